@@ -1,0 +1,1 @@
+"""Wire to domain and back; the only home of FC's HTTP."""

@@ -1,0 +1,1 @@
+"""The rules of Function Compute: values in, values out."""

@@ -1,0 +1,121 @@
+"""The tree of errors, named by FC's codes; knows no HTTP bodies."""
+
+from typing import ClassVar
+
+from fcemu.core.generation import Generation
+from fcemu.core.names import FunctionRef
+
+
+class FCError(Exception):
+    """A request that FC refuses: ``code``, ``status`` and ``message`` as FC gives them (errors-and-limits §2.1).
+
+    ``request_id`` is filled in when the refusal is answered.
+    """
+
+    code: ClassVar[str] = "InternalServerError"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.request_id = ""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class InternalServerError(FCError):
+    """FC failed. The emulator answers it only for a defect of its own."""
+
+    def __init__(self, message: str = "an internal error has occurred. Please retry.") -> None:
+        super().__init__(message)
+
+
+class InvalidArgument(FCError):
+    """A parameter, header or body that FC does not take."""
+
+    code, status = "InvalidArgument", 400
+
+    @classmethod
+    def choice(cls, name: str, allowed: str, actual: str) -> "InvalidArgument":
+        """The text the live service uses for enum-like values (async-invocation §1.5)."""
+        return cls(f"{name} is set to an invalid value (allowed: {allowed}, actual: '{actual}')")
+
+
+class PathNotSupported(FCError):
+    """A method and path that no operation has."""
+
+    code, status = "PathNotSupported", 400
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"'{method}' against '{path}' is not supported")
+
+
+class EntityTooLarge(FCError):
+    """An event over the payload limit."""
+
+    code, status = "EntityTooLarge", 400
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"payload size exceeds maximum allowed size ({limit_bytes} bytes)")
+
+
+class ServiceNotFound(FCError):
+    """No such service (2.0)."""
+
+    code, status = "ServiceNotFound", 404
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"service '{service}' does not exist")
+
+
+class FunctionNotFound(FCError):
+    """No such function; the two generations word it differently."""
+
+    code, status = "FunctionNotFound", 404
+
+    def __init__(self, ref: FunctionRef, generation: Generation) -> None:
+        super().__init__(generation.function_not_found.format(name=ref.name, service=ref.service))
+        self.ref = ref
+
+
+class VersionNotFound(FCError):
+    """A qualifier of digits that names no version."""
+
+    code, status = "VersionNotFound", 404
+
+    def __init__(self, version: str, owner_kind: str, owner: str) -> None:
+        super().__init__(f"version '{version}' of {owner_kind} '{owner}' does not exist")
+
+
+class AliasNotFound(FCError):
+    """A qualifier that names no alias."""
+
+    code, status = "AliasNotFound", 404
+
+    def __init__(self, alias: str, owner_kind: str, owner: str) -> None:
+        super().__init__(f"alias '{alias}' of {owner_kind} '{owner}' does not exist")
+
+
+class ResourceExhausted(FCError):
+    """A concurrency limit is reached; a synchronous caller hears of it at once."""
+
+    code, status = "ResourceExhausted", 429
+
+
+class TooManyRequests(FCError):
+    """The emulator's guard: one outside request caused more invocations than any program means to."""
+
+    code, status = "TooManyRequests", 429
+
+
+class ResourceThrottled(FCError):
+    """FC has no machines left for the function."""
+
+    code, status = "ResourceThrottled", 503
+
+
+class NotImplementedYet(FCError):
+    """An operation of FC that the emulator does not have; says so instead of looking like a typo."""
+
+    code, status = "NotImplemented", 501

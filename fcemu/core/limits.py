@@ -1,0 +1,34 @@
+"""Quotas as data: STRICT as documented, RELAXED for quick tests."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Upper and lower bounds that FC enforces. Sources: async-invocation §2-§3, retry-and-destinations §1.4, errors-and-limits §4."""
+
+    sync_payload_bytes: int = 32 * 1024 * 1024
+    async_payload_bytes: int = 128 * 1024
+    delay_max: timedelta = timedelta(seconds=3600)
+    """ASSUMED: 0…3600 s inclusive, the newest text of the page; an older one prints an open interval."""
+    timeout_max_seconds: int = 86400
+    memory_min_mb: int = 128
+    memory_max_mb: int = 32 * 1024
+    retry_attempts_max: int = 8
+    event_age_max_seconds: int = 604_800
+    environment_bytes: int = 4096
+    tail_log_bytes: int = 4096
+    destination_arn_characters: int = 512
+
+
+STRICT: Final = Limits()
+RELAXED: Final = replace(
+    STRICT,
+    async_payload_bytes=256 * 1024,
+    memory_min_mb=1,
+    event_age_max_seconds=2_592_000,
+    environment_bytes=1024 * 1024,
+)
+"""The raised async payload that FC grants on request, the older 30-day age, and no bound that only costs money."""

@@ -1,0 +1,55 @@
+"""Names of functions, qualifiers and resources: parse, check, print."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+LATEST: Final = "LATEST"
+"""The qualifier a caller means when none is given. Source: FC docs, "InvokeFunction"."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
+"""ASSUMED: FC documents this rule for triggers; services and functions get the same one (errors-and-limits §4)."""
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` can name a service, a function, a queue or a topic."""
+    return _NAME.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FunctionRef:
+    """Which function: 2.0 functions live in a service, 3.0 functions have ``service`` ``None``."""
+
+    name: str
+    service: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "FunctionRef":
+        """Read ``name`` or ``service/name``; raises ``ValueError`` for anything else."""
+        service, slash, name = text.rpartition("/")
+        if not is_name(name) or (slash and not is_name(service)):
+            raise ValueError(f"{text!r} is not the name of a function; write 'name', or 'service/name' for 2.0")
+        return cls(name, service if slash else None)
+
+    def __str__(self) -> str:
+        return self.name if self.service is None else f"{self.service}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose emulator this is: the account id and the region that appear in ARNs and in a handler's context."""
+
+    id: str = "1234567890123456"
+    region: str = "cn-hangzhou"
+
+
+def function_arn(ref: FunctionRef, qualifier: str, account: Account) -> str:
+    """The function's ARN; a qualifier other than ``LATEST`` is part of it.
+
+    Source: retry-and-destinations §2. ASSUMED: 3.0 writes the qualifier after a slash.
+    """
+    head = f"acs:fc:{account.region}:{account.id}:"
+    if ref.service is None:
+        return f"{head}functions/{ref.name}" + ("" if qualifier == LATEST else f"/{qualifier}")
+    service = ref.service if qualifier == LATEST else f"{ref.service}.{qualifier}"
+    return f"{head}services/{service}/functions/{ref.name}"

@@ -1,0 +1,109 @@
+"""What one attempt can come to: returned, function error, timed out, throttled, system error, stopped."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+UNHANDLED: Final = "UnhandledInvocationError"
+HANDLED: Final = "HandledInvocationError"
+INITIALIZATION: Final = "InitializationError"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The handler returned; ``payload`` is what the caller gets."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionError:
+    """The code ran and failed.
+
+    ``error_type`` is FC's header value (``UnhandledInvocationError``, …), ``document`` the JSON body the caller gets,
+    ``name`` the finer name: the exception's class, or a word of FC's request log (runtimes §5.4).
+    """
+
+    error_type: str
+    document: bytes
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The function's timeout struck; a function error too (retry-and-destinations §1.1)."""
+
+    document: bytes
+    error_type: str = UNHANDLED
+    name: str = "FunctionTimeoutError"
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """429: no instance was free; the handler did not run."""
+
+    code: str = "ResourceExhausted"
+    status: int = 429
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFailed:
+    """500 or 503: the platform failed; the handler did not run."""
+
+    status: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The attempt was ended because somebody stopped the invocation or closed the emulator."""
+
+    why: str
+
+
+Ran = Returned | FunctionError | TimedOut | Halted
+Refusal = Throttled | SystemFailed
+Outcome = Ran | Refusal
+
+INTERNAL_ERROR: Final = SystemFailed(500, "InternalServerError")
+NO_CAPACITY: Final = SystemFailed(503, "ResourceThrottled")
+
+
+def word(outcome: Outcome) -> str:
+    """The word for people and for ``Attempt.outcome``."""
+    match outcome:
+        case Returned():
+            return "returned"
+        case FunctionError():
+            return "function error"
+        case TimedOut():
+            return "timed out"
+        case Throttled():
+            return "throttled"
+        case SystemFailed():
+            return "system error"
+        case Halted():
+            return "stopped"
+
+
+def timed_out(timeout: timedelta, memory_used_mb: float) -> TimedOut:
+    """The outcome when the function's timeout strikes. Source: errors-and-limits §3, a real answer."""
+    seconds = f"{timeout.total_seconds():g}"
+    text = f"Function timed out after {seconds} seconds (maxMemoryUsage: {memory_used_mb:.2f}MB)"
+    return TimedOut(error_document(text))
+
+
+def exited(duration: timedelta, memory_used_mb: float) -> FunctionError:
+    """The outcome when the handler ends its process. Source: runtimes §5.3, with two decimals as in a real answer."""
+    milliseconds = round(duration.total_seconds() * 1000)
+    text = (
+        f"Process exited unexpectedly before completing request "
+        f"(duration: {milliseconds}ms, maxMemoryUsage: {memory_used_mb:.2f}MB)"
+    )
+    return FunctionError(UNHANDLED, error_document(text), "ProcessExited")
+
+
+def error_document(message: str) -> bytes:
+    """A function error body that has nothing but a message."""
+    return json.dumps({"errorMessage": message}).encode()

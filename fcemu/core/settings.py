@@ -1,0 +1,48 @@
+"""What a user can set for a whole emulator: the ``emulator:`` block, the options of the fixture and of ``serve``."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from fcemu.core.limits import STRICT, Limits
+from fcemu.core.names import Account
+
+SPEC_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""Where a test's clock starts unless it says otherwise."""
+
+
+def _seconds(*values: float) -> tuple[timedelta, ...]:
+    return tuple(timedelta(seconds=value) for value in values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings with their defaults. Durations are virtual unless their docstring says real."""
+
+    account: Account = Account()
+    limits: Limits = STRICT
+    seed: int = 0
+    start: datetime = SPEC_START
+    rate: float = 0.0
+    autojump: bool = False
+    retry_seconds: tuple[timedelta, ...] = _seconds(0.5, 1, 2, 4, 8, 16, 32, 64)
+    """Wait before retry 1, 2, … of a function error; the last one repeats.
+
+    ASSUMED: no page prints this schedule; it is the only one FC's documents know (retry-and-destinations §1.2).
+    """
+    retry_server_errors: bool = True
+    """Whether refusals with 500 and 503 are retried; ``False`` is the other reading of FC 3.0's page."""
+    age_excludes_delay: bool = False
+    """``True``: the age of an event runs from the end of its ``x-fc-async-delay``."""
+    destination_depth: int = 16
+    """How many destinations may follow each other. ASSUMED: FC documents no bound."""
+    caused_at_most: int = 10_000
+    """How many invocations one outside request may cause, through handlers and destinations."""
+    max_memory_usage_mb: float = 64.0
+    """What every report of used memory says; measuring it would make two runs differ."""
+    watchdog: timedelta = timedelta(seconds=30)
+    """Real time without progress after which a running attempt is ended as timed out."""
+    grace: timedelta = timedelta(seconds=1)
+    """Real time that a synchronous call from an unknown caller waits for the running attempt."""
+    io_grace: timedelta = timedelta(seconds=1)
+    """Real time that a handler's event loop waits for its sockets before it jumps."""

@@ -1,0 +1,1 @@
+"""The shell: owns state, time and threads, carries out what core decides."""
