@@ -7,7 +7,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Upper and lower bounds that FC enforces. Sources: async-invocation §2-§3, retry-and-destinations §1.4, errors-and-limits §4."""
+    """Upper and lower bounds that FC enforces.
+
+    Sources: async-invocation §2-§3, retry-and-destinations §1.4, errors-and-limits §4.
+    """
 
     sync_payload_bytes: int = 32 * 1024 * 1024
     async_payload_bytes: int = 128 * 1024

@@ -1,6 +1,6 @@
 """What a user can set for a whole emulator: the ``emulator:`` block, the options of the fixture and of ``serve``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,7 +19,7 @@ def _seconds(*values: float) -> tuple[timedelta, ...]:
 class Settings:
     """All settings with their defaults. Durations are virtual unless their docstring says real."""
 
-    account: Account = Account()
+    account: Account = field(default_factory=Account)
     limits: Limits = STRICT
     seed: int = 0
     start: datetime = SPEC_START

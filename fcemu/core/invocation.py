@@ -1,0 +1,216 @@
+"""Invocation, Attempt, the states and the transition table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from fcemu.core import outcome as outcomes
+from fcemu.core.destinations import Ending
+from fcemu.core.facts import (
+    Accepted,
+    Delivered,
+    DeliveryFailed,
+    Dequeued,
+    Expired,
+    Fact,
+    Failed,
+    Finished,
+    InstanceStarted,
+    Invalid,
+    Refused,
+    RetryPlanned,
+    Slept,
+    Started,
+    StopAsked,
+    Stopped,
+    Succeeded,
+    Warned,
+)
+from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.retry import Tally
+
+
+class State(StrEnum):
+    """FC's words for where an invocation is (task-mode §2)."""
+
+    ENQUEUED = "Enqueued"
+    DEQUEUED = "Dequeued"
+    RUNNING = "Running"
+    RETRYING = "Retrying"
+    STOPPING = "Stopping"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    EXPIRED = "Expired"
+    INVALID = "Invalid"
+
+
+TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
+    State.ENQUEUED: {
+        Dequeued: State.DEQUEUED,
+        Expired: State.EXPIRED,
+        Invalid: State.INVALID,
+        StopAsked: State.STOPPING,
+    },
+    State.DEQUEUED: {
+        Started: State.RUNNING,
+        # ASSUMED: what is refused stays Dequeued, because nothing was executed (task-mode §2.1).
+        RetryPlanned: State.DEQUEUED,
+        Failed: State.FAILED,
+        Expired: State.EXPIRED,
+        Invalid: State.INVALID,
+        StopAsked: State.STOPPING,
+    },
+    State.RUNNING: {
+        Succeeded: State.SUCCEEDED,
+        RetryPlanned: State.RETRYING,
+        Failed: State.FAILED,
+        StopAsked: State.STOPPING,
+        # The engine was closed while the handler ran.
+        Stopped: State.STOPPED,
+    },
+    State.RETRYING: {
+        Started: State.RUNNING,
+        RetryPlanned: State.RETRYING,
+        Failed: State.FAILED,
+        Invalid: State.INVALID,
+        StopAsked: State.STOPPING,
+    },
+    State.STOPPING: {Stopped: State.STOPPED, StopAsked: State.STOPPING},
+}
+"""Which state follows which fact. Any other fact that moves a state is impossible and raises."""
+
+TERMINAL: Final = frozenset(State) - TRANSITIONS.keys()
+MOVING: Final = frozenset(kind for row in TRANSITIONS.values() for kind in row)
+"""The kinds of facts that move a state; the others only add to the record."""
+
+
+class ImpossibleMove(RuntimeError):
+    """A fact that cannot happen in this state: a defect of the emulator, never of its user."""
+
+
+def next_state(state: State, kind: type[Any]) -> State:
+    """The state after a fact of ``kind``. Raises ``ImpossibleMove``."""
+    if kind not in MOVING:
+        return state
+    try:
+        return TRANSITIONS[state][kind]
+    except KeyError:
+        raise ImpossibleMove(f"{kind.__name__} cannot happen to an invocation that is {state}") from None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One run of the handler, or one refusal to run it (then ``started == ended``)."""
+
+    number: int
+    started: datetime
+    instance_id: str = ""
+    ended: datetime | None = None
+    outcome: Outcome | None = None
+    output: str = ""
+
+    @property
+    def executed(self) -> bool:
+        """Whether the handler ran; refusals count neither as executions nor as retries."""
+        return not isinstance(self.outcome, Throttled | SystemFailed)
+
+    @property
+    def word(self) -> str | None:
+        """The outcome for people; ``None`` while it runs."""
+        return None if self.outcome is None else outcomes.word(self.outcome)
+
+
+_NO_ATTEMPTS: Final[tuple[Attempt, ...]] = ()
+
+
+class Invocation:
+    """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone."""
+
+    __slots__ = ("_attempts", "accepted", "deliveries", "due", "ended", "reason", "state")
+
+    def __init__(self, accepted: Accepted) -> None:
+        self.accepted: Final = accepted
+        self.state = State.ENQUEUED
+        self.due: datetime = accepted.due
+        self.ended: datetime | None = None
+        self.reason = ""
+        self._attempts: list[Attempt] | None = None
+        self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.accepted.request_id
+
+    @property
+    def attempts(self) -> list[Attempt] | tuple[Attempt, ...]:
+        """All attempts in order, refused ones included."""
+        return _NO_ATTEMPTS if self._attempts is None else self._attempts
+
+    @property
+    def executions(self) -> int:
+        """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
+        return sum(attempt.executed for attempt in self.attempts)
+
+    @property
+    def finished(self) -> bool:
+        return self.state in TERMINAL
+
+    def apply(self, fact: Fact) -> None:
+        """Fold one more fact in. Raises ``ImpossibleMove``."""
+        kind = type(fact)
+        if kind in MOVING:
+            self.state = next_state(self.state, kind)
+        match fact:
+            case Started():
+                if self._attempts is None:
+                    self._attempts = []
+                self._attempts.append(Attempt(fact.attempt, fact.at, fact.instance_id))
+            case Finished():
+                attempt = self.attempts[-1]
+                attempt.ended, attempt.outcome, attempt.output = fact.at, fact.outcome, fact.output
+            case Refused():
+                refused = Attempt(fact.attempt, fact.at, ended=fact.at, outcome=fact.outcome)
+                self._attempts = [*self.attempts, refused]
+            case RetryPlanned():
+                self.due = fact.due
+            case Failed() | Invalid():
+                self.ended, self.reason = fact.at, fact.reason
+            case Succeeded() | Expired() | Stopped():
+                self.ended = fact.at
+            case Delivered() | DeliveryFailed():
+                self.deliveries += (fact,)
+            case Accepted() | Dequeued() | InstanceStarted() | Slept() | StopAsked() | Warned():
+                pass
+
+    def tally(self, *, age_excludes_delay: bool = False) -> Tally:
+        """What the retry rules need to know of the past."""
+        attempts = self.attempts
+        executed = sum(attempt.executed for attempt in attempts)
+        refusals, first_refused = 0, None
+        for attempt in reversed(attempts):
+            if attempt.executed:
+                break
+            refusals += 1
+        for attempt in attempts:
+            if not attempt.executed:
+                first_refused = attempt.started
+                break
+        since = self.accepted.due if age_excludes_delay else self.accepted.at
+        return Tally(aged_from=since, executions=executed, refusals=refusals, first_refused=first_refused)
+
+    def ending(self) -> Ending:
+        """How it ended, in the words of the destination's report (retry-and-destinations §3.1)."""
+        if self.state is State.EXPIRED:
+            return Ending(condition="AsyncEventExpired")
+        last = self.attempts[-1].outcome if self.attempts else None
+        match last:
+            case Returned(payload):
+                return Ending(payload=payload)
+            case FunctionError(error_type, document) | TimedOut(document, error_type):
+                return Ending(condition=error_type, function_error=error_type, payload=document)
+            case Throttled(code, status) | SystemFailed(status, code):
+                return Ending(condition=code, status_code=status)
+            case _:
+                return Ending()

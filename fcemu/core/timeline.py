@@ -1,0 +1,130 @@
+"""The journal as text for people: one line a fact, with virtual times."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from fcemu.core.facts import (
+    Accepted,
+    Delivered,
+    DeliveryFailed,
+    Dequeued,
+    Expired,
+    Fact,
+    Failed,
+    Finished,
+    InstanceStarted,
+    Invalid,
+    Refused,
+    RetryPlanned,
+    Slept,
+    Started,
+    StopAsked,
+    Stopped,
+    Succeeded,
+    Warned,
+)
+from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut, word
+
+_PAYLOAD_SHOWN: Final = 60
+
+
+def render(facts: Iterable[Fact], started: datetime) -> str:
+    """The facts as lines ``+200.5 s  orders/charge (1)  attempt 2 starts``; ``""`` when there are none.
+
+    Times count from ``started``. Invocations of one function are numbered in the order of acceptance.
+    """
+    names: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    rows: list[tuple[str, str, str]] = []
+    for fact in facts:
+        if isinstance(fact, Accepted):
+            function = str(fact.function)
+            counts[function] = counts.get(function, 0) + 1
+            names[fact.request_id] = f"{function} ({counts[function]})"
+        who = names.get(fact.request_id, fact.request_id)
+        rows.append((offset(fact.at, started), who, _say(fact, started, names)))
+    when = max((len(row[0]) for row in rows), default=0)
+    who_width = max((len(row[1]) for row in rows), default=0)
+    return "\n".join(f"{at:<{when}}  {who:<{who_width}}  {what}" for at, who, what in rows)
+
+
+def offset(at: datetime, started: datetime) -> str:
+    """``+200.5 s``: seconds from ``started``, without needless digits."""
+    return f"+{seconds(at - started)}"
+
+
+def seconds(duration: timedelta) -> str:
+    """``200.5 s``, exact to the microsecond, without needless digits."""
+    text = f"{duration // timedelta(microseconds=1) / 1_000_000:.6f}".rstrip("0").rstrip(".")
+    return f"{text} s"
+
+
+def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
+    match fact:
+        case Accepted():
+            return _say_accepted(fact, started, names)
+        case Dequeued():
+            return "dequeued"
+        case InstanceStarted():
+            return f"new instance {fact.instance_id}"
+        case Started():
+            return f"attempt {fact.attempt} starts"
+        case Refused():
+            return f"attempt {fact.attempt} refused: {_outcome(fact.outcome)}"
+        case Slept():
+            return f"attempt {fact.attempt} sleeps {seconds(fact.until - fact.at)}"
+        case Finished():
+            return f"attempt {fact.attempt} {_outcome(fact.outcome)}"
+        case RetryPlanned():
+            return f"retried after {seconds(fact.due - fact.at)}, at {offset(fact.due, started)}"
+        case Succeeded() | Stopped() | Expired():
+            return type(fact).__name__
+        case Failed() | Invalid():
+            return f"{type(fact).__name__}: {fact.reason}"
+        case StopAsked():
+            return "asked to stop"
+        case Delivered():
+            return f"delivered to {fact.destination}"
+        case DeliveryFailed():
+            return f"not delivered to {fact.destination}: {fact.reason}"
+        case Warned():
+            return f"warning: {fact.text}"
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _say_accepted(fact: Accepted, started: datetime, names: dict[str, str]) -> str:
+    what = "invoked" if fact.synchronous else "accepted"
+    cause = f" from {names.get(fact.root, fact.root)}" if fact.source == "destination" else ""
+    later = "" if fact.due == fact.at else f", due {offset(fact.due, started)}"
+    return f"{what}{cause}{later} [{fact.request_id}]"
+
+
+def _outcome(outcome: Outcome) -> str:
+    match outcome:
+        case Returned(payload):
+            return f"returned {_short(payload)}"
+        case FunctionError(error_type, document, name):
+            return f"failed: {name or error_type}: {_message(document)}"
+        case TimedOut(document):
+            return f"timed out: {_message(document)}"
+        case Throttled(code, status) | SystemFailed(status, code):
+            return f"{status} {code}"
+        case Halted(why):
+            return f"{word(outcome)}: {why}"
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _message(document: bytes) -> str:
+    try:
+        return str(json.loads(document)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return _short(document)
+
+
+def _short(payload: bytes) -> str:
+    text = " ".join(payload.decode(errors="replace").split())
+    return repr(text if len(text) <= _PAYLOAD_SHOWN else f"{text[:_PAYLOAD_SHOWN]}…")

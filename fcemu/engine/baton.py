@@ -1,0 +1,49 @@
+"""One lock for all engine state, which lets outside callers in between two steps of a long move."""
+
+import threading
+from types import TracebackType
+
+from fcemu.engine import real
+
+_GIVE_WAY = 50e-6
+
+
+class Baton:
+    """Whoever holds it may touch engine state: the server's loop for one request, a mover for one step.
+
+    A mover that runs a million steps would starve everybody else, because Python's locks are not fair; so outside
+    callers (``with baton:``) announce themselves and a mover calls ``give_way`` between two steps.
+    """
+
+    __slots__ = ("_lock", "_waiting", "acquire", "changed", "release")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self.acquire = self._lock.acquire
+        self.release = self._lock.release
+        self.changed = threading.Condition(self._lock)
+        """Notified when a flowing clock has something new to wait for."""
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._waiting += 1
+            self._lock.acquire()
+            self._waiting -= 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def give_way(self) -> bool:
+        """Let a waiting outside caller take its turn, and say whether one did.
+
+        Called with the baton held, which it is again afterwards.
+        """
+        if not self._waiting:
+            return False
+        self._lock.release()
+        real.sleep(_GIVE_WAY)
+        self._lock.acquire()
+        return True

@@ -1,0 +1,449 @@
+"""Emulator: one method per thing a caller can ask for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from fcemu.core.catalog import Catalog
+from fcemu.core.destinations import FunctionDestination
+from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled, TooManyRequests
+from fcemu.core.facts import Accepted, Warned
+from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.invocation import Invocation
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.settings import Settings
+from fcemu.engine import real
+from fcemu.engine.baton import Baton
+from fcemu.engine.chance import Chance
+from fcemu.engine.clock import Clock
+from fcemu.engine.crew import Crew
+from fcemu.engine.deliveries import Deliveries
+from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.due import Due
+from fcemu.engine.explain import Explanation, explain, line_of
+from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next
+from fcemu.engine.inflight import WATCHDOG, debugged, pause_between_looks
+from fcemu.engine.journal import Journal
+from fcemu.engine.movers import Movers
+from fcemu.engine.ports import Runtime, read_credentials
+from fcemu.engine.runs import Run
+
+Then = Callable[[Invocation], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
+
+    ``delay``: from the request to the first attempt, for asynchronous invocations.
+    """
+
+    ref: FunctionRef
+    payload: bytes = b""
+    qualifier: str = LATEST
+    delay: timedelta = timedelta(0)
+    source: str = "api"
+    access_key_id: str = ""
+
+
+class ClosedError(RuntimeError):
+    """The emulator was closed while somebody waited for it."""
+
+
+class NotIdle(TimeoutError):
+    """There was still work after ``at_most`` of virtual time; the text says which."""
+
+
+class Emulator:
+    """All of Function Compute that is emulated, on one clock. Methods may be called from any thread.
+
+    Time functions are never asked here: the clock says what time it is, and handlers run on the crew's threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        catalog: Catalog,
+        runtimes: Mapping[str, Runtime] | Callable[[str], Runtime],
+        chance: Chance,
+        crew: Crew,
+    ) -> None:
+        self.settings: Final = settings
+        self.journal: Final = Journal()
+        self.clock: Final = Clock(settings.start, settings.rate)
+        self._catalog: Final = catalog
+        self._chance: Final = chance
+        self._baton: Final = Baton()
+        self._due: Final[Due[Invocation | Run]] = Due()
+        self._dispatcher: Final = Dispatcher(
+            settings=settings,
+            catalog=catalog,
+            runtime_of=runtimes if callable(runtimes) else runtimes.__getitem__,
+            chance=chance,
+            journal=self.journal,
+            due=self._due,
+            on_end=self._on_end,
+        )
+        self._movers: Final = Movers(
+            baton=self._baton,
+            clock=self.clock,
+            due=self._due,
+            crew=crew,
+            dispatcher=self._dispatcher,
+            journal=self.journal,
+            io_grace=settings.io_grace,
+        )
+        self._deliveries: Final = Deliveries(settings, chance, self.journal, self._asked_of, self._accept_report)
+        self._awaited: dict[str, Then] = {}
+        self._strangers: dict[str, float] = {}
+        """Synchronous calls from outside, and since when, in real time, they wait."""
+        self._caused: dict[str, int] = {}
+        self.serving = 0
+        """Requests that are being served; an autojumping clock waits for them."""
+        self.check_every: Final = pause_between_looks(settings.watchdog, settings.grace)
+        if settings.autojump:
+            self.autojump = True
+        WATCHDOG.watch(self)
+
+    # Invoking.
+
+    def accept(self, asked: Asked) -> Invocation:
+        """Accept an asynchronous invocation. It is kept when this returns, and runs when the clock gets there.
+
+        Raises ``FCError`` for what FC refuses before its 202: delay out of range, unknown function, version or alias,
+        payload over the limit; then nothing is kept. Checks in the order of errors-and-limits §2.1.
+        """
+        limits = self.settings.limits
+        if not timedelta(0) <= asked.delay <= limits.delay_max:
+            raise InvalidArgument.choice(
+                "AsyncDelay", f"[0, {limits.delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
+            )
+        with self._baton:
+            function = self._dispatcher.plan(asked.ref, asked.qualifier).resolved.function
+            if len(asked.payload) > limits.async_payload_bytes:
+                raise EntityTooLarge(limits.async_payload_bytes)
+            caller = self._caller(asked.access_key_id)
+            invocation = self._open(function, asked, caller.invocation if caller else None, synchronous=False)
+            if self.clock.rate and not asked.delay:
+                self._movers.start_at_once(invocation)
+            else:
+                self._due.push(invocation.due, invocation)
+                if self.clock.rate or self._movers.goals or self._movers.autojump:
+                    self._movers.pursue()
+        return invocation
+
+    def invoke(self, asked: Asked, then: Then) -> Invocation:
+        """Accept a synchronous invocation and call ``then`` when it has ended, with the baton held, on any thread.
+
+        On a paused clock it moves the clock itself, just as far as its handler sleeps. Raises what ``accept`` raises.
+        """
+        limit = self.settings.limits.sync_payload_bytes
+        with self._baton:
+            function = self._dispatcher.plan(asked.ref, asked.qualifier).resolved.function
+            if len(asked.payload) > limit:
+                raise EntityTooLarge(limit)
+            caller = self._caller(asked.access_key_id)
+            invocation = self._open(function, asked, caller.invocation if caller else None, synchronous=True)
+            self._awaited[invocation.id] = then
+            if self.clock.rate:
+                self._movers.start_at_once(invocation)
+                return invocation
+            self._due.push(invocation.due, invocation)
+            if caller is not None and not caller.over:
+                self._movers.nest(caller, invocation)
+            else:
+                self._strangers[invocation.id] = real.monotonic()
+                self._movers.post(Ended(invocation))
+        return invocation
+
+    def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
+        if self._movers.closed:
+            raise ResourceThrottled("the emulator is closed")
+        now = self.clock.now()
+        request_id = self._chance.request_id(function.generation, now)
+        root, depth = request_id, 0
+        if cause is not None:
+            root, depth = cause.accepted.root, cause.accepted.depth + (asked.source == "destination")
+            self._count_caused(root)
+        due = now + asked.delay if asked.delay else now
+        return self.journal.open(
+            Accepted(
+                now,
+                request_id,
+                function.ref,
+                asked.qualifier,
+                synchronous,
+                asked.source,
+                asked.payload,
+                due,
+                root,
+                depth,
+            )
+        )
+
+    def _count_caused(self, root: str) -> None:
+        caused = self._caused.get(root, 0) + 1
+        if caused > self.settings.caused_at_most:
+            raise TooManyRequests(
+                f"the request {root} has caused {caused - 1} invocations already; a loop of functions that invoke "
+                "each other, or of destinations, is the usual reason"
+            )
+        self._caused[root] = caused
+
+    def _caller(self, access_key_id: str) -> Run | None:
+        credentials = read_credentials(access_key_id)
+        if credentials is None:
+            return None
+        runs = self._movers.runs
+        return next((run for run in runs if (run.invocation.id, run.number) == credentials), None)
+
+    # Ends and reports.
+
+    def _on_end(self, invocation: Invocation, now: datetime) -> None:
+        then = self._awaited.pop(invocation.id, None)
+        if then is not None:
+            self._strangers.pop(invocation.id, None)
+        self._movers.invocation_ended(invocation)
+        if then is not None:
+            then(invocation)
+        if not invocation.accepted.synchronous:
+            self._deliveries.report(invocation, now)
+
+    def _asked_of(self, invocation: Invocation) -> AsyncSettings:
+        accepted = invocation.accepted
+        return self._catalog.async_settings(accepted.function, accepted.qualifier)
+
+    def _accept_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
+        """Called with the baton held."""
+        depth = cause.accepted.depth + 1
+        if depth > self.settings.destination_depth:
+            raise TooManyRequests(
+                f"{depth} destinations in a row; the emulator follows {self.settings.destination_depth} "
+                "(destinationDepth), because a loop of destinations would never become idle"
+            )
+        function = self._dispatcher.plan(destination.ref, destination.qualifier).resolved.function
+        if len(body) > self.settings.limits.async_payload_bytes:
+            raise EntityTooLarge(self.settings.limits.async_payload_bytes)
+        asked = Asked(destination.ref, body, destination.qualifier, source="destination")
+        invocation = self._open(function, asked, cause, synchronous=False)
+        self._due.push(invocation.due, invocation)
+        if self.clock.rate:
+            self._movers.pursue()
+        return invocation
+
+    # Moving the clock.
+
+    def advance_to(self, end: datetime) -> Goal:
+        """Run all that is due up to and including ``end``. Raises ``ValueError`` when ``end`` is past already."""
+        with self._baton:
+            self._check_open()
+            if end < self.clock.now() and not self.clock.rate:
+                raise ValueError(f"time does not go back: it is {self.clock.now().isoformat()}, not {end.isoformat()}")
+            return self._post(Advance(end))
+
+    def advance(self, by: timedelta) -> Goal:
+        """Run all that is due within ``by`` from now, its end included. Raises ``ValueError`` when negative."""
+        if by < timedelta(0):
+            raise ValueError(f"time does not go back: {by.total_seconds():g} s")
+        with self._baton:
+            self._check_open()
+            try:
+                return self._post(Advance(self.clock.now() + by))
+            except OverflowError:
+                raise ValueError("the clock cannot go beyond the year 9999") from None
+
+    def run_next(self) -> Goal:
+        """Move to the next due instant and run what is due there; nothing happens when nothing is due."""
+        with self._baton:
+            self._check_open()
+            return self._post(Next())
+
+    def run_until_idle(self, at_most: timedelta | None) -> Goal:
+        """Run until nothing is due any more; ``NotIdle`` is the goal's error when work is left after ``at_most``."""
+
+        def not_idle() -> NotIdle:
+            return NotIdle(f"there is still work after {at_most} of virtual time\n{self._explain()}")
+
+        with self._baton:
+            self._check_open()
+            end = None if at_most is None else self.clock.now() + at_most
+            return self._post(Idle(end, not_idle))
+
+    def run_until_ended(self, invocation: Invocation) -> Goal:
+        """Run until ``invocation`` has ended."""
+        with self._baton:
+            self._check_open()
+            return self._post(Ended(invocation))
+
+    def _post(self, goal: Goal) -> Goal:
+        self._movers.post(goal)
+        return goal
+
+    def _check_open(self) -> None:
+        if self._movers.closed:
+            raise ClosedError("the emulator is closed")
+
+    @property
+    def rate(self) -> float:
+        """0: paused; 1: real speed; n: n times as fast."""
+        return self.clock.rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        with self._baton:
+            self._movers.set_rate(rate)
+
+    @property
+    def autojump(self) -> bool:
+        """Whether a paused clock jumps to the next due thing when nothing runs and no request is being served."""
+        return self._movers.autojump is not None
+
+    @autojump.setter
+    def autojump(self, on: bool) -> None:
+        with self._baton:
+            self._movers.autojump = Autojump(lambda: self.serving) if on else None
+            self._movers.pursue()
+
+    def request_served(self) -> None:
+        """A request that was counted in ``serving`` has been answered."""
+        self.serving -= 1
+        if not self.serving and self._movers.autojump is not None:
+            with self._baton:
+                self._movers.pursue()
+
+    # Looking.
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts the clock waits for."""
+        return self._movers.in_flight
+
+    @property
+    def steps(self) -> int:
+        """Grows with everything that happens; without growth there is no progress."""
+        return self._movers.steps
+
+    def next_due(self) -> datetime | None:
+        """When the next thing is due."""
+        with self._baton:
+            return self._movers.next_due()
+
+    def explain(self) -> Explanation:
+        """Why time is not moving, at this moment."""
+        with self._baton:
+            return self._explain()
+
+    def _explain(self) -> Explanation:
+        return explain(self.clock, self._due, self._movers)
+
+    def exception(self, request_id: str, attempt: int) -> BaseException | None:
+        """What the handler raised in that attempt, where the runtime has it."""
+        return self._dispatcher.exception(request_id, attempt)
+
+    def function(self, ref: FunctionRef) -> Function:
+        """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
+        with self._baton:
+            return self._catalog.function(ref)
+
+    def functions(self) -> list[Function]:
+        """All functions, in the order of definition."""
+        with self._baton:
+            return list(self._catalog)
+
+    def async_settings(self, ref: FunctionRef, qualifier: str = LATEST) -> AsyncSettings:
+        """The asynchronous settings of one qualifier."""
+        with self._baton:
+            return self._catalog.async_settings(ref, qualifier)
+
+    # Defining.
+
+    def define(
+        self,
+        services: tuple[Service, ...],
+        functions: tuple[Function, ...],
+        async_settings: Mapping[FunctionRef, AsyncSettings],
+    ) -> None:
+        """Add definitions; those of the same name are replaced, for what starts from now on."""
+        with self._baton:
+            for service in services:
+                self._catalog.add_service(service)
+            for function in functions:
+                self._catalog.add(function)
+            for ref, asked in async_settings.items():
+                self._catalog.set_async(ref, asked)
+            self._dispatcher.definitions_changed()
+
+    # Real time: the watchdog, strangers, the end.
+
+    def check_progress(self, real_now: float) -> None:
+        """Called by the watchdog from time to time, on its own thread."""
+        if self._movers.closed or not self._movers.runs:
+            return
+        with self._baton:
+            if self.clock.rate:
+                return
+            run = self._movers.running()
+            if run is None:
+                return
+            if real_now - run.since > self.settings.watchdog.total_seconds() and not debugged():
+                self._movers.strike(run, self._stuck_text(run))
+                return
+            for request_id, since in list(self._strangers.items()):
+                stranger = self.journal.invocations[request_id]
+                if real_now - since > self.settings.grace.total_seconds() and not stranger.attempts:
+                    del self._strangers[request_id]
+                    self._let_in(run, stranger)
+                    return
+
+    def _stuck_text(self, run: Run) -> str:
+        function = run.function
+        seconds = self.settings.watchdog.total_seconds()
+        where = _where(line_of(run.thread), function.code)
+        return (
+            f"{function.ref} made no progress for {seconds:g} real seconds{where}, so it ends as timed out after "
+            f"{function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that only "
+            "happens outside it (a lock, a socket, a busy loop); raise the watchdog if it really works that long"
+        )
+
+    def _let_in(self, run: Run, stranger: Invocation) -> None:
+        text = (
+            f"{stranger.accepted.function} was called by somebody without this attempt's credentials while "
+            f"{run.function.ref} ran, and waited {self.settings.grace.total_seconds():g} real seconds for it; if the "
+            "handler made that call, sign it with context.credentials (or the ALIBABA_CLOUD_ACCESS_KEY_* variables)"
+        )
+        self.journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
+        self._movers.nest(run, stranger)
+
+    def close(self) -> None:
+        """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work. Waiting callers get
+        ``ClosedError``."""
+        with self._baton:
+            if self._movers.closed:
+                return
+            alive = self._movers.close()
+            for goal in self._movers.goals:
+                if not goal.reached:
+                    goal.finish(ClosedError("the emulator was closed"))
+            for request_id, then in list(self._awaited.items()):
+                then(self.journal.invocations[request_id])
+            self._awaited.clear()
+        WATCHDOG.forget(self)
+        end = real.monotonic() + self.settings.grace.total_seconds()
+        while any(not run.left for run in alive) and real.monotonic() < end:
+            real.sleep(0.0005)
+        with self._baton:
+            self._dispatcher.definitions_changed()
+
+
+def _where(line: str | None, code: str) -> str:
+    """A line as FC would write it: the code directory is ``/code``, so that journals do not name this machine."""
+    if line is None:
+        return ""
+    if line.startswith(code):
+        return f" at /code{line[len(code) :]}"
+    return f" at {line.replace(chr(92), '/').rpartition('/')[2]}"
+
+
+__all__ = ["Asked", "ClosedError", "Emulator", "FCError", "NotIdle"]

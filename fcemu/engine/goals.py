@@ -1,0 +1,133 @@
+"""How far a paused clock may move, and for whom: one goal for each call that moves it."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from fcemu.core.invocation import Invocation
+
+
+class Goal:
+    """Somebody waits until the clock has moved far enough.
+
+    ``wants(due, now)`` answers whether the next due thing (``None``: there is none) must still run for this goal.
+    When it answers no, the goal is reached: ``at_end`` says where the clock then stands.
+    """
+
+    def __init__(self) -> None:
+        self.reached = False
+        self.error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._then: Callable[[], None] | None = None
+
+    def wants(self, due: datetime | None, now: datetime) -> bool:
+        raise NotImplementedError
+
+    def at_end(self) -> datetime | None:
+        """Where the clock stands when the goal is reached; ``None``: where it is."""
+        return None
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Let the waiting caller go on. Called with the baton held, once."""
+        self.reached = True
+        self.error = error or self.error
+        self._lock.release()
+        if self._then is not None:
+            self._then()
+
+    def wait(self, real_seconds: float) -> bool:
+        """Wait in real time, at most ``real_seconds``; whether the goal is reached."""
+        if self._lock.acquire(timeout=real_seconds):
+            self._lock.release()
+        return self.reached
+
+    def when_reached(self, then: Callable[[], None]) -> None:
+        """Call ``then`` on the thread that reaches the goal, with the baton held."""
+        self._then = then
+        if self.reached:
+            then()
+
+
+class Advance(Goal):
+    """Run all that is due up to and including ``end``; then the clock shows ``end``."""
+
+    def __init__(self, end: datetime) -> None:
+        super().__init__()
+        self._end = end
+
+    def wants(self, due: datetime | None, now: datetime) -> bool:
+        return due is not None and due <= self._end
+
+    def at_end(self) -> datetime | None:
+        return self._end
+
+    def __str__(self) -> str:
+        return f"a move to {self._end:%Y-%m-%d %H:%M:%S.%f}"
+
+
+class Next(Goal):
+    """Move to the next due instant and run all that is due there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._instant: datetime | None = None
+
+    def wants(self, due: datetime | None, now: datetime) -> bool:
+        if due is None:
+            return False
+        if self._instant is None:
+            self._instant = max(due, now)
+        return due <= self._instant
+
+    def __str__(self) -> str:
+        return "a move to the next due instant"
+
+
+class Idle(Goal):
+    """Run until nothing is due any more; not idle by ``end`` is an error that ``not_idle`` makes."""
+
+    def __init__(self, end: datetime | None, not_idle: Callable[[], BaseException]) -> None:
+        super().__init__()
+        self._end = end
+        self._not_idle = not_idle
+
+    def wants(self, due: datetime | None, now: datetime) -> bool:
+        if due is not None and self._end is not None and due > self._end:
+            self.error = self._not_idle()
+            return False
+        return due is not None
+
+    def at_end(self) -> datetime | None:
+        return self._end if self.error is not None else None
+
+    def __str__(self) -> str:
+        return "a move until idle"
+
+
+class Ended(Goal):
+    """Run until ``invocation`` has ended."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        super().__init__()
+        self.invocation = invocation
+
+    def wants(self, due: datetime | None, now: datetime) -> bool:
+        return not self.invocation.finished and due is not None
+
+    def __str__(self) -> str:
+        return f"invocation {self.invocation.id} of {self.invocation.accepted.function}"
+
+
+class Autojump(Goal):
+    """A goal that is never reached: run all that is due while ``busy`` counts no request."""
+
+    def __init__(self, busy: Callable[[], int]) -> None:
+        super().__init__()
+        self._busy = busy
+
+    def wants(self, due: datetime | None, now: datetime) -> bool:
+        return due is not None and not self._busy()
+
+    def __str__(self) -> str:
+        return "autojump"

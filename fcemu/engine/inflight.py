@@ -1,0 +1,78 @@
+"""Watches in real time that what is in flight makes progress; ends what does not. The watchdog of design §3.9."""
+
+import sys
+import threading
+import weakref
+from datetime import timedelta
+from typing import Final, Protocol
+
+from fcemu.engine import real
+
+_CHECKS_PER_PERIOD: Final = 8
+
+
+class Watched(Protocol):
+    """An emulator as the watchdog sees it."""
+
+    @property
+    def check_every(self) -> float:
+        """Real seconds between two looks."""
+
+    def check_progress(self, real_now: float) -> None:
+        """End what has been in flight for too long; takes the baton itself."""
+
+
+class Watchdog:
+    """One thread that looks at every emulator of the process from time to time."""
+
+    def __init__(self) -> None:
+        self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._changed = threading.Condition()
+        self._started = False
+
+    def watch(self, emulator: Watched) -> None:
+        """Look at ``emulator`` until it is forgotten."""
+        with self._changed:
+            self._watched.add(emulator)
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._look, name="fcemu-watchdog", daemon=True).start()
+            self._changed.notify()
+
+    def forget(self, emulator: Watched) -> None:
+        """Look at ``emulator`` no longer."""
+        with self._changed:
+            self._watched.discard(emulator)
+
+    def _look(self) -> None:
+        while True:
+            with self._changed:
+                watched = list(self._watched)
+                pause = min((one.check_every for one in watched), default=None)
+                self._changed.wait(pause)
+                watched = list(self._watched)
+            for one in watched:
+                one.check_progress(real.monotonic())
+
+
+WATCHDOG: Final = Watchdog()
+
+
+def pause_between_looks(watchdog: timedelta, grace: timedelta) -> float:
+    """How often to look, so that nothing is noticed much later than its time."""
+    return min(watchdog.total_seconds() / _CHECKS_PER_PERIOD, max(grace.total_seconds() / 4, 0.01), 1.0)
+
+
+def debugged() -> bool:
+    """Whether a debugger is attached, which stops handlers for as long as its user thinks. Coverage is none.
+
+    A debugger is tool 0 of ``sys.monitoring``, or a trace function of ``bdb`` or ``pydevd``.
+    """
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
+        return True
+    for trace in (sys.gettrace(), threading.gettrace()):
+        module = getattr(trace, "__module__", None) or type(trace).__module__
+        if module is not None and module.partition(".")[0] in {"bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy"}:
+            return True
+    return False

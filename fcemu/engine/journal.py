@@ -1,0 +1,90 @@
+"""The ordered record of facts: append, read, follow, fold."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+from fcemu.core.facts import Accepted, Delivered, Fact, to_json
+from fcemu.core.invocation import Invocation
+
+
+class Journal(Sequence[Fact]):
+    """All facts in order, and what they come to: invocations by id, messages by destination.
+
+    Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping.
+    """
+
+    def __init__(self) -> None:
+        self._facts: list[Fact] = []
+        self._append = self._facts.append
+        self.invocations: dict[str, Invocation] = {}
+        self.messages: dict[str, list[Delivered]] = {}
+        """What was delivered to each destination (``queue:declined``), in order."""
+        self._followers: list[Callable[[], None]] = []
+
+    def record(self, fact: Fact, invocation: Invocation | None = None) -> None:
+        """Append ``fact`` and fold it in. ``invocation`` is the one it belongs to, looked up when not given.
+
+        Raises ``ImpossibleMove`` before anything changes.
+        """
+        if invocation is None:
+            invocation = self.invocations[fact.request_id]
+        invocation.apply(fact)
+        self._append(fact)
+        if type(fact) is Delivered:
+            self.messages.setdefault(fact.destination, []).append(fact)
+        for follower in self._followers:
+            follower()
+
+    def open(self, accepted: Accepted) -> Invocation:
+        """Append the fact that begins an invocation."""
+        invocation = Invocation(accepted)
+        self._append(accepted)
+        self.invocations[accepted.request_id] = invocation
+        for follower in self._followers:
+            follower()
+        return invocation
+
+    def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
+        """Call ``follower`` after each new fact, with the baton held; returns what ends it."""
+        self._followers.append(follower)
+
+        def end() -> None:
+            if follower in self._followers:
+                self._followers.remove(follower)
+
+        return end
+
+    def fold(self, facts: Sequence[Fact]) -> None:
+        """Take over the facts of another journal, as after a restart."""
+        for fact in facts:
+            if isinstance(fact, Accepted):
+                self.open(fact)
+            else:
+                self.record(fact)
+
+    def lines(self, after: int = 0) -> Iterator[str]:
+        """The facts after position ``after`` as one JSON object each: ``n``, ``at``, ``kind``, ``request_id``,
+        ``function``, ``attempt``, ``data``."""
+        for n in range(after, len(self._facts)):
+            yield self.line(n)
+
+    def line(self, index: int) -> str:
+        """One fact as JSON; ``index`` counts from 0, the printed ``n`` from 1."""
+        return json.dumps(self.entry(index), ensure_ascii=False, separators=(",", ":"))
+
+    def entry(self, index: int) -> dict[str, object]:
+        """One fact as plain JSON values."""
+        fact = self._facts[index]
+        function = str(self.invocations[fact.request_id].accepted.function)
+        return {"n": index + 1} | to_json(fact) | {"function": function}
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    @overload
+    def __getitem__(self, index: int) -> Fact: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Fact]: ...
+    def __getitem__(self, index: int | slice) -> Fact | list[Fact]:
+        return self._facts[index]

@@ -1,0 +1,440 @@
+"""Who moves the clock: one mover at a time, leader and followers; parking, nesting, and ending what is stuck."""
+
+from collections import deque
+from datetime import datetime, timedelta
+from threading import get_ident
+from typing import Final
+
+from fcemu.core.facts import Slept, Warned
+from fcemu.core.invocation import Invocation
+from fcemu.core.outcome import Halted, Ran
+from fcemu.engine import real
+from fcemu.engine.baton import Baton
+from fcemu.engine.clock import Clock
+from fcemu.engine.crew import STALLED, Crew
+from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.due import Due
+from fcemu.engine.goals import Ended, Goal
+from fcemu.engine.instances import Place, Pool
+from fcemu.engine.journal import Journal
+from fcemu.engine.ports import Abandoned, Finish
+from fcemu.engine.runs import Run, later
+
+
+class Movers:
+    """Moves the clock from due time to due time, and never past one while anything is in flight.
+
+    On a paused clock the thread that moves it also runs the handlers, one at a time: an attempt that does not sleep
+    costs no change of threads. When a handler parks, another of our threads goes on moving. On a flowing clock one
+    thread waits for real time and hands each attempt to a thread of the crew.
+
+    Every method is called with the baton held unless it says otherwise.
+    """
+
+    def __init__(
+        self,
+        *,
+        baton: Baton,
+        clock: Clock,
+        due: "Due[Invocation | Run]",
+        crew: Crew,
+        dispatcher: Dispatcher,
+        journal: Journal,
+        io_grace: timedelta,
+    ) -> None:
+        self._baton: Final = baton
+        self.clock: Final = clock
+        self._due: Final = due
+        self._crew: Final = crew
+        self._dispatcher: Final = dispatcher
+        self._journal: Final = journal
+        self.io_grace: Final = io_grace
+        self.in_flight = 0
+        self.steps = 0
+        """Grows with every step; real time without growth is no progress."""
+        self.runs: set[Run] = set()
+        self.goals: deque[Goal] = deque()
+        self.autojump: Goal | None = None
+        self.closed = False
+        self._driving = False
+        self._ticking = False
+        self._napping = False
+        self._deadlines: dict[timedelta, deque[Run]] = {}
+        """On a flowing clock: what runs, by timeout, in the order in which the timeouts strike."""
+        self._callers: dict[str, Run] = {}
+        """Who waits for which synchronous invocation that it made itself."""
+        dispatcher.make_run = self._make_run
+
+    def _make_run(self, invocation: Invocation, pool: Pool, place: Place, deadline: datetime) -> Run:
+        return Run(self, invocation, pool, place, deadline)
+
+    # Goals: how far the clock may go.
+
+    def post(self, goal: Goal) -> None:
+        """Move for ``goal`` once those before it are reached."""
+        self.goals.append(goal)
+        self.pursue()
+
+    def pursue(self) -> None:
+        """See to it that somebody moves the clock if it may move."""
+        if self.closed:
+            return
+        if self.clock.rate:
+            self._baton.changed.notify()
+            if not self._ticking:
+                self._ticking = True
+                self._crew.run(self._tick)
+        elif not self.in_flight and not self._driving and self._goal() is not None:
+            self._crew.run(self._drive_on)
+
+    def _goal(self) -> Goal | None:
+        while self.goals:
+            if not self.goals[0].reached:
+                return self.goals[0]
+            self.goals.popleft()
+        return self.autojump
+
+    def next_due(self) -> datetime | None:
+        """When the next thing is due that still matters."""
+        while (first := self._due.first()) is not None:
+            due, thing = first
+            if isinstance(thing, Run) and thing.over:
+                self._due.pop()  # a deadline that was not needed
+                continue
+            return due
+        return None
+
+    def invocation_ended(self, invocation: Invocation) -> None:
+        """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
+        for goal in self.goals:
+            if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
+                goal.finish()
+        caller = self._callers.pop(invocation.id, None)
+        if caller is not None and caller.calls is invocation:
+            caller.calls = None
+            caller.since = real.monotonic()
+            if not caller.over and not caller.struck:
+                self._count(caller)
+
+    def _reach(self, goal: Goal) -> None:
+        end = goal.at_end()
+        if end is not None:
+            self.clock.set(end)
+        if goal is not self.autojump:
+            self.goals.popleft()
+            goal.finish()
+
+    # The paused clock.
+
+    def _drive_on(self) -> None:
+        """A job for the crew; takes the baton itself."""
+        self._baton.acquire()
+        try:
+            self._drive()
+        finally:
+            self._baton.release()
+
+    def _drive(self) -> None:
+        """Move the paused clock until every goal is reached or something is in flight that is not ours."""
+        if self._driving:
+            return
+        self._driving = True
+        while not self.in_flight and not self.clock.rate and not self.closed:
+            goal = self._goal()
+            if goal is None:
+                break
+            due, now = self.next_due(), self.clock.now()
+            if not goal.wants(due, now) or due is None:
+                if goal is self.autojump:
+                    break
+                self._reach(goal)
+                continue
+            if self._baton.give_way():
+                continue  # somebody may have changed something
+            if due > now:
+                self.clock.set(due)
+                now = due
+            self.steps += 1
+            thing = self._due.pop()
+            if isinstance(thing, Run):
+                self._fall_due(thing, now)
+                continue
+            run = self._dispatcher.begin(thing, now)
+            if run is not None:
+                self._driving = False
+                self._execute(run)
+                if self._driving:
+                    return
+                self._driving = True
+        self._driving = False
+        if self.clock.rate:
+            self.pursue()
+
+    def _execute(self, run: Run) -> None:
+        """Run the handler on this thread; the baton is free meanwhile."""
+        self._count(run)
+        self.runs.add(run)
+        self._baton.release()
+        finish = run.handle()
+        self._baton.acquire()
+        self._ended(run, finish)
+
+    # The flowing clock.
+
+    def _tick(self) -> None:
+        """Wait for real time, as a job of the crew, while the clock flows; takes the baton itself."""
+        with self._baton.changed:
+            while self.clock.rate and not self.closed:
+                self._run_what_is_due()
+                goal = self._goal()
+                if goal is not None and goal is not self.autojump and not self.in_flight:
+                    due = self.next_due()
+                    if goal.wants(due, self.clock.now()):
+                        if due is not None:
+                            self.clock.set(due)
+                    else:
+                        self._reach(goal)
+                    continue
+                wait = self._real_wait()
+                self._napping = wait == STALLED
+                self._baton.changed.wait(wait)
+                self._crew.relieve()
+            self._ticking = False
+        with self._baton:
+            self.pursue()
+
+    def _real_wait(self) -> float | None:
+        if self._crew.queued:
+            return STALLED
+        due = self.next_due()
+        for runs in self._deadlines.values():
+            while runs and (runs[0].over or runs[0].left):
+                runs.popleft()
+            if runs and (due is None or runs[0].deadline < due):
+                due = runs[0].deadline
+        return None if due is None else min(self.clock.real_seconds_to(due), 3600.0)
+
+    def _run_what_is_due(self) -> None:
+        now = self.clock.now()
+        for runs in self._deadlines.values():
+            while runs and (runs[0].over or runs[0].deadline <= now):
+                run = runs.popleft()
+                if not run.over and run.counted:
+                    self._strike_timeout(run, run.deadline)
+        while (due := self.next_due()) is not None and due <= self.clock.now():
+            self.steps += 1
+            thing = self._due.pop()
+            if isinstance(thing, Run):
+                self._fall_due(thing, due)
+            else:
+                self.start_at_once(thing)
+
+    def start_at_once(self, invocation: Invocation) -> None:
+        """Hand an invocation that is due on a flowing clock to the crew."""
+        run = self._dispatcher.begin(invocation, self.clock.now())
+        if run is None:
+            return
+        self._count(run)
+        self.runs.add(run)
+        self._watch_deadline(run)
+        self._crew.offer(lambda: self._work(run))
+        if not self._ticking:
+            self.pursue()
+        elif self._crew.queued and not self._napping:
+            self._napping = True
+            self._baton.changed.notify()
+
+    def _work(self, run: Run) -> None:
+        """A job for the crew: run the handler of ``run``; takes the baton itself."""
+        finish = run.handle()
+        self._baton.acquire()
+        try:
+            self._ended(run, finish)
+            if not self.in_flight and self.goals:
+                self.pursue()
+        finally:
+            self._baton.release()
+
+    def _watch_deadline(self, run: Run) -> None:
+        timeout = run.function.timeout
+        runs = self._deadlines.get(timeout)
+        if runs is None:
+            runs = self._deadlines[timeout] = deque()
+        if not runs:
+            self._baton.changed.notify()
+        elif runs[0].over:
+            while runs and runs[0].over:
+                runs.popleft()
+        runs.append(run)
+
+    def set_rate(self, rate: float) -> None:
+        """Pause the clock (0) or let it flow."""
+        self.clock.rate = rate
+        if rate:
+            for run in sorted(self.runs, key=lambda run: run.deadline):
+                self._watch_deadline(run)
+        else:
+            self._deadlines.clear()
+        self._baton.changed.notify_all()
+        self.pursue()
+
+    # Counting what is in flight.
+
+    def _count(self, run: Run) -> None:
+        if not run.counted:
+            run.counted = True
+            self.in_flight += 1
+
+    def _uncount(self, run: Run) -> None:
+        if run.counted:
+            run.counted = False
+            self.in_flight -= 1
+
+    # Parking.
+
+    def park(self, run: Run, seconds: float) -> None:
+        """Wait until ``seconds`` of virtual time have passed for the handler of ``run``; called on its thread,
+        without the baton. Raises ``Abandoned``."""
+        if get_ident() != run.thread:
+            self.warn(run, f"a thread that the handler started slept {seconds:g} real seconds")
+            real.sleep(seconds)
+            return
+        self._baton.acquire()
+        try:
+            if run.verdict is not None or run.over or run.parked:
+                raise Abandoned
+            now = self.clock.now()
+            until = later(now, seconds)
+            self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
+            run.parked = True
+            run.prepare_wait()
+            self._uncount(run)
+            self._due.push(min(until, run.deadline), run)
+            if self._wakes_itself(run):
+                return
+            self.pursue()
+        finally:
+            self._baton.release()
+        if self.clock.rate:
+            self._crew.replace_me()
+        run.wait()
+        if run.verdict is not None or run.over:
+            raise Abandoned
+
+    def _wakes_itself(self, run: Run) -> bool:
+        """Whether the sleep of ``run`` is the next thing due and within the goal, so that no other thread is needed."""
+        first = self._due.first()
+        if self.clock.rate or self._driving or self.in_flight or self.closed:
+            return False
+        if first is None or first[1] is not run or first[0] >= run.deadline:
+            return False
+        goal, now = self._goal(), self.clock.now()
+        if goal is None or goal is self.autojump or not goal.wants(first[0], now):
+            return False
+        self._due.pop()
+        self.clock.set(first[0])
+        self.steps += 1
+        run.parked = False
+        run.since = real.monotonic()
+        self._count(run)
+        return True
+
+    def _fall_due(self, run: Run, now: datetime) -> None:
+        """A sleep is over, or a deadline is there."""
+        if run.over:
+            return
+        if run.struck or run.calls is not None:
+            if now >= run.deadline:
+                self._give_up(run, self._dispatcher.timed_out(run.function.timeout), now)
+        elif run.parked:
+            run.parked = False
+            if now >= run.deadline:
+                # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
+                run.verdict = self._dispatcher.timed_out(run.function.timeout)
+            self._count(run)
+            run.wake()
+
+    # The end of a run.
+
+    def _ended(self, run: Run, finish: Finish) -> None:
+        """The handler of ``run`` has come back."""
+        self.steps += 1
+        self.runs.discard(run)
+        if run.over:
+            return
+        if run.struck:
+            return  # its end comes at its deadline
+        self._uncount(run)
+        self._finish(run, run.verdict or finish.outcome, finish)
+
+    def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
+        run.over = True
+        now = self.clock.now()
+        if finish.exception is not None:
+            self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
+        if finish.broken or run.verdict is not None:
+            run.place.instance.stop()
+        else:
+            run.pool.give_back(run.place)
+        self._dispatcher.end(run, outcome, finish.output, now)
+
+    def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
+        """End a run whose thread has not come back: whatever it still does no longer counts."""
+        run.over = True
+        self._uncount(run)
+        self._dispatcher.end(run, outcome, "".join(run.call.output), now)
+        run.interrupt()
+        self.pursue()
+
+    def _strike_timeout(self, run: Run, now: datetime) -> None:
+        run.verdict = self._dispatcher.timed_out(run.function.timeout)
+        self._give_up(run, run.verdict, now)
+
+    # Synchronous calls that a handler makes.
+
+    def nest(self, caller: Run, invocation: Invocation) -> None:
+        """The handler of ``caller`` waits for ``invocation``, so the clock need not wait for it."""
+        if caller.counted and not caller.over and not self.clock.rate:
+            caller.calls = invocation
+            self._callers[invocation.id] = caller
+            self._uncount(caller)
+            self._due.push(caller.deadline, caller)
+            self.pursue()
+
+    def running(self) -> Run | None:
+        """The run that holds a paused clock, if any."""
+        return next((run for run in self.runs if run.counted), None)
+
+    # Trouble.
+
+    def warn(self, run: Run, text: str) -> None:
+        """Record a warning about ``run``; takes the baton itself."""
+        with self._baton:
+            if not run.over:
+                self._journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
+
+    def strike(self, run: Run, text: str) -> None:
+        """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
+        self._journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
+        run.struck = True
+        run.verdict = self._dispatcher.timed_out(run.function.timeout)
+        self._uncount(run)
+        self._due.push(run.deadline, run)
+        run.interrupt()
+        self.pursue()
+
+    def close(self) -> list[Run]:
+        """End what is parked and let no more happen. Returns the runs whose threads have not come back yet."""
+        self.closed = True
+        self.autojump = None
+        alive = list(self.runs)
+        for run in alive:
+            run.over = True
+            run.verdict = run.verdict or Halted("the emulator was closed")
+            self._uncount(run)
+            if run.parked:
+                run.wake()
+            else:
+                run.interrupt()
+        self._baton.changed.notify_all()
+        return alive

@@ -1,0 +1,115 @@
+"""What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from fcemu.core.functions import Function
+from fcemu.core.names import Account
+from fcemu.core.outcome import Ran, Refusal
+
+
+class Abandoned(BaseException):
+    """Raised inside a handler whose attempt is over: its timeout struck, it was stopped, or the emulator closed.
+
+    A ``BaseException``, so that ``except Exception`` in a handler does not swallow it; ``finally`` blocks run.
+    """
+
+
+class HandlerClock(Protocol):
+    """The virtual clock as one attempt sees it. Every method is called on the attempt's own threads."""
+
+    def now(self) -> datetime:
+        """Virtual time, aware, UTC. Raises ``Abandoned`` never."""
+
+    def elapsed_ns(self) -> int:
+        """Virtual nanoseconds since the emulator's start, for ``monotonic`` and ``perf_counter``."""
+
+    def sleep(self, seconds: float) -> None:
+        """Park until ``seconds`` of virtual time have passed; 0 and less return at once.
+
+        Raises ``Abandoned`` when the attempt ends first, and at once when it has ended already.
+        """
+
+    def io_grace(self) -> float:
+        """Real seconds that an event loop may wait for its sockets before it jumps."""
+
+    def warn(self, text: str) -> None:
+        """Record something a user should know of in the journal, e.g. that a loop jumped over pending I/O."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One attempt, as a runtime sees it. ``retry_count`` counts only attempts that ran before this one.
+
+    ``exited`` builds the outcome of a handler that ends its process, from the attempt's virtual duration so far.
+    ``output`` is where the runtime keeps what the handler writes, in pieces, so that an attempt that never comes
+    back still has its log.
+    """
+
+    function: Function
+    qualifier: str
+    version: str
+    account: Account
+    instance_id: str
+    request_id: str
+    attempt: int
+    retry_count: int
+    payload: bytes
+    clock: HandlerClock
+    exited: Callable[[], Ran]
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def access_key_id(self) -> str:
+        """The attempt's temporary key id: by it the emulator recognises a handler that calls back (design: time, 8)."""
+        return credentials_of(self.request_id, self.attempt)
+
+
+def credentials_of(request_id: str, attempt: int) -> str:
+    """The access key id that belongs to one attempt. Real temporary ids begin with ``STS.`` as well."""
+    return f"STS.{request_id}.{attempt}"
+
+
+def read_credentials(access_key_id: str) -> tuple[str, int] | None:
+    """The request id and attempt number of a temporary key id; ``None`` for any other key."""
+    head, _, attempt = access_key_id.rpartition(".")
+    if not head.startswith("STS.") or not attempt.isdigit():
+        return None
+    return head.removeprefix("STS."), int(attempt)
+
+
+@dataclass(slots=True)
+class Finish:
+    """What a runtime reports of one attempt.
+
+    ``output`` is what the handler wrote and logged, without FC's marker lines. ``exception`` is the object the
+    handler raised, where the runtime has it (inline); it never enters the journal. ``broken``: the instance must not
+    be used again.
+    """
+
+    outcome: Ran
+    output: str = ""
+    exception: BaseException | None = None
+    broken: bool = False
+
+
+class Instance(Protocol):
+    """A warm place where attempts of one function run, one at a time."""
+
+    def run(self, call: Call) -> Finish:
+        """Run one attempt to its end on the calling thread; never raises."""
+
+    def stop(self) -> None:
+        """Give the instance up. Not called while an attempt runs in it."""
+
+
+class Runtime(Protocol):
+    """Knows how to start instances of functions."""
+
+    def start(self, function: Function, instance_id: str) -> Instance | Refusal:
+        """A new instance, or why the platform has none (503)."""
+
+    def close(self) -> None:
+        """Undo what the runtime changed in this process; called once all instances have stopped."""

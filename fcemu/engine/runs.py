@@ -1,0 +1,146 @@
+"""One attempt while it runs: the handler's clock, where it waits, and how it is ended from outside."""
+
+import ctypes
+import threading
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from fcemu.core.functions import Function
+from fcemu.core.invocation import Invocation
+from fcemu.core.outcome import Halted, TimedOut
+from fcemu.engine import real
+from fcemu.engine.ports import Abandoned, Call, Finish
+
+if TYPE_CHECKING:
+    from fcemu.engine.instances import Place, Pool
+    from fcemu.engine.movers import Movers
+
+_GATE = threading.Lock()
+"""Keeps an exception that is sent into a handler's thread from arriving after the handler has ended."""
+
+
+class Run:
+    """An attempt between its start and its end; the ``HandlerClock`` that its handler reads.
+
+    The flags say whom the clock waits for: ``counted`` runs hold it; a run that is parked, that waits for an
+    invocation it made (``calls``), or that the watchdog struck does not.
+    """
+
+    __slots__ = (
+        "_wake_up",
+        "call",
+        "calls",
+        "counted",
+        "deadline",
+        "invocation",
+        "left",
+        "movers",
+        "over",
+        "parked",
+        "place",
+        "pool",
+        "sent",
+        "since",
+        "struck",
+        "thread",
+        "verdict",
+    )
+
+    def __init__(
+        self, movers: "Movers", invocation: Invocation, pool: "Pool", place: "Place", deadline: datetime
+    ) -> None:
+        self.movers = movers
+        self.invocation = invocation
+        self.pool = pool
+        self.place = place
+        self.deadline = deadline
+        self.call: Call
+        self.counted = False
+        self.parked = False
+        self.struck = False
+        self.over = False
+        self.calls: Invocation | None = None
+        self.verdict: TimedOut | Halted | None = None
+        self.since = 0.0
+        self.thread = 0
+        self.left = False
+        self.sent = False
+        self._wake_up: threading.Lock | None = None
+
+    @property
+    def function(self) -> Function:
+        return self.call.function
+
+    @property
+    def number(self) -> int:
+        return self.call.attempt
+
+    # What the handler's context sees: ports.HandlerClock.
+
+    def now(self) -> datetime:
+        return self.movers.clock.now()
+
+    def elapsed_ns(self) -> int:
+        return self.movers.clock.elapsed_ns()
+
+    def sleep(self, seconds: float) -> None:
+        if self.verdict is not None or self.over:
+            raise Abandoned
+        if seconds > 0:
+            self.movers.park(self, seconds)
+
+    def io_grace(self) -> float:
+        return self.movers.io_grace.total_seconds()
+
+    def warn(self, text: str) -> None:
+        self.movers.warn(self, text)
+
+    # What the movers do with it.
+
+    def handle(self) -> Finish:
+        """Run the handler on the calling thread, without the baton."""
+        self.thread = threading.get_ident()
+        self.since = real.monotonic()
+        try:
+            finish = self.place.instance.run(self.call)
+            with _GATE:
+                self.left = True
+            if self.sent:
+                for _ in range(1000):  # what was sent and not yet raised arrives here, not in the engine
+                    pass
+        except Abandoned:
+            self.left = True
+            return Finish(Halted("abandoned"), broken=True)
+        return finish
+
+    def interrupt(self) -> None:
+        """Raise ``Abandoned`` in the handler's thread: ends a busy loop, not a call into C. Once at most."""
+        with _GATE:
+            if not self.left and not self.sent and self.thread:
+                self.sent = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
+
+    def wait(self) -> None:
+        """Wait, without the baton, until ``wake`` is called."""
+        assert self._wake_up is not None, "prepare_wait comes first"
+        self._wake_up.acquire()
+
+    def prepare_wait(self) -> None:
+        """Called with the baton held before ``wait``, so that a wake-up cannot come too early."""
+        if self._wake_up is None:
+            self._wake_up = threading.Lock()
+            self._wake_up.acquire()
+
+    def wake(self) -> None:
+        """Let the waiting thread go on."""
+        self.since = real.monotonic()
+        if self._wake_up is not None:
+            self._wake_up.release()
+
+
+def later(now: datetime, seconds: float) -> datetime:
+    """``now + seconds``, at most the last instant there is."""
+    try:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=now.tzinfo)

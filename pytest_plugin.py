@@ -1,0 +1,1 @@
+"""pytest options, marker and fixtures of fcemu."""
