@@ -82,7 +82,9 @@ class Deliveries:
                 try:
                     message_id = self._accept(destination, body, invocation).id
                 except FCError as refused:
-                    self._failed(destination, str(refused), invocation, now)
+                    depth = invocation.accepted.depth
+                    row = f" (destination {depth + 1} in a row: is there a loop?)" if depth else ""
+                    self._failed(destination, f"{refused}{row}", invocation, now)
                     return
             case QueueDestination() | TopicDestination():
                 if len(body) > MNS_MESSAGE_BYTES:

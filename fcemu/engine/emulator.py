@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.destinations import FunctionDestination
+from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination
 from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled, TooManyRequests
 from fcemu.core.facts import Accepted, Warned
-from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function, Service
+from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
@@ -30,6 +31,7 @@ from fcemu.engine.ports import Runtime, read_credentials
 from fcemu.engine.runs import Run
 
 Then = Callable[[Invocation], None]
+_LOOK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class ClosedError(RuntimeError):
 
 class NotIdle(TimeoutError):
     """There was still work after ``at_most`` of virtual time; the text says which."""
+
+
+class ClockStuck(TimeoutError):
+    """Real time passed without progress, and the watchdog could not free the clock; the text explains."""
 
 
 class Emulator:
@@ -100,6 +106,8 @@ class Emulator:
         self._strangers: dict[str, float] = {}
         """Synchronous calls from outside, and since when, in real time, they wait."""
         self._caused: dict[str, int] = {}
+        self.read_outside: set[str] = set()
+        """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
         self.check_every: Final = pause_between_looks(settings.watchdog, settings.grace)
@@ -157,6 +165,16 @@ class Emulator:
                 self._strangers[invocation.id] = real.monotonic()
                 self._movers.post(Ended(invocation))
         return invocation
+
+    def check(self, ref: FunctionRef, qualifier: str) -> None:
+        """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
+        with self._baton:
+            self._dispatcher.plan(ref, qualifier)
+
+    def new_request_id(self, generation: Generation) -> str:
+        """The id of a request that is refused before it becomes an invocation."""
+        with self._baton:
+            return self._chance.request_id(generation, self.clock.now())
 
     def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
         if self._movers.closed:
@@ -277,6 +295,43 @@ class Emulator:
             self._check_open()
             return self._post(Ended(invocation))
 
+    def wait(self, goal: Goal) -> None:
+        """Wait in real time until ``goal`` is reached; raises its error, or ``ClockStuck``.
+
+        Interrupted by an exception (Ctrl-C), the clock stops at the next due instant.
+        """
+        try:
+            self.wait_for(goal.wait)
+        except BaseException:
+            with self._baton:
+                if not goal.reached:
+                    self._movers.cancel(goal)
+            raise
+        if goal.error is not None:
+            raise goal.error
+
+    def forget(self, goal: Goal) -> None:
+        """Nobody waits for ``goal`` any more: the clock stops at the next due instant."""
+        with self._baton:
+            if not goal.reached:
+                self._movers.cancel(goal)
+
+    def wait_for(self, wait: Callable[[float], bool]) -> None:
+        """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""
+        patience = self.patience
+        steps, since = self.steps, real.monotonic()
+        while not wait(min(patience, _LOOK_SECONDS)):
+            if self.steps != steps or debugged():
+                steps, since = self.steps, real.monotonic()
+            elif real.monotonic() - since > patience:
+                raise ClockStuck(f"no progress for {patience:g} real seconds\n{self.explain()}")
+
+    @property
+    def patience(self) -> float:
+        """Real seconds without progress after which waiting for the clock is hopeless: the watchdog struck, and it
+        did not help."""
+        return 2 * self.settings.watchdog.total_seconds() + 2
+
     def _post(self, goal: Goal) -> Goal:
         self._movers.post(goal)
         return goal
@@ -337,6 +392,31 @@ class Emulator:
 
     def _explain(self) -> Explanation:
         return explain(self.clock, self._due, self._movers)
+
+    def is_handler(self, thread: int) -> bool:
+        """Whether a handler runs on that thread now."""
+        with self._baton:
+            return any(run.thread == thread and not run.left for run in self._movers.runs)
+
+    def addresses(self) -> list[str]:
+        """Queues and topics (``queue:declined``) that a definition names or that got something, in order."""
+        with self._baton:
+            named: dict[str, None] = {}
+            for function in self._catalog:
+                asked = self._catalog.async_settings(function.ref)
+                for destination in (asked.on_success, asked.on_failure):
+                    if isinstance(destination, QueueDestination | TopicDestination):
+                        named[str(destination)] = None
+            named |= {address: None for address in self.journal.messages if not address.startswith("function:")}
+            return list(named)
+
+    def memory_mb(self, ref: FunctionRef) -> int:
+        """The memory size of a function; the default one's when it is gone."""
+        with self._baton:
+            try:
+                return self._catalog.function(ref).memory_mb
+            except FCError:
+                return DEFAULT_MEMORY_MB
 
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, where the runtime has it."""
@@ -446,4 +526,4 @@ def _where(line: str | None, code: str) -> str:
     return f" at {line.replace(chr(92), '/').rpartition('/')[2]}"
 
 
-__all__ = ["Asked", "ClosedError", "Emulator", "FCError", "NotIdle"]
+__all__ = ["Asked", "ClockStuck", "ClosedError", "Emulator", "FCError", "NotIdle"]

@@ -75,6 +75,10 @@ class Movers:
         self.goals.append(goal)
         self.pursue()
 
+    def cancel(self, goal: Goal) -> None:
+        """Nobody waits for ``goal`` any more."""
+        goal.finish()
+
     def pursue(self) -> None:
         """See to it that somebody moves the clock if it may move."""
         if self.closed:

@@ -1,0 +1,74 @@
+"""Durations and instants as people write them: ``1h30m``, ``+200s``, ISO 8601 with an offset."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Final
+
+_NUMBER: Final = r"(\d+(?:\.\d*)?|\.\d+)"
+_DURATION: Final = re.compile(
+    rf"([+-]?)(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m(?!s))?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?", re.ASCII
+)
+_SECONDS: Final = re.compile(rf"[+-]?{_NUMBER}", re.ASCII)
+_UNITS: Final = ("days", "hours", "minutes", "seconds", "milliseconds")
+
+
+def parse_duration(value: str | float | timedelta) -> timedelta:
+    """A duration from seconds (a number, or text without a unit) or from text like ``1h30m``, ``500ms``, ``2d``.
+
+    Negative ones are returned as such: whoever moves a clock says that time does not go back. Raises ``ValueError``.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return _from_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{value!r} is not a duration; write a number of seconds, or text like '1h30m'")
+    return _timedelta(repr(value), seconds=value)
+
+
+def _from_text(text: str) -> timedelta:
+    stripped = text.strip()
+    if _SECONDS.fullmatch(stripped):
+        return _timedelta(text, seconds=float(stripped))
+    found = _DURATION.fullmatch(stripped)
+    if found is None or not any(found.groups()[1:]):
+        raise ValueError(f"{text!r} is not a duration; write seconds, or text like '1h30m', '500ms' or '2d'")
+    sign = -1 if found[1] == "-" else 1
+    parts = {unit: sign * float(number) for unit, number in zip(_UNITS, found.groups()[1:], strict=True) if number}
+    return _timedelta(text, **parts)
+
+
+def _timedelta(written: str, **parts: float) -> timedelta:
+    try:
+        return timedelta(**parts)
+    except OverflowError:
+        raise ValueError(f"{written} is too long a duration") from None
+
+
+def parse_instant(value: str | datetime, started: datetime) -> datetime:
+    """An instant in UTC from ISO 8601 with an offset, or from ``+200s``, which counts from ``started``.
+
+    Raises ``ValueError``, also for a time without an offset: it would mean something else on another machine.
+    """
+    if isinstance(value, str) and value.strip().startswith("+"):
+        try:
+            return started + _from_text(value)
+        except OverflowError:
+            raise ValueError(f"{value!r} is beyond the year 9999") from None
+    instant = value if isinstance(value, datetime) else _from_iso(value)
+    if instant.tzinfo is None:
+        raise ValueError(f"{str(value)!r} has no offset; write it like '2026-01-01T00:00:00Z', or '+200s'")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{str(value)!r} is outside the years 1 to 9999") from None
+
+
+def _from_iso(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not an instant; write it like '2026-01-01T00:00:00Z', or '+200s' from the start"
+        ) from None

@@ -1,0 +1,460 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fcemu.config.load import parse
+from fcemu.config.native import read
+from fcemu.config.problems import DefinitionError, Report
+from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination
+from fcemu.core.names import FunctionRef
+
+
+def shape(text):
+    report = Report("f")
+    made = read(parse(text, report), report)
+    report.check()
+    return made
+
+
+def function(line, top=""):
+    """The shape of a function with one more line, or the problems with it."""
+    return shape(f"{top}\nfunctions: {{f: {{handler: a.b, {line}}}}}").functions["f"]
+
+
+def settings(line, top=""):
+    return function(f"asyncInvokeConfig: {{{line}}}", top).asynchronous
+
+
+def emulator(line):
+    return shape(f"emulator: {{{line}}}").emulator
+
+
+def problems(make, line, **more):
+    with pytest.raises(DefinitionError) as caught:
+        make(line, **more)
+    return [f"{each.key}: {each.message}" if each.key else each.message for each in caught.value.problems]
+
+
+def hints(make, line):
+    with pytest.raises(DefinitionError) as caught:
+        make(line)
+    return [hint for each in caught.value.problems for hint in each.hints if not hint.startswith("allowed")]
+
+
+RELAXED = "emulator: {limits: relaxed}"
+
+
+# Values that are right
+
+
+@pytest.mark.parametrize(
+    ("make", "line", "field", "value"),
+    [
+        (function, "timeout: 1", "timeout", timedelta(seconds=1)),
+        (function, "timeout: 86400", "timeout", timedelta(days=1)),
+        (function, "timeout: +5", "timeout", timedelta(seconds=5)),
+        (function, "memorySize: 128", "memory_mb", 128),
+        (function, "memorySize: 32768", "memory_mb", 32768),
+        (function, "runtime: python3", "runtime", "python3"),
+        (function, "runtime: python3.12", "runtime", "python3.12"),
+        (settings, "maxAsyncRetryAttempts: 0", "max_retries", 0),
+        (settings, "maxAsyncRetryAttempts: 8", "max_retries", 8),
+        (settings, "maxAsyncEventAgeInSeconds: 1", "max_age", timedelta(seconds=1)),
+        (settings, "maxAsyncEventAgeInSeconds: 604800", "max_age", timedelta(days=7)),
+        (settings, "onSuccess: function:audit", "on_success", FunctionDestination(FunctionRef("audit"))),
+        (
+            settings,
+            "onSuccess: 'function:shop/receipt:stable'",
+            "on_success",
+            FunctionDestination(FunctionRef("receipt", "shop"), "stable"),
+        ),
+        (settings, "onFailure: queue:failed", "on_failure", QueueDestination("failed")),
+        (settings, "onFailure: topic:failed", "on_failure", TopicDestination("failed")),
+        (settings, "onFailure: 'acs:mns:cn-hangzhou::/queues/q/messages'", "on_failure", QueueDestination("q")),
+        (settings, "onFailure: 'acs:fc:::functions/f'", "on_failure", FunctionDestination(FunctionRef("f"))),
+        (emulator, "seed: 0", "seed", 0),
+        (emulator, "seed: 7", "seed", 7),
+        (emulator, "limits: relaxed", "limits", "relaxed"),
+        (emulator, "retrySeconds: [0, 0.5, 1e1, 2.]", "retry_seconds", (0, 0.5, 10, 2)),
+        (emulator, "retryServerErrors: false", "retry_server_errors", False),
+        (emulator, "ageExcludesDelay: yes", "age_excludes_delay", True),
+        (emulator, "destinationDepth: 0", "destination_depth", 0),
+        (emulator, "watchdogSeconds: 0.1", "watchdog", 0.1),
+        (emulator, "graceSeconds: 0", "grace_seconds", 0),
+        (emulator, "ioGraceSeconds: 2.5", "io_grace_seconds", 2.5),
+    ],
+)
+def test_a_right_value_is_read(make, line, field, value):
+    assert getattr(make(line), field) == value
+
+
+def test_a_key_that_is_not_there_is_none():
+    made = function("")
+    assert (made.timeout, made.memory_mb, made.runtime, made.environment, made.asynchronous) == (None,) * 5
+    assert settings("").max_retries is None
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-01-01T00:00:00Z", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("'2026-01-01T00:00:00Z'", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("2026-01-01 08:00:00.5+08:00", datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)),
+    ],
+)
+def test_the_clocks_start_is_an_instant_in_utc(written, moment):
+    start = emulator(f"clock: {{start: {written}}}").clock.start
+    assert (start, start.tzinfo) == (moment, UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("word", "word"),
+        ("'yes'", "yes"),
+        ("true", "true"),
+        ("False", "false"),
+        ("1", "1"),
+        ("-7", "-7"),
+        ("0", "0"),
+        ("0.25", "0.25"),
+        ("1234567890123456", "1234567890123456"),
+        ("''", ""),
+        ("'${HOME}/x'", "${HOME}/x"),
+        ("!!str 1.10", "1.10"),
+    ],
+)
+def test_scalars_become_the_text_that_fcs_tool_makes_of_them(written, text):
+    assert function(f"environmentVariables: {{A: {written}}}").environment == {"A": text}
+
+
+def test_relaxed_limits_allow_more_wherever_they_stand_in_the_file():
+    assert settings("maxAsyncEventAgeInSeconds: 2592000", top=RELAXED).max_age == timedelta(days=30)
+    assert function("memorySize: 100", top=RELAXED).memory_mb == 100
+    after = shape("functions: {f: {handler: a.b, memorySize: 1}}\n" + RELAXED)
+    assert after.functions["f"].memory_mb == 1
+    assert problems(settings, "maxAsyncEventAgeInSeconds: 2592001", top=RELAXED) == [
+        "maxAsyncEventAgeInSeconds: expected whole seconds 1-2592000, found 2592001"
+    ]
+
+
+# Values that are wrong
+
+SECONDS = "timeout: expected whole seconds 1-86400, found "
+MEMORY = "memorySize: expected whole MB 128-32768 in steps of 64, found "
+ISO = "start: expected a date and time with a zone, such as 2026-01-01T00:00:00Z, found "
+LATER = "is not supported yet: this version runs python* runtimes"
+LIST = "retrySeconds: expected a list of one or more numbers, seconds 0-2592000, found "
+TARGET = "write function:NAME, queue:NAME, topic:NAME or an ARN"
+
+
+@pytest.mark.parametrize(
+    ("make", "line", "message"),
+    [
+        (function, "timeout: fast", SECONDS + "'fast'"),
+        (function, "timeout: 0", SECONDS + "0"),
+        (function, "timeout: -1", SECONDS + "-1"),
+        (function, "timeout: 86401", SECONDS + "86401"),
+        (function, "timeout: 1.5", SECONDS + "1.5"),
+        (function, "timeout: '10'", SECONDS + "'10'"),
+        (function, "timeout: 1:30", SECONDS + "1:30, which YAML reads as a number"),
+        (function, "timeout: 010", SECONDS + "010, which YAML reads as an octal number"),
+        (function, "timeout: 0x10", SECONDS + "0x10, which YAML reads as a number"),
+        (function, "timeout: 1e1", SECONDS + "1e1"),
+        (function, "timeout: yes", SECONDS + "yes, which YAML reads as true"),
+        (function, "timeout: ", SECONDS + "nothing"),
+        (function, "timeout: ~", SECONDS + "nothing (~)"),
+        (function, "timeout: [3]", SECONDS + "a list"),
+        (function, "timeout: {}", SECONDS + "an empty map"),
+        (function, f"timeout: {'9' * 5000}", SECONDS + "9" * 59 + "…"),
+        (function, "memorySize: 64", MEMORY + "64"),
+        (function, "memorySize: 32832", MEMORY + "32832"),
+        (function, "memorySize: 129", MEMORY + "129"),
+        (function, "runtime: nodejs18", "runtime: 'nodejs18' " + LATER),
+        (function, "runtime: custom.debian10", "runtime: 'custom.debian10' " + LATER),
+        (function, "runtime: java11", "runtime: 'java11' " + LATER),
+        (function, "runtime: go1", "runtime: 'go1' " + LATER),
+        (function, "runtime: php7.2", "runtime: 'php7.2' " + LATER),
+        (function, "runtime: dotnetcore3.1", "runtime: 'dotnetcore3.1' " + LATER),
+        (function, "runtime: python2.7", "runtime: 'python2.7' is not supported: handlers run on Python 3"),
+        (function, "runtime: pyton3", "runtime: expected a runtime of FC, found 'pyton3'"),
+        (function, "runtime: 3.10", "runtime: expected a runtime of FC, found 3.10"),
+        (function, "code: 1", "code: expected the path of a directory, found 1"),
+        (function, "code: ''", "code: expected the path of a directory, found ''"),
+        (function, "code: {src: x}", "code: expected the path of a directory, found a map"),
+        (function, "environmentVariables: A=1", "environmentVariables: expected a map of names and texts, found 'A=1'"),
+        (settings, "maxAsyncRetryAttempts: 9", "maxAsyncRetryAttempts: expected a whole number 0-8, found 9"),
+        (settings, "maxAsyncRetryAttempts: -1", "maxAsyncRetryAttempts: expected a whole number 0-8, found -1"),
+        (
+            settings,
+            "maxAsyncEventAgeInSeconds: 604801",
+            "maxAsyncEventAgeInSeconds: expected whole seconds 1-604800, found 604801",
+        ),
+        (settings, "onSuccess: audit", f"onSuccess: 'audit' is not a destination; {TARGET}"),
+        (settings, "onFailure: 'queue:'", f"onFailure: 'queue:' is not a destination; {TARGET}"),
+        (
+            settings,
+            "onFailure: {destination: x}",
+            "onFailure: expected a destination: function:NAME, queue:NAME, topic:NAME or an ARN, found a map",
+        ),
+        (
+            settings,
+            "onFailure: eventbus:x",
+            "onFailure: 'eventbus:x': destinations on EventBridge are not supported yet",
+        ),
+        (settings, f"onFailure: queue:{'q' * 507}", "onFailure: expected at most 512 characters, found 513"),
+        (emulator, "seed: -1", "seed: expected a whole number 0-9223372036854775807, found -1"),
+        (emulator, "limits: lax", "limits: expected strict or relaxed, found 'lax'"),
+        (emulator, "limits: off", "limits: expected strict or relaxed, found off, which YAML reads as false"),
+        (emulator, "retrySeconds: []", LIST + "an empty list"),
+        (emulator, "retrySeconds: 1", LIST + "1"),
+        (emulator, "retrySeconds: [1, -1]", "retrySeconds: expected seconds 0-2592000, found -1"),
+        (
+            emulator,
+            "retrySeconds: [.inf]",
+            "retrySeconds: expected seconds 0-2592000, found .inf, which YAML reads as a number",
+        ),
+        (emulator, "retryServerErrors: 'true'", "retryServerErrors: expected true or false, found 'true'"),
+        (emulator, "retryServerErrors: 1", "retryServerErrors: expected true or false, found 1"),
+        (emulator, "destinationDepth: 1001", "destinationDepth: expected a whole number 0-1000, found 1001"),
+        (emulator, "watchdogSeconds: 0", "watchdogSeconds: expected seconds above 0, at most 86400, found 0"),
+        (emulator, "graceSeconds: -0.1", "graceSeconds: expected seconds 0-86400, found -0.1"),
+        (emulator, "clock: 0", "clock: expected a map, found 0"),
+        (emulator, "clock: {rate: -1}", "rate: expected a number 0-1000000, found -1"),
+        (
+            emulator,
+            "clock: {rate: .nan}",
+            "rate: expected a number 0-1000000, found .nan, which YAML reads as a number",
+        ),
+        (emulator, "clock: {start: 2026-01-01}", ISO + "2026-01-01"),
+        (emulator, "clock: {start: 2026-01-01T00:00:00}", ISO + "2026-01-01T00:00:00"),
+        (emulator, "clock: {start: now}", ISO + "'now'"),
+        (emulator, "clock: {start: 0001-01-01T00:00:00+14:00}", ISO + "0001-01-01T00:00:00+14:00"),
+        (shape, "accountId: 1234567890123456", "accountId: expected digits, found 1234567890123456"),
+        (shape, "accountId: 0123", "accountId: expected digits, found 0123, which YAML reads as an octal number"),
+        (shape, "accountId: 'me'", "accountId: expected digits, found 'me'"),
+        (shape, "region: no", "region: expected text, found no, which YAML reads as false"),
+        (shape, "region: ''", "region: expected text, found ''"),
+        (shape, "functions: []", "functions: expected a map of functions by name, found an empty list"),
+        (shape, "functions: {f: a.b}", "f: expected a map, found 'a.b'"),
+        (shape, "functions: {f: }", "f: expected a map, found nothing"),
+        (shape, "functions: {f: {}}", "handler is missing in function f"),
+        (shape, "functions: {1f: {handler: a.b}}", "'1f' cannot name a function"),
+        (shape, "functions: {a.b: {handler: a.b}}", "'a.b' cannot name a function"),
+        (shape, "services: {-s: {}}", "'-s' cannot name a service"),
+        (shape, "services: {s: {functions: {f: {}}}}", "handler is missing in function s/f"),
+    ],
+)
+def test_a_wrong_value_says_what_was_expected_and_what_was_found(make, line, message):
+    assert problems(make, line) == [message]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("FC_X", "'FC_X' cannot name a variable: it is reserved for FC's own"),
+        ("_X", "'_X' cannot name a variable"),
+        ("1X", "'1X' cannot name a variable"),
+        ("A-B", "'A-B' cannot name a variable"),
+        ("''", "'' cannot name a variable"),
+        ("no", "expected a text as key, found no, which YAML reads as false"),
+    ],
+)
+def test_the_name_of_a_variable_follows_fcs_rules(name, said):
+    assert problems(function, f"environmentVariables: {{{name}: x}}") == [said]
+
+
+def test_2_0_reserves_its_old_names_of_credentials_and_3_0_does_not():
+    line = "environmentVariables: {topic: x, securityToken: y}"
+    assert function(line).environment == {"topic": "x", "securityToken": "y"}
+    assert problems(shape, f"services: {{s: {{functions: {{f: {{handler: a.b, {line}}}}}}}}}") == [
+        "'topic' cannot name a variable: it is reserved for FC's own",
+        "'securityToken' cannot name a variable: it is reserved for FC's own",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("yes", "yes, which YAML reads as true"),
+        ("1.10", "1.10"),
+        ("1.0", "1.0"),
+        ("017", "017, which YAML reads as an octal number"),
+        ("0x1F", "0x1F, which YAML reads as a number"),
+        ("1_000", "1_000, which YAML reads as a number"),
+        ("1e3", "1e3"),
+        ("+1", "+1"),
+        ("2026-01-01", "2026-01-01"),
+        ("", "nothing"),
+        ("[a]", "a list"),
+    ],
+)
+def test_a_value_of_which_tools_make_different_texts_needs_quotes(written, said):
+    assert problems(function, f"environmentVariables: {{A: {written}}}") == [f"A: expected text, found {said}"]
+
+
+@pytest.mark.parametrize("character", ["\\0", "\\ud800"])
+def test_what_no_environment_can_hold_is_refused(character):
+    (problem,) = problems(function, f'environmentVariables: {{A: "a{character}"}}')
+    assert problem.startswith("A: expected text that an environment can hold, found 'a")
+
+
+def test_a_value_that_is_refused_already_is_passed_over_in_silence():
+    assert (
+        problems(emulator, "retrySeconds: [1, !x 2], seed: !x 7, clock: !x {}")
+        == ["the tag !x is not allowed: a definition is plain data"] * 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("length", "top", "most"), [(4095, "", 4096), (4096, "", 4096), (1024 * 1024, RELAXED, 1024 * 1024)]
+)
+def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
+    line = f"environmentVariables: {{A: {'é' * (length // 2)}{'x' * (length % 2)}}}"
+    if length + 1 <= most:
+        assert len(function(line, top=top).environment["A"].encode()) == length
+    else:
+        said = f"environmentVariables: {length + 1} bytes of names and values, at most {most} are allowed"
+        assert problems(function, line, top=top) == [said]
+
+
+@pytest.mark.parametrize(
+    ("line", "expression"),
+    [
+        ("timeout: \"${env('T', 3)}\"", "\"${env('T', 3)}\""),
+        ("runtime: 'python${vars.version}'", "'${vars.version}'"),
+        ("environmentVariables: {A: '${ env(X) }'}", "'${ env(X) }'"),
+        ("handler: '${vars.a'", "'${vars.a'"),
+    ],
+)
+def test_expressions_are_refused_by_name(line, expression):
+    text = f"functions: {{f: {{handler: a.b, {line}}}}}" if "handler" not in line else f"functions: {{f: {{{line}}}}}"
+    (problem,) = problems(shape, text)
+    assert problem.endswith(f": {expression} is not supported yet")
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        *(
+            (function, key)
+            for key in ("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze")
+        ),
+        *((function, key) for key in ("triggers", "command", "port", "layers", "versions", "aliases")),
+        *((settings, key) for key in ("asyncTask", "qualifier")),
+        *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo")),
+        *((shape, key) for key in ("customDomains", "stubs", "vars")),
+    ],
+)
+def test_a_key_that_comes_later_is_refused_by_name(make, line):
+    assert problems(make, f"{line}: [1]") == [f"'{line}' is not supported yet"]
+
+
+def test_settings_by_qualifier_are_refused_by_name():
+    assert problems(function, "asyncInvokeConfig: [{qualifier: stable}]") == [
+        "asyncInvokeConfig: a list of settings by qualifier is not supported yet"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make", "key", "hint"),
+    [
+        # alike
+        (function, "timeuot", "did you mean 'timeout'?"),
+        (settings, "maxRetryAttempts", "did you mean 'maxAsyncRetryAttempts'?"),
+        (function, "trigger", "did you mean 'triggers'? (not supported yet)"),
+        (function, "enviroment", "did you mean 'environmentVariables'?"),
+        (emulator, "retryServerError", "did you mean 'retryServerErrors'?"),
+        # foreign words
+        (settings, "retries", "did you mean 'maxAsyncRetryAttempts'?"),
+        (settings, "maxRetry", "did you mean 'maxAsyncRetryAttempts'?"),
+        (settings, "destination", "did you mean 'onSuccess' or 'onFailure'?"),
+        (settings, "destinationConfig", "did you mean 'onSuccess' or 'onFailure'?"),
+        (settings, "statefulInvocation", "did you mean 'asyncTask'? (not supported yet)"),
+        (function, "env", "did you mean 'environmentVariables'?"),
+        (function, "Environment", "did you mean 'environmentVariables'?"),
+        (function, "memory", "did you mean 'memorySize'?"),
+        (function, "codeUri", "did you mean 'code'?"),
+        (function, "CodeUri", "did you mean 'code'?"),
+        (function, "AsyncConfiguration", "did you mean 'asyncInvokeConfig'?"),
+        (function, "name", "the name is the key above"),
+        (function, "functionName", "the name is the key above"),
+        (function, "retries", "did you mean 'maxAsyncRetryAttempts'? it belongs one level down, in asyncInvokeConfig"),
+        # wrong case
+        (function, "Timeout", "did you mean 'timeout'? case matters"),
+        (function, "Triggers", "did you mean 'triggers'? case matters (not supported yet)"),
+        # wrong level
+        (settings, "timeout", "'timeout' belongs one level up, in function f"),
+        (settings, "memory", "did you mean 'memorySize'? it belongs one level up, in function f"),
+        (settings, "region", "'region' belongs further up, at the top level"),
+        (function, "onFailure", "'onFailure' belongs one level down, in asyncInvokeConfig"),
+        (function, "region", "'region' belongs further up, at the top level"),
+        (emulator, "rate", "'rate' belongs one level down, in clock"),
+        (emulator, "region", "'region' belongs one level up, at the top level"),
+        (shape, "seed", "'seed' belongs one level down, in emulator"),
+        (shape, "handler", "'handler' belongs further down, in functions.NAME"),
+        (shape, "triggers", "'triggers' belongs further down, in functions.NAME (not supported yet)"),
+        # nothing like it
+        (function, "deadLetters", None),
+        (shape, "name", None),
+    ],
+)
+def test_an_unknown_key_comes_with_the_best_hint_there_is(make, key, hint):
+    given_hints = hints(make, f"{key}: x")
+    assert given_hints[:1] == ([hint] if hint else [])
+
+
+def test_what_is_allowed_is_listed_by_the_alphabet_without_what_comes_later():
+    with pytest.raises(DefinitionError) as caught:
+        settings("deadLetters: x")
+    assert str(caught.value) == (
+        "f:2:51: unknown key 'deadLetters' in asyncInvokeConfig of f\n"
+        "  allowed: maxAsyncEventAgeInSeconds, maxAsyncRetryAttempts, onFailure, onSuccess"
+    )
+
+
+@pytest.mark.parametrize("key", ["Timeout", "TIMEOUT"])
+def test_the_value_of_a_key_in_the_wrong_case_is_looked_at_as_well(key):
+    assert problems(function, f"{key}: fast") == [f"unknown key '{key}' in function f", SECONDS + "'fast'"]
+    assert problems(function, f"{key}: fast, timeout: 3") == [f"unknown key '{key}' in function f"]
+
+
+@pytest.mark.parametrize("key", ["Handler", "handlr"])
+def test_a_misspelt_handler_is_not_missing_as_well(key):
+    assert problems(shape, f"functions: {{f: {{{key}: a.b}}}}") == [f"unknown key '{key}' in function f"]
+
+
+def test_all_problems_are_told_at_once():
+    assert problems(
+        shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nemulator: {auth: 1}"
+    ) == [
+        "unknown key 'regio' at the top level",
+        "accountId: expected digits, found 'x'",
+        "handler is missing in function f",
+        SECONDS + "'x'",
+        "handler: expected module.function, found 1",
+        "'auth' is not supported yet",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("timeout: '10'", "write it without quotes"),
+        ("timeout: fast", None),
+        ("code: 2026", "put quotes around it: '2026'"),
+        ("code: on", "put quotes around it: 'on'"),
+        ("runtime: pythn3.9", "did you mean 'python3.9'?"),
+        ("environmentVariables: {A: }", "write '' for an empty text"),
+        ("asyncInvokeConfig: []", "write one map"),
+    ],
+)
+def test_a_wrong_value_comes_with_what_to_do(line, hint):
+    assert hints(function, line) == ([hint] if hint else [])
+
+
+def test_a_function_that_is_a_text_is_shown_as_a_map():
+    assert hints(shape, "functions: {f: a.b}") == ["write f: {handler: a.b}"]

@@ -1,0 +1,130 @@
+import re
+from dataclasses import fields
+from datetime import timedelta
+from typing import get_type_hints
+
+import pytest
+
+from fcemu.config.load import Kind, Scalar
+from fcemu.config.native import scalar
+from fcemu.config.problems import Place
+from fcemu.config.schema import (
+    ALIASES,
+    RUNTIMES,
+    AsyncShape,
+    ClockShape,
+    Duration,
+    EmulatorShape,
+    FileShape,
+    FunctionShape,
+    Number,
+    Plain,
+    ServiceShape,
+    Whole,
+    below,
+    expected,
+    keys_of,
+    names_of,
+)
+from fcemu.core.functions import DEFAULT_RUNTIME
+from fcemu.core.limits import RELAXED, STRICT
+from fcemu.core.settings import Settings
+
+SHAPES = [FileShape, *(shape for _, _, shape in below(FileShape))]
+EVERY_KEY = [
+    pytest.param(shape, key, id=f"{shape.__name__}.{key.name}")
+    for shape in set(SHAPES)
+    for key in keys_of(shape).values()
+]
+
+
+def test_the_file_has_the_keys_that_the_format_promises_now():
+    assert {shape: set(keys_of(shape)) for shape in SHAPES} == {
+        FileShape: {"region", "accountId", "code", "functions", "services", "emulator"},
+        ServiceShape: {"code", "functions"},
+        FunctionShape: {
+            *("code", "runtime", "handler", "timeout", "memorySize", "environmentVariables", "asyncInvokeConfig"),
+        },
+        AsyncShape: {"maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"},
+        EmulatorShape: {
+            *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
+            *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
+        },
+        ClockShape: {"rate", "start", "autojump"},
+    }
+
+
+def test_the_keys_that_come_later_are_known():
+    later = {name for shape in SHAPES for name in shape.later}
+    assert later == {
+        *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers", "command"),
+        *("port", "asyncTask", "qualifier", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
+        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo"),
+    }
+
+
+@pytest.mark.parametrize("shape", set(SHAPES), ids=lambda shape: shape.__name__)
+def test_no_key_is_both_for_now_and_for_later_and_each_field_is_a_key(shape):
+    assert not set(keys_of(shape)) & set(shape.later)
+    assert [key.field for key in keys_of(shape).values()] == [field.name for field in fields(shape)]
+
+
+@pytest.mark.parametrize(("shape", "key"), EVERY_KEY)
+def test_each_key_has_a_help_text_and_only_a_required_one_must_be_there(shape, key):
+    assert re.fullmatch(r"[A-Z].*\.", key.about)
+    assert key.required == (type(None) not in getattr(get_type_hints(shape)[key.field], "__args__", ()))
+
+
+@pytest.mark.parametrize("shape", set(SHAPES), ids=lambda shape: shape.__name__)
+def test_each_later_key_has_a_help_text(shape):
+    assert all(re.fullmatch(r"[A-Z].*\.", about) for about in shape.later.values())
+
+
+@pytest.mark.parametrize(("shape", "key"), EVERY_KEY)
+def test_a_documented_default_is_a_value_that_may_be_written(shape, key):
+    if isinstance(key.value, Whole | Duration | Number):
+        value = scalar(key.value, Scalar(Place(1, 1), str(key.default), Kind.NUMBER), STRICT)
+        assert value == (timedelta(seconds=key.default) if isinstance(key.value, Duration) else key.default)
+    if key.value is Plain.RUNTIME:
+        assert key.default in RUNTIMES
+
+
+def test_documented_defaults_are_those_of_the_core():
+    emulator = keys_of(EmulatorShape)
+    settings = Settings()
+    assert emulator["retrySeconds"].default == (0.5, 1, 2, 4, 8, 16, 32, 64)
+    assert emulator["watchdogSeconds"].default == settings.watchdog.total_seconds()
+    assert emulator["destinationDepth"].default == settings.destination_depth
+    assert keys_of(FunctionShape)["runtime"].default == DEFAULT_RUNTIME
+    assert keys_of(FunctionShape)["timeout"].default == 3
+    assert keys_of(AsyncShape)["maxAsyncEventAgeInSeconds"].default == 86400
+
+
+def test_every_alias_names_words_of_the_schema_and_is_none_itself():
+    words = frozenset[str]().union(*(names_of(shape) for shape in SHAPES))
+    assert not words & set(ALIASES)
+    assert {native for natives in ALIASES.values() for native in natives} <= words
+
+
+def test_the_nearest_shapes_come_first():
+    assert [(way, depth) for way, depth, _ in below(FileShape)] == [
+        ("emulator", 1),
+        ("functions.NAME", 2),
+        ("services.NAME", 2),
+        ("emulator.clock", 2),
+        ("functions.NAME.asyncInvokeConfig", 3),
+        ("services.NAME.functions.NAME", 4),
+        ("services.NAME.functions.NAME.asyncInvokeConfig", 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "strict", "relaxed"),
+    [
+        ("timeout", "whole seconds 1-86400", "whole seconds 1-86400"),
+        ("memorySize", "whole MB 128-32768 in steps of 64", "whole MB 1-32768"),
+    ],
+)
+def test_a_value_is_described_with_the_limits_in_force(key, strict, relaxed):
+    kind = keys_of(FunctionShape)[key].value
+    assert (expected(kind, STRICT), expected(kind, RELAXED)) == (strict, relaxed)

@@ -1,0 +1,52 @@
+"""The journal as text."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fcemu.core.facts import Accepted, Delivered, Dequeued, Failed, Finished, RetryPlanned, Slept, Started
+from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import UNHANDLED, FunctionError
+from fcemu.core.timeline import render, seconds
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(offset: float) -> datetime:
+    return T0 + timedelta(seconds=offset)
+
+
+def test_a_life_reads_from_top_to_bottom():
+    ref = FunctionRef("charge", "orders")
+    error = FunctionError(UNHANDLED, b'{"errorMessage": "no money"}', "Declined")
+    facts = [
+        Accepted(at(0), "r1", ref, "LATEST", False, "api", b"", at(200), "r1", 0),
+        Dequeued(at(200), "r1"),
+        Started(at(200), "r1", 1, "i1"),
+        Slept(at(200), "r1", 1, at(201.25)),
+        Finished(at(201.25), "r1", 1, error, ""),
+        RetryPlanned(at(201.25), "r1", at(201.75)),
+        Failed(at(201.75), "r1", "enough"),
+        Delivered(at(201.75), "r1", "queue:declined", "m1", b"{}"),
+    ]
+    assert render(facts, T0).splitlines() == [
+        "+0 s       orders/charge (1)  accepted, due +200 s [r1]",
+        "+200 s     orders/charge (1)  dequeued",
+        "+200 s     orders/charge (1)  attempt 1 starts",
+        "+200 s     orders/charge (1)  attempt 1 sleeps 1.25 s",
+        "+201.25 s  orders/charge (1)  attempt 1 failed: Declined: no money",
+        "+201.25 s  orders/charge (1)  retried after 0.5 s, at +201.75 s",
+        "+201.75 s  orders/charge (1)  Failed: enough",
+        "+201.75 s  orders/charge (1)  delivered to queue:declined",
+    ]
+
+
+def test_nothing_reads_as_nothing():
+    assert render([], T0) == ""
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"), [(0, "0 s"), (200, "200 s"), (0.5, "0.5 s"), (1e-6, "0.000001 s"), (86400, "86400 s")]
+)
+def test_seconds_have_no_needless_digits(duration, text):
+    assert seconds(timedelta(seconds=duration)) == text

@@ -1,0 +1,109 @@
+"""A clock that flows: attempts run in parallel, sleeps take real time over rate, moves by hand work all the same."""
+
+import threading
+
+from fakes import ask, make, s
+
+from fcemu.core.functions import AsyncSettings
+from fcemu.core.invocation import State
+from fcemu.core.settings import Settings
+
+FAST = Settings(rate=100_000)
+
+
+def invoke(emulator, asked):
+    ended = threading.Event()
+    invocation = emulator.invoke(asked, lambda _: ended.set())
+    assert ended.wait(20)
+    return invocation
+
+
+def ended(emulator, invocation):
+    emulator.wait(emulator.run_until_ended(invocation))
+    return invocation
+
+
+def test_deferred_invocations_run_by_themselves():
+    done = threading.Event()
+    emulator, _ = make(settings=FAST, f=lambda call: done.set())
+    emulator.accept(ask("f", delay=3600))
+    assert done.wait(20)
+    emulator.close()
+
+
+def test_a_sleep_takes_its_virtual_time_at_least():
+    emulator, _ = make(settings=FAST, timeout=86400, f=lambda call: call.clock.sleep(600))
+    invocation = invoke(emulator, ask("f"))
+    [attempt] = invocation.attempts
+    assert s(600) <= attempt.ended - attempt.started
+    emulator.close()
+
+
+def test_attempts_run_side_by_side():
+    both = threading.Barrier(2, timeout=20)
+    emulator, _ = make(settings=FAST, timeout=86400 * 365, f=lambda call: str(both.wait()))
+    one = emulator.accept(ask("f"))
+    other = invoke(emulator, ask("f"))
+    ended(emulator, one)
+    assert {one.state, other.state} == {State.SUCCEEDED}
+    emulator.close()
+
+
+def test_many_blocking_handlers_get_threads_of_their_own():
+    all_in = threading.Barrier(8, timeout=20)
+    emulator, _ = make(settings=FAST, timeout=86400 * 365, f=lambda call: str(all_in.wait()))
+    invocations = [emulator.accept(ask("f")) for _ in range(8)]
+    for invocation in invocations:
+        ended(emulator, invocation)
+    assert {invocation.state for invocation in invocations} == {State.SUCCEEDED}
+    emulator.close()
+
+
+def test_a_timeout_strikes_a_computing_handler_at_its_exact_instant():
+    def f(call):
+        while True:
+            pass
+
+    emulator, _ = make({"f": AsyncSettings(max_retries=0)}, settings=FAST, timeout=30, f=f)
+    invocation = invoke(emulator, ask("f"))
+    assert invocation.attempts[0].word == "timed out"
+    emulator.close()
+
+
+def test_a_timeout_strikes_in_a_sleep():
+    emulator, _ = make(settings=FAST, timeout=30, f=lambda call: call.clock.sleep(10**6))
+    assert invoke(emulator, ask("f")).attempts[0].word == "timed out"
+    emulator.close()
+
+
+def test_a_move_by_hand_runs_what_falls_due_on_the_way():
+    emulator, _ = make(settings=Settings(rate=1), f=lambda call: b"")
+    late = emulator.accept(ask("f", delay=3600))
+    emulator.wait(emulator.advance(s(3600)))
+    assert late.state is State.SUCCEEDED
+    assert emulator.clock.now() >= emulator.clock.started + s(3600)
+    emulator.close()
+
+
+def test_a_clock_is_paused_and_flows_again():
+    emulator, _ = make(settings=Settings(rate=1), f=lambda call: call.clock.sleep(1000), timeout=86400)
+    emulator.rate = 0
+    paused = emulator.clock.now()
+    invocation = emulator.accept(ask("f"))
+    assert invocation.state is State.ENQUEUED
+    assert emulator.clock.now() == paused
+    emulator.wait(emulator.advance(s(10)))
+    assert (invocation.state, emulator.clock.now()) == (State.RUNNING, paused + s(10))
+    emulator.rate = 100_000
+    ended(emulator, invocation)
+    assert invocation.state is State.SUCCEEDED
+    emulator.close()
+
+
+def test_a_synchronous_call_by_a_handler_on_a_flowing_clock():
+    def caller(call):
+        return str(invoke(emulator, ask("callee", access_key_id=call.access_key_id)).state)
+
+    emulator, _ = make(settings=FAST, timeout=86400 * 365, caller=caller, callee=lambda call: b"")
+    assert invoke(emulator, ask("caller")).ending().payload == b"Succeeded"
+    emulator.close()

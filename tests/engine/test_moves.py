@@ -1,0 +1,226 @@
+"""The moves of a paused clock: from due time to due time, never past one (design of time, 1-6)."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from fakes import ask, make, s
+
+from fcemu.core.functions import AsyncSettings
+from fcemu.core.invocation import State
+from fcemu.engine.emulator import ClosedError, NotIdle
+
+
+def offsets(emulator, kind):
+    return [
+        (fact.at - emulator.clock.started).total_seconds() for fact in emulator.journal if type(fact).__name__ == kind
+    ]
+
+
+def test_nothing_happens_behind_the_tests_back():
+    emulator, _ = make(f=lambda call: b"ok")
+    invocation = emulator.accept(ask("f"))
+    assert invocation.state is State.ENQUEUED
+    emulator.wait(emulator.advance(s(0)))
+    assert invocation.state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize(("by", "state"), [(199.999999, State.ENQUEUED), (200, State.SUCCEEDED)])
+def test_a_delay_ends_at_its_exact_instant_and_a_move_includes_its_end(by, state):
+    emulator, _ = make(f=lambda call: b"ok")
+    invocation = emulator.accept(ask("f", delay=200))
+    emulator.wait(emulator.advance(s(by)))
+    assert invocation.state is state
+    assert emulator.clock.now() - emulator.clock.started == s(by)
+
+
+def test_a_long_move_visits_each_due_instant_on_its_way():
+    seen = []
+    emulator, _ = make(f=lambda call: seen.append((call.payload, call.clock.now())))
+    for delay in (30, 10, 20):
+        emulator.accept(ask("f", str(delay).encode(), delay=delay))
+    emulator.wait(emulator.advance(timedelta(days=1)))
+    start = emulator.clock.started
+    assert seen == [(b"10", start + s(10)), (b"20", start + s(20)), (b"30", start + s(30))]
+
+
+def test_simultaneous_things_keep_their_order():
+    seen = []
+    emulator, _ = make(f=lambda call: seen.append(call.payload))
+    for n in range(100):
+        emulator.accept(ask("f", str(n).encode(), delay=5))
+    emulator.wait(emulator.run_next())
+    assert seen == [str(n).encode() for n in range(100)]
+
+
+def test_run_next_runs_one_instant_and_no_more():
+    emulator, _ = make(f=lambda call: b"")
+    for delay in (1, 1, 2):
+        emulator.accept(ask("f", delay=delay))
+    emulator.wait(emulator.run_next())
+    assert offsets(emulator, "Started") == [1, 1]
+    emulator.wait(emulator.run_next())
+    emulator.wait(emulator.run_next())
+    assert offsets(emulator, "Started") == [1, 1, 2]
+    assert emulator.clock.now() == emulator.clock.started + s(2)
+
+
+def test_a_handler_that_computes_costs_no_virtual_time():
+    emulator, _ = make(f=lambda call: sum(range(100_000)))
+    emulator.accept(ask("f", delay=1))
+    emulator.wait(emulator.run_until_idle(None))
+    assert offsets(emulator, "Finished") == [1]
+
+
+def test_a_sleep_takes_virtual_seconds_and_others_run_meanwhile():
+    order = []
+
+    def slow(call):
+        order.append("slow begins")
+        call.clock.sleep(30)
+        order.append("slow ends")
+
+    emulator, _ = make(slow=slow, quick=lambda call: order.append("quick"))
+    emulator.accept(ask("slow"))
+    emulator.accept(ask("quick", delay=10))
+    emulator.wait(emulator.run_until_idle(None))
+    assert order == ["slow begins", "quick", "slow ends"]
+    assert emulator.clock.now() == emulator.clock.started + s(30)
+
+
+def test_parked_attempts_overlap_each_on_an_instance_of_its_own():
+    emulator, runtime = make(f=lambda call: call.clock.sleep(10))
+    for _ in range(200):
+        emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    assert offsets(emulator, "Finished") == [10] * 200
+    assert len(runtime.started) == 200
+
+
+def test_one_attempt_at_a_time_runs_on_a_paused_clock():
+    running, most = [], []
+
+    def f(call):
+        running.append(call)
+        most.append(len(running))
+        running.remove(call)
+        call.clock.sleep(1)
+        running.append(call)
+        most.append(len(running))
+        running.remove(call)
+
+    emulator, _ = make(f=f)
+    for _ in range(50):
+        emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    assert most == [1] * 100
+
+
+def test_what_is_parked_beyond_the_end_of_a_move_stays_running():
+    emulator, _ = make(f=lambda call: call.clock.sleep(30))
+    invocation = emulator.accept(ask("f"))
+    emulator.wait(emulator.advance(s(29)))
+    assert invocation.state is State.RUNNING
+    assert emulator.clock.now() == emulator.clock.started + s(29)
+    emulator.wait(emulator.advance(s(1)))
+    assert invocation.state is State.SUCCEEDED
+
+
+def test_time_does_not_go_back():
+    emulator, _ = make(f=lambda call: b"")
+    with pytest.raises(ValueError, match="time does not go back"):
+        emulator.advance(s(-1))
+    with pytest.raises(ValueError, match="time does not go back"):
+        emulator.advance_to(emulator.clock.started - s(1))
+    with pytest.raises(ValueError, match="year 9999"):
+        emulator.advance(timedelta(days=3_000_000))
+    assert emulator.clock.now() == emulator.clock.started
+
+
+def test_work_left_after_the_bound_is_an_error_that_explains():
+    emulator, _ = make({"f": AsyncSettings(max_retries=0)}, f=lambda call: call.clock.sleep(50))
+    emulator.accept(ask("f", delay=3600))
+    with pytest.raises(NotIdle, match=r"still work after 0:10:00 of virtual time[\s\S]*due next:[\s\S]*f 1-"):
+        emulator.wait(emulator.run_until_idle(timedelta(minutes=10)))
+    assert emulator.clock.now() == emulator.clock.started + timedelta(minutes=10)
+
+
+def test_a_second_caller_waits_for_the_first():
+    emulator, _ = make(f=lambda call: call.clock.sleep(5))
+    emulator.accept(ask("f"))
+    ends = []
+
+    def move(by):
+        emulator.wait(emulator.advance(s(by)))
+        ends.append(by)
+
+    callers = [threading.Thread(target=move, args=(by,)) for by in (10, 20, 30)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(ends) == [10, 20, 30]
+    assert emulator.clock.now() == emulator.clock.started + s(60)
+
+
+def test_a_closed_emulator_lets_nobody_wait():
+    emulator, _ = make(f=lambda call: call.clock.sleep(10**6))
+    cleaned = threading.Event()
+
+    def f(call):
+        try:
+            call.clock.sleep(1000)
+        finally:
+            cleaned.set()
+
+    emulator, _ = make(f=f, timeout=86400)
+    emulator.accept(ask("f"))
+    emulator.wait(emulator.advance(s(1)))
+    emulator.close()
+    assert cleaned.is_set()
+    with pytest.raises(ClosedError):
+        emulator.advance(s(1))
+
+
+def test_closing_ends_a_move_that_is_under_way():
+    entered, leave = threading.Event(), threading.Event()
+
+    def f(call):
+        entered.set()
+        leave.wait(10)
+
+    emulator, _ = make(f=f)
+    emulator.accept(ask("f"))
+    goal = emulator.run_until_idle(None)
+    assert entered.wait(10)
+    closer = threading.Thread(target=emulator.close)
+    closer.start()
+    with pytest.raises(ClosedError):
+        emulator.wait(goal)
+    leave.set()
+    closer.join()
+
+
+def test_autojump_moves_only_while_no_request_is_served():
+    done = threading.Event()
+    emulator, _ = make(f=lambda call: done.set())
+    emulator.serving = 1
+    emulator.autojump = True
+    invocation = emulator.accept(ask("f", delay=100))
+    assert invocation.state is State.ENQUEUED
+    emulator.request_served()
+    assert done.wait(10)
+    emulator.wait(emulator.run_until_ended(invocation))
+    assert emulator.clock.now() == emulator.clock.started + s(100)
+
+
+def test_a_redefined_function_is_what_runs_next():
+    emulator, runtime = make(f=lambda call: b"old")
+    invocation = emulator.accept(ask("f", delay=5))
+    emulator.wait(emulator.run_until_idle(None))
+    assert invocation.ending().payload == b"old"
+    runtime.handlers["f"] = lambda call: b"new"
+    emulator.define((), tuple(emulator.functions()), {})
+    again = emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    assert again.ending().payload == b"new"

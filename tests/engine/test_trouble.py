@@ -1,0 +1,163 @@
+"""Nothing hangs: busy loops, locks, strangers, a clock that nobody moves; each says what, which line, what now."""
+
+import threading
+
+import pytest
+from fakes import CREW, ask, make, s
+
+from fcemu.core.facts import Warned
+from fcemu.core.functions import AsyncSettings
+from fcemu.core.invocation import State
+from fcemu.core.settings import Settings
+from fcemu.engine.emulator import ClockStuck
+
+QUICK = Settings(watchdog=s(0.05), grace=s(0.02))
+ONCE = AsyncSettings(max_retries=0)
+
+
+def warnings(emulator):
+    return [fact.text for fact in emulator.journal if isinstance(fact, Warned)]
+
+
+def busy(call):
+    while True:
+        pass
+
+
+def blocked_by_a_lock(call):
+    held = threading.Lock()
+    held.acquire()
+    while not LEAVE.is_set():
+        held.acquire(timeout=1)  # the line that the report names
+
+
+def swallows_everything(call):
+    while not LEAVE.is_set():
+        try:
+            while not LEAVE.is_set():
+                pass
+        except BaseException:
+            pass
+
+
+LEAVE = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def _leave():
+    LEAVE.clear()
+    yield
+    LEAVE.set()
+
+
+@pytest.mark.parametrize("handler", [busy, blocked_by_a_lock, swallows_everything])
+def test_what_is_stuck_ends_as_timed_out_at_its_timeout_and_names_its_line(handler):
+    emulator, _ = make({"f": ONCE}, QUICK, f=handler, other=lambda call: b"", timeout=60)
+    invocation = emulator.accept(ask("f"))
+    other = emulator.accept(ask("other", delay=10))
+    emulator.wait(emulator.run_until_idle(None))
+    assert invocation.attempts[0].word == "timed out"
+    assert (invocation.ended - emulator.clock.started).total_seconds() == 60
+    assert other.state is State.SUCCEEDED
+    [warning] = warnings(emulator)
+    assert "f made no progress for 0.05 real seconds at test_trouble.py:" in warning
+    assert f"in {handler.__name__}" in warning
+    assert "watchdog" in warning
+
+
+def test_a_stuck_handler_leaves_a_short_move_alone_and_stays_running_until_its_timeout():
+    emulator, _ = make({"f": ONCE}, QUICK, f=busy, timeout=60)
+    invocation = emulator.accept(ask("f"))
+    emulator.wait(emulator.advance(s(10)))
+    assert invocation.state is State.RUNNING
+    assert emulator.clock.now() == emulator.clock.started + s(10)
+    emulator.wait(emulator.advance(s(50)))
+    assert invocation.state is State.FAILED
+
+
+def test_the_next_emulator_is_unharmed_by_a_thread_left_behind():
+    emulator, _ = make({"f": ONCE}, QUICK, f=swallows_everything)
+    emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    emulator.close()
+    fresh, _ = make(f=lambda call: b"ok")
+    invocation = fresh.accept(ask("f"))
+    fresh.wait(fresh.run_until_idle(None))
+    assert invocation.state is State.SUCCEEDED
+
+
+def test_a_caller_without_credentials_is_let_in_after_its_grace_with_a_warning_that_names_the_remedy():
+    inner = []
+
+    def caller(call):
+        ended = threading.Event()
+        inner.append(emulator.invoke(ask("callee"), lambda _: ended.set()))
+        ended.wait(10)
+        return b"done"
+
+    emulator, _ = make(settings=Settings(grace=s(0.02)), caller=caller, callee=lambda call: call.clock.sleep(5))
+    invocation = emulator.accept(ask("caller"))
+    emulator.wait(emulator.run_until_idle(None))
+    assert invocation.state is State.SUCCEEDED
+    assert inner[0].state is State.SUCCEEDED
+    [warning] = warnings(emulator)
+    assert "callee was called by somebody without this attempt's credentials while caller ran" in warning
+    assert "context.credentials" in warning
+
+
+def test_a_clock_that_nobody_moves_explains_itself():
+    emulator, _ = make(f=lambda call: b"")
+    emulator.accept(ask("f", delay=200))
+    text = str(emulator.explain())
+    assert "the clock is at 2026-01-01 00:00:00.000000 (+0 s), paused" in text
+    assert "due next:" in text
+    assert "(+200 s)  f 1-" in text
+    assert "nobody moves the clock" in text
+    assert "autojump" in text
+
+
+def test_an_idle_clock_says_that_nothing_is_due():
+    emulator, _ = make(f=lambda call: b"")
+    assert str(emulator.explain()).splitlines()[1:] == ["nothing is due"]
+
+
+def test_explain_names_what_is_in_flight_with_its_line_and_what_is_parked():
+    entered = threading.Event()
+
+    def waits(call):
+        entered.set()
+        LEAVE.wait(10)
+
+    emulator, _ = make(parked=lambda call: call.clock.sleep(50), waits=waits)
+    emulator.accept(ask("parked"))
+    emulator.accept(ask("waits", delay=1))
+    goal = emulator.run_until_idle(None)
+    assert entered.wait(10)
+    explanation = emulator.explain()
+    LEAVE.set()
+    emulator.wait(goal)
+    [line] = explanation.in_flight
+    assert line.startswith("waits 1-")
+    assert "#1 runs at " in line
+    assert "test_trouble.py:" in line
+    assert "parked 1-" in explanation.text
+    assert "is parked in a virtual sleep" in explanation.text
+    assert explanation.waiting_for == ["a move until idle"]
+
+
+def test_waiting_without_progress_ends_in_an_error_that_explains():
+    emulator, _ = make(settings=Settings(watchdog=s(-0.99)), f=lambda call: b"")
+    with pytest.raises(ClockStuck, match=r"no progress for 0\.02 real seconds[\s\S]*the clock is at"):
+        emulator.wait_for(threading.Event().wait)
+
+
+def test_crew_threads_are_used_again():
+    emulator, _ = make(f=lambda call: b"")
+    for _ in range(20):
+        emulator.accept(ask("f"))
+        emulator.wait(emulator.run_until_idle(None))
+    before = CREW._made
+    for _ in range(200):
+        emulator.accept(ask("f"))
+        emulator.wait(emulator.run_until_idle(None))
+    assert CREW._made <= before + 2
