@@ -1,1 +1,158 @@
-"""pytest options, marker and fixtures of fcemu."""
+"""pytest options, marker and fixtures of fcemu; everything else is in ``fcemu.testing``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fcemu.testing import LocalEmulator
+
+FIXTURES = frozenset({"fcemu", "fcemu_factory", "fcemu_options"})
+INI_OPTIONS = (
+    "account_id",
+    "age_excludes_delay",
+    "autojump",
+    "definition",
+    "destination_depth",
+    "grace_seconds",
+    "io_grace_seconds",
+    "limits",
+    "rate",
+    "region",
+    "retry_seconds",
+    "retry_server_errors",
+    "runtime",
+    "seed",
+    "start",
+    "strict",
+    "watchdog",
+)
+"""Every option of the fixture that text can say; ``fcemu_`` before it makes the name of the ini option."""
+
+_SUITE = pytest.StashKey["Suite"]()
+_MADE = pytest.StashKey["list[LocalEmulator]"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("fcemu", "emulated Function Compute")
+    group.addoption("--fcemu-seed", type=int, metavar="N", help="seed of every emulator, over markers and ini file")
+    group.addoption(
+        "--fcemu-timeline",
+        choices=("failed", "always", "never"),
+        default="failed",
+        help="when a test's report gets the timeline of its emulators (default: failed)",
+    )
+    for name in INI_OPTIONS:
+        parser.addini(f"fcemu_{name}", f"option {name!r} of the fixture 'fcemu'", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Patch the time functions once, before the first test, in runs where a test uses fcemu."""
+    if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
+        from fcemu.testing.suite import prepare
+
+        prepare()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    suite = session.config.stash.get(_SUITE, None)
+    if suite is not None:
+        suite.close()
+
+
+@pytest.fixture
+def fcemu_options() -> Mapping[str, Any]:
+    """Options that a marker cannot know; override or parametrise it."""
+    return {}
+
+
+@pytest.fixture
+def fcemu(request: pytest.FixtureRequest, fcemu_options: Mapping[str, Any]) -> Iterator[LocalEmulator]:
+    """The test's emulator: new state each test, one URL for the whole run."""
+    emulator = _open(request, _marked(request), fcemu_options, shared=True)
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def fcemu_factory(
+    request: pytest.FixtureRequest, fcemu_options: Mapping[str, Any]
+) -> Iterator[Callable[..., LocalEmulator]]:
+    """``fcemu_factory(definition=None, **options)``: an emulator on a port of its own, closed after the test."""
+    made: list[LocalEmulator] = []
+
+    def make(definition: Any = None, **options: Any) -> LocalEmulator:
+        if definition is not None:
+            options["definition"] = definition
+        emulator = _open(request, options, fcemu_options, shared=False)
+        made.append(emulator)
+        return emulator
+
+    yield make
+    for emulator in reversed(made):
+        emulator.close()
+
+
+def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The options of all markers ``fcemu``, the closest one first."""
+    options: dict[str, Any] = {}
+    for marker in request.node.iter_markers("fcemu"):
+        given = dict(marker.kwargs)
+        if len(marker.args) > 1:
+            pytest.fail("marker fcemu takes one positional argument, the definition", pytrace=False)
+        if marker.args:
+            given["definition"] = marker.args[0]
+        options = given | options
+    return options
+
+
+def _open(
+    request: pytest.FixtureRequest, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
+) -> LocalEmulator:
+    from fcemu.testing.suite import Suite  # noqa: F401 (names a stash key)
+
+    config = request.config
+    suite = config.stash.get(_SUITE, None)
+    if suite is None:
+        suite = config.stash[_SUITE] = Suite(config.rootpath, lambda name: config.getini(f"fcemu_{name}"), INI_OPTIONS)
+    seed = config.getoption("--fcemu-seed")
+    commanded = {} if seed is None else {"seed": seed}
+    try:
+        emulator = suite.open(request.path.parent, commanded | _less(options, commanded), more, shared=shared)
+    except (ValueError, TypeError) as wrong:
+        pytest.fail(str(wrong), pytrace=False)
+    request.node.stash.setdefault(_MADE, []).append(emulator)
+    return emulator
+
+
+def _less(options: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in other}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """After a passed test, before its fixtures are torn down: did a failure go unnoticed?"""
+    result = yield
+    for emulator in item.stash.get(_MADE, []):
+        emulator.check()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The timeline of every emulator that the test made, and the line that repeats it."""
+    report = yield
+    wanted = item.config.getoption("--fcemu-timeline")
+    if report.when == "call" and (wanted == "always" or (wanted == "failed" and report.failed)):
+        for emulator in item.stash.get(_MADE, []):
+            from fcemu.testing.suite import section
+
+            report.sections.append(("fcemu timeline", section(emulator, item.nodeid)))
+    return report

@@ -79,7 +79,11 @@ def make(
     runtime = FakeRuntime(named)
     settings = settings or Settings()
     emulator = Emulator(
-        settings=settings, catalog=catalog, runtimes=lambda _: runtime, chance=chance or Chance(settings.seed), crew=CREW
+        settings=settings,
+        catalog=catalog,
+        runtimes=lambda _: runtime,
+        chance=chance or Chance(settings.seed),
+        crew=CREW,
     )
     return emulator, runtime
 

@@ -80,7 +80,9 @@ def test_the_report_has_the_documented_fields_and_strings_for_payloads():
         executions=4,
         request_payload=b'{"key":"value"}',
         ending=Ending(
-            condition="UnhandledInvocationError", function_error="UnhandledInvocationError", payload=b'{"errorMessage":"x"}'
+            condition="UnhandledInvocationError",
+            function_error="UnhandledInvocationError",
+            payload=b'{"errorMessage":"x"}',
         ),
         now=datetime(2024, 1, 12, 10, 8, 21, 500000, tzinfo=UTC),
     )

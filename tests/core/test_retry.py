@@ -36,9 +36,7 @@ def test_a_stopped_attempt_is_never_retried():
 
 
 @pytest.mark.parametrize("outcome", [ERROR, TimedOut(b"{}"), FunctionError("HandledInvocationError", b"{}")])
-@pytest.mark.parametrize(
-    ("executions", "wait"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 16), (7, 32), (8, 64)]
-)
+@pytest.mark.parametrize(("executions", "wait"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 16), (7, 32), (8, 64)])
 def test_each_function_error_waits_twice_as_long_from_the_end_of_the_attempt(outcome, executions, wait):
     policy = RetryPolicy(max_retries=8)
     assert decide(outcome, Tally(T0, executions=executions), policy, T0 + s(7)) == RetryAt(T0 + s(7 + wait))

@@ -49,7 +49,9 @@ def test_the_journal_read_back_folds_to_the_same_invocations_and_messages():
     journal = busy_day().journal
     lines = [json.loads(line) for line in journal.lines()]
     copy = Journal()
-    copy.fold([from_json({key: value for key, value in line.items() if key not in {"n", "function"}}) for line in lines])
+    copy.fold(
+        [from_json({key: value for key, value in line.items() if key not in {"n", "function"}}) for line in lines]
+    )
     assert list(copy.lines()) == list(journal.lines())
     assert copy.messages == journal.messages
     for request_id, invocation in journal.invocations.items():

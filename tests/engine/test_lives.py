@@ -1,5 +1,6 @@
 """Lives of invocations on the engine: retries, time-outs, expiry, destinations, nested calls."""
 
+import contextlib
 import threading
 
 import pytest
@@ -94,9 +95,7 @@ def test_a_delay_beyond_the_age_expires_and_exactly_the_age_does_not(delay, stat
 
 
 def test_the_age_may_start_after_the_delay():
-    emulator, _ = make(
-        {"f": AsyncSettings(max_age=s(60))}, Settings(age_excludes_delay=True), f=lambda call: b""
-    )
+    emulator, _ = make({"f": AsyncSettings(max_age=s(60))}, Settings(age_excludes_delay=True), f=lambda call: b"")
     invocation = emulator.accept(ask("f", delay=3600))
     emulator.wait(emulator.run_until_idle(None))
     assert invocation.state is State.SUCCEEDED
@@ -151,10 +150,8 @@ def test_a_sleep_that_ends_exactly_at_the_timeout_has_timed_out():
 def test_a_handler_that_swallows_the_timeout_has_timed_out_all_the_same():
     def f(call):
         for _ in range(5):
-            try:
+            with contextlib.suppress(BaseException):
                 call.clock.sleep(2)
-            except BaseException:
-                pass
         return b"I am still here"
 
     emulator, _ = make({"f": AsyncSettings(max_retries=0)}, f=f, timeout=3)
@@ -179,7 +176,9 @@ def test_a_handler_that_exits_fails_and_its_instance_is_replaced():
 def test_a_destination_function_is_invoked_with_the_report_at_the_same_instant():
     got = []
     asked = AsyncSettings(on_success=FunctionDestination(FunctionRef("audit")))
-    emulator, _ = make({"f": asked}, f=lambda call: b"done", audit=lambda call: got.append((call.payload, call.clock.now())))
+    emulator, _ = make(
+        {"f": asked}, f=lambda call: b"done", audit=lambda call: got.append((call.payload, call.clock.now()))
+    )
     invocation = emulator.accept(ask("f", b"in", delay=7))
     emulator.wait(emulator.run_until_idle(None))
     [(report, at)] = got
@@ -287,7 +286,9 @@ def test_a_callers_timeout_strikes_while_it_waits_for_its_callee():
     def caller(call):
         run_sync(emulator, ask("callee", access_key_id=call.access_key_id))
 
-    emulator, _ = make({"caller": AsyncSettings(max_retries=0)}, caller=caller, callee=lambda call: call.clock.sleep(9), timeout=10)
+    emulator, _ = make(
+        {"caller": AsyncSettings(max_retries=0)}, caller=caller, callee=lambda call: call.clock.sleep(9), timeout=10
+    )
     emulator.define((), tuple(_with_timeout(emulator, "caller", 3)), {})
     invocation = emulator.accept(ask("caller"))
     emulator.wait(emulator.run_until_idle(None))

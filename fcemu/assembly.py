@@ -1,0 +1,274 @@
+"""The one place that knows every part: configuration -> clock + runtimes + emulator + server."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from fcemu.api.server import ApiServer
+from fcemu.config import Definition
+from fcemu.config.load import FILE_NAMES
+from fcemu.core.catalog import Catalog
+from fcemu.core.limits import RELAXED, STRICT
+from fcemu.core.names import Account
+from fcemu.core.settings import Settings
+from fcemu.engine.chance import Chance
+from fcemu.engine.crew import Crew
+from fcemu.engine.emulator import Emulator
+from fcemu.engine.ports import Runtime
+from fcemu.runtimes import runtime_named, timeshift
+
+T = TypeVar("T")
+
+CREW: Final = Crew()
+"""The threads of this process: emulators come and go, a suite of tests must not start new ones each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting that a user can give: how its text is read, and how its value enters ``Settings``."""
+
+    read: Callable[[str], object]
+    takes: tuple[type, ...]
+
+
+def _flag(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    try:
+        return words[text.strip().lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is neither true nor false") from None
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no zone; write 2026-01-01T00:00:00Z")
+    return instant
+
+
+def _many_seconds(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.replace(",", " ").split())
+
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    "seed": Option(int, (int,)),
+    "start": Option(_instant, (datetime, str)),
+    "rate": Option(float, (int, float)),
+    "autojump": Option(_flag, (bool,)),
+    "limits": Option(str, (str,)),
+    "account_id": Option(str, (str,)),
+    "region": Option(str, (str,)),
+    "watchdog": Option(float, (int, float)),
+    "grace_seconds": Option(float, (int, float)),
+    "io_grace_seconds": Option(float, (int, float)),
+    "retry_seconds": Option(_many_seconds, (list, tuple)),
+    "retry_server_errors": Option(_flag, (bool,)),
+    "age_excludes_delay": Option(_flag, (bool,)),
+    "destination_depth": Option(int, (int,)),
+}
+"""Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
+
+
+def settings_of(options: Mapping[str, object]) -> Settings:
+    """Settings from options; those that are not given keep their defaults.
+
+    Raises ``ValueError`` that names the option and says what is expected, also for options that do not exist.
+    """
+    for name, value in options.items():
+        _check(name, value)
+    given: Any = dict(options)
+    default = Settings()
+    limits = given.get("limits", "strict")
+    if limits not in ("strict", "relaxed"):
+        raise ValueError(f"option limits: expected 'strict' or 'relaxed', found {limits!r}")
+    start = given.get("start", default.start)
+    if isinstance(start, str):
+        start = _read("start", start)
+    if start.tzinfo is None:
+        raise ValueError(f"option start: {start.isoformat()} has no zone; write 2026-01-01T00:00:00Z")
+
+    def seconds(name: str, otherwise: timedelta) -> timedelta:
+        return timedelta(seconds=given[name]) if name in given else otherwise
+
+    return Settings(
+        account=Account(
+            id=given.get("account_id", default.account.id), region=given.get("region", default.account.region)
+        ),
+        limits=STRICT if limits == "strict" else RELAXED,
+        seed=given.get("seed", default.seed),
+        start=start.astimezone(default.start.tzinfo),
+        rate=float(given.get("rate", default.rate)),
+        autojump=given.get("autojump", default.autojump),
+        retry_seconds=tuple(timedelta(seconds=wait) for wait in given["retry_seconds"])
+        if "retry_seconds" in given
+        else default.retry_seconds,
+        retry_server_errors=given.get("retry_server_errors", default.retry_server_errors),
+        age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
+        destination_depth=given.get("destination_depth", default.destination_depth),
+        watchdog=seconds("watchdog", default.watchdog),
+        grace=seconds("grace_seconds", default.grace),
+        io_grace=seconds("io_grace_seconds", default.io_grace),
+    )
+
+
+def read_option(name: str, text: str) -> object:
+    """The value of an option that is given as text; raises ``ValueError`` that names it."""
+    if name not in OPTIONS:
+        _check(name, text)
+    return _read(name, text)
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return OPTIONS[name].read(text)
+    except ValueError as wrong:
+        raise ValueError(f"option {name}: {wrong}") from None
+
+
+_NOT_BELOW_ZERO: Final = frozenset({"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth"})
+
+
+def _check(name: str, value: object) -> None:
+    option = OPTIONS.get(name)
+    if option is None:
+        raise ValueError(unknown_option(name, OPTIONS))
+    if not isinstance(value, option.takes) or (isinstance(value, bool) and bool not in option.takes):
+        expected = " or ".join(kind.__name__ for kind in option.takes)
+        raise ValueError(f"option {name}: expected {expected}, found {value!r}")
+    if name in _NOT_BELOW_ZERO and value < 0:  # type: ignore[operator]
+        raise ValueError(f"option {name}: expected 0 or more, found {value!r}")
+    if name == "retry_seconds" and not (value and all(isinstance(wait, int | float) and wait >= 0 for wait in value)):  # type: ignore[attr-defined]
+        raise ValueError(f"option retry_seconds: expected at least one number of seconds, found {value!r}")
+
+
+LATER: Final = frozenset(
+    {
+        "access_keys",
+        "auth",
+        "chance",
+        "clock",
+        "cold_start_seconds",
+        "data",
+        "deliver_to",
+        "explore",
+        "idle_seconds",
+        "intercept",
+        "isolate",
+        "throttle_mode",
+    }
+)
+"""Options that are promised and not there yet: refused by name, never ignored."""
+
+
+def unknown_option(name: str, known: Mapping[str, object] | frozenset[str]) -> str:
+    """What to say of an option that does not exist."""
+    from difflib import get_close_matches
+
+    if name in LATER:
+        return f"option {name!r} is not supported yet"
+    close = get_close_matches(name, known, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"there is no option {name!r}{hint} Options: {', '.join(sorted(known))}"
+
+
+def catalog_of(definition: Definition) -> Catalog:
+    """All that a definition defines, as the engine wants it."""
+    catalog = Catalog(definition.services, definition.functions)
+    for ref, asked in definition.async_settings.items():
+        catalog.set_async(ref, asked)
+    return catalog
+
+
+class Runtimes:
+    """The runtimes behind one server, made when the first function needs them.
+
+    ``extra_environment``: what handlers see besides FC's variables.
+    """
+
+    def __init__(self, extra_environment: Mapping[str, str]) -> None:
+        self._extra = dict(extra_environment)
+        self._made: dict[str, Runtime] = {}
+
+    def __call__(self, name: str) -> Runtime:
+        """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``."""
+        make = runtime_named(name)
+        runtime = self._made.get(make.__name__)
+        if runtime is None:
+            runtime = self._made[make.__name__] = make(self._extra)
+        return runtime
+
+    def close(self) -> None:
+        """Close what was made."""
+        for runtime in self._made.values():
+            runtime.close()
+        self._made.clear()
+
+
+def emulator_of(definition: Definition, settings: Settings, runtimes: Callable[[str], Runtime]) -> Emulator:
+    """A new emulator with nothing in its journal."""
+    return Emulator(
+        settings=settings,
+        catalog=catalog_of(definition),
+        runtimes=runtimes,
+        chance=Chance(settings.seed),
+        crew=CREW,
+    )
+
+
+def patch_time() -> None:
+    """Let handlers of this process see virtual time, once for all; everything else keeps real time."""
+    timeshift.install()
+
+
+def definition_in(directory: Path) -> Path | None:
+    """The definition that a directory holds under one of the usual names, if any."""
+    return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
+
+
+def version() -> str:
+    """The installed version of fcemu."""
+    try:
+        return installed_version("fcemu")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class ServerThread:
+    """An API server with an event loop of its own in a thread of its own, so that any thread may block on it."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.server: Final = ApiServer(version=version())
+        self._loop: Final = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
+        self._thread.start()
+        self.host: Final = host
+        try:
+            self.port: Final = self._call(self.server.start(host, port))
+        except BaseException:
+            self._end()
+            raise
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def close(self) -> None:
+        """Refuse connections, drop open ones, end the thread."""
+        if self._loop.is_closed():
+            return
+        self._call(self.server.stop())
+        self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,34 @@
+"""What a caller asks for and is refused, the same over HTTP and through handles: the delay, and why nothing ran."""
+
+from datetime import timedelta
+
+from fcemu.core.errors import FCError, InternalServerError, InvalidArgument, ResourceExhausted, ResourceThrottled
+from fcemu.core.limits import Limits
+from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import SystemFailed, Throttled
+
+
+def read_delay(text: str, limits: Limits) -> timedelta:
+    """The value of ``x-fc-async-delay``: whole seconds from 0 to 3600; ``""`` is none (async-invocation §3).
+
+    Raises ``InvalidArgument`` with the text as it was given.
+    """
+    longest = int(limits.delay_max.total_seconds())
+    if not text:
+        return timedelta(0)
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= longest:
+        return timedelta(seconds=int(text))
+    raise InvalidArgument.choice("AsyncDelay", f"[0, {longest}]", text)
+
+
+def never_ran(function: FunctionRef, outcome: object) -> FCError:
+    """Why no handler ran, as the caller of a synchronous invocation hears it. ASSUMED: the texts."""
+    match outcome:
+        case Throttled():
+            return ResourceExhausted(f"the concurrency limit of function '{function.name}' has been reached")
+        case SystemFailed(status=503):
+            return ResourceThrottled(f"there are no resources left to run function '{function.name}'")
+        case SystemFailed():
+            return InternalServerError()
+        case _:
+            return ResourceThrottled("the emulator was closed before the function returned")

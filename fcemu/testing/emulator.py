@@ -1,0 +1,388 @@
+"""LocalEmulator: url, clock moves, run_until_idle, reset, explain."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from fcemu import assembly
+from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
+from fcemu.core import invocation as core
+from fcemu.core.asking import never_ran
+from fcemu.core.facts import Delivered, to_json
+from fcemu.core.invocation import State
+from fcemu.core.names import LATEST
+from fcemu.core.settings import Settings
+from fcemu.core.timeline import render
+from fcemu.core.times import parse_duration, parse_instant
+from fcemu.engine.emulator import Asked, Emulator
+from fcemu.engine.goals import Goal
+from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, Reply, Topic, UnknownName
+
+Source = str | Path | Mapping[str, Any] | Definition | None
+_ENVIRONMENT_KEYS: Final = ("test", "test")
+
+
+class NeverTrue(TimeoutError):
+    """The predicate of ``run_until`` was not true before everything was idle, or before ``at_most``."""
+
+
+class LocalEmulator:
+    """An emulator of Function Compute in this process, with an HTTP server on loopback.
+
+    ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
+    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``strict``, ``limits``, ``watchdog``,
+    ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises ``DefinitionError`` or
+    ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
+    """
+
+    def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
+        self._strict = _strict(options.pop("strict", True))
+        _check_runtime(options.pop("runtime", "inline"))
+        self._definition: Final = _read(definition)
+        self._options: Final = _without_clock(self._definition.options) | options
+        self._own_host = server is None
+        self._host: Final = server or ServerHost()
+        self._closed = False
+        try:
+            self._begin(assembly.settings_of(self._options))
+        except BaseException:
+            if self._own_host:
+                self._host.close()
+            raise
+
+    def _begin(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: Emulator = assembly.emulator_of(self._definition, settings, self._host.runtimes)
+        self._memory_used = settings.max_memory_usage_mb
+        self._read_by_test: set[str] = set()
+        self._cleared: dict[str, int] = {}
+        self._host.serve(self._engine, self._reset)
+
+    # Where it is.
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:PORT``."""
+        return f"http://{self.endpoint}"
+
+    @property
+    def endpoint(self) -> str:
+        """``127.0.0.1:PORT``."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def host(self) -> str:
+        return self._host.host
+
+    @property
+    def port(self) -> int:
+        return self._host.port
+
+    @property
+    def account_id(self) -> str:
+        return self._settings.account.id
+
+    @property
+    def region(self) -> str:
+        return self._settings.account.region
+
+    @property
+    def seed(self) -> int:
+        return self._settings.seed
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that point a program at this emulator."""
+        key, secret = _ENVIRONMENT_KEYS
+        return {
+            "FCEMU_URL": self.url,
+            "FC_ENDPOINT": self.url,
+            "FC_HOST": self.endpoint,
+            "FC_ACCOUNT_ID": self.account_id,
+            "ACCOUNT_ID": self.account_id,
+            "FC_REGION": self.region,
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
+            "ACCESS_KEY_ID": key,
+            "ACCESS_KEY_ID_SECRET": secret,
+        }
+
+    # The clock.
+
+    @property
+    def now(self) -> datetime:
+        """Virtual time, aware, UTC."""
+        return self._engine.clock.now()
+
+    @property
+    def started(self) -> datetime:
+        """Where the clock started."""
+        return self._engine.clock.started
+
+    def at(self, instant: str | datetime) -> datetime:
+        """An instant: an aware ``datetime``, ISO text with an offset, or ``"+200s"`` from ``started``."""
+        return parse_instant(instant, self.started)
+
+    def times(self, *instants: str | datetime) -> list[datetime]:
+        """Several instants, as ``at`` reads them."""
+        return [self.at(instant) for instant in instants]
+
+    def seconds(self, instant: datetime) -> float:
+        """From ``started`` to ``instant``."""
+        return (instant - self.started).total_seconds()
+
+    def advance(self, by: Duration) -> Sequence[Fact]:
+        """Run all that falls due within ``by`` from now, its end included; returns the new facts.
+
+        Raises ``ValueError`` for a negative duration (nothing moves), ``ClockStuck`` when real time passes without
+        progress.
+        """
+        return self._move(lambda: self._engine.advance(parse_duration(by)))
+
+    def advance_to(self, instant: str | datetime) -> Sequence[Fact]:
+        """Run all that falls due up to and including ``instant``. Raises what ``advance`` raises."""
+        return self._move(lambda: self._engine.advance_to(self.at(instant)))
+
+    def run_next(self) -> Sequence[Fact]:
+        """Move to the next due instant and run what is due there."""
+        return self._move(self._engine.run_next)
+
+    def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
+        """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
+        return self._move(lambda: self._engine.run_until_idle(parse_duration(at_most)))
+
+    def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
+        """Run until ``predicate()`` is true: it is asked first, and after each due instant.
+
+        Raises ``NeverTrue`` when everything is idle, or ``at_most`` has passed, before.
+        """
+        before, limit = len(self._engine.journal), parse_duration(at_most)
+        end = self.now + limit
+        while not predicate():
+            due = self._engine.next_due()
+            if due is None or due > end:
+                why = "nothing is due any more" if due is None else f"nothing more is due within {limit}"
+                raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
+            self.run_next()
+        return self._facts(before)
+
+    def _move(self, post: Callable[[], Goal]) -> Sequence[Fact]:
+        self._refuse_handlers()
+        before = len(self._engine.journal)
+        self._engine.wait(post())
+        return self._facts(before)
+
+    def _run_until_ended(self, record: core.Invocation) -> None:
+        if not record.finished:
+            self._move(lambda: self._engine.run_until_ended(record))
+
+    def _refuse_handlers(self) -> None:
+        if self._engine.is_handler(threading.get_ident()):
+            raise RuntimeError(
+                "a handler cannot move the clock or wait for the emulator it runs in; it would wait for itself. "
+                "Call the emulator over HTTP, with the credentials of its context"
+            )
+
+    # Functions and what they did.
+
+    def function(self, name: str, qualifier: str | None = None) -> Function:
+        """The handle of ``service/name`` (2.0) or ``name`` (3.0). Raises ``UnknownName``."""
+        for function in self._engine.functions():
+            if str(function.ref) == name:
+                return Function(self, function, qualifier or LATEST)
+        raise UnknownName.of("function", name, [str(function.ref) for function in self._engine.functions()])
+
+    def invocation(self, request_id: str) -> Invocation:
+        """Raises ``UnknownName``."""
+        record = self._engine.journal.invocations.get(request_id)
+        if record is None:
+            raise UnknownName.of("invocation", request_id, list(self._engine.journal.invocations))
+        return Invocation(self, record)
+
+    @property
+    def invocations(self) -> list[Invocation]:
+        """All invocations of every source in order of acceptance; a new list each time."""
+        return [Invocation(self, record) for record in list(self._engine.journal.invocations.values())]
+
+    def queue(self, name: str) -> Queue:
+        """Raises ``UnknownName`` for a queue that no definition names and nothing was delivered to."""
+        return Queue(self, self._address("queue", name))
+
+    def topic(self, name: str) -> Topic:
+        """Raises ``UnknownName`` for a topic that no definition names and nothing was delivered to."""
+        return Topic(self, self._address("topic", name))
+
+    def _address(self, kind: str, name: str) -> str:
+        known = [one.partition(":")[2] for one in self._engine.addresses() if one.startswith(f"{kind}:")]
+        if name not in known:
+            raise UnknownName.of(kind, name, known)
+        return f"{kind}:{name}"
+
+    def _messages(self, address: str) -> list[Delivered]:
+        return self._engine.journal.messages.get(address, [])[self._cleared.get(address, 0) :]
+
+    def _clear(self, address: str) -> None:
+        self._cleared[address] = len(self._engine.journal.messages.get(address, []))
+
+    def _accept(self, asked: Asked) -> Invocation:
+        return Invocation(self, self._engine.accept(asked))
+
+    def _invoke(self, asked: Asked) -> Reply:
+        self._refuse_handlers()
+        ended = threading.Event()
+        record = self._engine.invoke(asked, lambda _: ended.set())
+        self._engine.wait_for(ended.wait)
+        reply = Invocation(self, record).reply
+        if reply is None or reply.status_code != 200:
+            outcome = record.attempts[-1].outcome if record.attempts else None
+            refused = never_ran(record.accepted.function, outcome)
+            refused.request_id = record.id
+            raise refused
+        return reply
+
+    def _memory_of(self, record: core.Invocation) -> int:
+        return self._engine.memory_mb(record.accepted.function)
+
+    # What happened.
+
+    @property
+    def journal(self) -> Sequence[Fact]:
+        """All facts so far; a new list each time."""
+        return self._facts(0)
+
+    def _facts(self, after: int) -> list[Fact]:
+        journal = self._engine.journal
+        return [_fact(n + 1, to_json(journal[n]), self._function_of(n)) for n in range(after, len(journal))]
+
+    def _function_of(self, index: int) -> str:
+        journal = self._engine.journal
+        return str(journal.invocations[journal[index].request_id].accepted.function)
+
+    def timeline(self) -> str:
+        """The journal as text: a line a fact, with virtual times."""
+        return render(self._engine.journal, self.started)
+
+    def explain(self) -> str:
+        """Why time is not moving: what is in flight and on which line, who moves the clock, what is due next."""
+        return str(self._engine.explain())
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` for failures that nobody looked at, as the option ``strict`` demands.
+
+        ``True``: an asynchronous invocation ended Failed, Expired or Invalid, and neither its record nor its report
+        was read. ``"idle"``: also when anything is unfinished. ``False``: never.
+        """
+        if self._strict is False:
+            return
+        missed = [record for record in self._records() if self._is_missed(record)]
+        if missed:
+            lines = [f"  {one.accepted.function} {one.id} is {one.state}: {one.reason or 'too old'}" for one in missed]
+            text = "\n".join(["nobody looked at these failed invocations, nor at their reports:", *lines])
+            raise AssertionError(
+                f"{text}\nassert on the invocation or on its destination's message, or set strict=False\n"
+            )
+        unfinished = [record for record in self._records() if not record.finished]
+        if self._strict == "idle" and unfinished:
+            lines = [f"  {one.accepted.function} {one.id} is {one.state}" for one in unfinished]
+            text = "\n".join(["these invocations have not ended (strict='idle'):", *lines])
+            raise AssertionError(f"{text}\n{self.explain()}\nmove the clock further, or set strict=True\n")
+
+    def _records(self) -> list[core.Invocation]:
+        return list(self._engine.journal.invocations.values())
+
+    def _is_missed(self, record: core.Invocation) -> bool:
+        bad = record.state in (State.FAILED, State.EXPIRED, State.INVALID)
+        if not bad or record.accepted.synchronous:
+            return False
+        return record.id not in self._read_by_test and record.id not in self._engine.read_outside
+
+    # Begin anew, end.
+
+    def reset(self) -> None:
+        """Make it again as its options made it: nothing in the journal, the clock at its start."""
+        self._reset({})
+
+    def _reset(self, options: Mapping[str, object]) -> None:
+        settings = assembly.settings_of({**self._options, **options})
+        self._engine.close()
+        self._begin(settings)
+
+    def close(self) -> None:
+        """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work."""
+        if self._closed:
+            return
+        self._closed = True
+        self._engine.close()
+        if self._own_host:
+            self._host.close()
+
+    def __enter__(self) -> "LocalEmulator":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.check()
+        finally:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<LocalEmulator {self.url} at {self.now.isoformat()}>"
+
+
+class ServerHost:
+    """A server and the runtimes behind it; one emulator after the other may live here, under the same URL."""
+
+    def __init__(self) -> None:
+        assembly.patch_time()
+        self._thread = assembly.ServerThread()
+        self._api = self._thread.server
+        self.host: Final = self._thread.host
+        self.port: Final = self._thread.port
+        self.runtimes: Final = assembly.Runtimes({"FCEMU_URL": f"http://{self.host}:{self.port}"})
+
+    def serve(self, emulator: Emulator, reset: Callable[[Mapping[str, object]], None]) -> None:
+        """Answer for ``emulator`` from now on."""
+        self._api.reset = reset
+        self._api.emulator = emulator
+
+    def close(self) -> None:
+        """Stop the server and close the runtimes."""
+        self._thread.close()
+        self.runtimes.close()
+
+
+def _read(definition: Source) -> Definition:
+    if isinstance(definition, Definition):
+        return definition
+    if definition is None or definition == "":
+        return EMPTY
+    if isinstance(definition, Mapping):
+        return read_mapping(definition, Path.cwd())
+    return read_definition(find_definition(Path(definition)))
+
+
+def _without_clock(options: Mapping[str, object]) -> dict[str, object]:
+    """The ``clock`` part of a definition's ``emulator:`` block is for ``serve``: a test's clock starts paused."""
+    return {name: value for name, value in options.items() if name not in {"rate", "start", "autojump"}}
+
+
+def _strict(value: object) -> bool | str:
+    if value is True or value is False or value == "idle":
+        return value if isinstance(value, bool) else "idle"
+    raise ValueError(f"option strict: expected False, True or 'idle', found {value!r}")
+
+
+def _check_runtime(value: object) -> None:
+    if value != "inline":
+        raise ValueError(f"option runtime: {value!r} is not supported yet; expected 'inline'")
+
+
+def _fact(n: int, record: dict[str, Any], function: str) -> Fact:
+    at = datetime.fromisoformat(record["at"])
+    return Fact(n, at, record["kind"], function, record["request_id"], record["attempt"], record["data"])

@@ -1,0 +1,361 @@
+"""What a test holds: function, invocation, attempt, reply, queue and topic handles."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from fcemu.core import invocation as core
+from fcemu.core.asking import read_delay
+from fcemu.core.facts import Delivered
+from fcemu.core.functions import Function as Definition
+from fcemu.core.invocation import State
+from fcemu.core.logs import log_of
+from fcemu.core.names import LATEST
+from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.times import parse_duration
+from fcemu.engine.emulator import Asked
+
+if TYPE_CHECKING:
+    from fcemu.testing.emulator import LocalEmulator
+
+Duration = float | timedelta | str
+Payload = bytes | str | Mapping[str, Any] | list[Any] | int | float | bool | None
+
+
+class UnknownName(LookupError):
+    """Nobody defined or used that name; the text has the closest one."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: list[str]) -> "UnknownName":
+        """The error for a ``kind`` of thing, e.g. ``"function"``."""
+        if not known:
+            return cls(f"there is no {kind} {name!r}; there is no {kind} at all")
+        close = get_close_matches(name, known, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return cls(f"there is no {kind} {name!r}; {hint}known: {', '.join(sorted(known))}")
+
+
+class InvocationFailed(Exception):
+    """``result()`` of an invocation that did not succeed. ``invocation`` is its handle; the cause is what the handler
+    raised, where the runtime has it."""
+
+    def __init__(self, invocation: "Invocation", text: str) -> None:
+        super().__init__(text)
+        self.invocation = invocation
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact of the journal: ``n`` counts from 1, ``data`` holds what belongs to its ``kind``."""
+
+    n: int
+    at: datetime
+    kind: str
+    function: str
+    request_id: str
+    attempt: int | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a caller gets: status, headers (looked up in any letter case), body, and FC's error type if it failed."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes
+    error: str | None
+    logs: str
+    request_id: str
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """The body read as JSON; raises ``ValueError``."""
+        return json.loads(self.body)
+
+
+class Headers(dict[str, str]):
+    """Headers by name in any letter case."""
+
+    def __init__(self, pairs: Mapping[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in pairs.items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The header's value, or ``default``."""
+        return super().get(name.lower(), default)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of the handler, or one refusal to run it (``started == ended``)."""
+
+    number: int
+    started: datetime
+    ended: datetime | None
+    outcome: str | None
+    """``None`` while it runs, else ``returned``, ``function error``, ``timed out``, ``throttled``, ``system error`` or
+    ``stopped``."""
+    error: str | None
+    """FC's error type, e.g. ``UnhandledInvocationError``."""
+    exception: BaseException | None
+    """What the handler raised (inline runtime; the newest thousand are kept)."""
+    logs: str
+    """The log as FC writes it, with its marker lines."""
+    instance_id: str
+
+
+def encode(payload: Payload) -> bytes:
+    """Bytes as they are, text as UTF-8, anything else as compact JSON."""
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, str):
+        return payload.encode()
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Function:
+    """A function of the emulator, for one qualifier."""
+
+    def __init__(self, emulator: "LocalEmulator", definition: Definition, qualifier: str) -> None:
+        self._emulator = emulator
+        self._definition = definition
+        self._qualifier = qualifier
+
+    @property
+    def name(self) -> str:
+        """``service/name`` or ``name``."""
+        return str(self._definition.ref)
+
+    def invoke(self, payload: Payload = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
+        """Invoke synchronously; the clock moves just as far as the handler sleeps.
+
+        Function errors are returned (``reply.error``). Raises ``FCError`` for what FC refuses.
+        """
+        return self._emulator._invoke(self._asked(payload, 0, headers))
+
+    def invoke_async(
+        self,
+        payload: Payload = b"",
+        *,
+        delay: Duration = 0,
+        headers: Mapping[str, str] | None = None,
+    ) -> "Invocation":
+        """Accept an asynchronous invocation; it runs when the clock gets there, ``delay`` from now.
+
+        Raises ``FCError`` for what FC refuses: then nothing is kept.
+        """
+        return self._emulator._accept(self._asked(payload, delay, headers))
+
+    def _asked(self, payload: Payload, delay: Duration, headers: Mapping[str, str] | None) -> Asked:
+        text = f"{parse_duration(delay).total_seconds():.15g}"
+        if text == "0":
+            text = Headers(headers or {}).get("x-fc-async-delay", "")
+        asked_delay = read_delay(text, self._emulator._engine.settings.limits)
+        return Asked(self._definition.ref, encode(payload), self._qualifier, asked_delay)
+
+    @property
+    def invocations(self) -> list["Invocation"]:
+        """Its invocations in order of acceptance; a new list each time."""
+        return [one for one in self._emulator.invocations if one.function == self.name]
+
+    def invocation(self, request_id: str) -> "Invocation":
+        """Raises ``UnknownName``."""
+        return self._emulator.invocation(request_id)
+
+    def __repr__(self) -> str:
+        suffix = "" if self._qualifier == LATEST else f":{self._qualifier}"
+        return f"<Function {self.name}{suffix}>"
+
+
+class Invocation:
+    """One accepted request. Its properties always show the present state; reading them never changes it."""
+
+    def __init__(self, emulator: "LocalEmulator", record: core.Invocation) -> None:
+        self._emulator = emulator
+        self._record = record
+
+    @property
+    def request_id(self) -> str:
+        return self._record.id
+
+    @property
+    def function(self) -> str:
+        """``service/name`` or ``name``."""
+        return str(self._record.accepted.function)
+
+    @property
+    def kind(self) -> str:
+        """``"sync"`` or ``"async"``."""
+        return "sync" if self._record.accepted.synchronous else "async"
+
+    @property
+    def source(self) -> str:
+        """``"api"`` or ``"destination"``."""
+        return self._record.accepted.source
+
+    @property
+    def payload(self) -> bytes:
+        return self._record.accepted.payload
+
+    def json(self) -> Any:
+        """The payload read as JSON; raises ``ValueError``."""
+        return json.loads(self.payload)
+
+    @property
+    def accepted(self) -> datetime:
+        return self._record.accepted.at
+
+    @property
+    def due(self) -> datetime:
+        """When the next attempt may start; of an ended invocation, when the last one might."""
+        return self._record.due
+
+    @property
+    def ended(self) -> datetime | None:
+        return self._seen().ended
+
+    @property
+    def status(self) -> str:
+        """FC's word: ``Enqueued``, ``Running``, ``Retrying``, ``Succeeded``, ``Failed``, ``Expired``, …"""
+        return self._seen().state.value
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """All attempts so far, refused ones included; a new list each time."""
+        return [self._attempt(attempt) for attempt in self._seen().attempts]
+
+    def _attempt(self, attempt: core.Attempt) -> Attempt:
+        outcome, record = attempt.outcome, self._record
+        return Attempt(
+            number=attempt.number,
+            started=attempt.started,
+            ended=attempt.ended,
+            outcome=attempt.word,
+            error=outcome.error_type if isinstance(outcome, FunctionError | TimedOut) else None,
+            exception=self._emulator._engine.exception(record.id, attempt.number),
+            logs=log_of(attempt, record.id, self._emulator._memory_of(record), self._emulator._memory_used),
+            instance_id=attempt.instance_id,
+        )
+
+    @property
+    def reply(self) -> Reply | None:
+        """What a synchronous caller got, or would have got, from the last attempt; ``None`` before it ended."""
+        record = self._seen()
+        last = record.attempts[-1] if record.attempts else None
+        if not record.finished or last is None:
+            return None
+        match last.outcome:
+            case Returned(payload):
+                status, body, error = 200, payload, None
+            case FunctionError(error_type, document) | TimedOut(document, error_type):
+                status, body, error = 200, document, error_type
+            case Throttled(code, refused) | SystemFailed(refused, code):
+                status, body, error = refused, b"", code
+            case _:
+                return None
+        headers = {"X-Fc-Request-Id": record.id, "X-Fc-Instance-Id": last.instance_id}
+        if error is not None and status == 200:
+            headers["X-Fc-Error-Type"] = error
+        return Reply(status, Headers(headers), body, error, self._attempt(last).logs, record.id)
+
+    def result(self) -> Any:
+        """Move the clock until this invocation has ended, and return what it returned: JSON, else text.
+
+        Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
+        """
+        self._emulator._run_until_ended(self._record)
+        record = self._seen()
+        last = record.attempts[-1].outcome if record.attempts else None
+        if record.state is State.SUCCEEDED and isinstance(last, Returned):
+            text = last.payload.decode(errors="replace")
+            try:
+                return json.loads(text)
+            except ValueError:
+                return text
+        reason = f": {record.reason}" if record.reason else ""
+        said = last.document.decode(errors="replace") if isinstance(last, FunctionError | TimedOut) else ""
+        text = f"{self.function} {record.id} is {record.state}{reason}\n{said}".rstrip()
+        cause = self._emulator._engine.exception(record.id, len(record.attempts))
+        raise InvocationFailed(self, text) from cause
+
+    def _seen(self) -> core.Invocation:
+        self._emulator._read_by_test.add(self._record.id)
+        return self._record
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Invocation) and other._record is self._record
+
+    def __hash__(self) -> int:
+        return hash(self.request_id)
+
+    def __repr__(self) -> str:
+        return f"<Invocation {self.function} {self.request_id} {self._record.state}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A report as it was delivered. ``invocation`` is the one it reports."""
+
+    body: bytes
+    at: datetime
+    invocation: Invocation
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """The body read as JSON."""
+        return json.loads(self.body)
+
+
+class Mailbox:
+    """What was delivered to one queue or topic."""
+
+    def __init__(self, emulator: "LocalEmulator", address: str) -> None:
+        self._emulator = emulator
+        self._address = address
+
+    @property
+    def name(self) -> str:
+        return self._address.partition(":")[2]
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages ever delivered, in order, but those before the last ``clear()``; a new list each time."""
+        delivered = self._emulator._messages(self._address)
+        self._emulator._read_by_test.update(fact.request_id for fact in delivered)
+        return [self._message(fact) for fact in delivered]
+
+    def _message(self, fact: Delivered) -> Message:
+        record = self._emulator._engine.journal.invocations[fact.request_id]
+        return Message(fact.body, fact.at, Invocation(self._emulator, record))
+
+    def clear(self) -> None:
+        """Forget the messages; the journal keeps them."""
+        self._emulator._clear(self._address)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Queue(Mailbox):
+    """An MNS queue."""
+
+
+class Topic(Mailbox):
+    """An MNS topic."""

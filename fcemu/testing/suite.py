@@ -1,0 +1,82 @@
+"""Emulators for a whole test run: one server for all tests, options from where a test runner finds them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fcemu import assembly
+from fcemu.config import EMPTY, Definition, find_definition, read_definition
+from fcemu.testing.emulator import LocalEmulator, ServerHost
+
+_OF_THE_FIXTURE: Final = frozenset({"definition", "strict", "runtime"})
+
+
+def prepare() -> None:
+    """Patch the time functions of this process, once."""
+    assembly.patch_time()
+
+
+class Suite:
+    """What one test run shares: the server behind the fixture ``fcemu``, and definitions that were read already.
+
+    ``ini(name)`` gives the text of an ini option, ``""`` where it is not set.
+    """
+
+    def __init__(self, root: Path, ini: Callable[[str], str], ini_options: Sequence[str]) -> None:
+        self._root: Final = root
+        self._ini: Final = {name: text for name in ini_options if (text := str(ini(name) or ""))}
+        self._host: ServerHost | None = None
+        self._read: dict[Path, tuple[tuple[int, int], Definition]] = {}
+        self._at_root: Definition | None = None
+
+    def open(self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool) -> LocalEmulator:
+        """An emulator; ``options`` win over ``more``, which win over the ini file.
+
+        ``beside`` is the test's directory, where a definition's path is looked for first. Raises ``ValueError``.
+        """
+        given = {**{name: self._from_ini(name, text) for name, text in self._ini.items()}, **more, **options}
+        definition = self._definition(given.pop("definition", None), beside)
+        if shared and self._host is None:
+            self._host = ServerHost()
+        return LocalEmulator(definition, server=self._host if shared else None, **given)
+
+    def close(self) -> None:
+        """Stop the server."""
+        if self._host is not None:
+            self._host.close()
+
+    def _from_ini(self, name: str, text: str) -> object:
+        if name == "strict":
+            return {"true": True, "false": False}.get(text.lower(), text)
+        return text if name in _OF_THE_FIXTURE else assembly.read_option(name, text)
+
+    def _definition(self, given: object, beside: Path) -> Definition | Mapping[str, Any]:
+        if given is None:
+            if self._at_root is None:
+                found = assembly.definition_in(self._root)
+                self._at_root = EMPTY if found is None else self._cached(found)
+            return self._at_root
+        if isinstance(given, Mapping | Definition):
+            return given
+        if given == "":
+            return EMPTY
+        if not isinstance(given, str | Path):
+            raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
+        near = beside / given
+        return self._cached(find_definition(near if near.exists() else self._root / given))
+
+    def _cached(self, path: Path) -> Definition:
+        """Read a file once for a run, and again when it has changed."""
+        stat = path.stat()
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        known = self._read.get(path)
+        if known is None or known[0] != stamp:
+            known = self._read[path] = (stamp, read_definition(path))
+        return known[1]
+
+
+def section(emulator: LocalEmulator, test: str) -> str:
+    """What a failing test's report shows of one emulator."""
+    timeline = emulator.timeline() or "nothing happened"
+    repeat = f'repeat it with: pytest "{test}" --fcemu-seed={emulator.seed}'
+    return f"{timeline}\n\n{emulator.explain()}\n\n{repeat}"

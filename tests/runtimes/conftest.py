@@ -1,0 +1,107 @@
+"""Functions from a few lines of code, run by the inline runtime; Python in a process of its own."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runtimes.fake_clock import FakeClock
+
+from fcemu.core.functions import Function
+from fcemu.core.names import Account, FunctionRef
+from fcemu.core.outcome import FunctionError, Halted
+from fcemu.engine.ports import Call, Finish
+from fcemu.runtimes import timeshift
+from fcemu.runtimes.python_inline import PythonInline
+
+EXITED = FunctionError("UnhandledInvocationError", b"exited")
+
+
+@pytest.fixture
+def runtime() -> Iterator[PythonInline]:
+    runtime = PythonInline({"FCEMU_URL": "http://emulator"})
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _time_functions_as_before() -> Iterator[None]:
+    yield
+    timeshift.uninstall()
+
+
+class Code:
+    """One function over a directory of files."""
+
+    def __init__(self, runtime: PythonInline, directory: Path, **settings: Any) -> None:
+        settings = {"ref": FunctionRef("shop"), "handler": "index.handler", **settings}
+        self.runtime = runtime
+        self.directory = directory
+        self.function = Function(code=str(directory), **settings)
+        self.instance = runtime.start(self.function, "i-1")
+
+    def write(self, file: str, text: str) -> Path:
+        path = self.directory / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def call(self, payload: bytes = b"", clock: FakeClock | None = None, **settings: Any) -> Call:
+        given = {
+            "qualifier": "LATEST",
+            "version": "LATEST",
+            "account": Account(),
+            "instance_id": "i-1",
+            "request_id": "req-1",
+            "attempt": 1,
+            "retry_count": 0,
+            "exited": lambda: EXITED,
+        }
+        clock = FakeClock() if clock is None else clock
+        return Call(function=self.function, payload=payload, clock=clock, **{**given, **settings})
+
+    def run(self, payload: bytes = b"", clock: FakeClock | None = None, **settings: Any) -> Finish:
+        return self.instance.run(self.call(payload, clock, **settings))
+
+    def returned(self, payload: bytes = b"", clock: FakeClock | None = None, **settings: Any) -> str:
+        finish = self.run(payload, clock, **settings)
+        if isinstance(finish.outcome, Halted | FunctionError):
+            raise AssertionError(finish.outcome) from finish.exception
+        return finish.outcome.payload.decode()
+
+
+Define = Callable[..., Code]
+
+
+@pytest.fixture
+def define(runtime: PythonInline, tmp_path: Path) -> Define:
+    """``define("def handler(event, context): …", **settings)``: a function over a new directory, or over ``at``."""
+    count = iter(range(1000))
+
+    def define(text: str = "", at: Path | None = None, **settings: Any) -> Code:
+        directory = at or tmp_path / f"code{next(count)}"
+        directory.mkdir(exist_ok=True)
+        code = Code(runtime, directory, **settings)
+        if text:
+            code.write("index.py", text)
+        return code
+
+    return define
+
+
+@pytest.fixture
+def python() -> Callable[[str], str]:
+    """Run a program in a clean process; returns what it printed. It must not write to stderr."""
+
+    def run(program: str) -> str:
+        command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
+        root = Path(__file__).parents[2]
+        environment = {"PYTHONPATH": f"{root}:{root / 'tests'}", "TZ": "America/New_York", "PATH": ""}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert (done.stderr, done.returncode) == ("", 0)
+        return done.stdout
+
+    return run

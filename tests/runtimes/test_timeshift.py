@@ -1,0 +1,325 @@
+"""The contract of the time switch; each test in a process of its own, in New York, at the wall clock's time."""
+
+import pytest
+
+HEAD = """
+    import contextvars, datetime, time
+    from runtimes.fake_clock import FakeClock
+    from fcemu.runtimes import timeshift
+
+    real_datetime, real_time = datetime.datetime, time.time
+
+    def in_handler(clock, function, zone=None):
+        def enter():
+            timeshift.CLOCK.set(clock)
+            if zone:
+                timeshift.ZONE.set(timeshift.zone_named(zone))
+            return function()
+        return contextvars.Context().run(enter)
+
+"""
+INSTALLED = HEAD + "    timeshift.install()\n"
+
+
+def test_nothing_is_patched_and_freezegun_is_not_imported_before_install(python):
+    python("""
+        import sys, time
+        original = time.time
+        from fcemu.runtimes import timeshift
+        import fcemu.runtimes.python_inline
+        assert time.time is original and not timeshift.installed()
+        assert "freezegun" not in sys.modules
+    """)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("time.time()", "1767225605.25"),
+        ("time.time_ns()", "1767225605250000000"),
+        ("time.monotonic()", "5.25"),
+        ("time.monotonic_ns()", "5250000000"),
+        ("time.perf_counter()", "5.25"),
+        ("time.perf_counter_ns()", "5250000000"),
+        ("time.clock_gettime(time.CLOCK_REALTIME)", "1767225605.25"),
+        ("time.clock_gettime_ns(time.CLOCK_REALTIME)", "1767225605250000000"),
+        ("time.clock_gettime(time.CLOCK_MONOTONIC)", "5.25"),
+        ("time.clock_gettime_ns(time.CLOCK_MONOTONIC)", "5250000000"),
+        ("tuple(time.gmtime())", "(2026, 1, 1, 0, 0, 5, 3, 1, 0)"),
+        ("tuple(time.localtime())", "(2026, 1, 1, 0, 0, 5, 3, 1, 0)"),
+        ("tuple(time.localtime(0))", "(1970, 1, 1, 0, 0, 0, 3, 1, 0)"),
+        ("time.localtime().tm_zone", "UTC"),
+        ("time.mktime((1970, 1, 1, 0, 0, 7, 0, 0, 0))", "7.0"),
+        ("time.strftime('%Y-%m-%d %H:%M:%S %Z')", "2026-01-01 00:00:05 UTC"),
+        ("time.strftime('%Y', time.gmtime(0))", "1970"),
+        ("time.ctime()", "Thu Jan  1 00:00:05 2026"),
+        ("time.ctime(0)", "Thu Jan  1 00:00:00 1970"),
+        ("time.asctime()", "Thu Jan  1 00:00:05 2026"),
+        ("datetime.datetime.now()", "2026-01-01 00:00:05.250000"),
+        ("datetime.datetime.today()", "2026-01-01 00:00:05.250000"),
+        ("datetime.datetime.utcnow()", "2026-01-01 00:00:05.250000"),
+        ("datetime.datetime.now(datetime.UTC)", "2026-01-01 00:00:05.250000+00:00"),
+        ("datetime.datetime.now().astimezone()", "2026-01-01 00:00:05.250000+00:00"),
+        ("datetime.datetime.now().timestamp()", "1767225605.25"),
+        ("datetime.datetime.fromtimestamp(0)", "1970-01-01 00:00:00"),
+        ("datetime.datetime.fromtimestamp(0, datetime.UTC)", "1970-01-01 00:00:00+00:00"),
+        ("datetime.date.today()", "2026-01-01"),
+        ("datetime.date.fromtimestamp(0)", "1970-01-01"),
+    ],
+)
+def test_a_handler_reads_virtual_time(python, expression, value):
+    out = python(
+        INSTALLED
+        + f"""
+    clock = FakeClock()
+    clock.sleep(5.25)
+    print(in_handler(clock, lambda: {expression}))
+    """
+    )
+    assert out == value + "\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("time.localtime()[:6]", "(2026, 1, 1, 8, 0, 0)"),
+        ("time.localtime().tm_gmtoff", "28800"),
+        ("time.strftime('%H:%M %Z')", "08:00 CST"),
+        ("time.ctime()", "Thu Jan  1 08:00:00 2026"),
+        ("time.mktime((1970, 1, 1, 8, 0, 0, 0, 0, 0))", "0.0"),
+        ("datetime.datetime.now()", "2026-01-01 08:00:00"),
+        ("datetime.datetime.now().timestamp() == time.time()", "True"),
+        ("datetime.datetime.now(datetime.UTC)", "2026-01-01 00:00:00+00:00"),
+        ("datetime.datetime.fromtimestamp(0)", "1970-01-01 08:00:00"),
+        ("datetime.datetime(2026, 1, 1).astimezone()", "2026-01-01 00:00:00+08:00"),
+    ],
+)
+def test_local_time_is_that_of_the_functions_zone(python, expression, value):
+    out = python(INSTALLED + f"\n    print(in_handler(FakeClock(), lambda: {expression}, 'Asia/Shanghai'))")
+    assert out == value + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [("Asia/Shanghai", 8), ("CST-8", 8), ("EST5", -5), (":Asia/Tokyo", 9), ("", 0), (None, 0), ("No/Where", 0)],
+)
+def test_a_zone_is_named_as_in_tz(text, hours):
+    from datetime import datetime, timedelta
+
+    from fcemu.runtimes.timeshift import zone_named
+
+    assert zone_named(text).utcoffset(datetime(2026, 1, 1)) == timedelta(hours=hours)
+
+
+def test_outside_of_handlers_time_is_real_and_local(python):
+    python(
+        HEAD
+        + """
+    before = time.time()
+    timeshift.install()
+    assert before <= time.time() <= datetime.datetime.now().timestamp() <= time.time_ns() / 1e9 + 1
+    assert time.monotonic() <= time.clock_gettime(time.CLOCK_MONOTONIC) <= time.monotonic() + 1
+    assert tuple(time.localtime(0))[:5] == (1969, 12, 31, 19, 0)
+    assert datetime.datetime.fromtimestamp(0) == real_datetime(1969, 12, 31, 19)
+    assert str(datetime.datetime(2026, 1, 1).astimezone()) == "2026-01-01 00:00:00-05:00"
+    assert time.process_time is time.process_time.__self__.process_time
+    time.sleep(0)
+    """
+    )
+
+
+def test_sleep_in_a_handler_is_the_clocks(python):
+    python(
+        INSTALLED
+        + """
+    clock = FakeClock()
+    in_handler(clock, lambda: (time.sleep(30), time.sleep(0)))
+    assert clock.sleeps == [30, 0] and clock.elapsed.total_seconds() == 30
+    try:
+        in_handler(clock, lambda: time.sleep(-1))
+    except ValueError as error:
+        assert str(error) == "sleep length must be non-negative"
+    """
+    )
+
+
+def test_the_classes_stand_in_for_the_real_ones(python):
+    python(
+        INSTALLED
+        + """
+    import copy, pickle, sqlite3
+    real, ours = real_datetime(2026, 1, 2, 3), datetime.datetime(2026, 1, 2, 3)
+    assert real == ours and hash(real) == hash(ours) and repr(real) == repr(ours)
+    assert isinstance(real, datetime.datetime) and isinstance(ours, real_datetime)
+    assert issubclass(real_datetime, datetime.datetime) and issubclass(datetime.datetime, datetime.date)
+    assert pickle.dumps(real) == pickle.dumps(ours) and pickle.loads(pickle.dumps(ours)) == real
+    assert pickle.loads(pickle.dumps(ours.date())) == real.date() and copy.deepcopy(real) == ours
+    day = datetime.timedelta(days=1)
+    assert type(ours + day) is type(day + ours) is type(ours - day) is datetime.datetime
+    assert ours - real == datetime.timedelta() and type(ours.date()) is datetime.date
+    assert datetime.datetime.max == real_datetime.max and datetime.date.min == real_datetime.min.date()
+
+    class Stamp(datetime.datetime):
+        pass
+
+    assert type(Stamp.now() + day) is Stamp and not isinstance(ours, Stamp)
+    assert in_handler(FakeClock(), lambda: type(Stamp.now()) is Stamp and Stamp.now() == real_datetime(2026, 1, 1))
+    database = sqlite3.connect(":memory:")
+    assert database.execute("select ?, ?", (ours, ours.date())).fetchone() == ("2026-01-02 03:00:00", "2026-01-02")
+    database.close()
+    """
+    )
+
+
+def test_the_functions_behave_like_built_in_ones(python):
+    python(
+        INSTALLED
+        + """
+    import pickle
+
+    class Formatter:
+        converter = time.gmtime
+
+    assert Formatter().converter(0).tm_year == 1970            # does not bind as a method
+    assert pickle.loads(pickle.dumps(time.sleep)) == time.sleep and time.sleep.__name__ == "sleep"
+    assert time.time.fcemu_original is real_time
+    """
+    )
+
+
+def test_install_and_uninstall_leave_no_trace(python):
+    python("""
+        import asyncio, builtins, copyreg, datetime, logging, os, selectors, subprocess, sys, time
+        import freezegun.config
+        from fcemu.runtimes import timeshift
+
+        def state():
+            return [
+                *vars(time).items(), *vars(datetime).items(), dict(copyreg.dispatch_table),
+                selectors.DefaultSelector.select, asyncio.wrap_future, asyncio.futures.wrap_future,
+                freezegun.config.settings.default_ignore_list,
+            ]
+
+        before = state()
+        for _ in range(2):
+            timeshift.install()
+            timeshift.install()
+            assert timeshift.installed() and state() != before
+            timeshift.uninstall()
+            assert not timeshift.installed() and state() == before
+    """)
+
+
+def test_a_users_freezer_governs_everything_outside_of_handlers(python):
+    python(
+        INSTALLED
+        + """
+    from datetime import date, datetime as ours
+    from time import monotonic, time as our_time
+    from freezegun import freeze_time
+
+    with freeze_time("2001-02-03 04:05:06") as freezer:
+        for _ in range(2):
+            assert our_time() == time.time() == 981173106.0 and monotonic() == time.monotonic()
+            assert ours.now() == datetime.datetime.now() == real_datetime(2001, 2, 3, 4, 5, 6)
+            assert date.today().year == time.localtime().tm_year == 2001 == int(time.strftime("%Y"))
+            assert in_handler(FakeClock(), lambda: (our_time(), ours.now().year)) == (1767225600.0, 2026)
+            timeshift.ensure_installed()                      # in the second round by ours, frozen all the same
+        freezer.tick(10)
+        assert our_time() == 981173116.0
+    assert time.time is real_time                             # the freezer put back what it knows
+    timeshift.ensure_installed()
+    assert time.time is not real_time and datetime.datetime is ours and ours.now().year > 2025
+    assert in_handler(FakeClock(), lambda: time.time()) == 1767225600.0
+
+    with freeze_time("2001-02-03"):
+        timeshift.uninstall()
+        assert time.time() == 981158400.0 and datetime.datetime.now().year == 2001
+    assert time.time is real_time and datetime.datetime is real_datetime
+    """
+    )
+
+
+def test_a_freezer_that_a_test_starts_first_is_no_obstacle(python):
+    python("""
+        import time
+        from freezegun import freeze_time
+        freezer = freeze_time("2001-02-03")
+        freezer.start()
+        from fcemu.runtimes import timeshift
+        timeshift.install()
+        from time import time as ours
+        assert ours() == 981158400.0
+        freezer.stop()
+        timeshift.ensure_installed()
+        assert time.time is ours and time.time() > 1.7e9
+    """)
+
+
+def test_after_a_park_the_functions_are_ours_again(python):
+    python(
+        INSTALLED
+        + """
+    from freezegun import freeze_time
+
+    class Clock(FakeClock):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            with freeze_time("2001-02-03"):                    # the test goes on while the handler is parked
+                pass
+
+    assert in_handler(Clock(), lambda: (time.sleep(5), time.time())[1]) == 1767225605.0
+    """
+    )
+
+
+def test_a_tests_own_mock_stays_in_place(python):
+    python(
+        INSTALLED
+        + """
+    from unittest import mock
+    from freezegun import freeze_time
+
+    with mock.patch("time.time", lambda: 42.0):
+        datetime.datetime = real_datetime
+        timeshift.ensure_installed()
+        assert time.time() == 42.0 and datetime.datetime is not real_datetime
+    """
+    )
+
+
+def test_names_that_a_module_bound_before_are_exchanged_and_put_back(python):
+    python(
+        HEAD
+        + """
+    import types
+    early = types.ModuleType("early")
+    exec("from time import time, sleep\\nfrom datetime import datetime, date\\nother = time", vars(early))
+    timeshift.install()
+    timeshift.adopt(early)
+    assert in_handler(FakeClock(), lambda: (early.time(), early.other(), early.datetime.now().year)) == (
+        1767225600.0, 1767225600.0, 2026)
+
+    from freezegun import freeze_time
+    with freeze_time("2001-02-03"):
+        assert early.time() == 981158400.0
+    timeshift.ensure_installed()
+    assert early.time is time.time and early.datetime is datetime.datetime
+    timeshift.uninstall()
+    assert early.time is early.other is real_time and early.datetime is real_datetime
+    """
+    )
+
+
+def test_time_machine_rewrites_the_originals(python):
+    pytest.importorskip("time_machine")
+    python(
+        INSTALLED
+        + """
+    import time_machine
+    with time_machine.travel(0, tick=False):
+        assert time.time() == 0.0 == datetime.datetime.now().timestamp()
+        assert in_handler(FakeClock(), lambda: time.time()) == 1767225600.0
+    assert time.time() > 1.7e9 and time.time is not real_time
+    """
+    )
