@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from fcemu.testing import LocalEmulator
+    from fcemu.testing.suite import Suite
 
 FIXTURES = frozenset({"fcemu", "fcemu_factory", "fcemu_options"})
 INI_OPTIONS = (
@@ -32,8 +33,8 @@ INI_OPTIONS = (
 )
 """Every option of the fixture that text can say; ``fcemu_`` before it makes the name of the ini option."""
 
-_SUITE = pytest.StashKey["Suite"]()
-_MADE = pytest.StashKey["list[LocalEmulator]"]()
+_SUITE: pytest.StashKey[Suite] = pytest.StashKey()
+_MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,7 +117,7 @@ def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
 def _open(
     request: pytest.FixtureRequest, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
 ) -> LocalEmulator:
-    from fcemu.testing.suite import Suite  # noqa: F401 (names a stash key)
+    from fcemu.testing.suite import Suite
 
     config = request.config
     suite = config.stash.get(_SUITE, None)
@@ -124,21 +125,17 @@ def _open(
         suite = config.stash[_SUITE] = Suite(config.rootpath, lambda name: config.getini(f"fcemu_{name}"), INI_OPTIONS)
     seed = config.getoption("--fcemu-seed")
     commanded = {} if seed is None else {"seed": seed}
-    try:
-        emulator = suite.open(request.path.parent, commanded | _less(options, commanded), more, shared=shared)
-    except (ValueError, TypeError) as wrong:
-        pytest.fail(str(wrong), pytrace=False)
+    emulator = suite.open(request.path.parent, {**options, **commanded}, more, shared=shared)
+    if isinstance(emulator, str):
+        pytest.fail(emulator, pytrace=False)
     request.node.stash.setdefault(_MADE, []).append(emulator)
     return emulator
-
-
-def _less(options: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in other}
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """After a passed test, before its fixtures are torn down: did a failure go unnoticed?"""
+    __tracebackhide__ = True
     result = yield
     for emulator in item.stash.get(_MADE, []):
         emulator.check()

@@ -275,6 +275,7 @@ class LocalEmulator:
         ``True``: an asynchronous invocation ended Failed, Expired or Invalid, and neither its record nor its report
         was read. ``"idle"``: also when anything is unfinished. ``False``: never.
         """
+        __tracebackhide__ = True
         if self._strict is False:
             return
         missed = [record for record in self._records() if self._is_missed(record)]

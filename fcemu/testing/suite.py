@@ -29,11 +29,21 @@ class Suite:
         self._read: dict[Path, tuple[tuple[int, int], Definition]] = {}
         self._at_root: Definition | None = None
 
-    def open(self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool) -> LocalEmulator:
-        """An emulator; ``options`` win over ``more``, which win over the ini file.
+    def open(
+        self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
+    ) -> LocalEmulator | str:
+        """An emulator, or what is wrong with its options; ``options`` win over ``more``, which win over the ini file.
 
-        ``beside`` is the test's directory, where a definition's path is looked for first. Raises ``ValueError``.
+        ``beside`` is the test's directory, where a definition's path is looked for first.
         """
+        try:
+            return self._open(beside, options, more, shared=shared)
+        except ValueError as wrong:
+            return str(wrong)
+
+    def _open(
+        self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
+    ) -> LocalEmulator:
         given = {**{name: self._from_ini(name, text) for name, text in self._ini.items()}, **more, **options}
         definition = self._definition(given.pop("definition", None), beside)
         if shared and self._host is None:
