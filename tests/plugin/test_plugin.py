@@ -1,0 +1,266 @@
+"""The plugin as a user's suite meets it: each test is a suite of its own."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+ORDERS = FIXTURES / "orders"
+
+
+@pytest.fixture
+def suite(pytester):
+    """Run the given text as a test file beside a copy of fixtures/orders."""
+    target = pytester.path / "orders"
+    target.mkdir()
+    for file in ORDERS.iterdir():
+        if file.is_file():
+            (target / file.name).write_bytes(file.read_bytes())
+
+    def run(text, *arguments, ini=""):
+        pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(text))
+        if ini:
+            pytester.makeini("[pytest]\n" + textwrap.dedent(ini))
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=60)
+
+    return run
+
+
+PASSES = """
+    @pytest.mark.fcemu("orders", seed=7)
+    def test_a_declined_card_is_tried_three_times_and_reported(fcemu):
+        charge = fcemu.function("orders/charge")
+        invocation = charge.invoke_async({"order": 7}, delay=200)
+
+        fcemu.advance(199)
+        assert invocation.status == "Enqueued"
+        fcemu.run_until_idle()
+
+        assert invocation.status == "Failed"
+        assert [attempt.started for attempt in invocation.attempts] == fcemu.times("+200s", "+200.5s", "+201.5s")
+        assert fcemu.queue("declined").messages[0].json()["requestContext"]["approximateInvokeCount"] == 3
+"""
+
+
+def test_the_example_of_the_front_page_passes(suite):
+    suite(PASSES).assert_outcomes(passed=1)
+
+
+def test_a_failure_shows_the_timeline_what_is_waiting_and_the_line_that_repeats_it(suite):
+    result = suite("""
+        @pytest.mark.fcemu("orders", seed=7)
+        def test_fails(fcemu):
+            invocation = fcemu.function("orders/charge").invoke_async({"order": 7}, delay=200)
+            fcemu.advance(200)
+            assert invocation.status == "Succeeded"
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- fcemu timeline -*",
+            "+0 s*orders/charge (1)*accepted, due +200 s*",
+            "+200 s*orders/charge (1)*attempt 1 failed: Declined: *",
+            "+200 s*orders/charge (1)*retried after 0.5 s, at +200.5 s",
+            "*due next:",
+            "*(+200.5 s)  orders/charge *#2",
+            'repeat it with: pytest "test_it.py::test_fails" --fcemu-seed=7',
+        ]
+    )
+
+
+@pytest.mark.parametrize(("when", "shown"), [("never", 0), ("failed", 1), ("always", 2)])
+def test_the_timeline_is_shown_when_asked_for(suite, when, shown):
+    result = suite(
+        """
+        def test_fails(fcemu):
+            assert False
+        def test_passes(fcemu):
+            pass
+        """,
+        f"--fcemu-timeline={when}",
+        "-rA",
+    )
+    assert result.stdout.str().count("- fcemu timeline -") == shown
+
+
+def test_a_failure_that_nobody_looked_at_fails_the_test(suite):
+    result = suite("""
+        @pytest.mark.fcemu("orders")
+        def test_unread(fcemu):
+            fcemu.function("orders/charge").invoke_async({"order": 7})
+            fcemu.run_until_idle()
+
+        @pytest.mark.fcemu("orders", strict=False)
+        def test_lenient(fcemu):
+            fcemu.function("orders/charge").invoke_async({"order": 7})
+            fcemu.run_until_idle()
+
+        @pytest.mark.fcemu("orders")
+        def test_its_report_was_read(fcemu):
+            fcemu.function("orders/charge").invoke_async({"order": 7})
+            fcemu.run_until_idle()
+            assert fcemu.queue("declined").messages
+
+        @pytest.mark.fcemu("orders", strict="idle")
+        def test_unfinished(fcemu):
+            fcemu.function("orders/charge").invoke_async({"order": 7}, delay=5)
+    """)
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*nobody looked at these failed invocations, nor at their reports:",
+            "*orders/charge * is Failed: function error, 2 retries used up",
+            "*strict=False*",
+            "*these invocations have not ended (strict='idle'):",
+        ]
+    )
+
+
+def test_the_emulator_is_new_for_each_test_behind_one_url(suite):
+    suite("""
+        urls = set()
+
+        @pytest.mark.parametrize("n", range(3))
+        @pytest.mark.fcemu("orders")
+        def test_fresh(fcemu, n):
+            assert fcemu.invocations == []
+            assert fcemu.now == fcemu.started
+            fcemu.function("orders/charge").invoke_async({"order": 1, "card": "good"})
+            fcemu.advance(100)
+            urls.add(fcemu.url)
+            assert len(urls) == 1
+    """).assert_outcomes(passed=3)
+
+
+def test_options_have_a_precedence(suite):
+    text = """
+        @pytest.fixture
+        def fcemu_options():
+            return {"region": "from-fixture", "account_id": "2", "seed": 2}
+
+        @pytest.mark.fcemu(region="from-class", account_id="1")
+        class TestAll:
+            @pytest.mark.fcemu("", region="from-test")
+            def test_closest_marker(self, fcemu):
+                assert (fcemu.region, fcemu.account_id, fcemu.seed) == ("from-test", "1", 9)
+
+            def test_outer_marker(self, fcemu):
+                assert (fcemu.region, fcemu.account_id, fcemu.seed) == ("from-class", "1", 9)
+
+        def test_options_fixture(fcemu):
+            assert (fcemu.region, fcemu.account_id, fcemu.seed) == ("from-fixture", "2", 9)
+            assert str(fcemu.started) == "2027-05-05 00:00:00+00:00"
+    """
+    ini = """
+        fcemu_region = from-ini
+        fcemu_start = 2027-05-05T00:00:00Z
+    """
+    suite(text, "--fcemu-seed=9", ini=ini).assert_outcomes(passed=3)
+
+
+def test_the_emulator_block_comes_after_the_ini_file_and_before_the_default(suite, pytester):
+    (pytester.path / "fcemu.yaml").write_text("emulator: {seed: 5, destinationDepth: 3, clock: {rate: 60}}\n")
+    suite(
+        """
+        def test_found_at_the_rootdir(fcemu):
+            assert fcemu.seed == 6
+            before = fcemu.now
+            assert fcemu.now == before, "the clock block does not apply to a test's emulator"
+        """,
+        ini="fcemu_seed = 6",
+    ).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("sed=7", "there is no option 'sed'; did you mean 'seed'?*"),
+        ("seed='7'", "option seed: expected int, found '7'"),
+        ("intercept=True", "option 'intercept' is not supported yet"),
+        ("'nowhere'", "*nowhere: no such file or directory"),
+        ("rate=-1", "option rate: expected 0 or more, found -1"),
+        ("strict='yes'", "option strict: expected False, True or 'idle', found 'yes'"),
+        ("runtime='process'", "option runtime: 'process' is not supported yet; expected 'inline'"),
+        ("'a', 'b'", "marker fcemu takes one positional argument, the definition"),
+        ("{'functions': {'f': {'handlr': 'x.y'}}}", "*unknown key 'handlr'*"),
+    ],
+)
+def test_a_wrong_option_is_named_without_a_traceback(suite, marker, message):
+    result = suite(f"""
+        @pytest.mark.fcemu({marker})
+        def test_it(fcemu):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([message])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*During handling*")
+
+
+def test_the_factory_makes_emulators_on_ports_of_their_own_and_closes_them(suite):
+    suite("""
+        def test_two(fcemu_factory):
+            one, two = fcemu_factory("orders", seed=1), fcemu_factory("orders", seed=2)
+            assert one.port != two.port
+            first = one.function("orders/charge").invoke_async({"order": 1, "card": "good"})
+            second = two.function("orders/charge").invoke_async({"order": 1, "card": "good"})
+            assert first.request_id != second.request_id
+            one.advance(5)
+            assert (one.seconds(one.now), two.seconds(two.now)) == (5, 0)
+            assert first.status == "Succeeded" and second.status == "Enqueued"
+    """).assert_outcomes(passed=1)
+
+
+def test_the_same_test_has_the_same_timeline_byte_for_byte(suite, pytester):
+    text = """
+        @pytest.mark.fcemu("orders", seed=3)
+        def test_it(fcemu):
+            charge = fcemu.function("orders/charge")
+            [charge.invoke_async({"order": n}, delay=n % 3) for n in range(9)]
+            charge.invoke_async({"card": "good"})
+            fcemu.run_until_idle()
+            [one.status for one in fcemu.invocations]
+            open("timeline.txt", "ab").write(fcemu.timeline().encode() + b"--")
+    """
+    suite(text)
+    suite(text)
+    first, second, rest = (pytester.path / "timeline.txt").read_bytes().split(b"--")
+    assert first == second
+    assert first.count(b"\n") > 60
+    assert rest == b""
+
+
+def test_a_suite_that_does_not_use_fcemu_does_not_import_it(suite):
+    suite("""
+        import sys, time
+
+        def test_without():
+            assert "fcemu" not in sys.modules
+            assert "freezegun" not in sys.modules
+    """).assert_outcomes(passed=1)
+
+
+def test_monkeypatch_and_capsys_reach_the_handler_and_breakpoints_would(suite):
+    suite("""
+        import orders.handler as application
+
+        @pytest.mark.fcemu("orders")
+        def test_patched(fcemu, monkeypatch, capsys):
+            monkeypatch.setattr(application, "receipt", lambda event, context: b"patched")
+            assert fcemu.function("orders/receipt").invoke("x").body == b"patched"
+    """).assert_outcomes(passed=1)
+
+
+def test_a_handler_may_not_move_its_own_clock(suite, pytester):
+    (pytester.path / "selfish.py").write_text("move = None\ndef handler(event, context):\n    move()\n")
+    suite("""
+        import selfish
+
+        @pytest.mark.fcemu({"functions": {"f": {"handler": "selfish.handler"}}})
+        def test_it(fcemu):
+            selfish.move = lambda: fcemu.advance(1)
+            reply = fcemu.function("f").invoke()
+            assert reply.json()["errorType"] == "RuntimeError"
+            assert "a handler cannot move the clock" in reply.json()["errorMessage"]
+    """).assert_outcomes(passed=1)

@@ -1,0 +1,101 @@
+"""Who may import whom, checked from the syntax tree; the table is that of docs/contributing.md."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "fcemu"
+STANDARD = set(sys.stdlib_module_names)
+
+# layer: (its own modules it may import, packages from elsewhere, standard modules it must not import)
+ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
+    "core": ({"core"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
+    "engine": ({"core", "engine"}, set(), {"uuid"}),
+    "runtimes": ({"core", "engine.ports", "runtimes"}, {"freezegun", "_time_machine"}, set()),
+    "api": ({"core", "engine", "api"}, {"aiohttp", "multidict"}, set()),
+    "config": ({"core", "config"}, {"yaml"}, set()),
+    "testing": ({"core", "engine", "config", "assembly", "testing"}, set(), set()),
+    "client": (set(), set(), set()),
+    "assembly": ({"core", "engine", "api", "config", "runtimes", "assembly"}, set(), set()),
+    "cli": ({"assembly", "client", "cli", "commands", "config", "core", "testing"}, {"click"}, set()),
+    "commands": ({"assembly", "client", "commands", "config", "core", "engine", "testing"}, {"click"}, set()),
+    "__main__": ({"cli"}, set(), set()),
+    "__init__": (set(), set(), set()),
+}
+ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/runs.py"}}
+"""Inside core and engine: these modules may be imported in these files only."""
+
+
+def layer_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: relative import"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def wrong(layer: str, name: str, where: str) -> str | None:
+    ours, others, never = ALLOWED[layer]
+    top = name.partition(".")[0]
+    if top == "fcemu":
+        inside = name.removeprefix("fcemu").removeprefix(".")
+        own = any(inside == one or inside.startswith(f"{one}.") for one in ours)
+        return None if own else f"{layer} must not import {name}"
+    if top in STANDARD:
+        if top in never:
+            return f"{layer} must not import {top}"
+        if layer in {"core", "engine"} and top in ONLY_HERE and where not in ONLY_HERE[top]:
+            return f"{top} is for {ONLY_HERE[top]}"
+        return None
+    return None if top in others else f"{layer} must not import {top}"
+
+
+def faults(layer: str, name: str, where: str, line: int) -> list[str]:
+    found = wrong(layer, name, where)
+    return [f"{where}:{line}: {found}"] if found else []
+
+
+def test_every_layer_is_in_the_table():
+    found = {layer_of(file) for file in PACKAGE.rglob("*.py") if "templates" not in file.parts}
+    assert found <= ALLOWED.keys()
+
+
+def test_every_import_keeps_to_the_table():
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        if "templates" in file.parts:
+            continue
+        where = file.relative_to(PACKAGE).as_posix()
+        for name, line in imports(file):
+            found += faults(layer_of(file), name, where, line)
+    assert found == []
+
+
+def test_the_plugin_imports_fcemu_only_inside_functions():
+    body = ast.parse((ROOT / "pytest_plugin.py").read_text(encoding="utf-8")).body
+    names = [ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert not [name for name in names if "fcemu" in name]
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "where"),
+    [
+        ("core", "time", "core/retry.py"),
+        ("core", "fcemu.engine.clock", "core/retry.py"),
+        ("engine", "aiohttp", "engine/emulator.py"),
+        ("engine", "random", "engine/emulator.py"),
+        ("runtimes", "fcemu.engine.clock.Clock", "runtimes/context.py"),
+        ("api", "fcemu.config", "api/control.py"),
+        ("config", "fcemu.engine", "config/load.py"),
+    ],
+)
+def test_the_table_forbids_what_it_should(layer, name, where):
+    assert wrong(layer, name, where) is not None
