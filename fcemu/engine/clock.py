@@ -50,3 +50,11 @@ class Clock:
     def real_seconds_to(self, instant: datetime) -> float:
         """Real seconds until a flowing clock shows ``instant``; 0 when it is past."""
         return max(0.0, (instant - self.now()).total_seconds() / self._rate)
+
+
+def later(now: datetime, by: timedelta) -> datetime:
+    """``now + by``, at most the last instant there is."""
+    try:
+        return now + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=now.tzinfo)

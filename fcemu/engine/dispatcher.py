@@ -33,7 +33,6 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run
 
-
 EXCEPTIONS_KEPT: Final = 1000
 
 

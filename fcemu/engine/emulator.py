@@ -138,7 +138,11 @@ class Emulator:
                 self._movers.start_at_once(invocation)
             else:
                 self._due.push(invocation.due, invocation)
-                if self.clock.rate or self._movers.goals or self._movers.autojump:
+                if self.clock.rate:
+                    # Whoever waits for real time waits long enough, unless this is due before everything else.
+                    if self._due.next_due == invocation.due:
+                        self._movers.pursue()
+                elif self._movers.goals or self._movers.autojump:
                     self._movers.pursue()
         return invocation
 
@@ -268,9 +272,10 @@ class Emulator:
         with self._baton:
             self._check_open()
             try:
-                return self._post(Advance(self.clock.now() + by))
+                self.clock.now() + by
             except OverflowError:
                 raise ValueError("the clock cannot go beyond the year 9999") from None
+            return self._post(Advance(by))
 
     def run_next(self) -> Goal:
         """Move to the next due instant and run what is due there; nothing happens when nothing is due."""

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation
+from fcemu.engine.clock import later
 
 
 class Goal:
@@ -50,20 +51,27 @@ class Goal:
 
 
 class Advance(Goal):
-    """Run all that is due up to and including ``end``; then the clock shows ``end``."""
+    """Run all that is due up to and including an end; then the clock shows that end.
 
-    def __init__(self, end: datetime) -> None:
+    The end is an instant, or a duration that counts from when this goal has its turn, after those before it.
+    """
+
+    def __init__(self, end: datetime | timedelta) -> None:
         super().__init__()
-        self._end = end
+        self._asked = end
+        self._end = end if isinstance(end, datetime) else None
 
     def wants(self, due: datetime | None, now: datetime) -> bool:
+        if self._end is None:
+            assert isinstance(self._asked, timedelta)
+            self._end = later(now, self._asked)
         return due is not None and due <= self._end
 
     def at_end(self) -> datetime | None:
         return self._end
 
     def __str__(self) -> str:
-        return f"a move to {self._end:%Y-%m-%d %H:%M:%S.%f}"
+        return f"a move to {self._end:%Y-%m-%d %H:%M:%S.%f}" if self._end else f"a move by {self._asked}"
 
 
 class Next(Goal):

@@ -2,7 +2,7 @@
 
 import ctypes
 import threading
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fcemu.core.functions import Function
@@ -27,6 +27,8 @@ class Run:
     """
 
     __slots__ = (
+        "_in_engine",
+        "_sent",
         "_wake_up",
         "call",
         "calls",
@@ -39,7 +41,6 @@ class Run:
         "parked",
         "place",
         "pool",
-        "sent",
         "since",
         "struck",
         "thread",
@@ -61,10 +62,11 @@ class Run:
         self.over = False
         self.calls: Invocation | None = None
         self.verdict: TimedOut | Halted | None = None
-        self.since = 0.0
+        self.since = real.monotonic()
         self.thread = 0
         self.left = False
-        self.sent = False
+        self._sent = False
+        self._in_engine = False
         self._wake_up: threading.Lock | None = None
 
     @property
@@ -87,25 +89,36 @@ class Run:
         if self.verdict is not None or self.over:
             raise Abandoned
         if seconds > 0:
-            self.movers.park(self, seconds)
+            with _GATE:
+                self._in_engine = True
+            try:
+                self.movers.park(self, seconds)
+            finally:
+                self._in_engine = False
 
     def io_grace(self) -> float:
         return self.movers.io_grace.total_seconds()
 
     def warn(self, text: str) -> None:
-        self.movers.warn(self, text)
+        with _GATE:
+            self._in_engine = True
+        try:
+            self.movers.warn(self, text)
+        finally:
+            self._in_engine = False
 
     # What the movers do with it.
 
     def handle(self) -> Finish:
         """Run the handler on the calling thread, without the baton."""
-        self.thread = threading.get_ident()
-        self.since = real.monotonic()
         try:
+            with _GATE:
+                self.thread = threading.get_ident()
+            self.since = real.monotonic()
             finish = self.place.instance.run(self.call)
             with _GATE:
                 self.left = True
-            if self.sent:
+            if self._sent:
                 for _ in range(1000):  # what was sent and not yet raised arrives here, not in the engine
                     pass
         except Abandoned:
@@ -114,10 +127,13 @@ class Run:
         return finish
 
     def interrupt(self) -> None:
-        """Raise ``Abandoned`` in the handler's thread: ends a busy loop, not a call into C. Once at most."""
+        """Raise ``Abandoned`` in the handler's thread: ends a busy loop, not a call into C. Once at most.
+
+        Never while that thread is in the engine, which would lose the baton; there it notices by itself.
+        """
         with _GATE:
-            if not self.left and not self.sent and self.thread:
-                self.sent = True
+            if self.thread and not (self.left or self._sent or self._in_engine):
+                self._sent = True
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
 
     def wait(self) -> None:
@@ -136,11 +152,3 @@ class Run:
         self.since = real.monotonic()
         if self._wake_up is not None:
             self._wake_up.release()
-
-
-def later(now: datetime, seconds: float) -> datetime:
-    """``now + seconds``, at most the last instant there is."""
-    try:
-        return now + timedelta(seconds=seconds)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=now.tzinfo)
