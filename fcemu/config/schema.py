@@ -196,7 +196,7 @@ _WAITS: Final = Numbers(Number("seconds", 0, 30 * _DAY))
 _ABOVE_0: Final = Number("seconds", 0, _DAY, above=True)
 _GRACE: Final = Number("seconds", 0, _DAY)
 
-_CODE_HELP: Final = "Directory of the handler's files, absolute or relative to this file; its working directory, too."
+_CODE_HELP: Final = "Directory of the handler's files, absolute or relative to this file."
 _OWNERS_LATER: Final = {"versions": "Published versions.", "aliases": "Names for versions."}
 
 

@@ -1,0 +1,142 @@
+"""Writes the documents that are made from the code; ``--check`` only says whether they are as they should be."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
+from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
+from fcemu.core.limits import STRICT
+
+ROOT = Path(__file__).parent.parent
+MADE = {
+    "docs/explanation/states.md": lambda: states(),
+    "docs/explanation/assumed.md": lambda: assumed(),
+    "docs/reference/definition.md": lambda: definition(),
+}
+
+
+def states() -> str:
+    """The state machine as a diagram and as a table."""
+    lines = [
+        "# The states of an invocation",
+        "",
+        "Made from `TRANSITIONS` in `fcemu/core/invocation.py` by `docs/generate.py`. The words are FC's; without task "
+        "mode they are the same.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        f"    [*] --> {State.ENQUEUED}: Accepted",
+    ]
+    lines += [
+        f"    {state} --> {after}: {kind.__name__}" for state, row in TRANSITIONS.items() for kind, after in row.items()
+    ]
+    lines += [f"    {state} --> [*]" for state in State if state in TERMINAL]
+    lines += ["```", "", "| in state | fact | then |", "| --- | --- | --- |"]
+    lines += [
+        f"| {state} | {kind.__name__} | {after} |" for state, row in TRANSITIONS.items() for kind, after in row.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def assumed() -> str:
+    """Every guess in the code, with its place."""
+    lines = [
+        "# What fcemu assumes",
+        "",
+        "Where FC's documents are silent or disagree, the code says `ASSUMED:` and what it does. Collected by "
+        "`docs/generate.py`. References such as (task-mode §2.1) are to the project's notes on FC.",
+        "",
+        "| place | assumption |",
+        "| --- | --- |",
+    ]
+    for file in sorted((ROOT / "fcemu").rglob("*.py")):
+        place = file.relative_to(ROOT).as_posix()
+        lines += [f"| `{place}` | {text} |" for text in _assumptions(file.read_text(encoding="utf-8"))]
+    return "\n".join(lines) + "\n"
+
+
+def definition() -> str:
+    """Every key of the native file."""
+    smallest = (ROOT / "fixtures/hello/fcemu.yaml").read_text(encoding="utf-8").strip()
+    larger = (ROOT / "fixtures/orders/fcemu.yaml").read_text(encoding="utf-8").strip()
+    lines = [
+        "# The definition: `fcemu.yaml`",
+        "",
+        "FC's own key names with less nesting. Made from `fcemu/config/schema.py` by `docs/generate.py`. "
+        "`fcemu check FILE` names every problem of a file at once, with its place and the closest right word.",
+        "",
+        "`fixtures/hello`:",
+        "",
+        "```yaml",
+        smallest,
+        "```",
+        "",
+        "`fixtures/orders`:",
+        "",
+        "```yaml",
+        larger,
+        "```",
+        "",
+        "Destinations are `function:NAME` (`function:SERVICE/NAME` in 2.0, `:QUALIFIER` may follow), `queue:NAME`, "
+        "`topic:NAME` or FC's ARNs. The `clock` of the `emulator:` block is for `fcemu serve`: in a test the clock "
+        "starts paused, at its option `start`.",
+    ]
+    for place, shape in [("", FileShape), *((way, shape) for way, _, shape in below(FileShape))]:
+        lines += ["", f"## {f'`{place}`' if place else 'The whole file'}", "", *_table(shape)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(shape: type[Shape]) -> Iterator[str]:
+    yield "| key | what | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for key in keys_of(shape).values():
+        default = "required" if key.required else "" if key.default is None else f"`{_plain(key.default)}`"
+        yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {key.about} |"
+    for name, about in shape.later.items():
+        yield f"| `{name}` | *not supported yet* | | {about} |"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def _assumptions(source: str) -> Iterator[str]:
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    comments = [
+        " ".join(line.strip().lstrip("# ") for line in block.splitlines())
+        for block in re.findall(r"(?:^ *#.*\n)+", source, re.MULTILINE)
+    ]
+    for text in [*texts, *comments]:
+        for found in re.finditer(r"ASSUMED:\s*(.*?)(?=\n\s*\n|ASSUMED:|$)", text, re.DOTALL):
+            yield " ".join(found[1].split()).replace("|", "\\|")
+
+
+def main() -> int:
+    """Write, or check; the exit status."""
+    stale = []
+    for name, make in MADE.items():
+        path, text = ROOT / name, make()
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    print(
+        "\n".join(f"{name} {'is stale' if '--check' in sys.argv else 'written'}" for name in stale)
+        or "all as it should be"
+    )
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

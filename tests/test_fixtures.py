@@ -1,0 +1,55 @@
+"""Every folder of fixtures/ loads, and behaves as its README says."""
+
+from pathlib import Path
+
+import pytest
+
+from fcemu.testing import LocalEmulator
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+@pytest.mark.parametrize("folder", [one for one in sorted(FIXTURES.iterdir()) if one.name != "broken"], ids=str)
+def test_every_fixture_has_a_definition_a_handler_and_a_readme_and_loads(folder):
+    assert {"README.md", "fcemu.yaml", "handler.py"} <= {file.name for file in folder.iterdir()}
+    with LocalEmulator(folder) as emulator:
+        assert emulator.invocations == []
+
+
+def test_hello_answers_with_what_it_got_or_with_a_greeting():
+    with LocalEmulator(FIXTURES / "hello") as emulator:
+        hello = emulator.function("hello")
+        assert hello.invoke().body == b"hello, world"
+        assert hello.invoke("you").body == b"you"
+
+
+def test_orders_reports_a_declined_card_to_a_queue_and_a_good_one_to_a_function():
+    with LocalEmulator(FIXTURES / "orders") as emulator:
+        charge = emulator.function("orders/charge")
+        declined, good = charge.invoke_async({"order": 1}), charge.invoke_async({"order": 2, "card": "good"})
+        emulator.run_until_idle()
+        assert (declined.status, len(declined.attempts), good.status) == ("Failed", 3, "Succeeded")
+        assert [message.invocation for message in emulator.queue("declined").messages] == [declined]
+        [receipt] = emulator.function("orders/receipt").invocations
+        assert (receipt.source, receipt.status) == ("destination", "Succeeded")
+
+
+def test_flaky_fails_as_often_as_it_is_told_then_sleeps_and_returns():
+    with LocalEmulator(FIXTURES / "flaky") as emulator:
+        invocation = emulator.function("flaky").invoke_async({"failures": 2, "sleep": 30}, delay=200)
+        invocation.result()
+        assert [emulator.seconds(attempt.started) for attempt in invocation.attempts] == [200, 200.5, 201.5]
+        assert emulator.seconds(invocation.ended) == 231.5
+        emulator.run_until_idle()
+        assert [one.source for one in emulator.function("audit").invocations] == ["destination"]
+
+
+@pytest.mark.parametrize("name", ["resize", "media/resize"])
+def test_generations_is_one_handler_for_both(name):
+    with LocalEmulator(FIXTURES / "generations") as emulator:
+        resize = emulator.function(name)
+        assert resize.invoke({"width": 21}).json() == 42
+        failed = resize.invoke({"width": -1})
+        assert (failed.error, failed.json()["errorType"]) == ("UnhandledInvocationError", "ValueError")
+        resize.invoke({"width": 1, "sleep": 20})
+        assert emulator.seconds(emulator.now) == 20
