@@ -1,0 +1,74 @@
+"""Deferred and retried attempts a second on the virtual clock, and bytes for each pending invocation; no HTTP."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from datetime import timedelta
+from pathlib import Path
+
+from common import FULL, line
+
+from fcemu import assembly
+from fcemu.config import read_mapping
+from fcemu.core.names import FunctionRef
+from fcemu.engine.emulator import Asked, Emulator
+
+HANDLER = """
+def handler(event, context):
+    if context.retry_count == "0":
+        raise ValueError("not yet")
+    return b"ok"
+"""
+ASKED = Asked(FunctionRef("flaky"), b"payload", delay=timedelta(seconds=100))
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def emulator(folder: str) -> Emulator:
+    """One function that fails once, in Python code of its own."""
+    (Path(folder) / "index.py").write_text(HANDLER)
+    definition = read_mapping({"functions": {"flaky": {"handler": "index.handler", "code": folder}}}, Path(folder))
+    return assembly.emulator_of(definition, assembly.settings_of({}), assembly.Runtimes({}))
+
+
+def measure(pending: int, memory: bool) -> dict[str, float]:
+    """Seconds an attempt with ``pending`` invocations waiting at the start; or bytes for each of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        emulated = emulator(folder)
+        if memory:
+            tracemalloc.start()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(pending):
+                emulated.accept(ASKED)
+            return {"bytes": (tracemalloc.get_traced_memory()[0] - before) / pending}
+        for _ in range(pending):
+            emulated.accept(ASKED)
+        begin = time.perf_counter()
+        emulated.wait(emulated.run_until_idle(None))
+        return {"seconds": (time.perf_counter() - begin) / (2 * pending)}
+
+
+def apart(pending: int, memory: bool = False) -> float:
+    """The same in a process of its own."""
+    command = [sys.executable, __file__, str(pending), *(["memory"] if memory else [])]
+    (value,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout).values()
+    return float(value)
+
+
+def main() -> None:
+    """Print rates, ratios and bytes."""
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(int(sys.argv[1]), "memory" in sys.argv)))
+        return
+    rounds = 5 if FULL else 3
+    costs = {pending: [apart(pending) for _ in range(rounds)] for pending in SIZES}
+    for pending, seconds in costs.items():
+        print(f"{pending:,} pending: {1 / sorted(seconds)[rounds // 2]:,.0f} attempts a second", flush=True)
+    line("cost of an attempt at 1,000,000 pending, to 1,000", costs[1_000_000], costs[1_000], "s")
+    print(f"{apart(1_000_000, memory=True):.0f} bytes for each of 1,000,000 pending invocations")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Every code block of README.md and docs/ runs, every link leads somewhere, and what is made from code is up to date."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INSTALLING = "python3 -m venv"
+"""The two commands of the README; the build itself runs them, in a fresh clone."""
+
+
+def blocks(kind):
+    return [
+        pytest.param(text, id=f"{path.name}:{path.read_text(encoding='utf-8')[: found.start()].count(chr(10)) + 1}")
+        for path in DOCUMENTS
+        for found in BLOCK.finditer(path.read_text(encoding="utf-8"))
+        if found[1] == kind and INSTALLING not in (text := found[2])
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def environment(**more):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FCEMU_", "FC_"))}
+    return kept | {"PATH": path} | more
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_blocks_are_passing_tests(folder, text):
+    (folder / "test_block.py").write_text(text, encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(folder),
+        "test_block.py",
+    ]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+
+
+@pytest.fixture
+def server(folder):
+    """The server of the README, started by its own command, on a free port."""
+    [block] = blocks("sh server")
+    ready = folder / "ready"
+    process = subprocess.Popen(
+        block.values[0].split(),
+        cwd=folder,
+        env=environment(FCEMU_PORT="0", FCEMU_READY_FILE=str(ready)),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = []
+    while not ready.exists():
+        line = process.stderr.readline()
+        assert line, "".join(said)
+        said.append(line)
+    yield ready.read_text().strip()
+    process.send_signal(signal.SIGTERM)
+    process.stderr.read()
+    assert process.wait(60) == 0
+
+
+def test_the_servers_blocks_run_one_after_the_other(server, folder):
+    for block in [*blocks("sh"), *blocks("python client")]:
+        (text,) = block.values
+        command = ["bash", "-euc", text] if "import " not in text else [sys.executable, "-W", "ignore", "-c", text]
+        host = server.removeprefix("http://")
+        env = environment(FCEMU_URL=server, FC_HOST=host)
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+
+
+def test_no_block_is_of_a_kind_that_nobody_runs():
+    kinds = {found[1] for path in DOCUMENTS for found in BLOCK.finditer(path.read_text(encoding="utf-8"))}
+    assert kinds <= {"python", "python client", "sh", "sh server", "yaml", "mermaid", "text", "json"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path):
+    targets = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+    missing = [target for target in targets if "://" not in target and not (path.parent / target).exists()]
+    assert missing == []
+
+
+def test_what_is_made_from_the_code_is_up_to_date():
+    command = [sys.executable, str(ROOT / "docs/generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nrun docs/generate.py"
+
+
+def test_the_readme_names_two_commands_of_one_line_each():
+    commands = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(INSTALLING)]
+    assert len(commands) == 2
+    assert commands[0].endswith("fcemu demo")
+    assert commands[1].endswith("pytest")
