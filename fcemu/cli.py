@@ -1,0 +1,334 @@
+"""Commands (interface.md §1): parse arguments, call assembly or a running emulator, print."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fcemu.commands.clock import clock
+from fcemu.commands.options import (
+    RATE,
+    Digits,
+    Duration,
+    Main,
+    Number,
+    Start,
+    Whole,
+    as_json,
+    later_option,
+    setting,
+    where,
+)
+from fcemu.commands.printing import count, plain, print_json
+
+if TYPE_CHECKING:
+    from fcemu.client import Client, Fact
+    from fcemu.config import Definition, DefinitionError
+
+
+@click.group(
+    cls=Main,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=f"Not there yet: {', '.join(Main.later)}.",
+)
+@click.version_option(package_name="fcemu", message="fcemu %(version)s")
+def main() -> None:
+    """A local emulator of Alibaba Cloud Function Compute on a virtual clock."""
+
+
+@main.command()
+def demo() -> None:
+    """Show the main job in ten seconds; needs nothing beside the install."""
+    from fcemu.commands import demo as show
+
+    show.run(click.echo)
+
+
+# An emulator in this process.
+
+
+@main.command()
+@click.argument("definition", required=False, type=click.Path(path_type=Path))
+@setting("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@setting("--port", type=Whole(65535), default=9527, show_default=True, help="Port; 0: any free one.")
+@setting("--rate", type=RATE, help="Virtual seconds per second; 0: paused.  [default: 1]")
+@setting("--autojump/--no-autojump", default=None, help="A paused clock jumps to what is due.")
+@setting("--start", type=Start(), help="Virtual time at the start.  [default: now]")
+@setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
+@setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: inline]")
+@setting(
+    "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"
+)
+@setting("--region", help="Region in ARNs and contexts.  [default: cn-hangzhou]")
+@setting("--limits", type=click.Choice(["strict", "relaxed"]), help="FC's quotas, or wider.  [default: strict]")
+@setting("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Gets the URL once the port is open.")
+@setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
+@setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
+@setting("-v", "--verbose", is_flag=True, help="Log each fact.")
+@later_option("--data")
+@later_option("--auth", flag=True)
+@later_option("--access-key")
+@later_option("--intercept", flag=True)
+@later_option("--watch", flag=True)
+@later_option("--env")
+def serve(
+    definition: Path | None,
+    host: str,
+    port: int,
+    runtime: str | None,
+    ready_file: Path | None,
+    log_format: str,
+    verbose: bool,
+    **settings: object,
+) -> None:
+    """Run the emulator until SIGINT or SIGTERM.
+
+    DEFINITION is a file, or a directory with fcemu.yaml; without one, the emulator starts empty. The command line wins
+    over FCEMU_* variables, those over the definition's "emulator:" block.
+    """
+    with _garbage_kept():
+        if ready_file is not None:
+            _make_way(ready_file)
+        from fcemu.commands import serve as serving
+        from fcemu.config import EMPTY
+
+        serving.log_to_stderr(log_format)
+        read = EMPTY if definition is None else _read(definition)
+        plan = serving.Plan(
+            definition=read,
+            options={name: value for name, value in settings.items() if value is not None},
+            host=host,
+            port=port,
+            ready_file=ready_file,
+            verbose=verbose,
+        )
+        for warning in _warnings(read):
+            serving.LOG.warning("%s", warning)
+        if runtime == "process":
+            serving.LOG.warning("--runtime process is not there yet: Python handlers run inline, in this process")
+        options = plan.all_options()
+        if options["autojump"] and options["rate"]:
+            serving.LOG.warning("autojump moves a paused clock only; add --rate 0")
+        try:
+            serving.run(plan)
+        except serving.CannotListen as refused:
+            raise click.ClickException(str(refused)) from None
+        except ValueError as wrong:
+            raise click.UsageError(str(wrong)) from None
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """No garbage collection until the server runs: of all that is imported, nothing is garbage."""
+    import gc
+
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _make_way(ready_file: Path) -> None:
+    """A file that an earlier server left says nothing of this one."""
+    directory = ready_file.absolute().parent
+    if not directory.is_dir():
+        raise click.UsageError(f"--ready-file: there is no directory {directory}")
+    if not os.access(directory, os.W_OK):
+        raise click.UsageError(f"--ready-file: the directory {directory} is not writable")
+    try:
+        ready_file.unlink(missing_ok=True)
+    except OSError as refused:
+        raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
+
+
+def _read(path: Path) -> "Definition":
+    from fcemu.config import DefinitionError, find_definition, read_definition
+
+    try:
+        return read_definition(find_definition(path))
+    except DefinitionError as wrong:
+        click.echo(str(wrong), err=True)
+        raise click.ClickException(f"{path} cannot be used: {count(len(wrong.problems), 'problem')}") from None
+
+
+@main.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Warnings are problems.")
+@as_json
+@later_option("--print", flag=True, variable=False)
+def check(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
+    """Show all problems of definitions with their places."""
+    from fcemu.config import DefinitionError, find_definition, read_definition
+
+    found, bad = [], False
+    for path in files:
+        problems: list[dict[str, Any]] = []
+        warnings: list[str] = []
+        try:
+            definition = read_definition(find_definition(path))
+            warnings = _warnings(definition)
+            summary = f"good, {count(len(definition.functions), 'function')}"
+        except DefinitionError as wrong:
+            problems = _written(wrong)
+            summary = count(len(problems), "problem")
+            if not as_json:
+                click.echo(str(wrong))
+        if warnings:
+            summary += f", {count(len(warnings), 'warning')}"
+        bad = bad or bool(problems) or (strict and bool(warnings))
+        found.append({"file": str(path), "problems": problems, "warnings": warnings})
+        if not as_json:
+            for warning in warnings:
+                click.echo(f"{path}: warning: {warning}")
+            click.echo(f"{path}: {summary}", err=True)
+    if as_json:
+        print_json(found)
+    sys.exit(bad)
+
+
+def _written(wrong: "DefinitionError") -> list[dict[str, Any]]:
+    names = ("source", "line", "column", "path", "key", "message", "hints")
+    return [{name: getattr(problem, name) for name in names} for problem in wrong.problems]
+
+
+def _warnings(definition: "Definition") -> list[str]:
+    """What is odd about a definition and can be used all the same: reports to functions that nobody defined."""
+    from fcemu.core.destinations import FunctionDestination
+
+    known = {function.ref for function in definition.functions}
+    return [
+        f"{name} of {owner}: there is no function {destination.ref}"
+        for owner, asked in definition.async_settings.items()
+        for name, destination in (("onSuccess", asked.on_success), ("onFailure", asked.on_failure))
+        if isinstance(destination, FunctionDestination) and destination.ref not in known
+    ]
+
+
+# A running emulator.
+
+
+@main.command()
+@click.argument("function")
+@click.option("--payload", default="", metavar="TEXT|@FILE|-", help="The event; - reads it from stdin.")
+@click.option("--async", "asynchronous", is_flag=True, help="Return when it is accepted.")
+@click.option("--delay", type=Duration(), help="Not before so much time has passed; with --async.")
+@click.option("--qualifier", metavar="Q", help="Version or alias.")
+@later_option("--task-id", variable=False)
+@where
+@as_json
+def invoke(
+    emulator: "Client",
+    function: str,
+    payload: str,
+    asynchronous: bool,
+    delay: timedelta | None,
+    qualifier: str | None,
+    as_json: bool,
+) -> None:
+    """Invoke FUNCTION: a name (3.0), or service/name (2.0).
+
+    Prints what it returns, or, with --async, the request id. Status 1 if the function failed or the call was refused.
+    """
+    if delay is not None and not asynchronous:
+        raise click.UsageError("--delay is for asynchronous invocations; add --async")
+    if delay is not None and delay % timedelta(seconds=1):
+        raise click.UsageError(f"--delay: FC takes whole seconds, not {delay.total_seconds():g}")
+    reply = emulator.invoke(
+        function, _payload(payload), asynchronous=asynchronous, delay=delay or 0, qualifier=qualifier
+    )
+    if as_json:
+        body = reply.body.decode("utf-8", "replace")
+        print_json(
+            {
+                "status_code": reply.status_code,
+                "request_id": reply.request_id,
+                "error": reply.error,
+                "body": body,
+                "headers": dict(reply.headers),
+            }
+        )
+    elif asynchronous:
+        click.echo(reply.request_id)
+        clock = emulator.clock()
+        if not clock.rate and not clock.autojump:
+            click.echo("the clock is paused, so it waits; move it with 'fcemu clock run-until-idle'", err=True)
+    else:
+        click.echo(reply.body, nl=bool(reply.body) and sys.stdout.isatty())
+    if reply.error is not None:
+        raise click.ClickException(f"{function} failed: {reply.error} (request {reply.request_id})")
+
+
+def _payload(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if not text.startswith("@"):
+        return text.encode("utf-8", "surrogateescape")
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as refused:
+        raise click.UsageError(f"--payload: cannot read {text[1:]}: {refused.strerror}") from None
+
+
+main.add_command(clock)
+
+
+@main.command()
+@click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
+@where
+@as_json
+def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
+    """Show what happened, a line a fact; with --json the facts of the journal, an object a line."""
+    if not follow and not as_json:
+        text = emulator.timeline()
+        click.echo(text or "nothing happened yet", err=not text)
+        return
+    try:
+        if as_json:
+            for fact in emulator.journal(follow=follow):
+                click.echo(json.dumps(fact._asdict(), default=plain, ensure_ascii=False))
+        else:
+            _follow(emulator)
+    except KeyboardInterrupt:
+        return
+    if follow:
+        click.echo("the emulator was reset or has stopped", err=True)
+
+
+def _follow(emulator: "Client") -> None:
+    """In the words of the timeline; the columns of new lines widen as they need to."""
+    from fcemu.core.facts import Accepted, from_json, time_text
+    from fcemu.core.timeline import render
+
+    def known(facts: "Iterable[Fact]") -> list[Any]:
+        return [from_json(fact._asdict() | {"at": time_text(fact.at)}) for fact in facts]
+
+    started = emulator.clock().started
+    past = known(emulator.journal())
+    if past:
+        click.echo(render(past, started))
+    accepted = [fact for fact in past if isinstance(fact, Accepted)]
+    for fact in emulator.journal(after=len(past), follow=True):
+        before, new = len(accepted), known([fact])
+        lines = render([*accepted, *new], started).splitlines()
+        accepted += [one for one in new if isinstance(one, Accepted)]
+        for line in lines[before:]:
+            click.echo(line)
+
+
+@main.command()
+@where
+@as_json
+def explain(emulator: "Client", as_json: bool) -> None:
+    """Say why time is not moving."""
+    found = emulator.explain()
+    if as_json:
+        print_json(found._asdict())
+    else:
+        click.echo(found.text)

@@ -1,0 +1,105 @@
+"""clock: show it, move it, change how it runs."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from fcemu.commands.options import RATE, Commands, Duration, Instant, as_json, where
+from fcemu.commands.printing import at, print_json
+
+if TYPE_CHECKING:
+    from fcemu.client import Client, Move
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@where
+@as_json
+@click.pass_context
+def clock(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
+    """Show the clock, or move it."""
+    if ctx.invoked_subcommand is None:
+        _show_clock(emulator, as_json)
+
+
+@clock.command()
+@where
+@as_json
+def show(emulator: "Client", as_json: bool) -> None:
+    """Show what time it is and what is due next."""
+    _show_clock(emulator, as_json)
+
+
+@clock.command()
+@click.argument("by", type=Duration())
+@where
+@as_json
+def advance(emulator: "Client", by: timedelta, as_json: bool) -> None:
+    """Move forward BY seconds (or 1h30m, 500ms, 2d), running all that falls due."""
+    _show_move(emulator, emulator.advance(by), as_json)
+
+
+@clock.command()
+@click.argument("time", type=Instant())
+@where
+@as_json
+def to(emulator: "Client", time: str, as_json: bool) -> None:
+    """Move to TIME: ISO 8601 with an offset, or +200s from the start."""
+    _show_move(emulator, emulator.to(time), as_json)
+
+
+@clock.command("next")
+@where
+@as_json
+def run_next(emulator: "Client", as_json: bool) -> None:
+    """Move to the next due instant."""
+    _show_move(emulator, emulator.run_next(), as_json)
+
+
+@clock.command()
+@click.option("--at-most", type=Duration(), help="Give up after so much virtual time.  [default: 30d]")
+@where
+@as_json
+def run_until_idle(emulator: "Client", at_most: timedelta | None, as_json: bool) -> None:
+    """Move until no work is left."""
+    _show_move(emulator, emulator.run_until_idle(at_most), as_json)
+
+
+@clock.command()
+@where
+@as_json
+def pause(emulator: "Client", as_json: bool) -> None:
+    """Stop the clock; it then moves by these commands only."""
+    emulator.set_clock(rate=0)
+    _show_clock(emulator, as_json)
+
+
+@clock.command()
+@click.argument("rate", metavar="N", type=RATE)
+@where
+@as_json
+def rate(emulator: "Client", rate: float, as_json: bool) -> None:
+    """Let N virtual seconds pass per second; 0 pauses."""
+    emulator.set_clock(rate=rate)
+    _show_clock(emulator, as_json)
+
+
+def _show_clock(emulator: "Client", as_json: bool) -> None:
+    state = emulator.clock()
+    if as_json:
+        print_json(state._asdict())
+        return
+    jumps = ", autojump" if state.autojump else ""
+    speed = f"flows at rate {state.rate:g}" if state.rate else f"paused{jumps}"
+    click.echo(f"now        {at(state.now, state.started)}")
+    click.echo(f"clock      {speed}")
+    click.echo(f"next due   {at(state.next_due, state.started) if state.next_due else 'nothing'}")
+    click.echo(f"in flight  {state.in_flight}")
+
+
+def _show_move(emulator: "Client", move: "Move", as_json: bool) -> None:
+    if as_json:
+        print_json(move._asdict())
+        return
+    click.echo(f"now        {at(move.now, emulator.clock().started)}")
+    click.echo(f"new facts  {move.facts}")

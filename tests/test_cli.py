@@ -1,0 +1,560 @@
+"""The commands as people type them: output, messages and exit statuses."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fcemu.cli import main
+from fcemu.client import Client
+from fcemu.testing import LocalEmulator
+
+ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "fixtures"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("FCEMU_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    with LocalEmulator(FIXTURES / "flaky", strict=False) as emulator:
+        monkeypatch.setenv("FCEMU_URL", emulator.url)
+        yield emulator
+
+
+def fcemu(*args, **how):
+    return CliRunner().invoke(main, args, **how)
+
+
+def good(*args, **how):
+    result = fcemu(*args, **how)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def wrong(status, *args, **how):
+    result = fcemu(*args, **how)
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.stderr
+
+
+# demo
+
+
+def test_the_demo_tells_four_virtual_minutes_line_by_line():
+    lines = good("demo").stdout.splitlines()
+    timeline = [re.sub(r" \[[^]]+\]|(?<=instance ).*", "", line.strip()) for line in lines if line.startswith("   +")]
+    assert [re.sub(r" {2,}", " | ", line) for line in timeline] == [
+        "+0 s | charge (1) | accepted, due +200 s",
+        "+200 s | charge (1) | dequeued",
+        "+200 s | charge (1) | new instance ",
+        "+200 s | charge (1) | attempt 1 starts",
+        "+200 s | charge (1) | attempt 1 failed: BankIsSilent: no answer from the bank",
+        "+200 s | charge (1) | retried after 0.5 s, at +200.5 s",
+        "+200.5 s | charge (1) | attempt 2 starts",
+        "+200.5 s | charge (1) | attempt 2 failed: BankIsSilent: no answer from the bank",
+        "+200.5 s | charge (1) | retried after 1 s, at +201.5 s",
+        "+201.5 s | charge (1) | attempt 3 starts",
+        "+201.5 s | charge (1) | attempt 3 sleeps 30 s",
+        "+231.5 s | charge (1) | attempt 3 returned 'charged'",
+        "+231.5 s | charge (1) | Succeeded",
+        "+231.5 s | receipt (1) | accepted from charge (1)",
+        "+231.5 s | charge (1) | delivered to function:receipt",
+        "+231.5 s | receipt (1) | dequeued",
+        "+231.5 s | receipt (1) | new instance ",
+        "+231.5 s | receipt (1) | attempt 1 starts",
+        "+231.5 s | receipt (1) | attempt 1 returned 'charged after 3 attempts'",
+        "+231.5 s | receipt (1) | Succeeded",
+    ]
+    virtual, real = (line for line in lines if " time  " in line)
+    assert virtual == "virtual time  231.5 s"
+    assert re.fullmatch(r"real time     \d+\.\d{3} s", real)
+    assert lines[-1].endswith("fcemu serve fcemu/templates/demo")
+
+
+def test_the_demo_ignores_what_points_at_another_emulator(monkeypatch):
+    monkeypatch.setenv("FCEMU_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert "virtual time  231.5 s" in good("demo").stdout
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["exec", "init", "doctor", "openapi", "journal", "invocations", "explore", "mutate"])
+def test_what_comes_later_is_refused_by_name(name):
+    assert f"{name} is not supported yet" in wrong(2, name, "--", "ls")
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("tmeline", "timeline"), ("srve", "serve"), ("exek", "exec")])
+def test_a_mistyped_command_names_the_closest_one(typed, meant):
+    assert f"there is no command {typed!r}; did you mean {meant!r}?" in wrong(2, typed)
+
+
+def test_a_mistyped_move_names_the_closest_one():
+    assert "did you mean 'pause'?" in wrong(2, "clock", "paus")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("serve", "--data", "x.db"),
+        ("serve", "--auth"),
+        ("serve", "--access-key", "a:b"),
+        ("serve", "--intercept"),
+        ("serve", "--watch"),
+        ("serve", "--env", "prod"),
+        ("invoke", "flaky", "--task-id", "x"),
+        ("check", "fixtures/hello", "--print"),
+    ],
+)
+def test_an_option_that_comes_later_is_refused_by_name(args):
+    name = next(arg for arg in args if arg.startswith("--"))
+    assert f"{name} is not supported yet" in wrong(2, *args)
+
+
+def test_a_variable_of_an_option_that_comes_later_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("FCEMU_DATA", "x.db")
+    assert "FCEMU_DATA (option --data) is not supported yet" in wrong(2, "serve")
+
+
+def test_python_m_fcemu_is_the_same_program():
+    done = subprocess.run([sys.executable, "-m", "fcemu", "exec"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "exec is not supported yet" in done.stderr
+
+
+# check
+
+
+def test_check_of_good_definitions_is_silent_on_stdout():
+    result = good("check", "fixtures/hello", "fixtures/orders/fcemu.yaml")
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "fixtures/hello: good, 1 function",
+        "fixtures/orders/fcemu.yaml: good, 2 functions",
+    ]
+
+
+def test_check_shows_all_problems_of_all_files():
+    result = fcemu("check", "fixtures/broken/unknown-key", "fixtures/hello", "fixtures/broken/wrong-type")
+    assert result.exit_code == 1
+    assert "unknown key 'maxAsyncRetryAttempt'" in result.stdout
+    assert "did you mean 'maxAsyncRetryAttempts'?" in result.stdout
+    assert "unknown key 'deadLetters'" in result.stdout
+    assert "fixtures/broken/unknown-key: 2 problems" in result.stderr
+    assert "fixtures/hello: good" in result.stderr
+
+
+def test_check_as_json_names_places():
+    result = fcemu("check", "--json", "fixtures/broken/unknown-key", "fixtures/hello")
+    assert result.exit_code == 1
+    broken, fine = json.loads(result.stdout)
+    assert [(one["line"], one["column"]) for one in broken["problems"]] == [(8, 11), (9, 11)]
+    assert fine == {"file": "fixtures/hello", "problems": [], "warnings": []}
+
+
+def test_a_report_to_nobody_is_a_warning_and_strictly_a_problem(tmp_path):
+    definition = tmp_path / "fcemu.yaml"
+    (tmp_path / "index.py").write_text("def handler(event, context): pass\n")
+    definition.write_text(
+        "functions: {a: {handler: index.handler, asyncInvokeConfig: {onSuccess: 'function:nobody'}}}\n"
+    )
+    result = good("check", str(definition))
+    assert result.stdout == f"{definition}: warning: onSuccess of a: there is no function nobody\n"
+    assert fcemu("check", "--strict", str(definition)).exit_code == 1
+
+
+def test_check_of_nothing_is_wrong_use():
+    wrong(2, "check")
+    assert fcemu("check", "nowhere.yaml").stdout == "nowhere.yaml: no such file or directory\n"
+    assert fcemu("check", "nowhere.yaml").exit_code == 1
+
+
+# invoke
+
+
+def test_invoke_prints_just_what_the_function_returns(emulator):
+    result = good("invoke", "flaky", "--payload", "{}")
+    assert json.loads(result.stdout) == {"failures": 0, "retry": 0}
+    assert result.stderr == ""
+
+
+def test_the_payload_comes_from_text_file_or_stdin(emulator, tmp_path):
+    event = tmp_path / "event.json"
+    event.write_bytes(b'{"failures": 0}')
+    good("invoke", "flaky", "--payload", f"@{event}")
+    good("invoke", "flaky", "--payload", "-", input=b'{"sleep": 0}')
+    assert [one.payload for one in emulator.invocations] == [b'{"failures": 0}', b'{"sleep": 0}']
+    assert "cannot read nowhere.json: No such file" in wrong(2, "invoke", "flaky", "--payload", "@nowhere.json")
+
+
+def test_a_function_error_is_printed_and_is_status_1(emulator):
+    result = fcemu("invoke", "flaky", "--payload", '{"failures": 1}')
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["errorType"] == "NotYet"
+    assert "flaky failed: " in result.stderr
+
+
+def test_an_asynchronous_invocation_prints_its_request_id(emulator):
+    result = good("invoke", "flaky", "--async", "--delay", "3m20s")
+    (invocation,) = emulator.invocations
+    assert result.stdout == f"{invocation.request_id}\n"
+    assert invocation.due == emulator.at("+200s")
+    assert "the clock is paused" in result.stderr
+
+
+def test_invoke_as_json(emulator):
+    told = json.loads(good("invoke", "flaky", "--payload", "{}", "--json").stdout)
+    assert (told["status_code"], told["error"]) == (200, None)
+    assert json.loads(told["body"]) == {"failures": 0, "retry": 0}
+
+
+def test_what_fc_refuses_is_one_message(emulator):
+    assert wrong(1, "invoke", "flakey") == "Error: FunctionNotFound: function 'flakey' does not exist.\n"
+    assert "AsyncDelay" in wrong(1, "invoke", "flaky", "--async", "--delay", "2d")
+    assert "'nobody'" in wrong(1, "invoke", "flaky", "--qualifier", "nobody")
+
+
+def test_a_delay_has_its_conditions(emulator):
+    assert "add --async" in wrong(2, "invoke", "flaky", "--delay", "1")
+    assert "whole seconds, not 1.5" in wrong(2, "invoke", "flaky", "--async", "--delay", "1.5")
+    assert "'soon' is not a duration" in wrong(2, "invoke", "flaky", "--async", "--delay", "soon")
+
+
+# clock
+
+
+def test_the_clock_is_shown_for_people(emulator):
+    assert good("clock").stdout == good("clock", "show").stdout
+    assert good("clock").stdout.splitlines() == [
+        "now        2026-01-01T00:00:00.000000Z (+0 s)",
+        "clock      paused",
+        "next due   nothing",
+        "in flight  0",
+    ]
+
+
+def test_the_clock_is_shown_for_programs(emulator):
+    emulator.function("flaky").invoke_async(delay=200)
+    assert json.loads(good("clock", "--json").stdout) == {
+        "now": "2026-01-01T00:00:00.000000Z",
+        "started": "2026-01-01T00:00:00.000000Z",
+        "rate": 0.0,
+        "autojump": False,
+        "next_due": "2026-01-01T00:03:20.000000Z",
+        "in_flight": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("move", "seconds"),
+    [
+        (("advance", "200"), 200),
+        (("advance", "1h30m"), 5400),
+        (("to", "+200s"), 200),
+        (("to", "2026-01-01T08:03:20+08:00"), 200),
+        (("next",), 200),
+        (("run-until-idle",), 200),
+    ],
+)
+def test_every_move_moves(emulator, move, seconds):
+    emulator.function("flaky").invoke_async(b"{}", delay=200)
+    result = good("clock", *move)
+    assert emulator.now == emulator.at(f"+{seconds}s")
+    assert f"(+{seconds} s)\n" in result.stdout
+
+
+def test_a_move_as_json(emulator):
+    emulator.function("flaky").invoke_async(b"{}", delay=200)
+    assert json.loads(good("clock", "advance", "199", "--json").stdout) == {
+        "now": "2026-01-01T00:03:19.000000Z",
+        "after": 1,
+        "facts": 0,
+    }
+
+
+def test_options_before_a_move_hold_for_it(emulator, monkeypatch):
+    monkeypatch.setenv("FCEMU_URL", "http://127.0.0.1:1")
+    assert json.loads(good("clock", "--json", "--url", emulator.url, "advance", "1").stdout)["facts"] == 0
+
+
+def test_the_clock_runs_and_pauses(emulator):
+    assert "flows at rate 2" in good("clock", "rate", "2").stdout
+    assert "paused" in good("clock", "pause").stdout
+    assert emulator._engine.rate == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("to", "2026-01-01T00:00:00"), "has no offset"),
+        (("to", "noon"), "'noon' is not an instant"),
+        (("advance", "soon"), "'soon' is not a duration"),
+        (("rate", "fast"), "'fast' is not a number from 0"),
+        (("rate", "nan"), "'nan' is not a number from 0"),
+        (("advance",), "Missing argument 'BY'"),
+    ],
+)
+def test_a_wrong_value_is_wrong_use(emulator, args, says):
+    assert says in wrong(2, "clock", *args)
+
+
+def test_a_move_that_fails_says_why(emulator):
+    good("clock", "advance", "10")
+    assert "time does not go back" in wrong(1, "clock", "to", "+1s")
+    emulator.function("flaky").invoke_async(b"{}", delay=200)
+    told = wrong(1, "clock", "run-until-idle", "--at-most", "1m")
+    assert "still work" in told
+    assert "due next" in told
+
+
+# timeline and explain
+
+
+def test_the_timeline_is_the_emulators(emulator):
+    assert "nothing happened yet" in good("timeline").stderr
+    emulator.function("flaky").invoke_async(b"{}", delay=200)
+    emulator.run_until_idle()
+    assert good("timeline").stdout == emulator.timeline() + "\n"
+    facts = [json.loads(line) for line in good("timeline", "--json").stdout.splitlines()]
+    assert [fact["kind"] for fact in facts] == [fact.kind for fact in emulator.journal]
+
+
+def test_a_followed_timeline_goes_on(emulator):
+    """As a process, because it ends when the emulator does."""
+    emulator.function("flaky").invoke(b"{}")
+    with running("timeline", "--follow") as process:
+        assert re.split(" {2,}", process.stdout.readline().strip())[1] == "flaky (1)"
+        seen = [process.stdout.readline() for _ in range(len(emulator.timeline().splitlines()) - 1)]
+        assert "Succeeded" in seen[-1]
+        emulator.function("flaky").invoke_async(b"{}")
+        assert "flaky (2)" in process.stdout.readline()
+        emulator.reset()
+        assert process.wait(60) == 0
+        assert "was reset or has stopped" in process.stderr.read()
+
+
+def test_explain_says_what_the_emulator_says(emulator):
+    assert good("explain").stdout == emulator.explain() + "\n"
+    assert json.loads(good("explain", "--json").stdout)["text"] == emulator.explain()
+
+
+# Where the emulator is
+
+
+@pytest.mark.parametrize("command", [("clock",), ("timeline",), ("explain",), ("invoke", "flaky"), ("clock", "next")])
+def test_without_an_emulator_every_command_says_what_to_do(command):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    told = wrong(1, *command, "--url", url)
+    assert told.startswith(f"Error: no emulator at {url}: connection refused. Start one with 'fcemu serve'")
+    assert told.count("\n") == 1
+
+
+def test_the_option_wins_over_the_variable(emulator, monkeypatch):
+    monkeypatch.setenv("FCEMU_URL", "http://127.0.0.1:1")
+    good("clock", "--url", emulator.url)
+
+
+def test_a_url_that_is_none_is_wrong_use():
+    assert "is not the URL of an emulator" in wrong(2, "clock", "--url", "http://host:port")
+
+
+# serve
+
+
+@contextmanager
+def running(*args, variables=None):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fcemu", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | (variables or {}),
+    )
+    timer = threading.Timer(60, process.kill)
+    timer.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        timer.cancel()
+        timer.join()
+
+
+@contextmanager
+def serving(*args, variables=None):
+    """A server, its client, and the line of its URL."""
+    with running("serve", "--port", "0", *args, variables=variables) as process:
+        line = ""
+        while "serves" not in line:
+            line = process.stderr.readline()
+            assert line, "the server ended"
+        yield process, Client(re.search(r"http://[\w.:\[\]]+", line)[0]), line
+
+
+def test_serve_runs_until_it_is_told_to_stop(tmp_path):
+    ready = tmp_path / "ready"
+    ready.write_text("http://stale")
+    with serving("fixtures/orders", "--rate", "0", "--ready-file", str(ready)) as (process, client, line):
+        assert f"serves 2 functions from fixtures/orders/fcemu.yaml at {client.url}" in line
+        assert ready.read_text() == client.url
+        told = process.stderr.readline()
+        assert "paused" in told
+        assert "fcemu clock advance 1h --url" in told
+        assert client.invoke("orders/charge", b'{"order": 7, "card": "good"}').error is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert process.stderr.read() == "stopping\n"
+        assert not ready.exists()
+
+
+def test_serve_stops_cleanly_on_ctrl_c_with_a_handler_asleep():
+    with serving("fixtures/flaky", "--rate", "1") as (process, client, _):
+        client.invoke("flaky", b'{"sleep": 50}', asynchronous=True)
+        facts = client.journal(follow=True)
+        assert any(fact.kind == "Slept" for fact in facts)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_serve_without_a_definition_starts_empty_in_real_time():
+    with serving() as (process, client, line):
+        assert "serves no functions at" in line
+        assert "real speed" in process.stderr.readline()
+        clock = client.clock()
+        assert (clock.rate, clock.autojump) == (1, False)
+
+
+def test_a_reset_begins_anew():
+    with serving("fixtures/flaky", "--rate", "0", "--start", "2026-03-01T00:00:00Z") as (_, client, _):
+        client.invoke("flaky", b"{}", asynchronous=True)
+        first = client.invocations()[0].request_id
+        assert client.reset().now.isoformat() == "2026-03-01T00:00:00+00:00"
+        assert client.invocations() == []
+        assert client.invoke("flaky", b"{}", asynchronous=True).request_id == first
+
+
+def test_the_command_line_wins_over_the_variable_over_the_block(tmp_path):
+    (tmp_path / "index.py").write_text("def handler(event, context): pass\n")
+    (tmp_path / "fcemu.yaml").write_text(
+        "functions: {a: {handler: index.handler}}\n"
+        "emulator: {clock: {rate: 3, start: 2026-03-03T00:00:00Z, autojump: false}}\n"
+    )
+    with serving(str(tmp_path)) as (_, client, _):
+        assert client.clock().rate == 3
+    variables = {"FCEMU_RATE": "0", "FCEMU_START": "2026-05-05T00:00:00Z", "FCEMU_AUTOJUMP": "true"}
+    with serving(str(tmp_path), "--start", "2026-06-06T00:00:00Z", variables=variables) as (_, client, _):
+        clock = client.clock()
+        assert (clock.rate, clock.autojump) == (0, True)
+        assert clock.started.isoformat() == "2026-06-06T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FCEMU_PORT", "many"),
+        ("FCEMU_RATE", "-1"),
+        ("FCEMU_START", "noon"),
+        ("FCEMU_SEED", "x"),
+        ("FCEMU_RUNTIME", "jvm"),
+        ("FCEMU_ACCOUNT", "me"),
+        ("FCEMU_LIMITS", "none"),
+        ("FCEMU_WATCHDOG", "0"),
+        ("FCEMU_LOG_FORMAT", "xml"),
+        ("FCEMU_AUTOJUMP", "perhaps"),
+        ("FCEMU_VERBOSE", "perhaps"),
+    ],
+)
+def test_each_option_of_serve_has_its_variable(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    assert f"env var: '{variable}'" in wrong(2, "serve")
+
+
+def test_every_option_of_serve_has_a_variable_of_its_name():
+    for option in main.commands["serve"].params:
+        if option.param_type_name == "option" and "--help" not in option.opts:
+            longest = max(option.opts, key=len)
+            assert option.envvar == "FCEMU_" + longest[2:].replace("-", "_").upper()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--start", "2026-01-01T00:00:00", "has no offset"),
+        ("--start", "+200s", "counts from the start"),
+        ("--rate", "inf", "is not a number from 0"),
+        ("--ready-file", "nowhere/ready", "there is no directory"),
+    ],
+)
+def test_a_wrong_option_of_serve_is_wrong_use(option, value, says):
+    assert says in " ".join(wrong(2, "serve", option, value).split())
+
+
+def test_a_broken_definition_is_shown_with_all_its_problems():
+    told = wrong(1, "serve", "fixtures/broken/unknown-key")
+    assert "unknown key 'maxAsyncRetryAttempt'" in told
+    assert "unknown key 'deadLetters'" in told
+    assert "fixtures/broken/unknown-key cannot be used: 2 problems" in told
+
+
+def test_a_port_in_use_is_one_message():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with running("serve", "--port", str(port)) as process:
+            assert process.wait(60) == 1
+            assert process.stderr.read() == (
+                f"Error: cannot listen on 127.0.0.1:{port}: it is in use. Stop what listens there, or choose another "
+                "--port (0: any)\n"
+            )
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid"])
+def test_a_host_that_is_not_here_is_one_message(host):
+    with running("serve", "--port", "0", "--host", host) as process:
+        assert process.wait(60) == 1
+        told = process.stderr.read()
+        assert told.startswith(f"Error: cannot listen on {host}:0: ")
+        assert told.count("\n") == 1
+
+
+def test_other_hosts_are_warned_of():
+    with serving("--host", "0.0.0.0") as (process, client, _):
+        assert client.url.startswith("http://127.0.0.1:")
+        process.stderr.readline()
+        assert process.stderr.readline().startswith("warning: --host 0.0.0.0: whoever reaches this machine")
+
+
+def test_a_runtime_that_comes_later_is_replaced_with_a_warning():
+    with running("serve", "--port", "0", "--runtime", "process") as process:
+        assert process.stderr.readline().startswith("warning: --runtime process is not there yet")
+
+
+def test_verbose_logs_facts_as_json():
+    with serving("fixtures/flaky", "--rate", "0", "-v", "--log-format", "json") as (process, client, line):
+        assert json.loads(line)["url"] == client.url
+        assert "paused" in json.loads(process.stderr.readline())["message"]
+        request_id = client.invoke("flaky", b"{}", asynchronous=True).request_id
+        fact = json.loads(process.stderr.readline())["fact"]
+        assert (fact["kind"], fact["request_id"]) == ("Accepted", request_id)
