@@ -5,14 +5,12 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from fcemu.api.server import ApiServer
-from fcemu.config import Definition
-from fcemu.config.load import FILE_NAMES
+from fcemu import __version__
+from fcemu.api.server import ApiServer as ApiServer
+from fcemu.config import FILE_NAMES, Definition
 from fcemu.core.catalog import Catalog
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account
@@ -21,7 +19,6 @@ from fcemu.engine.chance import Chance
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import Runtime
-from fcemu.runtimes import runtime_named, timeshift
 
 T = TypeVar("T")
 
@@ -197,6 +194,8 @@ class Runtimes:
 
     def __call__(self, name: str) -> Runtime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``."""
+        from fcemu.runtimes import runtime_named
+
         make = runtime_named(name)
         runtime = self._made.get(make.__name__)
         if runtime is None:
@@ -223,6 +222,8 @@ def emulator_of(definition: Definition, settings: Settings, runtimes: Callable[[
 
 def patch_time() -> None:
     """Let handlers of this process see virtual time, once for all; everything else keeps real time."""
+    from fcemu.runtimes import timeshift
+
     timeshift.install()
 
 
@@ -231,19 +232,11 @@ def definition_in(directory: Path) -> Path | None:
     return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
 
 
-def version() -> str:
-    """The installed version of fcemu."""
-    try:
-        return installed_version("fcemu")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 class ServerThread:
     """An API server with an event loop of its own in a thread of its own, so that any thread may block on it."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.server: Final = ApiServer(version=version())
+        self.server: Final = ApiServer(version=__version__)
         self._loop: Final = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
         self._thread.start()

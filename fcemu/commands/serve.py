@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fcemu import assembly
+from fcemu import __version__, assembly
 from fcemu.config import EMPTY, Definition
 from fcemu.core.settings import Settings
 
@@ -64,7 +64,7 @@ async def _serve(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    server = assembly.ApiServer(version=assembly.version())  # type: ignore[attr-defined]
+    server = assembly.ApiServer(version=__version__)
     try:
         port = await server.start(plan.host, plan.port)
     except OSError as refused:
@@ -150,7 +150,7 @@ def _greet(plan: Plan, settings: Settings, url: str) -> None:
         "autojump": settings.autojump,
         "start": settings.start.isoformat(),
     }
-    LOG.info("fcemu %s serves %s%s at %s", assembly.version(), count, source, url, extra={"fields": fields})
+    LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": fields})
     LOG.info("%s", _clock_state(settings, "" if url == DEFAULT_URL else f" --url {url}"))
     if not _is_loopback(plan.host):
         LOG.warning(

@@ -1,7 +1,38 @@
 """The YAML file: read, checked, turned into definitions."""
 
-from fcemu.config.define import EMPTY, Definition, read_definition, read_mapping
-from fcemu.config.load import find_definition
-from fcemu.config.problems import DefinitionError, Problem
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["EMPTY", "Definition", "DefinitionError", "Problem", "find_definition", "read_definition", "read_mapping"]
+from fcemu.config.definition import EMPTY, FILE_NAMES, Definition
+
+if TYPE_CHECKING:
+    from fcemu.config.define import read_definition, read_mapping
+    from fcemu.config.load import find_definition
+    from fcemu.config.problems import DefinitionError, Problem
+
+__all__ = [
+    "EMPTY",
+    "FILE_NAMES",
+    "Definition",
+    "DefinitionError",
+    "Problem",
+    "find_definition",
+    "read_definition",
+    "read_mapping",
+]
+
+_HOMES = {
+    "DefinitionError": "problems",
+    "Problem": "problems",
+    "find_definition": "load",
+    "read_definition": "define",
+    "read_mapping": "define",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What reads files is imported when it is first used: an emulator without a definition starts sooner."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fcemu.config' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"fcemu.config.{_HOMES[name]}"), name)

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from fcemu.config import load, native
+from fcemu.config.definition import Definition
 from fcemu.config.load import Scalar, Table
 from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.schema import AsyncShape, FileShape, FunctionShape
@@ -17,25 +18,6 @@ from fcemu.core.names import FunctionRef
 LISTED: Final = 5
 """How many files a hint lists."""
 MISSING: Final = "is missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What a definition says, checked; nothing in it is a default of the emulator.
-
-    ``async_settings`` are those of ``LATEST``. ``options`` has only what is written, by the fixture's option names:
-    ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``, ``grace_seconds`` and
-    ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping.
-    """
-
-    services: tuple[Service, ...]
-    functions: tuple[Function, ...]
-    async_settings: Mapping[FunctionRef, AsyncSettings]
-    options: Mapping[str, object]
-    path: Path | None
-
-
-EMPTY: Final = Definition((), (), MappingProxyType({}), MappingProxyType({}), None)
 
 
 def read_definition(path: Path) -> Definition:

@@ -8,13 +8,12 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from fcemu.config.definition import FILE_NAMES
 from fcemu.config.problems import DefinitionError, Place, Problem, Report, cut, quoted
 
 if TYPE_CHECKING:
     import yaml  # at run time only where a text is read: an emulator without a file starts faster
 
-FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.yaml")
-"""What a directory is searched for, in this order."""
 MAPPING: Final = "definition"
 """What messages call a definition that is a mapping."""
 SMALLEST: Final = "the smallest fcemu.yaml: functions: {hello: {handler: hello.handler}}"

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
+from fcemu.core.values import value
 
 MNS_MESSAGE_BYTES: Final = 64 * 1024
 """ASSUMED: the general limit of MNS messages; FC's per-service numbers are not public (retry-and-destinations §3.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FunctionDestination:
     """A function that is invoked asynchronously with the report as its event."""
 
@@ -24,7 +25,7 @@ class FunctionDestination:
         return f"function:{self.ref}" + ("" if self.qualifier == LATEST else f":{self.qualifier}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QueueDestination:
     """An MNS queue that receives the report as one message."""
 
@@ -34,7 +35,7 @@ class QueueDestination:
         return f"queue:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TopicDestination:
     """An MNS topic to which the report is published."""
 

@@ -2,26 +2,15 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar, dataclass_transform
+from typing import Any, Final
 
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
-
-_T = TypeVar("_T")
-
-if TYPE_CHECKING:
-
-    @dataclass_transform(frozen_default=True)
-    def _fact(cls: type[_T]) -> type[_T]: ...
-else:
-    # Frozen for the type checker only: a frozen dataclass takes three times as long to make, and facts are made
-    # by the million.
-    _fact = dataclass(slots=True)
+from fcemu.core.values import value
 
 
-@_fact
+@value
 class Accepted:
     """An invocation was accepted and is now kept; ``due`` is when it may first run.
 
@@ -41,7 +30,7 @@ class Accepted:
     depth: int
 
 
-@_fact
+@value
 class Dequeued:
     """The queue handed the invocation over for its first attempt."""
 
@@ -49,7 +38,7 @@ class Dequeued:
     request_id: str
 
 
-@_fact
+@value
 class InstanceStarted:
     """A cold start for this invocation."""
 
@@ -58,7 +47,7 @@ class InstanceStarted:
     instance_id: str
 
 
-@_fact
+@value
 class Started:
     """An attempt began to run on an instance."""
 
@@ -68,7 +57,7 @@ class Started:
     instance_id: str
 
 
-@_fact
+@value
 class Refused:
     """An attempt that never ran: 429, 500 or 503."""
 
@@ -78,7 +67,7 @@ class Refused:
     outcome: Outcome
 
 
-@_fact
+@value
 class Slept:
     """The handler began a virtual sleep that ends, undisturbed, at ``until``."""
 
@@ -88,7 +77,7 @@ class Slept:
     until: datetime
 
 
-@_fact
+@value
 class Finished:
     """An attempt ended; ``output`` is what the handler wrote and logged."""
 
@@ -99,7 +88,7 @@ class Finished:
     output: str
 
 
-@_fact
+@value
 class RetryPlanned:
     """Another attempt follows at ``due``."""
 
@@ -108,7 +97,7 @@ class RetryPlanned:
     due: datetime
 
 
-@_fact
+@value
 class Succeeded:
     """Terminal: the handler returned."""
 
@@ -116,7 +105,7 @@ class Succeeded:
     request_id: str
 
 
-@_fact
+@value
 class Failed:
     """Terminal: an error, and no retry left; ``reason`` says which rule ended it."""
 
@@ -125,7 +114,7 @@ class Failed:
     reason: str
 
 
-@_fact
+@value
 class Expired:
     """Terminal: older than its maximum age before it ever ran."""
 
@@ -133,7 +122,7 @@ class Expired:
     request_id: str
 
 
-@_fact
+@value
 class StopAsked:
     """Somebody asked for the invocation to be stopped."""
 
@@ -141,7 +130,7 @@ class StopAsked:
     request_id: str
 
 
-@_fact
+@value
 class Stopped:
     """Terminal: stopped as asked."""
 
@@ -149,7 +138,7 @@ class Stopped:
     request_id: str
 
 
-@_fact
+@value
 class Invalid:
     """Terminal: the function is gone, so the event was dropped."""
 
@@ -158,7 +147,7 @@ class Invalid:
     reason: str
 
 
-@_fact
+@value
 class Delivered:
     """The invocation's report reached ``destination`` (``queue:declined``, ``function:audit``, …).
 
@@ -172,7 +161,7 @@ class Delivered:
     body: bytes
 
 
-@_fact
+@value
 class DeliveryFailed:
     """A report did not reach its destination; the invocation's state does not change."""
 
@@ -182,7 +171,7 @@ class DeliveryFailed:
     reason: str
 
 
-@_fact
+@value
 class Warned:
     """Something a user should know of: what the watchdog did, a caller nobody knows, a loop that jumped."""
 
@@ -222,9 +211,9 @@ def to_json(fact: Fact) -> dict[str, Any]:
     ``{"base64": …}``.
     """
     data: dict[str, Any] = {}
-    for field in fields(fact):
-        if field.name not in _OUTSIDE_DATA:
-            data[field.name] = _write(getattr(fact, field.name))
+    for name in fact.__match_args__:
+        if name not in _OUTSIDE_DATA:
+            data[name] = _write(getattr(fact, name))
     return {
         "at": time_text(fact.at),
         "kind": type(fact).__name__,
@@ -237,7 +226,7 @@ def to_json(fact: Fact) -> dict[str, Any]:
 def from_json(record: dict[str, Any]) -> Fact:
     """Read what ``to_json`` wrote. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
     kind = KINDS[record["kind"]]
-    values = {name: _READERS[_TYPES[kind, name]](value) for name, value in record["data"].items()}
+    values = {name: _READERS[_TYPES[kind, name]](given) for name, given in record["data"].items()}
     if record["attempt"] is not None:
         values["attempt"] = record["attempt"]
     fact: Fact = kind(at=read_time(record["at"]), request_id=record["request_id"], **values)
@@ -255,38 +244,38 @@ def read_time(text: str) -> datetime:
 
 
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
-_TYPES: Final = {(kind, field.name): field.type for kind in KINDS.values() for field in fields(kind)}
+_TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}
 _OUTCOMES: Final = {
     kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted)
 }
 
 
-def _write(value: object) -> object:
-    match value:
+def _write(given: object) -> object:
+    match given:
         case datetime():
-            return time_text(value)
+            return time_text(given)
         case timedelta():
-            return value.total_seconds()
+            return given.total_seconds()
         case bytes():
-            return _write_bytes(value)
+            return _write_bytes(given)
         case FunctionRef():
-            return str(value)
+            return str(given)
         case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted():
-            inside = {field.name: _write(getattr(value, field.name)) for field in fields(value)}
-            return {"kind": type(value).__name__} | inside
+            inside = {name: _write(getattr(given, name)) for name in given.__match_args__}
+            return {"kind": type(given).__name__} | inside
         case _:
-            return value
+            return given
 
 
-def _write_bytes(value: bytes) -> object:
+def _write_bytes(data: bytes) -> object:
     try:
-        return value.decode()
+        return data.decode()
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(value).decode()}
+        return {"base64": base64.b64encode(data).decode()}
 
 
-def _read_bytes(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else base64.b64decode(value["base64"], validate=True)
+def _read_bytes(given: Any) -> bytes:
+    return given.encode() if isinstance(given, str) else base64.b64decode(given["base64"], validate=True)
 
 
 def _read_outcome(record: dict[str, Any]) -> Outcome:

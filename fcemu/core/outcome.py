@@ -1,23 +1,24 @@
 """What one attempt can come to: returned, function error, timed out, throttled, system error, stopped."""
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from fcemu.core.values import value
 
 UNHANDLED: Final = "UnhandledInvocationError"
 HANDLED: Final = "HandledInvocationError"
 INITIALIZATION: Final = "InitializationError"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Returned:
     """The handler returned; ``payload`` is what the caller gets."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FunctionError:
     """The code ran and failed.
 
@@ -30,7 +31,7 @@ class FunctionError:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimedOut:
     """The function's timeout struck; a function error too (retry-and-destinations §1.1)."""
 
@@ -39,7 +40,7 @@ class TimedOut:
     name: str = "FunctionTimeoutError"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Throttled:
     """429: no instance was free; the handler did not run."""
 
@@ -47,7 +48,7 @@ class Throttled:
     status: int = 429
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SystemFailed:
     """500 or 503: the platform failed; the handler did not run."""
 
@@ -55,7 +56,7 @@ class SystemFailed:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Halted:
     """The attempt was ended because somebody stopped the invocation or closed the emulator."""
 

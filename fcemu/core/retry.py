@@ -8,6 +8,7 @@ from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_RETRIES, AsyncSettin
 from fcemu.core.generation import FC3, Generation
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.settings import Settings
+from fcemu.core.values import value
 
 FIRST_BACKOFF: Final = timedelta(seconds=0.5)
 """Wait after the first refused attempt; doubles each time, no cap, no jitter. Source: FC docs, "Retry policies"."""
@@ -15,7 +16,7 @@ BACKOFF_WINDOW: Final = timedelta(hours=5)
 """How long refused attempts are retried. Source: FC docs, "Retry policies"."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tally:
     """What happened before this decision.
 
@@ -51,26 +52,26 @@ class RetryPolicy:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Succeed:
     """The invocation ends well."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fail:
     """The invocation ends; ``reason`` names the rule."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RetryAt:
     """Another attempt at ``due``."""
 
     due: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stop:
     """The invocation was stopped; nobody hears of it."""
 

@@ -1,0 +1,32 @@
+"""What a definition comes to: core definitions and options."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.names import FunctionRef
+
+FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.yaml")
+"""What a definition in a directory may be called, in the order in which it is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a definition says, checked; nothing in it is a default of the emulator.
+
+    ``async_settings`` are those of ``LATEST``. ``options`` has only what is written, by the fixture's option names:
+    ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``, ``grace_seconds`` and
+    ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping.
+    """
+
+    services: tuple[Service, ...]
+    functions: tuple[Function, ...]
+    async_settings: Mapping[FunctionRef, AsyncSettings]
+    options: Mapping[str, object]
+    path: Path | None
+
+
+EMPTY: Final = Definition((), (), MappingProxyType({}), MappingProxyType({}), None)
