@@ -36,12 +36,12 @@ def _time_functions_as_before() -> Iterator[None]:
 class Code:
     """One function over a directory of files."""
 
-    def __init__(self, runtime: PythonInline, directory: Path, **settings: Any) -> None:
+    def __init__(self, inline: PythonInline, directory: Path, **settings: Any) -> None:
         settings = {"ref": FunctionRef("shop"), "handler": "index.handler", **settings}
-        self.runtime = runtime
+        self.runtime = inline
         self.directory = directory
         self.function = Function(code=str(directory), **settings)
-        self.instance = runtime.start(self.function, "i-1")
+        self.instance = inline.start(self.function, "i-1")
 
     def write(self, file: str, text: str) -> Path:
         path = self.directory / file
@@ -92,7 +92,7 @@ def define(runtime: PythonInline, tmp_path: Path) -> Define:
     return define
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def python() -> Callable[[str], str]:
     """Run a program in a clean process; returns what it printed. It must not write to stderr."""
 

@@ -1,8 +1,12 @@
 """Event loops that a handler runs, in virtual time."""
 
+import json
 import textwrap
 
 import pytest
+from runtimes.fake_clock import FakeClock
+
+from fcemu.core.outcome import Halted
 
 HANDLER = """
 import asyncio, json, socket, threading, time
@@ -17,12 +21,8 @@ def handler(event, context):
 
 
 def ran(define, body, **clock_settings):
-    from runtimes.fake_clock import FakeClock
-
     clock = FakeClock(**clock_settings)
     code = define(HANDLER.format(body=textwrap.dedent(body)))
-    import json
-
     return json.loads(code.returned(clock=clock)), clock
 
 
@@ -30,7 +30,11 @@ def ran(define, body, **clock_settings):
     ("body", "value", "seconds"),
     [
         ("async def main(): await asyncio.sleep(30)", None, 30),
-        ("async def main(): await asyncio.gather(asyncio.sleep(7), asyncio.sleep(2), asyncio.sleep(7))", [None] * 3, 7),
+        (
+            "async def main(): return await asyncio.gather(asyncio.sleep(7), asyncio.sleep(2), asyncio.sleep(7))",
+            [None] * 3,
+            7,
+        ),
         ("async def main():\n for _ in range(10): await asyncio.sleep(0.1)", None, 1),
         (
             """
@@ -93,8 +97,6 @@ def test_a_loop_made_when_the_module_loads_jumps_too(define):
             if event:
                 loop.close()
     """)
-    from runtimes.fake_clock import FakeClock
-
     clock = FakeClock()
     code.returned(clock=clock)
     code.returned(b"last", clock=clock)
@@ -155,10 +157,6 @@ def test_a_jump_over_a_call_in_a_thread_is_reported(define):
 
 
 def test_an_abandoned_handler_cleans_up_in_its_loop(define):
-    from runtimes.fake_clock import FakeClock
-
-    from fcemu.core.outcome import Halted
-
     code = define(
         HANDLER.format(
             body="""
@@ -174,20 +172,6 @@ async def main():
     assert (finish.outcome, finish.broken, finish.output) == (Halted("abandoned"), True, "cleaned up\n")
 
 
-def test_loops_of_the_test_are_real(define):
-    import asyncio
-    import time
-
-    define("def handler(event, context): pass").returned()
-
-    async def moment() -> float:
-        before = time.monotonic()
-        await asyncio.sleep(0.001)
-        return time.monotonic() - before
-
-    assert asyncio.run(moment()) > 0
-
-
 def test_other_users_of_selectors_are_real(define):
     code = define("""
         import selectors, socket
@@ -198,8 +182,45 @@ def test_other_users_of_selectors_are_real(define):
                 theirs.send(b"x")
                 return len(selector.select(60))
     """)
-    from runtimes.fake_clock import FakeClock
-
     clock = FakeClock()
     assert code.returned(clock=clock) == "1"
     assert clock.sleeps == []
+
+
+WAITS_FOR_REAL_THINGS = """
+    import asyncio, concurrent.futures, queue, subprocess, sys, threading, time
+
+    async def child():
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "print('hi')", stdout=subprocess.PIPE)
+        return (await process.communicate())[0].decode().strip()
+
+    def pool():
+        gate = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            held = pool.submit(gate.wait)
+            done, waiting = concurrent.futures.wait([held], timeout=0.01)
+            gate.set()
+            return len(waiting)
+
+    def handler(event, context):
+        started = time.time()
+        value = eval(event)
+        return [value, time.time() - started]
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("subprocess.run([sys.executable, '-c', 'print(1)'], timeout=60, capture_output=True).stdout.decode()", "1\n"),
+        ("subprocess.Popen([sys.executable, '-c', '']).wait(60)", 0),
+        ("asyncio.run(asyncio.wait_for(child(), 60))", "hi"),
+        ("pool()", 1),
+        ("concurrent.futures.ThreadPoolExecutor().submit(lambda: 3).result(60)", 3),
+    ],
+)
+def test_what_is_waited_for_really_takes_no_virtual_time(define, expression, value):
+    clock = FakeClock(grace=60.0)
+    returned = define(WAITS_FOR_REAL_THINGS).returned(expression.encode(), clock=clock)
+    assert json.loads(returned) == [value, 0.0]
+    assert clock.warnings == []

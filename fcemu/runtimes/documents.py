@@ -1,0 +1,158 @@
+"""What a handler returned or raised, as the bytes that the caller gets."""
+
+import inspect
+import json
+import linecache
+import os
+import re
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Final
+
+from fcemu.core.functions import Function
+from fcemu.runtimes.finding import INSTALLED
+
+_HERE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_JSON: Final = os.path.dirname(json.__file__) + os.sep
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+_SAME_ADDRESS: Final = " at 0x7f0000000000"
+_OWN_VERSION: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def payload_of(value: Any) -> bytes:
+    """The body for a handler's return value, by the rules of runtimes §1.4. Raises what makes it a function error."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if value is None:
+        return b"null"
+    return _JSON_TEXT.encode(value).encode()
+
+
+def _serializable(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if inspect.iscoroutine(value):
+        value.close()  # FC's Python knows no async handlers; this one will never be awaited
+    raise TypeError(f"{value!r} is not JSON serializable")
+
+
+_JSON_TEXT: Final = json.JSONEncoder(indent=4, sort_keys=True, default=_serializable)
+
+
+class Paths:
+    """Files of this machine under the names they have in FC, so that a report is the same on every machine.
+
+    Code lies in ``/code``. ASSUMED: installed packages are shown as a layer's, below ``/opt/python``, and so is what
+    the test has put on ``sys.path``.
+    """
+
+    def __init__(self, code: str, runtime: str, entries: tuple[str, ...]) -> None:
+        self._code: Final = os.path.realpath(code)
+        version = runtime.removeprefix("python")
+        library = f"/usr/local/lib/python{version if '.' in version else _OWN_VERSION}"
+        real = sysconfig.get_paths()
+        standard = {
+            real["stdlib"]: library,
+            real["platstdlib"]: library,
+            real["purelib"]: "/opt/python",
+            real["platlib"]: "/opt/python",
+            os.path.abspath(code): "/code",
+            self._code: "/code",
+        }
+        others = {entry: "/opt/python" for entry in entries if os.path.isabs(entry) and entry != os.sep}
+        others = {entry: shown for entry, shown in others.items() if entry not in standard and not self.is_code(entry)}
+        self._shown: Final = _longest_first(standard | others)
+        self._in_text: Final = [
+            (re.compile(re.escape(real) + (r"(?![\w-])" if real in standard else r"(?=/[^\s:'\"]+\.py)")), shown)
+            for real, shown in self._shown
+        ]
+
+    def is_code(self, file: str) -> bool:
+        """Whether ``file`` is the function's own, not an installed package's below its directory."""
+        return os.path.realpath(file).startswith(self._code + os.sep) and not any(part in file for part in INSTALLED)
+
+    def shown(self, file: str) -> str:
+        """The name of one file."""
+        for real, shown in self._shown:
+            if file.startswith(real + os.sep):
+                return shown + file[len(real) :].replace(os.sep, "/")
+        return f"/opt/python/{os.path.basename(file)}" if os.path.isabs(file) else file
+
+    def in_text(self, text: str) -> str:
+        """A message with the paths and memory addresses in it made the same everywhere."""
+        if os.sep in text:
+            for real, shown in self._in_text:
+                text = real.sub(shown, text)
+        return _ADDRESS.sub(_SAME_ADDRESS, text) if " at 0x" in text else text
+
+
+def _longest_first(paths: dict[str, str]) -> list[tuple[str, str]]:
+    return sorted(paths.items(), key=lambda pair: len(pair[0]), reverse=True)
+
+
+_paths: Final = lru_cache(maxsize=64)(Paths)
+
+
+def _paths_for(function: Function) -> Paths:
+    return _paths(function.code, function.runtime, tuple(sys.path))
+
+
+def error_document(error: Exception, function: Function) -> bytes:
+    """The JSON document for an exception that left a handler (runtimes §1.6)."""
+    paths = _paths_for(function)
+    return _document(paths.in_text(_text(error)), type(error).__name__, list(_frames(error, paths)))
+
+
+def load_error_document(name: str, message: str, cause: BaseException | None, function: Function) -> bytes:
+    """The same for code that could not be loaded (runtimes §1.1); its trace is the exception's lines."""
+    paths = _paths_for(function)
+    lines = [f"{name}: {message}"] if cause is None else traceback.format_exception_only(cause)
+    first, *rest = [paths.in_text(line.strip()) for line in lines]
+    return _document(paths.in_text(message), name, [*(part.strip() for part in first.split(",")), *rest])
+
+
+def _document(message: str, name: str, trace: list[Any]) -> bytes:
+    """A function error body."""
+    content = {"errorMessage": message, "errorType": name}
+    return json.dumps(content | ({"stackTrace": trace} if trace else {}), indent=4, sort_keys=True).encode()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return f"<unprintable {type(error).__name__} object>"
+
+
+def _frames(error: BaseException, paths: Paths) -> Iterator[list[str]]:
+    """One list per frame, outermost first, without frames of the emulator and of Python's import system."""
+    for frame, line_number in traceback.walk_tb(_from_user_code(error.__traceback__, paths)):
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if file.startswith("<frozen ") or (file.startswith(_HERE) and not paths.is_code(file)):
+            continue
+        linecache.checkcache(file)
+        source = linecache.getline(file, line_number, frame.f_globals).strip()
+        head = f'File "{paths.shown(file)}", line {line_number}, in {name}'
+        yield [*(part.strip() for part in head.split(",")), *([source] if source else [])]
+
+
+def _from_user_code(trace: TracebackType | None, paths: Paths) -> TracebackType | None:
+    """A traceback without the emulator's frames that it begins with, nor those of JSON, which writes the answer."""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if paths.is_code(file) or not file.startswith((_HERE, _JSON)):
+            break
+        trace = trace.tb_next
+    return trace

@@ -1,0 +1,171 @@
+"""``os.environ`` as a view by context: inside a handler, the environment of its instance."""
+
+import functools
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from fcemu.core.functions import Function
+from fcemu.core.generation import FC2
+from fcemu.engine.ports import Call
+from fcemu.runtimes.context import credentials_for, is_newer
+from fcemu.runtimes.running import RUNNING, Running
+
+KEPT: Final = frozenset({"FC_RUNTIME_VERSION"})
+"""What FC's runtime keeps of the names it reserves and does not set itself (runtimes §1.7)."""
+_LEGACY: Final = {"accessKeyID": 0, "accessKeySecret": 1, "securityToken": 2}
+_KEYS: Final = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": 0,
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": 1,
+    "ALIBABA_CLOUD_SECURITY_TOKEN": 2,
+}
+
+
+def _is_reserved(name: str) -> bool:
+    return name.startswith(("FC_", "_FC_"))
+
+
+class Environment:
+    """The variables of one instance: what its code wrote, the function's, FC's, then those of the test.
+
+    Variables that the test sets later are seen too; what the handler writes or deletes stays here.
+    """
+
+    def __init__(self, call: Call, extra: Mapping[str, str]) -> None:
+        function = call.function
+        own = {name: value for name, value in function.environment.items() if not _is_reserved(name)}
+        keys = _KEYS | (_LEGACY if function.generation is FC2 else {})
+        self._fixed: Final = {**extra, **_of_platform(function, call), **own}
+        self._keys: Final = {name: place for name, place in keys.items() if name not in own}
+        self._written: Final[dict[str, str | None]] = {}
+
+    def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
+        """The value of a variable; ``outside`` answers for the test's."""
+        for written in (self._written, running.namespace.state.variables):
+            if name in written:
+                return written[name]
+        if name in self._fixed:
+            return self._fixed[name]
+        if name in self._keys:
+            return credentials_for(running.call)[self._keys[name]]
+        return None if _is_reserved(name) and name not in KEPT else outside.real_get(name)
+
+    def write(self, name: str, value: str | None, running: Running) -> None:
+        """Set a variable for this instance, or delete it with ``None``; a module's body does so for its instances."""
+        if running.namespace.is_loading:
+            running.namespace.state.variables[name] = value
+        else:
+            self._written[name] = value
+
+    def names(self, running: Running, outside: "ContextEnvironment") -> list[str]:
+        """All names, in a steady order."""
+        written = {**running.namespace.state.variables, **self._written}
+        real = (name for name in outside.real_names() if not _is_reserved(name) or name in KEPT)
+        names = dict.fromkeys([*self._fixed, *self._keys, *real, *written])
+        return [name for name in names if written.get(name, "") is not None]
+
+    def time_zone(self, running: Running) -> str | None:
+        """``TZ``, unless only the test has set it: a handler's local time does not depend on where the test runs."""
+        written = self._written.get("TZ") or running.namespace.state.variables.get("TZ")
+        return written or self._fixed.get("TZ")
+
+
+def _of_platform(function: Function, call: Call) -> dict[str, str]:
+    """FC's variables (runtimes §1.7).
+
+    ``FC_FUNC_CODE_PATH`` is the directory on this machine, not ``/code``: code opens files with it.
+    ASSUMED: python3.10 and later are the runtimes on Debian 11 and newer.
+    """
+    variables = {
+        "FC_FUNC_CODE_PATH": os.path.abspath(function.code),
+        "FC_FUNCTION_NAME": function.ref.name,
+        "FC_FUNCTION_HANDLER": function.handler,
+        "FC_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "FC_REGION": call.account.region,
+        "FC_ACCOUNT_ID": call.account.id,
+        "FC_INSTANCE_ID": call.instance_id,
+    }
+    if function.ref.service is not None:
+        variables["FC_SERVICE_NAME"] = function.ref.service
+        variables["FC_QUALIFIER"] = call.qualifier
+    variables["FC_FUNCTION_VERSION" if is_newer(function.runtime, (3, 10)) else "FC_VER_ID"] = call.version
+    return variables
+
+
+class ContextEnvironment(os._Environ[str]):
+    """The class of ``os.environ`` while runtimes are open; outside of handlers it does what it always did."""
+
+    def real_get(self, name: str) -> str | None:
+        """The process's variable."""
+        try:
+            return super().__getitem__(name)
+        except KeyError:
+            return None
+
+    def real_names(self) -> Iterator[str]:
+        """The names of the process's variables."""
+        return super().__iter__()
+
+    def __getitem__(self, key: str) -> str:
+        running = RUNNING.get()
+        if running is None:
+            return super().__getitem__(key)
+        self.encodekey(key)  # refuses what is not text
+        value = running.environment.get(key, running, self)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: str, value: str) -> None:
+        running = RUNNING.get()
+        if running is None:
+            super().__setitem__(key, value)
+        else:
+            self.encodekey(key)
+            self.encodevalue(value)
+            running.environment.write(key, value, running)
+
+    def __delitem__(self, key: str) -> None:
+        running = RUNNING.get()
+        if running is None:
+            super().__delitem__(key)
+        else:
+            self[key]  # raises KeyError
+            running.environment.write(key, None, running)
+
+    def __iter__(self) -> Iterator[str]:
+        running = RUNNING.get()
+        return super().__iter__() if running is None else iter(running.environment.names(running, self))
+
+    def __len__(self) -> int:
+        running = RUNNING.get()
+        return super().__len__() if running is None else len(running.environment.names(running, self))
+
+    def __repr__(self) -> str:
+        return super().__repr__() if RUNNING.get() is None else f"environ({dict(self)!r})"
+
+
+_popen: Final = subprocess.Popen.__init__
+
+
+@functools.wraps(_popen)
+def _popen_in_view(self: Any, *args: Any, **kwargs: Any) -> None:
+    """A child process without an environment of its own gets the handler's, not the process's."""
+    env_position = 10
+    if RUNNING.get() is not None and len(args) <= env_position and kwargs.get("env") is None:
+        kwargs["env"] = os.environ.copy()
+    _popen(self, *args, **kwargs)
+
+
+def install() -> None:
+    """Make ``os.environ`` a view. The object stays the same, so every reference to it is one."""
+    os.environ.__class__ = ContextEnvironment
+    subprocess.Popen.__init__ = _popen_in_view  # type: ignore[method-assign]
+
+
+def uninstall() -> None:
+    """Undo ``install``."""
+    os.environ.__class__ = os._Environ
+    if subprocess.Popen.__init__ is _popen_in_view:
+        subprocess.Popen.__init__ = _popen  # type: ignore[method-assign]

@@ -1,0 +1,143 @@
+"""The inline runtime: a handler is imported into this process and runs on the thread that asks."""
+
+from collections.abc import Mapping
+from contextvars import Context
+from types import MappingProxyType, ModuleType
+from typing import Final
+
+from fcemu.core.functions import Function
+from fcemu.core.names import LATEST, Account
+from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Refusal, Returned
+from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock, Instance
+from fcemu.runtimes import imports, views
+from fcemu.runtimes.code import LoadFailed, handler_of
+from fcemu.runtimes.context import context_for
+from fcemu.runtimes.documents import error_document, load_error_document, payload_of
+from fcemu.runtimes.environment import Environment
+from fcemu.runtimes.logs import stamp
+from fcemu.runtimes.running import Running
+from fcemu.runtimes.timeshift import CLOCK, ZONE, ensure_installed, zone_named
+
+_ACCOUNT: Final = Account()
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class PythonInline:
+    """Implements ``Runtime``. All runtimes of this class in a process share loaded modules and views.
+
+    ``extra_environment``: variables that handlers get besides FC's, e.g. where the emulator listens.
+    Time functions stay replaced after ``close``; ``timeshift.uninstall`` puts them back.
+    """
+
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING) -> None:
+        self._extra: Final = extra_environment
+        self._closed = False
+        ensure_installed()
+        views.open_views()
+
+    def start(self, function: Function, instance_id: str) -> Instance | Refusal:
+        """A new instance. Its code is loaded by its first attempt."""
+        return InlineInstance(self._extra)
+
+    def module_of(self, function: Function, clock: HandlerClock, account: Account = _ACCOUNT) -> ModuleType:
+        """The function's handler module; raises what its body raises.
+
+        If it was not loaded, its body runs now as in an attempt of a new instance, on ``clock``.
+        """
+        call = Call(
+            function=function,
+            qualifier=LATEST,
+            version=LATEST,
+            account=account,
+            instance_id="",
+            request_id="",
+            attempt=1,
+            retry_count=0,
+            payload=b"",
+            clock=clock,
+            exited=lambda: Halted("only loaded"),
+        )
+        running = Running(call, imports.namespace_of(function.code), Environment(call, self._extra))
+        return Context().run(_module, running)
+
+    def forget(self, code: str) -> None:
+        """Drop the modules of a code directory; the next attempt imports them anew."""
+        imports.forget(code)
+
+    def close(self) -> None:
+        """Put views and imports back, with the last open runtime of the process; repeatable."""
+        if not self._closed:
+            self._closed = True
+            views.close_views()
+
+
+class InlineInstance:
+    """Implements ``Instance``: the environment that its handler sees, over modules that it shares."""
+
+    def __init__(self, extra: Mapping[str, str]) -> None:
+        self._extra: Final = extra
+        self._environment: Environment | None = None
+
+    def run(self, call: Call) -> Finish:
+        """Run one attempt in a context of its own; never raises."""
+        if self._environment is None:
+            self._environment = Environment(call, self._extra)
+        running = Running(call, imports.namespace_of(call.function.code), self._environment)
+        return Context().run(_attempt, running)
+
+    def stop(self) -> None:
+        """Nothing to end: an instance has no thread and no process."""
+
+
+def _attempt(running: Running) -> Finish:
+    _begin(running)
+    try:
+        return _outcome(running)
+    finally:
+        views.end(running)
+
+
+def _module(running: Running) -> ModuleType:
+    _begin(running)
+    try:
+        return running.namespace.handler_module(running.call.function.handler.rpartition(".")[0])
+    finally:
+        views.end(running)
+
+
+def _begin(running: Running) -> None:
+    """From here on, this context runs an attempt."""
+    CLOCK.set(running.call.clock)
+    zone = running.environment.time_zone(running)
+    if zone is not None:
+        ZONE.set(zone_named(zone))
+    ensure_installed()
+    views.begin(running)
+
+
+def _outcome(running: Running) -> Finish:
+    call = running.call
+    try:
+        handler = handler_of(running.namespace, call.function)
+        value = handler(call.payload, context_for(call))
+        return _finish(running, Returned(payload_of(value)))
+    except Abandoned:
+        return _finish(running, Halted("abandoned"), broken=True)
+    except LoadFailed as failed:
+        body = load_error_document(failed.name, failed.message, failed.__cause__, call.function)
+        return _failed(running, body, failed.name, failed.__cause__ or failed)
+    except Exception as error:
+        return _failed(running, error_document(error, call.function), type(error).__name__, error)
+    except BaseException as error:  # SystemExit and its like end the process in FC
+        return _finish(running, call.exited(), error, broken=True)
+
+
+def _failed(running: Running, body: bytes, name: str, error: BaseException) -> Finish:
+    call = running.call
+    now = stamp(call.clock.now().timestamp())
+    running.write(f"{now} {call.request_id} [ERROR] {body.decode()}\n")  # runtimes §1.6
+    return _finish(running, FunctionError(UNHANDLED, body, name), error)
+
+
+def _finish(running: Running, outcome: Ran, error: BaseException | None = None, *, broken: bool = False) -> Finish:
+    return Finish(outcome, "".join(running.output), error, broken)

@@ -1,0 +1,55 @@
+"""Which attempt this context runs: what the views of environment, output, logs and imports ask."""
+
+import sys
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+from fcemu.engine.ports import Call
+
+if TYPE_CHECKING:
+    from fcemu.runtimes.environment import Environment
+    from fcemu.runtimes.namespace import Namespace
+
+WRITE_LIMIT_BYTES: Final = 128 * 1024
+"""Source: runtimes §1.8."""
+
+
+class Running:
+    """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
+
+    __slots__ = ("call", "environment", "is_over", "namespace", "output", "paths")
+
+    def __init__(self, call: Call, namespace: "Namespace", environment: "Environment") -> None:
+        self.call = call
+        self.namespace = namespace
+        self.environment = environment
+        self.output = call.output
+        self.is_over = False
+        self.paths: list[str] = []
+        """``sys.path`` as the test has it, taken when the attempt starts or goes on."""
+
+    def write(self, text: str) -> None:
+        """Add to the attempt's output; one write is cut at 128 KB."""
+        if len(text) > WRITE_LIMIT_BYTES // 4:
+            text = text.encode("utf-8", "surrogateescape")[:WRITE_LIMIT_BYTES].decode("utf-8", "surrogateescape")
+        self.output.append(text)
+
+
+RUNNING: Final[ContextVar[Running | None]] = ContextVar("fcemu_running", default=None)
+
+
+def claim_paths(running: Running) -> None:
+    """What code has added to ``sys.path`` is searched for its own directory only."""
+    if sys.path == running.paths:
+        return
+    search = running.namespace.search
+    first: list[str] = []
+    last: list[str] = []
+    added = first
+    for entry in sys.path:
+        if entry in running.paths:
+            added = last
+        elif entry not in search:
+            added.append(entry)
+    search[:] = [*first, *search, *last]
+    sys.path[:] = running.paths

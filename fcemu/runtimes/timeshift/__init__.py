@@ -1,0 +1,64 @@
+"""Handlers see the virtual clock: time functions patched once per process, the clock looked up per context.
+
+Nothing here imports freezegun before ``install``.
+"""
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
+from fcemu.runtimes.timeshift.zones import ZONE, zone_named
+
+if TYPE_CHECKING:
+    from fcemu.runtimes.timeshift.patches import Patches
+
+__all__ = [
+    "AFTER_PARK",
+    "BEFORE_PARK",
+    "CLOCK",
+    "ZONE",
+    "adopt",
+    "ensure_installed",
+    "install",
+    "installed",
+    "uninstall",
+    "zone_named",
+]
+
+_patches: "Patches | None" = None
+
+
+def installed() -> bool:
+    """Whether the time functions of this process are replaced."""
+    return _patches is not None
+
+
+def install() -> None:
+    """Replace the time functions, for the whole process. Outside of handlers they go on as before."""
+    global _patches
+    if _patches is None:
+        from fcemu.runtimes.timeshift.patches import Patches
+
+        _patches = Patches()
+
+
+def ensure_installed() -> None:
+    """Install, or repair what a test's freezer has undone. Called at the start of each attempt."""
+    if _patches is None:
+        install()
+    else:
+        _patches.ensure()
+
+
+def adopt(module: ModuleType) -> None:
+    """Let a module that was loaded before ``install`` see virtual time through the names it has bound."""
+    if _patches is not None:
+        _patches.adopt(module)
+
+
+def uninstall() -> None:
+    """Put everything back, also in adopted modules. For tests, and when the last runtime closes."""
+    global _patches
+    if _patches is not None:
+        _patches.undo()
+        _patches = None

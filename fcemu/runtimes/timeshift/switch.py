@@ -1,0 +1,197 @@
+"""Which clock this context has; the functions of module ``time`` that ask it first."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MethodType
+from typing import Any, Final
+
+from fcemu.engine.ports import HandlerClock
+from fcemu.runtimes.timeshift.originals import Originals
+from fcemu.runtimes.timeshift.zones import ZONE, local_tuple, seconds_of, zone_named
+
+CLOCK: Final[ContextVar[HandlerClock | None]] = ContextVar("fcemu_clock", default=None)
+"""The clock of the handler that this context runs; ``None`` outside of handlers."""
+
+BEFORE_PARK: Final[list[Callable[[], None]]] = []
+AFTER_PARK: Final[list[Callable[[], None]]] = []
+"""Called on the handler's thread around every virtual sleep: meanwhile other code runs in this process."""
+
+Function = Callable[..., Any]
+_UTC: Final = {"tm_zone": "UTC", "tm_gmtoff": 0}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now_ns(clock: HandlerClock) -> int:
+    """The clock's time of day as ``time.time_ns`` gives it, exact."""
+    since = clock.now() - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+
+
+def park(clock: HandlerClock, seconds: float) -> None:
+    """Sleep on ``clock``. The only caller of ``HandlerClock.sleep``."""
+    for leave in BEFORE_PARK:
+        leave()
+    try:
+        clock.sleep(seconds)
+    finally:
+        for resume in AFTER_PARK:
+            resume()
+
+
+def wrappers(real: Originals, frozen: Sequence[object], fakes: dict[str, Function]) -> dict[str, Any]:
+    """The replacements by name. ``fakes`` answer instead of ``real`` while ``frozen`` is not empty: a test's freezer.
+
+    Each is a bound method, which like a built-in function does not bind again as a class attribute
+    (``converter = time.gmtime``), and pickles as ``time.<name>``.
+    """
+    current = CLOCK.get
+    home = _TimeModule()
+    made = _readers(real, frozen, fakes, current) | _of_local_time(real, frozen, fakes, current)
+    made |= _waits(real, current)
+    for name, function in made.items():
+        function.__name__ = function.__qualname__ = name
+        function.__doc__ = getattr(real, name).__doc__
+        function.__dict__["fcemu_original"] = getattr(real, name)
+    return {name: MethodType(function, home) for name, function in made.items()}
+
+
+class _TimeModule:
+    """What the replacements are bound to; pickled and copied as module ``time``."""
+
+    def __reduce__(self) -> tuple[Function, tuple[str]]:
+        return __import__, ("time",)
+
+
+Current = Callable[[], HandlerClock | None]
+
+
+def _readers(
+    real: Originals, frozen: Sequence[object], fakes: dict[str, Function], current: Current
+) -> dict[str, Function]:
+    """Functions without parameters, and ``clock_gettime``."""
+
+    def plain(name: str, virtual: Callable[[HandlerClock], float]) -> Function:
+        original, fake = getattr(real, name), fakes.get(name, getattr(real, name))
+
+        def read(_home: object) -> Any:
+            clock = current()
+            if clock is not None:
+                return virtual(clock)
+            return fake() if frozen else original()
+
+        return read
+
+    def seconds(clock: HandlerClock) -> float:
+        return clock.now().timestamp()
+
+    def elapsed(clock: HandlerClock) -> float:
+        return clock.elapsed_ns() / 1e9
+
+    def elapsed_ns(clock: HandlerClock) -> int:
+        return clock.elapsed_ns()
+
+    def clock_gettime(_home: object, clk_id: int) -> Any:
+        clock = current()
+        if clock is not None and clk_id == time.CLOCK_REALTIME:
+            return seconds(clock)
+        if clock is not None and clk_id == time.CLOCK_MONOTONIC:
+            return elapsed(clock)
+        return real.clock_gettime(clk_id)
+
+    def clock_gettime_ns(_home: object, clk_id: int) -> Any:
+        clock = current()
+        if clock is not None and clk_id == time.CLOCK_REALTIME:
+            return now_ns(clock)
+        if clock is not None and clk_id == time.CLOCK_MONOTONIC:
+            return clock.elapsed_ns()
+        return real.clock_gettime_ns(clk_id)
+
+    return {
+        "time": plain("time", seconds),
+        "time_ns": plain("time_ns", now_ns),
+        "monotonic": plain("monotonic", elapsed),
+        "monotonic_ns": plain("monotonic_ns", elapsed_ns),
+        "perf_counter": plain("perf_counter", elapsed),
+        "perf_counter_ns": plain("perf_counter_ns", elapsed_ns),
+        "clock_gettime": clock_gettime,
+        "clock_gettime_ns": clock_gettime_ns,
+    }
+
+
+def _of_local_time(
+    real: Originals, frozen: Sequence[object], fakes: dict[str, Function], current: Current
+) -> dict[str, Function]:
+    """Calendar functions: without a moment they take the clock's; local means the handler's zone."""
+
+    def both(name: str) -> tuple[Function, Function]:
+        return getattr(real, name), fakes.get(name, getattr(real, name))
+
+    real_localtime, frozen_localtime = both("localtime")
+    real_gmtime, frozen_gmtime = both("gmtime")
+    real_strftime, frozen_strftime = both("strftime")
+
+    def here(clock: HandlerClock, secs: float | None) -> time.struct_time:
+        zone = ZONE.get()
+        moment = clock.now().timestamp() if secs is None else secs
+        return time.struct_time(real_gmtime(moment), _UTC) if zone is UTC else local_tuple(moment, zone)
+
+    def localtime(_home: object, secs: float | None = None, /) -> Any:
+        clock = current()
+        if clock is not None:
+            return here(clock, secs)
+        return frozen_localtime(secs) if frozen else real_localtime(secs)
+
+    def gmtime(_home: object, secs: float | None = None, /) -> Any:
+        clock = current()
+        if clock is not None and secs is None:
+            return real_gmtime(clock.now().timestamp())
+        return frozen_gmtime(secs) if frozen else real_gmtime(secs)
+
+    def mktime(_home: object, time_tuple: Any, /) -> Any:
+        return real.mktime(time_tuple) if current() is None else seconds_of(time_tuple, ZONE.get())
+
+    def strftime(_home: object, format: str, /, *time_tuple: Any) -> Any:  # noqa: A002 (the original's name)
+        clock = current()
+        if clock is not None and not time_tuple:
+            return real_strftime(format, here(clock, None))
+        return frozen_strftime(format, *time_tuple) if frozen else real_strftime(format, *time_tuple)
+
+    def ctime(_home: object, secs: float | None = None, /) -> Any:
+        clock = current()
+        return real.ctime(secs) if clock is None else real.asctime(here(clock, secs))
+
+    def asctime(_home: object, *time_tuple: Any) -> Any:
+        clock = current()
+        return real.asctime(*time_tuple) if clock is None or time_tuple else real.asctime(here(clock, None))
+
+    return {
+        "localtime": localtime,
+        "gmtime": gmtime,
+        "mktime": mktime,
+        "strftime": strftime,
+        "ctime": ctime,
+        "asctime": asctime,
+    }
+
+
+def _waits(real: Originals, current: Current) -> dict[str, Function]:
+    def sleep(_home: object, seconds: float, /) -> None:
+        clock = current()
+        if clock is None:
+            real.sleep(seconds)
+        elif seconds >= 0:
+            park(clock, seconds)
+        else:
+            raise ValueError("sleep length must be non-negative")
+
+    def tzset(_home: object) -> None:
+        if current() is None:
+            real.tzset()
+        else:
+            import os
+
+            ZONE.set(zone_named(os.environ.get("TZ")))
+
+    return {"sleep": sleep, "tzset": tzset}

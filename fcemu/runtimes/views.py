@@ -1,0 +1,71 @@
+"""All views by context: environment, output, logs, imports. They are in force while at least one runtime is open."""
+
+import sys
+from typing import Final
+
+from fcemu.runtimes import environment, front, imports, logs, output
+from fcemu.runtimes.running import RUNNING, Running, claim_paths
+from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK
+
+_open = 0
+_active: Final[list[Running]] = []
+"""Attempts that run and are not parked. More than one, when a handler waits for another, or with a flowing clock."""
+
+
+def open_views() -> None:
+    """One more runtime needs the views."""
+    global _open
+    _open += 1
+    if _open == 1:
+        environment.install()
+        logs.install()
+        imports.install()
+        BEFORE_PARK.append(_step_back)
+        AFTER_PARK.append(_come_back)
+
+
+def close_views() -> None:
+    """One runtime less; with the last one the process is as it was before."""
+    global _open
+    _open -= 1
+    if _open == 0:
+        BEFORE_PARK.remove(_step_back)
+        AFTER_PARK.remove(_come_back)
+        imports.uninstall()
+        logs.uninstall()
+        output.uninstall()
+        environment.uninstall()
+
+
+def begin(running: Running) -> None:
+    """An attempt starts in this context."""
+    RUNNING.set(running)
+    _come_back()
+
+
+def end(running: Running) -> None:
+    """The attempt of this context is over; threads that it left behind change nothing any more."""
+    running.is_over = True
+    _step_back()
+
+
+def _step_back() -> None:
+    """The attempt of this context parks or ends: what is the process's is left as the test has it."""
+    running = RUNNING.get()
+    if running in _active:
+        claim_paths(running)
+        _active.remove(running)
+        front.leave(running.namespace, _active[-1].namespace if _active else None)
+
+
+def _come_back() -> None:
+    """The attempt of this context starts or goes on."""
+    running = RUNNING.get()
+    if running is None or running.is_over or running in _active:
+        return
+    for other in _active:
+        claim_paths(other)
+    running.paths = sys.path.copy()
+    _active.append(running)
+    output.refresh()
+    front.enter(running.namespace)
