@@ -128,7 +128,7 @@ _NO_ATTEMPTS: Final[tuple[Attempt, ...]] = ()
 class Invocation:
     """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone."""
 
-    __slots__ = ("_attempts", "accepted", "deliveries", "due", "ended", "reason", "state")
+    __slots__ = ("_attempts", "accepted", "deliveries", "due", "ended", "executions", "reason", "state")
 
     def __init__(self, accepted: Accepted) -> None:
         self.accepted: Final = accepted
@@ -136,6 +136,8 @@ class Invocation:
         self.due: datetime = accepted.due
         self.ended: datetime | None = None
         self.reason = ""
+        self.executions = 0
+        """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
         self._attempts: list[Attempt] | None = None
         self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
 
@@ -147,11 +149,6 @@ class Invocation:
     def attempts(self) -> list[Attempt] | tuple[Attempt, ...]:
         """All attempts in order, refused ones included."""
         return _NO_ATTEMPTS if self._attempts is None else self._attempts
-
-    @property
-    def executions(self) -> int:
-        """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
-        return sum(attempt.executed for attempt in self.attempts)
 
     @property
     def finished(self) -> bool:
@@ -167,6 +164,7 @@ class Invocation:
                 if self._attempts is None:
                     self._attempts = []
                 self._attempts.append(Attempt(fact.attempt, fact.at, fact.instance_id))
+                self.executions += 1
             case Finished():
                 attempt = self.attempts[-1]
                 attempt.ended, attempt.outcome, attempt.output = fact.at, fact.outcome, fact.output
@@ -187,18 +185,16 @@ class Invocation:
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:
         """What the retry rules need to know of the past."""
         attempts = self.attempts
-        executed = sum(attempt.executed for attempt in attempts)
-        refusals, first_refused = 0, None
-        for attempt in reversed(attempts):
-            if attempt.executed:
-                break
-            refusals += 1
-        for attempt in attempts:
-            if not attempt.executed:
-                first_refused = attempt.started
-                break
         since = self.accepted.due if age_excludes_delay else self.accepted.at
-        return Tally(aged_from=since, executions=executed, refusals=refusals, first_refused=first_refused)
+        if self.executions == len(attempts):
+            return Tally(since, self.executions)
+        refused = [attempt for attempt in attempts if not attempt.executed]
+        refusals = 0
+        while not attempts[-1 - refusals].executed:
+            refusals += 1
+            if refusals == len(attempts):
+                break
+        return Tally(since, self.executions, refusals, refused[0].started)
 
     def ending(self) -> Ending:
         """How it ended, in the words of the destination's report (retry-and-destinations §3.1)."""

@@ -97,22 +97,16 @@ class Dispatcher:
         """Start the next attempt of a due invocation; ``None`` when nothing runs, because it expired, is invalid or
         was refused."""
         accepted, journal = invocation.accepted, self._journal
-        if accepted.synchronous:
+        try:
             plan = self.plan(accepted.function, accepted.qualifier)
+        except FCError as gone:
+            journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
+            self._on_end(invocation, now)
+            return None
+        if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
+            return None
+        if invocation.state is State.ENQUEUED:
             journal.record(Dequeued(now, accepted.request_id), invocation)
-        else:
-            if invocation.state is State.ENQUEUED:
-                if self._too_old(invocation, now):
-                    return None
-                journal.record(Dequeued(now, accepted.request_id), invocation)
-            elif self._too_old(invocation, now):
-                return None
-            try:
-                plan = self.plan(accepted.function, accepted.qualifier)
-            except FCError as gone:
-                journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
-                self._on_end(invocation, now)
-                return None
         refusal = self._chance.refusal(invocation)
         place = plan.pool.take(now) if refusal is None else refusal
         if not isinstance(place, Place):
@@ -120,16 +114,9 @@ class Dispatcher:
             return None
         return self._start(invocation, plan, place, now)
 
-    def _too_old(self, invocation: Invocation, now: datetime) -> bool:
-        accepted = invocation.accepted
-        try:
-            policy = self.plan(accepted.function, accepted.qualifier).policy
-        except FCError:
-            return False  # begin() finds out that the function is gone
-        if now - accepted.at <= policy.max_age:
-            return False
+    def _too_old(self, invocation: Invocation, policy: RetryPolicy, now: datetime) -> bool:
         tally = invocation.tally(age_excludes_delay=self._settings.age_excludes_delay)
-        if not is_too_old(tally, policy, now):
+        if invocation.accepted.synchronous or not is_too_old(tally, policy, now):
             return False
         if invocation.executions:
             # ASSUMED: Expired means "not executed", so an event that ran and then grew too old has failed (§1.5).
@@ -148,7 +135,7 @@ class Dispatcher:
             place.cold = False
             self._journal.record(InstanceStarted(now, request_id, place.id), invocation)
         self._journal.record(Started(now, request_id, number, place.id), invocation)
-        run = self.make_run(invocation, plan.pool, place, now + function.timeout)
+        run = self.make_run(invocation, plan, place, now + function.timeout)
         run.call = Call(
             function=function,
             qualifier=plan.resolved.qualifier,
@@ -164,7 +151,7 @@ class Dispatcher:
         )
         return run
 
-    make_run: Callable[[Invocation, Pool, Place, datetime], Run]
+    make_run: Callable[[Invocation, Plan, Place, datetime], Run]
     """Set by the movers, which own what runs."""
 
     def _refused(self, invocation: Invocation, policy: RetryPolicy, refusal: Refusal, now: datetime) -> None:
@@ -176,15 +163,7 @@ class Dispatcher:
         """An attempt came to ``outcome``: record it and do what follows."""
         invocation = run.invocation
         self._journal.record(Finished(now, invocation.id, run.number, outcome, output), invocation)
-        accepted = invocation.accepted
-        self._act(invocation, self.policy(accepted.function, accepted.qualifier), outcome, now)
-
-    def policy(self, ref: FunctionRef, qualifier: str) -> RetryPolicy:
-        """The retry policy in force now; the default one when the function is gone meanwhile."""
-        try:
-            return self.plan(ref, qualifier).policy
-        except FCError:
-            return RetryPolicy(max_retries=0)
+        self._act(invocation, run.plan.policy, outcome, now)
 
     def keep_exception(self, request_id: str, attempt: int, error: BaseException) -> None:
         """Keep what a handler raised, for ``raise … from`` in a test; never part of the journal. The newest ones only,

@@ -15,10 +15,10 @@ from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
-from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.goals import Ended, Goal
-from fcemu.engine.instances import Place, Pool
+from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run
@@ -92,8 +92,8 @@ class Movers:
         """Who waits for which synchronous invocation that it made itself."""
         dispatcher.make_run = self._make_run
 
-    def _make_run(self, invocation: Invocation, pool: Pool, place: Place, deadline: datetime) -> Run:
-        return Run(self, invocation, pool, place, deadline)
+    def _make_run(self, invocation: Invocation, plan: Plan, place: Place, deadline: datetime) -> Run:
+        return Run(self, invocation, plan, place, deadline)
 
     # Goals: how far the clock may go.
 
@@ -407,7 +407,7 @@ class Movers:
         if finish.broken or run.verdict is not None:
             run.place.instance.stop()
         else:
-            run.pool.give_back(run.place)
+            run.plan.pool.give_back(run.place)
         self._dispatcher.end(run, outcome, finish.output, now)
 
     def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:

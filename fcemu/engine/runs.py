@@ -12,7 +12,8 @@ from fcemu.engine import real
 from fcemu.engine.ports import Abandoned, Call, Finish
 
 if TYPE_CHECKING:
-    from fcemu.engine.instances import Place, Pool
+    from fcemu.engine.dispatcher import Plan
+    from fcemu.engine.instances import Place
     from fcemu.engine.movers import Movers
 
 _GATE = threading.Lock()
@@ -40,7 +41,7 @@ class Run:
         "over",
         "parked",
         "place",
-        "pool",
+        "plan",
         "since",
         "struck",
         "thread",
@@ -48,11 +49,11 @@ class Run:
     )
 
     def __init__(
-        self, movers: "Movers", invocation: Invocation, pool: "Pool", place: "Place", deadline: datetime
+        self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", deadline: datetime
     ) -> None:
         self.movers = movers
         self.invocation = invocation
-        self.pool = pool
+        self.plan = plan
         self.place = place
         self.deadline = deadline
         self.call: Call

@@ -1,0 +1,123 @@
+"""Dialect: the complete list of what may differ between API versions; and how a path finds its operation."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+from urllib.parse import parse_qsl, unquote
+
+from fcemu.core.errors import FCError
+from fcemu.core.generation import Generation
+from fcemu.core.names import LATEST, FunctionRef
+
+T = TypeVar("T")
+
+ANY_METHOD: Final = "*"
+REST: Final = "{path…}"
+"""The last segment of a pattern that takes all segments that are left, also none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of FC's API. ``handler`` is the name under which the server finds what answers it; ``""``: the
+    emulator does not have the operation yet."""
+
+    name: str
+    method: str
+    path: str
+    handler: str = ""
+
+
+def read_operations(table: str) -> tuple[Operation, ...]:
+    """Operations from lines of ``name method path [handler]``."""
+    return tuple(Operation(*line.split()) for line in table.strip().splitlines())
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which function a request is about, and by which qualifier."""
+
+    ref: FunctionRef
+    qualifier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one API version writes what the emulator knows. Pure functions over plain values.
+
+    ``read_target``: from path parameters and query. ``error_fields``: the body of an error, from it and the request
+    id. ``extra_headers``: lines that every answer of this version carries, each ended.
+    """
+
+    version: str
+    generation: Generation
+    operations: tuple[Operation, ...]
+    read_target: Callable[[Mapping[str, str], Mapping[str, str]], Target]
+    error_fields: Callable[[FCError, str], dict[str, str]]
+    extra_headers: str = ""
+
+    def error_body(self, error: FCError, request_id: str) -> bytes:
+        """The JSON document of an error."""
+        text = json.dumps(self.error_fields(error, request_id), ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
+
+
+def fc3_error(error: FCError, request_id: str) -> dict[str, str]:
+    """The error form of 2021-04-06 and 2023-03-30 (errors-and-limits §2)."""
+    return {"RequestId": request_id, "Code": error.code, "Message": error.message}
+
+
+def split_target(target: str) -> tuple[list[str], dict[str, str]]:
+    """The segments of a raw path, at least one, split before they are decoded; and the query, in which the first of
+    several values counts."""
+    path, _, query = target.partition("#")[0].partition("?")
+    segments = [unquote(segment) for segment in path.split("/")[1:]] or [""]
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        found.setdefault(name, value)
+    return segments, found
+
+
+def qualifier_of(text: str | None) -> str:
+    """ASSUMED: an empty qualifier is none (wire-api §8, 12)."""
+    return text or LATEST
+
+
+class Paths(Generic[T]):
+    """Finds what belongs to a method and a path among patterns like ``/services/{service}/functions``."""
+
+    def __init__(self, patterns: Iterable[tuple[str, str, T]] = ()) -> None:
+        self._patterns: list[tuple[str, list[str], T]] = [
+            (method, path.split("/")[1:], value) for method, path, value in patterns
+        ]
+
+    def find(self, method: str, segments: list[str]) -> tuple[T, dict[str, str]] | None:
+        """What belongs to ``method`` and the path, with its parameters; none of them is empty."""
+        for wanted, pattern, value in self._patterns:
+            if wanted in (method, ANY_METHOD):
+                parameters = _match(pattern, segments)
+                if parameters is not None:
+                    return value, parameters
+        return None
+
+    def methods(self, segments: list[str]) -> list[str]:
+        """Which methods the path has."""
+        return [method for method, pattern, _ in self._patterns if _match(pattern, segments) is not None]
+
+
+def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
+    if pattern[-1] == REST:
+        if len(segments) < len(pattern) - 1:
+            return None
+        pattern, segments = pattern[:-1], segments[: len(pattern) - 1]
+    if len(pattern) != len(segments):
+        return None
+    parameters: dict[str, str] = {}
+    for wanted, segment in zip(pattern, segments, strict=True):
+        if wanted.startswith("{"):
+            if not segment:
+                return None
+            parameters[wanted[1:-1]] = segment
+        elif wanted != segment:
+            return None
+    return parameters

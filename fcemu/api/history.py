@@ -1,0 +1,238 @@
+"""Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations, messages."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from fcemu.api import problems
+from fcemu.api.problems import Problem, json_answer, not_found, not_yet, read_members
+from fcemu.api.records import invocation_record, message_record
+from fcemu.api.wakeups import Wakeups
+from fcemu.api.wire import Answer, Stream, WireRequest, status_line
+from fcemu.core.facts import Delivered, time_text
+from fcemu.core.invocation import Invocation, State
+from fcemu.core.names import FunctionRef
+from fcemu.core.timeline import render
+from fcemu.engine.emulator import Emulator
+from fcemu.engine.journal import Journal
+
+if TYPE_CHECKING:
+    from fcemu.api.server import ApiServer
+
+Handler = Callable[[WireRequest, Mapping[str, str], Mapping[str, str]], Awaitable[Answer | Stream]]
+"""Answers one of fcemu's own routes; called with the request, the path's parameters and the query."""
+
+_LINES_AT_ONCE: Final = 500
+_EVENT_STREAM: Final = "text/event-stream"
+
+
+class News:
+    """Tells one stream on the event loop that the journal has grown, or that it should end."""
+
+    def __init__(self, wakeups: Wakeups) -> None:
+        self._wakeups: Final = wakeups
+        self._told = False
+        self.heard: Final = asyncio.Event()
+        """Clear it, look at the journal, then wait for it."""
+        self.stopped = False
+
+    def tell(self) -> None:
+        """There is a new fact; called on any thread."""
+        if not self._told:
+            self._told = True
+            self._wakeups.call(self._hear)
+
+    def stop(self) -> None:
+        """There will be none; called on any thread."""
+        self.stopped = True
+        self.tell()
+
+    def _hear(self) -> None:
+        self._told = False
+        self.heard.set()
+
+
+class History:
+    """Reads the journal; changes nothing but its own view of the queues."""
+
+    def __init__(self, api: "ApiServer") -> None:
+        self._api: Final = api
+        self._streams: Final[set[News]] = set()
+        self._cleared: Final[WeakKeyDictionary[Emulator, dict[str, int]]] = WeakKeyDictionary()
+        """How many messages of each queue or topic were cleared away; the facts stay."""
+        self.routes: Final[dict[tuple[str, str], Handler]] = {
+            ("GET", "/journal"): self._journal,
+            ("GET", "/timeline"): self._timeline,
+            ("GET", "/explain"): self._explain,
+            ("GET", "/invocations"): self._list,
+            ("GET", "/invocations/{id}"): self._show,
+            ("GET", "/queues/{name}/messages"): partial(self._messages, "queue"),
+            ("DELETE", "/queues/{name}/messages"): partial(self._clear, "queue"),
+            ("GET", "/topics/{name}/messages"): partial(self._messages, "topic"),
+            ("DELETE", "/topics/{name}/messages"): partial(self._clear, "topic"),
+        }
+
+    def end_streams(self) -> None:
+        """Let every stream end; called on any thread."""
+        for news in list(self._streams):
+            news.stop()
+
+    # The journal.
+
+    async def _journal(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Stream:
+        """ASSUMED: server-sent events follow unless ``follow=0``, and begin after ``Last-Event-ID``, because a
+        browser that loses its connection asks again in this way."""
+        readers = {"after": problems.count, "function": _function, "follow": problems.flag}
+        given = read_members(query, readers, "parameter")
+        events = _EVENT_STREAM in request.headers.get("Accept", "")
+        after = given.get("after", 0)
+        if events and "after" not in given and (last := request.headers.get("Last-Event-ID", "")):
+            after = read_members({"Last-Event-ID": last}, {"Last-Event-ID": problems.count}, "parameter")[
+                "Last-Event-ID"
+            ]
+        stream = Stream(request)
+        stream.open(_EVENT_STREAM if events else "application/x-ndjson")
+        journal, function = request.emulator.journal, given.get("function")
+        if not given.get("follow", events):
+            await _send(stream, journal, after, len(journal), function, events)
+            return stream
+        request.end()  # a clock that jumps need not wait for who only listens
+        news = News(self._api.wakeups)
+        request.on_disconnect = news.stop
+        self._streams.add(news)
+        unfollow = journal.follow(news.tell)
+        try:
+            while not news.stopped and self._api.emulator is request.emulator:
+                news.heard.clear()
+                end = len(journal)
+                if end > after:
+                    await _send(stream, journal, after, end, function, events)
+                    after = end
+                else:
+                    await news.heard.wait()
+            await _send(stream, journal, after, len(journal), function, events)
+        finally:
+            unfollow()
+            self._streams.discard(news)
+        return stream
+
+    async def _timeline(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        given = read_members(query, {"format": problems.one_of("text", "chrome", "otlp")}, "parameter")
+        wanted = given.get("format", "text")
+        if wanted != "text":
+            raise not_yet(f"the timeline in the format {wanted!r}")
+        emulator = request.emulator
+        text = await asyncio.to_thread(render, emulator.journal[:], emulator.clock.started)
+        head = f"{status_line(200)}Content-Type: text/plain; charset=utf-8\r\n"
+        return Answer(200, head, text.encode("utf-8", "backslashreplace"))
+
+    async def _explain(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        read_members(query, {}, "parameter")
+        found = request.emulator.explain()
+        due = None if found.next_due is None else time_text(found.next_due)
+        return json_answer(
+            {"text": found.text, "in_flight": found.in_flight, "waiting_for": found.waiting_for, "next_due": due}
+        )
+
+    # Invocations.
+
+    async def _list(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        if "task_id" in query:
+            raise not_yet("task mode, and with it the parameter 'task_id'")
+        states = problems.one_of(*State)
+        readers = {"function": _function, "status": states, "after": problems.text, "limit": problems.count}
+        given = read_members(query, readers, "parameter")
+        emulator = request.emulator
+        chosen = list(emulator.journal.invocations.values())
+        if "after" in given:
+            ids = [invocation.id for invocation in chosen]
+            if given["after"] not in ids:
+                raise Problem(400, "invalid-parameter", f"after: there is no invocation {given['after']!r}")
+            chosen = chosen[ids.index(given["after"]) + 1 :]
+        if "function" in given:
+            chosen = [invocation for invocation in chosen if invocation.accepted.function == given["function"]]
+        if "status" in given:
+            chosen = [invocation for invocation in chosen if invocation.state == given["status"]]
+        return await _records(emulator, chosen[: given.get("limit")])
+
+    async def _show(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        read_members(query, {}, "parameter")
+        invocation = request.emulator.journal.invocations.get(path["id"])
+        if invocation is None:
+            raise Problem(404, "not-found", f"there is no invocation {path['id']!r}")
+        return await _records(request.emulator, invocation)
+
+    # Messages.
+
+    async def _messages(
+        self, kind: str, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]
+    ) -> Answer:
+        if "waiting" in query:
+            raise not_yet("receiving messages, and with it the parameter 'waiting'")
+        read_members(query, {}, "parameter")
+        emulator = request.emulator
+        address = _address(emulator, kind, path["name"])
+        cleared = self._cleared.get(emulator, {}).get(address, 0)
+        messages = _delivered(emulator, address)[cleared:]
+        emulator.read_outside.update(message.request_id for message in messages)
+        return json_answer([message_record(message) for message in messages])
+
+    async def _clear(
+        self, kind: str, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]
+    ) -> Answer:
+        read_members(query, {}, "parameter")
+        emulator = request.emulator
+        address = _address(emulator, kind, path["name"])
+        self._cleared.setdefault(emulator, {})[address] = len(_delivered(emulator, address))
+        return Answer(204, status_line(204))
+
+
+async def _send(
+    stream: Stream, journal: Journal, after: int, end: int, function: FunctionRef | None, events: bool
+) -> None:
+    """Send the facts from position ``after`` to ``end``, a portion at a time, so that others are served in between."""
+    for start in range(after, end, _LINES_AT_ONCE):
+        lines = [
+            f"id: {n + 1}\nevent: {type(journal[n]).__name__}\ndata: {journal.line(n)}\n\n"
+            if events
+            else f"{journal.line(n)}\n"
+            for n in range(start, min(start + _LINES_AT_ONCE, end))
+            if function is None or journal.invocations[journal[n].request_id].accepted.function == function
+        ]
+        await stream.send("".join(lines))
+        await asyncio.sleep(0)
+
+
+async def _records(emulator: Emulator, wanted: list[Invocation] | Invocation) -> Answer:
+    """Whole records, written on another thread, because there may be many."""
+    memory_of = cache(emulator.memory_mb)
+
+    def record(invocation: Invocation) -> dict[str, Any]:
+        emulator.read_outside.add(invocation.id)
+        memory_mb = memory_of(invocation.accepted.function)
+        return invocation_record(invocation, memory_mb, emulator.settings.max_memory_usage_mb)
+
+    def write() -> Answer:
+        return json_answer(record(wanted) if isinstance(wanted, Invocation) else [record(each) for each in wanted])
+
+    return await asyncio.to_thread(write)
+
+
+def _function(text: str) -> FunctionRef:
+    try:
+        return FunctionRef.parse(text)
+    except ValueError:
+        raise ValueError("the name of a function, 'name' or 'service/name'") from None
+
+
+def _address(emulator: Emulator, kind: str, name: str) -> str:
+    known = [address.partition(":")[2] for address in emulator.addresses() if address.startswith(f"{kind}:")]
+    if name not in known:
+        raise not_found(kind, name, known)
+    return f"{kind}:{name}"
+
+
+def _delivered(emulator: Emulator, address: str) -> list[Delivered]:
+    return emulator.journal.messages.get(address, [])

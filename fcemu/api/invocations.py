@@ -1,0 +1,158 @@
+"""Handlers: invoke."""
+
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from multidict import CIMultiDictProxy, istr
+
+from fcemu.api.dialect import Dialect, Target
+from fcemu.api.wakeups import Wakeups
+from fcemu.api.wire import Answer, WireRequest, access_key_id, header_text
+from fcemu.core.errors import FCError, InternalServerError, InvalidArgument, ResourceExhausted, ResourceThrottled
+from fcemu.core.invocation import Attempt, Invocation
+from fcemu.core.limits import Limits
+from fcemu.core.logs import log_of, tail
+from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.engine.emulator import Asked, Emulator
+
+INVOCATION_TYPE: Final = istr("X-Fc-Invocation-Type")
+LOG_TYPE: Final = istr("X-Fc-Log-Type")
+ASYNC_DELAY: Final = istr("X-Fc-Async-Delay")
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_NO_DELAY: Final = timedelta(0)
+
+
+class Manner(NamedTuple):
+    """How the caller wants the function to be invoked."""
+
+    asynchronous: bool
+    with_log: bool
+    delay: timedelta
+
+
+_PLAINLY: Final = Manner(False, False, _NO_DELAY)
+
+
+def read_manner(headers: CIMultiDictProxy[str], limits: Limits) -> Manner:
+    """Raises ``InvalidArgument``. An empty header is none; a delay on a synchronous call is not looked at
+    (async-invocation §1.2, §1.5, §3). ASSUMED: every value may be written in any letter case."""
+    kind, log = headers.get(INVOCATION_TYPE, "").strip(), headers.get(LOG_TYPE, "").strip()
+    if not kind and not log:
+        return _PLAINLY
+    kind_word, log_word = kind.lower(), log.lower()
+    if kind_word not in ("", "sync", "async"):
+        raise InvalidArgument.choice("InvocationType", "Sync | Async", kind)
+    asynchronous, with_log = kind_word == "async", log_word == "tail"
+    if log_word not in ("", "none") and (asynchronous or not with_log):
+        raise InvalidArgument.choice("LogType", "None" if asynchronous else "Tail | None", log)
+    return Manner(asynchronous, with_log, _delay(headers, limits) if asynchronous else _NO_DELAY)
+
+
+def _delay(headers: CIMultiDictProxy[str], limits: Limits) -> timedelta:
+    text = headers.get(ASYNC_DELAY, "").strip()
+    if not text:
+        return _NO_DELAY
+    longest = int(limits.delay_max.total_seconds())
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= longest:
+        return timedelta(seconds=int(text))
+    raise InvalidArgument.choice("AsyncDelay", f"[0, {longest}]", text)
+
+
+class Invocations:
+    """Answers InvokeFunction for every dialect."""
+
+    def __init__(self, wakeups: Wakeups) -> None:
+        self._wakeups: Final = wakeups
+
+    def invoke(
+        self, request: WireRequest, dialect: Dialect, target: Target
+    ) -> Answer | Awaitable[Answer | None] | None:
+        """Headers are checked here, the rest by the emulator. Raises ``FCError``."""
+        manner = read_manner(request.headers, request.emulator.settings.limits)
+        if request.body_is_here:
+            return self._go(request, dialect, target, manner, request.arrived())
+        return self._when_here(request, dialect, target, manner)
+
+    async def _when_here(self, request: WireRequest, dialect: Dialect, target: Target, manner: Manner) -> Answer | None:
+        """What the emulator looks at before the size of the event is looked at before the event is read."""
+        emulator, limits = request.emulator, request.emulator.settings.limits
+        emulator.check(target.ref, target.qualifier)
+        at_most = limits.async_payload_bytes if manner.asynchronous else limits.sync_payload_bytes
+        return self._go(request, dialect, target, manner, await request.body(at_most))
+
+    def _go(
+        self, request: WireRequest, dialect: Dialect, target: Target, manner: Manner, payload: bytes
+    ) -> Answer | None:
+        """Accept an asynchronous invocation; begin a synchronous one, which is answered when it has ended."""
+        emulator = request.emulator
+        asked = Asked(target.ref, payload, target.qualifier, manner.delay, "api", access_key_id(request.headers))
+        if manner.asynchronous:
+            return _accepted(dialect, emulator.accept(asked))
+        connection, wakeups = request.connection, self._wakeups
+        emulator.invoke(
+            asked,
+            lambda ended: wakeups.call(connection.finish, request, _ended, emulator, dialect, ended, manner.with_log),
+        )
+        return None
+
+
+def _accepted(dialect: Dialect, invocation: Invocation) -> Answer:
+    return Answer(202, f"HTTP/1.1 202 Accepted\r\nX-Fc-Request-Id: {invocation.id}\r\n{dialect.extra_headers}")
+
+
+def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_log: bool) -> Answer:
+    """The answer to a synchronous call. Raises ``FCError`` when the handler never ran."""
+    attempt = invocation.attempts[-1] if invocation.attempts else None
+    match attempt and attempt.outcome:
+        case Returned(body):
+            kind, error = "application/octet-stream", ""
+        case FunctionError(error_type, body) | TimedOut(body, error_type):
+            kind, error = "application/json", f"X-Fc-Error-Type: {header_text(error_type)}\r\n"
+        case never_ran:
+            raise _refused(invocation, never_ran)
+    assert attempt is not None
+    return Answer(
+        200,
+        f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nX-Fc-Request-Id: {invocation.id}\r\n{error}"
+        f"{_about(emulator, invocation, attempt)}"
+        f"{_log(emulator, invocation, attempt) if with_log else ''}{dialect.extra_headers}",
+        body,
+    )
+
+
+def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
+    accepted = invocation.accepted
+    duration = ((attempt.ended or attempt.started) - attempt.started) / _MILLISECOND
+    version = (
+        ""
+        if accepted.function.service is None
+        else f"X-Fc-Invocation-Service-Version: {header_text(accepted.qualifier)}\r\n"
+    )
+    return (
+        f"X-Fc-Instance-Id: {attempt.instance_id}\r\nX-Fc-Invocation-Duration: {duration:.0f}\r\n"
+        f"X-Fc-Max-Memory-Usage: {emulator.settings.max_memory_usage_mb:.2f}\r\n{version}"
+    )
+
+
+def _log(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
+    memory_mb = emulator.memory_mb(invocation.accepted.function)
+    log = log_of(attempt, invocation.id, memory_mb, emulator.settings.max_memory_usage_mb)
+    return f"X-Fc-Log-Result: {tail(log, emulator.settings.limits.tail_log_bytes)}\r\n"
+
+
+def _refused(invocation: Invocation, outcome: object) -> FCError:
+    """Why no handler ran, as the caller of a synchronous invocation hears it. ASSUMED: the texts."""
+    function = invocation.accepted.function.name
+    error: FCError
+    match outcome:
+        case Throttled():
+            error = ResourceExhausted(f"the concurrency limit of function '{function}' has been reached")
+        case SystemFailed(status=503):
+            error = ResourceThrottled(f"there are no resources left to run function '{function}'")
+        case SystemFailed():
+            error = InternalServerError()
+        case _:
+            error = ResourceThrottled("the emulator was closed before the function returned")
+    error.request_id = invocation.id
+    return error

@@ -1,0 +1,99 @@
+"""Invocations, messages and facts as the JSON of fcemu's own API; pure functions."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+from fcemu.core.facts import Delivered, DeliveryFailed, time_text
+from fcemu.core.invocation import Attempt, Invocation
+from fcemu.core.logs import log_of
+from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+
+
+def text_or_base64(data: bytes) -> str | dict[str, str]:
+    """Bytes as text where they are UTF-8, else ``{"base64": …}``."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+def invocation_record(invocation: Invocation, memory_mb: int, memory_used_mb: float) -> dict[str, Any]:
+    """All that is known of an invocation, in the words of interface.md §2. ``due`` is when the next attempt may start;
+    ``ended`` and ``reply`` are null before the end."""
+    accepted = invocation.accepted
+    return {
+        "request_id": invocation.id,
+        "task_id": None,
+        "function": str(accepted.function),
+        "qualifier": accepted.qualifier,
+        "kind": "sync" if accepted.synchronous else "async",
+        "source": accepted.source,
+        "status": str(invocation.state),
+        "accepted": time_text(accepted.at),
+        "due": time_text(invocation.due),
+        "ended": _time(invocation.ended),
+        "reason": invocation.reason,
+        "caused_by": None if accepted.root == accepted.request_id else accepted.root,
+        "payload": text_or_base64(accepted.payload),
+        "attempts": [
+            _attempt(attempt, log_of(attempt, invocation.id, memory_mb, memory_used_mb))
+            for attempt in invocation.attempts
+        ],
+        "deliveries": [_delivery(delivery) for delivery in invocation.deliveries],
+        "reply": _reply(invocation),
+    }
+
+
+def message_record(message: Delivered) -> dict[str, Any]:
+    """One message of a queue or topic; ``request_id`` is the invocation that it reports."""
+    return {
+        "message_id": message.message_id,
+        "at": time_text(message.at),
+        "request_id": message.request_id,
+        "body": text_or_base64(message.body),
+    }
+
+
+def _attempt(attempt: Attempt, log: str) -> dict[str, Any]:
+    outcome = attempt.outcome
+    return {
+        "number": attempt.number,
+        "started": time_text(attempt.started),
+        "ended": _time(attempt.ended),
+        "outcome": attempt.word,
+        "error": outcome.error_type if isinstance(outcome, FunctionError | TimedOut) else None,
+        "instance_id": attempt.instance_id,
+        "logs": log,
+    }
+
+
+def _reply(invocation: Invocation) -> dict[str, Any] | None:
+    """What a synchronous caller got, or would have got, from the last attempt."""
+    last = invocation.attempts[-1].outcome if invocation.finished and invocation.attempts else None
+    match last:
+        case Returned(body):
+            return _replied(200, None, body)
+        case FunctionError(error_type, body) | TimedOut(body, error_type):
+            return _replied(200, error_type, body)
+        case Throttled(code, status) | SystemFailed(status, code):
+            return _replied(status, code, b"")
+        case _:
+            return None
+
+
+def _replied(status_code: int, error: str | None, body: bytes) -> dict[str, Any]:
+    return {"status_code": status_code, "error": error, "body": text_or_base64(body)}
+
+
+def _delivery(delivery: Delivered | DeliveryFailed) -> dict[str, Any]:
+    record: dict[str, Any] = {"at": time_text(delivery.at), "destination": delivery.destination}
+    match delivery:
+        case Delivered():
+            return record | {"message_id": delivery.message_id, "body": text_or_base64(delivery.body)}
+        case DeliveryFailed():
+            return record | {"reason": delivery.reason}
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else time_text(at)

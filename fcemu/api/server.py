@@ -1,0 +1,167 @@
+"""The server: finds the dialect and the operation of a request, and answers whatever happens."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from fcemu.api import control, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api.dialect import Dialect, Operation, Paths, split_target
+from fcemu.api.invocations import Invocations
+from fcemu.api.serving import HttpServer, Response
+from fcemu.api.wakeups import Wakeups
+from fcemu.api.wire import Answer, WireRequest, status_line
+from fcemu.core.errors import (
+    FCError,
+    InternalServerError,
+    InvalidArgument,
+    NotImplementedYet,
+    PathNotSupported,
+    ResourceThrottled,
+)
+from fcemu.engine.emulator import Emulator
+
+DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
+    dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))
+    for dialect in (v2016_08_15.DIALECT, v2021_04_06.DIALECT, v2023_03_30.DIALECT)
+}
+DEFAULT: Final = (v2023_03_30.DIALECT, Paths[Operation]())
+"""In whose form a request is refused whose path names no version."""
+
+_ROUTES_KEPT: Final = 4096
+_TARGET_KEPT: Final = 512
+_STOP_SECONDS: Final = 1.0
+_TURNS_OF_ACCEPTING: Final = 5
+"""Turns of the loop in which what was accepted becomes a connection, and a few more: asyncio of Python 3.11 leaks it
+when the server is closed in between."""
+_LOG: Final = logging.getLogger("fcemu.api")
+
+
+Handle = Callable[[WireRequest], Answer | Awaitable[Response | None] | None]
+
+
+class Route(NamedTuple):
+    """What answers a request, and what writes the answer when that fails."""
+
+    handle: Handle
+    refuse: Callable[[WireRequest, Exception], Answer]
+
+
+class ApiServer:
+    """FC's API and fcemu's own on one port, for whatever ``emulator`` is behind it at the moment.
+
+    ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
+    emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
+    given (``seed``, ``start``). ``start`` and ``stop`` run on the event loop that serves.
+    """
+
+    def __init__(
+        self, emulator: Emulator | None = None, *, version: str = "unknown", reset: control.Reset | None = None
+    ) -> None:
+        self.version: Final = version
+        self.reset = reset
+        self._emulator = emulator
+        self._control: Final = control.Control(self)
+        self._routes: dict[tuple[str, str], Route] = {}
+
+    @property
+    def emulator(self) -> Emulator | None:
+        """Who answers. Without one, every request is refused with 503."""
+        return self._emulator
+
+    @emulator.setter
+    def emulator(self, emulator: Emulator | None) -> None:
+        self._emulator = emulator
+        self._control.end_streams()
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
+        loop = asyncio.get_running_loop()
+        self.wakeups = Wakeups(loop)
+        self._handlers = {"invoke": Invocations(self.wakeups).invoke}
+        self._http = HttpServer(loop, self._serve, lambda: self._emulator)
+        self._listener = await loop.create_server(self._http, host, port, backlog=1024)
+        bound: int = self._listener.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self) -> None:
+        """Refuse connections, end streams, give what is being served a moment, drop the rest."""
+        loop = asyncio.get_running_loop()
+        for socket in self._listener.sockets:
+            loop.remove_reader(socket.fileno())
+        for _ in range(_TURNS_OF_ACCEPTING):
+            await asyncio.sleep(0)
+        self._listener.close()
+        self._control.end_streams()
+        await self._http.close(_STOP_SECONDS)
+        await self._listener.wait_closed()
+
+    def _serve(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+        key = (request.method, request.target)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._find(*key)
+            if len(request.target) <= _TARGET_KEPT:
+                if len(self._routes) >= _ROUTES_KEPT:
+                    self._routes.clear()
+                self._routes[key] = route
+        request.refuse = route.refuse
+        try:
+            if request.why_malformed:
+                raise InvalidArgument(request.why_malformed)
+            if not request.is_served:
+                raise ResourceThrottled("there is no emulator behind this server")
+            response = route.handle(request)
+        except Exception as error:
+            return route.refuse(request, error)
+        return response if response is None or isinstance(response, Answer) else _awaited(request, response)
+
+    def _find(self, method: str, target: str) -> Route:
+        segments, query = split_target(target)
+        if segments[0] == control.PREFIX:
+            return Route(self._control.find(method, segments[1:], query), control.refusal)
+        dialect, paths = DIALECTS.get(segments[0], DEFAULT)
+        refuse = partial(_refusal, dialect)
+        found = paths.find(method, segments[1:])
+        if found is None:
+            return Route(partial(_raise, PathNotSupported, method, target.partition("?")[0]), refuse)
+        operation, parameters = found
+        if not operation.handler:
+            return Route(partial(_raise, NotImplementedYet, f"{operation.name} is not supported yet"), refuse)
+        handler, wanted = self._handlers[operation.handler], dialect.read_target(parameters, query)
+        return Route(lambda request: handler(request, dialect, wanted), refuse)
+
+
+async def _awaited(request: WireRequest, response: Awaitable[Response | None]) -> Response | None:
+    """Raises ``ConnectionError`` when the client is gone, or must be sent away in the middle of a stream."""
+    try:
+        return await response
+    except ConnectionError:
+        raise
+    except Exception as error:
+        refusal = request.refusal(error)
+        if request.streams:
+            raise ConnectionAbortedError from error
+        return refusal
+
+
+def _raise(kind: Callable[..., FCError], *of: Any) -> Answer:
+    *texts, _request = of
+    raise kind(*texts)
+
+
+def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer:
+    """An error in the dialect's form. What is no ``FCError`` is a defect of the emulator, and is logged."""
+    if not isinstance(error, FCError):
+        _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
+        error = InternalServerError()
+    request_id = error.request_id
+    if not request_id and request.is_served:
+        request_id = request.emulator.new_request_id(dialect.generation)
+    return Answer(
+        error.status,
+        f"{status_line(error.status)}Content-Type: application/json\r\nX-Fc-Request-Id: {request_id}\r\n"
+        f"{dialect.extra_headers}",
+        dialect.error_body(error, request_id),
+    )

@@ -1,0 +1,48 @@
+"""The way from the engine's threads to the event loop: one pending wake-up for a whole batch (design.md §9)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+
+class Wakeups:
+    """Calls functions on the event loop. Its methods may be called on any thread, with or without the baton."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop: Final = loop
+        self._calls: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._pending = False
+
+    def call(self, function: Callable[..., None], *of: Any) -> None:
+        """Call ``function(*of)`` on the loop, soon; it must not raise. Nothing happens when the loop is closed."""
+        self._calls.append((function, of))
+        if not self._pending:
+            self._pending = True
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop is closed, and with it everybody who waits
+                self._calls.clear()
+                self._pending = False
+
+    def future(self) -> "asyncio.Future[Any]":
+        """What a coroutine awaits until somebody calls ``resolve``."""
+        return self._loop.create_future()
+
+    def resolve(self, future: "asyncio.Future[T]", result: T) -> None:
+        """Let whoever awaits ``future`` go on; only the first call counts."""
+        self.call(_resolve, future, result)
+
+    def _deliver(self) -> None:
+        self._pending = False  # before looking, so that what comes meanwhile makes a wake-up of its own
+        calls = self._calls
+        while calls:
+            function, of = calls.popleft()
+            function(*of)
+
+
+def _resolve(future: "asyncio.Future[T]", result: T) -> None:
+    if not future.done():
+        future.set_result(result)

@@ -1,0 +1,33 @@
+"""Fixtures of the API's tests."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from api.harness import Served
+from fakes import make
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """``serve(**handlers)`` or ``serve(emulator)``: a server that is closed after the test."""
+    opened: list[Served] = []
+
+    def _serve(emulator: Any = None, server: dict[str, Any] | None = None, **options: Any) -> Served:
+        served = Served(emulator or make(**options)[0], **(server or {}))
+        opened.append(served)
+        return served
+
+    yield _serve
+    for served in opened:
+        served.close()
+
+
+def echo(call: Any) -> bytes:
+    return bytes(call.payload)
+
+
+@pytest.fixture
+def served(serve: Callable[..., Served]) -> Served:
+    """A server with ``echo`` and ``media/echo`` on a paused clock."""
+    return serve(echo=echo, media__echo=echo)
