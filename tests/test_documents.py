@@ -1,4 +1,4 @@
-"""Every code block of README.md and docs/ runs, every link leads somewhere, and what is made from code is up to date."""
+"""Every code block of README.md and docs/ runs, every link leads somewhere, what is made from code is up to date."""
 
 import os
 import re
@@ -74,10 +74,11 @@ def server(folder):
         line = process.stderr.readline()
         assert line, "".join(said)
         said.append(line)
-    yield ready.read_text().strip()
-    process.send_signal(signal.SIGTERM)
-    process.stderr.read()
-    assert process.wait(60) == 0
+    with process:
+        yield ready.read_text().strip()
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    assert process.returncode == 0
 
 
 def test_the_servers_blocks_run_one_after_the_other(server, folder):
