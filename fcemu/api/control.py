@@ -194,7 +194,8 @@ def refusal(request: WireRequest, error: Exception) -> Answer:
         case EntityTooLarge():
             return Problem(413, "too-large", error.message).answer()
         case FCError():
-            return Problem(error.status, "invalid-request", error.message).answer()
+            kind = "invalid-request" if error.status < 500 else "unavailable"
+            return Problem(error.status, kind, error.message).answer()
     _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
     return Problem(500, "internal-error", "the emulator failed; its log says how").answer()
 
