@@ -30,7 +30,7 @@ class FakeInstance:
         except Abandoned:
             return Finish(Halted("abandoned"), broken=True)
         except SystemExit:
-            return Finish(call.exited(), broken=True)
+            return Finish(call.clock.exited(), broken=True)
         except Exception as error:
             document = outcomes.error_document(str(error))
             return Finish(FunctionError(outcomes.UNHANDLED, document, type(error).__name__), exception=error)

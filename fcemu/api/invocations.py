@@ -9,11 +9,12 @@ from multidict import CIMultiDictProxy, istr
 from fcemu.api.dialect import Dialect, Target
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, access_key_id, header_text
-from fcemu.core.errors import FCError, InternalServerError, InvalidArgument, ResourceExhausted, ResourceThrottled
+from fcemu.core.asking import never_ran, read_delay
+from fcemu.core.errors import InvalidArgument
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.limits import Limits
 from fcemu.core.logs import log_of, tail
-from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Returned, TimedOut
 from fcemu.engine.emulator import Asked, Emulator
 
 INVOCATION_TYPE: Final = istr("X-Fc-Invocation-Type")
@@ -46,17 +47,8 @@ def read_manner(headers: CIMultiDictProxy[str], limits: Limits) -> Manner:
     asynchronous, with_log = kind_word == "async", log_word == "tail"
     if log_word not in ("", "none") and (asynchronous or not with_log):
         raise InvalidArgument.choice("LogType", "None" if asynchronous else "Tail | None", log)
-    return Manner(asynchronous, with_log, _delay(headers, limits) if asynchronous else _NO_DELAY)
-
-
-def _delay(headers: CIMultiDictProxy[str], limits: Limits) -> timedelta:
-    text = headers.get(ASYNC_DELAY, "").strip()
-    if not text:
-        return _NO_DELAY
-    longest = int(limits.delay_max.total_seconds())
-    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= longest:
-        return timedelta(seconds=int(text))
-    raise InvalidArgument.choice("AsyncDelay", f"[0, {longest}]", text)
+    delay = read_delay(headers.get(ASYNC_DELAY, "").strip(), limits) if asynchronous else _NO_DELAY
+    return Manner(asynchronous, with_log, delay)
 
 
 class Invocations:
@@ -90,10 +82,12 @@ class Invocations:
         if manner.asynchronous:
             return _accepted(dialect, emulator.accept(asked))
         connection, wakeups = request.connection, self._wakeups
-        emulator.invoke(
-            asked,
-            lambda ended: wakeups.call(connection.finish, request, _ended, emulator, dialect, ended, manner.with_log),
-        )
+
+        def then(ended: Invocation) -> None:
+            of = request, _ended, emulator, dialect, ended, manner.with_log
+            wakeups.call_by(emulator.at_batch_end, connection.finish, *of)
+
+        emulator.invoke(asked, then)
         return None
 
 
@@ -109,8 +103,10 @@ def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_lo
             kind, error = "application/octet-stream", ""
         case FunctionError(error_type, body) | TimedOut(body, error_type):
             kind, error = "application/json", f"X-Fc-Error-Type: {header_text(error_type)}\r\n"
-        case never_ran:
-            raise _refused(invocation, never_ran)
+        case nothing_ran:
+            refused = never_ran(invocation.accepted.function, nothing_ran)
+            refused.request_id = invocation.id
+            raise refused
     assert attempt is not None
     return Answer(
         200,
@@ -139,20 +135,3 @@ def _log(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
     memory_mb = emulator.memory_mb(invocation.accepted.function)
     log = log_of(attempt, invocation.id, memory_mb, emulator.settings.max_memory_usage_mb)
     return f"X-Fc-Log-Result: {tail(log, emulator.settings.limits.tail_log_bytes)}\r\n"
-
-
-def _refused(invocation: Invocation, outcome: object) -> FCError:
-    """Why no handler ran, as the caller of a synchronous invocation hears it. ASSUMED: the texts."""
-    function = invocation.accepted.function.name
-    error: FCError
-    match outcome:
-        case Throttled():
-            error = ResourceExhausted(f"the concurrency limit of function '{function}' has been reached")
-        case SystemFailed(status=503):
-            error = ResourceThrottled(f"there are no resources left to run function '{function}'")
-        case SystemFailed():
-            error = InternalServerError()
-        case _:
-            error = ResourceThrottled("the emulator was closed before the function returned")
-    error.request_id = invocation.id
-    return error

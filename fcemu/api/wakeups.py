@@ -21,11 +21,21 @@ class Wakeups:
         self._calls.append((function, of))
         if not self._pending:
             self._pending = True
-            try:
-                self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed, and with it everybody who waits
-                self._calls.clear()
-                self._pending = False
+            self._wake()
+
+    def call_by(self, wake_by: Callable[[Callable[[], None]], None], function: Callable[..., None], *of: Any) -> None:
+        """The same, but ``wake_by`` says when the loop is woken: ``Emulator.at_batch_end``."""
+        self._calls.append((function, of))
+        if not self._pending:
+            self._pending = True
+            wake_by(self._wake)
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:  # the loop is closed, and with it everybody who waits
+            self._calls.clear()
+            self._pending = False
 
     def future(self) -> "asyncio.Future[Any]":
         """What a coroutine awaits until somebody calls ``resolve``."""

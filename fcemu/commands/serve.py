@@ -27,6 +27,8 @@ LOG: Final = logging.getLogger("fcemu.serve")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 DEFAULT_URL: Final = "http://127.0.0.1:9527"
 """Where clients look without being told."""
+_PATIENT_COLLECTOR: Final = (50_000, 20, 100)
+"""A fifth more requests a second than with Python's thresholds, which walk over all facts again and again."""
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that one listens on but does not connect to."""
 
@@ -89,7 +91,8 @@ async def _serve(plan: Plan) -> None:
         write_atomically(plan.ready_file, url)
     _greet(plan, settings, url)
     narrator = _Narrator(url) if plan.verbose else None
-    gc.freeze()  # what was imported lives as long as the process
+    gc.freeze()  # what was imported lives as long as the process, and so do nearly all facts
+    gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
         await stop.wait()

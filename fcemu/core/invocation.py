@@ -16,16 +16,13 @@ from fcemu.core.facts import (
     Fact,
     Failed,
     Finished,
-    InstanceStarted,
     Invalid,
     Refused,
     RetryPlanned,
-    Slept,
     Started,
     StopAsked,
     Stopped,
     Succeeded,
-    Warned,
 )
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.retry import Tally
@@ -49,6 +46,9 @@ class State(StrEnum):
 TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
     State.ENQUEUED: {
         Dequeued: State.DEQUEUED,
+        # A synchronous invocation waits in no queue: it starts, or it is refused.
+        Started: State.RUNNING,
+        Failed: State.FAILED,
         Expired: State.EXPIRED,
         Invalid: State.INVALID,
         StopAsked: State.STOPPING,
@@ -159,28 +159,25 @@ class Invocation:
         kind = type(fact)
         if kind in MOVING:
             self.state = next_state(self.state, kind)
-        match fact:
-            case Started():
-                if self._attempts is None:
-                    self._attempts = []
-                self._attempts.append(Attempt(fact.attempt, fact.at, fact.instance_id))
-                self.executions += 1
-            case Finished():
-                attempt = self.attempts[-1]
-                attempt.ended, attempt.outcome, attempt.output = fact.at, fact.outcome, fact.output
-            case Refused():
-                refused = Attempt(fact.attempt, fact.at, ended=fact.at, outcome=fact.outcome)
-                self._attempts = [*self.attempts, refused]
-            case RetryPlanned():
-                self.due = fact.due
-            case Failed() | Invalid():
-                self.ended, self.reason = fact.at, fact.reason
-            case Succeeded() | Expired() | Stopped():
-                self.ended = fact.at
-            case Delivered() | DeliveryFailed():
-                self.deliveries += (fact,)
-            case Accepted() | Dequeued() | InstanceStarted() | Slept() | StopAsked() | Warned():
-                pass
+        if isinstance(fact, Started):
+            if self._attempts is None:
+                self._attempts = []
+            self._attempts.append(Attempt(fact.attempt, fact.at, fact.instance_id))
+            self.executions += 1
+        elif isinstance(fact, Finished):
+            attempt = self.attempts[-1]
+            attempt.ended, attempt.outcome, attempt.output = fact.at, fact.outcome, fact.output
+        elif isinstance(fact, RetryPlanned):
+            self.due = fact.due
+        elif isinstance(fact, Succeeded | Expired | Stopped):
+            self.ended = fact.at
+        elif isinstance(fact, Failed | Invalid):
+            self.ended, self.reason = fact.at, fact.reason
+        elif isinstance(fact, Refused):
+            refused = Attempt(fact.attempt, fact.at, ended=fact.at, outcome=fact.outcome)
+            self._attempts = [*self.attempts, refused]
+        elif isinstance(fact, Delivered | DeliveryFailed):
+            self.deliveries += (fact,)
 
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:
         """What the retry rules need to know of the past."""

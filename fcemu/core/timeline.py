@@ -38,13 +38,8 @@ def render(facts: Iterable[Fact], started: datetime) -> str:
     names: dict[str, str] = {}
     counts: dict[str, int] = {}
     rows: list[tuple[str, str, str]] = []
-    synchronous: set[str] = set()
     for fact in facts:
-        if isinstance(fact, Dequeued) and fact.request_id in synchronous:
-            continue  # a synchronous invocation never waits in the queue
         if isinstance(fact, Accepted):
-            if fact.synchronous:
-                synchronous.add(fact.request_id)
             function = str(fact.function)
             counts[function] = counts.get(function, 0) + 1
             names[fact.request_id] = f"{function} ({counts[function]})"

@@ -1,8 +1,10 @@
 """The emulator's own threads: they move paused clocks and run handlers; callers' threads do neither."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from threading import get_ident
 from typing import Final
 
 from fcemu.engine import real
@@ -30,6 +32,8 @@ class Crew:
         self._short: Final[SimpleQueue[Job | None]] = SimpleQueue()
         self._short_threads = 0
         self._busy_since: float | None = None
+        self._owed: Final[deque[Job]] = deque()
+        self._short_idents: Final[set[int]] = set()
         self._closed = False
 
     def run(self, job: Job) -> None:
@@ -49,22 +53,43 @@ class Crew:
         if not self._short_threads:
             self._add_short_thread()
 
+    def at_batch_end(self, call: Job) -> None:
+        """Call ``call`` once the short jobs that wait are done, or when one of them stalls; at once from other threads.
+
+        What wakes another thread is called in this way: waking it after each job makes the two fight for the
+        interpreter.
+        """
+        if self._short.qsize() and get_ident() in self._short_idents:
+            self._owed.append(call)
+        else:
+            call()
+
     @property
-    def queued(self) -> int:
-        """How many short jobs wait."""
-        return self._short.qsize()
+    def waits(self) -> bool:
+        """Whether short jobs or calls wait that a job which stalls would hold up; then somebody has to call
+        ``relieve`` soon."""
+        return bool(self._short.qsize() or self._owed)
 
     def relieve(self) -> None:
-        """Add a thread if the queue of short jobs stands still; somebody has to ask for it again while it does."""
+        """Add a thread if the queue of short jobs stands still."""
         since = self._busy_since
-        if self._short.qsize() and since is not None and real.monotonic() - since > STALLED:
+        if since is not None and real.monotonic() - since > STALLED:
+            self.replace_me()
+
+    def replace_me(self) -> None:
+        """A short job waits, or is about to: let another thread take the queue over."""
+        self._pay()
+        if self._short.qsize():
             self._busy_since = None
             self.run(self._help_out)
 
-    def replace_me(self) -> None:
-        """The calling thread is about to wait inside a short job: let another one take the queue over."""
-        if self._short.qsize():
-            self.run(self._help_out)
+    def _pay(self) -> None:
+        while self._owed:
+            try:
+                call = self._owed.popleft()
+            except IndexError:  # another thread was faster
+                return
+            call()
 
     def close(self) -> None:
         """Let idle threads end; busy ones end with their job."""
@@ -93,10 +118,13 @@ class Crew:
             job = self._jobs.get()
 
     def _serve_short(self) -> None:
+        self._short_idents.add(get_ident())
         while (job := self._short.get()) is not None:
             self._busy_since = real.monotonic()
             job()
             self._busy_since = None
+            if self._owed and not self._short.qsize():
+                self._pay()
 
     def _help_out(self) -> None:
         while True:

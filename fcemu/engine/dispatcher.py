@@ -105,7 +105,7 @@ class Dispatcher:
             return None
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
-        if invocation.state is State.ENQUEUED:
+        if invocation.state is State.ENQUEUED and not accepted.synchronous:
             journal.record(Dequeued(now, accepted.request_id), invocation)
         refusal = self._chance.refusal(invocation)
         place = plan.pool.take(now) if refusal is None else refusal
@@ -135,7 +135,7 @@ class Dispatcher:
             place.cold = False
             self._journal.record(InstanceStarted(now, request_id, place.id), invocation)
         self._journal.record(Started(now, request_id, number, place.id), invocation)
-        run = self.make_run(invocation, plan, place, now + function.timeout)
+        run = self.make_run(invocation, plan, place, now)
         run.call = Call(
             function=function,
             qualifier=plan.resolved.qualifier,
@@ -147,7 +147,6 @@ class Dispatcher:
             retry_count=invocation.executions - 1,
             payload=invocation.accepted.payload,
             clock=run,
-            exited=lambda: outcomes.exited(run.now() - now, self._settings.max_memory_usage_mb),
         )
         return run
 
@@ -175,6 +174,10 @@ class Dispatcher:
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, if it is still kept."""
         return self._exceptions.get((request_id, attempt))
+
+    def exited(self, duration: timedelta) -> outcomes.FunctionError:
+        """The outcome of an attempt whose handler ended its process."""
+        return outcomes.exited(duration, self._settings.max_memory_usage_mb)
 
     def timed_out(self, timeout: timedelta) -> outcomes.TimedOut:
         """The outcome of an attempt whose timeout strikes."""

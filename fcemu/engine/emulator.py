@@ -79,6 +79,8 @@ class Emulator:
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate)
+        self.at_batch_end: Final = crew.at_batch_end
+        """Calls something once a batch of short jobs is done; for what wakes another thread."""
         self._catalog: Final = catalog
         self._chance: Final = chance
         self._baton: Final = Baton()

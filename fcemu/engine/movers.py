@@ -10,7 +10,7 @@ from typing import Final
 
 from fcemu.core.facts import Slept, Warned
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import Halted, Ran
+from fcemu.core.outcome import FunctionError, Halted, Ran
 from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
@@ -92,8 +92,8 @@ class Movers:
         """Who waits for which synchronous invocation that it made itself."""
         dispatcher.make_run = self._make_run
 
-    def _make_run(self, invocation: Invocation, plan: Plan, place: Place, deadline: datetime) -> Run:
-        return Run(self, invocation, plan, place, deadline)
+    def _make_run(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> Run:
+        return Run(self, invocation, plan, place, started)
 
     # Goals: how far the clock may go.
 
@@ -236,7 +236,7 @@ class Movers:
             self.pursue()
 
     def _real_wait(self) -> float | None:
-        if self._crew.queued:
+        if self._crew.waits:
             return STALLED
         due = self.next_due()
         for runs in self._deadlines.values():
@@ -272,7 +272,7 @@ class Movers:
         self._crew.offer(lambda: self._work(run))
         if not self._ticking:
             self.pursue()
-        elif self._crew.queued and not self._napping:
+        elif self._crew.waits and not self._napping:
             self._napping = True
             self._baton.changed.notify()
 
@@ -438,6 +438,10 @@ class Movers:
         return next((run for run in self.runs if run.counted), None)
 
     # Trouble.
+
+    def exited(self, run: Run) -> FunctionError:
+        """The outcome of ``run``, whose handler ends its process now."""
+        return self._dispatcher.exited(self.clock.now() - run.started)
 
     def warn(self, run: Run, text: str) -> None:
         """Record a warning about ``run``; takes the baton itself."""

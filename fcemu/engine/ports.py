@@ -1,6 +1,5 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +34,9 @@ class HandlerClock(Protocol):
     def io_grace(self) -> float:
         """Real seconds that an event loop may wait for its sockets before it jumps."""
 
+    def exited(self) -> Ran:
+        """The outcome of a handler that ends its process now."""
+
     def warn(self, text: str) -> None:
         """Record something a user should know of in the journal, e.g. that a loop jumped over pending I/O."""
 
@@ -43,7 +45,6 @@ class HandlerClock(Protocol):
 class Call:
     """One attempt, as a runtime sees it. ``retry_count`` counts only attempts that ran before this one.
 
-    ``exited`` builds the outcome of a handler that ends its process, from the attempt's virtual duration so far.
     ``output`` is where the runtime keeps what the handler writes, in pieces, so that an attempt that never comes
     back still has its log.
     """
@@ -58,7 +59,6 @@ class Call:
     retry_count: int
     payload: bytes
     clock: HandlerClock
-    exited: Callable[[], Ran]
     output: list[str] = field(default_factory=list)
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import Halted, TimedOut
+from fcemu.core.outcome import FunctionError, Halted, TimedOut
 from fcemu.engine import real
 from fcemu.engine.ports import Abandoned, Call, Finish
 
@@ -43,19 +43,21 @@ class Run:
         "place",
         "plan",
         "since",
+        "started",
         "struck",
         "thread",
         "verdict",
     )
 
     def __init__(
-        self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", deadline: datetime
+        self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
     ) -> None:
         self.movers = movers
         self.invocation = invocation
         self.plan = plan
         self.place = place
-        self.deadline = deadline
+        self.started = started
+        self.deadline = started + plan.resolved.function.timeout
         self.call: Call
         self.counted = False
         self.parked = False
@@ -99,6 +101,9 @@ class Run:
 
     def io_grace(self) -> float:
         return self.movers.io_grace.total_seconds()
+
+    def exited(self) -> FunctionError:
+        return self.movers.exited(self)
 
     def warn(self, text: str) -> None:
         with _GATE:

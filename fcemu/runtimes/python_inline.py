@@ -55,7 +55,6 @@ class PythonInline:
             retry_count=0,
             payload=b"",
             clock=clock,
-            exited=lambda: Halted("only loaded"),
         )
         running = Running(call, imports.namespace_of(function.code), Environment(call, self._extra))
         return Context().run(_module, running)
@@ -129,7 +128,7 @@ def _outcome(running: Running) -> Finish:
     except Exception as error:
         return _failed(running, error_document(error, call.function), type(error).__name__, error)
     except BaseException as error:  # SystemExit and its like end the process in FC
-        return _finish(running, call.exited(), error, broken=True)
+        return _finish(running, call.clock.exited(), error, broken=True)
 
 
 def _failed(running: Running, body: bytes, name: str, error: BaseException) -> Finish:

@@ -14,6 +14,8 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DOCUMENTED = {
     # task-mode §2.1, as the page draws it; written out here a second time on purpose
     (State.ENQUEUED, "Dequeued"): State.DEQUEUED,
+    (State.ENQUEUED, "Started"): State.RUNNING,  # synchronous: no queue
+    (State.ENQUEUED, "Failed"): State.FAILED,  # synchronous: refused
     (State.ENQUEUED, "Expired"): State.EXPIRED,
     (State.ENQUEUED, "Invalid"): State.INVALID,
     (State.ENQUEUED, "StopAsked"): State.STOPPING,

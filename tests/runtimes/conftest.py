@@ -17,8 +17,6 @@ from fcemu.engine.ports import Call, Finish
 from fcemu.runtimes import timeshift
 from fcemu.runtimes.python_inline import PythonInline
 
-EXITED = FunctionError("UnhandledInvocationError", b"exited")
-
 
 @pytest.fixture
 def runtime() -> Iterator[PythonInline]:
@@ -58,7 +56,6 @@ class Code:
             "request_id": "req-1",
             "attempt": 1,
             "retry_count": 0,
-            "exited": lambda: EXITED,
         }
         clock = FakeClock() if clock is None else clock
         return Call(function=self.function, payload=payload, clock=clock, **{**given, **settings})

@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from fcemu.core.outcome import FunctionError
 from fcemu.engine.ports import Abandoned
 
+EXITED = FunctionError("UnhandledInvocationError", b"exited")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -32,6 +34,9 @@ class FakeClock:
 
     def io_grace(self) -> float:
         return self._grace
+
+    def exited(self) -> FunctionError:
+        return EXITED
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from runtimes.conftest import EXITED
-from runtimes.fake_clock import FakeClock
+from runtimes.fake_clock import EXITED, FakeClock
 
 from fcemu.core.functions import Function
 from fcemu.core.names import FunctionRef
