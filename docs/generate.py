@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
+from fcemu.cli import main as program
 from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
@@ -15,6 +18,7 @@ MADE = {
     "docs/explanation/states.md": lambda: states(),
     "docs/explanation/assumed.md": lambda: assumed(),
     "docs/reference/definition.md": lambda: definition(),
+    "docs/reference/cli.md": lambda: command_line(),
 }
 
 
@@ -87,6 +91,59 @@ def definition() -> str:
     for place, shape in [("", FileShape), *((way, shape) for way, _, shape in below(FileShape))]:
         lines += ["", f"## {f'`{place}`' if place else 'The whole file'}", "", *_table(shape)]
     return "\n".join(lines) + "\n"
+
+
+def command_line() -> str:
+    """Every command with its arguments, options and variables."""
+    lines = [
+        "# The command line",
+        "",
+        "Made from `fcemu/cli.py` by `docs/generate.py`. Status 0: good, 1: it ran and found something wrong, 2: wrong "
+        "use. Results go to stdout, everything else to stderr.",
+        "",
+        "Every option of `serve` can also be given as a variable; the command line wins over it, and it "
+        'wins over the definition\'s `emulator:` block. "Not supported yet" is what later versions bring.',
+    ]
+    for way, command in _commands("fcemu", program):
+        arguments = [param.make_metavar(click.Context(command)) for param in command.params if not _named(param)]
+        lines += ["", f"## `{' '.join([way, *arguments])}`", "", *_help(command)]
+        del lines[-1]
+        options = [param for param in command.params if _named(param)]
+        if options:
+            lines += ["", "| option | variable | meaning |", "| --- | --- | --- |", *map(_option, options)]
+        later = ", ".join(f"`{name}`" for name in getattr(command, "later", ()))
+        if later:
+            lines += ["", f"Not supported yet: {later}."]
+    return "\n".join(lines) + "\n"
+
+
+def _commands(way: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield way, command
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from _commands(f"{way} {name}", each)
+
+
+def _named(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option)
+
+
+def _help(command: click.Command) -> Iterator[str]:
+    for paragraph in (command.help or "").split("\n\n"):
+        yield from [" ".join(paragraph.split()), ""]
+
+
+def _option(option: click.Option) -> str:
+    value = "" if option.is_flag else f" {option.make_metavar(click.Context(program))}"
+    names = ", ".join(f"`{name}{value}`".replace("|", "\\|") for name in [*option.opts, *option.secondary_opts])
+    variable = f"`{option.envvar}`" if option.envvar else ""
+    if option.hidden:
+        return f"| {names} | {variable} | *not supported yet* |"
+    about = (option.help or "").replace("|", "\\|")
+    if option.show_default and option.default is not None:
+        shown = option.show_default if isinstance(option.show_default, str) else option.default
+        about = f"{about}  [default: {shown}]"
+    return f"| {names} | {variable} | {' '.join(about.split())} |"
 
 
 def _table(shape: type[Shape]) -> Iterator[str]:

@@ -61,8 +61,9 @@ class Control:
             ("POST", "/reset"): self._reset,
         }
         later = {pattern: _later(what) for pattern, what in LATER.items()}
-        routes = own | self._history.routes | later
-        self._paths: Final = Paths((method, path, handler) for (method, path), handler in routes.items())
+        self.routes: Final[Mapping[tuple[str, str], Handler]] = own | self._history.routes | later
+        """By method and path below ``/_fcemu``."""
+        self._paths: Final = Paths((method, path, handler) for (method, path), handler in self.routes.items())
 
     def find(
         self, method: str, segments: list[str], query: Mapping[str, str]

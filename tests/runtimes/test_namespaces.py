@@ -346,12 +346,11 @@ def test_names_bound_before_the_first_load_become_virtual(define, python):
         from runtimes.fake_clock import FakeClock
         from fcemu.core.functions import Function
         from fcemu.core.names import Account, FunctionRef
-        from fcemu.core.outcome import Halted
         from fcemu.engine.ports import Call
         from fcemu.runtimes.python_inline import PythonInline
         function = Function(ref=FunctionRef("f"), handler="index.handler", code={str(code.directory)!r})
         runtime = PythonInline()
-        call = Call(function, "LATEST", "LATEST", Account(), "i", "r", 1, 0, b"", FakeClock(), lambda: Halted(""))
+        call = Call(function, "LATEST", "LATEST", Account(), "i", "r", 1, 0, b"", FakeClock())
         assert runtime.start(function, "i").run(call).outcome.payload == b"1767225600.0"
         assert index.time() > 1767225600 and runtime.module_of(function, FakeClock()) is index
         runtime.close()
@@ -404,13 +403,12 @@ def test_everything_is_undone_when_the_last_runtime_closes(python, define):
         from runtimes.fake_clock import FakeClock
         from fcemu.core.functions import Function
         from fcemu.core.names import Account, FunctionRef
-        from fcemu.core.outcome import Halted
         from fcemu.engine.ports import Call
         from fcemu.runtimes.python_inline import PythonInline
         function = Function(ref=FunctionRef("f"), handler="index.handler", code={str(code.directory)!r})
         for _ in range(2):
             one, two = PythonInline(), PythonInline()
-            call = Call(function, "LATEST", "LATEST", Account(), "i", "r", 1, 0, b"", FakeClock(), lambda: Halted(""))
+            call = Call(function, "LATEST", "LATEST", Account(), "i", "r", 1, 0, b"", FakeClock())
             assert one.start(function, "i").run(call).outcome.payload == b"ok"
             one.close()
             assert two.start(function, "i").run(call).outcome.payload == b"ok" and "utils_z" in sys.modules
