@@ -159,24 +159,24 @@ class Invocation:
         kind = type(fact)
         if kind in MOVING:
             self.state = next_state(self.state, kind)
-        if isinstance(fact, Started):
+        if type(fact) is Started:
             if self._attempts is None:
                 self._attempts = []
             self._attempts.append(Attempt(fact.attempt, fact.at, fact.instance_id))
             self.executions += 1
-        elif isinstance(fact, Finished):
+        elif type(fact) is Finished:
             attempt = self.attempts[-1]
             attempt.ended, attempt.outcome, attempt.output = fact.at, fact.outcome, fact.output
-        elif isinstance(fact, RetryPlanned):
+        elif type(fact) is RetryPlanned:
             self.due = fact.due
-        elif isinstance(fact, Succeeded | Expired | Stopped):
+        elif type(fact) is Succeeded or type(fact) is Expired or type(fact) is Stopped:
             self.ended = fact.at
-        elif isinstance(fact, Failed | Invalid):
+        elif type(fact) is Failed or type(fact) is Invalid:
             self.ended, self.reason = fact.at, fact.reason
-        elif isinstance(fact, Refused):
+        elif type(fact) is Refused:
             refused = Attempt(fact.attempt, fact.at, ended=fact.at, outcome=fact.outcome)
             self._attempts = [*self.attempts, refused]
-        elif isinstance(fact, Delivered | DeliveryFailed):
+        elif type(fact) is Delivered or type(fact) is DeliveryFailed:
             self.deliveries += (fact,)
 
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:

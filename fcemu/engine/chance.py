@@ -18,8 +18,8 @@ class Chance:
         """A request id in the generation's form (async-invocation §1.4); 3.0 ids carry the virtual second."""
         if generation.ids is IdStyle.UUID:
             return self._uuid()
-        text = f"{self._bits(80):020x}"
-        return f"1-{int(now.timestamp()):08x}-{text[:8]}-{text[8:]}"
+        bits = self._bits(80)
+        return f"1-{int(now.timestamp()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
 
     def instance_id(self, generation: Generation, now: datetime) -> str:
         """An instance id in the generation's form (async-invocation §6.1)."""

@@ -93,12 +93,13 @@ class Dispatcher:
             pool.close()
         self._pools.clear()
 
-    def begin(self, invocation: Invocation, now: datetime) -> Run | None:
+    def begin(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> Run | None:
         """Start the next attempt of a due invocation; ``None`` when nothing runs, because it expired, is invalid or
-        was refused."""
+        was refused. ``plan``: that of its function, where the caller has just looked it up."""
         accepted, journal = invocation.accepted, self._journal
         try:
-            plan = self.plan(accepted.function, accepted.qualifier)
+            if plan is None:
+                plan = self.plan(accepted.function, accepted.qualifier)
         except FCError as gone:
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             self._on_end(invocation, now)
@@ -128,7 +129,7 @@ class Dispatcher:
         return True
 
     def _start(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run:
-        request_id, function = invocation.accepted.request_id, plan.resolved.function
+        request_id = invocation.accepted.request_id
         attempts = invocation.attempts
         number = len(attempts) + 1
         if place.cold:
@@ -137,16 +138,16 @@ class Dispatcher:
         self._journal.record(Started(now, request_id, number, place.id), invocation)
         run = self.make_run(invocation, plan, place, now)
         run.call = Call(
-            function=function,
-            qualifier=plan.resolved.qualifier,
-            version=plan.resolved.version,
-            account=self._settings.account,
-            instance_id=place.id,
-            request_id=request_id,
-            attempt=number,
-            retry_count=invocation.executions - 1,
-            payload=invocation.accepted.payload,
-            clock=run,
+            plan.resolved.function,
+            plan.resolved.qualifier,
+            plan.resolved.version,
+            self._settings.account,
+            place.id,
+            request_id,
+            number,
+            invocation.executions - 1,
+            invocation.accepted.payload,
+            run,
         )
         return run
 

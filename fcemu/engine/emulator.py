@@ -131,13 +131,15 @@ class Emulator:
                 "AsyncDelay", f"[0, {limits.delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
             )
         with self._baton:
-            function = self._dispatcher.plan(asked.ref, asked.qualifier).resolved.function
+            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
             if len(asked.payload) > limits.async_payload_bytes:
                 raise EntityTooLarge(limits.async_payload_bytes)
             caller = self._caller(asked.access_key_id)
-            invocation = self._open(function, asked, caller.invocation if caller else None, synchronous=False)
+            invocation = self._open(
+                plan.resolved.function, asked, caller.invocation if caller else None, synchronous=False
+            )
             if self.clock.rate and not asked.delay:
-                self._movers.start_at_once(invocation)
+                self._movers.start_at_once(invocation, invocation.accepted.at, plan)
             else:
                 self._due.push(invocation.due, invocation)
                 if self.clock.rate:
@@ -155,14 +157,16 @@ class Emulator:
         """
         limit = self.settings.limits.sync_payload_bytes
         with self._baton:
-            function = self._dispatcher.plan(asked.ref, asked.qualifier).resolved.function
+            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
             if len(asked.payload) > limit:
                 raise EntityTooLarge(limit)
             caller = self._caller(asked.access_key_id)
-            invocation = self._open(function, asked, caller.invocation if caller else None, synchronous=True)
+            invocation = self._open(
+                plan.resolved.function, asked, caller.invocation if caller else None, synchronous=True
+            )
             self._awaited[invocation.id] = then
             if self.clock.rate:
-                self._movers.start_at_once(invocation)
+                self._movers.start_at_once(invocation, invocation.accepted.at, plan)
                 return invocation
             self._due.push(invocation.due, invocation)
             if caller is not None and not caller.over:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from threading import get_ident
 from typing import Final
 
@@ -24,6 +25,7 @@ from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run
 
 _LARGE_BACKLOG: Final = 10_000
+_LONGEST_WAIT: Final = 3600.0
 
 
 @contextmanager
@@ -85,7 +87,8 @@ class Movers:
         self.closed = False
         self._driving = False
         self._ticking = False
-        self._napping = False
+        self._wakes_at: datetime | None = None
+        """When whoever waits for real time looks again by itself."""
         self._deadlines: dict[timedelta, deque[Run]] = {}
         """On a flowing clock: what runs, by timeout, in the order in which the timeouts strike."""
         self._callers: dict[str, Run] = {}
@@ -111,7 +114,7 @@ class Movers:
         if self.closed:
             return
         if self.clock.rate:
-            self._baton.changed.notify()
+            self._look_by(None)
             if not self._ticking:
                 self._ticking = True
                 self._crew.run(self._tick)
@@ -227,24 +230,30 @@ class Movers:
                     else:
                         self._reach(goal)
                     continue
-                wait = self._real_wait()
-                self._napping = wait == STALLED
-                self._baton.changed.wait(wait)
+                self._baton.changed.wait(self._real_wait())
                 self._crew.relieve()
             self._ticking = False
         with self._baton:
             self.pursue()
 
-    def _real_wait(self) -> float | None:
-        if self._crew.waits:
-            return STALLED
+    def _real_wait(self) -> float:
         due = self.next_due()
         for runs in self._deadlines.values():
             while runs and (runs[0].over or runs[0].left):
                 runs.popleft()
             if runs and (due is None or runs[0].deadline < due):
                 due = runs[0].deadline
-        return None if due is None else min(self.clock.real_seconds_to(due), 3600.0)
+        seconds = _LONGEST_WAIT if due is None else min(self.clock.real_seconds_to(due), _LONGEST_WAIT)
+        if self._crew.waits:
+            seconds = min(seconds, STALLED)
+        self._wakes_at = later(self.clock.now(), _duration(seconds * self.clock.rate))
+        return seconds
+
+    def _look_by(self, instant: datetime | None) -> None:
+        """See to it that whoever waits for real time looks again at ``instant`` at the latest; ``None``: now."""
+        if instant is None or (self._wakes_at is not None and instant < self._wakes_at):
+            self._wakes_at = instant
+            self._baton.changed.notify()
 
     def _run_what_is_due(self) -> None:
         now = self.clock.now()
@@ -259,22 +268,21 @@ class Movers:
             if isinstance(thing, Run):
                 self._fall_due(thing, due)
             else:
-                self.start_at_once(thing)
+                self.start_at_once(thing, self.clock.now())
 
-    def start_at_once(self, invocation: Invocation) -> None:
+    def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
         """Hand an invocation that is due on a flowing clock to the crew."""
-        run = self._dispatcher.begin(invocation, self.clock.now())
+        run = self._dispatcher.begin(invocation, now, plan)
         if run is None:
             return
         self._count(run)
         self.runs.add(run)
         self._watch_deadline(run)
-        self._crew.offer(lambda: self._work(run))
+        self._crew.offer(partial(self._work, run))
         if not self._ticking:
             self.pursue()
-        elif self._crew.waits and not self._napping:
-            self._napping = True
-            self._baton.changed.notify()
+        elif self._crew.waits:
+            self._look_by(now + timedelta(seconds=STALLED * self.clock.rate))
 
     def _work(self, run: Run) -> None:
         """A job for the crew: run the handler of ``run``; takes the baton itself."""
@@ -292,11 +300,10 @@ class Movers:
         runs = self._deadlines.get(timeout)
         if runs is None:
             runs = self._deadlines[timeout] = deque()
+        while runs and runs[0].over:
+            runs.popleft()
         if not runs:
-            self._baton.changed.notify()
-        elif runs[0].over:
-            while runs and runs[0].over:
-                runs.popleft()
+            self._look_by(run.deadline)
         runs.append(run)
 
     def set_rate(self, rate: float) -> None:

@@ -74,6 +74,8 @@ def credentials_of(request_id: str, attempt: int) -> str:
 
 def read_credentials(access_key_id: str) -> tuple[str, int] | None:
     """The request id and attempt number of a temporary key id; ``None`` for any other key."""
+    if not access_key_id.startswith("STS."):
+        return None
     head, _, attempt = access_key_id.rpartition(".")
     if not head.startswith("STS.") or not attempt.isdigit():
         return None

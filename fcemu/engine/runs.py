@@ -27,27 +27,18 @@ class Run:
     invocation it made (``calls``), or that the watchdog struck does not.
     """
 
-    __slots__ = (
-        "_in_engine",
-        "_sent",
-        "_wake_up",
-        "call",
-        "calls",
-        "counted",
-        "deadline",
-        "invocation",
-        "left",
-        "movers",
-        "over",
-        "parked",
-        "place",
-        "plan",
-        "since",
-        "started",
-        "struck",
-        "thread",
-        "verdict",
-    )
+    call: Call
+    counted = False
+    parked = False
+    struck = False
+    over = False
+    left = False
+    calls: Invocation | None = None
+    verdict: TimedOut | Halted | None = None
+    thread = 0
+    _sent = False
+    _in_engine = False
+    _wake_up: "threading.Lock | None" = None
 
     def __init__(
         self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
@@ -58,19 +49,7 @@ class Run:
         self.place = place
         self.started = started
         self.deadline = started + plan.resolved.function.timeout
-        self.call: Call
-        self.counted = False
-        self.parked = False
-        self.struck = False
-        self.over = False
-        self.calls: Invocation | None = None
-        self.verdict: TimedOut | Halted | None = None
         self.since = real.monotonic()
-        self.thread = 0
-        self.left = False
-        self._sent = False
-        self._in_engine = False
-        self._wake_up: threading.Lock | None = None
 
     @property
     def function(self) -> Function:

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
 from fcemu.core.functions import Function
@@ -13,6 +14,7 @@ T = TypeVar("T")
 _VERSION: Final = re.compile(r"python(\d+)(?:\.(\d+))?")
 
 
+@cache
 def is_newer(runtime: str, version: tuple[int, int]) -> bool:
     """Whether ``runtime`` is Python of at least ``version``. FC's ``python3`` is 3.6."""
     found = _VERSION.fullmatch(runtime)
