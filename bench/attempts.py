@@ -22,7 +22,8 @@ def handler(event, context):
         raise ValueError("not yet")
     return b"ok"
 """
-ASKED = Asked(FunctionRef("flaky"), b"payload", delay=timedelta(seconds=100))
+ASKED = [Asked(FunctionRef("flaky"), b"payload", delay=timedelta(seconds=delay)) for delay in range(3600)]
+"""Every delay that FC takes but the longest."""
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -40,11 +41,11 @@ def measure(pending: int, memory: bool) -> dict[str, float]:
         if memory:
             tracemalloc.start()
             before = tracemalloc.get_traced_memory()[0]
-            for _ in range(pending):
-                emulated.accept(ASKED)
+            for n in range(pending):
+                emulated.accept(ASKED[n % len(ASKED)])
             return {"bytes": (tracemalloc.get_traced_memory()[0] - before) / pending}
-        for _ in range(pending):
-            emulated.accept(ASKED)
+        for n in range(pending):
+            emulated.accept(ASKED[n % len(ASKED)])
         begin = time.perf_counter()
         emulated.wait(emulated.run_until_idle(None))
         return {"seconds": (time.perf_counter() - begin) / (2 * pending)}

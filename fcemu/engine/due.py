@@ -1,52 +1,80 @@
 """What is due when; equal times keep their order."""
 
+from collections import deque
 from datetime import datetime
-from heapq import heapify, heappop, heappush, nsmallest
-from typing import Generic, TypeVar
+from heapq import heappop, heappush, nsmallest
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
 
-class Due(Generic[T]):
-    """A heap of things by due instant, first in first out among equal ones."""
+class _Same(deque[T]):
+    """Several things that are due at the same instant, in the order in which they came."""
 
-    __slots__ = ("_count", "_heap")
+    __slots__ = ()
+
+
+class Due(Generic[T]):
+    """Things by due instant, first in first out among equal ones.
+
+    A heap of the instants and, for each, what is due then. Virtual time makes many things fall due at the same
+    instant; a heap of all of them costs twice as much for each at a million.
+    """
+
+    __slots__ = ("_at", "_count", "_instants")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[datetime, int, T]] = []
+        self._instants: list[datetime] = []
+        self._at: dict[datetime, T | _Same[T]] = {}
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return self._count
 
     def push(self, due: datetime, thing: T) -> None:
         """Keep ``thing`` until ``due``."""
         self._count += 1
-        heappush(self._heap, (due, self._count, thing))
+        there = self._at.get(due)
+        if there is None:
+            self._at[due] = thing
+            heappush(self._instants, due)
+        elif type(there) is _Same:
+            there.append(thing)
+        else:
+            self._at[due] = _Same((cast(T, there), thing))
 
     @property
     def next_due(self) -> datetime | None:
         """When the first thing is due; ``None`` when nothing is."""
-        return self._heap[0][0] if self._heap else None
+        return self._instants[0] if self._instants else None
 
     def first(self) -> tuple[datetime, T] | None:
         """The first thing, which stays."""
-        if not self._heap:
+        if not self._instants:
             return None
-        due, _, thing = self._heap[0]
-        return due, thing
+        due = self._instants[0]
+        there = self._at[due]
+        return due, there[0] if type(there) is _Same else cast(T, there)
 
     def pop(self) -> T:
         """Take the first thing out; raises ``IndexError`` when there is none."""
-        return heappop(self._heap)[2]
-
-    def remove(self, thing: T) -> None:
-        """Take ``thing`` out wherever it is; nothing happens when it is not here."""
-        kept = [entry for entry in self._heap if entry[2] is not thing]
-        if len(kept) != len(self._heap):
-            heapify(kept)
-            self._heap = kept
+        due = self._instants[0]
+        there = self._at[due]
+        self._count -= 1
+        if type(there) is _Same:
+            thing: T = there.popleft()
+            if there:
+                return thing
+        else:
+            thing = cast(T, there)
+        heappop(self._instants)
+        del self._at[due]
+        return thing
 
     def in_order(self, at_most: int) -> list[tuple[datetime, T]]:
         """The first ``at_most`` things in the order in which they fall due."""
-        return [(due, thing) for due, _, thing in nsmallest(at_most, self._heap)]
+        found: list[tuple[datetime, T]] = []
+        for due in nsmallest(at_most, self._instants):
+            there = self._at[due]
+            found += [(due, thing) for thing in (there if type(there) is _Same else (cast(T, there),))]
+        return found[:at_most]
