@@ -68,7 +68,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         suite.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fcemu_options() -> Mapping[str, Any]:
     """Options that a marker cannot know; override or parametrise it."""
     return {}
@@ -146,10 +146,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """The timeline of every emulator that the test made, and the line that repeats it."""
     report = yield
-    wanted = item.config.getoption("--fcemu-timeline")
-    if report.when == "call" and (wanted == "always" or (wanted == "failed" and report.failed)):
-        for emulator in item.stash.get(_MADE, []):
+    made = item.stash.get(_MADE, None)
+    if made is None:
+        return report
+    if report.when == "teardown":
+        del item.stash[_MADE]  # items live as long as the run
+    elif report.when == "call":
+        wanted = item.config.getoption("--fcemu-timeline")
+        if wanted == "always" or (wanted == "failed" and report.failed):
             from fcemu.testing.suite import section
 
-            report.sections.append(("fcemu timeline", section(emulator, item.nodeid)))
+            report.sections += [("fcemu timeline", section(emulator, item.nodeid)) for emulator in made]
     return report

@@ -27,6 +27,7 @@ class Suite:
         self._ini: Final = {name: text for name in ini_options if (text := str(ini(name) or ""))}
         self._host: ServerHost | None = None
         self._read: dict[Path, tuple[tuple[int, int], Definition]] = {}
+        self._found: dict[tuple[Path, str | Path], Path] = {}
         self._at_root: Definition | None = None
 
     def open(
@@ -72,8 +73,11 @@ class Suite:
             return EMPTY
         if not isinstance(given, str | Path):
             raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
-        near = beside / given
-        return self._cached(find_definition(near if near.exists() else self._root / given))
+        path = self._found.get((beside, given))
+        if path is None or not path.is_file():
+            near = beside / given
+            path = self._found[beside, given] = find_definition(near if near.exists() else self._root / given)
+        return self._cached(path)
 
     def _cached(self, path: Path) -> Definition:
         """Read a file once for a run, and again when it has changed."""
