@@ -319,6 +319,8 @@ class LocalEmulator:
         self._engine.close()
         if self._own_host:
             self._host.close()
+        else:
+            self._host.leave(self._engine)
 
     def __enter__(self) -> "LocalEmulator":
         return self
@@ -351,6 +353,11 @@ class ServerHost:
         """Answer for ``emulator`` from now on."""
         self._api.reset = reset
         self._api.emulator = emulator
+
+    def leave(self, emulator: Emulator) -> None:
+        """Answer for ``emulator`` no longer; nothing happens when another is here already."""
+        if self._api.emulator is emulator:
+            self._api.reset = self._api.emulator = None
 
     def close(self) -> None:
         """Stop the server and close the runtimes."""

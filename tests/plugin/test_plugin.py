@@ -264,3 +264,21 @@ def test_a_handler_may_not_move_its_own_clock(suite, pytester):
             assert reply.json()["errorType"] == "RuntimeError"
             assert "a handler cannot move the clock" in reply.json()["errorMessage"]
     """).assert_outcomes(passed=1)
+
+
+def test_the_emulator_of_a_test_does_not_outlive_it(suite):
+    suite("""
+        import gc
+        import weakref
+
+        earlier = []
+
+        @pytest.mark.fcemu("orders")
+        def test_one(fcemu):
+            fcemu.function("orders/charge").invoke({"order": 7})
+            earlier.append(weakref.ref(fcemu))
+
+        def test_two():
+            gc.collect()
+            assert earlier[0]() is None
+    """).assert_outcomes(passed=2)
