@@ -1,4 +1,4 @@
-"""Commands (interface.md §1): parse arguments, call assembly or a running emulator, print."""
+"""Commands: parse arguments, call assembly or a running emulator, print."""
 
 import json
 import os

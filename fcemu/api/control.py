@@ -36,7 +36,7 @@ LATER: Final = {
     ("POST", "/invocations/{id}/stop"): "stopping an invocation",
     ("POST", "/queues/{name}/messages"): "sending a message to a queue",
 }
-"""What interface.md §3 promises and later issues bring: refused by name, never ignored."""
+"""What later versions bring: refused by name, never ignored."""
 
 _BODY_BYTES: Final = 1024 * 1024
 _LONGEST_MOVE_SECONDS: Final = 30 * 86400

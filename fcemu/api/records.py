@@ -19,7 +19,7 @@ def text_or_base64(data: bytes) -> str | dict[str, str]:
 
 
 def invocation_record(invocation: Invocation, memory_mb: int, memory_used_mb: float) -> dict[str, Any]:
-    """All that is known of an invocation, in the words of interface.md §2. ``due`` is when the next attempt may start;
+    """All that is known of an invocation, in the words of the fixture. ``due`` is when the next attempt may start;
     ``ended`` and ``reply`` are null before the end."""
     accepted = invocation.accepted
     return {

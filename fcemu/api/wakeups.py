@@ -1,4 +1,4 @@
-"""The way from the engine's threads to the event loop: one pending wake-up for a whole batch (design.md §9)."""
+"""The way from the engine's threads to the event loop: one pending wake-up for a whole batch."""
 
 import asyncio
 from collections import deque

@@ -34,7 +34,7 @@ LATER_COMMANDS: Final = (
     "mutate",
     "openapi",
 )
-"""What interface.md §1 promises and later issues bring: refused by name, never "no such command"."""
+"""What later versions bring: refused by name, never "no such command"."""
 
 
 class Commands(click.Group):

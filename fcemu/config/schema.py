@@ -12,11 +12,18 @@ from typing import Annotated, ClassVar, Final, NamedTuple, get_type_hints
 
 from fcemu.config.load import Scalar
 from fcemu.core.destinations import Destination
-from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_MEMORY_MB, DEFAULT_RETRIES, DEFAULT_RUNTIME, DEFAULT_TIMEOUT
+from fcemu.core.functions import (
+    DEFAULT_EVENT_AGE,
+    DEFAULT_MEMORY_MB,
+    DEFAULT_RETRIES,
+    DEFAULT_RUNTIME,
+    DEFAULT_TIMEOUT,
+    PYTHON_RUNTIMES,
+)
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.settings import Settings
 
-RUNTIMES: Final = ("python3", "python3.6", "python3.9", "python3.10", "python3.12")
+RUNTIMES: Final = PYTHON_RUNTIMES
 LATER_RUNTIMES: Final = ("custom", "dotnet", "go", "java", "micro-sandbox", "nodejs", "php")
 """How the names of FC's other runtimes begin."""
 

@@ -10,6 +10,8 @@ from fcemu.core.destinations import Destination
 from fcemu.core.generation import FC2, FC3, Generation
 from fcemu.core.names import FunctionRef
 
+PYTHON_RUNTIMES: Final = ("python3", "python3.6", "python3.9", "python3.10", "python3.12")
+"""FC's Python 3 runtimes (runtimes §1); all run on the Python that runs the emulator."""
 DEFAULT_RUNTIME: Final = "python3.10"
 DEFAULT_TIMEOUT: Final = timedelta(seconds=3)
 """Source: 2023-03-30 CreateFunctionInput; the 3.0 console fills in 60 s."""

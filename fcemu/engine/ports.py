@@ -63,7 +63,7 @@ class Call:
 
     @property
     def access_key_id(self) -> str:
-        """The attempt's temporary key id: by it the emulator recognises a handler that calls back (design: time, 8)."""
+        """The attempt's temporary key id: by it the emulator recognises a handler that calls back."""
         return credentials_of(self.request_id, self.attempt)
 
 

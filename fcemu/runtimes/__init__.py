@@ -1,12 +1,11 @@
 """How a handler runs: runtime name -> factory, the whole table."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from fcemu.core.functions import PYTHON_RUNTIMES
 
 if TYPE_CHECKING:
     from fcemu.runtimes.python_inline import PythonInline
-
-PYTHON: Final = ("python3", "python3.6", "python3.9", "python3.10", "python3.12")
-"""FC's Python 3 runtimes; all run on the Python of this process."""
 
 
 def runtime_named(name: str) -> "type[PythonInline]":
@@ -14,8 +13,8 @@ def runtime_named(name: str) -> "type[PythonInline]":
 
     It is made with variables that handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
     """
-    if name not in PYTHON:
-        raise ValueError(f"runtime {name!r} is not supported yet; expected one of {', '.join(PYTHON)}")
+    if name not in PYTHON_RUNTIMES:
+        raise ValueError(f"runtime {name!r} is not supported yet; expected one of {', '.join(PYTHON_RUNTIMES)}")
     from fcemu.runtimes.python_inline import PythonInline
 
     return PythonInline

@@ -1,4 +1,4 @@
-"""The moves of a paused clock: from due time to due time, never past one (design of time, 1-6)."""
+"""The moves of a paused clock: from due time to due time, never past one."""
 
 import threading
 from datetime import timedelta
