@@ -25,7 +25,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "__main__": ({"cli"}, set(), set()),
     "__init__": (set(), set(), set()),
 }
-ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/runs.py"}}
+ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/strands.py"}}
 """Inside core and engine: these modules may be imported in these files only."""
 
 

@@ -32,6 +32,7 @@ from fcemu.engine.instances import Place, Pool
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run
+from fcemu.engine.strands import Wait
 
 EXCEPTIONS_KEPT: Final = 1000
 
@@ -59,7 +60,7 @@ class Dispatcher:
         runtime_of: Callable[[str], Runtime],
         chance: Chance,
         journal: Journal,
-        due: "Due[Invocation | Run]",
+        due: "Due[Invocation | Run | Wait]",
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings

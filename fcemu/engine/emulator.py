@@ -22,13 +22,15 @@ from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.due import Due
-from fcemu.engine.explain import Explanation, explain, line_of
+from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next
 from fcemu.engine.inflight import WATCHDOG, debugged, pause_between_looks
 from fcemu.engine.journal import Journal
+from fcemu.engine.lines import line_of, place
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Runtime, read_credentials
 from fcemu.engine.runs import Run
+from fcemu.engine.strands import STRANDS, Wait
 
 Then = Callable[[Invocation], None]
 _LOOK_SECONDS: Final = 0.5
@@ -84,7 +86,7 @@ class Emulator:
         self._catalog: Final = catalog
         self._chance: Final = chance
         self._baton: Final = Baton()
-        self._due: Final[Due[Invocation | Run]] = Due()
+        self._due: Final[Due[Invocation | Run | Wait]] = Due()
         self._dispatcher: Final = Dispatcher(
             settings=settings,
             catalog=catalog,
@@ -405,9 +407,9 @@ class Emulator:
         return explain(self.clock, self._due, self._movers)
 
     def is_handler(self, thread: int) -> bool:
-        """Whether a handler runs on that thread now."""
-        with self._baton:
-            return any(run.thread == thread and not run.left for run in self._movers.runs)
+        """Whether a handler, or a thread or work item that it started, runs on that thread now."""
+        strand = STRANDS.get(thread)
+        return strand is not None and not strand.left and strand.run.movers is self._movers
 
     def addresses(self) -> list[str]:
         """Queues and topics (``queue:declined``) that a definition names or that got something, in order."""
@@ -470,9 +472,12 @@ class Emulator:
 
     def check_progress(self, real_now: float) -> None:
         """Called by the watchdog from time to time, on its own thread."""
-        if self._movers.closed or not self._movers.runs:
+        movers = self._movers
+        if movers.closed or not (movers.runs or movers.left_behind):
             return
         with self._baton:
+            if movers.left_behind and not debugged():
+                movers.strike_left_behind(real_now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
                 return
             run = self._movers.running()
@@ -491,7 +496,7 @@ class Emulator:
     def _stuck_text(self, run: Run) -> str:
         function = run.function
         seconds = self.settings.watchdog.total_seconds()
-        where = _where(line_of(run.thread), function.code)
+        where = place(line_of(run.running().thread), function.code)
         return (
             f"{function.ref} made no progress for {seconds:g} real seconds{where}, so it ends as timed out after "
             f"{function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that only "
@@ -526,15 +531,6 @@ class Emulator:
             real.sleep(0.0005)
         with self._baton:
             self._dispatcher.definitions_changed()
-
-
-def _where(line: str | None, code: str) -> str:
-    """A line as FC would write it: the code directory is ``/code``, so that journals do not name this machine."""
-    if line is None:
-        return ""
-    if line.startswith(code):
-        return f" at /code{line[len(code) :]}"
-    return f" at {line.replace(chr(92), '/').rpartition('/')[2]}"
 
 
 __all__ = ["Asked", "ClockStuck", "ClosedError", "Emulator", "FCError", "NotIdle"]

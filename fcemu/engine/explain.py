@@ -1,15 +1,15 @@
 """Why time is not moving: what is in flight and on which line, who holds the clock, what is due next."""
 
-import sys
 from dataclasses import dataclass
 from datetime import datetime
-from types import FrameType
 
 from fcemu.core.invocation import Invocation
 from fcemu.engine.clock import Clock
 from fcemu.engine.due import Due
+from fcemu.engine.lines import line_of
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
+from fcemu.engine.strands import Strand, Wait
 
 _DUE_SHOWN = 5
 
@@ -27,14 +27,14 @@ class Explanation:
         return self.text
 
 
-def explain(clock: Clock, due: "Due[Invocation | Run]", movers: Movers) -> Explanation:
+def explain(clock: Clock, due: "Due[Invocation | Run | Wait]", movers: Movers) -> Explanation:
     """Called with the baton held."""
     now = clock.now()
-    in_flight = [_describe(run) for run in _in_order(movers) if run.counted]
-    still = [_describe(run) for run in _in_order(movers) if not run.counted and not run.over]
+    in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
+    still = [line for run in _in_order(movers) if not run.counted and not run.over for line in _describe(run)]
     waiting_for = [str(goal) for goal in movers.goals if not goal.reached]
     coming = [
-        (at, _name(thing)) for at, thing in due.in_order(_DUE_SHOWN) if not (isinstance(thing, Run) and thing.over)
+        (at, _name(thing)) for at, thing in due.in_order(_DUE_SHOWN) if isinstance(thing, Invocation) or not thing.over
     ]
     lines = [
         f"the clock is at {_at(now, clock)}, " + ("paused" if not clock.rate else f"flowing at rate {clock.rate:g}")
@@ -74,47 +74,37 @@ def _at(instant: datetime, clock: Clock) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():g} s)"
 
 
-def _name(thing: Invocation | Run) -> str:
-    if isinstance(thing, Run):
-        what = "wake-up or timeout of" if thing.parked else "timeout of"
-        return f"{what} {_title(thing.invocation)} #{thing.number}"
-    return f"{_title(thing)} #{len(thing.attempts) + 1}"
+def _name(thing: Invocation | Run | Wait) -> str:
+    if isinstance(thing, Invocation):
+        return f"{_title(thing)} #{len(thing.attempts) + 1}"
+    run = thing.strand.run if isinstance(thing, Wait) else thing
+    what = "wake-up of" if isinstance(thing, Wait) else "timeout of"
+    return f"{what} {_title(run.invocation)} #{run.number}"
 
 
 def _title(invocation: Invocation) -> str:
     return f"{invocation.accepted.function} {invocation.id}"
 
 
-def _describe(run: Run) -> str:
-    line = line_of(run.thread)
+def _describe(run: Run) -> list[str]:
+    """A line for each strand of an attempt: the handler's own thread, then those that it started."""
+    title = f"{_title(run.invocation)} #{run.number}"
+    lines = [f"{title} {_doing(run, run)}"]
+    lines += [f"{title}, a thread that it started, {_doing(run, strand)}" for strand in run.others()]
+    if run.parked and not run.struck and run.endless:
+        lines[0] += f"; nothing of it runs that could end that, so it ends by its timeout ({run.deadline:%H:%M:%S.%f})"
+    return lines
+
+
+def _doing(run: Run, strand: Strand) -> str:
+    line = line_of(strand.thread)
     where = f" at {line}" if line else ""
     if run.struck:
         state = "was ended by the watchdog, its thread is still"
-    elif run.calls is not None:
-        state = f"waits for {_title(run.calls)}, which it called,"
+    elif strand.waits_in is not None:
+        state = "is parked in a virtual sleep" if strand.waits_in.until else "waits without a time-out"
+    elif strand is run and run.calls:
+        state = f"waits for {', '.join(_title(call) for call in run.calls)}, which it called,"
     else:
-        state = "is parked in a virtual sleep" if run.parked else "runs"
-    return f"{_title(run.invocation)} #{run.number} {state}{where}"
-
-
-def line_of(thread: int) -> str | None:
-    """Where a thread is now, as ``file:line in function``: its innermost line that is neither ours nor Python's own."""
-    frame: FrameType | None = sys._current_frames().get(thread)
-    innermost = None
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not _is_inside(file):
-            return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
-        innermost = innermost or f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
-        frame = frame.f_back
-    return innermost
-
-
-_OURS = __file__.rpartition("/engine/")[0] or __file__.rpartition("\\engine\\")[0]
-_PYTHON = threading_file.rpartition("/")[0] if (threading_file := sys.modules["threading"].__file__ or "") else ""
-
-
-def _is_inside(file: str) -> bool:
-    own = file.startswith(_OURS) and "templates" not in file[len(_OURS) :]
-    standard = bool(_PYTHON) and file.startswith(_PYTHON) and "site-packages" not in file
-    return own or standard or file.startswith("<frozen")
+        state = "runs"
+    return f"{state}{where}"

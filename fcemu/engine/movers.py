@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
+from heapq import heappop, heappush
 from threading import get_ident
 from typing import Final
 
@@ -21,8 +22,10 @@ from fcemu.engine.due import Due
 from fcemu.engine.goals import Ended, Goal
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
+from fcemu.engine.lines import line_of, place
 from fcemu.engine.ports import Abandoned, Finish
-from fcemu.engine.runs import Run
+from fcemu.engine.runs import Run, Strands
+from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
 
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
@@ -65,7 +68,7 @@ class Movers:
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run]",
+        due: "Due[Invocation | Run | Wait]",
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,
@@ -82,6 +85,8 @@ class Movers:
         self.steps = 0
         """Grows with every step; real time without growth is no progress."""
         self.runs: set[Run] = set()
+        self.left_behind: dict[Strand, float] = {}
+        """Threads that still run although their attempt has ended, and since when, in real time."""
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
         self.closed = False
@@ -132,7 +137,7 @@ class Movers:
         """When the next thing is due that still matters."""
         while (first := self._due.first()) is not None:
             due, thing = first
-            if isinstance(thing, Run) and thing.over:
+            if not isinstance(thing, Invocation) and thing.over:
                 self._due.pop()  # a deadline that was not needed
                 continue
             return due
@@ -144,11 +149,9 @@ class Movers:
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
         caller = self._callers.pop(invocation.id, None)
-        if caller is not None and caller.calls is invocation:
-            caller.calls = None
-            caller.since = real.monotonic()
-            if not caller.over and not caller.struck:
-                self._count(caller)
+        if caller is not None:
+            caller.calls = tuple(call for call in caller.calls if call is not invocation)
+            self._one_more_awake(caller)
 
     def _reach(self, goal: Goal) -> None:
         end = goal.at_end()
@@ -191,7 +194,7 @@ class Movers:
                 now = due
             self.steps += 1
             thing = self._due.pop()
-            if isinstance(thing, Run):
+            if not isinstance(thing, Invocation):
                 self._fall_due(thing, now)
                 continue
             run = self._dispatcher.begin(thing, now)
@@ -265,7 +268,7 @@ class Movers:
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
             thing = self._due.pop()
-            if isinstance(thing, Run):
+            if not isinstance(thing, Invocation):
                 self._fall_due(thing, due)
             else:
                 self.start_at_once(thing, self.clock.now())
@@ -312,6 +315,7 @@ class Movers:
         if rate:
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._watch_deadline(run)
+                self._expect_all(run)
         else:
             self._deadlines.clear()
         self._baton.changed.notify_all()
@@ -331,41 +335,106 @@ class Movers:
 
     # Parking.
 
-    def park(self, run: Run, seconds: float) -> None:
-        """Wait until ``seconds`` of virtual time have passed for the handler of ``run``; called on its thread,
-        without the baton. Raises ``Abandoned``."""
-        if get_ident() != run.thread:
-            self.warn(run, f"a thread that the handler started slept {seconds:g} real seconds")
-            real.sleep(seconds)
-            return
+    def wait(self, wait: Wait, seconds: float | None) -> bool:
+        """Wait until ``wait`` is released or ``seconds`` of virtual time have passed; whether it was released.
+
+        Called on the strand's thread, without the baton. Raises ``Abandoned``.
+        """
+        strand = wait.strand
         self._baton.acquire()
         try:
-            if run.verdict is not None or run.over or run.parked:
+            run = strand.run
+            if run.verdict is not None or (run.over and seconds is not None):
                 raise Abandoned
-            now = self.clock.now()
-            until = later(now, _duration(seconds))
-            self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
-            run.parked = True
-            run.prepare_wait()
-            self._uncount(run)
-            self._due.push(min(until, run.deadline), run)
-            if self._wakes_itself(run):
-                return
-            self.pursue()
+            if wait.released:
+                return True
+            if run.over:
+                self._drift(strand, wait)
+            else:
+                now = self.clock.now()
+                wait.until = None if seconds is None else later(now, _duration(seconds))
+                strand.waits_in = wait
+                strand.prepare_wait()
+                self._park(run, wait, now)
+                if self._wakes_itself(run, wait):
+                    return False
+                self.pursue()
         finally:
             self._baton.release()
-        if self.clock.rate:
+        if self.clock.rate and strand is run:
             self._crew.replace_me()
-        run.wait()
-        if run.verdict is not None or run.over:
-            raise Abandoned
+        strand.wait_for_wake()
+        return self._woken(wait)
 
-    def _wakes_itself(self, run: Run) -> bool:
-        """Whether the sleep of ``run`` is the next thing due and within the goal, so that no other thread is needed."""
-        first = self._due.first()
+    def _woken(self, wait: Wait) -> bool:
+        run = wait.strand.run
+        if not wait.released and (run.over or run.verdict is not None):
+            raise Abandoned
+        return wait.released
+
+    def _park(self, run: Run, wait: Wait, now: datetime) -> None:
+        """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
+        run.awake -= 1
+        if run.strands is None:
+            self._expect(run, wait)
+        else:
+            run.strands.fresh.append(wait)
+            if run.awake > 0:
+                run.since = real.monotonic()
+                if self.clock.rate:
+                    self._expect_all(run)
+                return
+            self._expect_all(run)
+        if run.awake <= 0:
+            self._record_sleep(run, wait, now)
+            self._uncount(run)
+
+    def _record_sleep(self, run: Run, wait: Wait, now: datetime) -> None:
+        until = wait.until
+        if (strands := run.strands) is not None:
+            instants = strands.instants
+            while instants and instants[0][2].over:
+                heappop(instants)
+            until = instants[0][0] if instants else None
+        until = run.deadline if until is None else until
+        if strands is not None:
+            if strands.slept == (now, until):
+                return
+            strands.slept = (now, until)
+        self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
+
+    def _expect(self, run: Run, wait: Wait) -> None:
+        """Let the end of ``wait`` fall due, or the timeout of ``run`` if that comes first."""
+        wait.expected = True
+        if wait.until is not None and wait.until < run.deadline:
+            self._due.push(wait.until, wait)
+        else:
+            self._expect_deadline(run)
+
+    def _expect_deadline(self, run: Run) -> None:
+        if not run.deadline_expected:
+            run.deadline_expected = True
+            self._due.push(run.deadline, run)
+
+    def _expect_all(self, run: Run) -> None:
+        """Let the new waits of all strands fall due in the order of the strands, not in that in which their threads
+        happened to get here."""
+        strands = run.strands
+        if strands is None or not strands.fresh:
+            return
+        for wait in sorted(strands.fresh, key=lambda wait: wait.strand.order):
+            if not wait.over:
+                self._expect(run, wait)
+                if wait.until is not None:
+                    heappush(strands.instants, (wait.until, wait.strand.order, wait))
+        strands.fresh.clear()
+
+    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+        """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
         if self.clock.rate or self._driving or self.in_flight or self.closed:
             return False
-        if first is None or first[1] is not run or first[0] >= run.deadline:
+        first = self._due.first()
+        if first is None or first[1] is not wait:
             return False
         goal, now = self._goal(), self.clock.now()
         if goal is None or goal is self.autojump or not goal.wants(first[0], now):
@@ -373,25 +442,169 @@ class Movers:
         self._due.pop()
         self.clock.set(first[0])
         self.steps += 1
-        run.parked = False
-        run.since = real.monotonic()
-        self._count(run)
+        self._unpark(wait)
         return True
 
-    def _fall_due(self, run: Run, now: datetime) -> None:
-        """A sleep is over, or a deadline is there."""
-        if run.over:
-            return
-        if run.struck or run.calls is not None:
-            if now >= run.deadline:
-                self._give_up(run, self._dispatcher.timed_out(run.function.timeout), now)
-        elif run.parked:
-            run.parked = False
-            if now >= run.deadline:
-                # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
-                run.verdict = self._dispatcher.timed_out(run.function.timeout)
+    def _unpark(self, wait: Wait) -> None:
+        """A strand runs again; its thread is not woken yet."""
+        wait.over = True
+        wait.strand.waits_in = None
+        self._one_more_awake(wait.strand.run)
+
+    def _one_more_awake(self, run: Run) -> None:
+        run.awake += 1
+        run.since = real.monotonic()
+        if run.awake > 0 and not run.over and not run.struck:
             self._count(run)
-            run.wake()
+
+    def _wake(self, wait: Wait) -> None:
+        self._unpark(wait)
+        wait.strand.wake()
+
+    def _fall_due(self, thing: Run | Wait, now: datetime) -> None:
+        """A wait is over, or a deadline is there."""
+        if thing.over:
+            return
+        if isinstance(thing, Wait):
+            self._wake(thing)
+        elif thing.struck or thing.waits_in is None:
+            self._give_up(thing, self._dispatcher.timed_out(thing.function.timeout), now)
+        else:
+            # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
+            self._explain_endless_wait(thing, now)
+            thing.verdict = self._dispatcher.timed_out(thing.function.timeout)
+            for strand in (thing, *thing.others()):
+                if strand.waits_in is not None:
+                    self._wake(strand.waits_in)
+
+    def _explain_endless_wait(self, run: Run, now: datetime) -> None:
+        """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
+        if not run.endless:
+            return
+        where = ",".join(place(line_of(strand.thread), run.function.code) for strand in (run, *run.others()))
+        text = (
+            f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
+            f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
+        )
+        self._journal.record(Warned(now, run.invocation.id, run.number, text), run.invocation)
+
+    def release(self, wait: Wait) -> None:
+        """What ``wait`` waits for has happened; on any thread, without the baton."""
+        left_behind = None
+        with self._baton:
+            if wait.released:
+                return
+            wait.released = True
+            if wait.strand.waits_in is wait:
+                if wait.strand.run.over:
+                    left_behind = wait
+                    wait.over = True
+                    wait.strand.waits_in = None
+                    DRIFTING.discard(wait.strand)
+                else:
+                    self.steps += 1
+                    self._wake(wait)
+        if left_behind is not None:
+            self._take_over(left_behind.strand)
+
+    def sleep_really(self, run: Run, seconds: float) -> None:
+        """A thread of which nothing is known, but that carries the context of ``run``, sleeps."""
+        self.warn(run, f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds")
+        real.sleep(seconds)
+
+    # Threads and work items of a handler.
+
+    def add_strand(self, run: Run) -> Strand:
+        """Another strand of ``run`` begins; takes the baton itself. Raises ``Abandoned``."""
+        with self._baton:
+            if run.over or run.verdict is not None:
+                raise Abandoned
+            strand = Strand(run, self._join(run))
+            strands = run.strands
+            assert strands is not None
+            strands.alive.add(strand)
+            self._one_more_awake(run)
+            return strand
+
+    def _join(self, run: Run) -> int:
+        if run.strands is None:
+            run.strands = Strands()
+        run.strands.made += 1
+        return run.strands.made
+
+    def end_strand(self, strand: Strand) -> None:
+        """A thread or work item has ended, or will never begin; takes the baton itself. Repeatable."""
+        with self._baton:
+            run = strand.run
+            joined = strand.take_joined()
+            ours = [wait for wait in joined if wait.strand.run.movers is self and not wait.strand.run.over]
+            for wait in ours:
+                wait.released = True
+                if wait.strand.waits_in is wait:
+                    self._wake(wait)
+            self.left_behind.pop(strand, None)
+            if run.strands is not None and strand in run.strands.alive:
+                run.strands.alive.discard(strand)
+                run.awake -= 1
+                self.steps += 1
+                if not run.over and run.awake <= 0 and run.counted:
+                    self._expect_all(run)
+                    self._record_sleep(run, Wait(strand), self.clock.now())
+                    self._uncount(run)
+                    self.pursue()
+            strand.ended = True
+        for wait in joined:
+            wait.release()
+
+    def joins(self, strand: Strand, wait: Wait) -> bool:
+        """Whether ``strand`` has ended; else ``wait`` is released when it does. Takes the baton itself."""
+        with self._baton:
+            if not strand.ended:
+                strand.joined_by(wait)
+            return strand.ended
+
+    def _drift(self, strand: Strand, wait: Wait) -> None:
+        """A strand waits whose attempt has returned: as in an instance that is frozen, until somebody wakes it."""
+        strand.waits_in = wait
+        strand.prepare_wait()
+        DRIFTING.add(strand)
+
+    def _take_over(self, strand: Strand) -> None:
+        """Somebody has woken a strand that an attempt left behind: it goes on as a part of the attempt that did.
+
+        Called without the baton: that attempt may belong to another emulator.
+        """
+        waker = STRANDS.get(get_ident())
+        if waker is not None:
+            run = waker.run
+            run.movers.adopt(strand, run)
+        strand.wake()
+
+    def adopt(self, strand: Strand, run: Run) -> None:
+        """Make a strand that runs on its own a part of ``run``; takes the baton itself."""
+        with self._baton:
+            if run.over or run.verdict is not None:
+                return
+            strand.join(run)
+            strand.order = self._join(run)
+            assert run.strands is not None
+            run.strands.alive.add(strand)
+            self._one_more_awake(run)
+
+    def _dismiss(self, run: Run) -> None:
+        """``run`` is over: what of it waits for an instant, or was not left in peace, ends; the rest is left behind."""
+        in_peace = run.verdict is None
+        for strand in (run, *run.others()):
+            wait = strand.waits_in
+            if wait is None:
+                if strand is not run:
+                    self.left_behind[strand] = real.monotonic()
+            elif in_peace and wait.until is None:
+                DRIFTING.add(strand)
+            else:
+                wait.over = True
+                strand.waits_in = None
+                strand.wake()
 
     # The end of a run.
 
@@ -409,6 +622,8 @@ class Movers:
     def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
         run.over = True
         now = self.clock.now()
+        if run.strands is not None:
+            self._dismiss(run)
         if finish.exception is not None:
             self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
         if finish.broken or run.verdict is not None:
@@ -422,8 +637,15 @@ class Movers:
         run.over = True
         self._uncount(run)
         self._dispatcher.end(run, outcome, "".join(run.call.output), now)
-        run.interrupt()
+        self._interrupt(run)
+        self._dismiss(run)
         self.pursue()
+
+    def _interrupt(self, run: Run) -> None:
+        """End what of ``run`` computes; what waits is ended where it waits."""
+        for strand in (run, *run.others()):
+            if strand.waits_in is None:
+                strand.interrupt()
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
@@ -434,11 +656,14 @@ class Movers:
     def nest(self, caller: Run, invocation: Invocation) -> None:
         """The handler of ``caller`` waits for ``invocation``, so the clock need not wait for it."""
         if caller.counted and not caller.over and not self.clock.rate:
-            caller.calls = invocation
+            caller.calls = (*caller.calls, invocation)
             self._callers[invocation.id] = caller
-            self._uncount(caller)
-            self._due.push(caller.deadline, caller)
-            self.pursue()
+            caller.awake -= 1
+            self._expect_deadline(caller)
+            if caller.awake <= 0:
+                self._expect_all(caller)
+                self._uncount(caller)
+                self.pursue()
 
     def running(self) -> Run | None:
         """The run that holds a paused clock, if any."""
@@ -463,8 +688,22 @@ class Movers:
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
         self._uncount(run)
         self._due.push(run.deadline, run)
-        run.interrupt()
+        self._interrupt(run)
         self.pursue()
+
+    def strike_left_behind(self, real_now: float, patience: float) -> None:
+        """Name and interrupt the threads that still run long after their attempt has ended."""
+        for strand, since in list(self.left_behind.items()):
+            if real_now - since > patience:
+                del self.left_behind[strand]
+                run = strand.run
+                where = place(line_of(strand.thread), run.function.code)
+                text = (
+                    f"a thread that {run.function.ref} had started still ran{where} {patience:g} real seconds after "
+                    "the attempt had ended, and was interrupted; a handler must join its threads before it returns"
+                )
+                self._journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
+                strand.interrupt()
 
     def close(self) -> list[Run]:
         """End what is parked and let no more happen. Returns the runs whose threads have not come back yet."""
@@ -475,9 +714,9 @@ class Movers:
             run.over = True
             run.verdict = run.verdict or Halted("the emulator was closed")
             self._uncount(run)
-            if run.parked:
-                run.wake()
-            else:
-                run.interrupt()
+            self._interrupt(run)
+            self._dismiss(run)
+        for strand in self.left_behind:
+            strand.interrupt()
         self._baton.changed.notify_all()
         return alive

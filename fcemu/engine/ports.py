@@ -16,6 +16,19 @@ class Abandoned(BaseException):
     """
 
 
+class Waiting(Protocol):
+    """One virtual wait of one thread."""
+
+    def wait(self, seconds: float | None) -> bool:
+        """Park until released or until ``seconds`` of virtual time have passed (``None``: for ever); whether released.
+
+        Raises ``Abandoned`` when the attempt ends first. Called once, on the thread that made it.
+        """
+
+    def release(self) -> None:
+        """What it waits for has happened. On any thread, any number of times, also before ``wait``."""
+
+
 class HandlerClock(Protocol):
     """The virtual clock as one attempt sees it. Every method is called on the attempt's own threads."""
 
@@ -31,6 +44,15 @@ class HandlerClock(Protocol):
         Raises ``Abandoned`` when the attempt ends first, and at once when it has ended already.
         """
 
+    def waiting(self) -> "Waiting | None":
+        """A virtual wait of this thread that somebody may end early; ``None`` on a thread that is no strand."""
+
+    def strand(self) -> "HandlerStrand":
+        """Another thread or work item begins: from now until its ``end`` the clock waits for it, too.
+
+        Raises ``Abandoned`` when the attempt has ended.
+        """
+
     def io_grace(self) -> float:
         """Real seconds that an event loop may wait for its sockets before it jumps."""
 
@@ -39,6 +61,19 @@ class HandlerClock(Protocol):
 
     def warn(self, text: str) -> None:
         """Record something a user should know of in the journal, e.g. that a loop jumped over pending I/O."""
+
+
+class HandlerStrand(HandlerClock, Protocol):
+    """A thread or work item that a handler started, and the clock that it reads."""
+
+    def begin(self) -> None:
+        """Its code starts, on the calling thread."""
+
+    def end(self) -> None:
+        """It has ended, or will never begin; repeatable."""
+
+    def when_ended(self, waiting: Waiting) -> None:
+        """Release ``waiting`` when this strand ends; at once if it has."""
 
 
 @dataclass(slots=True)

@@ -1,44 +1,55 @@
-"""One attempt while it runs: the handler's clock, where it waits, and how it is ended from outside."""
+"""One attempt while it runs: what it is, whom the clock waits for, and how it is ended from outside."""
 
-import ctypes
 import threading
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import FunctionError, Halted, TimedOut
+from fcemu.core.outcome import Halted, TimedOut
 from fcemu.engine import real
 from fcemu.engine.ports import Abandoned, Call, Finish
+from fcemu.engine.strands import STRANDS, Strand, Wait
 
 if TYPE_CHECKING:
     from fcemu.engine.dispatcher import Plan
     from fcemu.engine.instances import Place
     from fcemu.engine.movers import Movers
 
-_GATE = threading.Lock()
-"""Keeps an exception that is sent into a handler's thread from arriving after the handler has ended."""
+
+class Strands:
+    """What an attempt with more than one strand has; one with its handler's thread alone needs none of it."""
+
+    __slots__ = ("alive", "fresh", "instants", "made", "slept")
+
+    def __init__(self) -> None:
+        self.alive: set[Strand] = set()
+        """Threads and work items that have not ended."""
+        self.made = 0
+        self.fresh: list[Wait] = []
+        """Waits that are not yet among what is due: as long as one strand runs, a paused clock cannot get there."""
+        self.instants: list[tuple[datetime, int, Wait]] = []
+        """A heap of the waits that end by themselves."""
+        self.slept: tuple[datetime, datetime] | None = None
+        """The last virtual sleep of the whole attempt that was recorded."""
 
 
-class Run:
-    """An attempt between its start and its end; the ``HandlerClock`` that its handler reads.
+class Run(Strand):
+    """An attempt between its start and its end; as a strand it is the handler's own thread.
 
-    The flags say whom the clock waits for: ``counted`` runs hold it; a run that is parked, that waits for an
-    invocation it made (``calls``), or that the watchdog struck does not.
+    ``awake`` counts its strands that are not parked, less those that wait for an invocation that they made
+    (``calls``). A ``counted`` run holds the clock; one that is parked as a whole or that the watchdog struck does not.
     """
 
     call: Call
+    awake = 1
     counted = False
-    parked = False
     struck = False
     over = False
-    left = False
-    calls: Invocation | None = None
+    deadline_expected = False
+    calls: tuple[Invocation, ...] = ()
     verdict: TimedOut | Halted | None = None
-    thread = 0
-    _sent = False
-    _in_engine = False
-    _wake_up: "threading.Lock | None" = None
+    strands: Strands | None = None
 
     def __init__(
         self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
@@ -52,6 +63,10 @@ class Run:
         self.since = real.monotonic()
 
     @property
+    def run(self) -> "Run":
+        return self
+
+    @property
     def function(self) -> Function:
         return self.call.function
 
@@ -59,81 +74,37 @@ class Run:
     def number(self) -> int:
         return self.call.attempt
 
-    # What the handler's context sees: ports.HandlerClock.
+    @property
+    def parked(self) -> bool:
+        """Whether no strand runs, and the handler's own thread is among those that wait."""
+        return self.awake <= 0 and self.waits_in is not None
 
-    def now(self) -> datetime:
-        return self.movers.clock.now()
+    @property
+    def endless(self) -> bool:
+        """Whether every strand waits without a time-out, and for no invocation that it made."""
+        waits = [strand.waits_in for strand in (self, *self.others())]
+        return not self.calls and all(wait is not None and wait.until is None for wait in waits)
 
-    def elapsed_ns(self) -> int:
-        return self.movers.clock.elapsed_ns()
+    def running(self) -> Strand:
+        """The first strand that does not wait, where there is one."""
+        return next((strand for strand in (self, *self.others()) if strand.waits_in is None), self)
 
-    def sleep(self, seconds: float) -> None:
-        if self.verdict is not None or self.over:
-            raise Abandoned
-        if seconds > 0:
-            with _GATE:
-                self._in_engine = True
-            try:
-                self.movers.park(self, seconds)
-            finally:
-                self._in_engine = False
-
-    def io_grace(self) -> float:
-        return self.movers.io_grace.total_seconds()
-
-    def exited(self) -> FunctionError:
-        return self.movers.exited(self)
-
-    def warn(self, text: str) -> None:
-        with _GATE:
-            self._in_engine = True
-        try:
-            self.movers.warn(self, text)
-        finally:
-            self._in_engine = False
-
-    # What the movers do with it.
+    def others(self) -> list[Strand]:
+        """The strands beside the handler's thread that have not ended, in the order in which they were made."""
+        return [] if self.strands is None else sorted(self.strands.alive, key=lambda strand: strand.order)
 
     def handle(self) -> Finish:
         """Run the handler on the calling thread, without the baton."""
+        ident = threading.get_ident()
+        STRANDS[ident] = self
         try:
-            with _GATE:
-                self.thread = threading.get_ident()
+            self.thread = ident
             self.since = real.monotonic()
             finish = self.place.instance.run(self.call)
-            with _GATE:
-                self.left = True
-            if self._sent:
-                for _ in range(1000):  # what was sent and not yet raised arrives here, not in the engine
-                    pass
+            self.leave()
         except Abandoned:
             self.left = True
             return Finish(Halted("abandoned"), broken=True)
+        finally:
+            STRANDS.pop(ident, None)
         return finish
-
-    def interrupt(self) -> None:
-        """Raise ``Abandoned`` in the handler's thread: ends a busy loop, not a call into C. Once at most.
-
-        Never while that thread is in the engine, which would lose the baton; there it notices by itself.
-        """
-        with _GATE:
-            if self.thread and not (self.left or self._sent or self._in_engine):
-                self._sent = True
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
-
-    def wait(self) -> None:
-        """Wait, without the baton, until ``wake`` is called."""
-        assert self._wake_up is not None, "prepare_wait comes first"
-        self._wake_up.acquire()
-
-    def prepare_wait(self) -> None:
-        """Called with the baton held before ``wait``, so that a wake-up cannot come too early."""
-        if self._wake_up is None:
-            self._wake_up = threading.Lock()
-            self._wake_up.acquire()
-
-    def wake(self) -> None:
-        """Let the waiting thread go on."""
-        self.since = real.monotonic()
-        if self._wake_up is not None:
-            self._wake_up.release()

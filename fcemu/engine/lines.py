@@ -1,0 +1,37 @@
+"""Which line of a user's code a thread is on."""
+
+import sys
+from types import FrameType
+
+
+def line_of(thread: int) -> str | None:
+    """Where a thread is now, as ``file:line in function``: its innermost line that is neither ours nor Python's own."""
+    frame: FrameType | None = sys._current_frames().get(thread)
+    innermost = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not _is_inside(file):
+            return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+        innermost = innermost or f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return innermost
+
+
+def place(line: str | None, code: str) -> str:
+    """`` at`` a line as FC would write it: the code directory is ``/code``, so that journals do not name this
+    machine."""
+    if line is None:
+        return ""
+    if line.startswith(code):
+        return f" at /code{line[len(code) :]}"
+    return f" at {line.replace(chr(92), '/').rpartition('/')[2]}"
+
+
+_OURS = __file__.rpartition("/engine/")[0] or __file__.rpartition("\\engine\\")[0]
+_PYTHON = threading_file.rpartition("/")[0] if (threading_file := sys.modules["threading"].__file__ or "") else ""
+
+
+def _is_inside(file: str) -> bool:
+    own = file.startswith(_OURS) and "templates" not in file[len(_OURS) :]
+    standard = bool(_PYTHON) and file.startswith(_PYTHON) and "site-packages" not in file
+    return own or standard or file.startswith("<frozen")

@@ -1,0 +1,220 @@
+"""Strands of an attempt: the handler's thread, each thread and work item that it started; and where each waits."""
+
+import ctypes
+import threading
+from datetime import datetime
+from threading import get_ident
+from typing import TYPE_CHECKING, Final
+
+from fcemu.core.outcome import FunctionError
+from fcemu.engine.ports import Abandoned, Waiting
+
+if TYPE_CHECKING:
+    from fcemu.engine.runs import Run
+
+_GATE: Final = threading.Lock()
+"""Keeps an exception that is sent into a strand's thread from arriving after the strand has ended."""
+
+STRANDS: "Final[dict[int, Strand]]" = {}
+"""Which strand each thread runs now, by the thread's identifier."""
+
+
+DRIFTING: "Final[set[Strand]]" = set()
+"""Strands that their attempts left behind while they waited without a time-out: they wait on until somebody wakes them,
+as the threads of an instance do that is frozen between two invocations."""
+
+
+class in_engine:  # noqa: N801 (reads as a function)
+    """While this thread is in the engine no exception may be sent into it: that would lose the baton."""
+
+    __slots__ = ("_strand",)
+
+    def __enter__(self) -> None:
+        self._strand = strand = STRANDS.get(get_ident())
+        if strand is not None:
+            with _GATE:
+                strand.engine_calls += 1
+
+    def __exit__(self, *error: object) -> None:
+        if self._strand is not None:
+            self._strand.engine_calls -= 1
+
+
+class Wait:
+    """One virtual wait of one strand; implements ``Waiting``. ``until``: when it ends by itself, ``None``: never."""
+
+    __slots__ = ("expected", "over", "released", "strand", "until")
+
+    def __init__(self, strand: "Strand", until: datetime | None = None) -> None:
+        self.strand = strand
+        self.until = until
+        self.released = False
+        self.expected = False
+        """Whether its end is among what is due."""
+        self.over = False
+
+    def release(self) -> None:
+        """What the strand waits for has happened; on any thread, any number of times, also before it waits."""
+        with in_engine():
+            self.strand.run.movers.release(self)
+
+    def wait(self, seconds: float | None) -> bool:
+        """Park until released, or until ``seconds`` have passed; whether it was released. Raises ``Abandoned``."""
+        if self.strand.thread != get_ident():
+            raise RuntimeError("a wait belongs to the thread that asked for it")
+        with in_engine():
+            return self.strand.run.movers.wait(self, seconds)
+
+
+class Strand:
+    """A thread or work item of a handler, beside the handler's own thread, which is the ``Run`` itself.
+
+    It is the ``HandlerClock`` of its context, and counts as running from its making on. ``run`` changes when a strand
+    that an attempt left behind is woken by a later one: then it goes on as a part of that.
+    """
+
+    order = 0
+    """In which order the strands of an attempt were made; the handler's own thread is the first."""
+    thread = 0
+    left = False
+    ended = False
+    engine_calls = 0
+    waits_in: Wait | None = None
+    _sent = False
+    _wake_up: "threading.Lock | None" = None
+
+    def __init__(self, run: "Run", order: int) -> None:
+        self._run = run
+        self.order = order
+        self._joined: list[Wait] = []
+        self._before: Strand | None = None
+
+    @property
+    def run(self) -> "Run":
+        """The attempt that it is a part of."""
+        return self._run
+
+    def join(self, run: "Run") -> None:
+        """Become a part of ``run``; called with the baton held."""
+        self._run = run
+
+    def here(self) -> "Strand | None":
+        """The strand that this thread runs; a context may have been carried to another thread than its own."""
+        ident = get_ident()
+        return self if self.thread == ident else STRANDS.get(ident)
+
+    # What its context sees: ports.HandlerClock.
+
+    def now(self) -> datetime:
+        return self.run.movers.clock.now()
+
+    def elapsed_ns(self) -> int:
+        return self.run.movers.clock.elapsed_ns()
+
+    def sleep(self, seconds: float) -> None:
+        strand = self.here()
+        run = self.run if strand is None else strand.run
+        if run.verdict is not None or run.over:
+            raise Abandoned
+        if seconds <= 0:
+            return
+        if strand is None:
+            run.movers.sleep_really(run, seconds)
+            return
+        with in_engine():
+            run.movers.wait(Wait(strand), seconds)
+
+    def waiting(self) -> Waiting | None:
+        strand = self.here()
+        return None if strand is None else Wait(strand)
+
+    def strand(self) -> "Strand":
+        strand = self.here()
+        run = self.run if strand is None else strand.run
+        with in_engine():
+            return run.movers.add_strand(run)
+
+    def io_grace(self) -> float:
+        return self.run.movers.io_grace.total_seconds()
+
+    def exited(self) -> FunctionError:
+        return self.run.movers.exited(self.run)
+
+    def warn(self, text: str) -> None:
+        with in_engine():
+            self.run.movers.warn(self.run, text)
+
+    # Its life: ports.HandlerStrand.
+
+    def begin(self) -> None:
+        ident = get_ident()
+        with _GATE:
+            self.thread = ident
+        self._before = STRANDS.get(ident)
+        STRANDS[ident] = self
+
+    def end(self) -> None:
+        ident = get_ident()
+        if self.thread == ident:
+            self.leave()
+            if self._before is None:
+                STRANDS.pop(ident, None)
+            else:
+                STRANDS[ident] = self._before
+        with in_engine():
+            self.run.movers.end_strand(self)
+
+    def when_ended(self, waiting: Waiting) -> None:
+        assert isinstance(waiting, Wait), "the emulator's own"
+        with in_engine():
+            ended = self.run.movers.joins(self, waiting)
+        if ended:
+            waiting.release()
+
+    # What the movers do with it.
+
+    def joined_by(self, wait: Wait) -> None:
+        """Called with the baton held: release ``wait`` when this strand ends."""
+        self._joined.append(wait)
+
+    def take_joined(self) -> list[Wait]:
+        """Who waits for the end of this strand; called with the baton held, once."""
+        joined, self._joined = self._joined, []
+        return joined
+
+    def leave(self) -> None:
+        """The strand's code has come back on this thread: nothing is sent into the thread from now on."""
+        with _GATE:
+            self.left = True
+        if self._sent:
+            try:
+                for _ in range(1000):  # what was sent and not yet raised arrives here, not in the engine
+                    pass
+            except Abandoned:
+                pass
+
+    def interrupt(self) -> None:
+        """Raise ``Abandoned`` in the strand's thread: ends a busy loop, not a call into C. Once at most.
+
+        Never while that thread is in the engine; there it notices by itself.
+        """
+        with _GATE:
+            if self.thread and not (self.left or self._sent or self.engine_calls):
+                self._sent = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
+
+    def prepare_wait(self) -> None:
+        """Called with the baton held before ``wait_for_wake``, so that a wake-up cannot come too early."""
+        if self._wake_up is None:
+            self._wake_up = threading.Lock()
+            self._wake_up.acquire()
+
+    def wait_for_wake(self) -> None:
+        """Wait, without the baton, until ``wake`` is called."""
+        assert self._wake_up is not None, "prepare_wait comes first"
+        self._wake_up.acquire()
+
+    def wake(self) -> None:
+        """Let the waiting thread go on."""
+        if self._wake_up is not None:
+            self._wake_up.release()
