@@ -363,7 +363,11 @@ class Movers:
             self._baton.release()
         if self.clock.rate and strand is run:
             self._crew.replace_me()
-        strand.wait_for_wake()
+        if wait.block is None:
+            strand.wait_for_wake()
+        else:
+            wait.block()
+            self.release(wait)
         return self._woken(wait)
 
     def _woken(self, wait: Wait) -> bool:
@@ -375,33 +379,38 @@ class Movers:
     def _park(self, run: Run, wait: Wait, now: datetime) -> None:
         """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
         run.awake -= 1
+        if wait.block is not None:
+            run.blocked += 1
         if run.strands is None:
             self._expect(run, wait)
-        else:
-            run.strands.fresh.append(wait)
-            if run.awake > 0:
-                run.since = real.monotonic()
-                if self.clock.rate:
-                    self._expect_all(run)
-                return
-            self._expect_all(run)
-        if run.awake <= 0:
-            self._record_sleep(run, wait, now)
-            self._uncount(run)
+            self._settle(run, wait.until, now)
+            return
+        run.strands.fresh.append(wait)
+        if run.awake > 0:
+            run.since = real.monotonic()
+            if self.clock.rate:
+                self._expect_all(run)
+            return
+        self._settle_all(run, run.strands, now)
 
-    def _record_sleep(self, run: Run, wait: Wait, now: datetime) -> None:
-        until = wait.until
-        if (strands := run.strands) is not None:
-            instants = strands.instants
-            while instants and instants[0][2].over:
-                heappop(instants)
-            until = instants[0][0] if instants else None
+    def _settle_all(self, run: Run, strands: Strands, now: datetime) -> None:
+        """No strand of ``run`` runs any more."""
+        self._expect_all(run)
+        instants = strands.instants
+        while instants and instants[0][2].over:
+            heappop(instants)
+        self._settle(run, instants[0][0] if instants else None, now)
+
+    def _settle(self, run: Run, until: datetime | None, now: datetime) -> None:
+        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only."""
+        if run.awake > 0 or (run.blocked and until is None):
+            return
         until = run.deadline if until is None else until
-        if strands is not None:
-            if strands.slept == (now, until):
-                return
-            strands.slept = (now, until)
-        self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
+        if run.strands is None or run.strands.slept != (now, until):
+            if run.strands is not None:
+                run.strands.slept = (now, until)
+            self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
+        self._uncount(run)
 
     def _expect(self, run: Run, wait: Wait) -> None:
         """Let the end of ``wait`` fall due, or the timeout of ``run`` if that comes first."""
@@ -447,9 +456,14 @@ class Movers:
 
     def _unpark(self, wait: Wait) -> None:
         """A strand runs again; its thread is not woken yet."""
+        self._end_wait(wait)
+        self._one_more_awake(wait.strand.run)
+
+    def _end_wait(self, wait: Wait) -> None:
         wait.over = True
         wait.strand.waits_in = None
-        self._one_more_awake(wait.strand.run)
+        if wait.block is not None:
+            wait.strand.run.blocked -= 1
 
     def _one_more_awake(self, run: Run) -> None:
         run.awake += 1
@@ -459,7 +473,7 @@ class Movers:
 
     def _wake(self, wait: Wait) -> None:
         self._unpark(wait)
-        wait.strand.wake()
+        wait.rouse()
 
     def _fall_due(self, thing: Run | Wait, now: datetime) -> None:
         """A wait is over, or a deadline is there."""
@@ -492,20 +506,19 @@ class Movers:
         """What ``wait`` waits for has happened; on any thread, without the baton."""
         left_behind = None
         with self._baton:
-            if wait.released:
+            if wait.released or wait.over:
                 return
             wait.released = True
             if wait.strand.waits_in is wait:
                 if wait.strand.run.over:
                     left_behind = wait
-                    wait.over = True
-                    wait.strand.waits_in = None
+                    self._end_wait(wait)
                     DRIFTING.discard(wait.strand)
                 else:
                     self.steps += 1
                     self._wake(wait)
         if left_behind is not None:
-            self._take_over(left_behind.strand)
+            self._take_over(left_behind)
 
     def sleep_really(self, run: Run, seconds: float) -> None:
         """A thread of which nothing is known, but that carries the context of ``run``, sleeps."""
@@ -548,9 +561,7 @@ class Movers:
                 run.awake -= 1
                 self.steps += 1
                 if not run.over and run.awake <= 0 and run.counted:
-                    self._expect_all(run)
-                    self._record_sleep(run, Wait(strand), self.clock.now())
-                    self._uncount(run)
+                    self._settle_all(run, run.strands, self.clock.now())
                     self.pursue()
             strand.ended = True
         for wait in joined:
@@ -569,7 +580,7 @@ class Movers:
         strand.prepare_wait()
         DRIFTING.add(strand)
 
-    def _take_over(self, strand: Strand) -> None:
+    def _take_over(self, wait: Wait) -> None:
         """Somebody has woken a strand that an attempt left behind: it goes on as a part of the attempt that did.
 
         Called without the baton: that attempt may belong to another emulator.
@@ -577,8 +588,8 @@ class Movers:
         waker = STRANDS.get(get_ident())
         if waker is not None:
             run = waker.run
-            run.movers.adopt(strand, run)
-        strand.wake()
+            run.movers.adopt(wait.strand, run)
+        wait.rouse()
 
     def adopt(self, strand: Strand, run: Run) -> None:
         """Make a strand that runs on its own a part of ``run``; takes the baton itself."""
@@ -602,9 +613,8 @@ class Movers:
             elif in_peace and wait.until is None:
                 DRIFTING.add(strand)
             else:
-                wait.over = True
-                strand.waits_in = None
-                strand.wake()
+                self._end_wait(wait)
+                wait.rouse()
 
     # The end of a run.
 

@@ -1,5 +1,6 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -19,9 +20,16 @@ class Abandoned(BaseException):
 class Waiting(Protocol):
     """One virtual wait of one thread."""
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(
+        self,
+        seconds: float | None,
+        block: Callable[[], object] | None = None,
+        rouse: Callable[[], object] | None = None,
+    ) -> bool:
         """Park until released or until ``seconds`` of virtual time have passed (``None``: for ever); whether released.
 
+        ``block`` and ``rouse``: it waits for something real as well. ``block`` waits in the thread until that has
+        happened or ``rouse`` was called on another. Then time moves past this wait only for an instant of its attempt.
         Raises ``Abandoned`` when the attempt ends first. Called once, on the thread that made it.
         """
 

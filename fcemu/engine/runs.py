@@ -43,6 +43,8 @@ class Run(Strand):
 
     call: Call
     awake = 1
+    blocked = 0
+    """How many of its strands, parked, wait for something real as well."""
     counted = False
     struck = False
     over = False

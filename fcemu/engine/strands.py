@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
@@ -43,7 +44,7 @@ class in_engine:  # noqa: N801 (reads as a function)
 class Wait:
     """One virtual wait of one strand; implements ``Waiting``. ``until``: when it ends by itself, ``None``: never."""
 
-    __slots__ = ("expected", "over", "released", "strand", "until")
+    __slots__ = ("block", "expected", "over", "released", "rouse", "strand", "until")
 
     def __init__(self, strand: "Strand", until: datetime | None = None) -> None:
         self.strand = strand
@@ -52,14 +53,24 @@ class Wait:
         self.expected = False
         """Whether its end is among what is due."""
         self.over = False
+        self.block: Callable[[], object] | None = None
+        """How the thread waits, where that is not for a wake-up by us: a loop waits for its sockets, too."""
+        self.rouse: Callable[[], object] = strand.wake
 
     def release(self) -> None:
         """What the strand waits for has happened; on any thread, any number of times, also before it waits."""
         with in_engine():
             self.strand.run.movers.release(self)
 
-    def wait(self, seconds: float | None) -> bool:
-        """Park until released, or until ``seconds`` have passed; whether it was released. Raises ``Abandoned``."""
+    def wait(
+        self,
+        seconds: float | None,
+        block: "Callable[[], object] | None" = None,
+        rouse: "Callable[[], object] | None" = None,
+    ) -> bool:
+        """See ``Waiting``."""
+        if block is not None and rouse is not None:
+            self.block, self.rouse = block, rouse
         if self.strand.thread != get_ident():
             raise RuntimeError("a wait belongs to the thread that asked for it")
         with in_engine():
@@ -175,7 +186,7 @@ class Strand:
 
     def joined_by(self, wait: Wait) -> None:
         """Called with the baton held: release ``wait`` when this strand ends."""
-        self._joined.append(wait)
+        self._joined = [*(one for one in self._joined if not one.over), wait]
 
     def take_joined(self) -> list[Wait]:
         """Who waits for the end of this strand; called with the baton held, once."""

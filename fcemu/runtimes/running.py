@@ -17,7 +17,7 @@ WRITE_LIMIT_BYTES: Final = 128 * 1024
 class Running:
     """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
 
-    __slots__ = ("call", "environment", "is_over", "namespace", "output", "paths")
+    __slots__ = ("call", "environment", "is_over", "namespace", "output", "paths", "threads")
 
     def __init__(self, call: Call, namespace: "Namespace", environment: "Environment") -> None:
         self.call = call
@@ -25,6 +25,8 @@ class Running:
         self.environment = environment
         self.output = call.output
         self.is_over = False
+        self.threads = 0
+        """How many of its threads are not parked."""
         self.paths: list[str] = []
         """``sys.path`` as the test has it, taken when the attempt starts or goes on."""
 

@@ -1,6 +1,7 @@
 """All views by context: environment, output, logs, imports. They are in force while at least one runtime is open."""
 
 import sys
+import threading
 from typing import Final
 
 from fcemu.runtimes import environment, front, imports, logs, output
@@ -8,8 +9,10 @@ from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK
 
 _open = 0
+_lock: Final = threading.RLock()
+"""A handler's threads park and go on side by side."""
 _active: Final[list[Running]] = []
-"""Attempts that run and are not parked. More than one, when a handler waits for another, or with a flowing clock."""
+"""Attempts of which a thread runs. More than one, when a handler waits for another, or with a flowing clock."""
 
 
 def open_views() -> None:
@@ -45,13 +48,23 @@ def begin(running: Running) -> None:
 
 def end(running: Running) -> None:
     """The attempt of this context is over; threads that it left behind change nothing any more."""
-    running.is_over = True
-    _step_back()
+    with _lock:
+        running.is_over = True
+        _leave(running)
 
 
 def _step_back() -> None:
-    """The attempt of this context parks or ends: what is the process's is left as the test has it."""
+    """A thread of the attempt parks or ends: after the last one, what is the process's is left as the test has it."""
     running = RUNNING.get()
+    if running is None:
+        return
+    with _lock:
+        running.threads -= 1
+        if not running.threads:
+            _leave(running)
+
+
+def _leave(running: Running) -> None:
     if running in _active:
         claim_paths(running)
         _active.remove(running)
@@ -59,13 +72,17 @@ def _step_back() -> None:
 
 
 def _come_back() -> None:
-    """The attempt of this context starts or goes on."""
+    """A thread of the attempt starts or goes on."""
     running = RUNNING.get()
-    if running is None or running.is_over or running in _active:
+    if running is None:
         return
-    for other in _active:
-        claim_paths(other)
-    running.paths = sys.path.copy()
-    _active.append(running)
-    output.refresh()
-    front.enter(running.namespace)
+    with _lock:
+        running.threads += 1
+        if running.is_over or running in _active:
+            return
+        for other in _active:
+            claim_paths(other)
+        running.paths = sys.path.copy()
+        _active.append(running)
+        output.refresh()
+        front.enter(running.namespace)

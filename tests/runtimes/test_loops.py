@@ -139,7 +139,7 @@ def test_a_jump_over_outstanding_io_is_reported(define):
     ]
 
 
-def test_a_jump_over_a_call_in_a_thread_is_reported(define):
+def test_a_call_in_a_thread_that_waits_for_its_loop_lets_time_go_on(define):
     body = """
     gate = threading.Event()
     async def main():
@@ -151,9 +151,7 @@ def test_a_jump_over_a_call_in_a_thread_is_reported(define):
     """
     (value, took), clock = ran(define, body)
     assert (value, took) == ("gave up", 60)
-    assert clock.warnings == [
-        "an event loop in the handler jumped 60 s ahead over outstanding I/O: 1 calls in other threads"
-    ]
+    assert clock.warnings == []
 
 
 def test_an_abandoned_handler_cleans_up_in_its_loop(define):
@@ -194,14 +192,6 @@ WAITS_FOR_REAL_THINGS = """
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", "print('hi')", stdout=subprocess.PIPE)
         return (await process.communicate())[0].decode().strip()
 
-    def pool():
-        gate = threading.Event()
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            held = pool.submit(gate.wait)
-            done, waiting = concurrent.futures.wait([held], timeout=0.01)
-            gate.set()
-            return len(waiting)
-
     def handler(event, context):
         started = time.time()
         value = eval(event)
@@ -215,7 +205,6 @@ WAITS_FOR_REAL_THINGS = """
         ("subprocess.run([sys.executable, '-c', 'print(1)'], timeout=60, capture_output=True).stdout.decode()", "1\n"),
         ("subprocess.Popen([sys.executable, '-c', '']).wait(60)", 0),
         ("asyncio.run(asyncio.wait_for(child(), 60))", "hi"),
-        ("pool()", 1),
         ("concurrent.futures.ThreadPoolExecutor().submit(lambda: 3).result(60)", 3),
     ],
 )

@@ -125,13 +125,15 @@ def test_a_handler_that_waits_for_another_keeps_its_own(two):
 def test_attempts_at_the_same_time_keep_theirs(two):
     first, second = two("""
         def handler(event, context):
-            together.wait(60)
+            arrived.put("here")
+            awaited.get(timeout=60)  # in real time
             import utils
             return utils.WHO
     """)
-    together = threading.Barrier(2)
-    for code in (first, second):
-        code.runtime.module_of(code.function, FakeClock()).together = together
+    queues = [queue.SimpleQueue(), queue.SimpleQueue()]
+    for code, (arrived, awaited) in ((first, queues), (second, queues[::-1])):
+        module = code.runtime.module_of(code.function, FakeClock())
+        module.arrived, module.awaited = arrived, awaited
     found = []
     threads = [threading.Thread(target=lambda code=code: found.append(code.returned())) for code in (first, second)]
     for thread in threads:

@@ -1,12 +1,13 @@
 """What is replaced in this process, and how it is put back."""
 
 import asyncio
-import asyncio.futures
-import concurrent.futures._base
+import asyncio.selector_events
+import concurrent.futures.thread as pools
 import datetime
-import queue  # noqa: F401 (it keeps real time if it is loaded before the functions are replaced)
+import queue
 import selectors
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from typing import Any, Final, NamedTuple
 from weakref import WeakSet
 
 from fcemu.runtimes.timeshift import freezegun_backend as backend
-from fcemu.runtimes.timeshift.loops import counting_wrap_future, jumping_select, patient_shutdown
+from fcemu.runtimes.timeshift import threads, waits
+from fcemu.runtimes.timeshift.loops import jumping_select, waking_write
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, wrappers
 
@@ -61,16 +63,13 @@ class Patches:
             Patch(datetime, "date", backend.REAL_DATE, backend.VirtualDate, backend.FROZEN_DATE),
         ]
         selector = selectors.DefaultSelector
-        wrap = asyncio.futures.wrap_future
-        shutdown = asyncio.BaseEventLoop.shutdown_default_executor
-        counted = counting_wrap_future(wrap)
+        loop: Any = asyncio.selector_events.BaseSelectorEventLoop
         self._names: Final = (*times, *classes)
         self._rest: Final = (
             Patch(selector, "select", selector.select, jumping_select(selector.select)),
-            Patch(asyncio.futures, "wrap_future", wrap, counted),
-            Patch(asyncio, "wrap_future", wrap, counted),
-            Patch(asyncio.BaseEventLoop, "shutdown_default_executor", shutdown, patient_shutdown(shutdown)),
-            *(Patch(module, "time", time, RealTime(real)) for module in (subprocess, concurrent.futures._base)),
+            Patch(loop, "_write_to_self", loop._write_to_self, waking_write(loop._write_to_self)),
+            Patch(subprocess, "time", time, RealTime(real)),
+            *_of_threads(real),
             *_time_machine_guards(self),
         )
         self._in_place_of: Final = {
@@ -90,6 +89,7 @@ class Patches:
 
     def ensure(self) -> None:
         """Replace again what a test's freezer has put back when it stopped. Cheap when nothing has changed."""
+        threads.patch_late_modules()
         if datetime.datetime is not backend.VirtualDatetime:
             self.apply()
 
@@ -99,6 +99,7 @@ class Patches:
             self._exchange(module, self._originals)
         for patch in (*self._names, *self._rest):
             patch.undo()
+        threads.undo_late_modules()
         backend.unregister()
 
     def adopt(self, module: ModuleType) -> None:
@@ -123,6 +124,26 @@ class Patches:
         finally:
             for patch in self._names:
                 patch.apply()
+
+
+def _of_threads(real: Originals) -> Iterator[Patch]:
+    """Waits for other threads, and how threads and work items begin."""
+    condition, thread = threading.Condition, threading.Thread
+    pool, item = pools.ThreadPoolExecutor, pools._WorkItem
+    for owner, name, make in (
+        (condition, "wait", waits.waiting_condition),
+        (thread, "start", threads.inheriting_start),
+        (thread, "join", threads.waiting_join),
+        (pool, "submit", threads.submitting),
+        (pool, "shutdown", threads.waiting_shutdown),
+        (item, "__init__", threads.counted_item),
+        (item, "run", threads.item_run),
+    ):
+        original = getattr(owner, name)
+        yield Patch(owner, name, original, make(original))
+    measured = waits.monotonic_of(real)
+    yield Patch(threading, "_time", threading._time, measured)  # type: ignore[attr-defined]
+    yield Patch(queue, "time", queue.time, measured)  # type: ignore[attr-defined]
 
 
 def _time_machine_guards(patches: Patches) -> Iterator[Patch]:

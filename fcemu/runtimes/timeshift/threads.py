@@ -1,0 +1,310 @@
+"""Threads and work items that a handler starts inherit its clock, and the clock waits for them."""
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from threading import Thread
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
+from fcemu.runtimes.timeshift.waits import wait_in
+
+Function = Callable[..., Any]
+
+_STRANDS: Final[WeakKeyDictionary[Thread, HandlerStrand]] = WeakKeyDictionary()
+"""The threads that handlers started."""
+
+_MACHINERY: Final = ("concurrent.futures.", "multiprocessing.")
+"""Modules whose threads serve others and wait in C: what they do for a handler is counted where it asks for it."""
+
+
+def _is_machinery(thread: Any) -> bool:
+    target = getattr(thread, "_target", None)
+    makers = (type(thread).__module__, getattr(target, "__module__", None) or "")
+    return any(maker.startswith(_MACHINERY) for maker in makers) or getattr(target, "__name__", "") == "_do_waitpid"
+
+
+def outside(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Call ``function`` in real time, in a context that is otherwise this one."""
+    context = copy_context()
+    context.run(CLOCK.set, None)
+    return context.run(function, *args, **kwargs)
+
+
+def _live(strand: HandlerStrand, ended: Callable[[], None], function: Function, *args: Any) -> None:
+    """Run ``function`` as ``strand``, on its thread and in its context; then call ``ended``, which ends it."""
+    CLOCK.set(strand)
+    strand.begin()
+    try:
+        for resume in AFTER_PARK:
+            resume()
+        try:
+            function(*args)
+        finally:
+            for leave in BEFORE_PARK:
+                leave()
+    except Abandoned:
+        pass
+    finally:
+        ended()
+
+
+# Threads.
+
+
+def inheriting_start(original: Function) -> Function:
+    """``Thread.start``."""
+
+    def start(self: Any) -> Any:
+        clock = CLOCK.get()
+        if clock is None or self._started.is_set():
+            return original(self)
+        if _is_machinery(self):
+            patch_late_modules()
+            for work in getattr(self, "pending_work_items", {}).values():
+                _hold(work.future, clock)
+            return outside(original, self)
+        context, strand, run = copy_context(), clock.strand(), self.run
+
+        def run_reporting() -> None:
+            try:
+                run()
+            except Abandoned:
+                raise
+            except BaseException:
+                self._invoke_excepthook(self)  # here, so that what it writes belongs to the attempt
+
+        def run_as_strand() -> None:
+            del self.run
+            context.run(_live, strand, strand.end, run_reporting)
+
+        self.run = run_as_strand
+        _STRANDS[self] = strand
+        try:
+            outside(original, self)
+        except BaseException:
+            del self.run
+            strand.end()
+            raise
+        return None
+
+    start.__doc__ = original.__doc__
+    return start
+
+
+def waiting_join(original: Function) -> Function:
+    """``Thread.join``."""
+
+    def join(self: Any, timeout: float | None = None) -> Any:
+        clock = CLOCK.get()
+        strand = None if clock is None else _STRANDS.get(self)
+        if clock is None or strand is None or self is threading.current_thread():
+            return original(self, timeout)
+        if timeout is None or timeout > 0:
+            waiting = clock.waiting()
+            if waiting is not None:
+                strand.when_ended(waiting)
+                if not wait_in(waiting, timeout):
+                    return None
+                timeout = None  # its code has ended, and the thread is about to
+        return original(self, timeout)
+
+    join.__doc__ = original.__doc__
+    return join
+
+
+# Pools of threads.
+
+
+class _Item:
+    """A work item that a handler submitted."""
+
+    def __init__(self, work: Any, clock: HandlerClock) -> None:
+        self.work = work
+        self.clock = clock
+        self.context: Final = copy_context()
+        self.strand: HandlerStrand | None = None
+        self.begun = False
+
+
+class _Desk:
+    """The work items of one pool. As many as it has threads are strands; the others wait, and nobody waits for them."""
+
+    def __init__(self, pool: Any) -> None:
+        self._places: Final[int] = pool._max_workers
+        self._lock: Final = threading.Lock()
+        self._waiting: Final[deque[_Item]] = deque()
+        self._admitted: Final[dict[_Item, None]] = {}
+
+    def add(self, item: _Item) -> None:
+        with self._lock:
+            self._waiting.append(item)
+            self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._admitted) < self._places:
+            item = self._waiting.popleft()
+            if not item.begun and not item.work.future.done():
+                self._make_strand(item)
+
+    def _make_strand(self, item: _Item) -> None:
+        with suppress(Abandoned):  # its attempt is over: it runs, if ever, as what was left behind
+            item.strand = item.clock.strand()
+            self._admitted[item] = None
+
+    def strand_of(self, item: _Item) -> HandlerStrand | None:
+        """The strand of an item that begins; also of one that got a thread before we expected it to."""
+        with self._lock:
+            if item.strand is None:
+                self._make_strand(item)
+            return item.strand
+
+    def ended(self, item: _Item) -> None:
+        """The item has ended or will never run: the next one is admitted before the clock may move."""
+        with self._lock:
+            self._admitted.pop(item, None)
+            self._admit()
+        if item.strand is not None:
+            item.strand.end()
+
+    def first(self) -> HandlerStrand | None:
+        with self._lock:
+            return next((item.strand for item in self._admitted), None)
+
+
+_DESKS: Final[WeakKeyDictionary[Any, _Desk]] = WeakKeyDictionary()
+_SUBMITTING: Final = threading.local()
+
+
+def submitting(original: Function) -> Function:
+    """``ThreadPoolExecutor.submit``: remembers for which pool a work item is made."""
+
+    def submit(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if CLOCK.get() is None:
+            return original(self, *args, **kwargs)
+        desk = _DESKS.get(self)
+        if desk is None:
+            desk = _DESKS.setdefault(self, _Desk(self))
+        _SUBMITTING.desk = desk
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            _SUBMITTING.desk = None
+
+    submit.__doc__ = original.__doc__
+    return submit
+
+
+def counted_item(original: Function) -> Function:
+    """``_WorkItem.__init__`` of pools of threads."""
+
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        clock, desk = CLOCK.get(), getattr(_SUBMITTING, "desk", None)
+        if clock is None or desk is None:
+            return
+        item = self.fcemu_item = _Item(self, clock)
+        self.fcemu_desk = desk
+        desk.add(item)
+
+        def never_ran(_future: object) -> None:
+            if not item.begun:
+                item.begun = True
+                desk.ended(item)
+
+        self.future.add_done_callback(never_ran)
+
+    return initialize
+
+
+def item_run(original: Function) -> Function:
+    """``_WorkItem.run`` of pools of threads."""
+
+    def run(self: Any, *args: Any) -> Any:
+        item: _Item | None = getattr(self, "fcemu_item", None)
+        if item is None or item.begun:  # made outside of handlers, or cancelled
+            return original(self, *args)
+        item.begun = True
+        desk: _Desk = self.fcemu_desk
+        strand = desk.strand_of(item)
+        if strand is None:
+            return item.context.run(original, self, *args)
+        return item.context.run(_live, strand, lambda: desk.ended(item), original, self, *args)
+
+    return run
+
+
+def waiting_shutdown(original: Function) -> Function:
+    """``ThreadPoolExecutor.shutdown``: work items end in virtual time, then the pool's threads in real time."""
+
+    def shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> Any:
+        clock = CLOCK.get()
+        desk = None if clock is None else _DESKS.get(self)
+        if clock is None or desk is None or not wait:
+            return original(self, wait=wait, cancel_futures=cancel_futures)
+        original(self, wait=False, cancel_futures=cancel_futures)
+        while (strand := desk.first()) is not None and (waiting := clock.waiting()) is not None:
+            strand.when_ended(waiting)
+            wait_in(waiting, None)
+        return outside(original, self, wait=True)
+
+    shutdown.__doc__ = original.__doc__
+    return shutdown
+
+
+# Modules that are seldom used, patched when they are.
+
+_late: Final[dict[Any, Function]] = {}
+
+
+def patch_late_modules() -> None:
+    """Processes work in real time, so a handler that waits for a pool of them counts as running."""
+    process = sys.modules.get("concurrent.futures.process")
+    if process is not None:
+        _patch_late(process._WorkItem, "__init__", _held_item)
+    pool = sys.modules.get("multiprocessing.pool")
+    if pool is not None:
+        _patch_late(pool.ApplyResult, "wait", _real)
+        _patch_late(pool.IMapIterator, "next", _real)
+
+
+def undo_late_modules() -> None:
+    """Put back what ``patch_late_modules`` replaced."""
+    for (owner, name), original in _late.items():
+        setattr(owner, name, original)
+    _late.clear()
+
+
+def _patch_late(owner: Any, name: str, make: Callable[[Function], Function]) -> None:
+    if (owner, name) not in _late:
+        _late[owner, name] = original = getattr(owner, name)
+        setattr(owner, name, make(original))
+
+
+def _held_item(original: Function) -> Function:
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        clock = CLOCK.get()
+        if clock is not None:
+            _hold(self.future, clock)
+
+    return initialize
+
+
+def _hold(future: Any, clock: HandlerClock) -> None:
+    """The clock waits until ``future`` is done."""
+    if not future.done() and not hasattr(future, "fcemu_strand"):
+        future.fcemu_strand = strand = clock.strand()
+        future.add_done_callback(lambda _: strand.end())
+
+
+def _real(original: Function) -> Function:
+    def waits_really(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return original(self, *args, **kwargs) if CLOCK.get() is None else outside(original, self, *args, **kwargs)
+
+    return waits_really

@@ -1,0 +1,62 @@
+"""Waits for other threads inside a handler: conditions, and all that is built on them, wait in virtual time.
+
+``Event``, ``Semaphore``, ``Barrier``, ``queue.Queue``, ``Future`` and ``Timer`` wait in ``Condition.wait``; who wakes
+them does so through the condition's own list of waiters, so ``notify`` stays the standard library's.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from fcemu.engine.ports import Waiting
+from fcemu.runtimes.timeshift.originals import Originals
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
+
+
+def wait_in(waiting: Waiting, seconds: float | None, *real: Callable[[], object]) -> bool:
+    """``waiting.wait(seconds, *real)``; other code runs in this process meanwhile."""
+    for leave in BEFORE_PARK:
+        leave()
+    try:
+        return waiting.wait(seconds, *real)
+    finally:
+        for resume in AFTER_PARK:
+            resume()
+
+
+def waiting_condition(original: Callable[..., bool]) -> Callable[..., bool]:
+    """``Condition.wait``."""
+
+    def wait(self: Any, timeout: float | None = None) -> bool:
+        clock = CLOCK.get()
+        if clock is None or (timeout is not None and timeout <= 0):
+            return original(self, timeout)
+        if not self._is_owned():
+            raise RuntimeError("cannot wait on un-acquired lock")
+        waiting = clock.waiting()
+        if waiting is None:
+            return original(self, timeout)
+        self._waiters.append(waiting)
+        state = self._release_save()
+        released = False
+        try:
+            released = wait_in(waiting, timeout)
+            return released
+        finally:
+            self._acquire_restore(state)
+            if not released and waiting in self._waiters:
+                self._waiters.remove(waiting)
+
+    wait.__doc__ = original.__doc__
+    return wait
+
+
+def monotonic_of(real: Originals) -> Callable[[], float]:
+    """``time.monotonic`` for modules that measure their waits by it: virtual in a handler, else real, a test's freezer
+    or not, as these modules have it."""
+    monotonic, current = real.monotonic, CLOCK.get
+
+    def measured() -> float:
+        clock = current()
+        return float(monotonic()) if clock is None else clock.elapsed_ns() / 1e9
+
+    return measured
