@@ -435,7 +435,8 @@ class Movers:
             if not wait.over:
                 self._expect(run, wait)
                 if wait.until is not None:
-                    heappush(strands.instants, (wait.until, wait.strand.order, wait))
+                    strands.timed += 1
+                    heappush(strands.instants, (wait.until, strands.timed, wait))
         strands.fresh.clear()
 
     def _wakes_itself(self, run: Run, wait: Wait) -> bool:

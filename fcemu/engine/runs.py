@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Strands:
     """What an attempt with more than one strand has; one with its handler's thread alone needs none of it."""
 
-    __slots__ = ("alive", "fresh", "instants", "made", "slept")
+    __slots__ = ("alive", "fresh", "instants", "made", "slept", "timed")
 
     def __init__(self) -> None:
         self.alive: set[Strand] = set()
@@ -29,7 +29,8 @@ class Strands:
         self.fresh: list[Wait] = []
         """Waits that are not yet among what is due: as long as one strand runs, a paused clock cannot get there."""
         self.instants: list[tuple[datetime, int, Wait]] = []
-        """A heap of the waits that end by themselves."""
+        """A heap of the waits that end by themselves, and how many were put there."""
+        self.timed = 0
         self.slept: tuple[datetime, datetime] | None = None
         """The last virtual sleep of the whole attempt that was recorded."""
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runtimes.emulated import Emulated
 from runtimes.fake_clock import FakeClock
 
 from fcemu.core.functions import Function
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.outcome import FunctionError, Halted
+from fcemu.core.settings import Settings
 from fcemu.engine.ports import Call, Finish
 from fcemu.runtimes import timeshift
 from fcemu.runtimes.python_inline import PythonInline
@@ -87,6 +89,20 @@ def define(runtime: PythonInline, tmp_path: Path) -> Define:
         return code
 
     return define
+
+
+@pytest.fixture
+def emulate(runtime: PythonInline, tmp_path: Path) -> Iterator[Callable[..., Emulated]]:
+    """``emulate("def handler(event, context): …", timeout=60, settings=None, other="…")``: a real emulator."""
+    made: list[Emulated] = []
+
+    def emulate(f: str, timeout: float = 60, settings: Settings | None = None, **others: str) -> Emulated:
+        made.append(Emulated(runtime, tmp_path, settings, timeout, f=f, **others))
+        return made[-1]
+
+    yield emulate
+    for emulated in made:
+        emulated.emulator.close()
 
 
 @pytest.fixture(scope="session")

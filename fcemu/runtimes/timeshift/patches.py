@@ -2,6 +2,7 @@
 
 import asyncio
 import asyncio.selector_events
+import concurrent.futures._base
 import concurrent.futures.thread as pools
 import datetime
 import queue
@@ -43,12 +44,12 @@ class Patch(NamedTuple):
             setattr(self.owner, self.name, usual)
 
 
-class RealTime(ModuleType):
-    """Module ``time`` for modules that wait for processes and threads in real time, and so must measure it."""
+class OtherTime(ModuleType):
+    """Module ``time`` for a module of the standard library that needs other functions in it than everybody else."""
 
-    def __init__(self, real: Originals) -> None:
+    def __init__(self, **functions: Callable[..., Any]) -> None:
         super().__init__("time")
-        vars(self).update(vars(time), **{name: getattr(real, name) for name in NAMES})
+        vars(self).update(vars(time), **functions)
 
 
 class Patches:
@@ -68,7 +69,8 @@ class Patches:
         self._rest: Final = (
             Patch(selector, "select", selector.select, jumping_select(selector.select)),
             Patch(loop, "_write_to_self", loop._write_to_self, waking_write(loop._write_to_self)),
-            Patch(subprocess, "time", time, RealTime(real)),
+            # It waits for processes in real time, and so must measure it.
+            Patch(subprocess, "time", time, OtherTime(**{name: getattr(real, name) for name in NAMES})),
             *_of_threads(real),
             *_time_machine_guards(self),
         )
@@ -143,6 +145,8 @@ def _of_threads(real: Originals) -> Iterator[Patch]:
         yield Patch(owner, name, original, make(original))
     measured = waits.monotonic_of(real)
     yield Patch(threading, "_time", threading._time, measured)  # type: ignore[attr-defined]
+    ticking = OtherTime(monotonic=waits.ticking_monotonic_of(real))
+    yield Patch(concurrent.futures._base, "time", time, ticking)
     yield Patch(queue, "time", queue.time, measured)  # type: ignore[attr-defined]
 
 

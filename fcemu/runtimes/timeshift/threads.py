@@ -271,6 +271,7 @@ def patch_late_modules() -> None:
     if pool is not None:
         _patch_late(pool.ApplyResult, "wait", _real)
         _patch_late(pool.IMapIterator, "next", _real)
+        _patch_late(pool.IMapIterator, "__next__", _real)
 
 
 def undo_late_modules() -> None:
