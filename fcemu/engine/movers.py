@@ -1,6 +1,7 @@
 """Who moves the clock: one mover at a time, leader and followers; parking, nesting, and ending what is stuck."""
 
 import gc
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -29,6 +30,8 @@ from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
 
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
+_REST_SECONDS: Final = 0.05
+"""Real seconds that the threads of a handler which has returned have to come to rest, before they are left behind."""
 
 
 @contextmanager
@@ -215,6 +218,8 @@ class Movers:
         self._baton.release()
         finish = run.handle()
         self._baton.acquire()
+        if run.strands is not None and run.awake > 1:
+            self._let_rest(run, run.strands)
         self._ended(run, finish)
 
     # The flowing clock.
@@ -287,10 +292,30 @@ class Movers:
         elif self._crew.waits:
             self._look_by(now + timedelta(seconds=STALLED * self.clock.rate))
 
+    def _let_rest(self, run: Run, strands: Strands) -> None:
+        """Threads that are about to end or to wait for more work do so before the attempt is over, as good as always
+        in the same order as everywhere; others are left behind as they are."""
+        if run.over or run.struck:
+            return
+        strands.at_rest = at_rest = threading.Lock()
+        at_rest.acquire()
+        run.since = real.monotonic()
+        self._baton.release()
+        at_rest.acquire(timeout=_REST_SECONDS)
+        self._baton.acquire()
+        strands.at_rest = None
+
+    def _one_less_awake(self, run: Run, strands: Strands) -> None:
+        run.awake -= 1
+        if strands.at_rest is not None and run.awake == 1:
+            strands.at_rest.release()
+
     def _work(self, run: Run) -> None:
         """A job for the crew: run the handler of ``run``; takes the baton itself."""
         finish = run.handle()
         self._baton.acquire()
+        if run.strands is not None and run.awake > 1:
+            self._let_rest(run, run.strands)
         try:
             self._ended(run, finish)
             if not self.in_flight and self.goals:
@@ -378,13 +403,14 @@ class Movers:
 
     def _park(self, run: Run, wait: Wait, now: datetime) -> None:
         """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
-        run.awake -= 1
         if wait.block is not None:
             run.blocked += 1
         if run.strands is None:
+            run.awake -= 1
             self._expect(run, wait)
             self._settle(run, wait.until, now)
             return
+        self._one_less_awake(run, run.strands)
         run.strands.fresh.append(wait)
         if run.awake > 0:
             run.since = real.monotonic()
@@ -559,7 +585,7 @@ class Movers:
             self.left_behind.pop(strand, None)
             if run.strands is not None and strand in run.strands.alive:
                 run.strands.alive.discard(strand)
-                run.awake -= 1
+                self._one_less_awake(run, run.strands)
                 self.steps += 1
                 if not run.over and run.awake <= 0 and run.counted:
                     self._settle_all(run, run.strands, self.clock.now())

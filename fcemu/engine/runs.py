@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Strands:
     """What an attempt with more than one strand has; one with its handler's thread alone needs none of it."""
 
-    __slots__ = ("alive", "fresh", "instants", "made", "slept", "timed")
+    __slots__ = ("alive", "at_rest", "fresh", "instants", "made", "slept", "timed")
 
     def __init__(self) -> None:
         self.alive: set[Strand] = set()
@@ -31,6 +31,8 @@ class Strands:
         self.instants: list[tuple[datetime, int, Wait]] = []
         """A heap of the waits that end by themselves, and how many were put there."""
         self.timed = 0
+        self.at_rest: threading.Lock | None = None
+        """Released when only the handler's own thread runs, which has returned."""
         self.slept: tuple[datetime, datetime] | None = None
         """The last virtual sleep of the whole attempt that was recorded."""
 

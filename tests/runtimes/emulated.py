@@ -1,6 +1,7 @@
 """One function over a few lines of code, run by the inline runtime under a real emulator."""
 
 import textwrap
+import zlib
 from pathlib import Path
 
 from fakes import CREW, ask, s
@@ -22,15 +23,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class Emulated:
-    """Functions ``f`` (and others by name) whose ``handler(event, context)`` stands in their code."""
+    """Functions ``f`` (and others by name) whose ``handler(event, context)`` stands in their code. The same code is the
+    same module, loaded once."""
 
     def __init__(self, runtime: PythonInline, directory: Path, settings: Settings | None, timeout: float, **code: str):
         catalog = Catalog()
         for name, text in code.items():
-            ref = FunctionRef(name)
-            (directory / name).mkdir(exist_ok=True)
-            (directory / name / "index.py").write_text(HEAD + textwrap.dedent(text))
-            catalog.add(Function(ref=ref, handler="index.handler", code=str(directory / name), timeout=s(timeout)))
+            ref, code_directory = FunctionRef(name), directory / f"{name}-{zlib.crc32(text.encode())}"
+            code_directory.mkdir(exist_ok=True)
+            (code_directory / "index.py").write_text(HEAD + textwrap.dedent(text))
+            catalog.add(Function(ref=ref, handler="index.handler", code=str(code_directory), timeout=s(timeout)))
             catalog.set_async(ref, AsyncSettings(max_retries=0))
         settings = settings or Settings()
         self.emulator = Emulator(
@@ -47,7 +49,7 @@ class Emulated:
         attempt = self.run(name, payload)
         if isinstance(attempt.outcome, FunctionError):
             raise AssertionError(attempt.outcome.document.decode())
-        assert attempt.word == "returned", str(self.emulator.explain())
+        assert attempt.word == "returned", f"{attempt}\n{self.emulator.explain()}"
         return attempt.outcome.payload.decode()
 
     @property

@@ -1,0 +1,531 @@
+"""Threads, work items and loops that a handler starts: its clock, its timeout, and what becomes of them afterwards."""
+
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+from fakes import ask, s
+
+from fcemu.core.invocation import State
+from fcemu.core.settings import Settings
+from fcemu.core.timeline import render
+from fcemu.engine.ports import Abandoned
+
+QUICK = Settings(watchdog=s(0.3), grace=s(0.05))
+
+
+@pytest.fixture
+def shared():
+    """What the test and its handlers have in common: ``sys.modules["shared"]``."""
+    shared = sys.modules["shared"] = SimpleNamespace(seen=[], done=threading.Event(), leave=[])
+    yield shared
+    shared.leave.append(True)
+    del sys.modules["shared"]
+
+
+SHARED = """
+        shared = sys.modules["shared"]
+"""
+
+
+def test_a_thread_reads_the_handlers_clock_environment_and_output(emulate):
+    emulated = emulate("""
+        def work():
+            os.environ["SEEN"] = str(time.time())
+            time.sleep(5)
+            print("in the thread at", time.monotonic())
+
+        def handler(event, context):
+            time.sleep(10)
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            return os.environ["SEEN"] + f" {time.time()}"
+    """)
+    attempt = emulated.run()
+    assert attempt.outcome.payload == b"1767225610.0 1767225615.0"
+    assert "in the thread at 15.0" in attempt.output
+
+
+def test_an_attempt_is_parked_only_when_all_its_threads_are(emulate):
+    emulated = emulate("""
+        def handler(event, context):
+            threads = [threading.Thread(target=time.sleep, args=(n,)) for n in (3, 1, 2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    """)
+    emulated.returned()
+    assert emulated.sleeps == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_threads_due_at_the_same_instant_wake_one_after_another_in_the_order_of_their_making(emulate):
+    emulated = emulate("""
+        def handler(event, context):
+            seen, ready = [], threading.Barrier(20)
+            def work(n):
+                ready.wait()
+                time.sleep(1)
+                seen.append(n)
+                time.sleep(1)
+            threads = [threading.Thread(target=work, args=(n,)) for n in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return str(seen)
+    """)
+    assert emulated.returned() == str(list(range(20)))
+
+
+PLAIN = {
+    "sleeps": "time.sleep(600)",
+    "pool": """
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(time.sleep, [10, 20, 10, 30, 5]))
+            """,
+    "asyncio": """
+            async def parts():
+                await asyncio.gather(asyncio.sleep(5), asyncio.to_thread(time.sleep, 7), asyncio.sleep(6))
+            asyncio.run(parts())
+            """,
+    "worker": """
+            items, results = queue.Queue(), queue.Queue()
+            def work():
+                while (item := items.get()) is not None:
+                    time.sleep(item)
+                    results.put(item)
+            for _ in range(2):
+                threading.Thread(target=work).start()
+            for item in (4, 3, 2, 1):
+                items.put(item)
+            for _ in range(4):
+                results.get(timeout=60)
+            items.put(None)
+            items.put(None)
+            """,
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_programs_have_the_same_timeline_every_time(emulate, name):
+    code = f"""
+        def handler(event, context):
+            {PLAIN[name].strip()}
+            return time.time()
+    """
+    timelines = set()
+    for _ in range(25):
+        emulated = emulate(code, timeout=3600)
+        emulated.returned()
+        timelines.add(render(emulated.emulator.journal, emulated.emulator.clock.started))
+    assert len(timelines) == 1
+
+
+FOR_EVER = {
+    "Event.wait": "threading.Event().wait()",
+    "Queue.get": "queue.Queue().get()",
+    "Future.result": "concurrent.futures.Future().result()",
+    "a thread that waits": "thread = threading.Thread(target=threading.Event().wait); thread.start(); thread.join()",
+    "an event loop": "asyncio.run(asyncio.Event().wait())",
+}
+
+
+@pytest.mark.parametrize("name", FOR_EVER)
+def test_a_wait_for_ever_ends_at_the_timeout_and_is_explained(emulate, name):
+    emulated = emulate(
+        f"""
+        def handler(event, context):
+            try:
+                {FOR_EVER[name]}
+            finally:
+                print("cleaned up at", time.time())
+    """,
+        timeout=90,
+    )
+    invocation = emulated.emulator.accept(ask("f"))
+    emulated.emulator.wait(emulated.emulator.advance(s(89)))
+    assert invocation.state is State.RUNNING
+    assert "nothing of it runs that could end that, so it ends by its timeout" in str(emulated.emulator.explain())
+    emulated.emulator.wait(emulated.emulator.advance(s(1)))
+    [attempt] = invocation.attempts
+    assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 90)
+    assert attempt.output == "cleaned up at 1767225690.0\n"
+    [warning] = emulated.warnings
+    assert "f waited at /code/index.py:7 in handler" in warning
+    assert "without a time-out" in warning
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "threading.Event().wait(100)",
+        "queue.Queue().get(timeout=100)",
+        "threading.Thread(target=time.sleep, args=(100,)).start(); time.sleep(100)",
+        "ThreadPoolExecutor().submit(time.sleep, 100).result()",
+        "list(ThreadPoolExecutor().map(time.sleep, [100] * 50))",
+        "asyncio.run(asyncio.to_thread(time.sleep, 100))",
+    ],
+)
+def test_a_timeout_strikes_in_the_middle_of_any_wait(emulate, wait):
+    emulated = emulate(f"def handler(event, context):\n    {wait}", timeout=42.5)
+    attempt = emulated.run()
+    assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 42.5)
+
+
+def test_an_abandoned_thread_runs_its_finally_and_is_silent(emulate, shared, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", lambda args: shared.seen.append(args.exc_type))
+    emulated = emulate(
+        f"""
+        {SHARED.strip()}
+        def work():
+            try:
+                time.sleep(1000)
+            finally:
+                shared.done.set()
+
+        def handler(event, context):
+            threading.Thread(target=work).start()
+            time.sleep(1000)
+    """,
+        timeout=5,
+    )
+    assert emulated.run().word == "timed out"
+    assert shared.done.wait(20)
+    assert shared.seen == []
+
+
+def test_what_a_thread_raises_is_reported_as_ever(emulate, shared, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", lambda args: shared.seen.append(args.exc_type))
+    emulated = emulate("""
+        def handler(event, context):
+            thread = threading.Thread(target=lambda: 1 / 0)
+            thread.start()
+            thread.join()
+    """)
+    emulated.returned()
+    assert shared.seen == [ZeroDivisionError]
+
+
+def test_a_thread_that_sleeps_when_its_attempt_ends_is_abandoned_at_once(emulate, shared):
+    emulated = emulate(f"""
+        {SHARED.strip()}
+        def work():
+            try:
+                time.sleep(50)
+            except BaseException as error:
+                shared.seen.append(error)
+                shared.done.set()
+
+        def handler(event, context):
+            threading.Thread(target=work).start()
+            time.sleep(1)
+    """)
+    emulated.returned()
+    assert shared.done.wait(20)
+    assert [type(error) for error in shared.seen] == [Abandoned]
+    assert emulated.emulator.clock.now() == emulated.emulator.clock.started + s(1)
+
+
+@pytest.mark.parametrize(
+    "later",
+    ["time.sleep(1)", "threading.Event().wait(1)", "asyncio.run(asyncio.sleep(1))", "threading.Thread().start()"],
+)
+def test_a_thread_left_behind_cannot_wait_or_start_threads_later(emulate, shared, later):
+    shared.gate = queue_of_one()
+    emulated = emulate(f"""
+        {SHARED.strip()}
+        def work():
+            shared.gate.get()                        # in real time, until the attempt is over
+            try:
+                {later}
+            except BaseException as error:
+                shared.seen.append(error)
+            shared.done.set()
+
+        def handler(event, context):
+            threading.Thread(target=work).start()
+    """)
+    emulated.returned()
+    shared.gate.put(1)
+    assert shared.done.wait(20)
+    assert [type(error) for error in shared.seen] == [Abandoned]
+
+
+def queue_of_one():
+    import queue
+
+    return queue.SimpleQueue()
+
+
+def test_a_worker_that_waits_for_work_goes_on_in_the_next_attempt_and_the_next_emulator(emulate):
+    code = """
+        items, results = queue.Queue(), queue.Queue()
+        started = []
+
+        def work():
+            while True:
+                seconds = items.get()
+                time.sleep(seconds)
+                results.put(time.time())
+
+        def handler(event, context):
+            if not started:
+                started.append(threading.Thread(target=work, daemon=True))
+                started[0].start()
+            items.put(int(event))
+            return results.get()
+    """
+    emulated = emulate(code)
+    assert emulated.returned(payload=b"5") == "1767225605.0"
+    assert emulated.returned(payload=b"7") == "1767225612.0"
+    again = emulate(code, other="def handler(event, context): return 1")
+    assert again.returned(payload=b"20") == "1767225620.0"
+    assert again.returned("other") == "1"
+
+
+def test_a_loop_in_a_thread_goes_on_in_the_next_attempt(emulate):
+    emulated = emulate("""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+
+        def handler(event, context):
+            if event == b"last":
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+                return loop.close()
+            return asyncio.run_coroutine_threadsafe(asyncio.sleep(30, time.time()), loop).result()
+    """)
+    assert emulated.returned() == "1767225600.0"
+    assert emulated.returned() == "1767225630.0"
+    emulated.returned(payload=b"last")
+
+
+def test_somebody_outside_wakes_a_handler_without_the_clock_moving(emulate, shared):
+    emulated = emulate(f"""
+        {SHARED.strip()}
+        def handler(event, context):
+            return str(shared.done.wait(50)) + " " + str(time.time())
+    """)
+    invocation = emulated.emulator.accept(ask("f"))
+    emulated.emulator.wait(emulated.emulator.advance(s(10)))
+    assert invocation.state is State.RUNNING
+    shared.done.set()
+    emulated.emulator.wait(emulated.emulator.run_until_ended(invocation))
+    assert invocation.ending().payload == b"True 1767225610.0"
+
+
+def test_threads_that_call_functions_wait_for_them_side_by_side(emulate, shared):
+    def call(context):
+        ended = threading.Lock()
+        ended.acquire()
+        asked = ask("callee", access_key_id=context.credentials.access_key_id)
+        emulated.emulator.invoke(asked, lambda _: ended.release())
+        ended.acquire()
+
+    shared.call = call
+    emulated = emulate(
+        f"""
+        {SHARED.strip()}
+        def handler(event, context):
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(shared.call, [context] * 8))
+            return time.time()
+    """,
+        callee="def handler(event, context): time.sleep(7)",
+    )
+    assert emulated.returned() == "1767225607.0"
+
+
+def test_a_thread_that_does_not_start_is_not_waited_for(emulate):
+    emulated = emulate("""
+        class Broken(threading.Thread):
+            _started = property(lambda self: threading.Event(), lambda self, value: None)
+
+            def _bootstrap(self):
+                raise AssertionError("never")
+
+        def handler(event, context):
+            thread = threading.Thread(target=time.sleep, args=(1,))
+            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:
+                thread.join()
+                return str(error)
+    """)
+    assert emulated.returned() == "threads can only be started once"
+
+
+def test_a_context_carried_to_a_thread_that_nobody_knows_sleeps_really_and_says_so(emulate):
+    emulated = emulate("""
+        import _thread
+        def handler(event, context):
+            done = queue.SimpleQueue()
+            carried = contextvars.copy_context()
+            _thread.start_new_thread(lambda: done.put(carried.run(time.sleep, 0.001)), ())
+            done.get()
+            return time.time()
+    """)
+    assert emulated.returned() == "1767225600.0"
+    [warning] = emulated.warnings
+    assert "a thread that the handler did not start with threading.Thread slept 0.001 real seconds" in warning
+
+
+# The watchdog.
+
+STUCK = {
+    "a busy thread": (
+        """
+            def work():
+                while not shared.leave: pass
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        """,
+        "in work",
+    ),
+    "a thread that holds a lock": (
+        """
+            lock = threading.Lock()
+            def work():
+                with lock:
+                    time.sleep(10**6)
+            threading.Thread(target=work).start()
+            time.sleep(1)
+            while not lock.acquire(timeout=0.01) and not shared.leave: pass
+        """,
+        "in handler",
+    ),
+    "a socket": (
+        """
+            import socket
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                ours.settimeout(0.01)
+                while not shared.leave:
+                    try: ours.recv(1)
+                    except TimeoutError: pass
+        """,
+        "in handler",
+    ),
+    "an event loop": (
+        """
+            async def busy():
+                while not shared.leave: await asyncio.sleep(0)
+            asyncio.run(busy())
+        """,
+        "in handler",
+    ),
+    "a thread that swallows everything": (
+        """
+            def work():
+                while not shared.leave:
+                    try: time.sleep(1)
+                    except BaseException: pass
+            thread = threading.Thread(target=work)
+            thread.start()
+            while not shared.leave:
+                try:
+                    while not shared.leave: pass
+                except BaseException: pass
+        """,
+        "in handler",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_what_is_stuck_is_named_by_its_line_and_harms_no_other(emulate, shared, name):
+    body, where = STUCK[name]
+    emulated = emulate(
+        f"""
+        {SHARED.strip()}
+        def handler(event, context):{body}
+    """,
+        settings=QUICK,
+        other="def handler(event, context): time.sleep(5); return 'unharmed'",
+    )
+    attempt = emulated.run()
+    assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 60)
+    [warning] = emulated.warnings
+    assert "f made no progress for 0.3 real seconds at " in warning
+    assert "/code/index.py:" in warning or name == "an event loop"
+    assert where in warning or name == "an event loop"
+    assert emulated.returned("other") == "unharmed"
+    emulated.emulator.close()
+    fresh = emulate("def handler(event, context): time.sleep(5); return 'unharmed'")
+    assert fresh.returned() == "unharmed"
+
+
+def test_a_running_attempt_that_waits_for_a_lock_of_a_parked_one_is_ended_and_the_parked_one_goes_on(emulate, shared):
+    shared.lock = threading.Lock()
+    emulated = emulate(
+        f"""
+        {SHARED.strip()}
+        def handler(event, context):
+            with shared.lock:
+                time.sleep(100)
+            return "done"
+    """,
+        timeout=300,
+        settings=QUICK,
+        second=f"""
+        {SHARED.strip()}
+        def handler(event, context):
+            while not shared.lock.acquire(timeout=0.01): pass
+    """,
+    )
+    first = emulated.emulator.accept(ask("f"))
+    second = emulated.emulator.accept(ask("second", delay=1))
+    emulated.emulator.wait(emulated.emulator.run_until_idle(None))
+    assert (first.attempts[0].word, second.attempts[0].word) == ("returned", "timed out")
+    assert (second.ended - emulated.emulator.clock.started).total_seconds() == 301
+    [warning] = emulated.warnings
+    assert "second made no progress for 0.3 real seconds at /code/index.py:" in warning
+
+
+def test_a_thread_that_still_runs_long_after_its_attempt_is_named_and_interrupted(emulate, shared):
+    emulated = emulate(
+        f"""
+        {SHARED.strip()}
+        def work():
+            try:
+                while not shared.leave: pass
+            finally:
+                shared.done.set()
+
+        def handler(event, context):
+            threading.Thread(target=work).start()
+    """,
+        settings=QUICK,
+    )
+    emulated.returned()
+    assert shared.done.wait(20)
+    [warning] = emulated.warnings
+    assert "a thread that f had started still ran at /code/index.py:" in warning
+    assert "in work" in warning
+    assert emulated.returned() == "null"
+
+
+def test_threads_of_an_attempt_on_a_flowing_clock(emulate):
+    emulated = emulate(
+        """
+        def handler(event, context):
+            with ThreadPoolExecutor(3) as pool:
+                list(pool.map(time.sleep, [3000, 1000, 2000]))
+            started = time.time()
+            threading.Event().wait(5000)
+            return time.time() - started >= 5000
+    """,
+        settings=Settings(rate=100_000),
+        timeout=86400,
+    )
+    invocation = emulated.emulator.accept(ask("f"))
+    emulated.emulator.wait(emulated.emulator.run_until_ended(invocation))
+    [attempt] = invocation.attempts
+    assert attempt.outcome.payload == b"true"
+    assert s(8000) <= attempt.ended - attempt.started < s(86400)
