@@ -1,0 +1,73 @@
+"""Attempts that are all parked at once: seconds until 5,000 handlers that sleep an hour have ended."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from common import FULL, line
+
+from fcemu import assembly
+from fcemu.config import read_mapping
+from fcemu.core.names import FunctionRef
+from fcemu.engine.emulator import Asked
+
+PARKED = 5_000
+HANDLER = """
+import time
+
+def handler(event, context):
+    time.sleep(3600)
+"""
+
+
+def attempts() -> float:
+    """5,000 attempts of one function start, sleep an hour of virtual time side by side, and end."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "index.py").write_text(HANDLER)
+        function = {"handler": "index.handler", "code": folder, "timeout": 86400}
+        definition = read_mapping({"functions": {"sleeper": function}}, Path(folder))
+        emulated = assembly.emulator_of(definition, assembly.settings_of({}), assembly.Runtimes({}))
+        invocations = [emulated.accept(Asked(FunctionRef("sleeper"))) for _ in range(PARKED)]
+        begin = time.perf_counter()
+        emulated.wait(emulated.run_until_idle(None))
+        seconds = time.perf_counter() - begin
+        assert {(one.ended - one.attempts[0].started).total_seconds() for one in invocations if one.ended} == {3600}
+        return seconds
+
+
+def threads() -> float:
+    """5,000 threads start, wait in real time for one event, are woken and end: what they cost without an emulator."""
+    event = threading.Event()
+    begin = time.perf_counter()
+    waiting = [threading.Thread(target=event.wait) for _ in range(PARKED)]
+    for thread in waiting:
+        thread.start()
+    event.set()
+    for thread in waiting:
+        thread.join()
+    return time.perf_counter() - begin
+
+
+def apart(which: str) -> float:
+    """The same in a process of its own."""
+    done = subprocess.run([sys.executable, __file__, which], stdout=subprocess.PIPE, check=True)
+    return float(json.loads(done.stdout))
+
+
+def main() -> None:
+    """Print medians and their ratio."""
+    if len(sys.argv) > 1:
+        print(json.dumps({"attempts": attempts, "threads": threads}[sys.argv[1]]()))
+        return
+    rounds = 9 if FULL else 5
+    pairs = [(apart("attempts"), apart("threads")) for _ in range(rounds)]
+    ours, baseline = [a for a, _ in pairs], [b for _, b in pairs]
+    line(f"{PARKED:,} handlers that sleep an hour, to as many threads that wait for an event", ours, baseline, "s")
+
+
+if __name__ == "__main__":
+    main()
