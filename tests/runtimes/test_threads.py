@@ -1,5 +1,6 @@
 """Threads, work items and loops that a handler starts: its clock, its timeout, and what becomes of them afterwards."""
 
+import socket
 import sys
 import threading
 from types import SimpleNamespace
@@ -402,13 +403,9 @@ STUCK = {
     ),
     "a socket": (
         """
-            import socket
-            ours, theirs = socket.socketpair()
-            with ours, theirs:
-                ours.settimeout(0.01)
-                while not shared.leave:
-                    try: ours.recv(1)
-                    except TimeoutError: pass
+            while not shared.leave:
+                try: shared.socket.recv(1)
+                except TimeoutError: pass
         """,
         "in handler",
     ),
@@ -441,6 +438,9 @@ STUCK = {
 @pytest.mark.parametrize("name", STUCK)
 def test_what_is_stuck_is_named_by_its_line_and_harms_no_other(emulate, shared, name):
     body, where = STUCK[name]
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.01)
+    shared.socket = ours
     emulated = emulate(
         f"""
         {SHARED.strip()}
@@ -459,6 +459,10 @@ def test_what_is_stuck_is_named_by_its_line_and_harms_no_other(emulate, shared, 
     emulated.emulator.close()
     fresh = emulate("def handler(event, context): time.sleep(5); return 'unharmed'")
     assert fresh.returned() == "unharmed"
+    theirs.send(b"x")
+    shared.leave.append(True)
+    ours.close()
+    theirs.close()
 
 
 def test_a_running_attempt_that_waits_for_a_lock_of_a_parked_one_is_ended_and_the_parked_one_goes_on(emulate, shared):
@@ -493,18 +497,18 @@ def test_a_thread_that_still_runs_long_after_its_attempt_is_named_and_interrupte
         f"""
         {SHARED.strip()}
         def work():
-            try:
-                while not shared.leave: pass
-            finally:
-                shared.done.set()
+            while not shared.leave: pass
 
         def handler(event, context):
-            threading.Thread(target=work).start()
+            thread = threading.Thread(target=work)
+            thread.start()
+            shared.seen.append(thread)
     """,
         settings=QUICK,
     )
     emulated.returned()
-    assert shared.done.wait(20)
+    shared.seen[0].join(20)
+    assert not shared.seen[0].is_alive()
     [warning] = emulated.warnings
     assert "a thread that f had started still ran at /code/index.py:" in warning
     assert "in work" in warning
