@@ -25,6 +25,16 @@ DRIFTING: "Final[set[Strand]]" = set()
 as the threads of an instance do that is frozen between two invocations."""
 
 
+def _let_python_exit() -> None:
+    """Python waits for threads that are no daemons before it exits; nobody will wake these any more."""
+    for strand in list(DRIFTING):
+        if strand.waits_in is not None:
+            strand.waits_in.rouse()
+
+
+threading._register_atexit(_let_python_exit)  # type: ignore[attr-defined]
+
+
 class in_engine:  # noqa: N801 (reads as a function)
     """While this thread is in the engine no exception may be sent into it: that would lose the baton."""
 
@@ -195,14 +205,14 @@ class Strand:
 
     def leave(self) -> None:
         """The strand's code has come back on this thread: nothing is sent into the thread from now on."""
-        with _GATE:
-            self.left = True
-        if self._sent:
-            try:
+        try:
+            with _GATE:
+                self.left = True
+            if self._sent:
                 for _ in range(1000):  # what was sent and not yet raised arrives here, not in the engine
                     pass
-            except Abandoned:
-                pass
+        except Abandoned:
+            self.left = True
 
     def interrupt(self) -> None:
         """Raise ``Abandoned`` in the strand's thread: ends a busy loop, not a call into C. Once at most.

@@ -97,6 +97,15 @@ def test_parked_attempts_overlap_each_on_an_instance_of_its_own():
     assert len(runtime.started) == 200
 
 
+def test_five_thousand_attempts_are_parked_at_once():
+    emulator, _ = make(f=lambda call: call.clock.sleep(3600), timeout=86400)
+    invocations = [emulator.accept(ask("f")) for _ in range(5_000)]
+    emulator.wait(emulator.advance(s(3599)))
+    assert {invocation.state for invocation in invocations} == {State.RUNNING}
+    emulator.wait(emulator.run_until_idle(None))
+    assert offsets(emulator, "Finished") == [3600] * 5_000
+
+
 def test_one_attempt_at_a_time_runs_on_a_paused_clock():
     running, most = [], []
 

@@ -533,3 +533,22 @@ def test_threads_of_an_attempt_on_a_flowing_clock(emulate):
     [attempt] = invocation.attempts
     assert attempt.outcome.payload == b"true"
     assert s(8000) <= attempt.ended - attempt.started < s(86400)
+
+
+def test_a_thread_left_waiting_does_not_keep_python_from_exiting(python):
+    out = python("""
+        import pathlib, tempfile
+        from runtimes.emulated import Emulated
+        from fcemu.runtimes.python_inline import PythonInline
+
+        code = (
+            "def work(): queue.Queue().get()\\n"
+            "def handler(event, context):\\n"
+            "    threading.Thread(target=work).start()\\n"
+            "    return 'left behind'"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            emulated = Emulated(PythonInline(), pathlib.Path(folder), None, 60, f=code)
+            print(emulated.returned())
+    """)
+    assert out == "left behind\n"

@@ -1,11 +1,12 @@
 """Threads and work items that a handler starts inherit its clock, and the clock waits for them."""
 
+import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from threading import Thread
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -54,6 +55,16 @@ def _live(strand: HandlerStrand, ended: Callable[[], None], function: Function, 
         ended()
 
 
+def _run_to_its_end(context: Context, strand: HandlerStrand, ended: Callable[[], None], *args: Any) -> None:
+    """``_live``, also when what is sent to interrupt the thread arrives after the function has returned."""
+    try:
+        context.run(_live, strand, ended, *args)
+    except Abandoned:
+        pass
+    finally:
+        ended()
+
+
 # Threads.
 
 
@@ -81,7 +92,7 @@ def inheriting_start(original: Function) -> Function:
 
         def run_as_strand() -> None:
             del self.run
-            context.run(_live, strand, strand.end, run_reporting)
+            _run_to_its_end(context, strand, strand.end, run_reporting)
 
         self.run = run_as_strand
         _STRANDS[self] = strand
@@ -234,7 +245,7 @@ def item_run(original: Function) -> Function:
         strand = desk.strand_of(item)
         if strand is None:
             return item.context.run(original, self, *args)
-        return item.context.run(_live, strand, lambda: desk.ended(item), original, self, *args)
+        return _run_to_its_end(item.context, strand, lambda: desk.ended(item), original, self, *args)
 
     return run
 
@@ -267,6 +278,10 @@ def patch_late_modules() -> None:
     process = sys.modules.get("concurrent.futures.process")
     if process is not None:
         _patch_late(process._WorkItem, "__init__", _held_item)
+    for name in ("multiprocessing.connection", "multiprocessing.queues"):
+        module = sys.modules.get(name)
+        if module is not None:
+            _patch_late(module, "time", lambda _: vars(subprocess)["time"])  # real there, too
     pool = sys.modules.get("multiprocessing.pool")
     if pool is not None:
         _patch_late(pool.ApplyResult, "wait", _real)
