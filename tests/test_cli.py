@@ -519,6 +519,12 @@ def test_a_broken_definition_is_shown_with_all_its_problems():
     assert "fixtures/broken/unknown-key cannot be used: 2 problems" in told
 
 
+def test_relaxed_limits_of_the_server_do_not_widen_a_definition():
+    told = wrong(1, "serve", "fixtures/broken/out-of-range", "--limits", "relaxed")
+    assert "what a definition may say widens with 'emulator: {limits: relaxed}' in it" in told
+    assert "--limits" not in wrong(1, "serve", "fixtures/broken/out-of-range")
+
+
 def test_a_port_in_use_is_one_message():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
