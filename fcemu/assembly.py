@@ -227,6 +227,18 @@ def patch_time() -> None:
     timeshift.install()
 
 
+def time_backend() -> str:
+    """The library behind the time of handlers."""
+    return "freezegun"
+
+
+def real_on_purpose() -> list[tuple[str, str]]:
+    """What stays real although a handler runs on virtual time, each with the reason."""
+    from fcemu.runtimes import timeshift
+
+    return [(real.what, real.why) for real in timeshift.real_on_purpose()]
+
+
 def definition_in(directory: Path) -> Path | None:
     """The definition that a directory holds under one of the usual names, if any."""
     return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)

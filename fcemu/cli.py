@@ -1,6 +1,5 @@
 """Commands: parse arguments, call assembly or a running emulator, print."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fcemu.commands.clock import clock
+from fcemu.commands.doctor import doctor
+from fcemu.commands.init import init
+from fcemu.commands.invocations import invocations
+from fcemu.commands.journal import journal
 from fcemu.commands.options import (
     RATE,
     Digits,
@@ -25,7 +28,7 @@ from fcemu.commands.options import (
     setting,
     where,
 )
-from fcemu.commands.printing import count, plain, print_json
+from fcemu.commands.printing import count, print_json, print_line
 
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
@@ -48,6 +51,9 @@ def demo() -> None:
     from fcemu.commands import demo as show
 
     show.run(click.echo)
+
+
+main.add_command(init)
 
 
 # An emulator in this process.
@@ -270,6 +276,7 @@ def _payload(text: str) -> bytes:
 
 
 main.add_command(clock)
+main.add_command(invocations)
 
 
 @main.command()
@@ -285,7 +292,7 @@ def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
     try:
         if as_json:
             for fact in emulator.journal(follow=follow):
-                click.echo(json.dumps(fact._asdict(), default=plain, ensure_ascii=False))
+                print_line(fact)
         else:
             _follow(emulator)
     except KeyboardInterrupt:
@@ -311,6 +318,9 @@ def _follow(emulator: "Client") -> None:
             click.echo(line)
 
 
+main.add_command(journal)
+
+
 @main.command()
 @where
 @as_json
@@ -318,6 +328,9 @@ def explain(emulator: "Client", as_json: bool) -> None:
     """Say why time is not moving."""
     found = emulator.explain()
     if as_json:
-        print_json(found._asdict())
+        print_json(found)
     else:
         click.echo(found.text)
+
+
+main.add_command(doctor)

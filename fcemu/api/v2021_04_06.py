@@ -9,10 +9,21 @@ from fcemu.api.dialect import Target, fc3_error, qualifier_of, read_operations
 from fcemu.core.names import FunctionRef
 
 _GONE: Final = frozenset(
-    """
-    PublishVersion ListVersions DeleteVersion PublishLayerVersion CreateVpcBinding UntagResource ListReservedCapacities
-    InstanceExec GetLayerVersionByArn GetTempBucketToken GetTempCodeBucketToken GetAccountConfigs InvokeHTTPTrigger
-    """.split()
+    {
+        "PublishVersion",
+        "ListVersions",
+        "DeleteVersion",
+        "PublishLayerVersion",
+        "CreateVpcBinding",
+        "UntagResource",
+        "ListReservedCapacities",
+        "InstanceExec",
+        "GetLayerVersionByArn",
+        "GetTempBucketToken",
+        "GetTempCodeBucketToken",
+        "GetAccountConfigs",
+        "InvokeHTTPTrigger",
+    }
 )
 """Operations of 2016-08-15 that this version does not have, or has under another name or path."""
 

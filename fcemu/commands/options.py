@@ -25,12 +25,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LATER_COMMANDS: Final = (
     "analyse",
-    "doctor",
     "exec",
     "explore",
-    "init",
-    "invocations",
-    "journal",
     "mutate",
     "openapi",
 )

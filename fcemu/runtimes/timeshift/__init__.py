@@ -6,6 +6,7 @@ Nothing here imports freezegun before ``install``.
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from fcemu.runtimes.timeshift.known import Real, real_on_purpose
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 from fcemu.runtimes.timeshift.zones import ZONE, zone_named
 
@@ -17,10 +18,12 @@ __all__ = [
     "BEFORE_PARK",
     "CLOCK",
     "ZONE",
+    "Real",
     "adopt",
     "ensure_installed",
     "install",
     "installed",
+    "real_on_purpose",
     "uninstall",
     "zone_named",
 ]
