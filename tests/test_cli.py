@@ -428,11 +428,18 @@ def test_invocations_can_be_narrowed(emulator):
 
 def test_one_invocation_is_shown_with_its_attempts_and_logs(emulator):
     request_id = emulator.function("flaky").invoke_async(b'{"failures": 1}', delay=200).request_id
+
+    def shown():
+        table, _, logs = good("invocations", request_id).stdout.partition("\n\n")
+        return dict(columns(line)[:2] for line in table.splitlines()), logs
+
+    assert shown()[0]["due"] == "2026-01-01T00:03:20.000000Z (+200 s)"
     emulator.run_until_idle()
-    rows = dict(columns(line)[:2] for line in good("invocations", request_id).stdout.splitlines() if "  " in line)
+    rows, logs = shown()
     assert rows["request"] == request_id
     assert rows["status"] == "Succeeded"
-    assert rows["due"] == "2026-01-01T00:03:20.000000Z (+200 s)"
+    assert rows["ended"] == "2026-01-01T00:03:20.500000Z (+200.5 s)"
+    assert logs.startswith("logs of attempt 1:\nFC Invoke Start RequestId: ")
     assert rows["attempt 1"].startswith("function error (UnhandledInvocationError), started ")
     assert rows["attempt 2"].startswith("returned, started ")
     assert rows["delivered"].startswith("function:audit ")

@@ -78,8 +78,7 @@ def _show_one(emulator: "Client", found: "Invocation", as_json: bool) -> None:
         ("kind", f"{found.kind}, from {found.source}"),
         ("status", f"{found.status}: {found.reason}" if found.reason else found.status),
         ("accepted", at(found.accepted, started)),
-        ("due", at(found.due, started)),
-        ("ended", "not yet" if found.ended is None else at(found.ended, started)),
+        ("due", at(found.due, started)) if found.ended is None else ("ended", at(found.ended, started)),
         ("payload", found.payload.decode(errors="replace")),
     ]
     rows += [(f"attempt {each.number}", _attempt(each, started)) for each in found.attempts]
