@@ -236,7 +236,7 @@ def real_on_purpose() -> list[tuple[str, str]]:
     """What stays real although a handler runs on virtual time, each with the reason."""
     from fcemu.runtimes import timeshift
 
-    return [(real.what, real.why) for real in timeshift.real_on_purpose()]
+    return [(f"{real.what}, {real.where}", real.why) for real in timeshift.real_on_purpose(time_backend())]
 
 
 def definition_in(directory: Path) -> Path | None:

@@ -6,7 +6,7 @@ Nothing here imports freezegun before ``install``.
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fcemu.runtimes.timeshift.known import Real, real_on_purpose
+from fcemu.runtimes.timeshift.known import RealOnPurpose, real_on_purpose
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 from fcemu.runtimes.timeshift.zones import ZONE, zone_named
 
@@ -18,7 +18,7 @@ __all__ = [
     "BEFORE_PARK",
     "CLOCK",
     "ZONE",
-    "Real",
+    "RealOnPurpose",
     "adopt",
     "ensure_installed",
     "install",

@@ -1,34 +1,54 @@
-"""What stays real although a handler runs on virtual time, and why."""
+"""What stays real in a handler, on purpose, and why."""
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
+
+ANYWHERE: Final = "anywhere"
+OUTSIDE: Final = "in modules loaded before, not below a code directory"
 
 
-class Real(NamedTuple):
-    """One thing that is real on purpose."""
+@dataclass(frozen=True, slots=True)
+class RealOnPurpose:
+    """One kind of read or wait that does not go by a handler's virtual time."""
 
     what: str
+    where: str
+    backends: tuple[str, ...]
     why: str
 
 
-_REAL: Final = (
-    Real("sleeps of threads that a handler starts itself", "the timeline says so when one begins"),
-    Real(
+_BOTH: Final = ("freezegun", "time-machine")
+TABLE: Final = (
+    RealOnPurpose(
+        "sleeps of threads that a handler starts itself", ANYWHERE, _BOTH, "the timeline says so when one begins"
+    ),
+    RealOnPurpose(
         "waits of threading, queue and concurrent.futures with a time-out",
+        ANYWHERE,
+        _BOTH,
         "another thread of this process ends them, and the clock waits for them",
     ),
-    Real("sockets, files, subprocesses and databases, their clocks included", "they are outside of this process"),
-    Real(
-        "an event loop with sockets or an executor in use",
-        "the clock waits for it, ioGraceSeconds at most, then it jumps and the timeline says so",
+    RealOnPurpose(
+        "sockets, files, subprocesses and databases, their clocks included",
+        ANYWHERE,
+        _BOTH,
+        "they are outside of this process",
     ),
-    Real(
-        "default arguments and classes made from datetime in modules that were imported before, outside the code "
-        "directory",
+    RealOnPurpose(
+        "an event loop with sockets or an executor in use",
+        ANYWHERE,
+        _BOTH,
+        "the clock waits for it, ioGraceSeconds at most; then it jumps, and the timeline says so",
+    ),
+    RealOnPurpose(
+        "default arguments and classes made from datetime",
+        OUTSIDE,
+        _BOTH,
         "they hold what was there when they were made",
     ),
 )
 
 
-def real_on_purpose() -> tuple[Real, ...]:
-    """All that is real on purpose, for ``fcemu doctor`` and the documents."""
-    return _REAL
+def real_on_purpose(backend: str) -> tuple[RealOnPurpose, ...]:
+    """What does not give virtual time in a handler with ``backend``."""
+    return tuple(one for one in TABLE if backend in one.backends)
