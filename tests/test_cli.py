@@ -507,6 +507,15 @@ def test_a_test_may_stand_elsewhere_and_calls_functions_that_report_once_more(tm
     assert "\n2 passed" in suite(tmp_path / "tests")
 
 
+def test_functions_whose_names_read_alike_get_a_test_each(tmp_path):
+    folder = tmp_path / 'a "b"'
+    folder.mkdir()
+    (folder / "index.py").write_text("def handler(event, context): pass\n")
+    (folder / "fcemu.yaml").write_text("functions: {a-b: {handler: index.handler}, a_b: {handler: index.handler}}\n")
+    good("init", str(tmp_path), "--from", str(folder))
+    assert "\n2 passed" in suite(tmp_path)
+
+
 def test_a_definition_that_cannot_be_used_gets_no_test(tmp_path):
     assert "unknown key" in wrong(1, "init", str(tmp_path), "--from", "fixtures/broken/unknown-key")
     empty = tmp_path / "fcemu.yaml"

@@ -166,6 +166,8 @@ def _port(port: int) -> Finding:
 
     from fcemu.client import Client, ClientError
 
+    if port == 0:
+        return Finding("port", "any free one")
     name = f"port {port}"
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,5 +1,6 @@
 """init: a new folder with a definition, a handler and a passing test; or a test for an existing definition."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -58,10 +59,14 @@ def _tests(definition: "Definition", where: str) -> str:
     Functions to which others report run after those; they are called only if there are no others.
     """
     called = [each for each in definition.functions if each.ref not in _hearers(definition)] or definition.functions
-    lines = ["import pytest", "", f'pytestmark = pytest.mark.fcemu("{where}")']
+    lines = ["import pytest", "", f"pytestmark = pytest.mark.fcemu({json.dumps(where, ensure_ascii=False)})"]
+    words: list[str] = []
     for function in called:
         name = str(function.ref)
         word = re.sub(r"\W", "_", name)
+        words.append(word)
+        if words.count(word) > 1:  # such as a-b and a_b
+            word = f"{word}_{words.count(word)}"
         lines += [
             "",
             "",
