@@ -120,7 +120,10 @@ def command_line() -> str:
 def _commands(way: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield way, command
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            each = command.get_command(ctx, name)
+            assert each is not None, name
             yield from _commands(f"{way} {name}", each)
 
 

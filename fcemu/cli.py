@@ -10,11 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcemu.commands.clock import clock
-from fcemu.commands.doctor import doctor
-from fcemu.commands.init import init
-from fcemu.commands.invocations import invocations
-from fcemu.commands.journal import journal
 from fcemu.commands.options import (
     RATE,
     Digits,
@@ -51,9 +46,6 @@ def demo() -> None:
     from fcemu.commands import demo as show
 
     show.run(click.echo)
-
-
-main.add_command(init)
 
 
 # An emulator in this process.
@@ -275,10 +267,6 @@ def _payload(text: str) -> bytes:
         raise click.UsageError(f"--payload: cannot read {text[1:]}: {refused.strerror}") from None
 
 
-main.add_command(clock)
-main.add_command(invocations)
-
-
 @main.command()
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @where
@@ -318,9 +306,6 @@ def _follow(emulator: "Client") -> None:
             click.echo(line)
 
 
-main.add_command(journal)
-
-
 @main.command()
 @where
 @as_json
@@ -331,6 +316,3 @@ def explain(emulator: "Client", as_json: bool) -> None:
         print_json(found)
     else:
         click.echo(found.text)
-
-
-main.add_command(doctor)

@@ -108,6 +108,12 @@ def test_a_mistyped_command_names_the_closest_one(typed, meant):
     assert f"there is no command {typed!r}; did you mean {meant!r}?" in wrong(2, typed)
 
 
+def test_the_program_shows_every_command_that_it_has():
+    shown = re.findall(r"^  ([a-z]\w*)  ", good("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert set(shown) == {*main.commands, *main.elsewhere}
+    assert shown[:2] == ["demo", "init"]
+
+
 def test_a_mistyped_move_names_the_closest_one():
     assert "did you mean 'pause'?" in wrong(2, "clock", "paus")
 
