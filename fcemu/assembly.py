@@ -227,9 +227,17 @@ def patch_time() -> None:
     timeshift.install()
 
 
+def definition_in(directory: Path) -> Path | None:
+    """The definition that a directory holds under one of the usual names, if any."""
+    return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
+
+
 def time_backend() -> str:
-    """The library behind the time of handlers."""
-    return "freezegun"
+    """The library behind the time of handlers. Raises ``ValueError`` for one that was asked for and is not there."""
+    from fcemu.runtimes import timeshift
+
+    timeshift.install()
+    return timeshift.backend_in_force() or ""
 
 
 def real_on_purpose() -> list[tuple[str, str]]:
@@ -237,11 +245,6 @@ def real_on_purpose() -> list[tuple[str, str]]:
     from fcemu.runtimes import timeshift
 
     return [(f"{real.what}, {real.where}", real.why) for real in timeshift.real_on_purpose(time_backend())]
-
-
-def definition_in(directory: Path) -> Path | None:
-    """The definition that a directory holds under one of the usual names, if any."""
-    return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
 
 
 class ServerThread:

@@ -50,18 +50,19 @@ def doctor(port: int, as_json: bool) -> None:
     """
     from fcemu import assembly
 
-    virtual, failed = _look()
+    backend = _backend()
+    virtual, failed = ({}, "") if backend.wrong else _look()
     findings = [
         _python(),
         Finding("fcemu", _version("fcemu") or "not installed"),
         *_libraries(),
-        Finding("backend", assembly.time_backend()),
-        _virtual(virtual, failed),
+        backend,
+        *([] if backend.wrong else [_virtual(virtual, failed)]),
         _plugin(),
         _port(port),
         *_tools(),
     ]
-    real = assembly.real_on_purpose()
+    real = [] if backend.wrong else assembly.real_on_purpose()
     problems = [f"{each.name}: {each.wrong}" for each in findings if each.wrong]
     if as_json:
         print_json(
@@ -89,6 +90,15 @@ def _list(title: str, texts: list[str]) -> None:
         click.echo(f"\n{title}:")
         for text in texts:
             click.echo(f"  {text}")
+
+
+def _backend() -> Finding:
+    from fcemu import assembly
+
+    try:
+        return Finding("backend", assembly.time_backend())
+    except ValueError as wrong:
+        return Finding("backend", "none", str(wrong))
 
 
 def _look() -> tuple[dict[str, bool], str]:

@@ -20,6 +20,7 @@ __all__ = [
     "ZONE",
     "RealOnPurpose",
     "adopt",
+    "backend_in_force",
     "ensure_installed",
     "install",
     "installed",
@@ -43,6 +44,11 @@ def install() -> None:
         from fcemu.runtimes.timeshift.patches import Patches
 
         _patches = Patches()
+
+
+def backend_in_force() -> str | None:
+    """The library that replaced the time functions of this process, if they are replaced."""
+    return None if _patches is None else "freezegun"
 
 
 def ensure_installed() -> None:
