@@ -392,6 +392,7 @@ def test_the_journal_can_be_narrowed(emulator):
     of_audit = good("journal", "--function", "audit").stdout.splitlines()
     assert {columns(line)[2] for line in of_audit} == {"audit"}
     assert columns(good("journal", "--after", "3").stdout.splitlines()[0])[0] == "4"
+    assert good("journal", "--function", "nobody").stderr == "there are no such facts\n"
     assert "parameter 'function': found \"a/b/c\"" in wrong(1, "journal", "--function", "a/b/c")
 
 

@@ -42,7 +42,7 @@ def _show(emulator: "Client", follow: bool, after: int, function: str | None) ->
     past = list(emulator.journal(after=after, function=function))
     _print(past, started, table)
     if not past and not follow:
-        click.echo("nothing happened yet", err=True)
+        click.echo("there are no such facts" if after or function else "nothing happened yet", err=True)
     if follow:
         after = past[-1].n if past else after
         for fact in emulator.journal(after=after, function=function, follow=True):
