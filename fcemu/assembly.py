@@ -2,23 +2,30 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fcemu import __version__
 from fcemu.api.server import ApiServer as ApiServer
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.core.catalog import Catalog
+from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
-from fcemu.core.names import Account
+from fcemu.core.names import Account, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.stubs import Handler, step_of
 from fcemu.engine.chance import Chance
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
-from fcemu.engine.ports import Runtime
+from fcemu.engine.ports import Runtime, StandIn
+from fcemu.engine.setup import AtRest
+
+if TYPE_CHECKING:
+    from fcemu.runtimes.python_inline import PythonInline
 
 T = TypeVar("T")
 
@@ -156,7 +163,6 @@ LATER: Final = frozenset(
         "explore",
         "idle_seconds",
         "intercept",
-        "isolate",
         "throttle_mode",
     }
 )
@@ -190,17 +196,47 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[str, Runtime] = {}
+        self._made: dict[tuple[str, bool], PythonInline] = {}
 
-    def __call__(self, name: str) -> Runtime:
-        """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``."""
+    def __call__(self, name: str, *, isolate: bool = False) -> "PythonInline":
+        """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
+        its instances imports its modules anew."""
         from fcemu.runtimes import runtime_named
 
         make = runtime_named(name)
-        runtime = self._made.get(make.__name__)
+        runtime = self._made.get((make.__name__, isolate))
         if runtime is None:
-            runtime = self._made[make.__name__] = make(self._extra)
+            runtime = self._made[make.__name__, isolate] = make(self._extra, isolate=isolate)
         return runtime
+
+    def stub(self, steps: Sequence[object]) -> StandIn:
+        """What runs a function by steps instead of its code. Raises ``ValueError``."""
+        from fcemu.runtimes.stub import Stub
+
+        return Stub([step_of(step) for step in steps], self(DEFAULT_RUNTIME))
+
+    def added(self, name: str, handler: Handler, settings: Mapping[str, object]) -> tuple[Definition, StandIn]:
+        """The definition of a function that is a callable, and what runs it. Raises ``DefinitionError``,
+        ``ValueError``."""
+        from fcemu.config import read_function
+        from fcemu.runtimes.stub import code_of
+
+        code, handler_name = code_of(handler)
+        return read_function(FunctionRef.parse(name), settings, handler_name, code), self.stub([handler])
+
+    def module_of(self, emulator: Emulator, ref: FunctionRef, *, isolate: bool) -> ModuleType:
+        """The module of a function's handler, to change it in a test; loads it when needed, and raises what that
+        raises. Raises ``LookupError`` where there is no such module."""
+        from fcemu.runtimes.stub import Stub
+
+        added = emulator.setup.added(ref)
+        if isinstance(added, Stub):
+            if added.module is None:
+                raise LookupError(f"{ref} was added as a callable that is of no module of yours")
+            return added.module
+        function = emulator.function(ref)
+        runtime = self(function.runtime, isolate=isolate)
+        return runtime.module_of(function, AtRest(emulator.clock), emulator.settings.account)
 
     def close(self) -> None:
         """Close what was made."""
