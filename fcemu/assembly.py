@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fcemu import __version__
 from fcemu.api.server import ApiServer as ApiServer
+from fcemu.api.setup import BadDefinition
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.core.catalog import Catalog
 from fcemu.core.functions import DEFAULT_RUNTIME
@@ -79,17 +80,17 @@ OPTIONS: Final[Mapping[str, Option]] = {
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
 
 
-def settings_of(options: Mapping[str, object]) -> Settings:
-    """Settings from options; those that are not given keep their defaults.
+def settings_of(options: Mapping[str, object], base: Settings | None = None) -> Settings:
+    """Settings from options; those that are not given are those of ``base``, or the defaults.
 
     Raises ``ValueError`` that names the option and says what is expected, also for options that do not exist.
     """
     for name, value in options.items():
         _check(name, value)
     given: Any = dict(options)
-    default = Settings()
-    limits = given.get("limits", "strict")
-    if limits not in ("strict", "relaxed"):
+    default = base or Settings()
+    limits = given.get("limits")
+    if limits not in (None, "strict", "relaxed"):
         raise ValueError(f"option limits: expected 'strict' or 'relaxed', found {limits!r}")
     start = given.get("start", default.start)
     if isinstance(start, str):
@@ -100,11 +101,12 @@ def settings_of(options: Mapping[str, object]) -> Settings:
     def seconds(name: str, otherwise: timedelta) -> timedelta:
         return timedelta(seconds=given[name]) if name in given else otherwise
 
-    return Settings(
+    return replace(
+        default,
         account=Account(
             id=given.get("account_id", default.account.id), region=given.get("region", default.account.region)
         ),
-        limits=STRICT if limits == "strict" else RELAXED,
+        limits={None: default.limits, "strict": STRICT, "relaxed": RELAXED}[limits],
         seed=given.get("seed", default.seed),
         start=start.astimezone(default.start.tzinfo),
         rate=float(given.get("rate", default.rate)),
@@ -254,6 +256,40 @@ def emulator_of(definition: Definition, settings: Settings, runtimes: Callable[[
         chance=Chance(settings.seed),
         crew=CREW,
     )
+
+
+def define(emulator: Emulator, definition: Definition, code: Mapping[FunctionRef, StandIn] | None = None) -> None:
+    """Add a definition to a running emulator. Raises ``ValueError`` where it wants other options than there are."""
+    has, wanted = emulator.settings, settings_of(definition.options, emulator.settings)
+    other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
+    if other:
+        raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
+    emulator.setup.define(definition.services, definition.functions, definition.async_settings, code)
+
+
+class Parts:
+    """Implements ``Parts`` of the API. Paths in a definition count from the working directory."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self.stub: Final = runtimes.stub
+
+    def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
+        """Add a definition in native form. Raises ``BadDefinition``."""
+        from fcemu.config import DefinitionError, read_mapping
+
+        try:
+            define(emulator, read_mapping(document, Path.cwd()))
+        except DefinitionError as wrong:
+            found = [{"path": one.path, "message": one.message, "hints": list(one.hints)} for one in wrong.problems]
+            raise BadDefinition(str(wrong), found) from None
+        except ValueError as wrong:
+            raise BadDefinition(str(wrong), [{"path": "emulator", "message": str(wrong), "hints": []}]) from None
+
+    def defined(self, emulator: Emulator) -> dict[str, Any]:
+        """All that is defined, in native form."""
+        from fcemu.config import native_form
+
+        return native_form(*emulator.setup.defined())
 
 
 def patch_time() -> None:

@@ -1,4 +1,4 @@
-"""The one source of everything FC leaves open: calm, or scripted by a test; the only place that draws random numbers."""
+"""The one source of everything FC leaves open: calm, or scripted; the only place that draws random numbers."""
 
 import random
 from datetime import datetime, timedelta
