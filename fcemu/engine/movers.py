@@ -275,6 +275,8 @@ class Movers:
         """Hand an invocation that is due on a flowing clock to the crew."""
         run = self._dispatcher.begin(invocation, now, plan)
         if run is None:
+            if not self._ticking:  # it may be due again later
+                self.pursue()
             return
         self._count(run)
         self.runs.add(run)
