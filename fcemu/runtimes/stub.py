@@ -5,7 +5,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import ModuleType
+from functools import partial
+from types import MethodType, ModuleType
 from typing import Any, Final
 
 from fcemu.core.functions import Function
@@ -126,6 +127,6 @@ def module_of(handler: Handler) -> ModuleType | None:
 def _plain(handler: Handler) -> Any:
     """The function inside a partial, a bound method or a decorated function."""
     inner: Any = handler
-    while (function := getattr(inner, "func", None) or getattr(inner, "__func__", None)) and callable(function):
-        inner = function
+    while isinstance(inner, partial | MethodType):
+        inner = inner.func if isinstance(inner, partial) else inner.__func__
     return inspect.unwrap(inner)

@@ -269,7 +269,9 @@ def test_every_strike_is_a_fact_before_what_it_does():
     invocation = emulator.accept(ask("f"))
     run(emulator)
     facts = [fact for fact in emulator.journal if fact.request_id == invocation.id]
-    struck = [(fact.attempt, fact.fault, type(facts[n + 1]).__name__) for n, fact in enumerate(facts) if is_strike(fact)]
+    struck = [
+        (fact.attempt, fact.fault, type(facts[n + 1]).__name__) for n, fact in enumerate(facts) if is_strike(fact)
+    ]
     assert struck == [
         (1, "delay", "Delayed"),
         (1, "throttle", "Refused"),
