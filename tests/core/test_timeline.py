@@ -4,7 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fcemu.core.facts import Accepted, Delivered, Dequeued, Failed, Finished, RetryPlanned, Slept, Started
+from fcemu.core.facts import (
+    Accepted,
+    Delayed,
+    Delivered,
+    Dequeued,
+    Failed,
+    FaultStruck,
+    Finished,
+    Redelivered,
+    RetryPlanned,
+    Slept,
+    Started,
+)
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import UNHANDLED, FunctionError
 from fcemu.core.timeline import render, seconds
@@ -38,6 +50,22 @@ def test_a_life_reads_from_top_to_bottom():
         "+201.25 s  orders/charge (1)  retried after 0.5 s, at +201.75 s",
         "+201.75 s  orders/charge (1)  Failed: enough",
         "+201.75 s  orders/charge (1)  delivered to queue:declined",
+    ]
+
+
+def test_faults_say_what_they_did():
+    facts = [
+        Accepted(at(0), "r1", FunctionRef("f"), "LATEST", False, "api", b"", at(0), "r1", 0),
+        FaultStruck(at(0), "r1", 1, "delay"),
+        Delayed(at(0), "r1", 1, at(7)),
+        FaultStruck(at(7), "r1", 1, "deliver_twice"),
+        Redelivered(at(7), "r1", 1, at(7.5)),
+    ]
+    assert render(facts, T0).splitlines()[1:] == [
+        "+0 s  f (1)  attempt 1 meets a fault: delay",
+        "+0 s  f (1)  attempt 1 starts 7 s late, at +7 s",
+        "+7 s  f (1)  attempt 1 meets a fault: deliver_twice",
+        "+7 s  f (1)  attempt 1 is delivered again after 0.5 s, at +7.5 s",
     ]
 
 
