@@ -59,7 +59,9 @@ class Scripted(Chance):
 
     def __init__(self, otherwise: Chance, faults: Faults) -> None:
         self._otherwise = otherwise
-        self._faults = faults
+        self._strike = faults.strike
+        self._there = faults.there
+        """Asked first, because nearly always there are none, and an attempt asks five times."""
 
     def request_id(self, generation: Generation, now: datetime) -> str:
         return self._otherwise.request_id(generation, now)
@@ -71,21 +73,21 @@ class Scripted(Chance):
         return self._otherwise.message_id()
 
     def hold_up(self, invocation: Invocation) -> timedelta | None:
-        if self._faults and (fault := self._faults.strike(invocation.accepted.function, Delay)):
+        if self._there and (fault := self._strike(invocation.accepted.function, Delay)):
             return fault.by
         return self._otherwise.hold_up(invocation)
 
     def refusal(self, invocation: Invocation) -> Refusal | None:
-        if self._faults and (fault := self._faults.strike(invocation.accepted.function, Refuse)):
+        if self._there and (fault := self._strike(invocation.accepted.function, Refuse)):
             return fault.outcome
         return self._otherwise.refusal(invocation)
 
     def dies(self, invocation: Invocation, when: When) -> bool:
-        if self._faults and self._faults.strike(invocation.accepted.function, Crash, when):
+        if self._there and self._strike(invocation.accepted.function, Crash, when):
             return True
         return self._otherwise.dies(invocation, when)
 
     def again(self, invocation: Invocation) -> timedelta | None:
-        if self._faults and (fault := self._faults.strike(invocation.accepted.function, DeliverTwice)):
+        if self._there and (fault := self._strike(invocation.accepted.function, DeliverTwice)):
             return fault.again
         return self._otherwise.again(invocation)

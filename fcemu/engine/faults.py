@@ -141,32 +141,26 @@ class Faults:
     """All faults of one emulator, in the order in which they were asked for. Used with the baton held."""
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
+        self.there: Final[list[Fault]] = []
+        """All that were not removed, also those that have struck as often as they should. To be looked at only."""
         self._made = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._faults)
 
     def add(self, function: FunctionRef, trouble: Trouble, times: int) -> Fault:
         """Let ``trouble`` strike the next ``times`` attempts of ``function`` that it fits. Raises ``ValueError``."""
         fault = Fault(self._made + 1, function, trouble, times)
         self._made += 1
-        self._faults.append(fault)
+        self.there.append(fault)
         return fault
 
     def remove(self, fault: Fault) -> None:
         """Let it strike no more; nothing happens when it is gone already."""
-        if fault in self._faults:
-            self._faults.remove(fault)
-
-    def list(self) -> tuple[Fault, ...]:
-        """All that were not removed, also those that have struck as often as they should."""
-        return tuple(self._faults)
+        if fault in self.there:
+            self.there.remove(fault)
 
     def strike(self, function: FunctionRef, kind: type[T], when: When | None = None) -> T | None:
         """The trouble of the first fault of that kind that is for ``function`` and has not struck often enough, which
         now has struck once more; ``when``: at which moment an instance may die."""
-        for fault in self._faults:
+        for fault in self.there:
             if fault.function == function and fault.struck < fault.times and isinstance(fault.trouble, kind):
                 if isinstance(fault.trouble, Crash) and fault.trouble.when != when:
                     continue

@@ -119,7 +119,7 @@ class Setup:
     def faults(self) -> tuple[Fault, ...]:
         """All that were not removed, in order."""
         with self._baton:
-            return self._faults.list()
+            return tuple(self._faults.there)
 
 
 class AtRest:

@@ -107,6 +107,13 @@ def test_settings_that_are_wrong_are_named_and_nothing_is_added(emulator, settin
         emulator.function("f")
 
 
+def test_only_a_callable_can_be_added(emulator):
+    with pytest.raises(ValueError, match="handler: expected a callable that takes \\(event, context\\), found 'index"):
+        emulator.add("f", "index.handler")
+    with pytest.raises(ValueError, match="'a b' is not the name of a function"):
+        emulator.add("a b", lambda event, context: None)
+
+
 def test_a_callable_takes_the_place_of_a_function_and_a_definition_that_of_a_callable(emulator, shop):
     charge = emulator.function("charge")
     emulator.add("charge", lambda event, context: "callable")
