@@ -20,6 +20,7 @@ INI_OPTIONS = (
     "destination_depth",
     "grace_seconds",
     "io_grace_seconds",
+    "isolate",
     "limits",
     "rate",
     "region",

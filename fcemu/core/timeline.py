@@ -7,15 +7,18 @@ from typing import Final, assert_never
 
 from fcemu.core.facts import (
     Accepted,
+    Delayed,
     Delivered,
     DeliveryFailed,
     Dequeued,
     Expired,
     Fact,
     Failed,
+    FaultStruck,
     Finished,
     InstanceStarted,
     Invalid,
+    Redelivered,
     Refused,
     RetryPlanned,
     Slept,
@@ -92,6 +95,13 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
             return f"attempt {fact.attempt} sleeps {seconds(fact.until - fact.at)}"
         case Finished():
             return f"attempt {fact.attempt} {_outcome(fact.outcome)}"
+        case FaultStruck():
+            return f"attempt {fact.attempt} meets a fault: {fact.fault}"
+        case Delayed():
+            return f"attempt {fact.attempt} starts {seconds(fact.due - fact.at)} late, at {offset(fact.due, started)}"
+        case Redelivered():
+            wait = seconds(fact.due - fact.at)
+            return f"attempt {fact.attempt} is delivered again after {wait}, at {offset(fact.due, started)}"
         case RetryPlanned():
             return f"retried after {seconds(fact.due - fact.at)}, at {offset(fact.due, started)}"
         case Succeeded() | Stopped() | Expired():

@@ -9,26 +9,28 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination
 from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled, TooManyRequests
 from fcemu.core.facts import Accepted, Warned
-from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function, Service
+from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine import real
 from fcemu.engine.baton import Baton
-from fcemu.engine.chance import Chance
+from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.explain import Explanation, explain, line_of
+from fcemu.engine.faults import Faults
 from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next
 from fcemu.engine.inflight import WATCHDOG, debugged, pause_between_looks
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Runtime, read_credentials
 from fcemu.engine.runs import Run
+from fcemu.engine.setup import Setup
 
 Then = Callable[[Invocation], None]
 _LOOK_SECONDS: Final = 0.5
@@ -81,15 +83,16 @@ class Emulator:
         self.clock: Final = Clock(settings.start, settings.rate)
         self.at_batch_end: Final = crew.at_batch_end
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
+        faults = Faults()
         self._catalog: Final = catalog
-        self._chance: Final = chance
+        self._chance: Final = Scripted(chance, faults)
         self._baton: Final = Baton()
         self._due: Final[Due[Invocation | Run]] = Due()
         self._dispatcher: Final = Dispatcher(
             settings=settings,
             catalog=catalog,
             runtime_of=runtimes if callable(runtimes) else runtimes.__getitem__,
-            chance=chance,
+            chance=self._chance,
             journal=self.journal,
             due=self._due,
             on_end=self._on_end,
@@ -103,7 +106,9 @@ class Emulator:
             journal=self.journal,
             io_grace=settings.io_grace,
         )
-        self._deliveries: Final = Deliveries(settings, chance, self.journal, self._asked_of, self._accept_report)
+        self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
+        """Definitions, stand-ins for code, faults."""
+        self._deliveries: Final = Deliveries(settings, self._chance, self.journal, self._asked_of, self._accept_report)
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}
         """Synchronous calls from outside, and since when, in real time, they wait."""
@@ -447,24 +452,6 @@ class Emulator:
         """The asynchronous settings of one qualifier."""
         with self._baton:
             return self._catalog.async_settings(ref, qualifier)
-
-    # Defining.
-
-    def define(
-        self,
-        services: tuple[Service, ...],
-        functions: tuple[Function, ...],
-        async_settings: Mapping[FunctionRef, AsyncSettings],
-    ) -> None:
-        """Add definitions; those of the same name are replaced, for what starts from now on."""
-        with self._baton:
-            for service in services:
-                self._catalog.add_service(service)
-            for function in functions:
-                self._catalog.add(function)
-            for ref, asked in async_settings.items():
-                self._catalog.set_async(ref, asked)
-            self._dispatcher.definitions_changed()
 
     # Real time: the watchdog, strangers, the end.
 

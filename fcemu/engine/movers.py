@@ -94,6 +94,7 @@ class Movers:
         self._callers: dict[str, Run] = {}
         """Who waits for which synchronous invocation that it made itself."""
         dispatcher.make_run = self._make_run
+        dispatcher.look_by = self._look_by
 
     def _make_run(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> Run:
         return Run(self, invocation, plan, place, started)
@@ -274,6 +275,8 @@ class Movers:
         """Hand an invocation that is due on a flowing clock to the crew."""
         run = self._dispatcher.begin(invocation, now, plan)
         if run is None:
+            if not self._ticking:  # it may be due again later
+                self.pursue()
             return
         self._count(run)
         self.runs.add(run)
@@ -345,6 +348,9 @@ class Movers:
             now = self.clock.now()
             until = later(now, _duration(seconds))
             self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
+            run.verdict = self._dispatcher.dies(run, "sleeping", now)
+            if run.verdict is not None:
+                raise Abandoned
             run.parked = True
             run.prepare_wait()
             self._uncount(run)
@@ -411,6 +417,9 @@ class Movers:
         now = self.clock.now()
         if finish.exception is not None:
             self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
+        if run.verdict is None and not finish.broken:
+            run.verdict = self._dispatcher.dies(run, "after", now)
+            outcome = run.verdict or outcome
         if finish.broken or run.verdict is not None:
             run.place.instance.stop()
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import FunctionError, Halted, TimedOut
+from fcemu.core.outcome import FunctionError, Halted, Ran
 from fcemu.engine import real
 from fcemu.engine.ports import Abandoned, Call, Finish
 
@@ -34,7 +34,7 @@ class Run:
     over = False
     left = False
     calls: Invocation | None = None
-    verdict: TimedOut | Halted | None = None
+    verdict: Ran | None = None
     thread = 0
     _sent = False
     _in_engine = False

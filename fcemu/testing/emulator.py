@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Final
 
 from fcemu import assembly
@@ -13,12 +15,15 @@ from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
 from fcemu.core.facts import Delivered, to_json
 from fcemu.core.invocation import State
-from fcemu.core.names import LATEST
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
 from fcemu.core.times import parse_duration, parse_instant
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.testing.clients import client_of
+from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, Reply, Topic, UnknownName
 
 Source = str | Path | Mapping[str, Any] | Definition | None
@@ -33,14 +38,15 @@ class LocalEmulator:
     """An emulator of Function Compute in this process, with an HTTP server on loopback.
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
-    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``strict``, ``limits``, ``watchdog``,
-    ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises ``DefinitionError`` or
-    ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
+    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``strict``, ``isolate``, ``limits``,
+    ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
+    ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
         _check_runtime(options.pop("runtime", "inline"))
+        self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._definition: Final = _read(definition)
         self._options: Final = _without_clock(self._definition.options) | options
         self._own_host = server is None
@@ -55,7 +61,9 @@ class LocalEmulator:
 
     def _begin(self, settings: Settings) -> None:
         self._settings = settings
-        self._engine: Emulator = assembly.emulator_of(self._definition, settings, self._host.runtimes)
+        self._engine: Emulator = assembly.emulator_of(
+            self._definition, settings, partial(self._host.runtimes, isolate=self._isolate)
+        )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
         self._cleared: dict[str, int] = {}
@@ -215,6 +223,35 @@ class LocalEmulator:
         """Raises ``UnknownName`` for a topic that no definition names and nothing was delivered to."""
         return Topic(self, self._address("topic", name))
 
+    # What a test arranges.
+
+    def add(self, name: str, handler: Handler, **settings: object) -> Function:
+        """Define a function that is a Python callable of FC's ``(event, context)``; settings by FC's key names, as in
+        ``fcemu.yaml``. It replaces one of the same name. Raises ``DefinitionError``, ``ValueError``."""
+        definition, code = self._host.runtimes.added(name, handler, settings)
+        assembly.define(self._engine, definition, {definition.functions[0].ref: code})
+        return self.function(name)
+
+    def define(self, definition: Source) -> None:
+        """Add definitions; same names are replaced. Raises ``DefinitionError``, and ``ValueError`` where its
+        ``emulator:`` block wants other options than this emulator has."""
+        more = _read(definition)
+        assembly.define(self._engine, replace(more, options=_without_clock(more.options)))
+
+    @property
+    def faults(self) -> Faults:
+        """Asks for trouble: ``throttle``, ``fail``, ``crash``, ``delay``, ``deliver_twice``."""
+        return Faults(self)
+
+    def client(self, version: str) -> Any:
+        """The installed SDK's client for ``"2016-08-15"``, ``"2021-04-06"`` or ``"2023-03-30"``, pointed here.
+
+        Raises ``ModuleNotFoundError`` that names the package, ``ValueError``."""
+        return client_of(self, version)
+
+    def _module_of(self, ref: FunctionRef) -> ModuleType:
+        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate)
+
     def _address(self, kind: str, name: str) -> str:
         known = [one.partition(":")[2] for one in self._engine.addresses() if one.startswith(f"{kind}:")]
         if name not in known:
@@ -273,7 +310,7 @@ class LocalEmulator:
         """Raise ``AssertionError`` for failures that nobody looked at, as the option ``strict`` demands.
 
         ``True``: an asynchronous invocation ended Failed, Expired or Invalid, and neither its record nor its report
-        was read. ``"idle"``: also when anything is unfinished. ``False``: never.
+        was read; or a fault never struck. ``"idle"``: also when anything is unfinished. ``False``: never.
         """
         __tracebackhide__ = True
         if self._strict is False:
@@ -285,6 +322,10 @@ class LocalEmulator:
             raise AssertionError(
                 f"{text}\nassert on the invocation or on its destination's message, or set strict=False\n"
             )
+        idle = [fault for fault in self._engine.setup.faults() if not fault.struck]
+        if idle:
+            text = "\n".join(["these faults never struck:", *(f"  {fault}" for fault in idle)])
+            raise AssertionError(f"{text}\ninvoke the function, remove() the fault, or set strict=False\n")
         unfinished = [record for record in self._records() if not record.finished]
         if self._strict == "idle" and unfinished:
             lines = [f"  {one.accepted.function} {one.id} is {one.state}" for one in unfinished]
@@ -348,6 +389,7 @@ class ServerHost:
         self.host: Final = self._thread.host
         self.port: Final = self._thread.port
         self.runtimes: Final = assembly.Runtimes({"FCEMU_URL": f"http://{self.host}:{self.port}"})
+        self._api.parts = assembly.Parts(self.runtimes)
 
     def serve(self, emulator: Emulator, reset: Callable[[Mapping[str, object]], None]) -> None:
         """Answer for ``emulator`` from now on."""
@@ -384,6 +426,12 @@ def _strict(value: object) -> bool | str:
     if value is True or value is False or value == "idle":
         return value if isinstance(value, bool) else "idle"
     raise ValueError(f"option strict: expected False, True or 'idle', found {value!r}")
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"option {name}: expected True or False, found {value!r}")
+    return value
 
 
 def _check_runtime(value: object) -> None:

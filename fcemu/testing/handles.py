@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fcemu.core import invocation as core
@@ -20,6 +21,7 @@ from fcemu.engine.emulator import Asked
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
+    from fcemu.testing.stubs import Stub
 
 Duration = float | timedelta | str
 Payload = bytes | str | Mapping[str, Any] | list[Any] | int | float | bool | None
@@ -174,6 +176,23 @@ class Function:
     def invocation(self, request_id: str) -> "Invocation":
         """Raises ``UnknownName``."""
         return self._emulator.invocation(request_id)
+
+    def stub(self, *steps: Any) -> "Stub":
+        """Let ``steps`` run instead of its code, one an attempt; the last repeats, and none at all returns nothing.
+
+        An exception is raised, a callable is the handler, a ``Step`` says more, anything else is returned.
+        """
+        from fcemu.testing.stubs import Stub
+
+        return Stub.place(self._emulator, self._definition.ref, steps)
+
+    @property
+    def module(self) -> ModuleType:
+        """The handler's module, to monkeypatch; loaded when it was not, which raises what its body raises.
+
+        Raises ``LookupError`` with ``isolate=True``, where each instance has a module of its own.
+        """
+        return self._emulator._module_of(self._definition.ref)
 
     def __repr__(self) -> str:
         suffix = "" if self._qualifier == LATEST else f":{self._qualifier}"

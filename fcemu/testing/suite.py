@@ -8,7 +8,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost
 
-_OF_THE_FIXTURE: Final = frozenset({"definition", "strict", "runtime"})
+_OF_THE_FIXTURE: Final = frozenset({"definition", "isolate", "runtime", "strict"})
 
 
 def prepare() -> None:
@@ -57,7 +57,7 @@ class Suite:
             self._host.close()
 
     def _from_ini(self, name: str, text: str) -> object:
-        if name == "strict":
+        if name in {"isolate", "strict"}:
             return {"true": True, "false": False}.get(text.lower(), text)
         return text if name in _OF_THE_FIXTURE else assembly.read_option(name, text)
 

@@ -4,7 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fcemu.core.facts import Accepted, Delivered, Dequeued, Failed, Finished, RetryPlanned, Slept, Started
+from fcemu.core.facts import (
+    Accepted,
+    Delayed,
+    Delivered,
+    Dequeued,
+    Failed,
+    FaultStruck,
+    Finished,
+    Redelivered,
+    RetryPlanned,
+    Slept,
+    Started,
+)
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import UNHANDLED, FunctionError
 from fcemu.core.timeline import Timeline, render, seconds
@@ -60,6 +72,22 @@ def test_a_timeline_in_portions_says_what_the_whole_says():
     facts = [accepted(0, "r1", "a"), accepted(0, "r2", "a"), Dequeued(at(0), "r1"), Dequeued(at(0), "r2")]
     timeline = Timeline(T0)
     assert [line for fact in facts for line in timeline.lines([fact])] == render(facts, T0).splitlines()
+
+
+def test_faults_say_what_they_did():
+    facts = [
+        Accepted(at(0), "r1", FunctionRef("f"), "LATEST", False, "api", b"", at(0), "r1", 0),
+        FaultStruck(at(0), "r1", 1, "delay"),
+        Delayed(at(0), "r1", 1, at(7)),
+        FaultStruck(at(7), "r1", 1, "deliver_twice"),
+        Redelivered(at(7), "r1", 1, at(7.5)),
+    ]
+    assert render(facts, T0).splitlines()[1:] == [
+        "+0 s  f (1)  attempt 1 meets a fault: delay",
+        "+0 s  f (1)  attempt 1 starts 7 s late, at +7 s",
+        "+7 s  f (1)  attempt 1 meets a fault: deliver_twice",
+        "+7 s  f (1)  attempt 1 is delivered again after 0.5 s, at +7.5 s",
+    ]
 
 
 def test_nothing_reads_as_nothing():
