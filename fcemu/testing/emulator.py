@@ -49,6 +49,8 @@ class LocalEmulator:
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._definition: Final = _read(definition)
         self._options: Final = _without_clock(self._definition.options) | options
+        self._places: tuple[Path, ...] = ()
+        """Directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or ServerHost()
         self._closed = False
@@ -234,7 +236,10 @@ class LocalEmulator:
 
     def define(self, definition: Source) -> None:
         """Add definitions; same names are replaced. Raises ``DefinitionError``, and ``ValueError`` where its
-        ``emulator:`` block wants other options than this emulator has."""
+        ``emulator:`` block wants other options than this emulator has. A path is looked for where the emulator's own
+        definition was."""
+        if isinstance(definition, str | Path) and definition != "":
+            definition = next((found for place in self._places if (found := place / definition).exists()), definition)
         more = _read(definition)
         assembly.define(self._engine, replace(more, options=_without_clock(more.options)))
 

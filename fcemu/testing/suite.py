@@ -49,7 +49,9 @@ class Suite:
         definition = self._definition(given.pop("definition", None), beside)
         if shared and self._host is None:
             self._host = ServerHost()
-        return LocalEmulator(definition, server=self._host if shared else None, **given)
+        emulator = LocalEmulator(definition, server=self._host if shared else None, **given)
+        emulator._places = (beside, self._root)
+        return emulator
 
     def close(self) -> None:
         """Stop the server."""

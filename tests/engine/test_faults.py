@@ -136,6 +136,22 @@ def test_a_crash_while_sleeping_waits_for_an_attempt_that_sleeps():
     assert (waits.struck, strikes.struck) == (0, 1)
 
 
+def test_a_handler_that_swallows_its_end_has_crashed_all_the_same():
+    def stubborn(call):
+        try:
+            call.clock.sleep(5)
+        except BaseException:
+            swallowed.append(call.attempt)
+        return b"alive"
+
+    swallowed = []
+    emulator, _ = make({"f": NEVER}, f=stubborn)
+    fault(emulator, faults.crash("sleeping"))
+    invocation = emulator.accept(ask("f"))
+    run(emulator)
+    assert (invocation.attempts[0].outcome.name, swallowed) == ("ProcessExited", [1])
+
+
 def test_a_crash_uses_up_a_retry_as_any_function_error_does():
     emulator, _ = make({"f": NEVER}, f=Handler())
     fault(emulator, faults.crash("after"))

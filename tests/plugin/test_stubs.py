@@ -173,6 +173,26 @@ def test_a_definition_cannot_change_the_options_of_a_running_emulator(emulator, 
         emulator.define(definition | {"emulator": {"seed": 7, "destinationDepth": 3}})
 
 
+def test_a_definition_is_looked_for_beside_the_test_then_at_the_rootdir_then_where_we_are(pytester, shop, emulator):
+    for place in ("suite/near", "far"):
+        folder = pytester.path / place
+        folder.mkdir(parents=True)
+        (folder / "index.py").write_text(f"def handler(event, context): return {place!r}\n")
+        (folder / "fcemu.yaml").write_text(f"functions: {{{folder.name}: {{handler: index.handler}}}}\n")
+    (pytester.path / "suite" / "test_it.py").write_text(
+        textwrap.dedent("""
+            def test_it(fcemu):
+                for name in ("near", "far"):
+                    fcemu.define(name)
+                    assert fcemu.function(name).invoke().text.endswith(name)
+        """)
+    )
+    pytester.makeini("[pytest]\n")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "suite", timeout=60).assert_outcomes(passed=1)
+    emulator.define(pytester.path / "far")
+    assert emulator.function("far").invoke().text == "far"
+
+
 # Modules.
 
 
