@@ -147,9 +147,20 @@ def test_a_handler_that_swallows_its_end_has_crashed_all_the_same():
     swallowed = []
     emulator, _ = make({"f": NEVER}, f=stubborn)
     fault(emulator, faults.crash("sleeping"))
+    too_late = fault(emulator, faults.crash("after"))
     invocation = emulator.accept(ask("f"))
     run(emulator)
-    assert (invocation.attempts[0].outcome.name, swallowed) == ("ProcessExited", [1])
+    assert (invocation.attempts[0].outcome.name, swallowed, too_late.struck) == ("ProcessExited", [1], 0)
+
+
+def test_an_instance_of_an_old_definition_is_stopped_when_its_attempt_is_over():
+    emulator, runtime = make(f=Handler(sleeps=5))
+    emulator.accept(ask("f"))
+    emulator.wait(emulator.advance(s(1)))
+    emulator.setup.define((), emulator.setup.defined()[1], {})
+    assert not runtime.started[0].stopped
+    run(emulator)
+    assert runtime.started[0].stopped
 
 
 def test_a_crash_uses_up_a_retry_as_any_function_error_does():

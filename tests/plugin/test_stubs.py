@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from fcemu.config import DefinitionError
+from fcemu.runtimes.namespace import PLACES
 from fcemu.testing import FCError, InvocationFailed, LocalEmulator, Step, UnknownName
 
 
@@ -220,23 +221,35 @@ def test_a_module_that_cannot_be_loaded_says_why(emulator, shop):
     assert emulator.function("wrong").invoke_async().result() is None
 
 
-def test_modules_are_shared_unless_isolated(shop, monkeypatch):
-    definition = native(shop, charge="charging.charge", refund="charging.refund")
+def test_modules_are_shared_with_the_test_and_between_instances(shop, monkeypatch):
     monkeypatch.syspath_prepend(str(shop))
     import charging
 
-    with LocalEmulator(definition) as emulator:
-        assert [emulator.function("charge").invoke().json()["calls"] for _ in range(2)] == [1, 2]
+    with LocalEmulator(native(shop, charge="charging.charge")) as emulator:
+        charge = emulator.function("charge")
+        assert charge.module is charging
+        emulator.faults.crash(charge)
+        assert charge.invoke().error
+        assert charge.invoke().json()["calls"] == 2
     assert len(charging.CALLS) == 2
-    with LocalEmulator(definition, isolate=True) as emulator:
+
+
+def test_isolated_modules_are_imported_anew_for_each_instance_and_not_shared_with_the_test(shop, monkeypatch):
+    monkeypatch.syspath_prepend(str(shop))
+    import charging
+
+    places = len(PLACES)
+    with LocalEmulator(native(shop, charge="charging.charge"), isolate=True) as emulator:
         charge = emulator.function("charge")
         assert [charge.invoke().json()["calls"] for _ in range(2)] == [1, 2]
         emulator.faults.crash(charge)
         assert charge.invoke().error
         assert charge.invoke().json()["calls"] == 1
+        assert len(PLACES) == places + 1
         with pytest.raises(LookupError, match="with isolate=True each instance of charge has a module of its own"):
             _ = charge.module
-    assert len(charging.CALLS) == 2
+    assert len(PLACES) == places
+    assert charging.CALLS == []
 
 
 def test_the_option_isolate_is_a_truth_value(shop):

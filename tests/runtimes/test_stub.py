@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import time
+import traceback
 from datetime import datetime
 from pathlib import Path
 from unittest.mock import Mock
@@ -91,6 +92,12 @@ def test_what_is_raised_is_the_handlers_own_exception(play, step):
     assert first.outcome.name == "ValueError"
     assert json.loads(first.outcome.document) == {"errorMessage": "too wide", "errorType": "ValueError"}
     assert not first.broken
+
+
+def test_an_exception_that_is_raised_again_and_again_does_not_grow(play):
+    played = play(ValueError("no"))
+    depths = [len(traceback.extract_tb(played.run().exception.__traceback__)) for _ in range(3)]
+    assert len(set(depths)) == 1
 
 
 def test_a_class_of_exceptions_is_raised_anew_each_time(play):
