@@ -284,8 +284,18 @@ def test_the_client_of_2023_reaches_the_emulator(emulator):
     assert response.body.read() == b"hello"
 
 
+@pytest.mark.usefixtures("_no_proxies")
+def test_the_client_of_2021_reaches_the_emulator(emulator):
+    from alibabacloud_fc_open20210406.models import InvokeFunctionRequest
+
+    emulator.add("media/echo", lambda event, context: event)
+    request = InvokeFunctionRequest(body=b"hello")
+    assert emulator.client("2021-04-06").invoke_function("media", "echo", request).body == b"hello"
+
+
 def test_an_sdk_that_is_not_installed_is_named(emulator, monkeypatch):
-    monkeypatch.setitem(sys.modules, "alibabacloud_fc_open20210406", None)
+    for name in ("alibabacloud_fc_open20210406", "alibabacloud_fc_open20210406.client"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match="pip install alibabacloud-fc-open20210406"):
         emulator.client("2021-04-06")
     with pytest.raises(ValueError, match="expected one of 2016-08-15, 2021-04-06, 2023-03-30, found '2023'"):
