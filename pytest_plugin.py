@@ -16,6 +16,7 @@ INI_OPTIONS = (
     "account_id",
     "age_excludes_delay",
     "autojump",
+    "clock",
     "definition",
     "destination_depth",
     "grace_seconds",
@@ -49,10 +50,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name in INI_OPTIONS:
         parser.addini(f"fcemu_{name}", f"option {name!r} of the fixture 'fcemu'", default="")
+    parser.addini("fcemu_backend", "what replaces the time functions: auto, freezegun or time-machine", default="auto")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _backend(config)
     config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"fcemu: handlers read time by {_backend(config)}"
+
+
+def _backend(config: pytest.Config) -> str:
+    """The backend in force, which is imported only when a test needs it. It holds for this process."""
+    from fcemu.backends import choose
+
+    try:
+        return choose(str(config.getini("fcemu_backend")))
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

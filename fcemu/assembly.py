@@ -158,7 +158,6 @@ LATER: Final = frozenset(
         "access_keys",
         "auth",
         "chance",
-        "clock",
         "cold_start_seconds",
         "data",
         "deliver_to",
@@ -249,9 +248,14 @@ class Runtimes:
         self._made.clear()
 
 
-def emulator_of(definition: Definition, settings: Settings, runtimes: Callable[[str], Runtime]) -> Emulator:
+def emulator_of(
+    definition: Definition,
+    settings: Settings,
+    runtimes: Callable[[str], Runtime],
+    kind: type[Emulator] = Emulator,
+) -> Emulator:
     """A new emulator with nothing in its journal."""
-    return Emulator(
+    return kind(
         settings=settings,
         catalog=catalog_of(definition),
         runtimes=runtimes,
@@ -301,6 +305,27 @@ def patch_time() -> None:
     timeshift.install()
 
 
+def freezer() -> str | None:
+    """Who has frozen the time of this process by himself, freezegun or time-machine."""
+    from fcemu.runtimes.timeshift import freezers
+
+    return freezers.active()
+
+
+def test_time() -> datetime | None:
+    """What that freezer shows."""
+    from fcemu.runtimes.timeshift import freezers
+
+    return freezers.test_time()
+
+
+def move_test_time(by: timedelta) -> None:
+    """Move that freezer."""
+    from fcemu.runtimes.timeshift import freezers
+
+    freezers.move_test_time(by)
+
+
 def definition_in(directory: Path) -> Path | None:
     """The definition that a directory holds under one of the usual names, if any."""
     return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
@@ -318,7 +343,9 @@ def real_on_purpose() -> list[tuple[str, str]]:
     """What stays real although a handler runs on virtual time, each with the reason."""
     from fcemu.runtimes import timeshift
 
-    return [(f"{real.what}, {real.where}", real.why) for real in timeshift.real_on_purpose(time_backend())]
+    return [
+        (f"{real.what}, {real.where}".replace("`", ""), real.why) for real in timeshift.real_on_purpose(time_backend())
+    ]
 
 
 class ServerThread:

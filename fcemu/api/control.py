@@ -167,7 +167,7 @@ class Control:
             raise Problem(409, "not-idle", summary, explain=explanation) from None
         except ClosedError as closed:
             raise Problem(409, "closed", str(closed)) from None
-        now = time_text(emulator.clock.now())
+        now = time_text(emulator.clock.shown())
         return json_answer({"now": now, "after": after, "facts": len(emulator.journal) - after})
 
     async def _until(self, emulator: Emulator, goal: Goal) -> None:
@@ -223,7 +223,7 @@ async def _object(request: WireRequest, **readers: problems.Reader) -> dict[str,
 def _clock(emulator: Emulator) -> dict[str, Any]:
     due = emulator.next_due()
     return {
-        "now": time_text(emulator.clock.now()),
+        "now": time_text(emulator.clock.shown()),
         "started": time_text(emulator.clock.started),
         "rate": emulator.rate,
         "autojump": emulator.autojump,

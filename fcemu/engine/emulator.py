@@ -77,10 +77,11 @@ class Emulator:
         runtimes: Mapping[str, Runtime] | Callable[[str], Runtime],
         chance: Chance,
         crew: Crew,
+        clock: Clock | None = None,
     ) -> None:
         self.settings: Final = settings
         self.journal: Final = Journal()
-        self.clock: Final = Clock(settings.start, settings.rate)
+        self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
         self.at_batch_end: Final = crew.at_batch_end
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         faults = Faults()
@@ -189,12 +190,12 @@ class Emulator:
     def new_request_id(self, generation: Generation) -> str:
         """The id of a request that is refused before it becomes an invocation."""
         with self._baton:
-            return self._chance.request_id(generation, self.clock.now())
+            return self._chance.request_id(generation, self.clock.shown())
 
     def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
-        now = self.clock.now()
+        now = self.clock.shown() if cause is None else self.clock.now()
         request_id = self._chance.request_id(function.generation, now)
         root, depth = request_id, 0
         if cause is not None:
@@ -272,8 +273,9 @@ class Emulator:
         """Run all that is due up to and including ``end``. Raises ``ValueError`` when ``end`` is past already."""
         with self._baton:
             self._check_open()
-            if end < self.clock.now() and not self.clock.rate:
-                raise ValueError(f"time does not go back: it is {self.clock.now().isoformat()}, not {end.isoformat()}")
+            if end < self.clock.shown() and not self.clock.rate:
+                now = self.clock.shown().isoformat()
+                raise ValueError(f"time does not go back: it is {now}, not {end.isoformat()}")
             return self._post(Advance(end))
 
     def advance(self, by: timedelta) -> Goal:
@@ -302,7 +304,7 @@ class Emulator:
 
         with self._baton:
             self._check_open()
-            end = None if at_most is None else self.clock.now() + at_most
+            end = None if at_most is None else self.clock.shown() + at_most
             return self._post(Idle(end, not_idle))
 
     def run_until_ended(self, invocation: Invocation) -> Goal:

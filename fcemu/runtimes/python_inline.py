@@ -9,7 +9,7 @@ from fcemu.core.functions import Function
 from fcemu.core.names import LATEST, Account
 from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Returned
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
-from fcemu.runtimes import imports, views
+from fcemu.runtimes import imports, timeshift, views
 from fcemu.runtimes.code import Handler, LoadFailed, handler_of
 from fcemu.runtimes.context import context_for
 from fcemu.runtimes.documents import error_document, load_error_document, payload_of
@@ -103,7 +103,7 @@ def _attempt(running: Running, handler: Handler | None) -> Finish:
     try:
         return _outcome(running, handler)
     finally:
-        views.end(running)
+        _end(running)
 
 
 def _module(running: Running) -> ModuleType:
@@ -111,7 +111,7 @@ def _module(running: Running) -> ModuleType:
     try:
         return running.namespace.handler_module(running.call.function.handler.rpartition(".")[0])
     finally:
-        views.end(running)
+        _end(running)
 
 
 def _begin(running: Running) -> None:
@@ -120,8 +120,13 @@ def _begin(running: Running) -> None:
     zone = running.environment.time_zone(running)
     if zone is not None:
         ZONE.set(zone_named(zone))
-    ensure_installed()
+    timeshift.enter()
     views.begin(running)
+
+
+def _end(running: Running) -> None:
+    views.end(running)
+    timeshift.leave()
 
 
 def _outcome(running: Running, handler: Handler | None) -> Finish:

@@ -5,6 +5,7 @@ from fcemu.core.stubs import Step, StubCall
 from fcemu.engine.emulator import ClockStuck, ClosedError, NotIdle
 from fcemu.testing.emulator import LocalEmulator, NeverTrue
 from fcemu.testing.faults import Fault, Faults
+from fcemu.testing.following import ClockConflict
 from fcemu.testing.handles import (
     Attempt,
     Fact,
@@ -21,6 +22,7 @@ from fcemu.testing.stubs import Stub
 
 __all__ = [
     "Attempt",
+    "ClockConflict",
     "ClockStuck",
     "ClosedError",
     "FCError",

@@ -24,6 +24,7 @@ from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
+from fcemu.testing.following import OWN, kind_of
 from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, Reply, Topic, UnknownName
 
 Source = str | Path | Mapping[str, Any] | Definition | None
@@ -38,8 +39,8 @@ class LocalEmulator:
     """An emulator of Function Compute in this process, with an HTTP server on loopback.
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
-    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``strict``, ``isolate``, ``limits``,
-    ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
+    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
+    ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
     ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
     """
 
@@ -47,6 +48,7 @@ class LocalEmulator:
         self._strict = _strict(options.pop("strict", True))
         _check_runtime(options.pop("runtime", "inline"))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
+        self._clock: Final = options.pop("clock", OWN)
         self._definition: Final = _read(definition)
         self._options: Final = _without_clock(self._definition.options) | options
         self._places: tuple[Path, ...] = ()
@@ -64,7 +66,10 @@ class LocalEmulator:
     def _begin(self, settings: Settings) -> None:
         self._settings = settings
         self._engine: Emulator = assembly.emulator_of(
-            self._definition, settings, partial(self._host.runtimes, isolate=self._isolate)
+            self._definition,
+            settings,
+            partial(self._host.runtimes, isolate=self._isolate),
+            kind_of(self._clock, settings.rate),
         )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
@@ -125,11 +130,12 @@ class LocalEmulator:
     @property
     def now(self) -> datetime:
         """Virtual time, aware, UTC."""
-        return self._engine.clock.now()
+        return self._engine.clock.shown()
 
     @property
     def started(self) -> datetime:
         """Where the clock started."""
+        self._engine.clock.shown()  # one that follows starts when it is looked at
         return self._engine.clock.started
 
     def at(self, instant: str | datetime) -> datetime:

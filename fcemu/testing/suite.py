@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from fcemu import assembly
+from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost
 
-_OF_THE_FIXTURE: Final = frozenset({"definition", "isolate", "runtime", "strict"})
+_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "isolate", "runtime", "strict"})
 
 
 def prepare() -> None:
@@ -19,10 +20,12 @@ def prepare() -> None:
 class Suite:
     """What one test run shares: the server behind the fixture ``fcemu``, and definitions that were read already.
 
-    ``ini(name)`` gives the text of an ini option, ``""`` where it is not set.
+    ``ini(name)`` gives the text of an ini option, ``""`` where it is not set. Raises ``ValueError`` for a backend that
+    is not there.
     """
 
     def __init__(self, root: Path, ini: Callable[[str], str], ini_options: Sequence[str]) -> None:
+        choose(ini("backend") or AUTO)
         self._root: Final = root
         self._ini: Final = {name: text for name in ini_options if (text := str(ini(name) or ""))}
         self._host: ServerHost | None = None
