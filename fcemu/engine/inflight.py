@@ -3,6 +3,8 @@
 import sys
 import threading
 import weakref
+from collections.abc import Callable
+from contextvars import Context
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -36,7 +38,8 @@ class Watchdog:
             self._watched.add(emulator)
             if not self._started:
                 self._started = True
-                threading.Thread(target=self._look, name="fcemu-watchdog", daemon=True).start()
+                thread = threading.Thread(target=self._look, name="fcemu-watchdog", daemon=True)
+                Context().run(thread.start)
             self._changed.notify()
 
     def forget(self, emulator: Watched) -> None:
@@ -56,6 +59,23 @@ class Watchdog:
 
 
 WATCHDOG: Final = Watchdog()
+
+
+class Patience:
+    """Of somebody who waits: it is over when ``seconds`` of real time have passed and ``steps()`` has not grown."""
+
+    def __init__(self, steps: Callable[[], int], seconds: float) -> None:
+        self._steps: Final = steps
+        self._seconds: Final = seconds
+        self._seen = steps()
+        self._since = real.monotonic()
+
+    def is_over(self) -> bool:
+        """To be asked again and again, more often than once in ``seconds``."""
+        steps = self._steps()
+        if steps != self._seen or debugged():
+            self._seen, self._since = steps, real.monotonic()
+        return real.monotonic() - self._since > self._seconds
 
 
 def pause_between_looks(watchdog: timedelta, grace: timedelta) -> float:

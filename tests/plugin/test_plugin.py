@@ -22,7 +22,7 @@ def suite(pytester):
         pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(text))
         if ini:
             pytester.makeini("[pytest]\n" + textwrap.dedent(ini))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=60)
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly", *arguments, timeout=60)
 
     return run
 
