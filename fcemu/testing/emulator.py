@@ -16,7 +16,7 @@ from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
 from fcemu.core.facts import Delivered, to_json
 from fcemu.core.invocation import State
-from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
@@ -108,20 +108,7 @@ class LocalEmulator:
     @property
     def env(self) -> dict[str, str]:
         """The variables that point a program at this emulator."""
-        key, secret = _ENVIRONMENT_KEYS
-        return {
-            "FCEMU_URL": self.url,
-            "FC_ENDPOINT": self.url,
-            "FC_HOST": self.endpoint,
-            "MNS_ENDPOINT": self.url,
-            "FC_ACCOUNT_ID": self.account_id,
-            "ACCOUNT_ID": self.account_id,
-            "FC_REGION": self.region,
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
-            "ACCESS_KEY_ID": key,
-            "ACCESS_KEY_ID_SECRET": secret,
-        }
+        return environment_of(self._host, self._settings.account)
 
     # The clock.
 
@@ -463,6 +450,25 @@ class ServerHost:
         """Stop the server and close the runtimes."""
         self._thread.close()
         self.runtimes.close()
+
+
+def environment_of(server: ServerHost, account: Account) -> dict[str, str]:
+    """The variables that point a program at the emulator behind ``server``."""
+    key, secret = _ENVIRONMENT_KEYS
+    endpoint = f"{server.host}:{server.port}"
+    return {
+        "FCEMU_URL": f"http://{endpoint}",
+        "FC_ENDPOINT": f"http://{endpoint}",
+        "FC_HOST": endpoint,
+        "MNS_ENDPOINT": f"http://{endpoint}",
+        "FC_ACCOUNT_ID": account.id,
+        "ACCOUNT_ID": account.id,
+        "FC_REGION": account.region,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
+        "ACCESS_KEY_ID": key,
+        "ACCESS_KEY_ID_SECRET": secret,
+    }
 
 
 def _read(definition: Source) -> Definition:
