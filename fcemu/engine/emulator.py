@@ -504,7 +504,10 @@ class Emulator:
             run = self._movers.running()
             if run is None:
                 return
-            if real_now - run.since > self.settings.watchdog.total_seconds() and not debugged():
+            if debugged():
+                run.since = real_now  # patience begins anew when the debugger lets go
+                return
+            if real_now - run.since > self.settings.watchdog.total_seconds():
                 self._movers.strike(run, self._stuck_text(run))
                 return
             for request_id, since in list(self._strangers.items()):

@@ -196,7 +196,7 @@ def test_pytest_timeout_by_thread_shows_the_line_where_the_handler_is(suite, pyt
     pytester.makepyfile(stuck=STUCK)
     result = suite(HANGS, "--timeout-method=thread", plugins=["timeout"])
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*Timeout*", '*stuck.py", line 7, in handler'])
+    result.stdout.fnmatch_lines(["*Timeout*", '*stuck.py", line 6, in handler'])
 
 
 def test_unittest_cases_use_the_class(suite):
