@@ -218,7 +218,7 @@ class InvocationAio:
     async def result(self) -> Any:
         """Move the clock until this invocation has ended, and return what it returned: JSON, else text."""
         emulator, record = self._invocation._emulator, self._invocation._record
+        refuse(emulator._engine, blocks=False)
         if not record.finished:
-            refuse(emulator._engine, blocks=False)
             await reached(emulator._engine, emulator._engine.run_until_ended(record))
         return self._invocation._result()

@@ -302,6 +302,7 @@ class Invocation:
 
         Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
         """
+        refuse(self._emulator._engine, blocks=True)
         self._emulator._run_until_ended(self._record)
         return self._result()
 
