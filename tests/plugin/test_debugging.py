@@ -113,6 +113,17 @@ def test_monkeypatch_and_mock_reach_a_handler_by_module_name_and_environment(sui
     """).assert_outcomes(passed=3)
 
 
+WAITS_FOR_AN_EDITOR = """
+    import debugpy
+    import pytest
+
+    _, port = debugpy.listen(("127.0.0.1", 0))
+    print(port, flush=True)
+    debugpy.wait_for_client()
+    raise SystemExit(pytest.main(["-q", "-s", "-pno:cacheprovider", "-pno:randomly", "-pno:timeout"]))
+"""
+
+
 class DebugAdapterClient:
     """As much of the Debug Adapter Protocol as an editor needs to stop at a line and look around."""
 
@@ -173,16 +184,11 @@ class DebugAdapterClient:
 def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
     path = handler(pytester)
     pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(TEST))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-Xfrozen_modules=off", "-m", "debugpy", "--listen", f"127.0.0.1:{port}"]
-    command += ["--wait-for-client", "-m", "pytest", "-q", "-s", "-pno:cacheprovider", "-pno:randomly", "-pno:timeout"]
-    said = pytester.path / "said.txt"  # a file: the debug adapter keeps what it inherits
-    with said.open("w") as output:
-        pytest_run = subprocess.Popen(command, stdout=output, stderr=output)
-    client = connect(port, pytest_run, said)
+    pytester.makepyfile(waits=WAITS_FOR_AN_EDITOR)
+    command = [sys.executable, "-Xfrozen_modules=off", "waits.py"]
+    pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
+        client = DebugAdapterClient(int(pytest_run.stdout.readline()))
         client.ask("initialize", adapterID="test", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
         attached = client.send("attach", justMyCode=False)
         client.event("initialized")
@@ -200,17 +206,7 @@ def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
         client.event("terminated")
         client.close()
         assert pytest_run.wait(timeout=60) == 0
-        assert "1 passed" in said.read_text()
     finally:
         pytest_run.kill()
         pytest_run.wait()
-
-
-def connect(port, process, said):
-    """Once debugpy listens."""
-    while process.poll() is None:
-        try:
-            return DebugAdapterClient(port)
-        except ConnectionRefusedError:
-            continue
-    pytest.fail(said.read_text())
+        pytest_run.stdout.close()
