@@ -47,7 +47,7 @@ class Crew:
             self._made += 1
             name = f"{self._name}-{self._made}"
         thread = threading.Thread(target=self._live, args=(job,), name=name, daemon=True)
-        Context().run(thread.start)  # it outlives the context that needs it first
+        Context().run(thread.start)  # also when a handler parks: our threads are no part of it
 
     def offer(self, job: Job) -> None:
         """Run ``job`` soon; it should be short. One thread takes all of them while none of them stalls."""

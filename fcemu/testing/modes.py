@@ -121,6 +121,24 @@ class LentClock(HandlerClock):
             engine = self._engine()
             await reached(engine, engine.sleep_until(self._emulator._after(seconds)))
 
+    # A thread that the test starts is no strand: nobody waits for it, and its waits for other threads are real.
+
+    def waiting(self) -> None:
+        """No virtual wait but ``sleep``."""
+
+    def strand(self) -> "LentClock":
+        """A thread begins; it is on this clock as well."""
+        return self
+
+    def begin(self) -> None:
+        """Its code starts."""
+
+    def end(self) -> None:
+        """It has ended."""
+
+    def when_ended(self, waiting: object) -> None:
+        """Who waits for it waits in real time."""
+
     def io_grace(self) -> float:
         return self._engine().settings.io_grace.total_seconds()
 
