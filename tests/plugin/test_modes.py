@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from queue import SimpleQueue
 from time import sleep as bound_sleep
 
 import pytest
@@ -60,18 +61,18 @@ def test_an_autojumping_clock_serves_code_that_only_polls_and_stands_still_again
 @pytest.mark.parametrize("mode", [lambda one: one.autojump(), lambda one: one.flowing(60)], ids=["autojump", "flowing"])
 def test_when_a_mode_ends_nothing_is_in_flight(emulator, mode):
     module = vars(importlib.import_module("index"))
-    entered, go_on, left = threading.Event(), threading.Event(), threading.Event()
+    entered, go_on, left = threading.Event(), SimpleQueue(), threading.Event()
 
     def gate():
         entered.set()
-        go_on.wait()
+        go_on.get()  # in real time: a handler's event would wait in virtual time
         left.set()
 
     module["GATE"] = gate
     with mode(emulator):
         emulator.function("meet").invoke_async()
         entered.wait()
-        threading.Timer(0.01, go_on.set).start()
+        threading.Timer(0.01, go_on.put, [None]).start()
     assert left.is_set()
     assert [one.status for one in emulator.invocations] == ["Succeeded"]
 
