@@ -120,7 +120,9 @@ WAITS_FOR_AN_EDITOR = """
     _, port = debugpy.listen(("127.0.0.1", 0))
     print(port, flush=True)
     debugpy.wait_for_client()
-    raise SystemExit(pytest.main(["-q", "-s", "-pno:cacheprovider", "-pno:randomly", "-pno:timeout"]))
+    others = ("cacheprovider", "anyio", "asyncio", "hypothesispytest", "randomly", "timeout", "xdist")
+    # Plain assertions: pydevd and pytest must not both parse syntax trees, which CPython 3.11 cannot do in two threads.
+    raise SystemExit(pytest.main(["-q", "-s", "--assert=plain", *(f"-pno:{name}" for name in others)]))
 """
 
 
@@ -187,6 +189,7 @@ def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
     pytester.makepyfile(waits=WAITS_FOR_AN_EDITOR)
     command = [sys.executable, "-Xfrozen_modules=off", "waits.py"]
     pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    client = None
     try:
         client = DebugAdapterClient(int(pytest_run.stdout.readline()))
         client.ask("initialize", adapterID="test", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
@@ -205,8 +208,11 @@ def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
         client.ask("continue", threadId=stopped["threadId"])
         client.event("terminated")
         client.close()
+        client = None
         assert pytest_run.wait(timeout=60) == 0
     finally:
+        if client is not None:
+            client.close()
         pytest_run.kill()
         pytest_run.wait()
         pytest_run.stdout.close()
