@@ -164,6 +164,7 @@ class EmulatorAio:
 
     async def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until ``predicate()``, which is a plain function, is true."""
+        refuse(self._emulator._engine, blocks=False)
         before, end = self._emulator._begin_until(at_most)
         while not predicate():
             self._emulator._demand_due(predicate, end)

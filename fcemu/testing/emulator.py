@@ -159,6 +159,7 @@ class LocalEmulator:
 
         Raises ``NeverTrue`` when everything is idle, or ``at_most`` has passed, before.
         """
+        refuse(self._engine, blocks=True)
         before, end = self._begin_until(at_most)
         while not predicate():
             self._demand_due(predicate, end)
@@ -296,7 +297,11 @@ class LocalEmulator:
         refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
-        self._engine.wait_for(ended.wait)
+        try:
+            self._engine.wait_for(ended.wait)
+        except BaseException:  # Ctrl-C, or a test's time-out
+            self._engine.forget_call(record)
+            raise
         return self._reply_of(record)
 
     def _reply_of(self, record: core.Invocation) -> Reply:

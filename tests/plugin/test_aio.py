@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import signal
 import sys
 import threading
 from dataclasses import replace
@@ -146,10 +147,10 @@ def test_an_emulator_is_an_async_context_manager_that_checks_and_closes(definiti
 
 BLOCKING = {
     "advance": lambda one: one.advance(1),
-    "advance_to": lambda one: one.advance_to("+1s"),
+    "advance_to": lambda one: one.advance_to("+5s"),
     "run_next": lambda one: one.run_next(),
     "run_until_idle": lambda one: one.run_until_idle(),
-    "run_until": lambda one: one.run_until(lambda: one.now > one.started),
+    "run_until": lambda one: one.run_until(lambda: True),
     "reset": lambda one: one.reset(),
     "close": lambda one: one.close(),
     "invoke": lambda one: one.function("sleepy").invoke("1"),
@@ -170,7 +171,9 @@ def test_the_blocking_form_refuses_to_run_where_an_event_loop_runs_and_names_aio
         assert [one.status for one in emulator.invocations] == ["Enqueued"]
 
     started(run, main)
-    BLOCKING["advance"](emulator)
+    if name != "close":
+        emulator.run_until_idle()
+        BLOCKING[name](emulator)
 
 
 @pytest.mark.parametrize("name", BLOCKING)
@@ -238,6 +241,22 @@ def test_a_cancelled_call_moves_the_clock_no_further(emulator, module):
         assert emulator.seconds(emulator.now) == 10
 
     asyncio.run(main())
+
+
+def test_ctrl_c_stops_the_clock_of_a_blocking_call_as_well(emulator, module):
+    go_on = SimpleQueue()
+
+    def gate():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        go_on.get()
+
+    module.GATE = gate
+    emulator.function("gate").invoke_async(delay=10)
+    with pytest.raises(KeyboardInterrupt):
+        emulator.function("sleepy").invoke("30")
+    go_on.put(None)
+    emulator.advance(0)
+    assert emulator.seconds(emulator.now) == 10
 
 
 def test_the_loop_goes_on_while_a_move_waits_so_that_handlers_may_call_into_it(emulator, module):
