@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 ORDERS = Path(__file__).parent.parent.parent / "fixtures" / "orders"
-OTHERS = ("anyio", "asyncio", "hypothesispytest", "randomly", "timeout", "xdist")
+OTHERS = (
+    "anyio",
+    "asyncio",
+    "hypothesispytest",
+    "pytest_httpx",
+    "randomly",
+    "respx",
+    "time_machine",
+    "timeout",
+    "xdist",
+)
 """Plugins of others that are installed for these tests; a suite gets those that it asks for."""
 
 

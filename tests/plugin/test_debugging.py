@@ -9,6 +9,18 @@ from pathlib import Path
 
 import pytest
 
+OTHERS = (
+    "cacheprovider",
+    "anyio",
+    "asyncio",
+    "hypothesispytest",
+    "pytest_httpx",
+    "randomly",
+    "respx",
+    "timeout",
+    "xdist",
+)
+
 HANDLER = """
     import os
     import time
@@ -79,7 +91,7 @@ def test_coverage_counts_the_lines_of_a_handler(pytester, core):
     handler(pytester)
     pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(TEST))
     (pytester.path / ".coveragerc").write_text(f"[run]\ncore = {core}\nsource = .\n")
-    run = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "-pno:cacheprovider", "-pno:randomly"]
+    run = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", *(f"-pno:{name}" for name in OTHERS)]
     pytester.run(*run, timeout=60).assert_outcomes(passed=1)
     pytester.run(sys.executable, "-m", "coverage", "json", "-q", timeout=60)
     files = json.loads((pytester.path / "coverage.json").read_text())["files"]
@@ -120,9 +132,8 @@ WAITS_FOR_AN_EDITOR = """
     _, port = debugpy.listen(("127.0.0.1", 0))
     print(port, flush=True)
     debugpy.wait_for_client()
-    others = ("cacheprovider", "anyio", "asyncio", "hypothesispytest", "randomly", "timeout", "xdist")
     # Plain assertions: pydevd and pytest must not both parse syntax trees, which CPython 3.11 cannot do in two threads.
-    raise SystemExit(pytest.main(["-q", "-s", "--assert=plain", *(f"-pno:{name}" for name in others)]))
+    raise SystemExit(pytest.main(["-q", "-s", "--assert=plain", *(f"-pno:{{name}}" for name in {others})]))
 """
 
 
@@ -186,7 +197,7 @@ class DebugAdapterClient:
 def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
     path = handler(pytester)
     pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(TEST))
-    pytester.makepyfile(waits=WAITS_FOR_AN_EDITOR)
+    pytester.makepyfile(waits=WAITS_FOR_AN_EDITOR.format(others=OTHERS))
     command = [sys.executable, "-Xfrozen_modules=off", "waits.py"]
     pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     client = None
