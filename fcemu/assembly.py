@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from contextvars import Context
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +29,7 @@ from fcemu.engine.setup import AtRest
 
 if TYPE_CHECKING:
     from fcemu.runtimes.python_inline import PythonInline
+    from fcemu.runtimes.timeshift.lending import Lent
 
 T = TypeVar("T")
 
@@ -326,6 +329,13 @@ def move_test_time(by: timedelta) -> None:
     freezers.move_test_time(by)
 
 
+def lend_clock(clock: "Lent") -> AbstractContextManager[None]:
+    """Let code that is no handler read ``clock`` and sleep on it inside a ``with`` block."""
+    from fcemu.runtimes.timeshift.lending import lend
+
+    return lend(clock)
+
+
 def definition_in(directory: Path) -> Path | None:
     """The definition that a directory holds under one of the usual names, if any."""
     return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
@@ -355,7 +365,7 @@ class ServerThread:
         self.server: Final = ApiServer(version=__version__)
         self._loop: Final = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
-        self._thread.start()
+        Context().run(self._thread.start)
         self.host: Final = host
         try:
             self.port: Final = self._call(self.server.start(host, port))
@@ -368,7 +378,7 @@ class ServerThread:
         self._loop.run_forever()
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop).result()
 
     def close(self) -> None:
         """Refuse connections, drop open ones, end the thread."""

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from queue import Empty, SimpleQueue
 from threading import get_ident
 from typing import Final
@@ -45,7 +46,8 @@ class Crew:
                 return
             self._made += 1
             name = f"{self._name}-{self._made}"
-        threading.Thread(target=self._live, args=(job,), name=name, daemon=True).start()
+        thread = threading.Thread(target=self._live, args=(job,), name=name, daemon=True)
+        Context().run(thread.start)  # also when a handler parks: our threads are no part of it
 
     def offer(self, job: Job) -> None:
         """Run ``job`` soon; it should be short. One thread takes all of them while none of them stalls."""

@@ -1,6 +1,7 @@
 """Emulator: one method per thing a caller can ask for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,8 +25,8 @@ from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.explain import Explanation, explain, line_of
 from fcemu.engine.faults import Faults
-from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next
-from fcemu.engine.inflight import WATCHDOG, debugged, pause_between_looks
+from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
+from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Runtime, read_credentials
@@ -118,6 +119,8 @@ class Emulator:
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
+        self._waits: Final[dict[Callable[[], None], Patience]] = {}
+        """Who waits without a thread of its own, and how much longer that makes sense."""
         self.check_every: Final = pause_between_looks(settings.watchdog, settings.grace)
         if settings.autojump:
             self.autojump = True
@@ -290,6 +293,18 @@ class Emulator:
                 raise ValueError("the clock cannot go beyond the year 9999") from None
             return self._post(Advance(by))
 
+    def sleep_until(self, end: datetime) -> Goal:
+        """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
+        with self._baton:
+            self._check_open()
+            return self._post(Advance(end))
+
+    def stand_still(self) -> Goal:
+        """Wait until nothing is in flight; nothing more is started for it."""
+        with self._baton:
+            self._check_open()
+            return self._post(Still())
+
     def run_next(self) -> Goal:
         """Move to the next due instant and run what is due there; nothing happens when nothing is due."""
         with self._baton:
@@ -334,15 +349,36 @@ class Emulator:
             if not goal.reached:
                 self._movers.cancel(goal)
 
+    def forget_call(self, invocation: Invocation) -> None:
+        """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
+        with self._baton:
+            self._awaited.pop(invocation.id, None)
+            for goal in self._movers.goals:
+                if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
+                    self._movers.cancel(goal)
+
     def wait_for(self, wait: Callable[[float], bool]) -> None:
         """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""
-        patience = self.patience
-        steps, since = self.steps, real.monotonic()
-        while not wait(min(patience, _LOOK_SECONDS)):
-            if self.steps != steps or debugged():
-                steps, since = self.steps, real.monotonic()
-            elif real.monotonic() - since > patience:
-                raise ClockStuck(f"no progress for {patience:g} real seconds\n{self.explain()}")
+        patience = self._new_patience()
+        while not wait(min(self.patience, _LOOK_SECONDS)):
+            if patience.is_over():
+                raise self.stuck()
+
+    @contextmanager
+    def when_stuck(self, call: Callable[[], None]) -> Iterator[None]:
+        """Inside the block ``call`` is called, on the watchdog's thread, when real time passes without progress."""
+        self._waits[call] = self._new_patience()
+        try:
+            yield
+        finally:
+            self._waits.pop(call, None)
+
+    def stuck(self) -> ClockStuck:
+        """The error for who has waited long enough."""
+        return ClockStuck(f"no progress for {self.patience:g} real seconds\n{self.explain()}")
+
+    def _new_patience(self) -> Patience:
+        return Patience(lambda: self.steps, self.patience)
 
     @property
     def patience(self) -> float:
@@ -459,6 +495,9 @@ class Emulator:
 
     def check_progress(self, real_now: float) -> None:
         """Called by the watchdog from time to time, on its own thread."""
+        for call, patience in list(self._waits.items()):
+            if patience.is_over():
+                call()
         if self._movers.closed or not self._movers.runs:
             return
         with self._baton:
@@ -467,7 +506,10 @@ class Emulator:
             run = self._movers.running()
             if run is None:
                 return
-            if real_now - run.since > self.settings.watchdog.total_seconds() and not debugged():
+            if debugged():
+                run.since = real_now  # patience begins anew when the debugger lets go
+                return
+            if real_now - run.since > self.settings.watchdog.total_seconds():
                 self._movers.strike(run, self._stuck_text(run))
                 return
             for request_id, since in list(self._strangers.items()):

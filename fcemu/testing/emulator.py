@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,17 +16,20 @@ from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
 from fcemu.core.facts import Delivered, to_json
 from fcemu.core.invocation import State
-from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
 from fcemu.core.times import parse_duration, parse_instant
+from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.testing.aio import EmulatorAio, refuse
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
 from fcemu.testing.following import OWN, kind_of
 from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, Reply, Topic, UnknownName
+from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 _ENVIRONMENT_KEYS: Final = ("test", "test")
@@ -111,19 +115,7 @@ class LocalEmulator:
     @property
     def env(self) -> dict[str, str]:
         """The variables that point a program at this emulator."""
-        key, secret = _ENVIRONMENT_KEYS
-        return {
-            "FCEMU_URL": self.url,
-            "FC_ENDPOINT": self.url,
-            "FC_HOST": self.endpoint,
-            "FC_ACCOUNT_ID": self.account_id,
-            "ACCOUNT_ID": self.account_id,
-            "FC_REGION": self.region,
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
-            "ACCESS_KEY_ID": key,
-            "ACCESS_KEY_ID_SECRET": secret,
-        }
+        return environment_of(self._host, self._settings.account)
 
     # The clock.
 
@@ -156,11 +148,11 @@ class LocalEmulator:
         Raises ``ValueError`` for a negative duration (nothing moves), ``ClockStuck`` when real time passes without
         progress.
         """
-        return self._move(lambda: self._engine.advance(parse_duration(by)))
+        return self._move(lambda: self._to_advance(by))
 
     def advance_to(self, instant: str | datetime) -> Sequence[Fact]:
         """Run all that falls due up to and including ``instant``. Raises what ``advance`` raises."""
-        return self._move(lambda: self._engine.advance_to(self.at(instant)))
+        return self._move(lambda: self._to_advance_to(instant))
 
     def run_next(self) -> Sequence[Fact]:
         """Move to the next due instant and run what is due there."""
@@ -168,25 +160,66 @@ class LocalEmulator:
 
     def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
-        return self._move(lambda: self._engine.run_until_idle(parse_duration(at_most)))
+        return self._move(lambda: self._to_be_idle(at_most))
 
     def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until ``predicate()`` is true: it is asked first, and after each due instant.
 
         Raises ``NeverTrue`` when everything is idle, or ``at_most`` has passed, before.
         """
-        before, limit = len(self._engine.journal), parse_duration(at_most)
-        end = self.now + limit
+        refuse(self._engine, blocks=True)
+        before, end = self._begin_until(at_most)
         while not predicate():
-            due = self._engine.next_due()
-            if due is None or due > end:
-                why = "nothing is due any more" if due is None else f"nothing more is due within {limit}"
-                raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
+            self._demand_due(predicate, end)
             self.run_next()
         return self._facts(before)
 
+    def autojump(self) -> AutojumpMode:
+        """``with`` or ``async with``: the clock jumps to what is due while nothing runs and no request is served."""
+        return AutojumpMode(self)
+
+    def flowing(self, rate: float = 1) -> FlowingMode:
+        """``with`` or ``async with``: the clock flows, ``rate`` times as fast as real time. Raises ``ValueError``."""
+        return FlowingMode(self, rate)
+
+    def virtual_time(self) -> AbstractContextManager["LocalEmulator"]:
+        """``with``: this context and threads that it starts read virtual time.
+
+        ``time.sleep(s)`` is ``advance(s)``, ``asyncio.sleep(s)`` its coroutine. An event loop that ran before goes on
+        in real time, with its time-outs; one that starts inside the block jumps over its waits.
+        """
+        return virtual_time(self)
+
+    @property
+    def aio(self) -> EmulatorAio:
+        """The moves, ``reset`` and ``close`` as coroutines."""
+        return EmulatorAio(self)
+
+    def _to_advance(self, by: Duration) -> Goal:
+        return self._engine.advance(parse_duration(by))
+
+    def _to_advance_to(self, instant: str | datetime) -> Goal:
+        return self._engine.advance_to(self.at(instant))
+
+    def _to_be_idle(self, at_most: Duration) -> Goal:
+        return self._engine.run_until_idle(parse_duration(at_most))
+
+    def _after(self, seconds: float) -> datetime:
+        return later(self.now, parse_duration(seconds))
+
+    def _begin_until(self, at_most: Duration) -> tuple[int, datetime]:
+        """For ``run_until``: where the journal stands, and when it is too late."""
+        return len(self._engine.journal), later(self.now, parse_duration(at_most))
+
+    def _demand_due(self, predicate: Callable[[], object], end: datetime) -> None:
+        """Raise ``NeverTrue`` unless something is due by ``end``."""
+        due = self._engine.next_due()
+        if due is None or due > end:
+            why = "nothing is due any more" if due is None else f"nothing more is due by {end.isoformat()}"
+            raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
+
     def _move(self, post: Callable[[], Goal]) -> Sequence[Fact]:
-        self._refuse_handlers()
+        refuse(self._engine, blocks=True)
         before = len(self._engine.journal)
         self._engine.wait(post())
         return self._facts(before)
@@ -194,13 +227,6 @@ class LocalEmulator:
     def _run_until_ended(self, record: core.Invocation) -> None:
         if not record.finished:
             self._move(lambda: self._engine.run_until_ended(record))
-
-    def _refuse_handlers(self) -> None:
-        if self._engine.is_handler(threading.get_ident()):
-            raise RuntimeError(
-                "a handler cannot move the clock or wait for the emulator it runs in; it would wait for itself. "
-                "Call the emulator over HTTP, with the credentials of its context"
-            )
 
     # Functions and what they did.
 
@@ -279,10 +305,17 @@ class LocalEmulator:
         return Invocation(self, self._engine.accept(asked))
 
     def _invoke(self, asked: Asked) -> Reply:
-        self._refuse_handlers()
+        refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
-        self._engine.wait_for(ended.wait)
+        try:
+            self._engine.wait_for(ended.wait)
+        except BaseException:  # Ctrl-C, or a test's time-out
+            self._engine.forget_call(record)
+            raise
+        return self._reply_of(record)
+
+    def _reply_of(self, record: core.Invocation) -> Reply:
         reply = Invocation(self, record).reply
         if reply is None or reply.status_code != 200:
             outcome = record.attempts[-1].outcome if record.attempts else None
@@ -356,6 +389,7 @@ class LocalEmulator:
 
     def reset(self) -> None:
         """Make it again as its options made it: nothing in the journal, the clock at its start."""
+        refuse(self._engine, blocks=True)
         self._reset({})
 
     def _reset(self, options: Mapping[str, object]) -> None:
@@ -365,6 +399,10 @@ class LocalEmulator:
 
     def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work."""
+        refuse(self._engine, blocks=True)
+        self._end()
+
+    def _end(self) -> None:
         if self._closed:
             return
         self._closed = True
@@ -384,7 +422,19 @@ class LocalEmulator:
             if error is None:
                 self.check()
         finally:
-            self.close()
+            self._end()
+
+    async def __aenter__(self) -> "LocalEmulator":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.check()
+        finally:
+            await self.aio.close()
 
     def __repr__(self) -> str:
         return f"<LocalEmulator {self.url} at {self.now.isoformat()}>"
@@ -416,6 +466,25 @@ class ServerHost:
         """Stop the server and close the runtimes."""
         self._thread.close()
         self.runtimes.close()
+
+
+def environment_of(server: ServerHost, account: Account) -> dict[str, str]:
+    """The variables that point a program at the emulator behind ``server``."""
+    key, secret = _ENVIRONMENT_KEYS
+    endpoint = f"{server.host}:{server.port}"
+    return {
+        "FCEMU_URL": f"http://{endpoint}",
+        "FC_ENDPOINT": f"http://{endpoint}",
+        "FC_HOST": endpoint,
+        "MNS_ENDPOINT": f"http://{endpoint}",
+        "FC_ACCOUNT_ID": account.id,
+        "ACCOUNT_ID": account.id,
+        "FC_REGION": account.region,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
+        "ACCESS_KEY_ID": key,
+        "ACCESS_KEY_ID_SECRET": secret,
+    }
 
 
 def _read(definition: Source) -> Definition:

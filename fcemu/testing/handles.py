@@ -18,6 +18,7 @@ from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.times import parse_duration
 from fcemu.engine.emulator import Asked
+from fcemu.testing.aio import FunctionAio, InvocationAio, refuse
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
@@ -159,7 +160,13 @@ class Function:
 
         Raises ``FCError`` for what FC refuses: then nothing is kept.
         """
+        refuse(self._emulator._engine, blocks=True)
         return self._emulator._accept(self._asked(payload, delay, headers))
+
+    @property
+    def aio(self) -> FunctionAio:
+        """``invoke`` and ``invoke_async`` as coroutines."""
+        return FunctionAio(self)
 
     def _asked(self, payload: Payload, delay: Duration, headers: Mapping[str, str] | None) -> Asked:
         text = f"{parse_duration(delay).total_seconds():.15g}"
@@ -295,7 +302,16 @@ class Invocation:
 
         Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
         """
+        refuse(self._emulator._engine, blocks=True)
         self._emulator._run_until_ended(self._record)
+        return self._result()
+
+    @property
+    def aio(self) -> InvocationAio:
+        """``result`` as a coroutine."""
+        return InvocationAio(self)
+
+    def _result(self) -> Any:
         record = self._seen()
         last = record.attempts[-1].outcome if record.attempts else None
         if record.state is State.SUCCEEDED and isinstance(last, Returned):

@@ -1,31 +1,6 @@
 """The plugin as a user's suite meets it: each test is a suite of its own."""
 
-import textwrap
-from pathlib import Path
-
 import pytest
-
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
-ORDERS = FIXTURES / "orders"
-
-
-@pytest.fixture
-def suite(pytester):
-    """Run the given text as a test file beside a copy of fixtures/orders."""
-    target = pytester.path / "orders"
-    target.mkdir()
-    for file in ORDERS.iterdir():
-        if file.is_file():
-            (target / file.name).write_bytes(file.read_bytes())
-
-    def run(text, *arguments, ini=""):
-        pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(text))
-        if ini:
-            pytester.makeini("[pytest]\n" + textwrap.dedent(ini))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=60)
-
-    return run
-
 
 PASSES = """
     @pytest.mark.fcemu("orders", seed=7)
