@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import runpy
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +66,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def _backend(config: pytest.Config) -> str:
-    """The backend in force, which is imported only when a test needs it. It holds for this process."""
-    from fcemu.backends import choose
-
+    """The backend in force, found out without importing it, or fcemu: only tests that use them do."""
+    spec = importlib.util.find_spec("fcemu")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    file = os.path.join(spec.submodule_search_locations[0], "backends.py")
     try:
-        return choose(str(config.getini("fcemu_backend")))
+        return str(runpy.run_path(file)["backend_for"](config.getini("fcemu_backend")))
     except ValueError as wrong:
         raise pytest.UsageError(str(wrong)) from None
 
@@ -77,7 +82,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
         from fcemu.testing.suite import prepare
 
-        prepare()
+        prepare(str(session.config.getini("fcemu_backend")))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

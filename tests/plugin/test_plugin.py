@@ -232,13 +232,19 @@ def test_the_same_test_has_the_same_timeline_byte_for_byte(suite, pytester):
 
 
 def test_a_suite_that_does_not_use_fcemu_does_not_import_it(suite):
-    suite("""
+    suite(
+        """
         import sys, time
 
         def test_without():
             assert "fcemu" not in sys.modules
-            assert "freezegun" not in sys.modules
-    """).assert_outcomes(passed=1)
+            assert not {"freezegun", "time_machine"} & sys.modules.keys()
+    """,
+        "-p",
+        "no:freezer",
+        "-p",
+        "no:time_machine",
+    ).assert_outcomes(passed=1)
 
 
 def test_monkeypatch_and_capsys_reach_the_handler_and_breakpoints_would(suite):
