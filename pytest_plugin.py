@@ -86,11 +86,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def _backend(config: pytest.Config) -> str:
-    """The backend in force, which is imported only when a test needs it. It holds for this process."""
-    from fcemu.backends import choose
+    """The backend in force, found out without importing it: only tests that use it do."""
+    from fcemu.backends import backend_for
 
     try:
-        return choose(str(config.getini("fcemu_backend")))
+        return backend_for(str(config.getini("fcemu_backend")))
     except ValueError as wrong:
         raise pytest.UsageError(str(wrong)) from None
 
@@ -100,7 +100,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
         from fcemu.testing.suite import prepare
 
-        prepare()
+        prepare(str(session.config.getini("fcemu_backend")))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -12,8 +12,9 @@ from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 _OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "isolate", "runtime", "strict"})
 
 
-def prepare() -> None:
-    """Patch the time functions of this process, once."""
+def prepare(backend: str) -> None:
+    """Patch the time functions of this process, once, by the backend that the ini file asks for."""
+    choose(backend)
     assembly.patch_time()
 
 

@@ -379,7 +379,10 @@ def test_what_code_has_kept_is_virtual_with_time_machine(python_with_time_machin
     python_with_time_machine(
         HEAD
         + """
+    import warnings
+
     kept = time.time, time.time_ns, time.gmtime, datetime.datetime.now, datetime.datetime.utcnow, datetime.date.today
+    warnings.simplefilter("ignore", DeprecationWarning)        # utcnow's, on Python 3.12 and later
 
     class Stamp(datetime.datetime):
         pass
