@@ -212,8 +212,9 @@ def test_a_suite_that_does_not_use_fcemu_imports_next_to_nothing_of_it(suite):
         import sys, time
 
         def test_without():
-    XX
-    """,
+            unneeded = {"aiohttp", "fcemu.engine", "fcemu.testing", "freezegun", "time_machine", "yaml"}
+            assert unneeded & sys.modules.keys() == set()
+        """,
         "-p",
         "no:freezer",
         "-p",
