@@ -49,7 +49,10 @@ class VirtualDate(api.FakeDate, metaclass=_OneTypeOfDate):
         clock = CLOCK.get()
         if clock is not None:
             return readings.today(clock, cls)  # type: ignore[no-any-return]
-        return super().today() if FROZEN else super(api.FakeDate, cls).today()  # type: ignore[return-value]
+        if FROZEN:
+            return super().today()  # type: ignore[return-value]
+        now = _real_now()
+        return cls(now.year, now.month, now.day)
 
     @classmethod
     def fromtimestamp(cls, timestamp: float, /) -> Self:
@@ -133,6 +136,7 @@ class VirtualDatetime(api.FakeDatetime, VirtualDate, metaclass=_OneTypeOfDate):
         return _as_standard(self, REAL_DATETIME.__reduce_ex__(self, protocol))
 
 
+_real_now: Final[Any] = REAL_DATETIME.now
 _bound_now, _bound_utcnow, _bound_from = (
     REAL_DATETIME.__dict__[name].__get__ for name in ("now", "utcnow", "fromtimestamp")
 )

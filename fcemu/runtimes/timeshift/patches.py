@@ -106,7 +106,8 @@ class Patches:
         )
         times = [Patch(time, name, getattr(kept, name), made[name], freezers.FAKES.get(name)) for name in NAMES]
         classes = [Patch(datetime, *names) for names in backend.classes]
-        self._witnesses: Final = (times[NAMES.index("monotonic_ns")], *classes[:1])
+        self._monotonic_ns: Final = made["monotonic_ns"]
+        self._datetime: Final = classes[0].replacement if classes else None
         selector = selectors.DefaultSelector
         wrap = asyncio.futures.wrap_future
         shutdown = asyncio.BaseEventLoop.shutdown_default_executor
@@ -139,7 +140,8 @@ class Patches:
 
     def ensure(self) -> None:
         """Replace again what a test's freezer has put back when it stopped. Cheap when nothing has changed."""
-        if any(getattr(one.owner, one.name) is not one.replacement for one in self._witnesses):
+        ours = self._datetime
+        if time.monotonic_ns is not self._monotonic_ns or (ours is not None and datetime.datetime is not ours):
             self.apply()
 
     def enter(self) -> None:
