@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,17 @@ if TYPE_CHECKING:
     from fcemu.testing import LocalEmulator
     from fcemu.testing.suite import Suite
 
-FIXTURES = frozenset({"fcemu", "fcemu_factory", "fcemu_options"})
+FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
 INI_OPTIONS = (
     "account_id",
     "age_excludes_delay",
     "autojump",
+    "clock",
     "definition",
     "destination_depth",
     "grace_seconds",
     "io_grace_seconds",
+    "isolate",
     "limits",
     "rate",
     "region",
@@ -32,6 +35,9 @@ INI_OPTIONS = (
     "watchdog",
 )
 """Every option of the fixture that text can say; ``fcemu_`` before it makes the name of the ini option."""
+
+LATER = ("repeat", "explore")
+"""Options of the command line that are promised and not there yet: refused by name, never ignored."""
 
 _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
@@ -46,12 +52,47 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="failed",
         help="when a test's report gets the timeline of its emulators (default: failed)",
     )
+    group.addoption("--fcemu-runtime", metavar="NAME", help="runtime of every emulator, over markers and ini file")
+    group.addoption("--fcemu-repeat", metavar="TOKEN", help="not supported yet")
+    group.addoption("--fcemu-explore", metavar="N", help="not supported yet")
+    parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name in INI_OPTIONS:
         parser.addini(f"fcemu_{name}", f"option {name!r} of the fixture 'fcemu'", default="")
+    parser.addini("fcemu_backend", "what replaces the time functions: auto, freezegun or time-machine", default="auto")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """With the ini option ``fcemu_env``: variables for settings that are read at import, by conftest files too."""
+    if early_config.getini("fcemu_env"):
+        environment = _suite(early_config).environment()
+        if isinstance(environment, str):
+            raise pytest.UsageError(environment)
+        patch = pytest.MonkeyPatch()
+        early_config.add_cleanup(patch.undo)
+        _set(patch, environment)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _backend(config)
+    for name in LATER:
+        if config.getoption(f"--fcemu-{name}") is not None:
+            raise pytest.UsageError(f"--fcemu-{name} is not supported yet")
     config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"fcemu: handlers read time by {_backend(config)}"
+
+
+def _backend(config: pytest.Config) -> str:
+    """The backend in force, found out without importing it: only tests that use it do."""
+    from fcemu.backends import backend_for
+
+    try:
+        return backend_for(str(config.getini("fcemu_backend")))
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -59,11 +100,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
         from fcemu.testing.suite import prepare
 
-        prepare()
+        prepare(str(session.config.getini("fcemu_backend")))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    suite = session.config.stash.get(_SUITE, None)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    suite = config.stash.get(_SUITE, None)
     if suite is not None:
         suite.close()
 
@@ -79,7 +120,15 @@ def fcemu(request: pytest.FixtureRequest, fcemu_options: Mapping[str, Any]) -> I
     """The test's emulator: new state each test, one URL for the whole run."""
     emulator = _open(request, _marked(request), fcemu_options, shared=True)
     yield emulator
-    emulator.close()
+    _suite(request.config).end(emulator)
+
+
+@pytest.fixture
+def fcemu_env(fcemu: LocalEmulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Sets the variables that point a program at the test's emulator, removes proxy variables; returns the former."""
+    environment = fcemu.env
+    _set(monkeypatch, environment)
+    return environment
 
 
 @pytest.fixture
@@ -98,7 +147,25 @@ def fcemu_factory(
 
     yield make
     for emulator in reversed(made):
-        emulator.close()
+        _suite(request.config).end(emulator)
+
+
+def _set(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
+    for name in list(os.environ):
+        if name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
+            patch.delenv(name)
+    for name, value in environment.items():
+        patch.setenv(name, value)
+
+
+def _suite(config: pytest.Config) -> Suite:
+    """What this run shares."""
+    suite = config.stash.get(_SUITE, None)
+    if suite is None:
+        from fcemu.testing.suite import Suite
+
+        suite = config.stash[_SUITE] = Suite(config.rootpath, lambda name: config.getini(f"fcemu_{name}"), INI_OPTIONS)
+    return suite
 
 
 def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -117,15 +184,10 @@ def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
 def _open(
     request: pytest.FixtureRequest, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
 ) -> LocalEmulator:
-    from fcemu.testing.suite import Suite
-
     config = request.config
-    suite = config.stash.get(_SUITE, None)
-    if suite is None:
-        suite = config.stash[_SUITE] = Suite(config.rootpath, lambda name: config.getini(f"fcemu_{name}"), INI_OPTIONS)
-    seed = config.getoption("--fcemu-seed")
-    commanded = {} if seed is None else {"seed": seed}
-    emulator = suite.open(request.path.parent, {**options, **commanded}, more, shared=shared)
+    commanded = {name: config.getoption(f"--fcemu-{name}") for name in ("seed", "runtime")}
+    options = {**options, **{name: value for name, value in commanded.items() if value is not None}}
+    emulator = _suite(config).open(request.path.parent, options, more, shared=shared)
     if isinstance(emulator, str):
         pytest.fail(emulator, pytrace=False)
     request.node.stash.setdefault(_MADE, []).append(emulator)

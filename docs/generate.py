@@ -12,6 +12,7 @@ from fcemu.cli import main as program
 from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
+from fcemu.runtimes.timeshift.known import BOTH, TABLE
 
 ROOT = Path(__file__).parent.parent
 MADE = {
@@ -19,6 +20,7 @@ MADE = {
     "docs/explanation/assumed.md": lambda: assumed(),
     "docs/reference/definition.md": lambda: definition(),
     "docs/reference/cli.md": lambda: command_line(),
+    "docs/reference/time.md": lambda: time_reads(),
 }
 
 
@@ -117,10 +119,38 @@ def command_line() -> str:
     return "\n".join(lines) + "\n"
 
 
+def time_reads() -> str:
+    """What does not give virtual time in a handler, for each backend."""
+    lines = [
+        "# Which time reads are virtual",
+        "",
+        "In a handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` by `docs/generate.py`; "
+        "the contract test reads the same table, and fails for a read that is virtual and in it, or real and not.",
+        "",
+        "| what | where | with freezegun | with time-machine | why |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row in TABLE:
+        marks = " | ".join("real" if backend in row.backends else "virtual" for backend in BOTH)
+        lines.append(f"| {row.what} | {row.where} | {marks} | {row.why} |")
+    lines += [
+        "",
+        '"Before" is before the time functions were replaced: under pytest that is after all tests are collected, so '
+        "it is what test modules and `conftest.py` import. In handlers' own modules, below their code directory, what "
+        "is imported by name at the top is always virtual.",
+        "",
+        "Outside of handlers everything is real, in the zone of the process.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _commands(way: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield way, command
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            each = command.get_command(ctx, name)
+            assert each is not None, name
             yield from _commands(f"{way} {name}", each)
 
 

@@ -2,23 +2,34 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from contextvars import Context
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fcemu import __version__
 from fcemu.api.server import ApiServer as ApiServer
+from fcemu.api.setup import BadDefinition
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.core.catalog import Catalog
+from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
-from fcemu.core.names import Account
+from fcemu.core.names import Account, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.stubs import Handler, step_of
 from fcemu.engine.chance import Chance
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
-from fcemu.engine.ports import Runtime
+from fcemu.engine.ports import Runtime, StandIn
+from fcemu.engine.setup import AtRest
+
+if TYPE_CHECKING:
+    from fcemu.runtimes.python_inline import PythonInline
+    from fcemu.runtimes.timeshift.lending import Lent
 
 T = TypeVar("T")
 
@@ -72,17 +83,17 @@ OPTIONS: Final[Mapping[str, Option]] = {
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
 
 
-def settings_of(options: Mapping[str, object]) -> Settings:
-    """Settings from options; those that are not given keep their defaults.
+def settings_of(options: Mapping[str, object], base: Settings | None = None) -> Settings:
+    """Settings from options; those that are not given are those of ``base``, or the defaults.
 
     Raises ``ValueError`` that names the option and says what is expected, also for options that do not exist.
     """
     for name, value in options.items():
         _check(name, value)
     given: Any = dict(options)
-    default = Settings()
-    limits = given.get("limits", "strict")
-    if limits not in ("strict", "relaxed"):
+    default = base or Settings()
+    limits = given.get("limits")
+    if limits not in (None, "strict", "relaxed"):
         raise ValueError(f"option limits: expected 'strict' or 'relaxed', found {limits!r}")
     start = given.get("start", default.start)
     if isinstance(start, str):
@@ -93,11 +104,12 @@ def settings_of(options: Mapping[str, object]) -> Settings:
     def seconds(name: str, otherwise: timedelta) -> timedelta:
         return timedelta(seconds=given[name]) if name in given else otherwise
 
-    return Settings(
+    return replace(
+        default,
         account=Account(
             id=given.get("account_id", default.account.id), region=given.get("region", default.account.region)
         ),
-        limits=STRICT if limits == "strict" else RELAXED,
+        limits={None: default.limits, "strict": STRICT, "relaxed": RELAXED}[limits],
         seed=given.get("seed", default.seed),
         start=start.astimezone(default.start.tzinfo),
         rate=float(given.get("rate", default.rate)),
@@ -149,14 +161,12 @@ LATER: Final = frozenset(
         "access_keys",
         "auth",
         "chance",
-        "clock",
         "cold_start_seconds",
         "data",
         "deliver_to",
         "explore",
         "idle_seconds",
         "intercept",
-        "isolate",
         "throttle_mode",
     }
 )
@@ -190,17 +200,49 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[str, Runtime] = {}
+        self._made: dict[tuple[str, bool], PythonInline] = {}
 
-    def __call__(self, name: str) -> Runtime:
-        """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``."""
+    def __call__(self, name: str, *, isolate: bool = False) -> "PythonInline":
+        """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
+        its instances imports its modules anew."""
         from fcemu.runtimes import runtime_named
 
         make = runtime_named(name)
-        runtime = self._made.get(make.__name__)
+        runtime = self._made.get((make.__name__, isolate))
         if runtime is None:
-            runtime = self._made[make.__name__] = make(self._extra)
+            runtime = self._made[make.__name__, isolate] = make(self._extra, isolate=isolate)
         return runtime
+
+    def stub(self, steps: Sequence[object]) -> StandIn:
+        """What runs a function by steps instead of its code. Raises ``ValueError``."""
+        from fcemu.runtimes.stub import Stub
+
+        return Stub([step_of(step) for step in steps], self(DEFAULT_RUNTIME))
+
+    def added(self, name: str, handler: Handler, settings: Mapping[str, object]) -> tuple[Definition, StandIn]:
+        """The definition of a function that is a callable, and what runs it. Raises ``DefinitionError``,
+        ``ValueError``."""
+        from fcemu.config import read_function
+        from fcemu.runtimes.stub import code_of
+
+        if not callable(handler):
+            raise ValueError(f"handler: expected a callable that takes (event, context), found {handler!r}")
+        code, handler_name = code_of(handler)
+        return read_function(FunctionRef.parse(name), settings, handler_name, code), self.stub([handler])
+
+    def module_of(self, emulator: Emulator, ref: FunctionRef, *, isolate: bool) -> ModuleType:
+        """The module of a function's handler, to change it in a test; loads it when needed, and raises what that
+        raises. Raises ``LookupError`` where there is no such module."""
+        from fcemu.runtimes.stub import Stub
+
+        added = emulator.setup.added(ref)
+        if isinstance(added, Stub):
+            if added.module is None:
+                raise LookupError(f"{ref} was added as a callable that is of no module of yours")
+            return added.module
+        function = emulator.function(ref)
+        runtime = self(function.runtime, isolate=isolate)
+        return runtime.module_of(function, AtRest(emulator.clock), emulator.settings.account)
 
     def close(self) -> None:
         """Close what was made."""
@@ -209,15 +251,54 @@ class Runtimes:
         self._made.clear()
 
 
-def emulator_of(definition: Definition, settings: Settings, runtimes: Callable[[str], Runtime]) -> Emulator:
+def emulator_of(
+    definition: Definition,
+    settings: Settings,
+    runtimes: Callable[[str], Runtime],
+    kind: type[Emulator] = Emulator,
+) -> Emulator:
     """A new emulator with nothing in its journal."""
-    return Emulator(
+    return kind(
         settings=settings,
         catalog=catalog_of(definition),
         runtimes=runtimes,
         chance=Chance(settings.seed),
         crew=CREW,
     )
+
+
+def define(emulator: Emulator, definition: Definition, code: Mapping[FunctionRef, StandIn] | None = None) -> None:
+    """Add a definition to a running emulator. Raises ``ValueError`` where it wants other options than there are."""
+    has, wanted = emulator.settings, settings_of(definition.options, emulator.settings)
+    other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
+    if other:
+        raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
+    emulator.setup.define(definition.services, definition.functions, definition.async_settings, code)
+
+
+class Parts:
+    """Implements ``Parts`` of the API. Paths in a definition count from the working directory."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self.stub: Final = runtimes.stub
+
+    def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
+        """Add a definition in native form. Raises ``BadDefinition``."""
+        from fcemu.config import DefinitionError, read_mapping
+
+        try:
+            define(emulator, read_mapping(document, Path.cwd()))
+        except DefinitionError as wrong:
+            found = [{"path": one.path, "message": one.message, "hints": list(one.hints)} for one in wrong.problems]
+            raise BadDefinition(str(wrong), found) from None
+        except ValueError as wrong:
+            raise BadDefinition(str(wrong), [{"path": "emulator", "message": str(wrong), "hints": []}]) from None
+
+    def defined(self, emulator: Emulator) -> dict[str, Any]:
+        """All that is defined, in native form."""
+        from fcemu.config import native_form
+
+        return native_form(*emulator.setup.defined())
 
 
 def patch_time() -> None:
@@ -227,9 +308,54 @@ def patch_time() -> None:
     timeshift.install()
 
 
+def freezer() -> str | None:
+    """Who has frozen the time of this process by himself, freezegun or time-machine."""
+    from fcemu.runtimes.timeshift import freezers
+
+    return freezers.active()
+
+
+def test_time() -> datetime | None:
+    """What that freezer shows."""
+    from fcemu.runtimes.timeshift import freezers
+
+    return freezers.test_time()
+
+
+def move_test_time(by: timedelta) -> None:
+    """Move that freezer."""
+    from fcemu.runtimes.timeshift import freezers
+
+    freezers.move_test_time(by)
+
+
+def lend_clock(clock: "Lent") -> AbstractContextManager[None]:
+    """Let code that is no handler read ``clock`` and sleep on it inside a ``with`` block."""
+    from fcemu.runtimes.timeshift.lending import lend
+
+    return lend(clock)
+
+
 def definition_in(directory: Path) -> Path | None:
     """The definition that a directory holds under one of the usual names, if any."""
     return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
+
+
+def time_backend() -> str:
+    """The library behind the time of handlers. Raises ``ValueError`` for one that was asked for and is not there."""
+    from fcemu.runtimes import timeshift
+
+    timeshift.install()
+    return timeshift.backend_in_force() or ""
+
+
+def real_on_purpose() -> list[tuple[str, str]]:
+    """What stays real although a handler runs on virtual time, each with the reason."""
+    from fcemu.runtimes import timeshift
+
+    return [
+        (f"{real.what}, {real.where}".replace("`", ""), real.why) for real in timeshift.real_on_purpose(time_backend())
+    ]
 
 
 class ServerThread:
@@ -239,7 +365,7 @@ class ServerThread:
         self.server: Final = ApiServer(version=__version__)
         self._loop: Final = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
-        self._thread.start()
+        Context().run(self._thread.start)
         self.host: Final = host
         try:
             self.port: Final = self._call(self.server.start(host, port))
@@ -252,7 +378,7 @@ class ServerThread:
         self._loop.run_forever()
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop).result()
 
     def close(self) -> None:
         """Refuse connections, drop open ones, end the thread."""

@@ -1,6 +1,5 @@
 """Commands: parse arguments, call assembly or a running emulator, print."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcemu.commands.clock import clock
 from fcemu.commands.options import (
     RATE,
     Digits,
@@ -25,7 +23,7 @@ from fcemu.commands.options import (
     setting,
     where,
 )
-from fcemu.commands.printing import count, plain, print_json
+from fcemu.commands.printing import count, print_json, print_line
 
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
@@ -99,7 +97,7 @@ def serve(
         from fcemu.config import EMPTY
 
         serving.log_to_stderr(log_format)
-        read = EMPTY if definition is None else _read(definition)
+        read = EMPTY if definition is None else _read(definition, settings["limits"])
         plan = serving.Plan(
             definition=read,
             options={name: value for name, value in settings.items() if value is not None},
@@ -108,7 +106,7 @@ def serve(
             ready_file=ready_file,
             verbose=verbose,
         )
-        for warning in _warnings(read):
+        for warning in read.warnings:
             serving.LOG.warning("%s", warning)
         if runtime == "process":
             serving.LOG.warning("--runtime process is not there yet: Python handlers run inline, in this process")
@@ -148,13 +146,19 @@ def _make_way(ready_file: Path) -> None:
         raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
 
 
-def _read(path: Path) -> "Definition":
+def _read(path: Path, limits: object) -> "Definition":
     from fcemu.config import DefinitionError, find_definition, read_definition
 
     try:
         return read_definition(find_definition(path))
     except DefinitionError as wrong:
         click.echo(str(wrong), err=True)
+        if limits == "relaxed":
+            click.echo(
+                "--limits relaxed is for requests; what a definition may say widens with 'emulator: {limits: relaxed}' "
+                "in it",
+                err=True,
+            )
         raise click.ClickException(f"{path} cannot be used: {count(len(wrong.problems), 'problem')}") from None
 
 
@@ -173,7 +177,7 @@ def check(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
         warnings: list[str] = []
         try:
             definition = read_definition(find_definition(path))
-            warnings = _warnings(definition)
+            warnings = definition.warnings
             summary = f"good, {count(len(definition.functions), 'function')}"
         except DefinitionError as wrong:
             problems = _written(wrong)
@@ -196,19 +200,6 @@ def check(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
 def _written(wrong: "DefinitionError") -> list[dict[str, Any]]:
     names = ("source", "line", "column", "path", "key", "message", "hints")
     return [{name: getattr(problem, name) for name in names} for problem in wrong.problems]
-
-
-def _warnings(definition: "Definition") -> list[str]:
-    """What is odd about a definition and can be used all the same: reports to functions that nobody defined."""
-    from fcemu.core.destinations import FunctionDestination
-
-    known = {function.ref for function in definition.functions}
-    return [
-        f"{name} of {owner}: there is no function {destination.ref}"
-        for owner, asked in definition.async_settings.items()
-        for name, destination in (("onSuccess", asked.on_success), ("onFailure", asked.on_failure))
-        if isinstance(destination, FunctionDestination) and destination.ref not in known
-    ]
 
 
 # A running emulator.
@@ -276,9 +267,6 @@ def _payload(text: str) -> bytes:
         raise click.UsageError(f"--payload: cannot read {text[1:]}: {refused.strerror}") from None
 
 
-main.add_command(clock)
-
-
 @main.command()
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @where
@@ -292,7 +280,7 @@ def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
     try:
         if as_json:
             for fact in emulator.journal(follow=follow):
-                click.echo(json.dumps(fact._asdict(), default=plain, ensure_ascii=False))
+                print_line(fact)
         else:
             _follow(emulator)
     except KeyboardInterrupt:
@@ -303,22 +291,18 @@ def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
 
 def _follow(emulator: "Client") -> None:
     """In the words of the timeline; the columns of new lines widen as they need to."""
-    from fcemu.core.facts import Accepted, from_json, time_text
-    from fcemu.core.timeline import render
+    from fcemu.core.facts import from_json, time_text
+    from fcemu.core.timeline import Timeline
 
     def known(facts: "Iterable[Fact]") -> list[Any]:
         return [from_json(fact._asdict() | {"at": time_text(fact.at)}) for fact in facts]
 
-    started = emulator.clock().started
+    written = Timeline(emulator.clock().started)
     past = known(emulator.journal())
-    if past:
-        click.echo(render(past, started))
-    accepted = [fact for fact in past if isinstance(fact, Accepted)]
+    for line in written.lines(past):
+        click.echo(line)
     for fact in emulator.journal(after=len(past), follow=True):
-        before, new = len(accepted), known([fact])
-        lines = render([*accepted, *new], started).splitlines()
-        accepted += [one for one in new if isinstance(one, Accepted)]
-        for line in lines[before:]:
+        for line in written.lines(known([fact])):
             click.echo(line)
 
 
@@ -329,6 +313,6 @@ def explain(emulator: "Client", as_json: bool) -> None:
     """Say why time is not moving."""
     found = emulator.explain()
     if as_json:
-        print_json(found._asdict())
+        print_json(found)
     else:
         click.echo(found.text)

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -96,7 +98,7 @@ def test_the_demo_ignores_what_points_at_another_emulator(monkeypatch):
 # Names
 
 
-@pytest.mark.parametrize("name", ["exec", "init", "doctor", "openapi", "journal", "invocations", "explore", "mutate"])
+@pytest.mark.parametrize("name", ["exec", "openapi", "explore", "analyse", "mutate"])
 def test_what_comes_later_is_refused_by_name(name):
     assert f"{name} is not supported yet" in wrong(2, name, "--", "ls")
 
@@ -104,6 +106,12 @@ def test_what_comes_later_is_refused_by_name(name):
 @pytest.mark.parametrize(("typed", "meant"), [("tmeline", "timeline"), ("srve", "serve"), ("exek", "exec")])
 def test_a_mistyped_command_names_the_closest_one(typed, meant):
     assert f"there is no command {typed!r}; did you mean {meant!r}?" in wrong(2, typed)
+
+
+def test_the_program_shows_every_command_that_it_has():
+    shown = re.findall(r"^  ([a-z]\w*)  ", good("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert set(shown) == {*main.commands, *main.elsewhere}
+    assert shown[:2] == ["demo", "init"]
 
 
 def test_a_mistyped_move_names_the_closest_one():
@@ -350,6 +358,244 @@ def test_a_followed_timeline_goes_on(emulator):
         assert "was reset or has stopped" in process.stderr.read()
 
 
+# journal and invocations
+
+
+def columns(line):
+    return re.split(" {2,}", line.strip())
+
+
+def test_the_journal_is_a_table_of_all_facts(emulator):
+    assert "nothing happened yet" in good("journal").stderr
+    invocation = emulator.function("flaky").invoke_async(b'{"failures": 1}', delay=200)
+    emulator.run_until_idle()
+    lines = good("journal").stdout.splitlines()
+    assert [int(columns(line)[0]) for line in lines] == [fact.n for fact in emulator.journal]
+    kinds = {fact.kind for fact in emulator.journal}
+    assert all(kinds.intersection(columns(line)) for line in lines)
+    first, third = columns(lines[0]), columns(lines[3])
+    assert first[:5] == ["1", "+0 s", "flaky", invocation.request_id, "Accepted"]
+    assert 'due="2026-01-01T00:03:20.000000Z"' in first[5]
+    assert third[1:6] == ["+200 s", "flaky", invocation.request_id, "#1", "Started"]
+
+
+def test_the_journal_for_programs_is_the_apis(emulator):
+    emulator.function("flaky").invoke(b"{}")
+    facts = [json.loads(line) for line in good("journal", "--json").stdout.splitlines()]
+    assert [(fact["n"], fact["kind"]) for fact in facts] == [(fact.n, fact.kind) for fact in emulator.journal]
+    assert facts[0]["at"] == "2026-01-01T00:00:00.000000Z"
+
+
+def test_the_journal_can_be_narrowed(emulator):
+    emulator.function("flaky").invoke_async(b"{}")
+    emulator.run_until_idle()
+    of_audit = good("journal", "--function", "audit").stdout.splitlines()
+    assert {columns(line)[2] for line in of_audit} == {"audit"}
+    assert columns(good("journal", "--after", "3").stdout.splitlines()[0])[0] == "4"
+    assert good("journal", "--function", "nobody").stderr == "there are no such facts\n"
+    assert "parameter 'function': found \"a/b/c\"" in wrong(1, "journal", "--function", "a/b/c")
+
+
+def test_a_followed_journal_goes_on(emulator):
+    """As a process, because it ends when the emulator does."""
+    emulator.function("flaky").invoke(b"{}")
+    with running("journal", "--follow") as process:
+        seen = [process.stdout.readline() for _ in emulator.journal]
+        assert "Succeeded" in seen[-1]
+        emulator.function("flaky").invoke_async(b"{}")
+        assert columns(process.stdout.readline())[0] == str(len(seen) + 1)
+        emulator.reset()
+        assert process.wait(60) == 0
+        assert "was reset or has stopped" in process.stderr.read()
+
+
+def test_invocations_are_a_table_in_the_order_of_acceptance(emulator):
+    assert "there are no such invocations" in good("invocations").stderr
+    failed = emulator.function("flaky").invoke_async(b'{"failures": 9}', delay=200)
+    waiting = emulator.function("flaky").invoke_async(b"{}", delay=1000)
+    emulator.advance(500)
+    heading, *lines = good("invocations").stdout.splitlines()
+    assert heading.split() == ["REQUEST", "FUNCTION", "KIND", "STATUS", "ACCEPTED", "ENDED", "ATTEMPTS", "REASON"]
+    assert columns(lines[0])[:7] == [failed.request_id, "flaky", "async", "Failed", "+0 s", "+203.5 s", "4"]
+    assert columns(lines[1]) == [waiting.request_id, "flaky", "async", "Enqueued", "+0 s", "0"]
+
+
+def test_invocations_can_be_narrowed(emulator):
+    ids = [emulator.function("flaky").invoke_async(b"{}", delay=delay).request_id for delay in (0, 10, 20)]
+    emulator.advance(10)
+
+    def listed(*args):
+        return [columns(line)[0] for line in good("invocations", *args).stdout.splitlines()[1:]]
+
+    assert listed("--function", "flaky", "--status", "Succeeded") == ids[:2]
+    assert listed("--function", "flaky", "--after", ids[0]) == ids[1:]
+    assert listed("--limit", "1") == ids[:1]
+    assert "parameter 'status': found \"Lost\"" in wrong(1, "invocations", "--status", "Lost")
+
+
+def test_one_invocation_is_shown_with_its_attempts_and_logs(emulator):
+    request_id = emulator.function("flaky").invoke_async(b'{"failures": 1}', delay=200).request_id
+
+    def shown():
+        table, _, logs = good("invocations", request_id).stdout.partition("\n\n")
+        return dict(columns(line)[:2] for line in table.splitlines()), logs
+
+    assert shown()[0]["due"] == "2026-01-01T00:03:20.000000Z (+200 s)"
+    emulator.run_until_idle()
+    rows, logs = shown()
+    assert rows["request"] == request_id
+    assert rows["status"] == "Succeeded"
+    assert rows["ended"] == "2026-01-01T00:03:20.500000Z (+200.5 s)"
+    assert logs.startswith("logs of attempt 1:\nFC Invoke Start RequestId: ")
+    assert rows["attempt 1"].startswith("function error (UnhandledInvocationError), started ")
+    assert rows["attempt 2"].startswith("returned, started ")
+    assert rows["delivered"].startswith("function:audit ")
+    assert "leave REQUEST_ID out" in wrong(2, "invocations", request_id, "--limit", "1")
+    assert "there is no invocation 'nope'" in wrong(1, "invocations", "nope")
+
+
+def test_invocations_for_programs_are_the_apis_records(emulator):
+    request_id = emulator.function("flaky").invoke_async(b"\xff", delay=200).request_id
+    (told,) = json.loads(good("invocations", "--json").stdout)
+    assert (told["request_id"], told["due"]) == (request_id, "2026-01-01T00:03:20.000000Z")
+    assert told["payload"] == {"base64": "/w=="}
+    assert json.loads(good("invocations", request_id, "--json").stdout) == told
+
+
+# init
+
+
+def test_a_new_folder_holds_a_definition_a_handler_and_a_test_that_passes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = good("init", "shop")
+    assert result.stdout.splitlines() == ["shop/fcemu.yaml", "shop/handler.py", "shop/test_handler.py"]
+    assert result.stderr == "Next: cd shop && python -m pytest\n"
+    assert good("check", "--strict", "shop").stderr == "shop: good, 1 function\n"
+    assert "\n3 passed" in suite(tmp_path / "shop")
+
+
+def test_without_a_directory_the_files_are_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert good("init").stderr == "Next: python -m pytest\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fcemu.yaml", "handler.py", "test_handler.py"]
+
+
+def test_files_that_are_there_stay_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "handler.py").write_text("mine")
+    (tmp_path / "test_handler.py").symlink_to("nowhere")
+    told = wrong(1, "init")
+    assert told == "Error: handler.py and test_handler.py are there already; nothing was written\n"
+    assert (tmp_path / "handler.py").read_text() == "mine"
+    assert not (tmp_path / "fcemu.yaml").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_message(tmp_path):
+    (tmp_path / "file").write_text("")
+    told = wrong(1, "init", str(tmp_path / "file" / "below"))
+    assert "Not a directory; nothing was written" in told
+
+
+def test_a_definition_that_is_there_gets_a_test(tmp_path, monkeypatch):
+    shutil.copytree(FIXTURES / "generations", tmp_path / "media", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    assert good("init", "--from", "media").stdout == "media/test_functions.py\n"
+    test = tmp_path / "media" / "test_functions.py"
+    assert 'pytest.mark.fcemu("fcemu.yaml")' in test.read_text()
+    test.write_text(test.read_text().replace("{}", '{"width": 21}'))
+    assert "\n4 passed" in suite(tmp_path / "media")
+    assert "is there already" in wrong(1, "init", "--from", "media/fcemu.yaml")
+
+
+def test_a_test_may_stand_elsewhere_and_calls_functions_that_report_once_more(tmp_path):
+    good("init", str(tmp_path / "tests"), "--from", str(FIXTURES / "flaky"))
+    written = (tmp_path / "tests" / "test_functions.py").read_text()
+    assert re.findall(r"def (\w+)", written) == ["test_flaky_returns", "test_flaky_succeeds_later"]
+    assert "\n2 passed" in suite(tmp_path / "tests")
+
+
+def test_functions_whose_names_read_alike_get_a_test_each(tmp_path):
+    folder = tmp_path / 'a "b"'
+    folder.mkdir()
+    (folder / "index.py").write_text("def handler(event, context): pass\n")
+    (folder / "fcemu.yaml").write_text("functions: {a-b: {handler: index.handler}, a_b: {handler: index.handler}}\n")
+    good("init", str(tmp_path), "--from", str(folder))
+    assert "\n2 passed" in suite(tmp_path)
+
+
+def test_a_definition_that_cannot_be_used_gets_no_test(tmp_path):
+    assert "unknown key" in wrong(1, "init", str(tmp_path), "--from", "fixtures/broken/unknown-key")
+    empty = tmp_path / "fcemu.yaml"
+    empty.write_text("functions: {}\n")
+    assert "defines no functions" in wrong(1, "init", "--from", str(empty))
+
+
+def suite(directory):
+    """What pytest says of a directory as its user runs it: all passed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(directory)]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# doctor
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def test_the_doctor_says_what_is_installed_and_what_is_virtual():
+    result = good("doctor", "--port", free_port())
+    assert result.stderr == "all is well\n"
+    head, *lists = result.stdout.split("\n\n")
+    found = {line.split()[0]: columns(line)[1] for line in head.splitlines()}
+    assert found["python"] == f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}"
+    assert found["port"] == "free"
+    assert found["backend"] in ("freezegun", "time-machine")
+    assert {"fcemu", "freezegun", "time-machine", "pytest", "node", "go", "faketime"} <= found.keys()
+    titles = [text.splitlines()[0] for text in lists]
+    assert titles == ["virtual in handlers:", "real in handlers:", "real on purpose:"]
+    virtual = lists[0].split("\n  ")
+    assert {"time.time", "time.sleep", "datetime.now", "date.today", "asyncio.sleep", "time.monotonic"} <= set(virtual)
+
+
+def test_the_doctor_for_programs():
+    told = json.loads(good("doctor", "--json", "--port", free_port()).stdout)
+    assert told["problems"] == []
+    assert told["virtual"]["time.time"] is True
+    assert told["found"]["freezegun"] == version("freezegun")
+    assert all(each["what"] and each["why"] for each in told["real_on_purpose"])
+
+
+def test_a_port_that_something_else_has_is_wrong():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        threading.Thread(target=hang_up, args=(taken,)).start()
+        port = taken.getsockname()[1]
+        told = wrong(1, "doctor", "--port", str(port))
+    assert told.splitlines() == [
+        f"wrong: port {port}: choose another --port for fcemu serve (0: any), or stop what listens there",
+        "1 problem",
+    ]
+
+
+def hang_up(server):
+    server.accept()[0].close()
+
+
+def test_a_port_that_an_emulator_has_is_well(emulator):
+    result = good("doctor", "--port", str(emulator.port))
+    assert f"in use by an emulator, fcemu {version('fcemu')}" in result.stdout
+
+
+def test_a_time_function_that_something_else_has_replaced_is_wrong(monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 1_000_000_000.0)
+    told = wrong(1, "doctor", "--port", free_port())
+    assert "virtual time: handlers get real time from time.time" in told
+
+
 def test_explain_says_what_the_emulator_says(emulator):
     assert good("explain").stdout == emulator.explain() + "\n"
     assert json.loads(good("explain", "--json").stdout)["text"] == emulator.explain()
@@ -517,6 +763,12 @@ def test_a_broken_definition_is_shown_with_all_its_problems():
     assert "unknown key 'maxAsyncRetryAttempt'" in told
     assert "unknown key 'deadLetters'" in told
     assert "fixtures/broken/unknown-key cannot be used: 2 problems" in told
+
+
+def test_relaxed_limits_of_the_server_do_not_widen_a_definition():
+    told = wrong(1, "serve", "fixtures/broken/out-of-range", "--limits", "relaxed")
+    assert "what a definition may say widens with 'emulator: {limits: relaxed}' in it" in told
+    assert "--limits" not in wrong(1, "serve", "fixtures/broken/out-of-range")
 
 
 def test_a_port_in_use_is_one_message():

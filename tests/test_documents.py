@@ -35,6 +35,12 @@ def folder(tmp_path):
     return tmp_path
 
 
+FILE = re.compile(r"(?:python|yaml|ini) (\S+\.\w+)")
+"""The head of a block that is a file of this name."""
+STORIES = [path for path in DOCUMENTS if "```sh step\n" in path.read_text(encoding="utf-8")]
+"""Documents to follow from top to bottom: files are written, steps are run, and say what the page says they say."""
+
+
 def environment(**more):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FCEMU_", "FC_"))}
@@ -94,9 +100,32 @@ def test_the_servers_blocks_run_one_after_the_other(server, folder):
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
 
 
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_a_page_of_steps_can_be_followed(path, folder):
+    """In a directory of its own, beside ``fixtures``; ``cd`` holds for the steps and files that follow."""
+    here, output = folder, ""
+    for found in BLOCK.finditer(path.read_text(encoding="utf-8")):
+        kind, text = found.groups()
+        if file := FILE.fullmatch(kind):
+            (here / file[1]).write_text(text, encoding="utf-8")
+        elif kind == "sh step":
+            command = ["bash", "-euc", f"{text}\npwd >{folder}/where"]
+            done = subprocess.run(command, cwd=here, env=environment(), capture_output=True, text=True, timeout=110)
+            output = done.stdout + done.stderr
+            assert done.returncode == 0, f"{text}\n{output}"
+            here = Path((folder / "where").read_text().strip())
+        elif kind == "text output":
+            wanted = [line for line in text.splitlines() if line != "…"]
+            assert [line for line in output.splitlines() if line in wanted] == wanted, output
+
+
 def test_no_block_is_of_a_kind_that_nobody_runs():
-    kinds = {found[1] for path in DOCUMENTS for found in BLOCK.finditer(path.read_text(encoding="utf-8"))}
-    assert kinds <= {"python", "python client", "sh", "sh server", "yaml", "mermaid", "text", "json"}
+    for path in DOCUMENTS:
+        kinds = {found[1] for found in BLOCK.finditer(path.read_text(encoding="utf-8"))}
+        known = {"python", "python client", "sh", "sh server", "yaml", "mermaid", "text", "json"}
+        if path in STORIES:
+            known |= {"sh step", "text output", *filter(FILE.fullmatch, kinds)}
+        assert kinds <= known, path
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -14,10 +14,15 @@ STANDARD = set(sys.stdlib_module_names)
 ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "core": ({"core"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "engine": ({"core", "engine"}, set(), {"uuid"}),
-    "runtimes": ({"core", "engine.ports", "runtimes"}, {"freezegun", "_time_machine"}, set()),
+    "backends": (set(), set(), set()),
+    "runtimes": (
+        {"backends", "core", "engine.ports", "runtimes"},
+        {"freezegun", "time_machine", "_time_machine"},
+        set(),
+    ),
     "api": ({"core", "engine", "api"}, {"aiohttp", "multidict"}, set()),
     "config": ({"core", "config"}, {"yaml"}, set()),
-    "testing": ({"core", "engine", "config", "assembly", "testing"}, set(), set()),
+    "testing": ({"backends", "core", "engine", "config", "assembly", "testing"}, set(), set()),
     "client": (set(), set(), set()),
     "assembly": ({"core", "engine", "api", "config", "runtimes", "assembly"}, set(), set()),
     "cli": ({"assembly", "client", "cli", "commands", "config", "core", "testing"}, {"click"}, set()),

@@ -1,4 +1,5 @@
-"""fcemu's own routes under /_fcemu/: health, clock, reset; what happened is in history.py."""
+"""fcemu's own routes under /_fcemu/: health, clock, reset; what happened is in history.py, what is
+arranged in setup.py."""
 
 import asyncio
 import logging
@@ -10,6 +11,7 @@ from fcemu.api import problems
 from fcemu.api.dialect import ANY_METHOD, Paths
 from fcemu.api.history import Handler, History
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
+from fcemu.api.setup import SetupRoutes
 from fcemu.api.wire import Answer, Stream, WireRequest
 from fcemu.core.errors import EntityTooLarge, FCError
 from fcemu.core.facts import time_text
@@ -28,9 +30,6 @@ LATER: Final = {
     (ANY_METHOD, "/"): "the page",
     (ANY_METHOD, "/openapi.json"): "the OpenAPI document",
     (ANY_METHOD, "/metrics"): "metrics",
-    (ANY_METHOD, "/definition"): "definition: reading and adding definitions while the emulator runs",
-    (ANY_METHOD, "/stubs/{function}"): "stubs: replies from a list instead of a handler",
-    (ANY_METHOD, "/faults"): "faults: trouble on demand",
     (ANY_METHOD, "/timers/{function}/{trigger}/fire"): "timers",
     (ANY_METHOD, "/eventbuses/{name}/messages"): "eventbuses: destinations on EventBridge",
     ("POST", "/invocations/{id}/stop"): "stopping an invocation",
@@ -61,7 +60,9 @@ class Control:
             ("POST", "/reset"): self._reset,
         }
         later = {pattern: _later(what) for pattern, what in LATER.items()}
-        self.routes: Final[Mapping[tuple[str, str], Handler]] = own | self._history.routes | later
+        self.routes: Final[Mapping[tuple[str, str], Handler]] = (
+            own | self._history.routes | SetupRoutes(api).routes | later
+        )
         """By method and path below ``/_fcemu``."""
         self._paths: Final = Paths((method, path, handler) for (method, path), handler in self.routes.items())
 
@@ -166,7 +167,7 @@ class Control:
             raise Problem(409, "not-idle", summary, explain=explanation) from None
         except ClosedError as closed:
             raise Problem(409, "closed", str(closed)) from None
-        now = time_text(emulator.clock.now())
+        now = time_text(emulator.clock.shown())
         return json_answer({"now": now, "after": after, "facts": len(emulator.journal) - after})
 
     async def _until(self, emulator: Emulator, goal: Goal) -> None:
@@ -222,7 +223,7 @@ async def _object(request: WireRequest, **readers: problems.Reader) -> dict[str,
 def _clock(emulator: Emulator) -> dict[str, Any]:
     due = emulator.next_due()
     return {
-        "now": time_text(emulator.clock.now()),
+        "now": time_text(emulator.clock.shown()),
         "started": time_text(emulator.clock.started),
         "rate": emulator.rate,
         "autojump": emulator.autojump,

@@ -84,7 +84,7 @@ class History:
     async def _journal(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Stream:
         """ASSUMED: server-sent events follow unless ``follow=0``, and begin after ``Last-Event-ID``, because a
         browser that loses its connection asks again in this way."""
-        readers = {"after": problems.count, "function": _function, "follow": problems.flag}
+        readers = {"after": problems.count, "function": problems.function_name, "follow": problems.flag}
         given = read_members(query, readers, "parameter")
         events = _EVENT_STREAM in request.headers.get("Accept", "")
         after = given.get("after", 0)
@@ -142,7 +142,12 @@ class History:
         if "task_id" in query:
             raise not_yet("task mode, and with it the parameter 'task_id'")
         states = problems.one_of(*State)
-        readers = {"function": _function, "status": states, "after": problems.text, "limit": problems.count}
+        readers = {
+            "function": problems.function_name,
+            "status": states,
+            "after": problems.text,
+            "limit": problems.count,
+        }
         given = read_members(query, readers, "parameter")
         emulator = request.emulator
         chosen = list(emulator.journal.invocations.values())
@@ -218,13 +223,6 @@ async def _records(emulator: Emulator, wanted: list[Invocation] | Invocation) ->
         return json_answer(record(wanted) if isinstance(wanted, Invocation) else [record(each) for each in wanted])
 
     return await asyncio.to_thread(write)
-
-
-def _function(text: str) -> FunctionRef:
-    try:
-        return FunctionRef.parse(text)
-    except ValueError:
-        raise ValueError("the name of a function, 'name' or 'service/name'") from None
 
 
 def _address(emulator: Emulator, kind: str, name: str) -> str:

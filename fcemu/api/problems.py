@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Final
 
 from fcemu.api.wire import Answer, status_line
+from fcemu.core.names import FunctionRef
 from fcemu.core.times import parse_duration
 
 Reader = Callable[[Any], Any]
@@ -51,8 +52,8 @@ def json_answer(document: Any, status: int = 200, content_type: str = "applicati
     return Answer(status, head, text.encode("utf-8", "backslashreplace"))
 
 
-def read_object(data: bytes, readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """The members of a JSON object; no body is an object without members.
+def read_object(data: bytes, readers: Mapping[str, Reader] | None) -> dict[str, Any]:
+    """The members of a JSON object; no body is an object without members. Without ``readers``, as they are.
 
     Raises ``Problem`` for what is not JSON, not an object, for members nobody knows and for wrong values.
     """
@@ -66,7 +67,7 @@ def read_object(data: bytes, readers: Mapping[str, Reader]) -> dict[str, Any]:
         raise Problem(400, "invalid-json", "the body is nested too deeply") from None
     if not isinstance(document, dict):
         raise Problem(400, "invalid-json", f"the body is {found(document)}; expected an object")
-    return read_members(document, readers, "field")
+    return document if readers is None else read_members(document, readers, "field")
 
 
 def read_members(given: Mapping[str, Any], readers: Mapping[str, Reader], what: str) -> dict[str, Any]:
@@ -179,6 +180,14 @@ def flag(value: Any) -> bool:
     if value.lower() not in words:
         raise ValueError("1 or 0")
     return words[value.lower()]
+
+
+def function_name(value: Any) -> FunctionRef:
+    """Which function."""
+    try:
+        return FunctionRef.parse(text(value))
+    except ValueError:
+        raise ValueError("the name of a function, 'name' or 'service/name'") from None
 
 
 def one_of(*allowed: str) -> Reader:

@@ -10,6 +10,7 @@ from fcemu.api import control, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
 from fcemu.api.invocations import Invocations
 from fcemu.api.serving import HttpServer, Response
+from fcemu.api.setup import Parts
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import (
@@ -53,14 +54,21 @@ class ApiServer:
 
     ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
     emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
-    given (``seed``, ``start``). ``start`` and ``stop`` run on the event loop that serves.
+    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``start`` and ``stop`` run on the event
+    loop that serves.
     """
 
     def __init__(
-        self, emulator: Emulator | None = None, *, version: str = "unknown", reset: control.Reset | None = None
+        self,
+        emulator: Emulator | None = None,
+        *,
+        version: str = "unknown",
+        reset: control.Reset | None = None,
+        parts: Parts | None = None,
     ) -> None:
         self.version: Final = version
         self.reset = reset
+        self.parts = parts
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}

@@ -87,7 +87,7 @@ def rate(emulator: "Client", rate: float, as_json: bool) -> None:
 def _show_clock(emulator: "Client", as_json: bool) -> None:
     state = emulator.clock()
     if as_json:
-        print_json(state._asdict())
+        print_json(state)
         return
     jumps = ", autojump" if state.autojump else ""
     speed = f"flows at rate {state.rate:g}" if state.rate else f"paused{jumps}"
@@ -99,7 +99,7 @@ def _show_clock(emulator: "Client", as_json: bool) -> None:
 
 def _show_move(emulator: "Client", move: "Move", as_json: bool) -> None:
     if as_json:
-        print_json(move._asdict())
+        print_json(move)
         return
     click.echo(f"now        {at(move.now, emulator.clock().started)}")
     click.echo(f"new facts  {move.facts}")

@@ -25,12 +25,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LATER_COMMANDS: Final = (
     "analyse",
-    "doctor",
     "exec",
     "explore",
-    "init",
-    "invocations",
-    "journal",
     "mutate",
     "openapi",
 )
@@ -62,9 +58,37 @@ class Commands(click.Group):
 
 
 class Main(Commands):
-    """The program: commands in the order in which a newcomer meets them."""
+    """The program: commands in the order in which a newcomer meets them.
+
+    Those in ``elsewhere`` are in modules of their own, which are imported when they are asked for.
+    """
 
     later = LATER_COMMANDS
+    order: tuple[str, ...] = (
+        "demo",
+        "init",
+        "serve",
+        "check",
+        "invoke",
+        "clock",
+        "invocations",
+        "timeline",
+        "journal",
+        "explain",
+        "doctor",
+    )
+    elsewhere = frozenset({"init", "clock", "invocations", "journal", "doctor"})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.elsewhere:
+            from importlib import import_module
+
+            command: click.Command = getattr(import_module(f"fcemu.commands.{cmd_name}"), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.order)
 
 
 # Kinds of values. What reads them is imported when there is one to read.

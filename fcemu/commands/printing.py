@@ -1,23 +1,59 @@
-"""How values are printed: JSON for programs, instants for people."""
+"""How values are printed: JSON for programs, tables and instants for people."""
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
 
-def print_json(value: Mapping[str, Any] | list[Any]) -> None:
+def print_json(value: object) -> None:
     """A document on stdout."""
-    click.echo(json.dumps(value, default=plain, ensure_ascii=False, indent=2))
+    click.echo(json.dumps(document(value), ensure_ascii=False, indent=2))
 
 
-def plain(value: object) -> str:
-    """Times as fcemu's API writes them."""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}"
+def print_line(value: object) -> None:
+    """A document on one line, for streams of them."""
+    click.echo(json.dumps(document(value), ensure_ascii=False))
+
+
+def document(value: object) -> Any:
+    """What the client hands out, as fcemu's API writes it: times with six digits, bytes as text or as base64."""
+    match value:
+        case datetime():
+            return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}"
+        case bytes():
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return {"base64": base64.b64encode(value).decode()}
+        case tuple() if hasattr(value, "_asdict"):
+            return document(value._asdict())
+        case Mapping():
+            return {str(name): document(each) for name, each in value.items()}
+        case list() | tuple():
+            return [document(each) for each in value]
+        case None | str() | int() | float():
+            return value
     raise TypeError(f"{value!r} has no JSON form")
+
+
+class Table:
+    """Rows of texts in columns that widen as they need to; the last column is as wide as it is."""
+
+    def __init__(self) -> None:
+        self._widths: list[int] = []
+
+    def lines(self, rows: Iterable[Sequence[str]]) -> list[str]:
+        """The lines of rows that belong below those written before."""
+        all_rows = [list(row) for row in rows]
+        columns = max([len(self._widths), *map(len, all_rows)])
+        self._widths += [0] * (columns - len(self._widths))
+        for row in all_rows:
+            self._widths = [max(width, len(text)) for width, text in zip(self._widths, row, strict=True)]
+        return ["  ".join(map(str.ljust, row, self._widths)).rstrip() for row in all_rows]
 
 
 def at(instant: datetime, started: datetime) -> str:

@@ -73,6 +73,7 @@ async def _serve(plan: Plan) -> None:
         raise CannotListen(_why(plan, refused)) from None
     url = base_url(plan.host, port)
     runtimes = assembly.Runtimes({"FCEMU_URL": url})
+    server.parts = assembly.Parts(runtimes)
 
     def begin(asked: Mapping[str, object]) -> Settings:
         """Put a new emulator behind the server; the old one ends. Raises ``ValueError`` before anything changes."""

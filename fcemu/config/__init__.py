@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from fcemu.config.definition import EMPTY, FILE_NAMES, Definition
 
 if TYPE_CHECKING:
-    from fcemu.config.define import read_definition, read_mapping
+    from fcemu.config.define import read_definition, read_function, read_mapping
     from fcemu.config.load import find_definition
     from fcemu.config.problems import DefinitionError, Problem
+    from fcemu.config.write import native_form
 
 __all__ = [
     "EMPTY",
@@ -16,7 +17,9 @@ __all__ = [
     "DefinitionError",
     "Problem",
     "find_definition",
+    "native_form",
     "read_definition",
+    "read_function",
     "read_mapping",
 ]
 
@@ -24,7 +27,9 @@ _HOMES = {
     "DefinitionError": "problems",
     "Problem": "problems",
     "find_definition": "load",
+    "native_form": "write",
     "read_definition": "define",
+    "read_function": "define",
     "read_mapping": "define",
 }
 

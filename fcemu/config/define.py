@@ -40,6 +40,27 @@ def read_mapping(mapping: Mapping[str, object], root: Path) -> Definition:
     return _define(load.from_mapping(mapping, report), report, root, None)
 
 
+def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str, code: str) -> Definition:
+    """A definition of one function from settings by FC's key names; its handler is a callable, so no file is looked
+    for. ``handler`` and ``code`` are what FC's context and error documents show.
+
+    Raises ``DefinitionError`` as ``read_mapping`` does, ``ValueError`` for settings that say where files are.
+    """
+    if extra := {"code", "handler"} & settings.keys():
+        raise ValueError(f"{ref}: leave out {', '.join(sorted(extra))}: the callable is the code")
+    function = {ref.name: {"handler": handler, **settings}}
+    report = Report(load.MAPPING, positions=False)
+    whole = {"functions": function} if ref.service is None else {"services": {ref.service: {"functions": function}}}
+    shape = native.read(load.from_mapping(whole, report), report)
+    report.check()
+    if shape is None:
+        raise AssertionError("a shape that could not be read left no problem")
+    made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
+    each = (made or {})[ref.name]
+    settled = {} if each.asynchronous is None else {ref: _settings(each.asynchronous)}
+    return Definition((), (_made(ref, each, code),), MappingProxyType(settled), MappingProxyType({}), None)
+
+
 def _define(tree: Table, report: Report, root: Path, path: Path | None) -> Definition:
     if unsupported := load.foreign(tree):
         place, kind = unsupported
@@ -90,9 +111,7 @@ class _Definer:
             message, *hints = wrong
             self._report.add(shape.handler.place, message, *hints, key="handler")
             return None
-        function = Function(ref=ref, handler=shape.handler.text, code=directory)
-        chosen = {name: getattr(shape, name) for name in ("runtime", "timeout", "memory_mb", "environment")}
-        return replace(function, **{name: value for name, value in chosen.items() if value is not None})
+        return _made(ref, shape, directory)
 
     def _directory(self, code: Scalar | None) -> str | None:
         """Where code is, absolute, links resolved; ``None`` after a problem."""
@@ -114,6 +133,12 @@ class _Definer:
         hints = [f"did you mean {os.path.join(os.path.dirname(code.text), near)!r}?"] if near else []
         self._report.add(code.place, f"no directory {quoted(code.text)}", *hints, key="code")
         return None
+
+
+def _made(ref: FunctionRef, shape: FunctionShape, code: str) -> Function:
+    function = Function(ref=ref, handler=shape.handler.text, code=code)
+    chosen = {name: getattr(shape, name) for name in ("runtime", "timeout", "memory_mb", "environment")}
+    return replace(function, **{name: value for name, value in chosen.items() if value is not None})
 
 
 def _wrong_handler(handler: str, directory: str, prefix: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from fcemu.core.destinations import FunctionDestination
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 
@@ -27,6 +28,17 @@ class Definition:
     async_settings: Mapping[FunctionRef, AsyncSettings]
     options: Mapping[str, object]
     path: Path | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is odd and can be used all the same: reports to functions that nobody defined."""
+        known = {function.ref for function in self.functions}
+        return [
+            f"{name} of {owner}: there is no function {destination.ref}"
+            for owner, asked in self.async_settings.items()
+            for name, destination in (("onSuccess", asked.on_success), ("onFailure", asked.on_failure))
+            if isinstance(destination, FunctionDestination) and destination.ref not in known
+        ]
 
 
 EMPTY: Final = Definition((), (), MappingProxyType({}), MappingProxyType({}), None)

@@ -89,6 +89,36 @@ class Finished:
 
 
 @value
+class FaultStruck:
+    """Trouble that a test asked for, or that chance drew, befell an attempt; the facts after it are what it did."""
+
+    at: datetime
+    request_id: str
+    attempt: int
+    fault: str
+
+
+@value
+class Delayed:
+    """An attempt that was due is handed over later, at ``due``."""
+
+    at: datetime
+    request_id: str
+    attempt: int
+    due: datetime
+
+
+@value
+class Redelivered:
+    """The queue did not hear that an attempt had ended, and hands the invocation over once more, at ``due``."""
+
+    at: datetime
+    request_id: str
+    attempt: int
+    due: datetime
+
+
+@value
 class RetryPlanned:
     """Another attempt follows at ``due``."""
 
@@ -189,6 +219,9 @@ Fact = (
     | Refused
     | Slept
     | Finished
+    | FaultStruck
+    | Delayed
+    | Redelivered
     | RetryPlanned
     | Succeeded
     | Failed

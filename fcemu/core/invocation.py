@@ -9,6 +9,7 @@ from fcemu.core import outcome as outcomes
 from fcemu.core.destinations import Ending
 from fcemu.core.facts import (
     Accepted,
+    Delayed,
     Delivered,
     DeliveryFailed,
     Dequeued,
@@ -17,6 +18,7 @@ from fcemu.core.facts import (
     Failed,
     Finished,
     Invalid,
+    Redelivered,
     Refused,
     RetryPlanned,
     Started,
@@ -65,6 +67,8 @@ TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
     State.RUNNING: {
         Succeeded: State.SUCCEEDED,
         RetryPlanned: State.RETRYING,
+        # ASSUMED: what is delivered once more is in the queue again; FC's diagram has no duplicates.
+        Redelivered: State.ENQUEUED,
         Failed: State.FAILED,
         StopAsked: State.STOPPING,
         # The engine was closed while the handler ran.
@@ -128,7 +132,7 @@ _NO_ATTEMPTS: Final[tuple[Attempt, ...]] = ()
 class Invocation:
     """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone."""
 
-    __slots__ = ("_attempts", "accepted", "deliveries", "due", "ended", "executions", "reason", "state")
+    __slots__ = ("_attempts", "accepted", "deliveries", "due", "ended", "executions", "reason", "repeats", "state")
 
     def __init__(self, accepted: Accepted) -> None:
         self.accepted: Final = accepted
@@ -138,6 +142,9 @@ class Invocation:
         self.reason = ""
         self.executions = 0
         """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
+        self.repeats = 0
+        """How many executions were for nothing, because the queue did not hear of their end; no retry rule counts them.
+        """
         self._attempts: list[Attempt] | None = None
         self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
 
@@ -167,7 +174,7 @@ class Invocation:
         elif type(fact) is Finished:
             attempt = self.attempts[-1]
             attempt.ended, attempt.outcome, attempt.output = fact.at, fact.outcome, fact.output
-        elif type(fact) is RetryPlanned:
+        elif type(fact) is RetryPlanned or type(fact) is Delayed:
             self.due = fact.due
         elif type(fact) is Succeeded or type(fact) is Expired or type(fact) is Stopped:
             self.ended = fact.at
@@ -178,20 +185,24 @@ class Invocation:
             self._attempts = [*self.attempts, refused]
         elif type(fact) is Delivered or type(fact) is DeliveryFailed:
             self.deliveries += (fact,)
+        elif type(fact) is Redelivered:
+            self.due = fact.due
+            self.repeats += 1
 
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:
         """What the retry rules need to know of the past."""
         attempts = self.attempts
         since = self.accepted.due if age_excludes_delay else self.accepted.at
+        executions = self.executions - self.repeats
         if self.executions == len(attempts):
-            return Tally(since, self.executions)
+            return Tally(since, executions)
         refused = [attempt for attempt in attempts if not attempt.executed]
         refusals = 0
         while not attempts[-1 - refusals].executed:
             refusals += 1
             if refusals == len(attempts):
                 break
-        return Tally(since, self.executions, refusals, refused[0].started)
+        return Tally(since, executions, refusals, refused[0].started)
 
     def ending(self) -> Ending:
         """How it ended, in the words of the destination's report (retry-and-destinations §3.1)."""

@@ -7,15 +7,18 @@ from typing import Final, assert_never
 
 from fcemu.core.facts import (
     Accepted,
+    Delayed,
     Delivered,
     DeliveryFailed,
     Dequeued,
     Expired,
     Fact,
     Failed,
+    FaultStruck,
     Finished,
     InstanceStarted,
     Invalid,
+    Redelivered,
     Refused,
     RetryPlanned,
     Slept,
@@ -30,24 +33,39 @@ from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemF
 _PAYLOAD_SHOWN: Final = 60
 
 
-def render(facts: Iterable[Fact], started: datetime) -> str:
-    """The facts as lines ``+200.5 s  orders/charge (1)  attempt 2 starts``; ``""`` when there are none.
+class Timeline:
+    """Writes facts as lines ``+200.5 s  orders/charge (1)  attempt 2 starts``, as they come.
 
-    Times count from ``started``. Invocations of one function are numbered in the order of acceptance.
+    Times count from ``started``. Invocations of one function are numbered in the order of acceptance. Facts that come
+    together are aligned; later ones stand in the columns of the earlier ones, which widen as they need to.
     """
-    names: dict[str, str] = {}
-    counts: dict[str, int] = {}
-    rows: list[tuple[str, str, str]] = []
-    for fact in facts:
+
+    def __init__(self, started: datetime) -> None:
+        self._started: Final = started
+        self._names: Final[dict[str, str]] = {}
+        self._counts: Final[dict[str, int]] = {}
+        self._widths: tuple[int, ...] = (0, 0)
+
+    def lines(self, facts: Iterable[Fact]) -> list[str]:
+        """The lines of the facts that follow those written before."""
+        rows = [self._row(fact) for fact in facts]
+        when, who = self._widths = tuple(
+            max([width, *(len(row[column]) for row in rows)]) for column, width in enumerate(self._widths)
+        )
+        return [f"{at:<{when}}  {name:<{who}}  {what}" for at, name, what in rows]
+
+    def _row(self, fact: Fact) -> tuple[str, str, str]:
         if isinstance(fact, Accepted):
             function = str(fact.function)
-            counts[function] = counts.get(function, 0) + 1
-            names[fact.request_id] = f"{function} ({counts[function]})"
-        who = names.get(fact.request_id, fact.request_id)
-        rows.append((offset(fact.at, started), who, _say(fact, started, names)))
-    when = max((len(row[0]) for row in rows), default=0)
-    who_width = max((len(row[1]) for row in rows), default=0)
-    return "\n".join(f"{at:<{when}}  {who:<{who_width}}  {what}" for at, who, what in rows)
+            self._counts[function] = self._counts.get(function, 0) + 1
+            self._names[fact.request_id] = f"{function} ({self._counts[function]})"
+        who = self._names.get(fact.request_id, fact.request_id)
+        return offset(fact.at, self._started), who, _say(fact, self._started, self._names)
+
+
+def render(facts: Iterable[Fact], started: datetime) -> str:
+    """All the facts as one text; ``""`` when there are none."""
+    return "\n".join(Timeline(started).lines(facts))
 
 
 def offset(at: datetime, started: datetime) -> str:
@@ -77,6 +95,13 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
             return f"attempt {fact.attempt} sleeps {seconds(fact.until - fact.at)}"
         case Finished():
             return f"attempt {fact.attempt} {_outcome(fact.outcome)}"
+        case FaultStruck():
+            return f"attempt {fact.attempt} meets a fault: {fact.fault}"
+        case Delayed():
+            return f"attempt {fact.attempt} starts {seconds(fact.due - fact.at)} late, at {offset(fact.due, started)}"
+        case Redelivered():
+            wait = seconds(fact.due - fact.at)
+            return f"attempt {fact.attempt} is delivered again after {wait}, at {offset(fact.due, started)}"
         case RetryPlanned():
             return f"retried after {seconds(fact.due - fact.at)}, at {offset(fact.due, started)}"
         case Succeeded() | Stopped() | Expired():

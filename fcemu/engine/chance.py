@@ -1,11 +1,12 @@
-"""The one source of everything FC leaves open: calm, for now; the only place that draws random numbers."""
+"""The one source of everything FC leaves open: calm, or scripted; the only place that draws random numbers."""
 
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fcemu.core.generation import Generation, IdStyle
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Refusal
+from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
 
 class Chance:
@@ -31,11 +32,62 @@ class Chance:
         """The id of a message in a queue or topic."""
         return f"{self._bits(128):032X}"
 
+    def hold_up(self, invocation: Invocation) -> timedelta | None:
+        """By how much the attempt that is due starts late; asked once for each attempt."""
+        return None
+
     def refusal(self, invocation: Invocation) -> Refusal | None:
         """Whether the platform refuses the attempt that is about to start."""
+        return None
+
+    def dies(self, invocation: Invocation, when: When) -> bool:
+        """Whether the instance of the running attempt dies at this moment."""
+        return False
+
+    def again(self, invocation: Invocation) -> timedelta | None:
+        """After what time the queue, which did not hear that the attempt ended, delivers once more."""
         return None
 
     def _uuid(self) -> str:
         bits = self._bits(128) & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
         text = f"{bits:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+class Scripted(Chance):
+    """Answers what a test said by faults; where it said nothing, as ``otherwise`` does."""
+
+    def __init__(self, otherwise: Chance, faults: Faults) -> None:
+        self._otherwise = otherwise
+        self._strike = faults.strike
+        self._there = faults.there
+        """Asked first, because nearly always there are none, and an attempt asks five times."""
+
+    def request_id(self, generation: Generation, now: datetime) -> str:
+        return self._otherwise.request_id(generation, now)
+
+    def instance_id(self, generation: Generation, now: datetime) -> str:
+        return self._otherwise.instance_id(generation, now)
+
+    def message_id(self) -> str:
+        return self._otherwise.message_id()
+
+    def hold_up(self, invocation: Invocation) -> timedelta | None:
+        if self._there and (fault := self._strike(invocation.accepted.function, Delay)):
+            return fault.by
+        return self._otherwise.hold_up(invocation)
+
+    def refusal(self, invocation: Invocation) -> Refusal | None:
+        if self._there and (fault := self._strike(invocation.accepted.function, Refuse)):
+            return fault.outcome
+        return self._otherwise.refusal(invocation)
+
+    def dies(self, invocation: Invocation, when: When) -> bool:
+        if self._there and self._strike(invocation.accepted.function, Crash, when):
+            return True
+        return self._otherwise.dies(invocation, when)
+
+    def again(self, invocation: Invocation) -> timedelta | None:
+        if self._there and (fault := self._strike(invocation.accepted.function, DeliverTwice)):
+            return fault.again
+        return self._otherwise.again(invocation)

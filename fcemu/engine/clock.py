@@ -38,6 +38,10 @@ class Clock:
         base, since = self._anchor
         return base + timedelta(seconds=(real.monotonic() - since) * self._rate)
 
+    def shown(self) -> datetime:
+        """What a request from outside takes for now; later than ``now`` where the clock has to catch up first."""
+        return self.now()
+
     def set(self, instant: datetime) -> None:
         """Move on to ``instant``; a flowing clock that is past it already stays where it is."""
         if instant > self.now():

@@ -1,6 +1,6 @@
 """Takes due invocations, starts attempts, acts on decisions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -8,12 +8,15 @@ from fcemu.core import outcome as outcomes
 from fcemu.core.catalog import Catalog, Resolved
 from fcemu.core.errors import FCError
 from fcemu.core.facts import (
+    Delayed,
     Dequeued,
     Expired,
     Failed,
+    FaultStruck,
     Finished,
     InstanceStarted,
     Invalid,
+    Redelivered,
     Refused,
     RetryPlanned,
     Started,
@@ -27,10 +30,12 @@ from fcemu.core.outcome import Outcome, Ran, Refusal
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
+from fcemu.engine.clock import later
 from fcemu.engine.due import Due
+from fcemu.engine.faults import When
 from fcemu.engine.instances import Place, Pool
 from fcemu.engine.journal import Journal
-from fcemu.engine.ports import Call, Runtime
+from fcemu.engine.ports import Call, Runtime, StandIn
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 
@@ -40,13 +45,16 @@ EXCEPTIONS_KEPT: Final = 1000
 class Plan:
     """All that an attempt of one function and qualifier needs, looked up once per definition."""
 
-    __slots__ = ("asked", "policy", "pool", "resolved")
+    __slots__ = ("asked", "policy", "pool", "resolved", "stand_in")
 
-    def __init__(self, resolved: Resolved, asked: AsyncSettings, policy: RetryPolicy, pool: Pool) -> None:
+    def __init__(
+        self, resolved: Resolved, asked: AsyncSettings, policy: RetryPolicy, pool: Pool, stand_in: StandIn | None
+    ) -> None:
         self.resolved = resolved
         self.asked = asked
         self.policy = policy
         self.pool = pool
+        self.stand_in = stand_in
 
 
 class Dispatcher:
@@ -73,6 +81,10 @@ class Dispatcher:
         self._plans: dict[tuple[FunctionRef, str], Plan] = {}
         self._pools: dict[FunctionRef, Pool] = {}
         self._exceptions: dict[tuple[str, int], BaseException] = {}
+        self._late: set[str] = set()
+        """Request ids of invocations whose next attempt was held up already."""
+        self._stand_ins: dict[FunctionRef, list[StandIn]] = {}
+        """What runs instead of a function's own code: the last one of each."""
 
     def plan(self, ref: FunctionRef, qualifier: str) -> Plan:
         """Raises what ``Catalog.find`` raises."""
@@ -80,19 +92,42 @@ class Dispatcher:
         if plan is None:
             resolved = self._catalog.find(ref, qualifier)
             function, asked = resolved.function, self._catalog.async_settings(ref, qualifier)
-            pool = self._pools.get(ref)
+            pool, stand_in = self._pools.get(ref), self.stand_in(ref)
             if pool is None:
-                pool = self._pools[ref] = Pool(function, self._runtime_of(function.runtime), self._chance)
-            plan = Plan(resolved, asked, RetryPolicy.of(asked, function.generation, self._settings), pool)
-            self._plans[ref, qualifier] = plan
+                runtime = stand_in or self._runtime_of(function.runtime)
+                pool = self._pools[ref] = Pool(function, runtime, self._chance)
+            policy = RetryPolicy.of(asked, function.generation, self._settings)
+            plan = self._plans[ref, qualifier] = Plan(resolved, asked, policy, pool, stand_in)
         return plan
 
-    def definitions_changed(self) -> None:
-        """Look everything up again; instances of the old definitions are given up."""
-        self._plans.clear()
-        for pool in self._pools.values():
-            pool.close()
-        self._pools.clear()
+    def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
+        """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
+        given up."""
+        changed = set(self._pools if refs is None else refs)
+        self._plans = {key: plan for key, plan in self._plans.items() if refs is not None and key[0] not in changed}
+        for ref in changed & self._pools.keys():
+            self._pools.pop(ref).close()
+
+    # Stand-ins: stubs, and callables of a test.
+
+    def stand_in(self, ref: FunctionRef) -> StandIn | None:
+        """What runs instead of the function's own code, if anything does."""
+        there = self._stand_ins.get(ref)
+        return there[-1] if there else None
+
+    def put(self, ref: FunctionRef, stand_in: StandIn, *, below: bool = False) -> None:
+        """Let ``stand_in`` run what starts from now on; it covers those that are there, or is covered by them."""
+        there = self._stand_ins.setdefault(ref, [])
+        there.insert(0 if below else len(there), stand_in)
+        self.definitions_changed([ref])
+
+    def take_away(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
+        """Take one away, wherever it is in the row; ``None``: all of them."""
+        there = self._stand_ins.get(ref, [])
+        there[:] = [] if stand_in is None else [one for one in there if one is not stand_in]
+        self.definitions_changed([ref])
+
+    # Attempts.
 
     def begin(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> Run | None:
         """Start the next attempt of a due invocation; ``None`` when nothing runs, because it expired, is invalid or
@@ -107,14 +142,46 @@ class Dispatcher:
             return None
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
+        if self._held_up(invocation, now):
+            return None
         if invocation.state is State.ENQUEUED and not accepted.synchronous:
             journal.record(Dequeued(now, accepted.request_id), invocation)
-        refusal = self._chance.refusal(invocation)
+        refusal = self._refusal(invocation, plan, now)
         place = plan.pool.take(now) if refusal is None else refusal
         if not isinstance(place, Place):
             self._refused(invocation, plan.policy, place, now)
             return None
-        return self._start(invocation, plan, place, now)
+        number = self._start(invocation, place, now)
+        if self._dies(invocation, number, "before", now):
+            place.instance.stop()
+            self._finish(invocation, plan.policy, number, self.exited(timedelta(0)), "", now)
+            return None
+        return self._run(invocation, plan, place, number, now)
+
+    def _held_up(self, invocation: Invocation, now: datetime) -> bool:
+        """Whether the attempt that is due starts late; then it is due again."""
+        late = self._late
+        if late and invocation.id in late:
+            late.discard(invocation.id)
+            return False
+        by = self._chance.hold_up(invocation)
+        if by is None:
+            return False
+        late.add(invocation.id)
+        number, due = len(invocation.attempts) + 1, later(now, by)
+        self._struck(invocation, number, "delay", now)
+        self._journal.record(Delayed(now, invocation.id, number, due), invocation)
+        self._push(due, invocation)
+        return True
+
+    def _refusal(self, invocation: Invocation, plan: Plan, now: datetime) -> Refusal | None:
+        refusal = self._chance.refusal(invocation)
+        if refusal is not None:
+            name = "throttle" if isinstance(refusal, outcomes.Throttled) else "fail"
+            self._struck(invocation, len(invocation.attempts) + 1, name, now)
+        elif plan.stand_in is not None:
+            refusal = plan.stand_in.refuses(invocation.id, len(invocation.attempts) + 1)
+        return refusal
 
     def _too_old(self, invocation: Invocation, policy: RetryPolicy, now: datetime) -> bool:
         tally = invocation.tally(age_excludes_delay=self._settings.age_excludes_delay)
@@ -129,14 +196,17 @@ class Dispatcher:
         self._on_end(invocation, now)
         return True
 
-    def _start(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run:
+    def _start(self, invocation: Invocation, place: Place, now: datetime) -> int:
+        """Record that the next attempt starts; returns its number."""
         request_id = invocation.accepted.request_id
-        attempts = invocation.attempts
-        number = len(attempts) + 1
+        number = len(invocation.attempts) + 1
         if place.cold:
             place.cold = False
             self._journal.record(InstanceStarted(now, request_id, place.id), invocation)
         self._journal.record(Started(now, request_id, number, place.id), invocation)
+        return number
+
+    def _run(self, invocation: Invocation, plan: Plan, place: Place, number: int, now: datetime) -> Run:
         run = self.make_run(invocation, plan, place, now)
         run.call = Call(
             plan.resolved.function,
@@ -144,9 +214,9 @@ class Dispatcher:
             plan.resolved.version,
             self._settings.account,
             place.id,
-            request_id,
+            invocation.accepted.request_id,
             number,
-            invocation.executions - 1,
+            invocation.executions - invocation.repeats - 1,
             invocation.accepted.payload,
             run,
         )
@@ -154,6 +224,8 @@ class Dispatcher:
 
     make_run: Callable[[Invocation, Plan, Place, datetime], Run]
     """Set by the movers, which own what runs."""
+    look_by: Callable[[datetime], None]
+    """Set by the movers: on a flowing clock, somebody looks at what is due at that instant at the latest."""
 
     def _refused(self, invocation: Invocation, policy: RetryPolicy, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
@@ -162,9 +234,40 @@ class Dispatcher:
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
         """An attempt came to ``outcome``: record it and do what follows."""
-        invocation = run.invocation
-        self._journal.record(Finished(now, invocation.id, run.number, outcome, output), invocation)
-        self._act(invocation, run.plan.policy, outcome, now)
+        self._finish(run.invocation, run.plan.policy, run.number, outcome, output, now)
+
+    def _finish(
+        self, invocation: Invocation, policy: RetryPolicy, number: int, outcome: Ran, output: str, now: datetime
+    ) -> None:
+        self._journal.record(Finished(now, invocation.id, number, outcome, output), invocation)
+        if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted):
+            again = self._chance.again(invocation)
+            if again is not None:
+                due = later(now, again)
+                self._struck(invocation, number, "deliver_twice", now)
+                self._journal.record(Redelivered(now, invocation.id, number, due), invocation)
+                self._push(due, invocation)
+                return
+        self._act(invocation, policy, outcome, now)
+
+    def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
+        """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
+        if not self._dies(run.invocation, run.number, when, now):
+            return None
+        return self.exited(now - run.started)
+
+    def _dies(self, invocation: Invocation, number: int, when: When, now: datetime) -> bool:
+        if not self._chance.dies(invocation, when):
+            return False
+        self._struck(invocation, number, f"crash {when}", now)
+        return True
+
+    def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
+        self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
+
+    def _push(self, due: datetime, invocation: Invocation) -> None:
+        self._due.push(due, invocation)
+        self.look_by(due)
 
     def keep_exception(self, request_id: str, attempt: int, error: BaseException) -> None:
         """Keep what a handler raised, for ``raise … from`` in a test; never part of the journal. The newest ones only,
@@ -196,7 +299,7 @@ class Dispatcher:
         match decide(outcome, invocation.tally(), policy, now):
             case RetryAt(due):
                 self._journal.record(RetryPlanned(now, invocation.id, due), invocation)
-                self._due.push(due, invocation)
+                self._push(due, invocation)
                 return
             case Fail(reason):
                 self._journal.record(Failed(now, invocation.id, reason), invocation)

@@ -1,6 +1,7 @@
 """Emulator: one method per thing a caller can ask for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,27 +10,29 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination
 from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled, TooManyRequests
 from fcemu.core.facts import Accepted, Warned
-from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function, Service
+from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine import real
 from fcemu.engine.baton import Baton
-from fcemu.engine.chance import Chance
+from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.explain import Explanation, explain
-from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next
-from fcemu.engine.inflight import WATCHDOG, debugged, pause_between_looks
+from fcemu.engine.faults import Faults
+from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
+from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Runtime, read_credentials
 from fcemu.engine.runs import Run
+from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
 
 Then = Callable[[Invocation], None]
@@ -77,21 +80,23 @@ class Emulator:
         runtimes: Mapping[str, Runtime] | Callable[[str], Runtime],
         chance: Chance,
         crew: Crew,
+        clock: Clock | None = None,
     ) -> None:
         self.settings: Final = settings
         self.journal: Final = Journal()
-        self.clock: Final = Clock(settings.start, settings.rate)
+        self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
         self.at_batch_end: Final = crew.at_batch_end
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
+        faults = Faults()
         self._catalog: Final = catalog
-        self._chance: Final = chance
+        self._chance: Final = Scripted(chance, faults)
         self._baton: Final = Baton()
         self._due: Final[Due[Invocation | Run | Wait]] = Due()
         self._dispatcher: Final = Dispatcher(
             settings=settings,
             catalog=catalog,
             runtime_of=runtimes if callable(runtimes) else runtimes.__getitem__,
-            chance=chance,
+            chance=self._chance,
             journal=self.journal,
             due=self._due,
             on_end=self._on_end,
@@ -105,7 +110,9 @@ class Emulator:
             journal=self.journal,
             io_grace=settings.io_grace,
         )
-        self._deliveries: Final = Deliveries(settings, chance, self.journal, self._asked_of, self._accept_report)
+        self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
+        """Definitions, stand-ins for code, faults."""
+        self._deliveries: Final = Deliveries(settings, self._chance, self.journal, self._asked_of, self._accept_report)
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}
         """Synchronous calls from outside, and since when, in real time, they wait."""
@@ -114,6 +121,8 @@ class Emulator:
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
+        self._waits: Final[dict[Callable[[], None], Patience]] = {}
+        """Who waits without a thread of its own, and how much longer that makes sense."""
         self.check_every: Final = pause_between_looks(settings.watchdog, settings.grace)
         if settings.autojump:
             self.autojump = True
@@ -186,12 +195,12 @@ class Emulator:
     def new_request_id(self, generation: Generation) -> str:
         """The id of a request that is refused before it becomes an invocation."""
         with self._baton:
-            return self._chance.request_id(generation, self.clock.now())
+            return self._chance.request_id(generation, self.clock.shown())
 
     def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
-        now = self.clock.now()
+        now = self.clock.shown() if cause is None else self.clock.now()
         request_id = self._chance.request_id(function.generation, now)
         root, depth = request_id, 0
         if cause is not None:
@@ -269,8 +278,9 @@ class Emulator:
         """Run all that is due up to and including ``end``. Raises ``ValueError`` when ``end`` is past already."""
         with self._baton:
             self._check_open()
-            if end < self.clock.now() and not self.clock.rate:
-                raise ValueError(f"time does not go back: it is {self.clock.now().isoformat()}, not {end.isoformat()}")
+            if end < self.clock.shown() and not self.clock.rate:
+                now = self.clock.shown().isoformat()
+                raise ValueError(f"time does not go back: it is {now}, not {end.isoformat()}")
             return self._post(Advance(end))
 
     def advance(self, by: timedelta) -> Goal:
@@ -284,6 +294,18 @@ class Emulator:
             except OverflowError:
                 raise ValueError("the clock cannot go beyond the year 9999") from None
             return self._post(Advance(by))
+
+    def sleep_until(self, end: datetime) -> Goal:
+        """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
+        with self._baton:
+            self._check_open()
+            return self._post(Advance(end))
+
+    def stand_still(self) -> Goal:
+        """Wait until nothing is in flight; nothing more is started for it."""
+        with self._baton:
+            self._check_open()
+            return self._post(Still())
 
     def run_next(self) -> Goal:
         """Move to the next due instant and run what is due there; nothing happens when nothing is due."""
@@ -299,7 +321,7 @@ class Emulator:
 
         with self._baton:
             self._check_open()
-            end = None if at_most is None else self.clock.now() + at_most
+            end = None if at_most is None else self.clock.shown() + at_most
             return self._post(Idle(end, not_idle))
 
     def run_until_ended(self, invocation: Invocation) -> Goal:
@@ -329,15 +351,36 @@ class Emulator:
             if not goal.reached:
                 self._movers.cancel(goal)
 
+    def forget_call(self, invocation: Invocation) -> None:
+        """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
+        with self._baton:
+            self._awaited.pop(invocation.id, None)
+            for goal in self._movers.goals:
+                if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
+                    self._movers.cancel(goal)
+
     def wait_for(self, wait: Callable[[float], bool]) -> None:
         """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""
-        patience = self.patience
-        steps, since = self.steps, real.monotonic()
-        while not wait(min(patience, _LOOK_SECONDS)):
-            if self.steps != steps or debugged():
-                steps, since = self.steps, real.monotonic()
-            elif real.monotonic() - since > patience:
-                raise ClockStuck(f"no progress for {patience:g} real seconds\n{self.explain()}")
+        patience = self._new_patience()
+        while not wait(min(self.patience, _LOOK_SECONDS)):
+            if patience.is_over():
+                raise self.stuck()
+
+    @contextmanager
+    def when_stuck(self, call: Callable[[], None]) -> Iterator[None]:
+        """Inside the block ``call`` is called, on the watchdog's thread, when real time passes without progress."""
+        self._waits[call] = self._new_patience()
+        try:
+            yield
+        finally:
+            self._waits.pop(call, None)
+
+    def stuck(self) -> ClockStuck:
+        """The error for who has waited long enough."""
+        return ClockStuck(f"no progress for {self.patience:g} real seconds\n{self.explain()}")
+
+    def _new_patience(self) -> Patience:
+        return Patience(lambda: self.steps, self.patience)
 
     @property
     def patience(self) -> float:
@@ -450,28 +493,13 @@ class Emulator:
         with self._baton:
             return self._catalog.async_settings(ref, qualifier)
 
-    # Defining.
-
-    def define(
-        self,
-        services: tuple[Service, ...],
-        functions: tuple[Function, ...],
-        async_settings: Mapping[FunctionRef, AsyncSettings],
-    ) -> None:
-        """Add definitions; those of the same name are replaced, for what starts from now on."""
-        with self._baton:
-            for service in services:
-                self._catalog.add_service(service)
-            for function in functions:
-                self._catalog.add(function)
-            for ref, asked in async_settings.items():
-                self._catalog.set_async(ref, asked)
-            self._dispatcher.definitions_changed()
-
     # Real time: the watchdog, strangers, the end.
 
     def check_progress(self, real_now: float) -> None:
         """Called by the watchdog from time to time, on its own thread."""
+        for call, patience in list(self._waits.items()):
+            if patience.is_over():
+                call()
         movers = self._movers
         if movers.closed or not (movers.runs or movers.left_behind):
             return
@@ -483,7 +511,10 @@ class Emulator:
             run = self._movers.running()
             if run is None:
                 return
-            if real_now - run.since > self.settings.watchdog.total_seconds() and not debugged():
+            if debugged():
+                run.since = real_now  # patience begins anew when the debugger lets go
+                return
+            if real_now - run.since > self.settings.watchdog.total_seconds():
                 self._movers.strike(run, self._stuck_text(run))
                 return
             for request_id, since in list(self._strangers.items()):

@@ -113,6 +113,16 @@ class Idle(Goal):
         return "a move until idle"
 
 
+class Still(Goal):
+    """Wait until nothing is in flight, and start nothing."""
+
+    def wants(self, due: datetime | None, now: datetime) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return "what is in flight"
+
+
 class Ended(Goal):
     """Run until ``invocation`` has ended."""
 

@@ -3,7 +3,10 @@
 import sys
 import threading
 import weakref
+from collections.abc import Callable
+from contextvars import Context
 from datetime import timedelta
+from types import FrameType
 from typing import Final, Protocol
 
 from fcemu.engine import real
@@ -36,7 +39,8 @@ class Watchdog:
             self._watched.add(emulator)
             if not self._started:
                 self._started = True
-                threading.Thread(target=self._look, name="fcemu-watchdog", daemon=True).start()
+                thread = threading.Thread(target=self._look, name="fcemu-watchdog", daemon=True)
+                Context().run(thread.start)
             self._changed.notify()
 
     def forget(self, emulator: Watched) -> None:
@@ -58,6 +62,23 @@ class Watchdog:
 WATCHDOG: Final = Watchdog()
 
 
+class Patience:
+    """Of somebody who waits: it is over when ``seconds`` of real time have passed and ``steps()`` has not grown."""
+
+    def __init__(self, steps: Callable[[], int], seconds: float) -> None:
+        self._steps: Final = steps
+        self._seconds: Final = seconds
+        self._seen = steps()
+        self._since = real.monotonic()
+
+    def is_over(self) -> bool:
+        """To be asked again and again, more often than once in ``seconds``."""
+        steps = self._steps()
+        if steps != self._seen or debugged():
+            self._seen, self._since = steps, real.monotonic()
+        return real.monotonic() - self._since > self._seconds
+
+
 def pause_between_looks(watchdog: timedelta, grace: timedelta) -> float:
     """How often to look, so that nothing is noticed much later than its time."""
     return min(watchdog.total_seconds() / _CHECKS_PER_PERIOD, max(grace.total_seconds() / 4, 0.01), 1.0)
@@ -66,13 +87,33 @@ def pause_between_looks(watchdog: timedelta, grace: timedelta) -> float:
 def debugged() -> bool:
     """Whether a debugger is attached, which stops handlers for as long as its user thinks. Coverage is none.
 
-    A debugger is tool 0 of ``sys.monitoring``, or a trace function of ``bdb`` or ``pydevd``.
+    A debugger is tool 0 of ``sys.monitoring``, a trace function of ``bdb`` or ``pydevd``, also of one thread only, or
+    a thread that is inside one, at its prompt.
     """
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
         return True
-    for trace in (sys.gettrace(), threading.gettrace()):
-        module = getattr(trace, "__module__", None) or type(trace).__module__
-        if module is not None and module.partition(".")[0] in {"bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy"}:
+    if any(_is_debuggers(trace) for trace in (sys.gettrace(), threading.gettrace())):
+        return True
+    return "bdb" in sys.modules and any(map(_is_debugged, list(sys._current_frames().values())))
+
+
+_DEBUGGERS: Final = frozenset({"bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy"})
+
+
+def _is_debuggers(trace: object) -> bool:
+    """Whether a trace function belongs to a debugger; a subclass of ``bdb.Bdb`` may live anywhere."""
+    owner = getattr(trace, "__self__", trace)
+    modules = [getattr(trace, "__module__", None), *(kind.__module__ for kind in type(owner).__mro__)]
+    return any(module is not None and module.partition(".")[0] in _DEBUGGERS for module in modules)
+
+
+def _is_debugged(frame: FrameType | None) -> bool:
+    """Whether a debugger traces this frame or one that called it, or is one of them."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _DEBUGGERS:
             return True
+        if frame.f_trace is not None and _is_debuggers(frame.f_trace):
+            return True
+        frame = frame.f_back
     return False

@@ -21,13 +21,14 @@ class Place:
 class Pool:
     """Instances of one function as it is defined now; the one that was used last is used first."""
 
-    __slots__ = ("_chance", "_free", "_runtime", "function")
+    __slots__ = ("_chance", "_closed", "_free", "_runtime", "function")
 
     def __init__(self, function: Function, runtime: Runtime, chance: Chance) -> None:
         self.function = function
         self._runtime = runtime
         self._chance = chance
         self._free: list[Place] = []
+        self._closed = False
 
     def take(self, now: datetime) -> Place | Refusal:
         """A free instance, or a new one, or why there is none."""
@@ -39,10 +40,14 @@ class Pool:
 
     def give_back(self, place: Place) -> None:
         """The attempt is over and the instance is fit for another."""
-        self._free.append(place)
+        if self._closed:
+            place.instance.stop()
+        else:
+            self._free.append(place)
 
     def close(self) -> None:
-        """Stop the free instances; those in use are stopped by ``discard``."""
+        """Stop the free instances; those in use are stopped when they are given back."""
+        self._closed = True
         for place in self._free:
             place.instance.stop()
         self._free.clear()

@@ -102,6 +102,7 @@ class Movers:
         self._callers: dict[str, Run] = {}
         """Who waits for which synchronous invocation that it made itself."""
         dispatcher.make_run = self._make_run
+        dispatcher.look_by = self._look_by
 
     def _make_run(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> Run:
         return Run(self, invocation, plan, place, started)
@@ -282,6 +283,8 @@ class Movers:
         """Hand an invocation that is due on a flowing clock to the crew."""
         run = self._dispatcher.begin(invocation, now, plan)
         if run is None:
+            if not self._ticking:  # it may be due again later
+                self.pursue()
             return
         self._count(run)
         self.runs.add(run)
@@ -395,6 +398,13 @@ class Movers:
             self.release(wait)
         return self._woken(wait)
 
+    def _abandon(self, run: Run, verdict: Ran) -> None:
+        """``run`` comes to ``verdict``: whatever of it waits wakes and unwinds."""
+        run.verdict = verdict
+        for strand in (run, *run.others()):
+            if strand.waits_in is not None:
+                self._wake(strand.waits_in)
+
     def _woken(self, wait: Wait) -> bool:
         run = wait.strand.run
         if not wait.released and (run.over or run.verdict is not None):
@@ -436,7 +446,11 @@ class Movers:
             if run.strands is not None:
                 run.strands.slept = (now, until)
             self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
-        self._uncount(run)
+        died = self._dispatcher.dies(run, "sleeping", now)
+        if died is not None:
+            self._abandon(run, died)
+        else:
+            self._uncount(run)
 
     def _expect(self, run: Run, wait: Wait) -> None:
         """Let the end of ``wait`` fall due, or the timeout of ``run`` if that comes first."""
@@ -513,10 +527,7 @@ class Movers:
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(thing, now)
-            thing.verdict = self._dispatcher.timed_out(thing.function.timeout)
-            for strand in (thing, *thing.others()):
-                if strand.waits_in is not None:
-                    self._wake(strand.waits_in)
+            self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
@@ -663,6 +674,9 @@ class Movers:
             self._dismiss(run)
         if finish.exception is not None:
             self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
+        if run.verdict is None and not finish.broken:
+            run.verdict = self._dispatcher.dies(run, "after", now)
+            outcome = run.verdict or outcome
         if finish.broken or run.verdict is not None:
             run.place.instance.stop()
         else:

@@ -1,6 +1,6 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from fcemu.core.functions import Function
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
+from fcemu.core.stubs import StubCall
 
 
 class Abandoned(BaseException):
@@ -158,3 +159,14 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """Undo what the runtime changed in this process; called once all instances have stopped."""
+
+
+class StandIn(Runtime, Protocol):
+    """A runtime that stands in for the own one of a function: a stub, or a callable of a test."""
+
+    def refuses(self, request_id: str, attempt: int) -> Refusal | None:
+        """Why the attempt that is about to start does not run, if it does not; asked once for each, in their order."""
+
+    @property
+    def calls(self) -> Sequence[StubCall]:
+        """The attempts that ran, in the order in which they started."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import Halted, TimedOut
+from fcemu.core.outcome import Halted, Ran
 from fcemu.engine import real
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.engine.strands import STRANDS, Strand, Wait
@@ -53,7 +53,7 @@ class Run(Strand):
     over = False
     deadline_expected = False
     calls: tuple[Invocation, ...] = ()
-    verdict: TimedOut | Halted | None = None
+    verdict: Ran | None = None
     strands: Strands | None = None
 
     def __init__(

@@ -67,8 +67,10 @@ class Namespace:
     ``nightly``, but nobody can import it by that.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, alone: bool = False) -> None:
         self.directory: Final = os.path.realpath(directory)
+        self._is_alone: Final = alone
+        """Whether nothing is shared with the test: what it imported is imported here once more."""
         self.search: Final = [self.directory]
         """Where top-level modules are looked for: the code directory and what its code adds to ``sys.path``."""
         self.modules: Final[dict[str, ModuleType]] = {}
@@ -187,7 +189,7 @@ class Namespace:
     def _of_the_test(self, key: str, spec: ModuleSpec) -> ModuleType | None:
         """The module in ``sys.modules`` that was made from the same file by somebody else: the test."""
         origin = spec.origin
-        if not spec.has_location or origin is None:
+        if not spec.has_location or origin is None or self._is_alone:
             return None
         for test_name, module in list(sys.modules.items()):
             file = file_of(module)

@@ -7,14 +7,15 @@ from typing import Final
 
 from fcemu.core.functions import Function
 from fcemu.core.names import LATEST, Account
-from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Refusal, Returned
-from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock, Instance
-from fcemu.runtimes import imports, views
-from fcemu.runtimes.code import LoadFailed, handler_of
+from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Returned
+from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
+from fcemu.runtimes import imports, timeshift, views
+from fcemu.runtimes.code import Handler, LoadFailed, handler_of
 from fcemu.runtimes.context import context_for
 from fcemu.runtimes.documents import error_document, load_error_document, payload_of
 from fcemu.runtimes.environment import Environment
 from fcemu.runtimes.logs import stamp
+from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
 from fcemu.runtimes.timeshift import CLOCK, ZONE, ensure_installed, zone_named
 
@@ -25,25 +26,30 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 class PythonInline:
     """Implements ``Runtime``. All runtimes of this class in a process share loaded modules and views.
 
-    ``extra_environment``: variables that handlers get besides FC's, e.g. where the emulator listens.
+    ``extra_environment``: variables that handlers get besides FC's, e.g. where the emulator listens. ``isolate``: each
+    instance imports its modules anew, and shares them with nobody.
     Time functions stay replaced after ``close``; ``timeshift.uninstall`` puts them back.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING) -> None:
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
         self._extra: Final = extra_environment
+        self._isolate: Final = isolate
         self._closed = False
         ensure_installed()
         views.open_views()
 
-    def start(self, function: Function, instance_id: str) -> Instance | Refusal:
+    def start(self, function: Function, instance_id: str) -> "InlineInstance":
         """A new instance. Its code is loaded by its first attempt."""
-        return InlineInstance(self._extra)
+        return InlineInstance(self._extra, Namespace(function.code, alone=True) if self._isolate else None)
 
     def module_of(self, function: Function, clock: HandlerClock, account: Account = _ACCOUNT) -> ModuleType:
         """The function's handler module; raises what its body raises.
 
-        If it was not loaded, its body runs now as in an attempt of a new instance, on ``clock``.
+        If it was not loaded, its body runs now as in an attempt of a new instance, on ``clock``. Raises ``LookupError``
+        where each instance has a module of its own.
         """
+        if self._isolate:
+            raise LookupError(f"with isolate=True each instance of {function.ref} has a module of its own")
         call = Call(
             function=function,
             qualifier=LATEST,
@@ -71,29 +77,33 @@ class PythonInline:
 
 
 class InlineInstance:
-    """Implements ``Instance``: the environment that its handler sees, over modules that it shares."""
+    """Implements ``Instance``: the environment that its handler sees, over modules that it shares, or has (``own``)."""
 
-    def __init__(self, extra: Mapping[str, str]) -> None:
+    def __init__(self, extra: Mapping[str, str], own: Namespace | None = None) -> None:
         self._extra: Final = extra
+        self._own: Final = own
         self._environment: Environment | None = None
 
-    def run(self, call: Call) -> Finish:
-        """Run one attempt in a context of its own; never raises."""
+    def run(self, call: Call, handler: Handler | None = None) -> Finish:
+        """Run one attempt in a context of its own; never raises. ``handler`` runs instead of what the handler string
+        names."""
         if self._environment is None:
             self._environment = Environment(call, self._extra)
-        running = Running(call, imports.namespace_of(call.function.code), self._environment)
-        return Context().run(_attempt, running)
+        running = Running(call, self._own or imports.namespace_of(call.function.code), self._environment)
+        return Context().run(_attempt, running, handler)
 
     def stop(self) -> None:
-        """Nothing to end: an instance has no thread and no process."""
+        """Nothing to end: an instance has no thread and no process. What it imported for itself is let go."""
+        if self._own is not None:
+            self._own.forget()
 
 
-def _attempt(running: Running) -> Finish:
+def _attempt(running: Running, handler: Handler | None) -> Finish:
     _begin(running)
     try:
-        return _outcome(running)
+        return _outcome(running, handler)
     finally:
-        views.end(running)
+        _end(running)
 
 
 def _module(running: Running) -> ModuleType:
@@ -101,7 +111,7 @@ def _module(running: Running) -> ModuleType:
     try:
         return running.namespace.handler_module(running.call.function.handler.rpartition(".")[0])
     finally:
-        views.end(running)
+        _end(running)
 
 
 def _begin(running: Running) -> None:
@@ -110,14 +120,19 @@ def _begin(running: Running) -> None:
     zone = running.environment.time_zone(running)
     if zone is not None:
         ZONE.set(zone_named(zone))
-    ensure_installed()
+    timeshift.enter()
     views.begin(running)
 
 
-def _outcome(running: Running) -> Finish:
+def _end(running: Running) -> None:
+    views.end(running)
+    timeshift.leave()
+
+
+def _outcome(running: Running, handler: Handler | None) -> Finish:
     call = running.call
     try:
-        handler = handler_of(running.namespace, call.function)
+        handler = handler or handler_of(running.namespace, call.function)
         value = handler(call.payload, context_for(call))
         return _finish(running, Returned(payload_of(value)))
     except Abandoned:

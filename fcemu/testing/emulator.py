@@ -2,9 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Final
 
 from fcemu import assembly
@@ -13,13 +16,20 @@ from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
 from fcemu.core.facts import Delivered, to_json
 from fcemu.core.invocation import State
-from fcemu.core.names import LATEST
+from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
 from fcemu.core.times import parse_duration, parse_instant
+from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.testing.aio import EmulatorAio, refuse
+from fcemu.testing.clients import client_of
+from fcemu.testing.faults import Faults
+from fcemu.testing.following import OWN, kind_of
 from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, Reply, Topic, UnknownName
+from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 _ENVIRONMENT_KEYS: Final = ("test", "test")
@@ -33,16 +43,20 @@ class LocalEmulator:
     """An emulator of Function Compute in this process, with an HTTP server on loopback.
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
-    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``strict``, ``limits``, ``watchdog``,
-    ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises ``DefinitionError`` or
-    ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
+    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
+    ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
+    ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
         _check_runtime(options.pop("runtime", "inline"))
+        self._isolate: Final = _flag("isolate", options.pop("isolate", False))
+        self._clock: Final = options.pop("clock", OWN)
         self._definition: Final = _read(definition)
         self._options: Final = _without_clock(self._definition.options) | options
+        self._places: tuple[Path, ...] = ()
+        """Directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or ServerHost()
         self._closed = False
@@ -55,7 +69,12 @@ class LocalEmulator:
 
     def _begin(self, settings: Settings) -> None:
         self._settings = settings
-        self._engine: Emulator = assembly.emulator_of(self._definition, settings, self._host.runtimes)
+        self._engine: Emulator = assembly.emulator_of(
+            self._definition,
+            settings,
+            partial(self._host.runtimes, isolate=self._isolate),
+            kind_of(self._clock, settings.rate),
+        )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
         self._cleared: dict[str, int] = {}
@@ -96,30 +115,19 @@ class LocalEmulator:
     @property
     def env(self) -> dict[str, str]:
         """The variables that point a program at this emulator."""
-        key, secret = _ENVIRONMENT_KEYS
-        return {
-            "FCEMU_URL": self.url,
-            "FC_ENDPOINT": self.url,
-            "FC_HOST": self.endpoint,
-            "FC_ACCOUNT_ID": self.account_id,
-            "ACCOUNT_ID": self.account_id,
-            "FC_REGION": self.region,
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
-            "ACCESS_KEY_ID": key,
-            "ACCESS_KEY_ID_SECRET": secret,
-        }
+        return environment_of(self._host, self._settings.account)
 
     # The clock.
 
     @property
     def now(self) -> datetime:
         """Virtual time, aware, UTC."""
-        return self._engine.clock.now()
+        return self._engine.clock.shown()
 
     @property
     def started(self) -> datetime:
         """Where the clock started."""
+        self._engine.clock.shown()  # one that follows starts when it is looked at
         return self._engine.clock.started
 
     def at(self, instant: str | datetime) -> datetime:
@@ -140,11 +148,11 @@ class LocalEmulator:
         Raises ``ValueError`` for a negative duration (nothing moves), ``ClockStuck`` when real time passes without
         progress.
         """
-        return self._move(lambda: self._engine.advance(parse_duration(by)))
+        return self._move(lambda: self._to_advance(by))
 
     def advance_to(self, instant: str | datetime) -> Sequence[Fact]:
         """Run all that falls due up to and including ``instant``. Raises what ``advance`` raises."""
-        return self._move(lambda: self._engine.advance_to(self.at(instant)))
+        return self._move(lambda: self._to_advance_to(instant))
 
     def run_next(self) -> Sequence[Fact]:
         """Move to the next due instant and run what is due there."""
@@ -152,25 +160,66 @@ class LocalEmulator:
 
     def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
-        return self._move(lambda: self._engine.run_until_idle(parse_duration(at_most)))
+        return self._move(lambda: self._to_be_idle(at_most))
 
     def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until ``predicate()`` is true: it is asked first, and after each due instant.
 
         Raises ``NeverTrue`` when everything is idle, or ``at_most`` has passed, before.
         """
-        before, limit = len(self._engine.journal), parse_duration(at_most)
-        end = self.now + limit
+        refuse(self._engine, blocks=True)
+        before, end = self._begin_until(at_most)
         while not predicate():
-            due = self._engine.next_due()
-            if due is None or due > end:
-                why = "nothing is due any more" if due is None else f"nothing more is due within {limit}"
-                raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
+            self._demand_due(predicate, end)
             self.run_next()
         return self._facts(before)
 
+    def autojump(self) -> AutojumpMode:
+        """``with`` or ``async with``: the clock jumps to what is due while nothing runs and no request is served."""
+        return AutojumpMode(self)
+
+    def flowing(self, rate: float = 1) -> FlowingMode:
+        """``with`` or ``async with``: the clock flows, ``rate`` times as fast as real time. Raises ``ValueError``."""
+        return FlowingMode(self, rate)
+
+    def virtual_time(self) -> AbstractContextManager["LocalEmulator"]:
+        """``with``: this context and threads that it starts read virtual time.
+
+        ``time.sleep(s)`` is ``advance(s)``, ``asyncio.sleep(s)`` its coroutine. An event loop that ran before goes on
+        in real time, with its time-outs; one that starts inside the block jumps over its waits.
+        """
+        return virtual_time(self)
+
+    @property
+    def aio(self) -> EmulatorAio:
+        """The moves, ``reset`` and ``close`` as coroutines."""
+        return EmulatorAio(self)
+
+    def _to_advance(self, by: Duration) -> Goal:
+        return self._engine.advance(parse_duration(by))
+
+    def _to_advance_to(self, instant: str | datetime) -> Goal:
+        return self._engine.advance_to(self.at(instant))
+
+    def _to_be_idle(self, at_most: Duration) -> Goal:
+        return self._engine.run_until_idle(parse_duration(at_most))
+
+    def _after(self, seconds: float) -> datetime:
+        return later(self.now, parse_duration(seconds))
+
+    def _begin_until(self, at_most: Duration) -> tuple[int, datetime]:
+        """For ``run_until``: where the journal stands, and when it is too late."""
+        return len(self._engine.journal), later(self.now, parse_duration(at_most))
+
+    def _demand_due(self, predicate: Callable[[], object], end: datetime) -> None:
+        """Raise ``NeverTrue`` unless something is due by ``end``."""
+        due = self._engine.next_due()
+        if due is None or due > end:
+            why = "nothing is due any more" if due is None else f"nothing more is due by {end.isoformat()}"
+            raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
+
     def _move(self, post: Callable[[], Goal]) -> Sequence[Fact]:
-        self._refuse_handlers()
+        refuse(self._engine, blocks=True)
         before = len(self._engine.journal)
         self._engine.wait(post())
         return self._facts(before)
@@ -178,13 +227,6 @@ class LocalEmulator:
     def _run_until_ended(self, record: core.Invocation) -> None:
         if not record.finished:
             self._move(lambda: self._engine.run_until_ended(record))
-
-    def _refuse_handlers(self) -> None:
-        if self._engine.is_handler(threading.get_ident()):
-            raise RuntimeError(
-                "a handler cannot move the clock or wait for the emulator it runs in; it would wait for itself. "
-                "Call the emulator over HTTP, with the credentials of its context"
-            )
 
     # Functions and what they did.
 
@@ -215,6 +257,38 @@ class LocalEmulator:
         """Raises ``UnknownName`` for a topic that no definition names and nothing was delivered to."""
         return Topic(self, self._address("topic", name))
 
+    # What a test arranges.
+
+    def add(self, name: str, handler: Handler, **settings: object) -> Function:
+        """Define a function that is a Python callable of FC's ``(event, context)``; settings by FC's key names, as in
+        ``fcemu.yaml``. It replaces one of the same name. Raises ``DefinitionError``, ``ValueError``."""
+        definition, code = self._host.runtimes.added(name, handler, settings)
+        assembly.define(self._engine, definition, {definition.functions[0].ref: code})
+        return self.function(name)
+
+    def define(self, definition: Source) -> None:
+        """Add definitions; same names are replaced. Raises ``DefinitionError``, and ``ValueError`` where its
+        ``emulator:`` block wants other options than this emulator has. A path is looked for where the emulator's own
+        definition was."""
+        if isinstance(definition, str | Path) and definition != "":
+            definition = next((found for place in self._places if (found := place / definition).exists()), definition)
+        more = _read(definition)
+        assembly.define(self._engine, replace(more, options=_without_clock(more.options)))
+
+    @property
+    def faults(self) -> Faults:
+        """Asks for trouble: ``throttle``, ``fail``, ``crash``, ``delay``, ``deliver_twice``."""
+        return Faults(self)
+
+    def client(self, version: str) -> Any:
+        """The installed SDK's client for ``"2016-08-15"``, ``"2021-04-06"`` or ``"2023-03-30"``, pointed here.
+
+        Raises ``ModuleNotFoundError`` that names the package, ``ValueError``."""
+        return client_of(self, version)
+
+    def _module_of(self, ref: FunctionRef) -> ModuleType:
+        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate)
+
     def _address(self, kind: str, name: str) -> str:
         known = [one.partition(":")[2] for one in self._engine.addresses() if one.startswith(f"{kind}:")]
         if name not in known:
@@ -231,10 +305,17 @@ class LocalEmulator:
         return Invocation(self, self._engine.accept(asked))
 
     def _invoke(self, asked: Asked) -> Reply:
-        self._refuse_handlers()
+        refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
-        self._engine.wait_for(ended.wait)
+        try:
+            self._engine.wait_for(ended.wait)
+        except BaseException:  # Ctrl-C, or a test's time-out
+            self._engine.forget_call(record)
+            raise
+        return self._reply_of(record)
+
+    def _reply_of(self, record: core.Invocation) -> Reply:
         reply = Invocation(self, record).reply
         if reply is None or reply.status_code != 200:
             outcome = record.attempts[-1].outcome if record.attempts else None
@@ -273,7 +354,7 @@ class LocalEmulator:
         """Raise ``AssertionError`` for failures that nobody looked at, as the option ``strict`` demands.
 
         ``True``: an asynchronous invocation ended Failed, Expired or Invalid, and neither its record nor its report
-        was read. ``"idle"``: also when anything is unfinished. ``False``: never.
+        was read; or a fault never struck. ``"idle"``: also when anything is unfinished. ``False``: never.
         """
         __tracebackhide__ = True
         if self._strict is False:
@@ -285,6 +366,10 @@ class LocalEmulator:
             raise AssertionError(
                 f"{text}\nassert on the invocation or on its destination's message, or set strict=False\n"
             )
+        idle = [fault for fault in self._engine.setup.faults() if not fault.struck]
+        if idle:
+            text = "\n".join(["these faults never struck:", *(f"  {fault}" for fault in idle)])
+            raise AssertionError(f"{text}\ninvoke the function, remove() the fault, or set strict=False\n")
         unfinished = [record for record in self._records() if not record.finished]
         if self._strict == "idle" and unfinished:
             lines = [f"  {one.accepted.function} {one.id} is {one.state}" for one in unfinished]
@@ -304,6 +389,7 @@ class LocalEmulator:
 
     def reset(self) -> None:
         """Make it again as its options made it: nothing in the journal, the clock at its start."""
+        refuse(self._engine, blocks=True)
         self._reset({})
 
     def _reset(self, options: Mapping[str, object]) -> None:
@@ -313,6 +399,10 @@ class LocalEmulator:
 
     def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work."""
+        refuse(self._engine, blocks=True)
+        self._end()
+
+    def _end(self) -> None:
         if self._closed:
             return
         self._closed = True
@@ -332,7 +422,19 @@ class LocalEmulator:
             if error is None:
                 self.check()
         finally:
-            self.close()
+            self._end()
+
+    async def __aenter__(self) -> "LocalEmulator":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.check()
+        finally:
+            await self.aio.close()
 
     def __repr__(self) -> str:
         return f"<LocalEmulator {self.url} at {self.now.isoformat()}>"
@@ -348,6 +450,7 @@ class ServerHost:
         self.host: Final = self._thread.host
         self.port: Final = self._thread.port
         self.runtimes: Final = assembly.Runtimes({"FCEMU_URL": f"http://{self.host}:{self.port}"})
+        self._api.parts = assembly.Parts(self.runtimes)
 
     def serve(self, emulator: Emulator, reset: Callable[[Mapping[str, object]], None]) -> None:
         """Answer for ``emulator`` from now on."""
@@ -363,6 +466,25 @@ class ServerHost:
         """Stop the server and close the runtimes."""
         self._thread.close()
         self.runtimes.close()
+
+
+def environment_of(server: ServerHost, account: Account) -> dict[str, str]:
+    """The variables that point a program at the emulator behind ``server``."""
+    key, secret = _ENVIRONMENT_KEYS
+    endpoint = f"{server.host}:{server.port}"
+    return {
+        "FCEMU_URL": f"http://{endpoint}",
+        "FC_ENDPOINT": f"http://{endpoint}",
+        "FC_HOST": endpoint,
+        "MNS_ENDPOINT": f"http://{endpoint}",
+        "FC_ACCOUNT_ID": account.id,
+        "ACCOUNT_ID": account.id,
+        "FC_REGION": account.region,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
+        "ACCESS_KEY_ID": key,
+        "ACCESS_KEY_ID_SECRET": secret,
+    }
 
 
 def _read(definition: Source) -> Definition:
@@ -384,6 +506,12 @@ def _strict(value: object) -> bool | str:
     if value is True or value is False or value == "idle":
         return value if isinstance(value, bool) else "idle"
     raise ValueError(f"option strict: expected False, True or 'idle', found {value!r}")
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"option {name}: expected True or False, found {value!r}")
+    return value
 
 
 def _check_runtime(value: object) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fcemu.core import invocation as core
@@ -17,9 +18,11 @@ from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.times import parse_duration
 from fcemu.engine.emulator import Asked
+from fcemu.testing.aio import FunctionAio, InvocationAio, refuse
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
+    from fcemu.testing.stubs import Stub
 
 Duration = float | timedelta | str
 Payload = bytes | str | Mapping[str, Any] | list[Any] | int | float | bool | None
@@ -157,7 +160,13 @@ class Function:
 
         Raises ``FCError`` for what FC refuses: then nothing is kept.
         """
+        refuse(self._emulator._engine, blocks=True)
         return self._emulator._accept(self._asked(payload, delay, headers))
+
+    @property
+    def aio(self) -> FunctionAio:
+        """``invoke`` and ``invoke_async`` as coroutines."""
+        return FunctionAio(self)
 
     def _asked(self, payload: Payload, delay: Duration, headers: Mapping[str, str] | None) -> Asked:
         text = f"{parse_duration(delay).total_seconds():.15g}"
@@ -174,6 +183,23 @@ class Function:
     def invocation(self, request_id: str) -> "Invocation":
         """Raises ``UnknownName``."""
         return self._emulator.invocation(request_id)
+
+    def stub(self, *steps: Any) -> "Stub":
+        """Let ``steps`` run instead of its code, one an attempt; the last repeats, and none at all returns nothing.
+
+        An exception is raised, a callable is the handler, a ``Step`` says more, anything else is returned.
+        """
+        from fcemu.testing.stubs import Stub
+
+        return Stub.place(self._emulator, self._definition.ref, steps)
+
+    @property
+    def module(self) -> ModuleType:
+        """The handler's module, to monkeypatch; loaded when it was not, which raises what its body raises.
+
+        Raises ``LookupError`` with ``isolate=True``, where each instance has a module of its own.
+        """
+        return self._emulator._module_of(self._definition.ref)
 
     def __repr__(self) -> str:
         suffix = "" if self._qualifier == LATEST else f":{self._qualifier}"
@@ -276,7 +302,16 @@ class Invocation:
 
         Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
         """
+        refuse(self._emulator._engine, blocks=True)
         self._emulator._run_until_ended(self._record)
+        return self._result()
+
+    @property
+    def aio(self) -> InvocationAio:
+        """``result`` as a coroutine."""
+        return InvocationAio(self)
+
+    def _result(self) -> Any:
         record = self._seen()
         last = record.attempts[-1].outcome if record.attempts else None
         if record.state is State.SUCCEEDED and isinstance(last, Returned):

@@ -5,24 +5,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from fcemu import assembly
+from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
-from fcemu.testing.emulator import LocalEmulator, ServerHost
+from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 
-_OF_THE_FIXTURE: Final = frozenset({"definition", "strict", "runtime"})
+_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "isolate", "runtime", "strict"})
 
 
-def prepare() -> None:
-    """Patch the time functions of this process, once."""
+def prepare(backend: str) -> None:
+    """Patch the time functions of this process, once, by the backend that the ini file asks for."""
+    choose(backend)
     assembly.patch_time()
 
 
 class Suite:
     """What one test run shares: the server behind the fixture ``fcemu``, and definitions that were read already.
 
-    ``ini(name)`` gives the text of an ini option, ``""`` where it is not set.
+    ``ini(name)`` gives the text of an ini option, ``""`` where it is not set. Raises ``ValueError`` for a backend that
+    is not there.
     """
 
     def __init__(self, root: Path, ini: Callable[[str], str], ini_options: Sequence[str]) -> None:
+        choose(ini("backend") or AUTO)
         self._root: Final = root
         self._ini: Final = {name: text for name in ini_options if (text := str(ini(name) or ""))}
         self._host: ServerHost | None = None
@@ -45,11 +49,34 @@ class Suite:
     def _open(
         self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
     ) -> LocalEmulator:
-        given = {**{name: self._from_ini(name, text) for name, text in self._ini.items()}, **more, **options}
+        given = {**self._of_ini(), **more, **options}
         definition = self._definition(given.pop("definition", None), beside)
-        if shared and self._host is None:
+        emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
+        emulator._places = (beside, self._root)
+        return emulator
+
+    def environment(self) -> dict[str, str] | str:
+        """The variables of the fixture's emulators, as far as they are known before a test; or what is wrong."""
+        try:
+            given = self._of_ini()
+            definition = self._definition(given.pop("definition", None), self._root)
+            defaults = definition.options if isinstance(definition, Definition) else {}
+            known = {name: value for name, value in {**defaults, **given}.items() if name in {"account_id", "region"}}
+            return environment_of(self._shared_host(), assembly.settings_of(known).account)
+        except ValueError as wrong:
+            return str(wrong)
+
+    def end(self, emulator: LocalEmulator) -> None:
+        """Close an emulator after its test, wherever the test runner does that."""
+        emulator._end()
+
+    def _of_ini(self) -> dict[str, object]:
+        return {name: self._from_ini(name, text) for name, text in self._ini.items()}
+
+    def _shared_host(self) -> ServerHost:
+        if self._host is None:
             self._host = ServerHost()
-        return LocalEmulator(definition, server=self._host if shared else None, **given)
+        return self._host
 
     def close(self) -> None:
         """Stop the server."""
@@ -57,7 +84,7 @@ class Suite:
             self._host.close()
 
     def _from_ini(self, name: str, text: str) -> object:
-        if name == "strict":
+        if name in {"isolate", "strict"}:
             return {"true": True, "false": False}.get(text.lower(), text)
         return text if name in _OF_THE_FIXTURE else assembly.read_option(name, text)
 

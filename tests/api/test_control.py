@@ -205,8 +205,6 @@ def test_what_cannot_be_read_is_named_with_what_was_expected(served, method, pat
         ("GET", "/", 501, "not supported yet: the page"),
         ("GET", "/openapi.json", 501, "not supported yet: the OpenAPI document"),
         ("GET", "/metrics", 501, "not supported yet: metrics"),
-        ("PUT", "/stubs/orders%2Fcharge", 501, "not supported yet: stubs: replies from a list instead of a handler"),
-        ("POST", "/faults", 501, "not supported yet: faults: trouble on demand"),
         ("POST", "/timers/report/nightly/fire", 501, "not supported yet: timers"),
         ("POST", "/invocations/1/stop", 501, "not supported yet: stopping an invocation"),
         ("POST", "/queues/a/messages", 501, "not supported yet: sending a message to a queue"),

@@ -27,6 +27,7 @@ DOCUMENTED = {
     (State.DEQUEUED, "StopAsked"): State.STOPPING,
     (State.RUNNING, "Succeeded"): State.SUCCEEDED,
     (State.RUNNING, "RetryPlanned"): State.RETRYING,
+    (State.RUNNING, "Redelivered"): State.ENQUEUED,  # a duplicate, which the page does not draw
     (State.RUNNING, "Failed"): State.FAILED,
     (State.RUNNING, "StopAsked"): State.STOPPING,
     (State.RUNNING, "Stopped"): State.STOPPED,

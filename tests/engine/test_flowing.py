@@ -39,6 +39,21 @@ def test_a_sleep_takes_its_virtual_time_at_least():
     emulator.close()
 
 
+def test_a_retry_comes_in_its_time_although_nothing_else_is_due_for_long():
+    done = threading.Event()
+
+    def flaky(call):
+        call.clock.sleep(1)
+        if call.attempt < 3:
+            raise ValueError
+        done.set()
+
+    emulator, _ = make(settings=Settings(rate=10), timeout=86400, f=flaky)
+    emulator.accept(ask("f"))
+    assert done.wait(20)
+    emulator.close()
+
+
 def test_attempts_run_side_by_side():
     both = threading.Barrier(2, timeout=20)
     emulator, _ = make(settings=FAST, timeout=86400 * 365, f=lambda call: str(both.wait()))

@@ -289,7 +289,7 @@ def test_a_callers_timeout_strikes_while_it_waits_for_its_callee():
     emulator, _ = make(
         {"caller": AsyncSettings(max_retries=0)}, caller=caller, callee=lambda call: call.clock.sleep(9), timeout=10
     )
-    emulator.define((), tuple(_with_timeout(emulator, "caller", 3)), {})
+    emulator.setup.define((), tuple(_with_timeout(emulator, "caller", 3)), emulator.setup.defined()[2])
     invocation = emulator.accept(ask("caller"))
     emulator.wait(emulator.run_until_idle(None))
     assert invocation.attempts[0].word == "timed out"

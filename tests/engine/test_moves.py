@@ -229,7 +229,7 @@ def test_a_redefined_function_is_what_runs_next():
     emulator.wait(emulator.run_until_idle(None))
     assert invocation.ending().payload == b"old"
     runtime.handlers["f"] = lambda call: b"new"
-    emulator.define((), tuple(emulator.functions()), {})
+    emulator.setup.define((), tuple(emulator.functions()), {})
     again = emulator.accept(ask("f"))
     emulator.wait(emulator.run_until_idle(None))
     assert again.ending().payload == b"new"

@@ -1,31 +1,6 @@
 """The plugin as a user's suite meets it: each test is a suite of its own."""
 
-import textwrap
-from pathlib import Path
-
 import pytest
-
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
-ORDERS = FIXTURES / "orders"
-
-
-@pytest.fixture
-def suite(pytester):
-    """Run the given text as a test file beside a copy of fixtures/orders."""
-    target = pytester.path / "orders"
-    target.mkdir()
-    for file in ORDERS.iterdir():
-        if file.is_file():
-            (target / file.name).write_bytes(file.read_bytes())
-
-    def run(text, *arguments, ini=""):
-        pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(text))
-        if ini:
-            pytester.makeini("[pytest]\n" + textwrap.dedent(ini))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=60)
-
-    return run
-
 
 PASSES = """
     @pytest.mark.fcemu("orders", seed=7)
@@ -231,14 +206,20 @@ def test_the_same_test_has_the_same_timeline_byte_for_byte(suite, pytester):
     assert rest == b""
 
 
-def test_a_suite_that_does_not_use_fcemu_does_not_import_it(suite):
-    suite("""
+def test_a_suite_that_does_not_use_fcemu_imports_next_to_nothing_of_it(suite):
+    suite(
+        """
         import sys, time
 
         def test_without():
-            assert "fcemu" not in sys.modules
-            assert "freezegun" not in sys.modules
-    """).assert_outcomes(passed=1)
+            unneeded = {"aiohttp", "fcemu.engine", "fcemu.testing", "freezegun", "time_machine", "yaml"}
+            assert unneeded & sys.modules.keys() == set()
+        """,
+        "-p",
+        "no:freezer",
+        "-p",
+        "no:time_machine",
+    ).assert_outcomes(passed=1)
 
 
 def test_monkeypatch_and_capsys_reach_the_handler_and_breakpoints_would(suite):

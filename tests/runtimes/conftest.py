@@ -11,6 +11,7 @@ import pytest
 from runtimes.emulated import Emulated
 from runtimes.fake_clock import FakeClock
 
+from fcemu.backends import FREEZEGUN, TIME_MACHINE, VARIABLE
 from fcemu.core.functions import Function
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.outcome import FunctionError, Halted
@@ -105,14 +106,36 @@ def emulate(runtime: PythonInline, tmp_path: Path) -> Iterator[Callable[..., Emu
         emulated.emulator.close()
 
 
+@pytest.fixture(scope="session", params=[FREEZEGUN, TIME_MACHINE])
+def python(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Run a program in a clean process; returns what it printed. It must not write to stderr. With both backends."""
+    return in_process_of_its_own(request.param)
+
+
 @pytest.fixture(scope="session")
-def python() -> Callable[[str], str]:
-    """Run a program in a clean process; returns what it printed. It must not write to stderr."""
+def python_with_freezegun() -> Callable[[str], str]:
+    """The same with one backend."""
+    return in_process_of_its_own(FREEZEGUN)
+
+
+@pytest.fixture(scope="session")
+def python_with_time_machine() -> Callable[[str], str]:
+    """The same with the other."""
+    return in_process_of_its_own(TIME_MACHINE)
+
+
+def in_process_of_its_own(backend: str) -> Callable[[str], str]:
+    """Function that runs a program in a clean process."""
 
     def run(program: str) -> str:
         command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
         root = Path(__file__).parents[2]
-        environment = {"PYTHONPATH": f"{root}:{root / 'tests'}", "TZ": "America/New_York", "PATH": ""}
+        environment = {
+            "PYTHONPATH": f"{root}:{root / 'tests'}",
+            "TZ": "America/New_York",
+            "PATH": "",
+            VARIABLE: backend,
+        }
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         assert (done.stderr, done.returncode) == ("", 0)
         return done.stdout

@@ -151,11 +151,11 @@ def test_sleep_in_a_handler_is_the_clocks(python):
     )
 
 
-def test_the_classes_stand_in_for_the_real_ones(python):
-    python(
+def test_the_classes_stand_in_for_the_real_ones(python_with_freezegun):
+    python_with_freezegun(
         INSTALLED
         + """
-    import copy, pickle, sqlite3
+    import copy, pickle, sqlite3, warnings
     real, ours = real_datetime(2026, 1, 2, 3), datetime.datetime(2026, 1, 2, 3)
     assert real == ours and hash(real) == hash(ours) and repr(real) == repr(ours)
     assert isinstance(real, datetime.datetime) and isinstance(ours, real_datetime)
@@ -172,6 +172,7 @@ def test_the_classes_stand_in_for_the_real_ones(python):
 
     assert type(Stamp.now() + day) is Stamp and not isinstance(ours, Stamp)
     assert in_handler(FakeClock(), lambda: type(Stamp.now()) is Stamp and Stamp.now() == real_datetime(2026, 1, 1))
+    warnings.simplefilter("ignore", DeprecationWarning)        # sqlite3's own, on Python 3.12 and later
     database = sqlite3.connect(":memory:")
     assert database.execute("select ?, ?", (ours, ours.date())).fetchone() == ("2026-01-02 03:00:00", "2026-01-02")
     database.close()
@@ -197,13 +198,15 @@ def test_the_functions_behave_like_built_in_ones(python):
 
 def test_install_and_uninstall_leave_no_trace(python):
     python("""
-        import asyncio, copyreg, datetime, selectors, time
+        import asyncio, copyreg, datetime, logging, selectors, time, uuid
         import freezegun.config
         from fcemu.runtimes import timeshift
 
         def state():
             return [
                 *vars(time).items(), *vars(datetime).items(), dict(copyreg.dispatch_table),
+                *vars(datetime.datetime).items(), *vars(datetime.date).items(), logging.Formatter.converter,
+                uuid._generate_time_safe,
                 selectors.DefaultSelector.select, asyncio.wrap_future, asyncio.futures.wrap_future,
                 freezegun.config.settings.default_ignore_list,
             ]
@@ -281,8 +284,8 @@ def test_after_a_park_the_functions_are_ours_again(python):
     )
 
 
-def test_a_tests_own_mock_stays_in_place(python):
-    python(
+def test_a_tests_own_mock_stays_in_place(python_with_freezegun):
+    python_with_freezegun(
         INSTALLED
         + """
     from unittest import mock
@@ -329,5 +332,106 @@ def test_time_machine_rewrites_the_originals(python):
         assert time.time() == 0.0 == datetime.datetime.now().timestamp()
         assert in_handler(FakeClock(), lambda: time.time()) == 1767225600.0
     assert time.time() > 1.7e9 and time.time is not real_time
+    """
+    )
+
+
+def test_a_journey_of_the_test_may_begin_and_end_while_attempts_run_or_not(python):
+    pytest.importorskip("time_machine")
+    python(
+        HEAD
+        + """
+    import time_machine
+
+    early = time.time, datetime.datetime.now, datetime.date.today
+    timeshift.install()
+
+    def years():
+        now = datetime.datetime.now
+        late = time.gmtime().tm_year, now().year, now(datetime.UTC).year, datetime.date.today().year
+        kept = time.gmtime(early[0]()).tm_year, early[1]().year, early[2]().year
+        return {*late, *kept, time.gmtime(time.time()).tm_year}
+
+    def in_attempt():
+        assert in_handler(FakeClock(), lambda: time.time()) == 1767225600.0
+
+    (present,) = years()
+    for begin, end in ((0, 3), (1, 2), (1, 3), (0, 2), (2, 3), (0, 1)):
+        journey = time_machine.travel(datetime.datetime(2001, 2, 3, 12), tick=False)
+        for step in range(4):
+            if step == begin:
+                journey.start()
+            if step == end:
+                journey.stop()
+            if step == 1:
+                timeshift.enter()
+            assert years() == ({2001} if begin <= step < end else {present}), (begin, end, step)
+            if step == 1:
+                in_attempt()
+            if step == 2:
+                timeshift.leave()
+        assert years() == {present} and not time_machine.escape_hatch.is_travelling()
+    """
+    )
+
+
+def test_what_code_has_kept_is_virtual_with_time_machine(python_with_time_machine):
+    python_with_time_machine(
+        HEAD
+        + """
+    import warnings
+
+    kept = time.time, time.time_ns, time.gmtime, datetime.datetime.now, datetime.datetime.utcnow, datetime.date.today
+    warnings.simplefilter("ignore", DeprecationWarning)        # utcnow's, on Python 3.12 and later
+
+    class Stamp(datetime.datetime):
+        pass
+
+    timeshift.install()
+    timeshift.enter()
+    for zone, hour in ((None, 0), ("Asia/Tokyo", 9)):
+        seconds, nanoseconds, parts, now, utcnow, today = in_handler(FakeClock(), lambda: [one() for one in kept], zone)
+        assert (seconds, nanoseconds, parts.tm_year) == (1767225600.0, 1767225600 * 10**9, 2026)
+        assert now == real_datetime(2026, 1, 1, hour) and utcnow == real_datetime(2026, 1, 1)
+        assert today == datetime.date(2026, 1, 1)
+        stamp = in_handler(FakeClock(), lambda: Stamp.now(datetime.UTC), zone)
+        assert type(stamp) is Stamp and stamp.timestamp() == seconds
+    assert datetime.datetime is real_datetime and type(in_handler(FakeClock(), datetime.datetime.now)) is real_datetime
+    timeshift.leave()
+    """
+    )
+
+
+def test_models_of_handlers_know_the_replaced_classes(python):
+    python(
+        INSTALLED
+        + """
+    import functools, pydantic, sqlalchemy, sqlalchemy.orm as orm
+
+    class Order(pydantic.BaseModel):
+        at: datetime.datetime
+        day: datetime.date
+
+    order = Order.model_validate_json('{"at": "2026-01-01T00:00:00", "day": "2026-01-02"}')
+    assert order.at == real_datetime(2026, 1, 1) and order.model_dump_json().startswith('{"at":"2026-01-01T00:00:00"')
+
+    class Base(orm.DeclarativeBase):
+        pass
+
+    class Row(Base):
+        __tablename__ = "row"
+        at: orm.Mapped[datetime.datetime] = orm.mapped_column(primary_key=True)
+        day: orm.Mapped[datetime.date]
+
+    assert isinstance(Row.__table__.c.at.type, sqlalchemy.DateTime)
+    assert isinstance(Row.__table__.c.day.type, sqlalchemy.Date)
+
+    @functools.singledispatch
+    def text(value):
+        return "?"
+
+    text.register(datetime.datetime, lambda value: "moment")
+    assert text(datetime.datetime.now()) == "moment" and {real_datetime: 1}[datetime.datetime] == 1
+    assert datetime.datetime == real_datetime and datetime.datetime != datetime.date
     """
     )

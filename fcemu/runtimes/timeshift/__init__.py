@@ -6,6 +6,7 @@ Nothing here imports freezegun before ``install``.
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from fcemu.runtimes.timeshift.known import RealOnPurpose, real_on_purpose
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 from fcemu.runtimes.timeshift.zones import ZONE, zone_named
 
@@ -17,10 +18,15 @@ __all__ = [
     "BEFORE_PARK",
     "CLOCK",
     "ZONE",
+    "RealOnPurpose",
     "adopt",
+    "backend_in_force",
     "ensure_installed",
+    "enter",
     "install",
     "installed",
+    "leave",
+    "real_on_purpose",
     "uninstall",
     "zone_named",
 ]
@@ -33,13 +39,23 @@ def installed() -> bool:
     return _patches is not None
 
 
-def install() -> None:
-    """Replace the time functions, for the whole process. Outside of handlers they go on as before."""
+def install(backend: str = "") -> None:
+    """Replace the time functions, for the whole process. Outside of handlers they go on as before.
+
+    ``backend``: ``"auto"``, ``"freezegun"`` or ``"time-machine"``; without it what ``backend_for`` says. The first call
+    decides. Raises ``ValueError`` for one that is not there.
+    """
     global _patches
     if _patches is None:
+        from fcemu.backends import backend_for
         from fcemu.runtimes.timeshift.patches import Patches
 
-        _patches = Patches()
+        _patches = Patches(backend_for(backend))
+
+
+def backend_in_force() -> str | None:
+    """The backend that replaced the time functions of this process, if they are replaced."""
+    return None if _patches is None else _patches.backend_name
 
 
 def ensure_installed() -> None:
@@ -48,6 +64,19 @@ def ensure_installed() -> None:
         install()
     else:
         _patches.ensure()
+
+
+def enter() -> None:
+    """An attempt starts: install, or repair, and exchange what costs everybody else too much while none runs."""
+    install()
+    assert _patches is not None
+    _patches.enter()
+
+
+def leave() -> None:
+    """An attempt that called ``enter`` has ended."""
+    if _patches is not None:
+        _patches.leave()
 
 
 def adopt(module: ModuleType) -> None:

@@ -1,36 +1,20 @@
-"""freezegun, the declared dependency: the classes that replace ``datetime`` and ``date``, and a test's own freezer."""
+"""freezegun, the declared dependency: the classes that replace ``datetime`` and ``date``."""
 
 import copyreg
 import datetime as module
-import sqlite3
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, Final, Self, SupportsIndex
 
-import freezegun.config
 from freezegun import api
 
-from fcemu.runtimes.timeshift.originals import NAMES
+from fcemu.runtimes.timeshift import freezers, readings
+from fcemu.runtimes.timeshift.freezers import FROZEN
 from fcemu.runtimes.timeshift.switch import CLOCK
-from fcemu.runtimes.timeshift.zones import ZONE
 
-FROZEN: Final = api.freeze_factories
-"""Not empty while a test has frozen time by itself."""
-FAKES: Final = {name: getattr(api, f"fake_{name}") for name in NAMES if hasattr(api, f"fake_{name}")}
-"""What freezegun answers meanwhile."""
 REAL_DATETIME: Final = api.real_datetime
 REAL_DATE: Final = api.real_date
-FROZEN_DATETIME: Final = api.FakeDatetime
-FROZEN_DATE: Final = api.FakeDate
-
-_IGNORED: Final = [
-    "fcemu.engine.real",
-    "fcemu.runtimes.timeshift.originals",
-    "fcemu.runtimes.timeshift.zones",
-    "fcemu.runtimes.timeshift.freezegun_backend",
-]
-"""Modules that a freezer leaves alone. Not all of fcemu: freezegun also answers with real time whatever is called
-within five frames of an ignored module, and our switch and the tests' callbacks must get frozen time."""
 
 
 class _OneTypeOfDate(api.FakeDatetimeMeta):
@@ -42,8 +26,16 @@ class _OneTypeOfDate(api.FakeDatetimeMeta):
     def __subclasscheck__(self, subclass: type) -> bool:  # type: ignore[override]
         return issubclass(subclass, _REAL[self]) if self in _REAL else type.__subclasscheck__(self, subclass)
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or _BY_ID.get(id(self)) is other
+
+    def __hash__(self) -> int:
+        """Tables by type, e.g. SQLAlchemy's and sqlite3's, find the replaced class where the real one is written."""
+        return type.__hash__(_BY_ID.get(id(self), self))
+
 
 _REAL: Final[dict[type, type]] = {}
+_BY_ID: Final[dict[int, type]] = {}
 
 
 class VirtualDate(api.FakeDate, metaclass=_OneTypeOfDate):
@@ -54,21 +46,28 @@ class VirtualDate(api.FakeDate, metaclass=_OneTypeOfDate):
 
     @classmethod
     def today(cls) -> Self:
-        if CLOCK.get() is None:
-            return super().today() if FROZEN else super(api.FakeDate, cls).today()  # type: ignore[return-value]
-        today = VirtualDatetime.now()
-        return cls(today.year, today.month, today.day)
+        clock = CLOCK.get()
+        if clock is not None:
+            return readings.today(clock, cls)  # type: ignore[no-any-return]
+        if FROZEN:
+            return super().today()  # type: ignore[return-value]
+        now = _real_now()
+        return cls(now.year, now.month, now.day)
 
     @classmethod
     def fromtimestamp(cls, timestamp: float, /) -> Self:
-        if CLOCK.get() is None:
-            return super().fromtimestamp(timestamp)
-        day = REAL_DATETIME.fromtimestamp(timestamp, ZONE.get())
-        return cls(day.year, day.month, day.day)
+        if CLOCK.get() is not None:
+            return readings.date_from_timestamp(cls, timestamp)  # type: ignore[no-any-return]
+        return super().fromtimestamp(timestamp)
 
     def __repr__(self) -> str:
         text = super().__repr__()
         return f"datetime.{text}" if type(self) in _REAL else text  # as the real classes print themselves
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, handler: Callable[[type], Any]) -> Any:
+        """pydantic knows the real classes by identity; it builds its models from this."""
+        return handler(_REAL[VirtualDatetime if VirtualDatetime in cls.__mro__ else VirtualDate])
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return _as_standard(self, super().__reduce_ex__(protocol))
@@ -88,12 +87,11 @@ class VirtualDatetime(api.FakeDatetime, VirtualDate, metaclass=_OneTypeOfDate):
     @classmethod
     def now(cls, tz: module.tzinfo | None = None) -> Self:
         clock = CLOCK.get()
-        if clock is None:
-            if FROZEN:
-                return super().now(tz)  # type: ignore[return-value]
-            return _plain_now(tz) if cls is VirtualDatetime else super(api.FakeDatetime, cls).now(tz)
-        moment = clock.now().astimezone(ZONE.get() if tz is None else tz)
-        return cls.combine(moment.date(), moment.time() if tz is None else moment.timetz())
+        if clock is not None:
+            return readings.now(clock, cls, tz)  # type: ignore[no-any-return]
+        if FROZEN:
+            return super().now(tz)  # type: ignore[return-value]
+        return (_plain_now if cls is VirtualDatetime else _bound_now(None, cls))(tz)  # type: ignore[no-any-return]
 
     @classmethod
     def today(cls) -> Self:
@@ -101,8 +99,9 @@ class VirtualDatetime(api.FakeDatetime, VirtualDate, metaclass=_OneTypeOfDate):
 
     @classmethod
     def utcnow(cls) -> Self:
-        if CLOCK.get() is not None:
-            return cls.now(module.UTC).replace(tzinfo=None)
+        clock = CLOCK.get()
+        if clock is not None:
+            return readings.utcnow(clock, cls)  # type: ignore[no-any-return]
         if FROZEN:
             return super().utcnow()  # type: ignore[return-value]
         if sys.version_info >= (3, 12):  # the original would name this line as the caller
@@ -110,24 +109,24 @@ class VirtualDatetime(api.FakeDatetime, VirtualDate, metaclass=_OneTypeOfDate):
             warnings.warn(text, DeprecationWarning, stacklevel=2)
             return cls.now(module.UTC).replace(tzinfo=None)
         else:  # noqa: RET505 (mypy would call what follows unreachable)
-            return super(api.FakeDatetime, cls).utcnow()
+            return (_plain_utcnow if cls is VirtualDatetime else _bound_utcnow(None, cls))()  # type: ignore[no-any-return]
 
     @classmethod
     def fromtimestamp(cls, timestamp: float, tz: module.tzinfo | None = None) -> Self:
-        real = super(api.FakeDatetime, cls).fromtimestamp
         if CLOCK.get() is not None:
-            return real(timestamp, ZONE.get()).replace(tzinfo=None) if tz is None else real(timestamp, tz)
-        return super().fromtimestamp(timestamp, tz) if FROZEN else real(timestamp, tz)  # type: ignore[return-value]
+            return readings.from_timestamp(cls, timestamp, tz)  # type: ignore[no-any-return]
+        if FROZEN:
+            return super().fromtimestamp(timestamp, tz)  # type: ignore[return-value]
+        return (_plain_from if cls is VirtualDatetime else _bound_from(None, cls))(timestamp, tz)  # type: ignore[no-any-return]
 
     def timestamp(self) -> float:
-        if self.tzinfo is None and CLOCK.get() is not None:
-            return REAL_DATETIME.timestamp(self.replace(tzinfo=ZONE.get()))
+        if CLOCK.get() is not None:
+            return readings.timestamp(self)
         return super().timestamp() if FROZEN else REAL_DATETIME.timestamp(self)
 
     def astimezone(self, tz: module.tzinfo | None = None) -> Self:
         if CLOCK.get() is not None:
-            aware = self.replace(tzinfo=ZONE.get()) if self.tzinfo is None else self
-            return REAL_DATETIME.astimezone(aware, ZONE.get() if tz is None else tz)
+            return readings.as_timezone(self, tz)  # type: ignore[no-any-return]
         return super().astimezone(tz) if FROZEN else REAL_DATETIME.astimezone(self, tz)  # type: ignore[return-value]
 
     def date(self) -> VirtualDate:
@@ -137,7 +136,14 @@ class VirtualDatetime(api.FakeDatetime, VirtualDate, metaclass=_OneTypeOfDate):
         return _as_standard(self, REAL_DATETIME.__reduce_ex__(self, protocol))
 
 
-_plain_now: Final[Any] = REAL_DATETIME.__dict__["now"].__get__(None, VirtualDatetime)
+_real_now: Final[Any] = REAL_DATETIME.now
+_bound_now, _bound_utcnow, _bound_from = (
+    REAL_DATETIME.__dict__[name].__get__ for name in ("now", "utcnow", "fromtimestamp")
+)
+_plain_now, _plain_utcnow, _plain_from = (
+    bound(None, VirtualDatetime) for bound in (_bound_now, _bound_utcnow, _bound_from)
+)
+_BY_ID.update({id(VirtualDate): REAL_DATE, id(VirtualDatetime): REAL_DATETIME})
 _REAL.update({VirtualDate: REAL_DATE, VirtualDatetime: REAL_DATETIME})
 for _virtual, _real in _REAL.items():
     _virtual.__name__ = _virtual.__qualname__ = _real.__name__
@@ -165,22 +171,36 @@ def _reduce_real_date(day: module.date) -> Any:
     return _as_standard(day, REAL_DATE.__reduce_ex__(day, 4))
 
 
-def register() -> None:
-    """Make pickle, SQLite and freezegun itself know our classes; repeatable."""
-    copyreg.pickle(REAL_DATETIME, _reduce_real_datetime)
-    copyreg.pickle(REAL_DATE, _reduce_real_date)
-    sqlite3.register_adapter(VirtualDate, REAL_DATE.isoformat)
-    sqlite3.register_adapter(VirtualDatetime, lambda moment: moment.isoformat(" "))
-    freezegun.config.configure(extend_ignore_list=_IGNORED)
+class FreezegunBackend:
+    """Implements ``Backend``: two classes are replaced, the functions of ``time`` are called as they are."""
 
+    def __init__(self) -> None:
+        self.exchanged: Final = ()
+        self.travelling: Final = ()
+        self.real: Final[dict[str, Any]] = {}
+        self.classes: Final = (
+            ("datetime", REAL_DATETIME, VirtualDatetime, api.FakeDatetime),
+            ("date", REAL_DATE, VirtualDate, api.FakeDate),
+        )
 
-def unregister() -> None:
-    """Undo ``register``, as far as it can be seen; a freezer that is still active keeps what it needs."""
-    if FROZEN:
-        copyreg.pickle(REAL_DATETIME, api.pickle_fake_datetime)
-        copyreg.pickle(REAL_DATE, api.pickle_fake_date)
-    else:
-        copyreg.dispatch_table.pop(REAL_DATETIME, None)
-        copyreg.dispatch_table.pop(REAL_DATE, None)
-    settings = freezegun.config.settings
-    settings.default_ignore_list = [name for name in settings.default_ignore_list if name not in _IGNORED]
+    def register(self) -> None:
+        """Make pickle and freezegun itself know our classes; repeatable."""
+        copyreg.pickle(REAL_DATETIME, _reduce_real_datetime)
+        copyreg.pickle(REAL_DATE, _reduce_real_date)
+        freezers.ignore_ours()
+
+    def unregister(self) -> None:
+        """Undo ``register``, as far as it can be seen; a freezer that is still active keeps what it needs."""
+        if FROZEN:
+            copyreg.pickle(REAL_DATETIME, api.pickle_fake_datetime)
+            copyreg.pickle(REAL_DATE, api.pickle_fake_date)
+        else:
+            copyreg.dispatch_table.pop(REAL_DATETIME, None)
+            copyreg.dispatch_table.pop(REAL_DATE, None)
+        freezers.ignore_ours_no_longer()
+
+    def enter(self) -> None:
+        """Nothing more is needed while an attempt runs."""
+
+    def leave(self) -> None:
+        """Nor is anything to be put back."""

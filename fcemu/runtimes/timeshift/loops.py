@@ -7,7 +7,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from fcemu.engine.ports import Waiting
-from fcemu.runtimes.timeshift.switch import CLOCK
+from fcemu.runtimes.timeshift.switch import CLOCK, park
 from fcemu.runtimes.timeshift.waits import wait_in
 
 Ready = list[tuple[selectors.SelectorKey, int]]
@@ -41,7 +41,10 @@ def jumping_select(original: Callable[..., Ready]) -> Callable[..., Ready]:
                 clock.warn(_jump(timeout, files, children))
         waiting = clock.waiting()
         if waiting is None:
-            return original(self, timeout)
+            ready = original(self, timeout if timeout is None else 0)
+            if not ready and timeout is not None:
+                park(clock, max(timeout, RESOLUTION))
+            return ready
         _waiting[loop] = waiting
         try:
             ready = original(self, 0)

@@ -5,22 +5,24 @@ import asyncio.selector_events
 import concurrent.futures._base
 import concurrent.futures.thread as pools
 import datetime
+import logging
 import queue
 import selectors
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakSet
 
-from fcemu.runtimes.timeshift import freezegun_backend as backend
-from fcemu.runtimes.timeshift import threads, waits
+from fcemu.backends import TIME_MACHINE
+from fcemu.runtimes.timeshift import freezers, threads, uuids, waits
 from fcemu.runtimes.timeshift.loops import jumping_select, waking_write
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, wrappers
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
 
 
 class Patch(NamedTuple):
@@ -40,7 +42,7 @@ class Patch(NamedTuple):
 
     def undo(self) -> None:
         if getattr(self.owner, self.name) is self.replacement:
-            usual = self.frozen if backend.FROZEN and self.frozen is not None else self.original
+            usual = self.frozen if freezers.FROZEN and self.frozen is not None else self.original
             setattr(self.owner, self.name, usual)
 
 
@@ -52,17 +54,62 @@ class OtherTime(ModuleType):
         vars(self).update(vars(time), **functions)
 
 
+class Backend(Protocol):
+    """One of the two ways to ``datetime`` and ``date``; ``monotonic``, ``perf_counter`` and ``sleep`` need none."""
+
+    @property
+    def exchanged(self) -> Sequence[object]:
+        """As ``Outside.exchanged``."""
+
+    @property
+    def travelling(self) -> Sequence[object]:
+        """As ``Outside.travelling``."""
+
+    @property
+    def real(self) -> Mapping[str, Callable[..., Any]]:
+        """As ``Outside.real``."""
+
+    @property
+    def classes(self) -> Sequence[tuple[str, Any, Any, Any]]:
+        """Classes to replace in module ``datetime``: name, original, replacement, what freezegun puts there."""
+
+    def register(self) -> None:
+        """Put the rest in force; repeatable."""
+
+    def unregister(self) -> None:
+        """Put it back."""
+
+    def enter(self) -> None:
+        """An attempt starts."""
+
+    def leave(self) -> None:
+        """It has ended."""
+
+
+def _backend(name: str) -> Backend:
+    if name == TIME_MACHINE:
+        from fcemu.runtimes.timeshift.time_machine_backend import TimeMachineBackend
+
+        return TimeMachineBackend()
+    from fcemu.runtimes.timeshift.freezegun_backend import FreezegunBackend
+
+    return FreezegunBackend()
+
+
 class Patches:
     """All replacements of the process; there is one object of this class while they are in force."""
 
-    def __init__(self) -> None:
-        real = Originals()
-        made = wrappers(real, backend.FROZEN, backend.FAKES)
-        times = [Patch(time, name, getattr(real, name), made[name], backend.FAKES.get(name)) for name in NAMES]
-        classes = [
-            Patch(datetime, "datetime", backend.REAL_DATETIME, backend.VirtualDatetime, backend.FROZEN_DATETIME),
-            Patch(datetime, "date", backend.REAL_DATE, backend.VirtualDate, backend.FROZEN_DATE),
-        ]
+    def __init__(self, name: str) -> None:
+        kept = Originals()
+        backend = self._backend = _backend(name)
+        self.backend_name: Final = name
+        made = wrappers(
+            Outside(kept, freezers.FROZEN, freezers.FAKES, backend.exchanged, backend.travelling, backend.real)
+        )
+        times = [Patch(time, name, getattr(kept, name), made[name], freezers.FAKES.get(name)) for name in NAMES]
+        classes = [Patch(datetime, *names) for names in backend.classes]
+        self._monotonic_ns: Final = made["monotonic_ns"]
+        self._datetime: Final = classes[0].replacement if classes else None
         selector = selectors.DefaultSelector
         loop: Any = asyncio.selector_events.BaseSelectorEventLoop
         self._names: Final = (*times, *classes)
@@ -70,9 +117,11 @@ class Patches:
             Patch(selector, "select", selector.select, jumping_select(selector.select)),
             Patch(loop, "_write_to_self", loop._write_to_self, waking_write(loop._write_to_self)),
             # It waits for processes in real time, and so must measure it.
-            Patch(subprocess, "time", time, OtherTime(**{name: getattr(real, name) for name in NAMES})),
-            *_of_threads(real),
-            *_time_machine_guards(self),
+            Patch(subprocess, "time", time, OtherTime(**{name: getattr(kept, name) for name in NAMES})),
+            *_of_threads(kept),
+            Patch(logging.Formatter, "converter", kept.localtime, made["localtime"]),
+            Patch(uuid, "_generate_time_safe", *uuids.time_safe()),
+            *(() if name == TIME_MACHINE else _time_machine_guards(self)),
         )
         self._in_place_of: Final = {
             id(old): patch.replacement for patch in self._names for old in (patch.original, patch.frozen) if old
@@ -85,15 +134,24 @@ class Patches:
     def apply(self) -> None:
         for patch in (*self._names, *self._rest):
             patch.apply()
-        backend.register()
+        self._backend.register()
         for module in list(self._adopted):
             self._exchange(module, self._in_place_of)
 
     def ensure(self) -> None:
         """Replace again what a test's freezer has put back when it stopped. Cheap when nothing has changed."""
         threads.patch_late_modules()
-        if datetime.datetime is not backend.VirtualDatetime:
+        ours = self._datetime
+        if time.monotonic_ns is not self._monotonic_ns or (ours is not None and datetime.datetime is not ours):
             self.apply()
+
+    def enter(self) -> None:
+        """An attempt starts: all is in force until it has ended."""
+        self.ensure()
+        self._backend.enter()
+
+    def leave(self) -> None:
+        self._backend.leave()
 
     def undo(self) -> None:
         AFTER_PARK.remove(self.ensure)
@@ -102,7 +160,7 @@ class Patches:
         for patch in (*self._names, *self._rest):
             patch.undo()
         threads.undo_late_modules()
-        backend.unregister()
+        self._backend.unregister()
 
     def adopt(self, module: ModuleType) -> None:
         """Exchange what a module loaded earlier has bound by ``from time import …`` or ``from datetime import …``."""
@@ -153,7 +211,8 @@ def _of_threads(real: Originals) -> Iterator[Patch]:
 def _time_machine_guards(patches: Patches) -> Iterator[Patch]:
     """time-machine rewrites the C structures of what it finds in ``time`` and ``datetime``: show it the originals."""
     try:
-        import _time_machine as extension  # type: ignore[import-not-found]
+        with freezers.lifted():
+            import _time_machine as extension  # type: ignore[import-not-found]
     except ImportError:
         return
 

@@ -1,11 +1,11 @@
 """Which clock this context has; the functions of module ``time`` that ask it first."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MethodType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fcemu.engine.ports import HandlerClock
 from fcemu.runtimes.timeshift.originals import Originals
@@ -40,20 +40,38 @@ def park(clock: HandlerClock, seconds: float) -> None:
             resume()
 
 
-def wrappers(real: Originals, frozen: Sequence[object], fakes: dict[str, Function]) -> dict[str, Any]:
-    """The replacements by name. ``fakes`` answer instead of ``real`` while ``frozen`` is not empty: a test's freezer.
+class Outside(NamedTuple):
+    """Who answers outside of handlers: what stood in ``time`` before, but for two cases."""
+
+    kept: Originals
+    frozen: Sequence[object]
+    """While it is not empty, ``fakes`` answer: a test's freezegun."""
+    fakes: Mapping[str, Function]
+    exchanged: Sequence[object]
+    """While it is not empty, ``real`` answer, because what stood in ``time`` asks for the clock by itself ..."""
+    travelling: Sequence[object]
+    """... unless this is not empty either: then it gives the time of a test's journey."""
+    real: Mapping[str, Function]
+
+    def functions(self, name: str) -> tuple[Function, Function, Function]:
+        """What answers usually, while frozen, while exchanged."""
+        kept = getattr(self.kept, name)
+        return kept, self.fakes.get(name, kept), self.real.get(name, kept)
+
+
+def wrappers(outside: Outside) -> dict[str, Any]:
+    """The replacements by name.
 
     Each is a bound method, which like a built-in function does not bind again as a class attribute
     (``converter = time.gmtime``), and pickles as ``time.<name>``.
     """
     current = CLOCK.get
     home = _TimeModule()
-    made = _readers(real, frozen, fakes, current) | _of_local_time(real, frozen, fakes, current)
-    made |= _waits(real, current)
+    made = _readers(outside, current) | _of_local_time(outside, current) | _waits(outside.kept, current)
     for name, function in made.items():
         function.__name__ = function.__qualname__ = name
-        function.__doc__ = getattr(real, name).__doc__
-        function.__dict__["fcemu_original"] = getattr(real, name)
+        function.__doc__ = getattr(outside.kept, name).__doc__
+        function.__dict__["fcemu_original"] = getattr(outside.kept, name)
     return {name: MethodType(function, home) for name, function in made.items()}
 
 
@@ -67,19 +85,20 @@ class _TimeModule:
 Current = Callable[[], HandlerClock | None]
 
 
-def _readers(
-    real: Originals, frozen: Sequence[object], fakes: dict[str, Function], current: Current
-) -> dict[str, Function]:
+def _readers(outside: Outside, current: Current) -> dict[str, Function]:
     """Functions without parameters, and ``clock_gettime``."""
+    frozen, exchanged, travelling = outside.frozen, outside.exchanged, outside.travelling
 
     def plain(name: str, virtual: Callable[[HandlerClock], float]) -> Function:
-        original, fake = getattr(real, name), fakes.get(name, getattr(real, name))
+        kept, fake, real = outside.functions(name)
 
         def read(_home: object) -> Any:
             clock = current()
             if clock is not None:
                 return virtual(clock)
-            return fake() if frozen else original()
+            if frozen:
+                return fake()
+            return real() if exchanged and not travelling else kept()
 
         return read
 
@@ -92,13 +111,16 @@ def _readers(
     def elapsed_ns(clock: HandlerClock) -> int:
         return clock.elapsed_ns()
 
+    kept_gettime, _, real_gettime = outside.functions("clock_gettime")
+    kept_gettime_ns, _, real_gettime_ns = outside.functions("clock_gettime_ns")
+
     def clock_gettime(_home: object, clk_id: int) -> Any:
         clock = current()
         if clock is not None and clk_id == time.CLOCK_REALTIME:
             return seconds(clock)
         if clock is not None and clk_id == time.CLOCK_MONOTONIC:
             return elapsed(clock)
-        return real.clock_gettime(clk_id)
+        return (real_gettime if exchanged and not travelling else kept_gettime)(clk_id)
 
     def clock_gettime_ns(_home: object, clk_id: int) -> Any:
         clock = current()
@@ -106,7 +128,7 @@ def _readers(
             return now_ns(clock)
         if clock is not None and clk_id == time.CLOCK_MONOTONIC:
             return clock.elapsed_ns()
-        return real.clock_gettime_ns(clk_id)
+        return (real_gettime_ns if exchanged and not travelling else kept_gettime_ns)(clk_id)
 
     return {
         "time": plain("time", seconds),
@@ -120,51 +142,52 @@ def _readers(
     }
 
 
-def _of_local_time(
-    real: Originals, frozen: Sequence[object], fakes: dict[str, Function], current: Current
-) -> dict[str, Function]:
+def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:
     """Calendar functions: without a moment they take the clock's; local means the handler's zone."""
-
-    def both(name: str) -> tuple[Function, Function]:
-        return getattr(real, name), fakes.get(name, getattr(real, name))
-
-    real_localtime, frozen_localtime = both("localtime")
-    real_gmtime, frozen_gmtime = both("gmtime")
-    real_strftime, frozen_strftime = both("strftime")
+    kept, frozen, exchanged, travelling = outside.kept, outside.frozen, outside.exchanged, outside.travelling
+    kept_localtime, frozen_localtime, real_localtime = outside.functions("localtime")
+    kept_gmtime, frozen_gmtime, real_gmtime = outside.functions("gmtime")
+    kept_strftime, frozen_strftime, real_strftime = outside.functions("strftime")
 
     def here(clock: HandlerClock, secs: float | None) -> time.struct_time:
         zone = ZONE.get()
         moment = clock.now().timestamp() if secs is None else secs
-        return time.struct_time(real_gmtime(moment), _UTC) if zone is UTC else local_tuple(moment, zone)
+        return time.struct_time(kept_gmtime(moment), _UTC) if zone is UTC else local_tuple(moment, zone)
 
     def localtime(_home: object, secs: float | None = None, /) -> Any:
         clock = current()
         if clock is not None:
             return here(clock, secs)
-        return frozen_localtime(secs) if frozen else real_localtime(secs)
+        if frozen:
+            return frozen_localtime(secs)
+        return (real_localtime if exchanged and not travelling else kept_localtime)(secs)
 
     def gmtime(_home: object, secs: float | None = None, /) -> Any:
         clock = current()
         if clock is not None and secs is None:
-            return real_gmtime(clock.now().timestamp())
-        return frozen_gmtime(secs) if frozen else real_gmtime(secs)
+            return kept_gmtime(clock.now().timestamp())
+        if frozen:
+            return frozen_gmtime(secs)
+        return (real_gmtime if exchanged and not travelling else kept_gmtime)(secs)
 
     def mktime(_home: object, time_tuple: Any, /) -> Any:
-        return real.mktime(time_tuple) if current() is None else seconds_of(time_tuple, ZONE.get())
+        return kept.mktime(time_tuple) if current() is None else seconds_of(time_tuple, ZONE.get())
 
     def strftime(_home: object, format: str, /, *time_tuple: Any) -> Any:  # noqa: A002 (the original's name)
         clock = current()
         if clock is not None and not time_tuple:
-            return real_strftime(format, here(clock, None))
-        return frozen_strftime(format, *time_tuple) if frozen else real_strftime(format, *time_tuple)
+            return kept_strftime(format, here(clock, None))
+        if frozen:
+            return frozen_strftime(format, *time_tuple)
+        return (real_strftime if exchanged and not travelling else kept_strftime)(format, *time_tuple)
 
     def ctime(_home: object, secs: float | None = None, /) -> Any:
         clock = current()
-        return real.ctime(secs) if clock is None else real.asctime(here(clock, secs))
+        return kept.ctime(secs) if clock is None else kept.asctime(here(clock, secs))
 
     def asctime(_home: object, *time_tuple: Any) -> Any:
         clock = current()
-        return real.asctime(*time_tuple) if clock is None or time_tuple else real.asctime(here(clock, None))
+        return kept.asctime(*time_tuple) if clock is None or time_tuple else kept.asctime(here(clock, None))
 
     return {
         "localtime": localtime,

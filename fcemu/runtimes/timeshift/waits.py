@@ -52,13 +52,13 @@ def waiting_condition(original: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def monotonic_of(real: Originals) -> Callable[[], float]:
-    """``time.monotonic`` for modules that measure their waits by it: virtual in a handler, else real, a test's freezer
-    or not, as these modules have it."""
+    """``time.monotonic`` for modules that measure their waits by it: virtual where they wait in virtual time, else
+    real, a test's freezer or not, as these modules have it."""
     monotonic, current = real.monotonic, CLOCK.get
 
     def measured() -> float:
         clock = current()
-        return float(monotonic()) if clock is None else clock.elapsed_ns() / 1e9
+        return float(monotonic()) if clock is None or clock.waiting() is None else clock.elapsed_ns() / 1e9
 
     return measured
 
@@ -70,7 +70,7 @@ def ticking_monotonic_of(real: Originals) -> Callable[[], float]:
 
     def measured() -> float:
         clock = current()
-        if clock is None:
+        if clock is None or clock.waiting() is None:
             return float(monotonic())
         instant = clock.elapsed_ns()
         asked.times = asked.times + 1 if getattr(asked, "instant", None) == instant else 0

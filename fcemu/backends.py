@@ -1,0 +1,56 @@
+"""Which of the two backends replaces the time functions; decided without importing either."""
+
+import importlib.util
+import os
+from typing import Final
+
+AUTO: Final = "auto"
+FREEZEGUN: Final = "freezegun"
+TIME_MACHINE: Final = "time-machine"
+WORDS: Final = (AUTO, FREEZEGUN, TIME_MACHINE)
+VARIABLE: Final = "FCEMU_BACKEND"
+_asked = ""
+_OLDEST: Final = (3, 3)
+"""The first time-machine whose patched functions look up the current traveller, which is how ours gets asked."""
+
+
+def choose(asked: str) -> str:
+    """The same as ``backend_for``, and from now on what this process takes, whatever its variables say."""
+    global _asked
+    chosen = backend_for(asked)
+    _asked = asked
+    return chosen
+
+
+def backend_for(asked: str = "") -> str:
+    """``"freezegun"`` or ``"time-machine"``, as ``asked``, chosen or said by ``FCEMU_BACKEND``; else what is installed.
+
+    Raises ``ValueError`` for any other word, and for time-machine where it is missing or too old.
+    """
+    word = asked or _asked or os.environ.get(VARIABLE) or AUTO
+    source = "fcemu_backend" if asked or _asked else VARIABLE
+    if word not in WORDS:
+        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, found {word!r}")
+    if word == FREEZEGUN:
+        return FREEZEGUN
+    missing = _why_not_time_machine()
+    if missing is None:
+        return TIME_MACHINE
+    if word == TIME_MACHINE:
+        raise ValueError(f"{source}: {missing}; pip install 'fcemu[time-machine]', or write {FREEZEGUN}")
+    return FREEZEGUN
+
+
+def _why_not_time_machine() -> str | None:
+    if importlib.util.find_spec("time_machine") is None:
+        return "time-machine is not installed"
+    import re
+    from importlib import metadata  # 4 ms
+
+    try:
+        version = metadata.version("time-machine")
+    except metadata.PackageNotFoundError:
+        return "time-machine is not installed"
+    if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < _OLDEST:
+        return f"time-machine {version} is too old, {'.'.join(map(str, _OLDEST))} is the first that can be asked"
+    return None

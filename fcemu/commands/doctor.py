@@ -1,0 +1,202 @@
+"""doctor: what is installed, what is virtual, and what is wrong with this machine."""
+
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+
+from fcemu.commands.options import Whole, as_json, variable_of
+from fcemu.commands.printing import Table, count, print_json
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
+_HOST: Final = "127.0.0.1"
+_OLDEST_FREEZEGUN: Final = (1, 5)
+_TOOLS: Final = {
+    "node": "Node handlers come later",
+    "go": "Go handlers come later",
+    "faketime": "virtual time in child processes comes later",
+}
+_INDISPENSABLE: Final = ("time.time", "time.sleep", "time.monotonic", "datetime.now", "asyncio.sleep")
+"""Without these, hours of virtual time would take hours, or be seen by nobody."""
+_START: Final = "2040-01-01T00:00:00Z"
+"""Far from real time, so that the two cannot be mistaken for each other."""
+
+
+class Finding(NamedTuple):
+    """One line of the report; ``wrong`` says what to do, where something is wrong."""
+
+    name: str
+    found: str
+    wrong: str = ""
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=Whole(65535),
+    default=9527,
+    show_default=True,
+    envvar=variable_of("--port"),
+    show_envvar=True,
+    help="Where 'fcemu serve' would listen.",
+)
+@as_json
+def doctor(port: int, as_json: bool) -> None:
+    """Say what is installed, which reads of time are virtual in a handler, and what is wrong.
+
+    Runs a handler that reads the time and waits in every usual way. Status 1 when something is wrong.
+    """
+    from fcemu import assembly
+
+    backend = _backend()
+    virtual, failed = ({}, "") if backend.wrong else _look()
+    findings = [
+        _python(),
+        Finding("fcemu", _version("fcemu") or "not installed"),
+        *_libraries(),
+        backend,
+        *([] if backend.wrong else [_virtual(virtual, failed)]),
+        _plugin(),
+        _port(port),
+        *_tools(),
+    ]
+    real = [] if backend.wrong else assembly.real_on_purpose()
+    problems = [f"{each.name}: {each.wrong}" for each in findings if each.wrong]
+    if as_json:
+        print_json(
+            {
+                "found": {each.name: each.found for each in findings},
+                "virtual": virtual,
+                "real_on_purpose": [{"what": what, "why": why} for what, why in real],
+                "problems": problems,
+            }
+        )
+    else:
+        for line in Table().lines([(each.name, each.found) for each in findings]):
+            click.echo(line)
+        _list("virtual in handlers", [name for name, is_virtual in virtual.items() if is_virtual])
+        _list("real in handlers", [name for name, is_virtual in virtual.items() if not is_virtual])
+        _list("real on purpose", [f"{what}: {why}" for what, why in real])
+        for problem in problems:
+            click.echo(f"wrong: {problem}", err=True)
+        click.echo(count(len(problems), "problem") if problems else "all is well", err=True)
+    sys.exit(bool(problems))
+
+
+def _list(title: str, texts: list[str]) -> None:
+    if texts:
+        click.echo(f"\n{title}:")
+        for text in texts:
+            click.echo(f"  {text}")
+
+
+def _backend() -> Finding:
+    from fcemu import assembly
+
+    try:
+        return Finding("backend", assembly.time_backend())
+    except ValueError as wrong:
+        return Finding("backend", "none", str(wrong))
+
+
+def _look() -> tuple[dict[str, bool], str]:
+    """Which reads and waits of a handler are virtual, found out by a handler; and how that failed, if it did."""
+    from pathlib import Path
+
+    from fcemu.testing import LocalEmulator
+
+    with LocalEmulator(Path(__file__).parent.parent / "templates" / "doctor", start=_START, strict=False) as emulator:
+        reply = emulator.function("look").invoke(emulator.now.timestamp())
+    return (reply.json(), "") if reply.error is None else ({}, reply.text)
+
+
+def _virtual(found: dict[str, bool], failed: str) -> Finding:
+    missing = [name for name in _INDISPENSABLE if not found.get(name)]
+    wrong = f"handlers get real time from {', '.join(missing)}; something else has replaced them" if missing else ""
+    if failed:
+        wrong = f"a handler that reads the time failed: {failed}"
+    return Finding("virtual time", f"{sum(found.values())} of {len(found)} reads and waits in a handler", wrong)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    too_old = sys.version_info < (3, 11)
+    return Finding("python", f"{version}, {sys.executable}", "fcemu needs 3.11 or later" if too_old else "")
+
+
+def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _libraries() -> list[Finding]:
+    freezegun, time_machine = _version("freezegun"), _version("time-machine")
+    needed = f"fcemu needs {'.'.join(map(str, _OLDEST_FREEZEGUN))} or later: pip install 'freezegun>=1.5'"
+    old = freezegun is None or _numbers(freezegun) < _OLDEST_FREEZEGUN
+    return [
+        Finding("freezegun", freezegun or "not installed", needed if old else ""),
+        Finding("time-machine", time_machine or "not installed, and not needed"),
+    ]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    import re
+
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _plugin() -> Finding:
+    """Two installed packages can have a module of the plugin's name; one of them is then gone."""
+    from importlib.util import find_spec
+
+    pytest = _version("pytest")
+    if pytest is None:
+        return Finding("pytest", "not installed", "fcemu's fixtures need it: pip install pytest")
+    if not _is_ours(find_spec("pytest_plugin")):
+        wrong = "the module pytest_plugin is another package's; install fcemu again, in an environment of its own"
+        return Finding("pytest", f"{pytest}, without the fixture 'fcemu'", wrong)
+    return Finding("pytest", f"{pytest}, with the fixture 'fcemu'")
+
+
+def _is_ours(spec: "ModuleSpec | None") -> bool:
+    from pathlib import Path
+
+    return spec is not None and bool(spec.origin) and "def fcemu(" in Path(str(spec.origin)).read_text(errors="replace")
+
+
+def _port(port: int) -> Finding:
+    import errno
+    import socket
+
+    from fcemu.client import Client, ClientError
+
+    if port == 0:
+        return Finding("port", "any free one")
+    name = f"port {port}"
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((_HOST, port))
+        except OSError as refused:
+            if refused.errno != errno.EADDRINUSE:
+                return Finding(name, f"cannot be had: {refused.strerror}", "choose another --port for fcemu serve")
+        else:
+            return Finding(name, "free")
+    try:
+        health = Client(f"http://{_HOST}:{port}").health()
+    except (ClientError, LookupError, TypeError):
+        wrong = "choose another --port for fcemu serve (0: any), or stop what listens there"
+        return Finding(name, "in use by something that is not an emulator", wrong)
+    return Finding(name, f"in use by an emulator, fcemu {health.version}")
+
+
+def _tools() -> list[Finding]:
+    from shutil import which
+
+    return [Finding(tool, f"{which(tool) or 'not found'}; {about}") for tool, about in _TOOLS.items()]

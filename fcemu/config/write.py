@@ -1,0 +1,49 @@
+"""Core definitions -> native form: the other way round."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.names import FunctionRef
+
+
+def native_form(
+    services: Iterable[Service], functions: Iterable[Function], async_settings: Mapping[FunctionRef, AsyncSettings]
+) -> dict[str, Any]:
+    """Definitions as a mapping that ``read_mapping`` reads; ``code`` is absolute. Only what is set is written of the
+    asynchronous settings."""
+    document: dict[str, Any] = {"functions": {}, "services": {service.name: {"functions": {}} for service in services}}
+    for function in functions:
+        service = function.ref.service
+        owner = document if service is None else document["services"].setdefault(service, {"functions": {}})
+        owner["functions"][function.ref.name] = _function(function, async_settings.get(function.ref))
+    return document
+
+
+def _function(function: Function, asked: AsyncSettings | None) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "handler": function.handler,
+        "code": function.code,
+        "runtime": function.runtime,
+        "timeout": _seconds(function.timeout),
+        "memorySize": function.memory_mb,
+        "environmentVariables": dict(function.environment),
+    }
+    if asked is not None and (settings := _settings(asked)):
+        written["asyncInvokeConfig"] = settings
+    return written
+
+
+def _settings(asked: AsyncSettings) -> dict[str, Any]:
+    settings = {
+        "maxAsyncRetryAttempts": asked.max_retries,
+        "maxAsyncEventAgeInSeconds": None if asked.max_age is None else _seconds(asked.max_age),
+        "onSuccess": None if asked.on_success is None else str(asked.on_success),
+        "onFailure": None if asked.on_failure is None else str(asked.on_failure),
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _seconds(duration: timedelta) -> int:
+    return round(duration.total_seconds())

@@ -1,0 +1,80 @@
+"""What a stub does in place of a function's code: steps; and what it was called with."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
+from fcemu.core.values import value
+
+REFUSALS: Final[dict[int, Refusal]] = {429: Throttled(), 500: INTERNAL_ERROR, 503: NO_CAPACITY}
+"""What a step's ``status`` makes of an attempt: it does not run."""
+
+Handler = Callable[[Any, Any], Any]
+"""A callable that takes FC's ``(event, context)``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one attempt comes to.
+
+    ``returns``: what the handler returns, as a Python handler would. ``raises``: an exception, or a class of them.
+    ``seconds``: how long it takes, in virtual time. ``logs``: text for the attempt's log. ``status``: 429, 500 or 503
+    instead of 200 refuse the attempt, which then neither runs nor returns, takes no time and has no log. Raises
+    ``ValueError`` for what contradicts itself.
+    """
+
+    returns: Any = None
+    raises: BaseException | type[BaseException] | None = None
+    seconds: float = 0
+    logs: str = ""
+    status: int = 200
+
+    def __post_init__(self) -> None:
+        if self.status != 200 and self.status not in REFUSALS:
+            raise ValueError(f"status: expected 200, {', '.join(map(str, REFUSALS))}, found {self.status!r}")
+        if isinstance(self.seconds, bool) or not isinstance(self.seconds, int | float) or not self.seconds >= 0:
+            raise ValueError(f"seconds: expected a number, 0 or more, found {self.seconds!r}")
+        if not isinstance(self.logs, str):
+            raise ValueError(f"logs: expected text, found {self.logs!r}")
+        if self.raises is not None and not _is_raisable(self.raises):
+            raise ValueError(f"raises: expected an exception, found {self.raises!r}")
+        said = [name for name in ("returns", "raises") if getattr(self, name) is not None]
+        if len(said) == 2:
+            raise ValueError("a step either returns or raises; it cannot do both")
+        if self.status != 200 and (said := [*said, *(name for name in ("seconds", "logs") if getattr(self, name))]):
+            raise ValueError(f"an attempt that is refused with {self.status} does not run; leave out {', '.join(said)}")
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the attempt does not run, if it does not."""
+        return REFUSALS.get(self.status)
+
+
+def step_of(given: object) -> "Step | Handler":
+    """A step as a test may write it: an exception is raised, a callable is the handler, anything else is returned."""
+    if isinstance(given, Step):
+        return given
+    if _is_raisable(given):
+        return Step(raises=given)  # type: ignore[arg-type]
+    return given if callable(given) else Step(returns=given)
+
+
+def _is_raisable(given: object) -> bool:
+    return isinstance(given, BaseException) or (isinstance(given, type) and issubclass(given, BaseException))
+
+
+@value
+class StubCall:
+    """One attempt that reached a stub."""
+
+    payload: bytes
+    at: datetime
+    request_id: str
+    attempt: int
+
+    def json(self) -> Any:
+        """The payload read as JSON; raises ``ValueError``."""
+        return json.loads(self.payload)

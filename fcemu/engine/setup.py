@@ -1,0 +1,168 @@
+"""Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from fcemu.core.catalog import Catalog
+from fcemu.core.functions import UNSET, AsyncSettings, Function, Service
+from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import Ran
+from fcemu.engine.baton import Baton
+from fcemu.engine.clock import Clock
+from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.faults import Fault, Faults, Trouble
+from fcemu.engine.ports import StandIn
+
+
+class Setup:
+    """Arranges what happens to attempts that start from now on. Methods may be called from any thread."""
+
+    def __init__(self, baton: Baton, catalog: Catalog, dispatcher: Dispatcher, faults: Faults) -> None:
+        self._baton: Final = baton
+        self._catalog: Final = catalog
+        self._dispatcher: Final = dispatcher
+        self._faults: Final = faults
+        self._added: Final[dict[FunctionRef, StandIn]] = {}
+
+    # Definitions.
+
+    def define(
+        self,
+        services: Iterable[Service],
+        functions: Iterable[Function],
+        async_settings: Mapping[FunctionRef, AsyncSettings],
+        code: Mapping[FunctionRef, StandIn] | None = None,
+    ) -> None:
+        """Add definitions; those of the same name are replaced, settings included.
+
+        ``code``: what runs the functions that have no files. A stub that stands in for a function stays.
+        """
+        with self._baton:
+            for service in services:
+                self._catalog.add_service(service)
+            refs = []
+            for function in functions:
+                refs.append(function.ref)
+                self._catalog.add(function)
+                self._catalog.set_async(function.ref, UNSET)
+                if (old := self._added.pop(function.ref, None)) is not None:
+                    self._dispatcher.take_away(function.ref, old)
+            for ref, asked in async_settings.items():
+                refs.append(ref)
+                self._catalog.set_async(ref, asked)
+            for ref, stand_in in (code or {}).items():
+                self._added[ref] = stand_in
+                self._dispatcher.put(ref, stand_in, below=True)
+            self._dispatcher.definitions_changed(refs)
+
+    def defined(self) -> tuple[Sequence[Service], Sequence[Function], Mapping[FunctionRef, AsyncSettings]]:
+        """All that is defined now, in the order of definition; the settings are those of ``LATEST``."""
+        with self._baton:
+            functions = list(self._catalog)
+            asked = {function.ref: self._catalog.async_settings(function.ref) for function in functions}
+            return self._catalog.services, functions, asked
+
+    def added(self, ref: FunctionRef) -> StandIn | None:
+        """What runs a function that was defined without files."""
+        with self._baton:
+            return self._added.get(ref)
+
+    # Stubs.
+
+    def stub(self, ref: FunctionRef, stand_in: StandIn, *, alone: bool = False) -> None:
+        """Let ``stand_in`` run the attempts of a function; ``alone``: in place of all stubs that it has.
+
+        Raises ``ServiceNotFound`` or ``FunctionNotFound``.
+        """
+        with self._baton:
+            self._catalog.function(ref)
+            if alone:
+                self._remove_stubs(ref)
+            self._dispatcher.put(ref, stand_in)
+
+    def unstub(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
+        """Let the function's own code, or the stub before, run again; ``None``: remove all its stubs."""
+        with self._baton:
+            if stand_in is None:
+                self._remove_stubs(ref)
+            else:
+                self._dispatcher.take_away(ref, stand_in)
+
+    def stub_of(self, ref: FunctionRef) -> StandIn | None:
+        """The stub that runs the function's attempts now, if one does."""
+        with self._baton:
+            there = self._dispatcher.stand_in(ref)
+            return None if there is self._added.get(ref) else there
+
+    def _remove_stubs(self, ref: FunctionRef) -> None:
+        self._dispatcher.take_away(ref)
+        if ref in self._added:
+            self._dispatcher.put(ref, self._added[ref])
+
+    # Faults.
+
+    def add_fault(self, ref: FunctionRef, trouble: Trouble, times: int) -> Fault:
+        """Let ``trouble`` strike the next ``times`` attempts of a function that it fits.
+
+        Raises ``ValueError``, ``ServiceNotFound`` or ``FunctionNotFound``.
+        """
+        with self._baton:
+            self._catalog.function(ref)
+            return self._faults.add(ref, trouble, times)
+
+    def remove_fault(self, fault: Fault) -> None:
+        """Let it strike no more; nothing happens when it is gone already."""
+        with self._baton:
+            self._faults.remove(fault)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """All that were not removed, in order."""
+        with self._baton:
+            return tuple(self._faults.there)
+
+
+class AtRest:
+    """The clock of code that is loaded outside of an attempt: it shows virtual time. Implements ``HandlerClock``."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def elapsed_ns(self) -> int:
+        return self._clock.elapsed_ns()
+
+    def sleep(self, seconds: float) -> None:
+        """Raises ``RuntimeError``: nobody would move the clock meanwhile."""
+        if seconds > 0:
+            raise RuntimeError(
+                f"this code sleeps {seconds:g} s while it is loaded outside of an attempt, where time stands still; "
+                "invoke the function first"
+            )
+
+    def waiting(self) -> None:
+        """It waits for other threads in real time."""
+
+    def strand(self) -> "AtRest":
+        """A thread begins, which nobody waits for."""
+        return self
+
+    def begin(self) -> None:
+        """Its code starts."""
+
+    def end(self) -> None:
+        """It has ended."""
+
+    def when_ended(self, waiting: object) -> None:
+        """Who waits for it waits in real time."""
+
+    def io_grace(self) -> float:
+        return 0.0
+
+    def exited(self) -> Ran:
+        raise RuntimeError("this code ends its process while it is loaded")
+
+    def warn(self, text: str) -> None:
+        """There is no invocation to warn about."""

@@ -1,0 +1,107 @@
+"""A test's own freezers, freezegun's ``freeze_time`` and ``time_machine.travel``: which is active, and its time."""
+
+import datetime as datetime_module
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import freezegun.config
+from freezegun import api
+
+from fcemu.runtimes.timeshift.originals import NAMES
+
+FROZEN: Final = api.freeze_factories
+"""Not empty while ``freeze_time`` is active; the last one governs."""
+FAKES: Final[dict[str, Callable[..., Any]]] = {
+    name: getattr(api, f"fake_{name}") for name in NAMES if hasattr(api, f"fake_{name}")
+}
+"""What freezegun answers meanwhile."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_IGNORED: Final = [
+    "fcemu.engine.real",
+    "fcemu.runtimes.timeshift.originals",
+    "fcemu.runtimes.timeshift.zones",
+    "fcemu.runtimes.timeshift.freezegun_backend",
+    "fcemu.runtimes.timeshift.freezers",
+    "fcemu.runtimes.timeshift.readings",
+]
+"""Modules that a freezer leaves alone. Not all of fcemu: freezegun also answers with real time whatever is called
+within five frames of an ignored module, and our switch and the tests' callbacks must get frozen time."""
+
+
+def active() -> str | None:
+    """Who has frozen the test's time, as a test writes it; ``None`` where nobody has."""
+    if FROZEN:
+        return "freezegun's freeze_time"
+    return "time_machine.travel" if travellers() else None
+
+
+def travellers() -> Sequence[Any]:
+    """The journeys of time-machine that the test is on, without importing it."""
+    module = sys.modules.get("time_machine")
+    return getattr(module, "traveller_stack", ())
+
+
+def test_time() -> datetime | None:
+    """What a test's freezer shows now, aware, UTC; ``None`` where there is none. Reading moves no freezer."""
+    if FROZEN:
+        factory: Any = FROZEN[-1]
+        frozen = factory() if isinstance(factory, api.TickingDateTimeFactory) else factory.time_to_freeze
+        return api.real_datetime.combine(frozen.date(), frozen.time(), UTC)
+    traveller = _traveller()
+    if traveller is None:
+        return None
+    nanoseconds: int = traveller.time_ns()
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
+def move_test_time(by: timedelta) -> None:
+    """Move the test's freezer; does nothing where there is none."""
+    if FROZEN:
+        factory: Any = FROZEN[-1]
+        if isinstance(factory, api.TickingDateTimeFactory):
+            factory.time_to_freeze += by
+        elif by:
+            factory.tick(by)
+    else:
+        traveller = _traveller()
+        if traveller is not None:
+            traveller.shift(by)
+
+
+def _traveller() -> Any:
+    on = travellers()
+    return list(on)[-1] if on else None  # a copy, because ours answers a handler with the handler's clock
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """The original functions and classes stand in ``time`` and ``datetime``, whatever a freezer has put there.
+
+    time-machine's extension takes what it finds when it is imported for C functions, and would crash later.
+    """
+    originals = {(time, name): getattr(api, f"real_{name}") for name in FAKES}
+    originals |= {(datetime_module, "datetime"): api.real_datetime, (datetime_module, "date"): api.real_date}
+    present = {(module, name): getattr(module, name) for module, name in originals}
+    for (module, name), original in originals.items():
+        setattr(module, name, original)
+    try:
+        yield
+    finally:
+        for (module, name), value in present.items():
+            setattr(module, name, value)
+
+
+def ignore_ours() -> None:
+    """Let freezegun leave alone what must keep real time; repeatable."""
+    freezegun.config.configure(extend_ignore_list=_IGNORED)
+
+
+def ignore_ours_no_longer() -> None:
+    """Undo ``ignore_ours``."""
+    settings = freezegun.config.settings
+    settings.default_ignore_list = [name for name in settings.default_ignore_list if name not in _IGNORED]

@@ -1,0 +1,160 @@
+"""What stays real in a handler, on purpose: ``fcemu doctor`` prints it, the docs list it, the contract reads it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fcemu.backends import FREEZEGUN, TIME_MACHINE
+
+BOTH: Final = (FREEZEGUN, TIME_MACHINE)
+
+ANYWHERE: Final = "anywhere"
+BEFORE: Final = "in modules loaded before"
+OUTSIDE: Final = "in modules loaded before, not below a code directory"
+"""Before: before the time functions were replaced, e.g. a library that a test module imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealOnPurpose:
+    """One kind of read or wait that does not go by a handler's virtual time.
+
+    ``reads``: the contract test's words for what it covers.
+    """
+
+    what: str
+    where: str
+    backends: tuple[str, ...]
+    why: str
+    reads: tuple[str, ...] = ()
+
+
+TABLE: Final = (
+    RealOnPurpose(
+        "what code has kept of `datetime` and `time`: default arguments, class attributes, factories of dataclasses, "
+        "pydantic and SQLAlchemy; subclasses of `datetime` and `date`",
+        BEFORE,
+        (FREEZEGUN,),
+        "names in modules are exchanged, not what code has taken from them",
+        (
+            "class attribute datetime.now",
+            "class attribute time.time",
+            "dataclass with default_factory=datetime.now",
+            "dataclass with default_factory=time.time",
+            "default argument datetime.now",
+            "default argument time.time",
+            "pydantic default_factory=datetime.now",
+            "SQLAlchemy default=datetime.now",
+            "subclass of date, today",
+            "subclass of datetime, now",
+            "subclass of datetime, today",
+            "subclass of datetime, utcnow",
+        ),
+    ),
+    RealOnPurpose(
+        "`from datetime import datetime, date` and `from time import time, localtime, …`",
+        OUTSIDE,
+        (FREEZEGUN,),
+        "only below code directories names are exchanged; looking through all modules takes too long",
+        (
+            "from datetime import date, today",
+            "from datetime import datetime, fromtimestamp",
+            "from datetime import datetime, now",
+            "from datetime import datetime, utcnow",
+            "from time import localtime",
+            "from time import strftime",
+            "from time import time",
+        ),
+    ),
+    RealOnPurpose(
+        "the zone, not the instant, of `from time import localtime, strftime`",
+        OUTSIDE,
+        BOTH,
+        "it is that of the process: the C library has one zone for all threads",
+        ("from time import localtime", "from time import strftime"),
+    ),
+    RealOnPurpose(
+        "`from time import monotonic, perf_counter, ctime, sleep`",
+        OUTSIDE,
+        BOTH,
+        "time-machine leaves them alone, so with either backend they are exchanged in modules",
+        ("from time import ctime", "from time import monotonic", "from time import perf_counter"),
+    ),
+    RealOnPurpose(
+        "`monotonic`, `perf_counter`, `ctime`, `sleep` as default arguments and the like",
+        BEFORE,
+        BOTH,
+        "and what code has kept of a module cannot be exchanged there",
+        ("default argument time.monotonic",),
+    ),
+    RealOnPurpose(
+        'pandas: `Timestamp.now()`, `Timestamp("now")`',
+        ANYWHERE,
+        (FREEZEGUN,),
+        "its compiled code uses the original class",
+        ("pandas Timestamp('now')", "pandas Timestamp.now", "pandas Timestamp.now(UTC)"),
+    ),
+    RealOnPurpose(
+        'NumPy: `datetime64("now")`',
+        ANYWHERE,
+        BOTH,
+        "its compiled code asks the operating system",
+        ("numpy datetime64('now')",),
+    ),
+    RealOnPurpose(
+        "databases: `CURRENT_TIMESTAMP`, `now()`",
+        ANYWHERE,
+        BOTH,
+        "the database asks the operating system",
+        ("sqlite CURRENT_TIMESTAMP",),
+    ),
+    RealOnPurpose(
+        "times of files",
+        ANYWHERE,
+        BOTH,
+        "the file system's own",
+        ("os.stat of a new file",),
+    ),
+    RealOnPurpose(
+        "`time.process_time`, `time.thread_time`, `clock_gettime` of any clock but `CLOCK_REALTIME` and "
+        "`CLOCK_MONOTONIC`",
+        ANYWHERE,
+        BOTH,
+        "they measure this process, or this machine",
+        ("clock_gettime(CLOCK_BOOTTIME)", "time.process_time"),
+    ),
+    RealOnPurpose(
+        '`time.timezone`, `time.tzname`, `strftime("%s")` of a `datetime`',
+        ANYWHERE,
+        BOTH,
+        "the zone of the process; it is another one than the handler's where the process does not run in UTC",
+        ("datetime.strftime('%s')",),
+    ),
+    RealOnPurpose(
+        "sleeps of threads that a handler starts itself",
+        ANYWHERE,
+        BOTH,
+        "the timeline says so when one begins",
+    ),
+    RealOnPurpose(
+        "waits of `threading`, `queue` and `concurrent.futures` with a time-out",
+        ANYWHERE,
+        BOTH,
+        "another thread of this process ends them, and the clock waits for them",
+    ),
+    RealOnPurpose(
+        "sockets and subprocesses",
+        ANYWHERE,
+        BOTH,
+        "they are outside of this process",
+    ),
+    RealOnPurpose(
+        "an event loop with sockets or an executor in use",
+        ANYWHERE,
+        BOTH,
+        "the clock waits for it, `ioGraceSeconds` at most; then it jumps, and the timeline says so",
+    ),
+)
+
+
+def real_on_purpose(backend: str) -> tuple[RealOnPurpose, ...]:
+    """What does not give virtual time in a handler with ``backend``."""
+    return tuple(one for one in TABLE if backend in one.backends)

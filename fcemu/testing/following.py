@@ -1,0 +1,204 @@
+"""The clock and a test's own freezer, freezegun's or time-machine's: one follows the other, or they must not meet."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from fcemu import assembly
+from fcemu.core.errors import FCError
+from fcemu.core.invocation import Invocation
+from fcemu.engine.clock import Clock
+from fcemu.engine.emulator import Asked, Emulator, Then
+from fcemu.engine.goals import Goal
+
+OWN: Final = "own"
+FOLLOW: Final = "follow"
+
+
+class ClockConflict(RuntimeError, FCError):
+    """An attempt would run while the test has frozen its own time; the text names the freezer and the remedies.
+
+    Who asked over HTTP gets it as an error of the API, 400.
+    """
+
+    code, status = "ClockConflict", 400
+
+    def __init__(self, freezer: str) -> None:
+        FCError.__init__(
+            self,
+            f"the test's time is frozen by {freezer}, so a handler and the test would see different times; "
+            f"end {freezer} before the clock moves, or let the emulator follow it with the option clock='follow'",
+        )
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class WentBack(ValueError, FCError):
+    """The test's time is earlier than the emulator that follows it has been; over HTTP 400."""
+
+    code, status = "InvalidArgument", 400
+
+    def __init__(self, freezer: str | None, there: datetime, seen: datetime) -> None:
+        FCError.__init__(
+            self,
+            f"time does not go back: {freezer} shows {there.isoformat()}, and the emulator, which follows it "
+            f"(clock='follow'), was at {seen.isoformat()} before",
+        )
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def kind_of(clock: object, rate: float) -> type[Emulator]:
+    """What emulates with that option ``clock``; raises ``ValueError``."""
+    if clock == OWN:
+        return OwnClock
+    if clock != FOLLOW:
+        raise ValueError(f"option clock: expected 'own' or 'follow', found {clock!r}")
+    if rate:
+        raise ValueError(f"option clock: 'follow' needs a paused clock, rate is {rate:g}")
+    return Following
+
+
+class OwnClock(Emulator):
+    """Runs no attempt while the test has frozen its own time: raises ``ClockConflict`` before anything moves."""
+
+    def accept(self, asked: Asked) -> Invocation:
+        if self.clock.rate or self.autojump:
+            self._refuse()
+        return super().accept(asked)
+
+    def invoke(self, asked: Asked, then: Then) -> Invocation:
+        self._refuse()
+        return super().invoke(asked, then)
+
+    def advance_to(self, end: datetime) -> Goal:
+        self._refuse_until(end)
+        return super().advance_to(end)
+
+    def advance(self, by: timedelta) -> Goal:
+        self._refuse_until(self.clock.now() + max(by, timedelta(0)))
+        return super().advance(by)
+
+    def run_next(self) -> Goal:
+        self._refuse_until(None)
+        return super().run_next()
+
+    def run_until_idle(self, at_most: timedelta | None) -> Goal:
+        self._refuse_until(None)
+        return super().run_until_idle(at_most)
+
+    def run_until_ended(self, invocation: Invocation) -> Goal:
+        self._refuse_until(None)
+        return super().run_until_ended(invocation)
+
+    @property
+    def rate(self) -> float:
+        """0: paused; 1: real speed; n: n times as fast."""
+        return super().rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        if rate:
+            self._refuse_until(None)
+        with self._baton:
+            self._movers.set_rate(rate)
+
+    def _refuse(self) -> None:
+        freezer = assembly.freezer()
+        if freezer is not None:
+            raise ClockConflict(freezer)
+
+    def _refuse_until(self, end: datetime | None) -> None:
+        """Something is due by ``end`` (``None``: at all), and would run."""
+        if assembly.freezer() is not None:
+            due = self.next_due()
+            if due is not None and (end is None or due <= end):
+                self._refuse()
+
+
+class FollowingClock(Clock):
+    """Shows the test's time from its first use on; ``now`` lags behind it until the next move runs what fell due."""
+
+    __slots__ = ("_begun", "_seen")
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start)
+        self._begun = False
+        self._seen = start
+
+    def shown(self) -> datetime:
+        """The test's time, or where it was when its freezer ended. Raises ``ValueError`` when it went back."""
+        there = assembly.test_time()
+        if there is not None:
+            if not self._begun:
+                super().__init__(there)
+                self._seen = there
+                self._begun = True
+            if there < self._seen:
+                raise WentBack(assembly.freezer(), there, self._seen)
+            self._seen = there
+        return self._seen
+
+    def begin(self) -> None:
+        """It has been used: from now on it does not start anew."""
+        self.shown()
+        self._begun = True
+
+    def set(self, instant: datetime) -> None:
+        """Move on, and the test's freezer with it when ``instant`` is beyond what it shows."""
+        there = assembly.test_time()
+        if there is not None and instant > there:
+            assembly.move_test_time(instant - there)
+        self._begun = True
+        self._seen = max(self._seen, instant)
+        super().set(instant)
+
+
+class Following(Emulator):
+    """Follows the test's freezer: requests come at its time, moves count from it and take it along."""
+
+    clock: FollowingClock  # type: ignore[misc]
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts, clock=FollowingClock(parts["settings"].start))
+
+    def accept(self, asked: Asked) -> Invocation:
+        self.clock.begin()
+        return super().accept(asked)
+
+    def invoke(self, asked: Asked, then: Then) -> Invocation:
+        self.clock.begin()
+        return super().invoke(asked, then)
+
+    def advance_to(self, end: datetime) -> Goal:
+        self.clock.begin()
+        return super().advance_to(end)
+
+    def advance(self, by: timedelta) -> Goal:
+        if by < timedelta(0):
+            return super().advance(by)
+        self.clock.begin()
+        return super().advance_to(self.clock.shown() + by)
+
+    def run_next(self) -> Goal:
+        self.clock.begin()
+        return super().run_next()
+
+    def run_until_idle(self, at_most: timedelta | None) -> Goal:
+        self.clock.begin()
+        return super().run_until_idle(at_most)
+
+    def run_until_ended(self, invocation: Invocation) -> Goal:
+        self.clock.begin()
+        return super().run_until_ended(invocation)
+
+    @property
+    def rate(self) -> float:
+        """Always paused."""
+        return super().rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        if rate:
+            raise ValueError("a clock that follows the test's (clock='follow') cannot flow by itself")

@@ -1,0 +1,40 @@
+"""Suites of users, run by a pytest of their own."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ORDERS = Path(__file__).parent.parent.parent / "fixtures" / "orders"
+OTHERS = (
+    "anyio",
+    "asyncio",
+    "hypothesispytest",
+    "pytest_httpx",
+    "randomly",
+    "respx",
+    "time_machine",
+    "timeout",
+    "xdist",
+)
+"""Plugins of others that are installed for these tests; a suite gets those that it asks for."""
+
+
+@pytest.fixture
+def suite(pytester):
+    """Run the given text as a test file beside a copy of fixtures/orders."""
+    target = pytester.path / "orders"
+    target.mkdir()
+    for file in ORDERS.iterdir():
+        if file.is_file():
+            (target / file.name).write_bytes(file.read_bytes())
+
+    def run(text, *arguments, ini="", plugins=(), stdin=pytester.CLOSE_STDIN):
+        pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(text))
+        if ini:
+            pytester.makeini("[pytest]\n" + textwrap.dedent(ini))
+        without = [f"-pno:{name}" for name in ("cacheprovider", *OTHERS) if name not in plugins]
+        command = [pytester._getpytestargs(), without, arguments]
+        return pytester.run(*[word for part in command for word in part], timeout=60, stdin=stdin)
+
+    return run
