@@ -129,16 +129,16 @@ TABLE: Final = (
         ("datetime.strftime('%s')",),
     ),
     RealOnPurpose(
-        "sleeps of threads that a handler starts itself",
+        "sleeps of threads that were not started with `threading.Thread`",
         ANYWHERE,
         BOTH,
-        "the timeline says so when one begins",
+        "nothing tells when such a thread ends; the timeline says so when one sleeps",
     ),
     RealOnPurpose(
-        "waits of `threading`, `queue` and `concurrent.futures` with a time-out",
+        "`Lock.acquire`, `SimpleQueue`, `select`, `multiprocessing` and pools of processes",
         ANYWHERE,
         BOTH,
-        "another thread of this process ends them, and the clock waits for them",
+        "they wait in C or for other processes, and the clock waits for them",
     ),
     RealOnPurpose(
         "sockets and subprocesses",
@@ -147,10 +147,10 @@ TABLE: Final = (
         "they are outside of this process",
     ),
     RealOnPurpose(
-        "an event loop with sockets or an executor in use",
+        "an event loop with open sockets or pipes",
         ANYWHERE,
         BOTH,
-        "the clock waits for it, `ioGraceSeconds` at most; then it jumps, and the timeline says so",
+        "the clock waits for them, `ioGraceSeconds` at most; then it jumps to its next timer, and the timeline says so",
     ),
 )
 
