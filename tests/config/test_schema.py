@@ -33,7 +33,7 @@ from fcemu.core.settings import Settings
 SHAPES = [FileShape, *(shape for _, _, shape in below(FileShape))]
 EVERY_KEY = [
     pytest.param(shape, key, id=f"{shape.__name__}.{key.name}")
-    for shape in set(SHAPES)
+    for shape in dict.fromkeys(SHAPES)
     for key in keys_of(shape).values()
 ]
 
@@ -63,7 +63,7 @@ def test_the_keys_that_come_later_are_known():
     }
 
 
-@pytest.mark.parametrize("shape", set(SHAPES), ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
 def test_no_key_is_both_for_now_and_for_later_and_each_field_is_a_key(shape):
     assert not set(keys_of(shape)) & set(shape.later)
     assert [key.field for key in keys_of(shape).values()] == [field.name for field in fields(shape)]
@@ -75,7 +75,7 @@ def test_each_key_has_a_help_text_and_only_a_required_one_must_be_there(shape, k
     assert key.required == (type(None) not in getattr(get_type_hints(shape)[key.field], "__args__", ()))
 
 
-@pytest.mark.parametrize("shape", set(SHAPES), ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
 def test_each_later_key_has_a_help_text(shape):
     assert all(re.fullmatch(r"[A-Z].*\.", about) for about in shape.later.values())
 
