@@ -4,7 +4,7 @@ import selectors
 from asyncio import events
 from collections.abc import Callable
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from fcemu.engine.ports import Waiting
 from fcemu.runtimes.timeshift.switch import CLOCK, park
@@ -25,6 +25,7 @@ def jumping_select(original: Callable[..., Ready]) -> Callable[..., Ready]:
         loop: Any = events._get_running_loop()
         if loop is None or getattr(loop, "_selector", None) is not self:
             return original(self, timeout)
+        _ours.add(loop)
         loop._clock_resolution = max(loop._clock_resolution, RESOLUTION)
 
         files = len(self.get_map()) - loop._internal_fds
@@ -64,6 +65,41 @@ def jumping_select(original: Callable[..., Ready]) -> Callable[..., Ready]:
 
 _waiting: Final[WeakKeyDictionary[Any, Waiting]] = WeakKeyDictionary()
 """Where the loops of handlers wait."""
+
+
+_ours: Final[WeakSet[Any]] = WeakSet()
+"""Loops that handlers run."""
+
+
+def known_loop(original: Callable[..., None]) -> Callable[..., None]:
+    """``__init__`` of loops: one that a handler makes is its own before it runs."""
+
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if CLOCK.get() is not None:
+            _ours.add(self)
+
+    return initialize
+
+
+def awaited_by_clock(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``asyncio.run_coroutine_threadsafe``: what a handler asks of a loop that no handler runs happens in real time, so
+    the clock waits for it."""
+
+    def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
+        clock = CLOCK.get()
+        if clock is None or loop in _ours:
+            return original(coro, loop)
+        strand = clock.strand()
+        try:
+            future = original(coro, loop)
+        except BaseException:
+            strand.end()
+            raise
+        future.add_done_callback(lambda _: strand.end())
+        return future
+
+    return run_coroutine_threadsafe
 
 
 def waking_write(original: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
 from fcemu.runtimes.timeshift import freezers, threads, uuids, waits
-from fcemu.runtimes.timeshift.loops import jumping_select, waking_write
+from fcemu.runtimes.timeshift.loops import awaited_by_clock, jumping_select, known_loop, waking_write
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
 
@@ -112,10 +112,14 @@ class Patches:
         self._datetime: Final = classes[0].replacement if classes else None
         selector = selectors.DefaultSelector
         loop: Any = asyncio.selector_events.BaseSelectorEventLoop
+        asked = asyncio.run_coroutine_threadsafe
+        awaited = awaited_by_clock(asked)
         self._names: Final = (*times, *classes)
         self._rest: Final = (
             Patch(selector, "select", selector.select, jumping_select(selector.select)),
             Patch(loop, "_write_to_self", loop._write_to_self, waking_write(loop._write_to_self)),
+            Patch(loop, "__init__", loop.__init__, known_loop(loop.__init__)),
+            *(Patch(module, "run_coroutine_threadsafe", asked, awaited) for module in (asyncio, asyncio.tasks)),
             # It waits for processes in real time, and so must measure it.
             Patch(subprocess, "time", time, OtherTime(**{name: getattr(kept, name) for name in NAMES})),
             *_of_threads(kept),
