@@ -65,6 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With the ini option ``fcemu_env``: variables for settings that are read at import, by conftest files too."""
     if early_config.getini("fcemu_env"):
+        _backend(early_config)
         environment = _suite(early_config).environment()
         if isinstance(environment, str):
             raise pytest.UsageError(environment)

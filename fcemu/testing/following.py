@@ -80,6 +80,10 @@ class OwnClock(Emulator):
         self._refuse_until(self.clock.now() + max(by, timedelta(0)))
         return super().advance(by)
 
+    def sleep_until(self, end: datetime) -> Goal:
+        self._refuse_until(end)
+        return super().sleep_until(end)
+
     def run_next(self) -> Goal:
         self._refuse_until(None)
         return super().run_next()
@@ -180,6 +184,10 @@ class Following(Emulator):
             return super().advance(by)
         self.clock.begin()
         return super().advance_to(self.clock.shown() + by)
+
+    def sleep_until(self, end: datetime) -> Goal:
+        self.clock.begin()
+        return super().sleep_until(end)
 
     def run_next(self) -> Goal:
         self.clock.begin()
