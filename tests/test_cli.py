@@ -570,6 +570,20 @@ def test_the_doctor_for_programs():
     assert all(each["what"] and each["why"] for each in told["real_on_purpose"])
 
 
+@pytest.mark.parametrize("backend", ["freezegun", "time-machine"])
+def test_the_doctor_names_the_backend_in_force(backend):
+    """As a process, because a process has one backend."""
+    with running("doctor", "--json", "--port", "0", variables={"FCEMU_BACKEND": backend}) as process:
+        told = json.loads(process.stdout.read())
+    assert (told["found"]["backend"], told["problems"]) == (backend, [])
+
+
+def test_a_backend_that_there_is_not_is_wrong():
+    with running("doctor", "--port", "0", variables={"FCEMU_BACKEND": "sundial"}) as process:
+        assert process.wait(60) == 1
+        assert "wrong: backend: FCEMU_BACKEND: expected" in process.stderr.read()
+
+
 def test_a_port_that_something_else_has_is_wrong():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         threading.Thread(target=hang_up, args=(taken,)).start()
