@@ -80,6 +80,10 @@ class OwnClock(Emulator):
         self._refuse_until(self.clock.now() + max(by, timedelta(0)))
         return super().advance(by)
 
+    def sleep_until(self, end: datetime) -> Goal:
+        self._refuse_until(end)
+        return super().sleep_until(end)
+
     def run_next(self) -> Goal:
         self._refuse_until(None)
         return super().run_next()
@@ -103,6 +107,17 @@ class OwnClock(Emulator):
             self._refuse_until(None)
         with self._baton:
             self._movers.set_rate(rate)
+
+    @property
+    def autojump(self) -> bool:
+        """Whether a paused clock jumps to the next due thing."""
+        return super().autojump
+
+    @autojump.setter
+    def autojump(self, on: bool) -> None:
+        if on:
+            self._refuse_until(None)
+        self._set_autojump(on)
 
     def _refuse(self) -> None:
         freezer = assembly.freezer()
@@ -180,6 +195,10 @@ class Following(Emulator):
             return super().advance(by)
         self.clock.begin()
         return super().advance_to(self.clock.shown() + by)
+
+    def sleep_until(self, end: datetime) -> Goal:
+        self.clock.begin()
+        return super().sleep_until(end)
 
     def run_next(self) -> Goal:
         self.clock.begin()

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Final, Protocol, runtime_checkable
 
 from fcemu.engine.ports import HandlerClock
-from fcemu.runtimes.timeshift import CLOCK, ZONE, adopt, ensure_installed
+from fcemu.runtimes.timeshift import CLOCK, ZONE, adopt, enter, leave
 
 
 @runtime_checkable
@@ -44,7 +44,7 @@ def lend(clock: Lent) -> Iterator[None]:
     """
     before, zone_before = CLOCK.get(), ZONE.get()
     with _lock:
-        ensure_installed()
+        enter()
         if not _lent:
             _install()
         _lent.append(clock)
@@ -62,6 +62,7 @@ def lend(clock: Lent) -> Iterator[None]:
             _lent.remove(clock)
             if not _lent:
                 _uninstall()
+            leave()
 
 
 def _install() -> None:
