@@ -413,6 +413,9 @@ class Emulator:
 
     @autojump.setter
     def autojump(self, on: bool) -> None:
+        self._set_autojump(on)
+
+    def _set_autojump(self, on: bool) -> None:
         with self._baton:
             self._movers.autojump = Autojump(lambda: self.serving) if on else None
             self._movers.pursue()

@@ -108,6 +108,17 @@ class OwnClock(Emulator):
         with self._baton:
             self._movers.set_rate(rate)
 
+    @property
+    def autojump(self) -> bool:
+        """Whether a paused clock jumps to the next due thing."""
+        return super().autojump
+
+    @autojump.setter
+    def autojump(self, on: bool) -> None:
+        if on:
+            self._refuse_until(None)
+        self._set_autojump(on)
+
     def _refuse(self) -> None:
         freezer = assembly.freezer()
         if freezer is not None:

@@ -9,6 +9,7 @@ ORDERS = Path(__file__).parent.parent.parent / "fixtures" / "orders"
 OTHERS = (
     "anyio",
     "asyncio",
+    "freezer",
     "hypothesispytest",
     "pytest_httpx",
     "randomly",

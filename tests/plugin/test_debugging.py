@@ -13,6 +13,7 @@ OTHERS = (
     "cacheprovider",
     "anyio",
     "asyncio",
+    "freezer",
     "hypothesispytest",
     "pytest_httpx",
     "randomly",

@@ -14,8 +14,9 @@ from queue import SimpleQueue
 from time import sleep as bound_sleep
 
 import pytest
+from freezegun import freeze_time
 
-from fcemu.testing import ClosedError, LocalEmulator
+from fcemu.testing import ClockConflict, ClosedError, LocalEmulator
 
 FLAKY = """
 import time
@@ -224,6 +225,32 @@ def test_everything_is_put_back_after_the_block(emulator):
     with emulator.virtual_time():
         assert asyncio.sleep is not before[0]
     assert (asyncio.sleep, asyncio.tasks.sleep, threading.Thread.start) == before
+
+
+# With a freezer of the test's own.
+
+
+def test_nothing_moves_by_itself_over_an_attempt_while_the_test_has_frozen_time(emulator):
+    emulator.function("sleepy").invoke_async("0", delay=60)
+    with freeze_time("2020-01-01"):
+        with emulator.virtual_time():
+            assert datetime.now(UTC) == emulator.started
+            time.sleep(59)
+            with pytest.raises(ClockConflict, match="freezegun"):
+                time.sleep(1)
+        for mode in (emulator.autojump(), emulator.flowing()):
+            with pytest.raises(ClockConflict), mode:
+                pass
+        assert emulator.seconds(emulator.now) == 59
+    emulator.run_until_idle()
+
+
+def test_a_sleep_on_a_clock_that_follows_takes_the_freezer_along():
+    with freeze_time("2020-01-01") as frozen, LocalEmulator(clock="follow") as emulator:
+        with emulator.virtual_time():
+            time.sleep(60)
+        assert emulator.now == datetime(2020, 1, 1, 0, 1, tzinfo=UTC)
+        assert frozen().replace(tzinfo=UTC) == emulator.now
 
 
 # With event loops.

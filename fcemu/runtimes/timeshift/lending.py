@@ -63,6 +63,7 @@ def lend(clock: Lent) -> Iterator[None]:
             leave()
             if not _lent:
                 _uninstall()
+            leave()
 
 
 def _install() -> None:
