@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Final, Protocol
 
 from fcemu.engine import real
+from fcemu.engine.ports import DEBUGGERS
 
 _CHECKS_PER_PERIOD: Final = 8
 
@@ -98,20 +99,17 @@ def debugged() -> bool:
     return "bdb" in sys.modules and any(map(_is_debugged, list(sys._current_frames().values())))
 
 
-_DEBUGGERS: Final = frozenset({"bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy"})
-
-
 def _is_debuggers(trace: object) -> bool:
     """Whether a trace function belongs to a debugger; a subclass of ``bdb.Bdb`` may live anywhere."""
     owner = getattr(trace, "__self__", trace)
     modules = [getattr(trace, "__module__", None), *(kind.__module__ for kind in type(owner).__mro__)]
-    return any(module is not None and module.partition(".")[0] in _DEBUGGERS for module in modules)
+    return any(module is not None and module.partition(".")[0] in DEBUGGERS for module in modules)
 
 
 def _is_debugged(frame: FrameType | None) -> bool:
     """Whether a debugger traces this frame or one that called it, or is one of them."""
     while frame is not None:
-        if frame.f_globals.get("__name__") in _DEBUGGERS:
+        if frame.f_globals.get("__name__") in DEBUGGERS:
             return True
         if frame.f_trace is not None and _is_debuggers(frame.f_trace):
             return True

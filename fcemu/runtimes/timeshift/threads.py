@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
-from fcemu.runtimes.timeshift.waits import wait_in
+from fcemu.runtimes.timeshift.waits import is_of_debugger, wait_in
 
 Function = Callable[..., Any]
 
@@ -24,9 +24,13 @@ _MACHINERY: Final = ("concurrent.futures.", "multiprocessing.")
 """Modules whose threads serve others and wait in C: what they do for a handler is counted where it asks for it."""
 
 
-def _is_machinery(thread: Any) -> bool:
+def _makers(thread: Any) -> tuple[str, str]:
     target = getattr(thread, "_target", None)
-    makers = (type(thread).__module__, getattr(target, "__module__", None) or "")
+    return type(thread).__module__, getattr(target, "__module__", None) or ""
+
+
+def _is_machinery(thread: Any) -> bool:
+    target, makers = getattr(thread, "_target", None), _makers(thread)
     return any(maker.startswith(_MACHINERY) for maker in makers) or getattr(target, "__name__", "") == "_do_waitpid"
 
 
@@ -75,6 +79,8 @@ def inheriting_start(original: Function) -> Function:
         clock = CLOCK.get()
         if clock is None or self._started.is_set():
             return original(self)
+        if any(map(is_of_debugger, _makers(self))):
+            return outside(original, self)
         if _is_machinery(self):
             patch_late_modules()
             for work in getattr(self, "pending_work_items", {}).values():

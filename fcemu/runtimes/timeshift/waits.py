@@ -4,11 +4,12 @@
 them does so through the condition's own list of waiters, so ``notify`` stays the standard library's.
 """
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from fcemu.engine.ports import Waiting
+from fcemu.engine.ports import DEBUGGERS, Waiting
 from fcemu.runtimes.timeshift.originals import Originals
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 
@@ -24,12 +25,25 @@ def wait_in(waiting: Waiting, seconds: float | None, *real: Callable[[], object]
             resume()
 
 
+def _is_debugger() -> bool:
+    """Whether a debugger that stopped the handler is what waits, on the handler's own thread."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == "threading":
+        frame = frame.f_back
+    return is_of_debugger(frame.f_globals.get("__name__", ""))
+
+
+def is_of_debugger(module: str) -> bool:
+    """Whether a module is part of a debugger."""
+    return module.partition(".")[0] in DEBUGGERS
+
+
 def waiting_condition(original: Callable[..., bool]) -> Callable[..., bool]:
     """``Condition.wait``."""
 
     def wait(self: Any, timeout: float | None = None) -> bool:
         clock = CLOCK.get()
-        if clock is None or (timeout is not None and timeout <= 0):
+        if clock is None or (timeout is not None and timeout <= 0) or _is_debugger():
             return original(self, timeout)
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
