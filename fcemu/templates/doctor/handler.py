@@ -29,7 +29,7 @@ def _written(text, form):
 
 
 READS = {
-    "time.time": time.time,
+    "time.time": lambda: time.time(),  # looked up when asked
     "time.time_ns": lambda: time.time_ns() / 1e9,
     "time.clock_gettime": lambda: time.clock_gettime(time.CLOCK_REALTIME),
     "time.localtime": lambda: time.mktime(time.localtime()),
@@ -95,7 +95,7 @@ WAITS = {
     "queue.get": lambda: _end(lambda: queue.Queue().get(timeout=WAIT), queue.Empty),
     "Future.result": lambda: _end(lambda: concurrent.futures.Future().result(WAIT), concurrent.futures.TimeoutError),
 }
-COUNTERS = {"time.monotonic": time.monotonic, "time.perf_counter": time.perf_counter}
+COUNTERS = {"time.monotonic": lambda: time.monotonic(), "time.perf_counter": lambda: time.perf_counter()}
 
 
 def look(event, context):
