@@ -442,7 +442,7 @@ class Movers:
         if run.awake > 0 or (run.blocked and until is None):
             return
         until = run.deadline if until is None else until
-        if run.strands is None or run.strands.slept != (now, until):
+        if run.strands is None or (until > now and run.strands.slept != (now, until)):
             if run.strands is not None:
                 run.strands.slept = (now, until)
             self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
