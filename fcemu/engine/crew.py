@@ -4,7 +4,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from queue import Empty, SimpleQueue
+from functools import partial
+from queue import SimpleQueue
 from threading import get_ident
 from typing import Final
 
@@ -21,7 +22,8 @@ class Crew:
     """Threads for many emulators of one process. They are daemons: what hangs in a handler must not keep the process.
 
     ``run`` gives a job a thread of its own at once; ``offer`` puts short jobs in one queue, because waking a thread
-    for each halves the throughput of small handlers.
+    for each halves the throughput of small handlers. One thread at a time, the leader, takes jobs from that queue;
+    when its job stalls or parks, another thread becomes the leader.
     """
 
     def __init__(self, name: str = "fcemu") -> None:
@@ -31,10 +33,12 @@ class Crew:
         self._idle = 0
         self._made = 0
         self._short: Final[SimpleQueue[Job | None]] = SimpleQueue()
-        self._short_threads = 0
+        self._leader: object | None = None
+        self._leads_on = 0
+        """The thread of the leader."""
         self._busy_since: float | None = None
+        """Since when the leader runs its job."""
         self._owed: Final[deque[Job]] = deque()
-        self._short_idents: Final[set[int]] = set()
         self._closed = False
 
     def run(self, job: Job) -> None:
@@ -52,8 +56,8 @@ class Crew:
     def offer(self, job: Job) -> None:
         """Run ``job`` soon; it should be short. One thread takes all of them while none of them stalls."""
         self._short.put(job)
-        if not self._short_threads:
-            self._add_short_thread()
+        if self._leader is None:
+            self._lead_instead_of(None)
 
     def at_batch_end(self, call: Job) -> None:
         """Call ``call`` once the short jobs that wait are done, or when one of them stalls; at once from other threads.
@@ -61,7 +65,7 @@ class Crew:
         What wakes another thread is called in this way: waking it after each job makes the two fight for the
         interpreter.
         """
-        if self._short.qsize() and get_ident() in self._short_idents:
+        if self._short.qsize() and get_ident() == self._leads_on:
             self._owed.append(call)
         else:
             call()
@@ -73,17 +77,52 @@ class Crew:
         return bool(self._short.qsize() or self._owed)
 
     def relieve(self) -> None:
-        """Add a thread if the queue of short jobs stands still."""
-        since = self._busy_since
+        """Let another thread lead if the queue of short jobs stands still."""
+        leader, since = self._leader, self._busy_since
         if since is not None and real.monotonic() - since > STALLED:
-            self.replace_me()
+            self._pay()
+            if self._short.qsize():
+                self._lead_instead_of(leader)
 
     def replace_me(self) -> None:
-        """A short job waits, or is about to: let another thread take the queue over."""
-        self._pay()
-        if self._short.qsize():
+        """The job of this thread is about to wait: if this thread leads, another one does so from now on."""
+        if get_ident() == self._leads_on:
+            leader = self._leader
+            self._pay()
+            self._lead_instead_of(leader)
+
+    def close(self) -> None:
+        """Let idle threads end; busy ones end with their job."""
+        with self._lock:
+            self._closed = True
+            for _ in range(self._idle):
+                self._jobs.put(None)
+            self._idle = 0
+            if self._leader is not None:
+                self._short.put(None)
+
+    def _lead_instead_of(self, leader: object | None) -> None:
+        """Make a new leader, unless somebody else has done so."""
+        with self._lock:
+            if self._leader is not leader:
+                return
+            self._leader = new = object()
             self._busy_since = None
-            self.run(self._help_out)
+            self._leads_on = 0
+        self.run(partial(self._lead, new))
+
+    def _lead(self, me: object) -> None:
+        """Take short jobs until another thread leads."""
+        if self._leader is me:
+            self._leads_on = get_ident()
+        while self._leader is me and (job := self._short.get()) is not None:
+            self._busy_since = real.monotonic()
+            job()
+            if self._leader is not me:
+                return
+            self._busy_since = None
+            if self._owed and not self._short.qsize():
+                self._pay()
 
     def _pay(self) -> None:
         while self._owed:
@@ -93,23 +132,6 @@ class Crew:
                 return
             call()
 
-    def close(self) -> None:
-        """Let idle threads end; busy ones end with their job."""
-        with self._lock:
-            self._closed = True
-            for _ in range(self._idle):
-                self._jobs.put(None)
-            self._idle = 0
-            if self._short_threads:
-                self._short.put(None)
-
-    def _add_short_thread(self) -> None:
-        with self._lock:
-            if self._short_threads:
-                return
-            self._short_threads += 1
-        self.run(self._serve_short)
-
     def _live(self, job: Job | None) -> None:
         while job is not None:
             job()
@@ -118,25 +140,3 @@ class Crew:
                     return
                 self._idle += 1
             job = self._jobs.get()
-
-    def _serve_short(self) -> None:
-        self._short_idents.add(get_ident())
-        while (job := self._short.get()) is not None:
-            self._busy_since = real.monotonic()
-            job()
-            self._busy_since = None
-            if self._owed and not self._short.qsize():
-                self._pay()
-
-    def _help_out(self) -> None:
-        while True:
-            try:
-                job = self._short.get_nowait()
-            except Empty:
-                return
-            if job is None:
-                self._short.put(None)
-                return
-            self._busy_since = real.monotonic()
-            job()
-            self._busy_since = None

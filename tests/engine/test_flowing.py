@@ -74,6 +74,24 @@ def test_many_blocking_handlers_get_threads_of_their_own():
     emulator.close()
 
 
+def test_a_handler_that_blocks_holds_up_nobody_however_often_others_are_called():
+    blocked, leave = threading.Event(), threading.Event()
+
+    def slow(call):
+        blocked.set()
+        leave.wait(60)
+
+    emulator, _ = make(settings=Settings(rate=1), timeout=600, slow=slow, quick=lambda call: b"")
+    held = emulator.accept(ask("slow"))
+    assert blocked.wait(20)
+    for _ in range(3):
+        invoke(emulator, ask("quick"))
+    assert held.state is State.RUNNING
+    leave.set()
+    ended(emulator, held)
+    emulator.close()
+
+
 def test_a_timeout_strikes_a_computing_handler_at_its_exact_instant():
     def f(call):
         while True:
