@@ -83,17 +83,22 @@ class InlineInstance:
         self._extra: Final = extra
         self._own: Final = own
         self._environment: Environment | None = None
+        self._namespace = own
 
     def run(self, call: Call, handler: Handler | None = None) -> Finish:
         """Run one attempt in a context of its own; never raises. ``handler`` runs instead of what the handler string
         names."""
         if self._environment is None:
             self._environment = Environment(call, self._extra)
-        running = Running(call, self._own or imports.namespace_of(call.function.code), self._environment)
+        namespace = self._namespace = self._own or imports.namespace_of(call.function.code)
+        running = Running(call, namespace, self._environment)
         return Context().run(_attempt, running, handler)
 
     def stop(self) -> None:
-        """Nothing to end: an instance has no thread and no process. What it imported for itself is let go."""
+        """Nothing to end: an instance has no thread and no process. ``sys.modules`` is as it was without its modules,
+        and what it imported for itself is let go."""
+        if self._namespace is not None:
+            views.take_back(self._namespace)
         if self._own is not None:
             self._own.forget()
 

@@ -5,6 +5,7 @@ import threading
 from typing import Final
 
 from fcemu.runtimes import environment, front, imports, logs, output
+from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK
 
@@ -51,6 +52,12 @@ def end(running: Running) -> None:
     with _lock:
         running.is_over = True
         _leave(running)
+
+
+def take_back(namespace: Namespace) -> None:
+    """Take the modules of ``namespace`` out of ``sys.modules``, unless an attempt needs them there."""
+    if all(running.namespace is not namespace for running in _active):
+        front.withdraw(namespace)
 
 
 def _step_back() -> None:

@@ -418,3 +418,13 @@ def test_everything_is_undone_when_the_last_runtime_closes(python, define):
             assert state() == before, (state(), before)
             assert "utils_z" not in sys.modules and "index" not in sys.modules
     """)
+
+
+def test_a_stopped_instance_leaves_the_modules_of_the_process_as_they_were(define):
+    code = define("import utils_left\ndef handler(event, context): return 'ok'")
+    code.write("utils_left.py", "")
+    assert code.returned() == "ok"
+    assert "utils_left" in sys.modules
+    code.instance.stop()
+    assert "utils_left" not in sys.modules
+    assert code.returned() == "ok"
