@@ -45,7 +45,10 @@ def demo() -> None:
     """Show the main job in ten seconds; needs nothing beside the install."""
     from fcemu.commands import demo as show
 
-    show.run(click.echo)
+    try:
+        show.run(click.echo)
+    except ValueError as wrong:
+        raise click.UsageError(str(wrong)) from None
 
 
 # An emulator in this process.

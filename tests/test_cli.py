@@ -824,3 +824,16 @@ def test_verbose_logs_facts_as_json():
         request_id = client.invoke("flaky", b"{}", asynchronous=True).request_id
         fact = json.loads(process.stderr.readline())["fact"]
         assert (fact["kind"], fact["request_id"]) == ("Accepted", request_id)
+
+
+@pytest.mark.parametrize(
+    "command", [("demo",), ("serve", "--port", "0"), ("serve", str(ROOT / "fixtures/hello"), "--port", "0")]
+)
+def test_a_backend_that_there_is_not_is_wrong_use(command):
+    environment = os.environ | {"FCEMU_BACKEND": "sundial"}
+    told = subprocess.run(
+        [sys.executable, "-m", "fcemu", *command], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert told.returncode == 2
+    assert "FCEMU_BACKEND: expected auto, freezegun or time-machine, found 'sundial'" in told.stderr
+    assert "Traceback" not in told.stderr
