@@ -38,7 +38,7 @@ def emulator(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "index", raising=False)
     (tmp_path / "index.py").write_text(FLAKY)
     functions = {
-        name: {"handler": f"index.{name}", "code": str(tmp_path), "timeout": 600} for name in ("sleepy", "meet")
+        name: {"handler": f"index.{name}", "code": str(tmp_path), "timeout": 86_400} for name in ("sleepy", "meet")
     }
     with LocalEmulator({"functions": functions}) as emulator:
         yield emulator
