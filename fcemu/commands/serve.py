@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fcemu import __version__, assembly
-from fcemu.backends import VARIABLE
 from fcemu.config import EMPTY, Definition
 from fcemu.core.settings import Settings
 
@@ -59,7 +58,7 @@ def run(plan: Plan) -> None:
     assembly.settings_of(plan.all_options())
     if plan.definition.functions:
         assembly.patch_time()
-    elif VARIABLE in os.environ:
+    elif "FCEMU_BACKEND" in os.environ:
         assembly.time_backend()  # functions may come later
     asyncio.run(_serve(plan))
 
