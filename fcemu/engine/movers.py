@@ -219,8 +219,6 @@ class Movers:
         self._baton.release()
         finish = run.handle()
         self._baton.acquire()
-        if run.strands is not None and run.awake > 1:
-            self._let_rest(run, run.strands)
         self._ended(run, finish)
 
     # The flowing clock.
@@ -317,8 +315,6 @@ class Movers:
         """A job for the crew: run the handler of ``run``; takes the baton itself."""
         finish = run.handle()
         self._baton.acquire()
-        if run.strands is not None and run.awake > 1:
-            self._let_rest(run, run.strands)
         try:
             self._ended(run, finish)
             if not self.in_flight and self.goals:
@@ -538,7 +534,7 @@ class Movers:
             f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
             f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
         )
-        self._journal.record(Warned(now, run.invocation.id, run.number, text), run.invocation)
+        self._warn(run, text, now)
 
     def release(self, wait: Wait) -> None:
         """What ``wait`` waits for has happened; on any thread, without the baton."""
@@ -658,6 +654,8 @@ class Movers:
 
     def _ended(self, run: Run, finish: Finish) -> None:
         """The handler of ``run`` has come back."""
+        if run.strands is not None and run.awake > 1:
+            self._let_rest(run, run.strands)
         self.steps += 1
         self.runs.discard(run)
         if run.over:
@@ -730,11 +728,14 @@ class Movers:
         """Record a warning about ``run``; takes the baton itself."""
         with self._baton:
             if not run.over:
-                self._journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
+                self._warn(run, text)
+
+    def _warn(self, run: Run, text: str, at: datetime | None = None) -> None:
+        self._journal.record(Warned(at or self.clock.now(), run.invocation.id, run.number, text), run.invocation)
 
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
-        self._journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
+        self._warn(run, text)
         run.struck = True
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
         self._uncount(run)
@@ -753,7 +754,7 @@ class Movers:
                     f"a thread that {run.function.ref} had started still ran{where} {patience:g} real seconds after "
                     "the attempt had ended, and was interrupted; a handler must join its threads before it returns"
                 )
-                self._journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
+                self._warn(run, text)
                 strand.interrupt()
 
     def close(self) -> list[Run]:
