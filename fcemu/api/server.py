@@ -32,6 +32,13 @@ DEFAULT: Final = (v2023_03_30.DIALECT, Paths[Operation]())
 """In whose form a request is refused whose path names no version."""
 
 HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS}
+
+
+def effect_of(operation: Operation) -> str:
+    """Whether an operation ``acts``, ``keeps``, or is ``refused``."""
+    return operation.effect if operation.handler else "refused"
+
+
 _ROUTES_KEPT: Final = 4096
 _TARGET_KEPT: Final = 512
 _STOP_SECONDS: Final = 1.0

@@ -8,7 +8,14 @@ from typing import Final
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination
-from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled, TooManyRequests
+from fcemu.core.errors import (
+    EntityTooLarge,
+    FCError,
+    InvalidArgument,
+    InvocationDisabled,
+    ResourceThrottled,
+    TooManyRequests,
+)
 from fcemu.core.facts import Accepted, Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
@@ -21,7 +28,7 @@ from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
-from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
@@ -152,7 +159,7 @@ class Emulator:
                 "AsyncDelay", f"[0, {limits.delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
             )
         with self._baton:
-            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+            plan = self._plan(asked)
             if len(asked.payload) > limits.async_payload_bytes:
                 raise EntityTooLarge(limits.async_payload_bytes)
             caller = self._caller(asked.access_key_id)
@@ -178,7 +185,7 @@ class Emulator:
         """
         limit = self.settings.limits.sync_payload_bytes
         with self._baton:
-            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+            plan = self._plan(asked)
             if len(asked.payload) > limit:
                 raise EntityTooLarge(limit)
             caller = self._caller(asked.access_key_id)
@@ -196,6 +203,16 @@ class Emulator:
                 self._strangers[invocation.id] = real.monotonic()
                 self._movers.post(Ended(invocation))
         return invocation
+
+    def _plan(self, asked: Asked) -> Plan:
+        """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
+
+        ASSUMED: what was accepted before runs nevertheless.
+        """
+        plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+        if plan.resolved.function.disabled is not None:
+            raise InvocationDisabled(asked.ref, plan.resolved.function.disabled)
+        return plan
 
     def check(self, ref: FunctionRef, qualifier: str) -> None:
         """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
