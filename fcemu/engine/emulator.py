@@ -132,7 +132,7 @@ class Emulator:
         self._deliveries: Final = Deliveries(settings, self._chance, self.journal, self._asked_of, self._accept_report)
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}
-        """Synchronous calls from outside, and since when, in real time, they wait."""
+        """Synchronous calls from outside, and since when, by the watchdog's time, they wait."""
         self._caused: dict[str, int] = {}
         self.read_outside: set[str] = set()
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
@@ -200,7 +200,7 @@ class Emulator:
             if caller is not None and not caller.over:
                 self._movers.nest(caller, invocation)
             else:
-                self._strangers[invocation.id] = real.monotonic()
+                self._strangers[invocation.id] = WATCHDOG.time()
                 self._movers.post(Ended(invocation))
         return invocation
 
@@ -525,8 +525,8 @@ class Emulator:
 
     # Real time: the watchdog, strangers, the end.
 
-    def check_progress(self, real_now: float) -> None:
-        """Called by the watchdog from time to time, on its own thread."""
+    def check_progress(self, now: float) -> None:
+        """Called by the watchdog from time to time, on its own thread and with its own time."""
         for call, patience in list(self._waits.items()):
             if patience.is_over():
                 call()
@@ -535,21 +535,21 @@ class Emulator:
             return
         with self._baton:
             if movers.left_behind and not debugged():
-                movers.strike_left_behind(real_now, self.settings.watchdog.total_seconds())
+                movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
                 return
             run = self._movers.running()
             if run is None:
                 return
             if debugged():
-                run.since = real_now  # patience begins anew when the debugger lets go
+                run.since = now  # patience begins anew when the debugger lets go
                 return
-            if real_now - run.since > self.settings.watchdog.total_seconds():
+            if now - run.since > self.settings.watchdog.total_seconds():
                 self._movers.strike(run, self._stuck_text(run))
                 return
             for request_id, since in list(self._strangers.items()):
                 stranger = self.journal.invocations[request_id]
-                if real_now - since > self.settings.grace.total_seconds() and not stranger.attempts:
+                if now - since > self.settings.grace.total_seconds() and not stranger.attempts:
                     del self._strangers[request_id]
                     self._let_in(run, stranger)
                     return
