@@ -14,6 +14,7 @@ class Chance:
 
     def __init__(self, seed: int = 0) -> None:
         self._bits = random.Random(seed).getrandbits
+        self._talk = random.Random(f"{seed}/talk").getrandbits
 
     def request_id(self, generation: Generation, now: datetime) -> str:
         """A request id in the generation's form (async-invocation §1.4); 3.0 ids carry the virtual second."""
@@ -31,6 +32,10 @@ class Chance:
     def message_id(self) -> str:
         """The id of a message in a queue or topic."""
         return f"{self._bits(128):032X}"
+
+    def talk_id(self) -> str:
+        """The id of a request to MNS. Drawn beside all else: how often a consumer polls is a matter of real time."""
+        return f"{self._talk(96):024X}"
 
     def hold_up(self, invocation: Invocation) -> timedelta | None:
         """By how much the attempt that is due starts late; asked once for each attempt."""
@@ -71,6 +76,9 @@ class Scripted(Chance):
 
     def message_id(self) -> str:
         return self._otherwise.message_id()
+
+    def talk_id(self) -> str:
+        return self._otherwise.talk_id()
 
     def hold_up(self, invocation: Invocation) -> timedelta | None:
         if self._there and (fault := self._strike(invocation.accepted.function, Delay)):
