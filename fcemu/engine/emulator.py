@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
@@ -22,6 +23,7 @@ from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted
@@ -46,6 +48,7 @@ from fcemu.engine.resources import Resources
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.timers import Timers
 from fcemu.engine.topics import Topics
 
 Then = Callable[[Invocation], None]
@@ -120,6 +123,7 @@ class Emulator:
             due=self._due,
             on_end=self._on_end,
         )
+        self.timers: Final = Timers(catalog, self._fire)
         self._movers: Final = Movers(
             baton=self._baton,
             clock=self.clock,
@@ -128,6 +132,7 @@ class Emulator:
             dispatcher=self._dispatcher,
             journal=self.journal,
             io_grace=settings.io_grace,
+            timers=self.timers,
         )
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
@@ -136,8 +141,9 @@ class Emulator:
         """The control plane: what runs, and what makes it run."""
         self.furnishings: Final = Furnishings(*keeping, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
-        self.resources.stamp_all()
-        self.setup.on_defined = self.resources.stamp_all
+        self.resources.on_triggers = self._set_timers
+        self.setup.on_defined = self._defined
+        self._defined()
         self.mail: Final = Mail(
             baton=self._baton,
             clock=self.clock,
@@ -244,6 +250,54 @@ class Emulator:
         if plan.resolved.function.disabled is not None:
             raise InvocationDisabled(asked.ref, plan.resolved.function.disabled)
         return plan
+
+    # Timers.
+
+    def _defined(self) -> None:
+        """Called with the baton held, or before anybody else has it."""
+        self.resources.stamp_all()
+        for ref in {trigger.function for trigger in self._catalog.all_triggers()}:
+            self._set_timers(ref)
+
+    def _set_timers(self, ref: FunctionRef) -> None:
+        self.timers.set(ref, self.clock.shown())
+        if self.clock.rate or self._movers.goals:
+            self._movers.pursue()
+
+    def _fire(self, trigger: Trigger, event: bytes) -> Invocation:
+        """Called with the baton held."""
+        function = self._catalog.function(trigger.function)
+        asked = Asked(trigger.function, event, trigger.qualifier, source="timer")
+        invocation = self._open(function, asked, None, synchronous=False)
+        self._due.push(invocation.due, invocation)
+        return invocation
+
+    def fire(self, ref: FunctionRef, name: str) -> Invocation:
+        """Fire a time trigger now, whether it is enabled or not; the rest happens as after any firing.
+
+        Raises ``ServiceNotFound``, ``FunctionNotFound``, ``TriggerNotFound``, ``InvalidArgument`` for one of another
+        type.
+        """
+        with self._baton:
+            trigger = self._timer(ref, name)
+            timer = read_timer(trigger.config)
+            invocation = self._fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
+            if self.clock.rate or self._movers.goals or self._movers.autojump:
+                self._movers.pursue()
+            return invocation
+
+    def upcoming(self, ref: FunctionRef, name: str, count: int) -> list[datetime]:
+        """The next ``count`` firings of a time trigger, as it is set now. Raises what ``fire`` raises."""
+        with self._baton:
+            return list(islice(self.timers.upcoming(self._timer(ref, name), self.clock.shown()), count))
+
+    def _timer(self, ref: FunctionRef, name: str) -> Trigger:
+        trigger = self._catalog.trigger(ref, name)
+        if trigger.kind != TIMER:
+            raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type '{trigger.kind}', not a timer")
+        return trigger
+
+    # What is refused.
 
     def check(self, ref: FunctionRef, qualifier: str) -> None:
         """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
@@ -510,7 +564,8 @@ class Emulator:
     def next_due(self) -> datetime | None:
         """When the next thing is due."""
         with self._baton:
-            return self._movers.next_due()
+            due, fires = self._movers.next_due(), self.timers.next_due
+            return fires if due is None or (fires is not None and fires < due) else due
 
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
@@ -518,7 +573,7 @@ class Emulator:
             return self._explain()
 
     def _explain(self) -> Explanation:
-        return explain(self.clock, self._due, self._movers)
+        return explain(self.clock, self._due, self._movers, self.timers)
 
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""

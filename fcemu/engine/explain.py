@@ -11,6 +11,7 @@ from fcemu.engine.lines import line_of
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Strand, Wait
+from fcemu.engine.timers import Timers
 
 _DUE_SHOWN = 5
 
@@ -28,7 +29,7 @@ class Explanation:
         return self.text
 
 
-def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: Movers) -> Explanation:
+def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: Movers, timers: Timers) -> Explanation:
     """Called with the baton held."""
     now = clock.now()
     in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
@@ -50,6 +51,10 @@ def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: 
     if waiting_for:
         lines.append("moving for:")
         lines += [f"  {line}" for line in waiting_for]
+    fires = [(at, f"timer {tick.trigger.function}/{tick.trigger.name}") for at, tick in timers.in_order(_DUE_SHOWN)]
+    if fires:
+        lines.append("timers, for which alone nobody waits until idle:")
+        lines += [f"  {_at(at, clock)}  {name}" for at, name in fires]
     lines += _what_next(coming, clock, movers, bool(in_flight), bool(waiting_for))
     return Explanation(in_flight, waiting_for, movers.next_due(), "\n".join(lines))
 

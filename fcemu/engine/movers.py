@@ -30,6 +30,7 @@ from fcemu.engine.polls import Polls
 from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
+from fcemu.engine.timers import Timers
 
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
@@ -79,7 +80,10 @@ class Movers:
         dispatcher: Dispatcher,
         journal: Journal,
         io_grace: timedelta,
+        timers: Timers,
     ) -> None:
+        self._timers: Final = timers
+        timers.on_due = self._look_by
         self._baton: Final = baton
         self.clock: Final = clock
         self._due: Final = due
@@ -153,6 +157,14 @@ class Movers:
             return due
         return None
 
+    def next_stop(self, goal: Goal) -> datetime | None:
+        """When the clock stops next on its way to ``goal``: for what is due, and for timers, unless nothing else is due
+        and the goal does not move for them alone."""
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is None or (due is None and not goal.moves_for_timers):
+            return due
+        return fires if due is None or fires < due else due
+
     def invocation_ended(self, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
         for goal in self.goals:
@@ -191,7 +203,7 @@ class Movers:
             goal = self._goal()
             if goal is None:
                 break
-            due, now = self.next_due(), self.clock.now()
+            due, now = self.next_stop(goal), self.clock.now()
             if self.polls and self._serve_polls(goal, due, now):
                 continue
             if not goal.wants(due, now) or due is None:
@@ -205,6 +217,9 @@ class Movers:
                 self.clock.set(due)
                 now = due
             self.steps += 1
+            if due == self._timers.next_due:
+                self._timers.fire_next()
+                continue
             thing = self._due.pop()
             if isinstance(thing, Invocation):
                 doing: Run | Errand | None = self._dispatcher.begin(thing, now)
@@ -264,7 +279,7 @@ class Movers:
                 self._run_what_is_due()
                 goal = self._goal()
                 if goal is not None and goal is not self.autojump and not self.in_flight:
-                    due = self.next_due()
+                    due = self.next_stop(goal)
                     if goal.wants(due, self.clock.now()):
                         if due is not None:
                             self.clock.set(due)
@@ -278,7 +293,9 @@ class Movers:
             self.pursue()
 
     def _real_wait(self) -> float:
-        due = self.next_due()
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is not None and (due is None or fires < due):
+            due = fires
         soon = self.polls.next_at(self.clock.now()) if self.polls else None
         if soon is not None and (due is None or soon < due):
             due = soon
@@ -306,6 +323,8 @@ class Movers:
                 run = runs.popleft()
                 if not run.over and run.counted:
                     self._strike_timeout(run, run.deadline)
+        while (fires := self._timers.next_due) is not None and fires <= now:
+            self._timers.fire_next()
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
             thing = self._due.pop()

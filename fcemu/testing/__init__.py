@@ -18,6 +18,7 @@ from fcemu.testing.handles import (
 )
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
 from fcemu.testing.stubs import Stub
+from fcemu.testing.timers import Timer
 
 __all__ = [
     "Attempt",
@@ -42,6 +43,7 @@ __all__ = [
     "Step",
     "Stub",
     "StubCall",
+    "Timer",
     "Topic",
     "UnknownName",
 ]
