@@ -40,6 +40,16 @@ class Environment:
         self._keys: Final = {name: place for name, place in keys.items() if name not in own}
         self._written: Final[dict[str, str | None]] = {}
 
+    def of_process(self, outside: Mapping[str, str]) -> dict[str, str]:
+        """The same for a process of its own that starts now; without the keys, which each attempt has of its own."""
+        passed = {name: value for name, value in outside.items() if not _is_reserved(name) or name in KEPT}
+        return passed | self._fixed
+
+    def keys(self, call: Call) -> dict[str, str]:
+        """The variables that hold the temporary keys of one attempt."""
+        credentials = credentials_for(call)
+        return {name: credentials[place] for name, place in self._keys.items()}
+
     def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
         """The value of a variable; ``outside`` answers for the test's."""
         for written in (self._written, running.namespace.state.variables):
