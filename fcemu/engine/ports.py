@@ -52,6 +52,9 @@ class HandlerClock(Protocol):
     def elapsed_ns(self) -> int:
         """Virtual nanoseconds since the emulator's start, for ``monotonic`` and ``perf_counter``."""
 
+    def dial(self) -> int:
+        """The file descriptor of what shows this time to child processes (``engine/dial.py``); not to be closed."""
+
     def sleep(self, seconds: float) -> None:
         """Park until ``seconds`` of virtual time have passed; 0 and less return at once.
 
@@ -154,6 +157,12 @@ class Instance(Protocol):
 
     def stop(self) -> None:
         """Give the instance up. Not called while an attempt runs in it."""
+
+    def interrupt(self) -> bool:
+        """The attempt that runs in it is over before it has come back: end what it computes.
+
+        On any thread, at once. ``False``: what it runs are threads of this process, which the engine interrupts.
+        """
 
 
 class Runtime(Protocol):

@@ -102,6 +102,10 @@ class InlineInstance:
         if self._own is not None:
             self._own.forget()
 
+    def interrupt(self) -> bool:
+        """Handlers run on threads of this process."""
+        return False
+
 
 def _attempt(running: Running, handler: Handler | None) -> Finish:
     _begin(running)

@@ -32,6 +32,9 @@ class FakeClock:
     def elapsed_ns(self) -> int:
         return self.elapsed // timedelta(microseconds=1) * 1000
 
+    def dial(self) -> int:
+        raise NotImplementedError("child processes are tested under a real emulator")
+
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         if seconds > 0:
@@ -109,7 +112,7 @@ class FakeStrand:
     def __init__(self, clock: FakeClock) -> None:
         self.now, self.elapsed_ns, self.sleep = clock.now, clock.elapsed_ns, clock.sleep
         self.waiting, self.strand, self.io_grace = clock.waiting, clock.strand, clock.io_grace
-        self.exited, self.warn = clock.exited, clock.warn
+        self.exited, self.warn, self.dial = clock.exited, clock.warn, clock.dial
         self._clock = clock
         self._ended = False
         self._joined: list[FakeWaiting] = []
