@@ -58,7 +58,7 @@ class Dial {
 class Timeout {
   constructor(timers, callback, args, delay, every) {
     this.timers = timers;
-    this.callback = callback;
+    this._onTimeout = callback;
     this.args = args;
     this.delayUs = asDelay(delay) * 1000;
     this.every = every;
@@ -174,7 +174,7 @@ class Timers {
       if (timer.every) this.insert(timer);
       else this.byNumber.delete(timer.order);
       this.runDue();
-      timer.resource.runInAsyncScope(timer.callback, timer, ...timer.args);
+      timer.resource.runInAsyncScope(timer._onTimeout, timer, ...timer.args);
     });
     return true;
   }
@@ -246,7 +246,6 @@ function replacePromises({ setTimeout, setInterval, clearTimeout, clearInterval 
   };
   const scheduler = timersPromises.scheduler;
   if (scheduler) Object.getPrototypeOf(scheduler).wait = (delay, options) => after(delay, undefined, options);
-  timersModule.promises = timersPromises;
 }
 
 function replaceReads(dial) {
@@ -318,11 +317,12 @@ function active() {
   return [...process._getActiveHandles(), ...process._getActiveRequests()].map((one) => one.constructor.name);
 }
 
-// How many events the loop has had: it grows with each. Older versions of Node do not count; there it is how long the
-// loop has worked, in hundredths of a second, so that what this program itself does in a look is none.
+// A number that grows whenever something real has gone on: how many events the loop has had. Older versions of Node do
+// not count them; there it is how much was read and written.
 function events() {
   const metrics = performance.nodeTiming.uvMetricsInfo;
-  return metrics ? metrics.events : Math.round(performance.eventLoopUtilization().active / 10);
+  if (metrics) return metrics.events;
+  return process._getActiveHandles().reduce((sum, each) => sum + (each.bytesRead ?? 0) + (each.bytesWritten ?? 0), 0);
 }
 
 module.exports = { Dial, active, events, install, realHrtime, realSetImmediate, realSetInterval, realClearInterval, LOOK_EVERY_MS };
