@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from fcemu import __version__
 from fcemu.api.server import ApiServer as ApiServer
@@ -200,9 +200,9 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[tuple[str, bool], PythonInline] = {}
+        self._made: dict[tuple[str, bool], Runtime] = {}
 
-    def __call__(self, name: str, *, isolate: bool = False) -> "PythonInline":
+    def __call__(self, name: str, *, isolate: bool = False) -> Runtime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
         its instances imports its modules anew."""
         from fcemu.runtimes import runtime_named
@@ -217,7 +217,7 @@ class Runtimes:
         """What runs a function by steps instead of its code. Raises ``ValueError``."""
         from fcemu.runtimes.stub import Stub
 
-        return Stub([step_of(step) for step in steps], self(DEFAULT_RUNTIME))
+        return Stub([step_of(step) for step in steps], cast("PythonInline", self(DEFAULT_RUNTIME)))
 
     def added(self, name: str, handler: Handler, settings: Mapping[str, object]) -> tuple[Definition, StandIn]:
         """The definition of a function that is a callable, and what runs it. Raises ``DefinitionError``,
@@ -242,7 +242,9 @@ class Runtimes:
             return added.module
         function = emulator.function(ref)
         runtime = self(function.runtime, isolate=isolate)
-        return runtime.module_of(function, AtRest(emulator.clock), emulator.settings.account)
+        if not hasattr(runtime, "module_of"):
+            raise LookupError(f"{ref} runs in a process of its own ({function.runtime}), so its module is not here")
+        return cast("PythonInline", runtime).module_of(function, AtRest(emulator.clock), emulator.settings.account)
 
     def close(self) -> None:
         """Close what was made."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from fcemu.core.destinations import Destination
 from fcemu.core.generation import FC2, FC3, Generation
+from fcemu.core.languages import DEFAULT_PORT
 from fcemu.core.names import FunctionRef
 
 PYTHON_RUNTIMES: Final = ("python3", "python3.6", "python3.9", "python3.10", "python3.12")
@@ -45,6 +46,10 @@ class Function:
     timeout: timedelta = DEFAULT_TIMEOUT
     memory_mb: int = DEFAULT_MEMORY_MB
     environment: Mapping[str, str] = field(default_factory=lambda: _NO_VARIABLES)
+    command: tuple[str, ...] = ()
+    """How a custom runtime is started; empty: its default, but for a container, which has none."""
+    port: int = DEFAULT_PORT
+    """Where a custom runtime listens."""
 
     @property
     def generation(self) -> Generation:

@@ -50,10 +50,12 @@ class Throttled:
 
 @value
 class SystemFailed:
-    """500 or 503: the platform failed; the handler did not run."""
+    """500 or 503: the platform failed; the handler did not run. ``message``: what the caller hears, if it is not FC's
+    usual text."""
 
     status: int
     code: str
+    message: str = ""
 
 
 @value

@@ -1,0 +1,144 @@
+"""Handler in a child Node.js process."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from fcemu.core.functions import Function
+from fcemu.core.languages import is_modern_node
+from fcemu.core.outcome import HANDLED, UNHANDLED, FunctionError, Halted, Ran, Refusal, Returned, SystemFailed
+from fcemu.engine.ports import Abandoned, Call, Finish
+from fcemu.runtimes.children import Child, Gone, Message, spawn
+from fcemu.runtimes.context import credentials_for
+from fcemu.runtimes.environment import keys_of, variables_of
+
+VARIABLE: Final = "FCEMU_NODE"
+"""Which Node.js runs handlers, if not the one on the path."""
+OLDEST: Final = 16
+_PROGRAM: Final = Path(__file__).parent / "child" / "node_main.js"
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def node_command() -> str | None:
+    """The Node.js of this machine; ``None`` when there is none."""
+    return shutil.which(os.environ.get(VARIABLE) or "node")
+
+
+def not_installed(function: Function) -> SystemFailed:
+    """Why a Node.js function cannot run where there is no Node.js; FC has one everywhere, so it is no function error."""
+    text = (
+        f"{function.ref} is a {function.runtime} function and needs Node.js on this machine: install version {OLDEST} or "
+        f"later (Debian: apt install nodejs), or set {VARIABLE} to its path"
+    )
+    return SystemFailed(412, "FunctionNotStarted", text)
+
+
+class NodeRuntime:
+    """Implements ``Runtime``. One process for each instance, started with its first attempt.
+
+    ``extra_environment``: variables that handlers get besides FC's. Each instance loads its modules anew.
+    """
+
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = True) -> None:
+        self._extra: Final = extra_environment
+
+    def start(self, function: Function, instance_id: str) -> "NodeInstance | Refusal":
+        """A new instance; a refusal that says what to install where there is no Node.js."""
+        node = node_command()
+        return not_installed(function) if node is None else NodeInstance(node, function, self._extra)
+
+    def close(self) -> None:
+        """Nothing was changed in this process."""
+
+
+class NodeInstance:
+    """Implements ``Instance``: a Node.js process; it is frozen between two attempts."""
+
+    def __init__(self, node: str, function: Function, extra: Mapping[str, str]) -> None:
+        self._node: Final = node
+        self._function: Final = function
+        self._extra: Final = extra
+        self._child: Child | None = None
+        self._interrupted = False
+
+    def run(self, call: Call) -> Finish:
+        """Run one attempt in the child, on virtual time; never raises."""
+        try:
+            outcome, broken = self._attempt(call)
+        except Abandoned:
+            outcome, broken = Halted("abandoned"), True
+        except (Gone, OSError):
+            outcome, broken = Halted("abandoned") if self._interrupted else call.clock.exited(), True
+        if broken:
+            self.stop()
+        return Finish(outcome, "".join(call.output), broken=broken)
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._child.close()
+
+    def interrupt(self) -> bool:
+        """Kill the process: nothing gentler ends a busy loop."""
+        self._interrupted = True
+        if self._child is not None:
+            self._child.kill()
+        return True
+
+    def _attempt(self, call: Call) -> tuple[Ran, bool]:
+        if self._child is None:
+            self._child = self._spawn(call)
+        message = self._child.attempt(call, _invocation(call))
+        return _outcome(message), bool(message.header.get("broken"))
+
+    def _spawn(self, call: Call) -> Child:
+        flavour = "modern" if is_modern_node(call.function.runtime) else "classic"
+        command = [self._node, f"--max-old-space-size={call.function.memory_mb}", str(_PROGRAM), call.function.code, flavour]
+        return spawn(command, variables_of(call, self._extra), call.function.code, call.clock.dial())
+
+
+def _invocation(call: Call) -> dict[str, Any]:
+    return {
+        "kind": "invoke",
+        "type": "handler",
+        "handler": call.function.handler,
+        "grace": call.clock.io_grace(),
+        "environment": keys_of(call),
+        "context": _context(call),
+    }
+
+
+def _context(call: Call) -> dict[str, Any]:
+    """The context object but for its methods (runtimes §3.1). ASSUMED: in 3.0 ``service`` is there with an empty name."""
+    function, (key_id, secret, token) = call.function, credentials_for(call)
+    return {
+        "requestId": call.request_id,
+        "credentials": {"accessKeyId": key_id, "accessKeySecret": secret, "securityToken": token},
+        "function": {
+            "name": function.ref.name,
+            "handler": function.handler,
+            "memory": function.memory_mb,
+            "timeout": round(function.timeout.total_seconds()),
+        },
+        "service": {
+            "name": function.ref.service or "",
+            "logProject": "",
+            "logStore": "",
+            "qualifier": call.qualifier,
+            "versionId": call.version,
+        },
+        "region": call.account.region,
+        "accountId": call.account.id,
+        "retryCount": call.retry_count,
+        "tracing": {"openTracingSpanContext": "", "openTracingSpanBaggages": {}, "jaegerEndpoint": ""},
+    }
+
+
+def _outcome(message: Message) -> Ran:
+    if message.kind == "returned":
+        return Returned(message.body)
+    error_type = HANDLED if message.header["handled"] else UNHANDLED
+    return FunctionError(error_type, message.body, str(message.header["name"]))
