@@ -23,6 +23,10 @@ _KEYS: Final = {
 }
 
 
+_OF_THE_EMULATOR: Final = ("FCEMU_", "PYTHON", "PYTEST_", "COV_CORE_")
+"""Beginnings of names that tell something to the emulator's process, not to handlers."""
+
+
 def _is_reserved(name: str) -> bool:
     return name.startswith(("FC_", "_FC_"))
 
@@ -37,16 +41,6 @@ class Environment:
         self._fixed: Final = _fixed(call, extra)
         self._keys: Final = _places(call.function)
         self._written: Final[dict[str, str | None]] = {}
-
-    def of_process(self, outside: Mapping[str, str]) -> dict[str, str]:
-        """The same for a process of its own that starts now; without the keys, which each attempt has of its own."""
-        passed = {name: value for name, value in outside.items() if not _is_reserved(name) or name in KEPT}
-        return passed | self._fixed
-
-    def keys(self, call: Call) -> dict[str, str]:
-        """The variables that hold the temporary keys of one attempt."""
-        credentials = credentials_for(call)
-        return {name: credentials[place] for name, place in self._keys.items()}
 
     def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
         """The value of a variable; ``outside`` answers for the test's."""
@@ -99,8 +93,14 @@ def keys_of(call: Call) -> dict[str, str]:
 def variables_of(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
     """All variables of an instance that is a process of its own, at its first attempt: those of this process, over
     them FC's, over them the function's. Its local time is UTC unless the function sets ``TZ``, as in FC."""
-    outside = {name: value for name, value in os.environ.items() if not _is_reserved(name) or name in KEPT}
-    return {**outside, "TZ": "UTC", **_fixed(call, extra), **keys_of(call)}
+    return {**outside_variables(), "TZ": "UTC", **_fixed(call, extra), **keys_of(call)}
+
+
+def outside_variables() -> dict[str, str]:
+    """What a process of its own gets of this process's variables."""
+    variables = os.environ.items()
+    outside = {name: value for name, value in variables if not name.startswith(_OF_THE_EMULATOR)}
+    return {name: value for name, value in outside.items() if not _is_reserved(name) or name in KEPT}
 
 
 def _of_platform(function: Function, call: Call) -> dict[str, str]:

@@ -17,13 +17,11 @@ from fcemu.core.names import Account
 from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, Message, pipes
-from fcemu.runtimes.environment import Environment
+from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
 from fcemu.runtimes.logs import stamp
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_OF_THE_EMULATOR: Final = ("FCEMU_", "PYTHON", "COV_CORE_", "PYTEST_")
-"""Prefixes of variables that are meant for the emulator's process, not for handlers."""
 _PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
 
 Layers = Callable[[Function], Sequence[str]]
@@ -97,7 +95,7 @@ class PythonProcess:
         search = [str(path) for layer in layers for path in (layer / "lib" / version / "site-packages", layer)]
         return {
             "kind": "start",
-            "environment": self.environment(call).of_process(_outside()),
+            "environment": variables_of(call, self._extra),
             "search": search,
             "io_grace": call.clock.io_grace(),
             "account": {"id": account.id, "region": account.region},
@@ -112,10 +110,6 @@ class PythonProcess:
             },
         }
 
-    def environment(self, call: Call) -> Environment:
-        """What the instance of ``call`` has as its variables."""
-        return Environment(call, self._extra)
-
 
 class NotStarted(Exception):
     """The interpreter does not run."""
@@ -129,10 +123,6 @@ def interpreter_of(function: Function) -> str:
     return sys.executable
 
 
-def _outside() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_EMULATOR)}
-
-
 class ProcessInstance:
     """Implements ``Instance``."""
 
@@ -141,7 +131,6 @@ class ProcessInstance:
         self._memory_kb: Final = function.memory_mb * 1024
         self._lock: Final = threading.Lock()
         self._child: Child | None = None
-        self._environment: Environment | None = None
         self._pid = 0
         self._interrupted = False
         self._too_much_memory = False
@@ -160,7 +149,6 @@ class ProcessInstance:
 
     def _run(self, call: Call) -> Finish:
         child = self._child or self._start(call)
-        assert self._environment is not None
         header = {
             "kind": "invoke",
             "request_id": call.request_id,
@@ -168,12 +156,11 @@ class ProcessInstance:
             "qualifier": call.qualifier,
             "version": call.version,
             "access_key_id": call.access_key_id,
-            "keys": self._environment.keys(call),
+            "keys": keys_of(call),
         }
         return self._finish(call, child.attempt(call, header, self._watch))
 
     def _start(self, call: Call) -> Child:
-        self._environment = self._runtime.environment(call)
         child, self._pid = self._runtime.fork(call)
         with self._lock:
             self._child = child
@@ -241,7 +228,7 @@ class _Template:
 
     def __init__(self, python: str) -> None:
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {name: value for name, value in _outside().items() if name not in {"TZ", "VIRTUAL_ENV"}}
+        environment = {name: value for name, value in outside_variables().items() if name != "TZ"}
         with there:
             try:
                 self._process: Final = subprocess.Popen(

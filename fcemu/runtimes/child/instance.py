@@ -111,14 +111,11 @@ class _Instance:
         code = self._function.code
         os.environ.clear()
         os.environ.update(spec["environment"])
-        os.environ.setdefault("TZ", "UTC")
-        CLOCK.set(None)
         time.tzset()
-        if "TZ" not in spec["environment"]:
-            del os.environ["TZ"]
         _let_code_replace_modules(code)
         sys.argv[:] = [""]
-        sys.path[:0] = [code, *spec["search"]]
+        more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        sys.path[:0] = [code, *spec["search"], *(entry for entry in more if entry)]
         os.chdir(code)
         sys.stdout = _stream(1)
         sys.stderr = _stream(2)
