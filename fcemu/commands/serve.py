@@ -86,7 +86,7 @@ async def _serve(plan: Plan) -> None:
         if server.emulator is not None:
             server.emulator.close()
         chosen = partial(runtimes, process=plan.process)
-        server.emulator = assembly.emulator_of(plan.definition, settings, chosen)
+        server.emulator = assembly.emulator_of(plan.definition, settings, chosen, packages=runtimes.packages)
         return settings
 
     def reset(asked: Mapping[str, object]) -> None:
