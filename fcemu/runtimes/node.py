@@ -28,10 +28,10 @@ def node_command() -> str | None:
 
 
 def not_installed(function: Function) -> SystemFailed:
-    """Why a Node.js function cannot run where there is no Node.js; FC has one everywhere, so it is no function error."""
+    """Why a Node.js function cannot run where there is no Node.js. FC has one, so this is no function error."""
     text = (
-        f"{function.ref} is a {function.runtime} function and needs Node.js on this machine: install version {OLDEST} or "
-        f"later (Debian: apt install nodejs), or set {VARIABLE} to its path"
+        f"{function.ref} is a {function.runtime} function and needs Node.js on this machine: install version {OLDEST} "
+        f"or later (Debian: apt install nodejs), or set {VARIABLE} to its path"
     )
     return SystemFailed(412, "FunctionNotStarted", text)
 
@@ -96,7 +96,13 @@ class NodeInstance:
 
     def _spawn(self, call: Call) -> Child:
         flavour = "modern" if is_modern_node(call.function.runtime) else "classic"
-        command = [self._node, f"--max-old-space-size={call.function.memory_mb}", str(_PROGRAM), call.function.code, flavour]
+        command = [
+            self._node,
+            f"--max-old-space-size={call.function.memory_mb}",
+            str(_PROGRAM),
+            call.function.code,
+            flavour,
+        ]
         return spawn(command, variables_of(call, self._extra), call.function.code, call.clock.dial())
 
 
@@ -112,7 +118,10 @@ def _invocation(call: Call) -> dict[str, Any]:
 
 
 def _context(call: Call) -> dict[str, Any]:
-    """The context object but for its methods (runtimes §3.1). ASSUMED: in 3.0 ``service`` is there with an empty name."""
+    """The context object but for its methods (runtimes §3.1).
+
+    ASSUMED: in 3.0 ``service`` is there, with an empty name.
+    """
     function, (key_id, secret, token) = call.function, credentials_for(call)
     return {
         "requestId": call.request_id,
