@@ -3,18 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.stubs import StubCall
-
-DEBUGGERS: Final = frozenset(
-    {"bdb", "pdb", "pydevd", "_pydevd_bundle", "_pydev_bundle", "_pydevd_frame_eval", "debugpy"}
-)
-"""The top-level modules of debuggers: what they wait for, a user at a prompt, takes real time only."""
 
 
 class Abandoned(BaseException):

@@ -7,11 +7,16 @@ from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.engine.ports import Runtime
 
 
-def runtime_named(name: str) -> Callable[..., Runtime]:
+def runtime_named(name: str, *, process: bool = False) -> Callable[..., Runtime]:
     """What runs functions whose ``runtime`` is ``name``; raises ``ValueError`` for one that the emulator lacks.
 
-    It is made with variables that handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
+    ``process``: Python handlers run in processes of their own, as those of other languages always do. It is made with
+    variables that handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
     """
+    if name in PYTHON_RUNTIMES and process:
+        from fcemu.runtimes.python_process import PythonProcess
+
+        return PythonProcess
     if name in PYTHON_RUNTIMES:
         from fcemu.runtimes.python_inline import PythonInline
 

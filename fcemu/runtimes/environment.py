@@ -23,6 +23,10 @@ _KEYS: Final = {
 }
 
 
+_OF_THE_EMULATOR: Final = ("FCEMU_", "PYTHON", "PYTEST_", "COV_CORE_")
+"""Beginnings of names that tell something to the emulator's process, not to handlers."""
+
+
 def _is_reserved(name: str) -> bool:
     return name.startswith(("FC_", "_FC_"))
 
@@ -89,8 +93,14 @@ def keys_of(call: Call) -> dict[str, str]:
 def variables_of(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
     """All variables of an instance that is a process of its own, at its first attempt: those of this process, over
     them FC's, over them the function's. Its local time is UTC unless the function sets ``TZ``, as in FC."""
-    outside = {name: value for name, value in os.environ.items() if not _is_reserved(name) or name in KEPT}
-    return {**outside, "TZ": "UTC", **_fixed(call, extra), **keys_of(call)}
+    return {**outside_variables(), "TZ": "UTC", **_fixed(call, extra), **keys_of(call)}
+
+
+def outside_variables() -> dict[str, str]:
+    """What a process of its own gets of this process's variables."""
+    variables = os.environ.items()
+    outside = {name: value for name, value in variables if not name.startswith(_OF_THE_EMULATOR)}
+    return {name: value for name, value in outside.items() if not _is_reserved(name) or name in KEPT}
 
 
 def _of_platform(function: Function, call: Call) -> dict[str, str]:
