@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from fcemu.core.destinations import Destination
 from fcemu.core.generation import FC2, FC3, Generation
-from fcemu.core.languages import DEFAULT_PORT
 from fcemu.core.names import FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 
@@ -93,10 +92,6 @@ class Function:
     disabled: str | None = None
     kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
     stamp: Stamp = field(default=UNSTAMPED, compare=False)
-    command: tuple[str, ...] = ()
-    """How a custom runtime is started; empty: its default, but for a container, which has none."""
-    port: int = DEFAULT_PORT
-    """Where a custom runtime listens."""
 
     @property
     def generation(self) -> Generation:

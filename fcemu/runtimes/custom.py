@@ -4,16 +4,25 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import Context
 from types import MappingProxyType
 from typing import Final
 
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC3
-from fcemu.core.languages import CUSTOM_CONTAINER, DEFAULT_COMMAND
-from fcemu.core.outcome import FunctionError, Halted, Ran, Refusal, SystemFailed, error_document
+from fcemu.core.outcome import (
+    INITIALIZATION,
+    FunctionError,
+    Halted,
+    Ran,
+    Refusal,
+    SystemFailed,
+    error_document,
+)
+from fcemu.core.programs import start_of
 from fcemu.engine.ports import Call, Finish
-from fcemu.runtimes.custom_http import Connections, Lost, ask_invoke
+from fcemu.runtimes.custom_http import INITIALIZE, PRE_FREEZE, PRE_STOP, Connections, Lost, ask_hook, ask_invoke
 from fcemu.runtimes.environment import variables_of
 from fcemu.runtimes.faketime import FakeTime, why_real
 from fcemu.runtimes.listening import accepts, free_port, listeners
@@ -26,6 +35,8 @@ SLOW_SECONDS: Final = 5.0
 _FIRST_LOOK, _LONGEST_PAUSE = 0.002, 0.05
 _DEATH_SECONDS: Final = 1.0
 """Real seconds in which a program that has cut a connection is expected to have ended."""
+PRE_STOP_SECONDS: Final = 5.0
+"""Real seconds that a program has for ``/pre-stop`` at most, because the emulator waits for it when it closes."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _CODE: Final = "/code"
 
@@ -37,6 +48,10 @@ class NotStarted(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class InitializationFailed(Exception):
+    """``/initialize`` did not answer with success."""
 
 
 class CustomRuntime:
@@ -53,10 +68,11 @@ class CustomRuntime:
 
     def start(self, function: Function, instance_id: str) -> "CustomInstance | Refusal":
         """A new instance; a refusal for a container without a command, because images are not run."""
-        if function.runtime == CUSTOM_CONTAINER and not function.command:
+        start = start_of(function)
+        if not start.command:
             text = (
                 f"{function.ref} is a container, and fcemu runs no images; write 'command' (a list of words that "
-                f"starts its server here, in its code directory) and 'port' if it is not {function.port}"
+                f"starts its server here, in its code directory) and 'port' if it is not {start.port}"
             )
             return SystemFailed(412, "FunctionNotStarted", text)
         return CustomInstance(function, self)
@@ -94,12 +110,14 @@ class CustomInstance:
 
     def __init__(self, function: Function, runtime: CustomRuntime) -> None:
         self._function: Final = function
+        self._how: Final = start_of(function)
         self._runtime: Final = runtime
         self._starting: Final = threading.Lock()
         self._given_up: Final = threading.Event()
         self._program: Program | None = None
         self._time: FakeTime | None = None
         self._connections: Connections | None = None
+        self._last: Call | None = None
 
     def run(self, call: Call) -> Finish:
         """Run one attempt; never raises. The program is started first, if it does not run yet."""
@@ -107,6 +125,8 @@ class CustomInstance:
             outcome, broken = self._attempt(call), False
         except NotStarted as failed:
             outcome, broken = self._not_started(failed), True
+        except InitializationFailed as failed:
+            outcome, broken = FunctionError(INITIALIZATION, error_document(str(failed)), INITIALIZATION), True
         except Lost as lost:
             outcome, broken = self._lost(call, lost), True
         if self._program is not None:
@@ -130,8 +150,11 @@ class CustomInstance:
 
     def _end(self) -> None:
         with self._starting:
+            gently = not self._given_up.is_set()
+            if gently and self._connections is not None and self._last is not None:
+                self._pre_stop(self._last, self._connections)
             if self._program is not None:
-                self._program.end(gently=not self._given_up.is_set())
+                self._program.end(gently=gently)
             if self._connections is not None:
                 self._connections.close()
             if self._time is not None:
@@ -140,10 +163,45 @@ class CustomInstance:
     def _attempt(self, call: Call) -> Ran:
         with self._starting:
             if self._connections is None:
-                self._connections = Connections(self._start(call))
+                connections = Connections(self._start(call))
+                self._initialize(call, connections)
+                self._connections = connections
             elif self._program is not None:
                 self._program.write_to(call.output)
-        return ask_invoke(self._connections, call, self._clock_watch(call))
+        self._last = call
+        outcome = ask_invoke(self._connections, call, self._clock_watch(call))
+        self._pre_freeze(call, self._connections)
+        return outcome
+
+    def _initialize(self, call: Call, connections: Connections) -> None:
+        """Once, before the first attempt. Raises ``InitializationFailed``."""
+        if not self._function.initializer:
+            return
+        call.output.append(f"FC Initialize Start RequestId: {call.request_id}\n")
+        try:
+            answer = ask_hook(connections, call, INITIALIZE, meanwhile=self._clock_watch(call))
+        except Lost as lost:
+            raise InitializationFailed(str(lost)) from None
+        if self._program is not None:
+            self._program.drain(call.output)
+            self._program.write_to(call.output)
+        failed = not 200 <= answer.status < 300
+        how = ", Error: Unhandled initialization error" if failed else ""
+        call.output.append(f"FC Initialize End RequestId: {call.request_id}{how}\n")
+        if failed:
+            raise InitializationFailed(answer.body.decode("utf-8", "replace") or f"{INITIALIZE}: {answer.status}")
+
+    def _pre_freeze(self, call: Call, connections: Connections) -> None:
+        """After each attempt, as the instance is idle then; what it comes to changes nothing (runtimes §1.5)."""
+        if self._function.pre_freeze:
+            with suppress(Lost):
+                ask_hook(connections, call, PRE_FREEZE, timeout=self._function.pre_freeze_timeout.total_seconds())
+
+    def _pre_stop(self, call: Call, connections: Connections) -> None:
+        if self._function.pre_stop:
+            seconds = min(self._function.pre_stop_timeout.total_seconds(), PRE_STOP_SECONDS)
+            with suppress(Lost):
+                ask_hook(connections, call, PRE_STOP, timeout=seconds)
 
     def _clock_watch(self, call: Call) -> Callable[[], None] | None:
         """Shows the program the time, now and from time to time while it is asked: it may call others that sleep."""
@@ -158,7 +216,7 @@ class CustomInstance:
     def _start(self, call: Call) -> int:
         """Start the program and wait until it listens; returns the port. Raises ``NotStarted``."""
         function, port = self._function, free_port()
-        command = [_here(word, function.code) for word in function.command or DEFAULT_COMMAND]
+        command = [_here(word, function.code) for word in self._how.command]
         environment = self._runtime.variables(call) | _listen_variables(port)
         reason = why_real(command[0], function.code)
         if reason is None:
@@ -176,10 +234,10 @@ class CustomInstance:
     def _wait_until_it_listens(self, call: Call, program: Program, port: int) -> int:
         begun, pause, named = time.monotonic(), _FIRST_LOOK, False
         while True:
-            if (found := self._listens_at(call, program, port)) is not None:
+            if (found := self._listens_at(call, program, port)) is not None and self._is_healthy(found):
                 return found
             if (status := program.status()) is not None:
-                raise NotStarted("CAExited", _exited(status, _port_hint(self._function.port, program)))
+                raise NotStarted("CAExited", _exited(status, _port_hint(self._how.port, program)))
             waited = time.monotonic() - begun
             if waited > START_SECONDS or self._given_up.is_set():
                 raise NotStarted("FunctionNotStarted", _silent(waited, port, program))
@@ -189,9 +247,21 @@ class CustomInstance:
             self._given_up.wait(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
+    def _is_healthy(self, port: int) -> bool:
+        """ASSUMED: delays and periods of the health check are not waited for here; it is asked until it succeeds."""
+        if not self._how.health:
+            return True
+        connections = Connections(port)
+        try:
+            return connections.ask("GET", self._how.health, [], timeout=START_SECONDS).status < 400
+        except Lost:
+            return False
+        finally:
+            connections.close()
+
     def _listens_at(self, call: Call, program: Program, port: int) -> int | None:
         """The port at which the program can be asked: the one that it was told, else the one that is defined."""
-        for candidate in (port, self._function.port):
+        for candidate in (port, self._how.port):
             if not accepts(candidate):
                 continue
             own = listeners(program.group)

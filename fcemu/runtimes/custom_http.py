@@ -109,7 +109,7 @@ class Connections:
 
 
 def _answer_at_once(connection: socket.socket) -> None:
-    """Servers that send head and body apart wait for a sign of life in between, which the system holds back for 40 ms."""
+    """Servers that send head and body apart wait for a sign of life in between; the system holds it back for 40 ms."""
     if hasattr(socket, "TCP_QUICKACK"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
@@ -118,8 +118,20 @@ def _has(headers: list[tuple[str, str]], name: str) -> bool:
     return any(each.lower() == name for each, _ in headers)
 
 
+def ask_hook(
+    connections: Connections,
+    call: Call,
+    path: str,
+    timeout: float | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> Answer:
+    """Call a hook. Raises ``Lost``, also when the ``timeout`` in real seconds has passed."""
+    method = "POST" if path == INITIALIZE else "GET"
+    return connections.ask(method, path, common_headers(call, path), timeout=timeout, meanwhile=meanwhile)
+
+
 def common_headers(call: Call, control_path: str) -> list[tuple[str, str]]:
-    """What each request carries. ASSUMED: those of hooks and of log services, which there are none of, are left out."""
+    """What each request carries. ASSUMED: what is not set is left out."""
     function, (key_id, secret, token) = call.function, credentials_for(call)
     headers = {
         "x-fc-request-id": call.request_id,
@@ -137,9 +149,16 @@ def common_headers(call: Call, control_path: str) -> list[tuple[str, str]]:
         "x-fc-retry-count": str(call.retry_count),
         "x-fc-control-path": control_path,
     }
-    if function.ref.service is not None:
-        headers["x-fc-service-name"] = function.ref.service
-    return list(headers.items())
+    hooks = {
+        "x-fc-service-name": function.ref.service or "",
+        "x-fc-function-initializer": function.initializer,
+        "x-fc-initialization-timeout": f"{function.initialization_timeout.total_seconds():g}",
+        "x-fc-instance-lifecycle-pre-stop-handler": function.pre_stop,
+        "x-fc-instance-lifecycle-pre-freeze-handler": function.pre_freeze,
+    }
+    if not function.initializer:
+        del hooks["x-fc-initialization-timeout"]
+    return [*headers.items(), *((name, text) for name, text in hooks.items() if text)]
 
 
 def ask_invoke(connections: Connections, call: Call, meanwhile: Callable[[], object] | None) -> Ran:
