@@ -230,6 +230,15 @@ class Child:
 
     # The end.
 
+    def has_ended(self) -> bool:
+        """Whether the process is gone; asked between attempts."""
+        if self._channel.fileno() not in self._ready(self._poll, 0):
+            return False
+        try:
+            return not self._channel.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
     def kill(self) -> None:
         """End the process; on any thread, repeatable."""
         with self._lock:

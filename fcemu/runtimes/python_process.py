@@ -148,6 +148,10 @@ class ProcessInstance:
             return self._broken(call, Halted("abandoned"))
 
     def _run(self, call: Call) -> Finish:
+        if self._child is not None and self._child.has_ended():
+            self._child.close()
+            self._child = None
+            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
         child = self._child or self._start(call)
         header = {
             "kind": "invoke",

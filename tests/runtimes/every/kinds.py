@@ -1,0 +1,109 @@
+"""What the contract of all runtimes needs of each: its name, and one handler for each thing that it checks.
+
+Another runtime joins by another ``Kind`` in ``KINDS``. Each handler is called ``handler`` in a file of its own, and
+does what ``PYTHON`` says in Python.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PYTHON = {
+    "echo": "def handler(event, context): return event",
+    "fails": """
+        class NoLuck(Exception): pass
+        def handler(event, context):
+            print("before")
+            raise NoLuck("not today")
+        """,
+    "sleeps": """
+        import time
+        def handler(event, context):
+            time.sleep(float(event))
+            return b"woken"
+        """,
+    "clock": """
+        import json, time
+        def read(): return [time.time(), time.monotonic()]
+        def handler(event, context):
+            before = read()
+            time.sleep(90)
+            return json.dumps([before, read()])
+        """,
+    "spins": """
+        def handler(event, context):
+            print("spinning")
+            while event != b"stop": pass
+            return b"stopped"
+        """,
+    "exits": """
+        import sys
+        def handler(event, context):
+            print("leaving")
+            if event == b"stay": return b"stayed"
+            sys.exit(3)
+        """,
+    "eats": """
+        def handler(event, context):
+            eaten = [bytes(b"x" * (1 << 20)) for _ in range(int(event))]
+            return str(len(eaten))
+        """,
+    "says": """
+        import os, sys
+        def handler(event, context):
+            print("one")
+            print("two", file=sys.stderr)
+            sys.stdout.buffer.write(event)
+            print()
+        """,
+    "writes": """
+        import sys
+        def handler(event, context):
+            sys.stdout.write("x" * int(event))
+        """,
+    "fills": """
+        def handler(event, context):
+            for _ in range(int(event)): print("y" * 999)
+        """,
+    "context": """
+        import json
+        def handler(event, context):
+            function = context.function
+            return json.dumps([context.request_id, function.name, function.handler, function.memory, context.region,
+                context.account_id])
+        """,
+    "environment": """
+        import json, os
+        def handler(event, context):
+            names = json.loads(event)
+            return json.dumps([os.environ.get(name) for name in names])
+        """,
+    "counts": """
+        count = 0
+        def handler(event, context):
+            global count
+            count += 1
+            return str(count)
+        """,
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One runtime. ``error_type``: FC's name for what ``fails`` does; ``file``: where a handler's code stands."""
+
+    name: str
+    runtime: str
+    process: bool
+    handlers: Mapping[str, str]
+    file: str = "index.py"
+    error_type: str = "UnhandledInvocationError"
+    error_name: str = "NoLuck"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+KINDS = (
+    Kind("inline", "python3.10", process=False, handlers=PYTHON),
+    Kind("process", "python3.10", process=True, handlers=PYTHON),
+)
