@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from fcemu.core.destinations import Destination
 from fcemu.core.generation import FC2, FC3, Generation
-from fcemu.core.languages import DEFAULT_PORT
 from fcemu.core.names import FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 
@@ -81,10 +80,6 @@ class Function:
     timeout: timedelta = DEFAULT_TIMEOUT
     memory_mb: int = DEFAULT_MEMORY_MB
     environment: Mapping[str, str] = field(default_factory=lambda: _NO_VARIABLES)
-    command: tuple[str, ...] = ()
-    """How a custom runtime is started; empty: its default, but for a container, which has none."""
-    port: int = DEFAULT_PORT
-    """Where a custom runtime listens."""
     initializer: str = ""
     initialization_timeout: timedelta = DEFAULT_HOOK_TIMEOUT
     pre_freeze: str = ""

@@ -17,11 +17,6 @@ CUSTOM_CONTAINER: Final = "custom-container"
 CUSTOM_RUNTIMES: Final = ("custom", "custom.debian10", "custom.debian11", "custom.debian12", CUSTOM_CONTAINER)
 """A start command that serves HTTP (runtimes §4). Of a container the command alone is run, on this machine."""
 
-DEFAULT_PORT: Final = 9000
-"""Where a custom runtime listens, if nothing else is said. Source: runtimes §4.1."""
-DEFAULT_COMMAND: Final = ("./bootstrap",)
-"""How a custom runtime is started, if nothing else is said. Source: runtimes §4.1."""
-
 
 def is_modern_node(runtime: str) -> bool:
     """Whether the value of an async handler counts, and ``.mjs`` files are taken (runtimes §3.1)."""

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from typing import Final
 
+from fcemu.core.http import HttpAnswer
 from fcemu.core.values import value
 
 UNHANDLED: Final = "UnhandledInvocationError"
@@ -13,9 +14,11 @@ INITIALIZATION: Final = "InitializationError"
 
 @value
 class Returned:
-    """The handler returned; ``payload`` is what the caller gets."""
+    """The handler returned; ``payload`` is what the caller gets. ``http``: status and headers, where the function
+    answered the request of an HTTP trigger itself."""
 
     payload: bytes
+    http: HttpAnswer | None = None
 
 
 @value

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from fcemu.core.functions import Function, Package
+from fcemu.core.http import HttpRequest
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.stubs import StubCall
@@ -107,6 +108,8 @@ class Call:
     payload: bytes
     clock: HandlerClock
     output: list[str] = field(default_factory=list)
+    http: HttpRequest | None = None
+    """What came to the HTTP trigger, where the invocation is one of it; its body is the payload."""
 
     @property
     def access_key_id(self) -> str:

@@ -125,6 +125,7 @@ async function run(mine) {
   const { header, body } = mine;
   const handler = await loader.find(header.handler);
   const context = contextOf(mine);
+  if (header.seconds !== null) limit(mine, header.seconds);
   if (header.http) return runHttp(mine, handler, context);
   const callback = (error, value) => (error ? fail(mine, error, true) : succeed(mine, value));
   const given = header.type === 'handler' ? [body, context, callback] : [context, callback];
@@ -134,6 +135,11 @@ async function run(mine) {
   // nodejs16 and older ignore it. A handler that takes a callback may also be async without meaning its value.
   if (MODERN && (value !== undefined || handler.length < given.length)) succeed(mine, value);
   return undefined;
+}
+
+// A hook has a time of its own.
+function limit(mine, seconds) {
+  mine.limit = setTimeout(() => finish(mine, { kind: 'late', broken: true }, Buffer.alloc(0)), seconds * 1000);
 }
 
 async function runHttp(mine, handler, context) {
@@ -175,6 +181,7 @@ function finish(mine, header, body) {
 function end() {
   const { result } = attempt;
   goOn();
+  clearTimeout(attempt.limit);
   if (looking) time.realClearInterval(looking);
   looking = null;
   if (result.header.kind === 'failed') console.error(result.body.toString());
