@@ -13,8 +13,9 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from fcemu.core.functions import Function
+from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.names import Account
-from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
+from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, Message, pipes
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
@@ -90,8 +91,17 @@ class PythonProcess:
                 "runtime": function.runtime,
                 "memory_mb": function.memory_mb,
                 "timeout": function.timeout.total_seconds(),
+                "initializer": function.initializer,
+                "initialization_timeout": function.initialization_timeout.total_seconds(),
+                "pre_freeze": function.pre_freeze,
+                "pre_freeze_timeout": function.pre_freeze_timeout.total_seconds(),
             },
         }
+
+
+def _request(http: HttpRequest) -> dict[str, Any]:
+    given = {name: getattr(http, name) for name in ("method", "path", "target", "headers", "client_ip")}
+    return {**given, "queries": dict(http.queries)}
 
 
 class NotStarted(Exception):
@@ -144,6 +154,7 @@ class ProcessInstance:
             "version": call.version,
             "access_key_id": call.access_key_id,
             "keys": keys_of(call),
+            "http": None if call.http is None else _request(call.http),
         }
         return self._finish(call, child.attempt(call, header, self._watch))
 
@@ -158,7 +169,12 @@ class ProcessInstance:
     def _finish(self, call: Call, message: Message) -> Finish:
         match message.kind:
             case "returned":
-                return Finish(Returned(message.body), "".join(call.output))
+                http = message.header["http"]
+                answer = http and HttpAnswer(http[0], tuple((name, text) for name, text in http[1]))
+                return Finish(Returned(message.body, answer), "".join(call.output))
+            case "not initialized":
+                outcome = FunctionError(INITIALIZATION, message.body, str(message.header["name"]))
+                return self._broken(call, outcome)
             case "failed":
                 now = stamp(call.clock.now().timestamp())
                 call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")  # runtimes §1.6
