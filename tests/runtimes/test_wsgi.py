@@ -19,7 +19,8 @@ import json
 
 def handler(environ, start_response):
     wanted = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_ADDR",
-        "HTTP_X_NAME", "HTTP_X_FC_FUNCTION_HANDLER", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME", "fc.request_uri", "STAGE")
+        "HTTP_X_NAME", "HTTP_X_FC_FUNCTION_HANDLER", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME",
+        "fc.request_uri", "STAGE")
     told = {key: environ.get(key) for key in wanted}
     told["body"] = environ["wsgi.input"].read().decode()
     told["request_id"] = environ["fc.context"].request_id
