@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -24,29 +24,15 @@ _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
 
-Layers = Callable[[Function], Sequence[str]]
-
-
-def _no_layers(_function: Function) -> Sequence[str]:
-    return ()
-
 
 class PythonProcess:
     """Implements ``Runtime``. No process is started before the first attempt.
 
-    ``extra_environment``: as of ``PythonInline``. ``layers``: the directories of a function's layers, as they lie under
-    ``/opt`` in FC, the one that wins first. ``isolate`` changes nothing: instances share nothing anyway.
+    ``extra_environment``: as of ``PythonInline``. ``isolate`` changes nothing: instances share nothing anyway.
     """
 
-    def __init__(
-        self,
-        extra_environment: Mapping[str, str] = _NOTHING,
-        *,
-        isolate: bool = False,
-        layers: Layers = _no_layers,
-    ) -> None:
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
         self._extra: Final = extra_environment
-        self._layers: Final = layers
         self._lock: Final = threading.Lock()
         self._templates: Final[dict[str, _Template]] = {}
 
@@ -90,13 +76,10 @@ class PythonProcess:
     def _spec(self, call: Call) -> dict[str, Any]:
         function, account = call.function, call.account
         code = os.path.realpath(function.code)
-        version = "python{}.{}".format(*sys.version_info)
-        layers = [Path(layer) / "python" for layer in self._layers(function)]
-        search = [str(path) for layer in layers for path in (layer / "lib" / version / "site-packages", layer)]
         return {
             "kind": "start",
             "environment": variables_of(call, self._extra),
-            "search": search,
+            "layers": [layer.directory for layer in function.layers],
             "io_grace": call.clock.io_grace(),
             "account": {"id": account.id, "region": account.region},
             "function": {

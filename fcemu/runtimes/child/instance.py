@@ -8,6 +8,7 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import Context
 from datetime import timedelta
@@ -115,7 +116,7 @@ class _Instance:
         _let_code_replace_modules(code)
         sys.argv[:] = [""]
         more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        sys.path[:0] = [code, *spec["search"], *(entry for entry in more if entry)]
+        sys.path[:0] = [code, *_of_layers(spec["layers"]), *(entry for entry in more if entry)]
         os.chdir(code)
         sys.stdout = _stream(1)
         sys.stderr = _stream(2)
@@ -169,6 +170,15 @@ class _Instance:
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
             return {"kind": "out of memory"}, b""
         return {"kind": "returned"}, body
+
+
+def _of_layers(directories: list[str]) -> Iterator[str]:
+    """Where modules of layers are; in FC these are below ``/opt``, where the first layer wins (runtimes §1.7)."""
+    packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    for directory in directories:
+        yield os.path.join(directory, "python", packages)
+    for directory in directories:
+        yield os.path.join(directory, "python")
 
 
 def _flush() -> None:
