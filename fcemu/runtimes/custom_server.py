@@ -77,7 +77,7 @@ class Server:
         return self._memory.struck
 
     def status(self, seconds: float = 0.0) -> int | None:
-        """Its exit status, negative for a signal; ``None`` while it runs. Waits so long for one that is about to end."""
+        """Its exit status, negative for a signal; ``None`` while it runs. Waits that long for one that is ending."""
         return self._program.status_soon(seconds) if seconds else self._program.status()
 
     def begin(self, call: Call) -> Callable[[], None]:
@@ -184,8 +184,8 @@ class Server:
         ports = ", ".join(str(each.port) for each in own or []) or "none"
         return (
             f"The CA's http server cannot be started: it has not listened for {waited:.0f} real seconds. It must "
-            f"listen on 0.0.0.0 at the port in FC_CUSTOM_LISTEN_PORT or at the one that is defined, {self._how.port}; it "
-            f"listens on: {ports}"
+            "listen on 0.0.0.0, at the port in FC_CUSTOM_LISTEN_PORT or at the one that is defined, "
+            f"{self._how.port}; it listens on: {ports}"
         )
 
 
