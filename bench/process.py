@@ -22,8 +22,7 @@ def throughput() -> None:
     with served([*BARE, str(theirs)], theirs, "GET", "/"), served(serve, mine, "POST", path):
         for connections in (8, 64):
             pairs = [
-                (rate(mine, connections, request(path)), rate(theirs, connections, request("/")))
-                for _ in range(ROUNDS)
+                (rate(mine, connections, request(path)), rate(theirs, connections, request("/"))) for _ in range(ROUNDS)
             ]
             line(f"sync echo, {connections} connections", *map(list, zip(*pairs, strict=True)), "requests/s")
 

@@ -27,6 +27,8 @@ from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.runtimes.children import Child, Gone, Message, spawn
 from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.environment import keys_of, variables_of
+from fcemu.runtimes.logs import stamp
+from fcemu.runtimes.memory import MemoryWatch
 
 VARIABLE: Final = "FCEMU_NODE"
 """Which Node.js runs handlers, if not the one on the path."""
@@ -77,7 +79,8 @@ class NodeInstance:
         self._lock: Final = threading.Lock()
         self._child: Child | None = None
         self._interrupted = False
-        self._initialized = not function.initializer
+        self._initialized = False
+        self._watch: MemoryWatch | None = None
 
     def run(self, call: Call) -> Finish:
         """Run one attempt in the child, on virtual time; never raises."""
@@ -85,8 +88,8 @@ class NodeInstance:
             outcome, broken = self._attempt(call)
         except Abandoned:
             outcome, broken = Halted("abandoned"), True
-        except (Gone, OSError):
-            outcome, broken = Halted("abandoned") if self._interrupted else call.clock.exited(), True
+        except Gone:
+            outcome, broken = self._ended(call), True
         if broken:
             self.stop()
         return Finish(outcome, "".join(call.output), broken=broken)
@@ -105,17 +108,21 @@ class NodeInstance:
         return True
 
     def _attempt(self, call: Call) -> tuple[Ran, bool]:
+        if self._child is not None and self._child.has_ended():
+            self._child.close()
+            self._child = None
+            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
         child = self._child or self._start(call)
         if not self._initialized and (failed := self._initialize(child, call)) is not None:
             return failed, True
-        message = child.attempt(call, _header(call, "handler", call.function.handler))
+        message = child.attempt(call, _header(call, "handler", call.function.handler), self._watch)
         broken = bool(message.header.get("broken"))
         if self._function.pre_freeze and not broken:
             # ASSUMED: what it comes to changes nothing; the time that it takes is the attempt's, as it runs inside it.
             seconds = self._function.pre_freeze_timeout.total_seconds()
             frozen = child.attempt(call, _header(call, "pre_freeze", self._function.pre_freeze, seconds))
             broken = bool(frozen.header.get("broken"))
-        return _outcome(message), broken
+        return _outcome(call, message), broken
 
     def _initialize(self, child: Child, call: Call) -> FunctionError | None:
         """Run the initializer, once; what it failed with (runtimes §1.5)."""
@@ -134,12 +141,22 @@ class NodeInstance:
         return FunctionError(INITIALIZATION, message.body, str(message.header["name"]))
 
     def _start(self, call: Call) -> Child:
+        """Start the process, and wait until it can run handlers. Raises ``Gone``."""
         child = self._spawn(call)
         with self._lock:
             self._child = child
             if self._interrupted:
                 child.kill()
+        started = child.receive(call.output)
+        self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)
+        self._initialized = not self._function.initializer
         return child
+
+    def _ended(self, call: Call) -> Ran:
+        if self._interrupted:
+            return Halted("abandoned")
+        ended = call.clock.exited()
+        return ended if self._watch is None else self._watch.name(ended)
 
     def _spawn(self, call: Call) -> Child:
         flavour = "modern" if is_modern_node(call.function.runtime) else "classic"
@@ -150,7 +167,11 @@ class NodeInstance:
             call.function.code,
             flavour,
         ]
-        return spawn(command, variables_of(call, self._extra), call.function.code, call.clock.dial())
+        try:
+            return spawn(command, variables_of(call, self._extra), call.function.code, call.clock.dial())
+        except OSError as error:
+            call.output.append(f"{self._node} cannot be started: {error.strerror}\n")
+            raise Gone from None
 
 
 def _header(call: Call, kind: str, handler: str, seconds: float | None = None) -> dict[str, Any]:
@@ -212,12 +233,14 @@ def _context(call: Call, handler: str) -> dict[str, Any]:
     }
 
 
-def _outcome(message: Message) -> Ran:
+def _outcome(call: Call, message: Message) -> Ran:
     header = message.header
     if message.kind == "returned":
         return Returned(message.body)
     if message.kind == "answered":
         headers = tuple((str(name), str(text)) for name, text in header["headers"])
         return Returned(message.body, HttpAnswer(header["statusCode"], headers))
+    now = stamp(call.clock.now().timestamp())
+    call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")
     error_type = HANDLED if header["handled"] else UNHANDLED
     return FunctionError(error_type, message.body, str(header["name"]))

@@ -41,6 +41,7 @@ class Program:
             os.close(writing)
         os.set_blocking(self._output, False)
         self._sink: list[str] = []
+        self._closed = False
         self._reading: Final = threading.Lock()
         self._ended: Final = threading.Lock()
         self._over, self._tell_over = os.pipe()
@@ -71,7 +72,8 @@ class Program:
     def drain(self, sink: list[str]) -> None:
         """See to it that all that was written so far is in ``sink``; from now on output waits for the next one."""
         with self._reading:
-            self._read()
+            if not self._closed:
+                self._read()
             if self._sink is sink:
                 self._sink = []
 
@@ -86,6 +88,9 @@ class Program:
                     poll.unregister(self._output)
             if self._over in ready:
                 break
+        with self._reading:
+            self._read()
+            self._closed = True
         for fd in (self._output, self._over, self._tell_over):
             os.close(fd)
 

@@ -184,7 +184,6 @@ function end() {
   clearTimeout(attempt.limit);
   if (looking) time.realClearInterval(looking);
   looking = null;
-  if (result.header.kind === 'failed') console.error(result.body.toString());
   attempt = null;
   channel.send(result.header, result.body);
   if (result.header.broken) process.reallyExit(1);
@@ -210,3 +209,4 @@ function crash(error) {
 
 process.on('uncaughtException', crash);
 process.on('beforeExit', idle);
+channel.send({ kind: 'started', pid: process.pid });

@@ -1,12 +1,15 @@
 """Functions of every runtime under a real emulator."""
 
+import sys
 import textwrap
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
 from fakes import CREW, ask, s
-from runtimes.every.kinds import KINDS
+from runtimes.every.custom import CUSTOM
+from runtimes.every.kinds import INLINE, PROCESS, Kind
+from runtimes.every.node import NODE
 
 from fcemu import assembly
 from fcemu.core.catalog import Catalog
@@ -16,6 +19,27 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
+
+
+KINDS = (
+    INLINE,
+    PROCESS,
+    Kind("node", "nodejs20", process=True, handlers=NODE, file="index.js", starts=3, many=12),
+    Kind(
+        "custom",
+        "custom.debian12",
+        process=True,
+        handlers=CUSTOM,
+        error_type="HandledInvocationError",
+        exit_text="The function either cannot be started or exited. It ended with exit code 3",
+        exit_type="CAExited",
+        settings={"kept": {"customRuntimeConfig": {"command": [sys.executable, "-u", "index.py"]}}},
+        sleeps_virtually=False,
+        starts=3,
+        cuts_writes=False,
+        keys_in_environment=False,
+    ),
+)
 
 
 class World:
@@ -31,7 +55,7 @@ class World:
                 code.mkdir()
                 (code / kind.file).write_text(textwrap.dedent(text))
             ref = FunctionRef(name)
-            given = {"timeout": s(7200), "runtime": kind.runtime, **function}
+            given = {"timeout": s(7200), "runtime": kind.runtime, **kind.settings, **function}
             catalog.add(Function(ref=ref, handler="index.handler", code=str(code), **given))
             catalog.set_async(ref, AsyncSettings(max_retries=0))
         self.emulator = Emulator(
@@ -63,6 +87,12 @@ class World:
 
     def journal(self):
         return [to_json(fact) for fact in self.emulator.journal]
+
+
+def written(attempt):
+    """What a handler wrote itself: without what its runtime says when it loads the code."""
+    lines = attempt.output.splitlines(keepends=True)
+    return "".join(line for line in lines if "load code for handler:" not in line)
 
 
 def seconds(attempt):

@@ -1,11 +1,12 @@
 """What the contract of all runtimes needs of each: its name, and one handler for each thing that it checks.
 
-Another runtime joins by another ``Kind`` in ``KINDS``. Each handler is called ``handler`` in a file of its own, and
+Another runtime joins by another ``Kind`` in ``KINDS`` of ``conftest.py``. Each handler is called ``handler`` in a file of its own, and
 does what ``PYTHON`` says in Python.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 PYTHON = {
     "echo": "def handler(event, context): return event",
@@ -107,7 +108,13 @@ PYTHON = {
 
 @dataclass(frozen=True)
 class Kind:
-    """One runtime. ``error_type``: FC's name for what ``fails`` does; ``file``: where a handler's code stands."""
+    """One runtime. ``error_type``: FC's name for what ``fails`` does; ``file``: where a handler's code stands.
+
+    ``settings``: of its functions. ``sleeps_virtually``: whether the sleeps of its handlers are virtual on a paused clock.
+    ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``many``: how many instances
+    there may be at once in a test that should be quick. ``cuts_writes``: one write to the log is cut by FC's runtime.
+    ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs.
+    """
 
     name: str
     runtime: str
@@ -116,12 +123,18 @@ class Kind:
     file: str = "index.py"
     error_type: str = "UnhandledInvocationError"
     error_name: str = "NoLuck"
+    exit_text: str = "Process exited unexpectedly before completing request (duration: "
+    exit_type: str = "UnhandledInvocationError"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    sleeps_virtually: bool = True
+    starts: float = 0.3
+    many: int = 100
+    cuts_writes: bool = True
+    keys_in_environment: bool = True
 
     def __str__(self) -> str:
         return self.name
 
 
-KINDS = (
-    Kind("inline", "python3.10", process=False, handlers=PYTHON),
-    Kind("process", "python3.10", process=True, handlers=PYTHON),
-)
+INLINE = Kind("inline", "python3.10", process=False, handlers=PYTHON)
+PROCESS = Kind("process", "python3.10", process=True, handlers=PYTHON)
