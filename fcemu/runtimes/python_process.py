@@ -80,7 +80,7 @@ class PythonProcess:
         return {
             "kind": "start",
             "environment": variables_of(call, self._extra),
-            "layers": [layer.directory for layer in function.layers],
+            "layers": [layer.directory for layer in function.layers if layer.directory],
             "io_grace": call.clock.io_grace(),
             "account": {"id": account.id, "region": account.region},
             "function": {

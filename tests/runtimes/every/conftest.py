@@ -23,7 +23,7 @@ from fcemu.engine.emulator import Emulator
 KINDS = (
     INLINE,
     PROCESS,
-    Kind("node", "nodejs20", process=True, handlers=NODE, file="index.js", starts=3, many=12),
+    Kind("node", "nodejs20", process=True, handlers=NODE, file="index.js", starts=3, many=12, hooks=False),
     Kind(
         "custom",
         "custom.debian12",
@@ -37,6 +37,7 @@ KINDS = (
         starts=3,
         cuts_writes=False,
         keys_in_environment=False,
+        hooks=False,
     ),
 )
 
