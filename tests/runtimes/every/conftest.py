@@ -20,7 +20,6 @@ from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
 
-
 KINDS = (
     INLINE,
     PROCESS,

@@ -1,7 +1,7 @@
 """What the contract of all runtimes needs of each: its name, and one handler for each thing that it checks.
 
-Another runtime joins by another ``Kind`` in ``KINDS`` of ``conftest.py``. Each handler is called ``handler`` in a file of its own, and
-does what ``PYTHON`` says in Python.
+Another runtime joins by another ``Kind`` in ``KINDS`` of ``conftest.py``. Each handler is called ``handler`` in a file
+of its own, and does what ``PYTHON`` says in Python.
 """
 
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ PYTHON = {
 class Kind:
     """One runtime. ``error_type``: FC's name for what ``fails`` does; ``file``: where a handler's code stands.
 
-    ``settings``: of its functions. ``sleeps_virtually``: whether the sleeps of its handlers are virtual on a paused clock.
+    ``settings``: of its functions. ``sleeps_virtually``: whether its handlers sleep virtually on a paused clock.
     ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``many``: how many instances
     there may be at once in a test that should be quick. ``cuts_writes``: one write to the log is cut by FC's runtime.
     ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs.
