@@ -13,16 +13,17 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from fcemu.core.functions import Function
+from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.names import Account
-from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
+from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, Message, pipes
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
 from fcemu.runtimes.logs import stamp
+from fcemu.runtimes.memory import MemoryWatch
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 class PythonProcess:
@@ -90,8 +91,17 @@ class PythonProcess:
                 "runtime": function.runtime,
                 "memory_mb": function.memory_mb,
                 "timeout": function.timeout.total_seconds(),
+                "initializer": function.initializer,
+                "initialization_timeout": function.initialization_timeout.total_seconds(),
+                "pre_freeze": function.pre_freeze,
+                "pre_freeze_timeout": function.pre_freeze_timeout.total_seconds(),
             },
         }
+
+
+def _request(http: HttpRequest) -> dict[str, Any]:
+    given = {name: getattr(http, name) for name in ("method", "path", "target", "headers", "client_ip")}
+    return {**given, "queries": dict(http.queries)}
 
 
 class NotStarted(Exception):
@@ -111,12 +121,11 @@ class ProcessInstance:
 
     def __init__(self, runtime: PythonProcess, function: Function) -> None:
         self._runtime: Final = runtime
-        self._memory_kb: Final = function.memory_mb * 1024
+        self._memory_mb: Final = function.memory_mb
         self._lock: Final = threading.Lock()
         self._child: Child | None = None
-        self._pid = 0
         self._interrupted = False
-        self._too_much_memory = False
+        self._memory: MemoryWatch | None = None
 
     def run(self, call: Call) -> Finish:
         """Run one attempt; never raises."""
@@ -144,11 +153,13 @@ class ProcessInstance:
             "version": call.version,
             "access_key_id": call.access_key_id,
             "keys": keys_of(call),
+            "http": None if call.http is None else _request(call.http),
         }
-        return self._finish(call, child.attempt(call, header, self._watch))
+        return self._finish(call, child.attempt(call, header, self._memory))
 
     def _start(self, call: Call) -> Child:
-        child, self._pid = self._runtime.fork(call)
+        child, pid = self._runtime.fork(call)
+        self._memory = MemoryWatch(pid, self._memory_mb, self.interrupt)
         with self._lock:
             self._child = child
             if self._interrupted:
@@ -158,38 +169,31 @@ class ProcessInstance:
     def _finish(self, call: Call, message: Message) -> Finish:
         match message.kind:
             case "returned":
-                return Finish(Returned(message.body), "".join(call.output))
+                http = message.header["http"]
+                answer = http and HttpAnswer(http[0], tuple((name, text) for name, text in http[1]))
+                return Finish(Returned(message.body, answer), "".join(call.output))
+            case "not initialized":
+                outcome = FunctionError(INITIALIZATION, message.body, str(message.header["name"]))
+                return self._broken(call, outcome)
             case "failed":
                 now = stamp(call.clock.now().timestamp())
                 call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")  # runtimes §1.6
                 outcome = FunctionError(UNHANDLED, message.body, str(message.header["name"]))
                 return Finish(outcome, "".join(call.output))
             case "out of memory":
-                self._too_much_memory = True
+                assert self._memory is not None
+                self._memory.struck = True
                 raise Gone
             case other:
                 raise AssertionError(f"a child said {other!r}")
 
     def _ended(self, call: Call) -> Ran:
         exited = call.clock.exited()
-        if self._too_much_memory and isinstance(exited, FunctionError):
-            return _named(exited, "FunctionOOMError")  # runtimes §5.2
-        return exited
+        return exited if self._memory is None else self._memory.name(exited)
 
     def _broken(self, call: Call, outcome: Ran) -> Finish:
         self.stop()
         return Finish(outcome, "".join(call.output), broken=True)
-
-    def _watch(self) -> None:
-        """End the process when it has more resident memory than the function may have."""
-        try:
-            with open(f"/proc/{self._pid}/statm") as file:
-                resident_kb = int(file.read().split()[1]) * _PAGE_KB
-        except (OSError, IndexError):
-            return
-        if resident_kb > self._memory_kb:
-            self._too_much_memory = True
-            self.interrupt()
 
     def interrupt(self) -> bool:
         """Kill the process."""
@@ -203,11 +207,6 @@ class ProcessInstance:
         """Kill the process, if there is one, and let go of it."""
         if self._child is not None:
             self._child.close()
-
-
-def _named(error: FunctionError, name: str) -> FunctionError:
-    """The same error under a finer name."""
-    return FunctionError(error.error_type, error.document, name)
 
 
 class _Template:

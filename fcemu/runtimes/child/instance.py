@@ -15,13 +15,12 @@ from datetime import timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
-from fcemu.engine.ports import Abandoned
+from fcemu.core.http import HttpRequest
 from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.child.strands import Dial, Household
-from fcemu.runtimes.code import LoadFailed, handler_of
-from fcemu.runtimes.context import context_for
-from fcemu.runtimes.documents import error_document, load_error_document, payload_of
+from fcemu.runtimes.code import LoadFailed
 from fcemu.runtimes.finding import PRELOADED
+from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze
 from fcemu.runtimes.logs import Format
 from fcemu.runtimes.timeshift.switch import CLOCK
 from fcemu.runtimes.timeshift.zones import ZONE, zone_named
@@ -30,7 +29,8 @@ _WRITE_LIMIT_BYTES: Final = 128 * 1024
 _MB: Final = 1024 * 1024
 _ROOM_MB: Final = 512
 """Address space beyond ``memorySize``: stacks of threads and what libraries reserve but never touch."""
-_EXIT_STATUS_OF_FC: Final = 1
+_STATUS: Final = 1
+OUT_OF_MEMORY: Final[tuple[dict[str, Any], bytes]] = ({"kind": "out of memory"}, b"")
 
 
 def prepare() -> None:
@@ -100,9 +100,11 @@ class _Instance:
         self._request_id = ""
         self._memory_mb: Final = spec["function"]["memory_mb"]
         self._keys: dict[str, str] = {}
+        self._initialized = not spec["function"]["initializer"]
         function = dict(spec["function"])
         service, name = function.pop("service"), function.pop("name")
-        function["timeout"] = timedelta(seconds=function["timeout"])
+        for each in ("timeout", "initialization_timeout", "pre_freeze_timeout"):
+            function[each] = timedelta(seconds=function[each])
         self._function: Final[Any] = SimpleNamespace(ref=SimpleNamespace(name=name, service=service), **function)
         self._account: Final = SimpleNamespace(**spec["account"])
         self._modules: Final[Any] = _Modules(self._function.code)
@@ -148,28 +150,44 @@ class _Instance:
     def _run(self, header: dict[str, Any], payload: bytes, strand: Any) -> tuple[dict[str, Any], bytes]:
         CLOCK.set(strand)
         ZONE.set(zone_named(os.environ.get("TZ")))
-        function = self._function
-        call: Any = SimpleNamespace(function=function, account=self._account, **header)
+        http = header.pop("http")
+        header["http"] = http and HttpRequest(**http)
+        call: Any = SimpleNamespace(
+            function=self._function, account=self._account, payload=payload, clock=strand, **header
+        )
         try:
-            handler = handler_of(self._modules, function)
-            body = payload_of(handler(payload, context_for(call)))
-        except LoadFailed as failed:
+            frame = self._called(call)
+        except NotInitialized as failed:
             if isinstance(failed.__cause__, MemoryError):
-                return {"kind": "out of memory"}, b""
-            document = load_error_document(failed.name, failed.message, failed.__cause__, function)
-            return {"kind": "failed", "name": failed.name}, document
-        except MemoryError:
-            return {"kind": "out of memory"}, b""
-        except Exception as error:
-            return {"kind": "failed", "name": type(error).__name__}, error_document(error, function)
-        except Abandoned:
-            os._exit(_EXIT_STATUS_OF_FC)
+                return OUT_OF_MEMORY
+            return {"kind": "not initialized", "name": failed.name}, failed.document
         except BaseException:  # SystemExit and its like end the process in FC
             _flush()
-            os._exit(_EXIT_STATUS_OF_FC)
+            os._exit(_STATUS)
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
-            return {"kind": "out of memory"}, b""
-        return {"kind": "returned"}, body
+            return OUT_OF_MEMORY
+        return frame
+
+    def _called(self, call: Any) -> tuple[dict[str, Any], bytes]:
+        if not self._initialized:
+            initialize(self._modules, call, _write)
+            self._initialized = True
+        try:
+            body, answer = call_handler(self._modules, call)
+            http = answer and [answer.status, answer.headers]
+            frame: tuple[dict[str, Any], bytes] = {"kind": "returned", "http": http}, body
+        except Exception as error:
+            if isinstance(error.__cause__ if isinstance(error, LoadFailed) else error, MemoryError):
+                return OUT_OF_MEMORY
+            name, document = failure_of(error, call)
+            frame = {"kind": "failed", "name": name}, document
+        if self._function.pre_freeze:
+            pre_freeze(self._modules, call, _write)
+        return frame
+
+
+def _write(text: str) -> None:
+    os.write(1, text.encode())
 
 
 def _of_layers(directories: list[str]) -> Iterator[str]:

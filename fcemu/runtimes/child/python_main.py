@@ -16,6 +16,9 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 OLDEST = (3, 11)
 
 
+_OF_TYPES = ("fcemu.engine.ports", "fcemu.core.functions", "fcemu.core.outcome", "fcemu.runtimes.namespace")
+
+
 class Abandoned(BaseException):
     """What ``engine.ports.Abandoned`` is in the emulator."""
 
@@ -33,9 +36,7 @@ class Files:
     """Modules of fcemu, loaded by path; they see each other, and nobody else sees them."""
 
     def __init__(self) -> None:
-        self._loaded: dict[str, ModuleType] = {
-            name: _Types(name) for name in ("fcemu.engine.ports", "fcemu.core.functions", "fcemu.runtimes.namespace")
-        }
+        self._loaded: dict[str, ModuleType] = {name: _Types(name) for name in _OF_TYPES}
         self._loaded["fcemu.engine.ports"].Abandoned = Abandoned  # type: ignore[attr-defined]
         self._builtins = {**vars(builtins), "__import__": self._import}
 

@@ -78,6 +78,24 @@ PYTHON = {
             names = json.loads(event)
             return json.dumps([os.environ.get(name) for name in names])
         """,
+    "initializes": """
+        import time
+        ready = 0
+        def initialize(context):
+            global ready
+            print("as", context.function.handler)
+            time.sleep(2)
+            ready += 1
+        def fail(context):
+            raise LookupError("no database")
+        def sleep(context):
+            time.sleep(100)
+        def leave(context):
+            print("leaving")
+        def handler(event, context):
+            print("handling")
+            return str(ready)
+        """,
     "counts": """
         count = 0
         def handler(event, context):
@@ -119,4 +137,4 @@ class Kind:
 
 
 INLINE = Kind("inline", "python3.10", process=False, handlers=PYTHON)
-PROCESS = Kind("process", "python3.10", process=True, handlers=PYTHON)
+PROCESS = Kind("process", "python3.10", process=True, handlers=PYTHON, starts=1)

@@ -209,6 +209,47 @@ def test_an_instance_keeps_its_state_from_one_attempt_to_the_next(make):
     assert [world.returned("counts") for _ in range(3)] == [b"1", b"2", b"3"]
 
 
+@pytest.fixture
+def hooks(kind):
+    """Only for runtimes that are tested with a handler that has hooks."""
+    if "initializes" not in kind.handlers:
+        pytest.skip("its hooks are tested by themselves")
+
+
+def test_the_initializer_runs_once_before_the_first_handler(make, hooks):
+    world = make(initializer="index.initialize")
+    first, second = world.attempt("initializes"), world.attempt("initializes")
+    assert first.outcome.payload == second.outcome.payload != b"0"
+    lines = [line.rpartition(" RequestId")[0] or line for line in first.output.splitlines()]
+    assert [line[-19:] for line in lines] == [
+        "FC Initialize Start",
+        "as index.initialize",
+        "FC Initialize End",
+        "handling",
+    ]
+    assert second.output.splitlines()[-1].endswith("handling")
+    assert (seconds(first), seconds(second)) == (2, 0)
+
+
+@pytest.mark.parametrize(("hook", "says"), [("fail", "no database"), ("sleep", "timed out after 3 seconds")])
+def test_an_initializer_that_fails_fails_the_attempt_and_its_instance(make, hooks, hook, says):
+    world = make(initializer=f"index.{hook}")
+    first, second = world.attempt("initializes"), world.attempt("initializes")
+    assert first.outcome.error_type == "InitializationError"
+    assert says in message(first.outcome)
+    assert "handling" not in first.output
+    assert first.instance_id != second.instance_id
+    assert seconds(first) == (3 if hook == "sleep" else 0)
+
+
+def test_the_hook_before_an_instance_is_frozen_changes_no_result(make, hooks):
+    world = make(pre_freeze="index.leave")
+    attempt = world.attempt("initializes")
+    assert attempt.word == "returned"
+    assert attempt.output.index("handling") < attempt.output.index("leaving")
+    assert make(pre_freeze="index.fail").attempt("initializes").word == "returned"
+
+
 # The whole.
 
 
