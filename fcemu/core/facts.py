@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from fcemu.core.http import HttpAnswer
+from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
@@ -225,7 +226,7 @@ class Changed:
     action: str
 
 
-Fact = (
+InvocationFact = (
     Accepted
     | Dequeued
     | InstanceStarted
@@ -246,8 +247,9 @@ Fact = (
     | Delivered
     | DeliveryFailed
     | Warned
-    | Changed
 )
+"""What belongs to an invocation."""
+Fact = InvocationFact | Changed | MailFact
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
@@ -352,4 +354,5 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: str,
     int: int,
     bool: bool,
+    Properties: lambda given: tuple(tuple(one) for one in given),
 }

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from fcemu.core.times import later as later
 from fcemu.engine import real
 from fcemu.engine.dial import Dial
 
@@ -75,11 +76,3 @@ class Clock:
 
 def _ns(duration: timedelta) -> int:
     return duration // _MICROSECOND * 1000
-
-
-def later(now: datetime, by: timedelta) -> datetime:
-    """``now + by``, at most the last instant there is."""
-    try:
-        return now + by
-    except OverflowError:
-        return datetime.max.replace(tzinfo=now.tzinfo)
