@@ -187,8 +187,8 @@ def unknown_option(name: str, known: Mapping[str, object] | frozenset[str]) -> s
 def catalog_of(definition: Definition) -> Catalog:
     """All that a definition defines, as the engine wants it."""
     catalog = Catalog(definition.services, definition.functions)
-    for ref, asked in definition.async_settings.items():
-        catalog.set_async(ref, asked)
+    for (ref, qualifier), asked in definition.async_settings.items():
+        catalog.set_async(ref, asked, qualifier)
     return catalog
 
 

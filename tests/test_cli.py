@@ -127,7 +127,6 @@ def test_a_mistyped_move_names_the_closest_one():
         ("serve", "--intercept"),
         ("serve", "--watch"),
         ("serve", "--env", "prod"),
-        ("invoke", "flaky", "--task-id", "x"),
         ("check", "fixtures/hello", "--print"),
     ],
 )

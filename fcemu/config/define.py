@@ -13,7 +13,7 @@ from fcemu.config.load import Scalar, Table
 from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.schema import AsyncShape, FileShape, FunctionShape
 from fcemu.core.functions import AsyncSettings, Function, Service
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 
 LISTED: Final = 5
 """How many files a hint lists."""
@@ -57,8 +57,8 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
         raise AssertionError("a shape that could not be read left no problem")
     made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
     each = (made or {})[ref.name]
-    settled = {} if each.asynchronous is None else {ref: _settings(each.asynchronous)}
-    return Definition((), (_made(ref, each, code),), MappingProxyType(settled), MappingProxyType({}), None)
+    settled = MappingProxyType(_settings(ref, each.asynchronous))
+    return Definition((), (_made(ref, each, code),), settled, MappingProxyType({}), None)
 
 
 def _define(tree: Table, report: Report, root: Path, path: Path | None) -> Definition:
@@ -92,9 +92,9 @@ class _Definer:
                 written[FunctionRef(name, service)] = (each, each.code or inner.code or shape.code)
         self._directory(shape.code)
         made = (self._function(ref, each, code) for ref, (each, code) in written.items())
-        settings = {
-            ref: _settings(each.asynchronous) for ref, (each, _) in written.items() if each.asynchronous is not None
-        }
+        settings: dict[tuple[FunctionRef, str], AsyncSettings] = {}
+        for ref, (each, _) in written.items():
+            settings |= _settings(ref, each.asynchronous)
         return Definition(
             services=tuple(Service(name) for name in services),
             functions=tuple(function for function in made if function is not None),
@@ -197,13 +197,18 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def _settings(shape: AsyncShape) -> AsyncSettings:
-    return AsyncSettings(
-        max_retries=shape.max_retries,
-        max_age=shape.max_age,
-        on_success=shape.on_success,
-        on_failure=shape.on_failure,
-    )
+def _settings(ref: FunctionRef, shapes: tuple[AsyncShape, ...] | None) -> dict[tuple[FunctionRef, str], AsyncSettings]:
+    """The settings of one function by qualifier."""
+    return {
+        (ref, shape.qualifier or LATEST): AsyncSettings(
+            max_retries=shape.max_retries,
+            max_age=shape.max_age,
+            on_success=shape.on_success,
+            on_failure=shape.on_failure,
+            task_mode=shape.task_mode,
+        )
+        for shape in shapes or ()
+    }
 
 
 def _options(shape: FileShape) -> Mapping[str, object]:

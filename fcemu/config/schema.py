@@ -21,6 +21,7 @@ from fcemu.core.functions import (
     PYTHON_RUNTIMES,
 )
 from fcemu.core.limits import STRICT, Limits
+from fcemu.core.names import LATEST
 from fcemu.core.settings import Settings
 
 RUNTIMES: Final = PYTHON_RUNTIMES
@@ -93,8 +94,13 @@ class Nested(NamedTuple):
     """A map of its own shape."""
 
     shape: "type[Shape]"
-    list_form: str = ""
-    """What a list in this place would be, where a later version takes one."""
+
+
+class Several(NamedTuple):
+    """A map of its own shape, or a list of such maps that differ in the key ``by``; read as a tuple."""
+
+    shape: "type[Shape]"
+    by: str
 
 
 class Named(NamedTuple):
@@ -104,7 +110,7 @@ class Named(NamedTuple):
     noun: str
 
 
-Value = Plain | Text | Written | Choice | Whole | Duration | Number | Numbers | Nested | Named
+Value = Plain | Text | Written | Choice | Whole | Duration | Number | Numbers | Nested | Several | Named
 
 
 def expected(kind: Value, limits: Limits) -> str:
@@ -135,6 +141,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return "text"
         case Nested() | Named():
             return "a map"
+        case Several():
+            return "a map, or a list of maps"
 
 
 class Key(NamedTuple):
@@ -181,7 +189,7 @@ def below(shape: type[Shape]) -> Iterator[tuple[str, int, type[Shape]]]:
         if way:
             yield way, depth, current
         for key in keys_of(current).values():
-            if isinstance(key.value, Nested):
+            if isinstance(key.value, Nested | Several):
                 reached.append((f"{way}.{key.name}".lstrip("."), depth + 1, key.value.shape))
             elif isinstance(key.value, Named):
                 reached.append((f"{way}.{key.name}.NAME".lstrip("."), depth + 2, key.value.shape))
@@ -217,12 +225,16 @@ _USUAL_WAITS: Final = tuple(_seconds(wait) for wait in _USUAL.retry_seconds)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncShape(Shape):
-    """``asyncInvokeConfig``: what happens to asynchronous invocations of the unpublished version, ``LATEST``."""
+    """``asyncInvokeConfig``: what happens to asynchronous invocations by one qualifier."""
 
-    later: ClassVar[Mapping[str, str]] = {
-        "asyncTask": "Task mode: each invocation has a record that can be listed and stopped.",
-        "qualifier": "Which version or alias these settings are for.",
-    }
+    qualifier: Annotated[
+        str | None,
+        Key("qualifier", Text("a version or an alias", "[A-Za-z0-9_-]{1,128}"), "Invoked by what name.", LATEST),
+    ] = None
+    task_mode: Annotated[
+        bool | None,
+        Key("asyncTask", Plain.FLAG, "Task mode: each invocation has a record that can be listed and stopped.", False),
+    ] = None
     max_retries: Annotated[
         int | None, Key("maxAsyncRetryAttempts", _RETRIES, "How often a failed attempt is repeated.", DEFAULT_RETRIES)
     ] = None
@@ -266,8 +278,8 @@ class FunctionShape(Shape):
         Mapping[str, str] | None, Key("environmentVariables", Plain.VARIABLES, "What os.environ has besides.", {})
     ] = None
     asynchronous: Annotated[
-        AsyncShape | None,
-        Key("asyncInvokeConfig", Nested(AsyncShape, "a list of settings by qualifier"), "Retries and destinations."),
+        tuple[AsyncShape, ...] | None,
+        Key("asyncInvokeConfig", Several(AsyncShape, "qualifier"), "Retries and destinations, also a list of such."),
     ] = None
 
 

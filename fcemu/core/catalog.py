@@ -1,6 +1,6 @@
 """Everything that is defined now: add, replace, remove, find."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fcemu.core.errors import FunctionNotFound, ServiceNotFound
@@ -90,6 +90,15 @@ class Catalog:
     def set_async(self, ref: FunctionRef, settings: AsyncSettings, qualifier: str = LATEST) -> None:
         """Define the asynchronous settings of one qualifier."""
         self._async[ref, qualifier] = settings
+
+    def async_of(self, ref: FunctionRef) -> Mapping[str, AsyncSettings]:
+        """All settings of one function by qualifier, in the order in which they were made."""
+        return {qualifier: asked for (owner, qualifier), asked in self._async.items() if owner == ref}
+
+    def forget_async(self, ref: FunctionRef) -> None:
+        """Forget the settings of all qualifiers."""
+        for qualifier in self.async_of(ref):
+            del self._async[ref, qualifier]
 
     def async_settings(self, ref: FunctionRef, qualifier: str = LATEST) -> AsyncSettings:
         """The settings of exactly this qualifier; unset ones where there are none.

@@ -60,6 +60,7 @@ class AsyncSettings:
     max_age: timedelta | None = None
     on_success: Destination | None = None
     on_failure: Destination | None = None
+    task_mode: bool | None = None
 
 
 UNSET: Final = AsyncSettings()

@@ -38,6 +38,11 @@ class Settings:
     """How many destinations may follow each other. ASSUMED: FC documents no bound."""
     caused_at_most: int = 10_000
     """How many invocations one outside request may cause, through handlers and destinations."""
+    task_retention: timedelta = timedelta(days=7)
+    """How long FC's API shows the record of a task that has ended. Source: FC docs, "Asynchronous tasks".
+
+    ASSUMED: from its end, and what has not ended stays.
+    """
     max_memory_usage_mb: float = 64.0
     """What every report of used memory says; measuring it would make two runs differ."""
     watchdog: timedelta = timedelta(seconds=30)

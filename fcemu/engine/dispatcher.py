@@ -137,6 +137,7 @@ class Dispatcher:
             if plan is None:
                 plan = self.plan(accepted.function, accepted.qualifier)
         except FCError as gone:
+            self._dequeue(invocation, now)
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             self._on_end(invocation, now)
             return None
@@ -144,19 +145,23 @@ class Dispatcher:
             return None
         if self._held_up(invocation, now):
             return None
-        if invocation.state is State.ENQUEUED and not accepted.synchronous:
-            journal.record(Dequeued(now, accepted.request_id), invocation)
+        self._dequeue(invocation, now)
         refusal = self._refusal(invocation, plan, now)
         place = plan.pool.take(now) if refusal is None else refusal
         if not isinstance(place, Place):
-            self._refused(invocation, plan.policy, place, now)
+            self._refused(invocation, plan, place, now)
             return None
         number = self._start(invocation, place, now)
         if self._dies(invocation, number, "before", now):
             place.instance.stop()
-            self._finish(invocation, plan.policy, number, self.exited(timedelta(0)), "", now)
+            self._finish(invocation, plan, number, self.exited(timedelta(0)), "", now)
             return None
         return self._run(invocation, plan, place, number, now)
+
+    def _dequeue(self, invocation: Invocation, now: datetime) -> None:
+        """The queue hands it over, once; a synchronous invocation waits in no queue."""
+        if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
+            self._journal.record(Dequeued(now, invocation.id), invocation)
 
     def _held_up(self, invocation: Invocation, now: datetime) -> bool:
         """Whether the attempt that is due starts late; then it is due again."""
@@ -192,6 +197,7 @@ class Dispatcher:
             reason = f"older than {policy.max_age.total_seconds():g} s before its next retry"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
         else:
+            self._dequeue(invocation, now)
             self._journal.record(Expired(now, invocation.id), invocation)
         self._on_end(invocation, now)
         return True
@@ -227,17 +233,17 @@ class Dispatcher:
     look_by: Callable[[datetime], None]
     """Set by the movers: on a flowing clock, somebody looks at what is due at that instant at the latest."""
 
-    def _refused(self, invocation: Invocation, policy: RetryPolicy, refusal: Refusal, now: datetime) -> None:
+    def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
         self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
-        self._act(invocation, policy, refusal, now)
+        self._act(invocation, plan, refusal, now)
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
         """An attempt came to ``outcome``: record it and do what follows."""
-        self._finish(run.invocation, run.plan.policy, run.number, outcome, output, now)
+        self._finish(run.invocation, run.plan, run.number, outcome, output, now)
 
     def _finish(
-        self, invocation: Invocation, policy: RetryPolicy, number: int, outcome: Ran, output: str, now: datetime
+        self, invocation: Invocation, plan: Plan, number: int, outcome: Ran, output: str, now: datetime
     ) -> None:
         self._journal.record(Finished(now, invocation.id, number, outcome, output), invocation)
         if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted):
@@ -248,7 +254,7 @@ class Dispatcher:
                 self._journal.record(Redelivered(now, invocation.id, number, due), invocation)
                 self._push(due, invocation)
                 return
-        self._act(invocation, policy, outcome, now)
+        self._act(invocation, plan, outcome, now)
 
     def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
         """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
@@ -288,7 +294,7 @@ class Dispatcher:
         """The outcome of an attempt whose timeout strikes."""
         return outcomes.timed_out(timeout, self._settings.max_memory_usage_mb)
 
-    def _act(self, invocation: Invocation, policy: RetryPolicy, outcome: Outcome, now: datetime) -> None:
+    def _act(self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime) -> None:
         if type(outcome) is outcomes.Returned:
             self._journal.record(Succeeded(now, invocation.id), invocation)
             self._on_end(invocation, now)
@@ -296,7 +302,7 @@ class Dispatcher:
         if invocation.accepted.synchronous:
             self._end_synchronous(invocation, outcome, now)
             return
-        match decide(outcome, invocation.tally(), policy, now):
+        match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
             case RetryAt(due):
                 self._journal.record(RetryPlanned(now, invocation.id, due), invocation)
                 self._push(due, invocation)
@@ -310,6 +316,14 @@ class Dispatcher:
             case unreachable:
                 assert_never(unreachable)
         self._on_end(invocation, now)
+
+    def _policy_now(self, invocation: Invocation, plan: Plan) -> RetryPolicy:
+        """ASSUMED: what decides is the configuration as it is when an attempt ends or is dequeued, not as it was when
+        the invocation was accepted; of a function that is gone, the one with which the attempt started."""
+        try:
+            return self.plan(invocation.accepted.function, invocation.accepted.qualifier).policy
+        except FCError:
+            return plan.policy
 
     def _end_synchronous(self, invocation: Invocation, outcome: Outcome, now: datetime) -> None:
         """FC never retries a synchronous call; its caller does (retry-and-destinations §1)."""

@@ -21,7 +21,7 @@ from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
-from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
@@ -34,6 +34,7 @@ from fcemu.engine.ports import Runtime, read_credentials
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.tasks import Tasks
 
 Then = Callable[[Invocation], None]
 _LOOK_SECONDS: Final = 0.5
@@ -43,7 +44,8 @@ _LOOK_SECONDS: Final = 0.5
 class Asked:
     """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
 
-    ``delay``: from the request to the first attempt, for asynchronous invocations.
+    ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
+    becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it.
     """
 
     ref: FunctionRef
@@ -52,6 +54,8 @@ class Asked:
     delay: timedelta = timedelta(0)
     source: str = "api"
     access_key_id: str = ""
+    task_id: str = ""
+    task_mode: bool = False
 
 
 class ClosedError(RuntimeError):
@@ -112,6 +116,16 @@ class Emulator:
         )
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
+        self.tasks: Final = Tasks(
+            baton=self._baton,
+            clock=self.clock,
+            catalog=catalog,
+            journal=self.journal,
+            movers=self._movers,
+            settings=settings,
+            on_end=self._on_end,
+        )
+        """Task mode: find, list, stop."""
         self._deliveries: Final = Deliveries(settings, self._chance, self.journal, self._asked_of, self._accept_report)
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}
@@ -134,7 +148,8 @@ class Emulator:
         """Accept an asynchronous invocation. It is kept when this returns, and runs when the clock gets there.
 
         Raises ``FCError`` for what FC refuses before its 202: delay out of range, unknown function, version or alias,
-        payload over the limit; then nothing is kept. Checks in the order of errors-and-limits §2.1.
+        payload over the limit, an id that another task has; then nothing is kept. Checks in the order of
+        errors-and-limits §2.1.
         """
         limits = self.settings.limits
         if not timedelta(0) <= asked.delay <= limits.delay_max:
@@ -146,9 +161,7 @@ class Emulator:
             if len(asked.payload) > limits.async_payload_bytes:
                 raise EntityTooLarge(limits.async_payload_bytes)
             caller = self._caller(asked.access_key_id)
-            invocation = self._open(
-                plan.resolved.function, asked, caller.invocation if caller else None, synchronous=False
-            )
+            invocation = self._open(plan, asked, caller.invocation if caller else None, synchronous=False)
             if self.clock.rate and not asked.delay:
                 self._movers.start_at_once(invocation, invocation.accepted.at, plan)
             else:
@@ -172,9 +185,7 @@ class Emulator:
             if len(asked.payload) > limit:
                 raise EntityTooLarge(limit)
             caller = self._caller(asked.access_key_id)
-            invocation = self._open(
-                plan.resolved.function, asked, caller.invocation if caller else None, synchronous=True
-            )
+            invocation = self._open(plan, asked, caller.invocation if caller else None, synchronous=True)
             self._awaited[invocation.id] = then
             if self.clock.rate:
                 self._movers.start_at_once(invocation, invocation.accepted.at, plan)
@@ -197,11 +208,16 @@ class Emulator:
         with self._baton:
             return self._chance.request_id(generation, self.clock.shown())
 
-    def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
+    def _open(self, plan: Plan, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
+        function = plan.resolved.function
+        is_task = not synchronous and bool(plan.asked.task_mode or asked.task_mode)
+        if is_task and asked.task_id:
+            self.tasks.claim(function.ref, asked.task_id)
         now = self.clock.shown() if cause is None else self.clock.now()
         request_id = self._chance.request_id(function.generation, now)
+        task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source == "destination")
@@ -219,6 +235,7 @@ class Emulator:
                 due,
                 root,
                 depth,
+                task_id,
             )
         )
 
@@ -262,11 +279,11 @@ class Emulator:
                 f"{depth} destinations in a row; the emulator follows {self.settings.destination_depth} "
                 "(destinationDepth), because a loop of destinations would never become idle"
             )
-        function = self._dispatcher.plan(destination.ref, destination.qualifier).resolved.function
+        plan = self._dispatcher.plan(destination.ref, destination.qualifier)
         if len(body) > self.settings.limits.async_payload_bytes:
             raise EntityTooLarge(self.settings.limits.async_payload_bytes)
         asked = Asked(destination.ref, body, destination.qualifier, source="destination")
-        invocation = self._open(function, asked, cause, synchronous=False)
+        invocation = self._open(plan, asked, cause, synchronous=False)
         self._due.push(invocation.due, invocation)
         if self.clock.rate:
             self._movers.pursue()

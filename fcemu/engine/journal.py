@@ -1,11 +1,12 @@
 """The ordered record of facts: append, read, follow, fold."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 from fcemu.core.facts import Accepted, Delivered, Fact, to_json
 from fcemu.core.invocation import Invocation
+from fcemu.core.names import FunctionRef
 
 
 class Journal(Sequence[Fact]):
@@ -18,6 +19,8 @@ class Journal(Sequence[Fact]):
         self._facts: list[Fact] = []
         self._append = self._facts.append
         self.invocations: dict[str, Invocation] = {}
+        self.tasks: dict[FunctionRef, dict[str, Invocation]] = {}
+        """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
         self.messages: dict[str, list[Delivered]] = {}
         """What was delivered to each destination (``queue:declined``), in order."""
         self._followers: list[Callable[[], None]] = []
@@ -41,9 +44,28 @@ class Journal(Sequence[Fact]):
         invocation = Invocation(accepted)
         self._append(accepted)
         self.invocations[accepted.request_id] = invocation
+        if accepted.task_id:
+            there = self.tasks.setdefault(accepted.function, {})
+            there.pop(accepted.task_id, None)
+            there[accepted.task_id] = invocation
         for follower in self._followers:
             follower()
         return invocation
+
+    def histories(self, invocations: Iterable[Invocation]) -> dict[str, Sequence[Fact]]:
+        """The facts of each of these invocations by its id; those of tasks are at hand, the others are looked for in
+        one walk through the journal."""
+        found: dict[str, Sequence[Fact]] = {}
+        others: dict[str, list[Fact]] = {}
+        for invocation in invocations:
+            if invocation.history is None:
+                found[invocation.id] = others[invocation.id] = []
+            else:
+                found[invocation.id] = invocation.history
+        for fact in self._facts if others else ():
+            if fact.request_id in others:
+                others[fact.request_id].append(fact)
+        return found
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
         """Call ``follower`` after each new fact, with the baton held; returns what ends it."""

@@ -141,8 +141,8 @@ class Movers:
         """When the next thing is due that still matters."""
         while (first := self._due.first()) is not None:
             due, thing = first
-            if not isinstance(thing, Invocation) and thing.over:
-                self._due.pop()  # a deadline that was not needed
+            if thing.finished if isinstance(thing, Invocation) else thing.over:
+                self._due.pop()  # it was stopped, or a deadline was not needed
                 continue
             return due
         return None
@@ -519,11 +519,28 @@ class Movers:
         if isinstance(thing, Wait):
             self._wake(thing)
         elif thing.struck or thing.waits_in is None:
-            self._give_up(thing, self._dispatcher.timed_out(thing.function.timeout), now)
+            self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
+        elif (halted := self._halted(thing)) is not None:
+            self._abandon(thing, halted)
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(thing, now)
             self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
+
+    def halt(self, invocation: Invocation, now: datetime) -> None:
+        """Somebody asked for ``invocation``, which runs, to be stopped: whatever it comes to no longer counts.
+
+        It ends at the next step of the clock; what of it computes now is interrupted at once.
+        """
+        run = next(run for run in self.runs if run.invocation is invocation)
+        run.verdict = Halted("stopped as asked")
+        self._due.push(now, run)
+        self._interrupt(run)
+        self.pursue()
+
+    def _halted(self, run: Run) -> Halted | None:
+        """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
+        return run.verdict if isinstance(run.verdict, Halted) else None
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
@@ -657,11 +674,11 @@ class Movers:
         if run.strands is not None and run.awake > 1:
             self._let_rest(run, run.strands)
         self.steps += 1
+        if run.struck and not run.over:
+            return  # its end comes at its deadline
         self.runs.discard(run)
         if run.over:
             return
-        if run.struck:
-            return  # its end comes at its deadline
         self._uncount(run)
         self._finish(run, run.verdict or finish.outcome, finish)
 
@@ -685,6 +702,8 @@ class Movers:
         """End a run whose thread has not come back: whatever it still does no longer counts."""
         run.over = True
         self._uncount(run)
+        if run.left:
+            self.runs.discard(run)
         self._dispatcher.end(run, outcome, "".join(run.call.output), now)
         self._interrupt(run)
         self._dismiss(run)
@@ -697,7 +716,7 @@ class Movers:
                 strand.interrupt()
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
-        run.verdict = self._dispatcher.timed_out(run.function.timeout)
+        run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
         self._give_up(run, run.verdict, now)
 
     # Synchronous calls that a handler makes.
@@ -736,6 +755,9 @@ class Movers:
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
         self._warn(run, text)
+        if (halted := self._halted(run)) is not None:
+            self._give_up(run, halted, self.clock.now())
+            return
         run.struck = True
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
         self._uncount(run)

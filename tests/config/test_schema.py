@@ -45,7 +45,10 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
         FunctionShape: {
             *("code", "runtime", "handler", "timeout", "memorySize", "environmentVariables", "asyncInvokeConfig"),
         },
-        AsyncShape: {"maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"},
+        AsyncShape: {
+            *("qualifier", "asyncTask"),
+            *("maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"),
+        },
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
@@ -58,7 +61,7 @@ def test_the_keys_that_come_later_are_known():
     later = {name for shape in SHAPES for name in shape.later}
     assert later == {
         *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers", "command"),
-        *("port", "asyncTask", "qualifier", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
+        *("port", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
         *("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo"),
     }
 

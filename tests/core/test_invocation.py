@@ -16,8 +16,7 @@ DOCUMENTED = {
     (State.ENQUEUED, "Dequeued"): State.DEQUEUED,
     (State.ENQUEUED, "Started"): State.RUNNING,  # synchronous: no queue
     (State.ENQUEUED, "Failed"): State.FAILED,  # synchronous: refused
-    (State.ENQUEUED, "Expired"): State.EXPIRED,
-    (State.ENQUEUED, "Invalid"): State.INVALID,
+    (State.ENQUEUED, "Invalid"): State.INVALID,  # synchronous: its function is gone
     (State.ENQUEUED, "StopAsked"): State.STOPPING,
     (State.DEQUEUED, "Started"): State.RUNNING,
     (State.DEQUEUED, "RetryPlanned"): State.DEQUEUED,
@@ -37,7 +36,6 @@ DOCUMENTED = {
     (State.RETRYING, "Invalid"): State.INVALID,
     (State.RETRYING, "StopAsked"): State.STOPPING,
     (State.STOPPING, "Stopped"): State.STOPPED,
-    (State.STOPPING, "StopAsked"): State.STOPPING,
 }
 
 
