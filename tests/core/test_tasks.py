@@ -71,7 +71,7 @@ def test_a_task_id_begins_with_a_letter_or_underscore_and_has_letters_digits_und
 @rule("async-invocation §4", "documented")
 @pytest.mark.parametrize("bad", ["1a", "-a", "a b", "a" * 129, "ä", "a\n", "a/b"])
 def test_a_task_id_of_another_form_or_more_than_128_characters_is_refused(bad):
-    with pytest.raises(InvalidArgument, match="^InvalidArgument: AsyncTaskId is set to an invalid value"):
+    with pytest.raises(InvalidArgument, match=r"^InvalidArgument: AsyncTaskId is set to an invalid value"):
         check_task_id(FunctionRef("f"), bad)
     with pytest.raises(InvalidArgument, match="StatefulAsyncInvocationId is set to an invalid value"):
         check_task_id(FunctionRef("f", "s"), bad)
