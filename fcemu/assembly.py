@@ -21,7 +21,7 @@ from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
-from fcemu.engine.chance import Chance
+from fcemu.engine.chance import CHANCES
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import Runtime, StandIn
@@ -66,6 +66,7 @@ def _many_seconds(text: str) -> tuple[float, ...]:
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "seed": Option(int, (int,)),
+    "chance": Option(str, (str,)),
     "start": Option(_instant, (datetime, str)),
     "rate": Option(float, (int, float)),
     "autojump": Option(_flag, (bool,)),
@@ -79,6 +80,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "retry_server_errors": Option(_flag, (bool,)),
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
+    "task_retention_seconds": Option(float, (int, float)),
 }
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
 
@@ -95,6 +97,9 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
     limits = given.get("limits")
     if limits not in (None, "strict", "relaxed"):
         raise ValueError(f"option limits: expected 'strict' or 'relaxed', found {limits!r}")
+    chance = given.get("chance", default.chance)
+    if chance not in CHANCES:
+        raise ValueError(f"option chance: expected {' or '.join(map(repr, CHANCES))}, found {chance!r}")
     start = given.get("start", default.start)
     if isinstance(start, str):
         start = _read("start", start)
@@ -111,6 +116,7 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         ),
         limits={None: default.limits, "strict": STRICT, "relaxed": RELAXED}[limits],
         seed=given.get("seed", default.seed),
+        chance=chance,
         start=start.astimezone(default.start.tzinfo),
         rate=float(given.get("rate", default.rate)),
         autojump=given.get("autojump", default.autojump),
@@ -120,6 +126,7 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         retry_server_errors=given.get("retry_server_errors", default.retry_server_errors),
         age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
         destination_depth=given.get("destination_depth", default.destination_depth),
+        task_retention=seconds("task_retention_seconds", default.task_retention),
         watchdog=seconds("watchdog", default.watchdog),
         grace=seconds("grace_seconds", default.grace),
         io_grace=seconds("io_grace_seconds", default.io_grace),
@@ -140,7 +147,9 @@ def _read(name: str, text: str) -> Any:
         raise ValueError(f"option {name}: {wrong}") from None
 
 
-_NOT_BELOW_ZERO: Final = frozenset({"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth"})
+_NOT_BELOW_ZERO: Final = frozenset(
+    {"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth", "task_retention_seconds"}
+)
 
 
 def _check(name: str, value: object) -> None:
@@ -160,7 +169,6 @@ LATER: Final = frozenset(
     {
         "access_keys",
         "auth",
-        "chance",
         "cold_start_seconds",
         "data",
         "deliver_to",
@@ -262,7 +270,7 @@ def emulator_of(
         settings=settings,
         catalog=catalog_of(definition),
         runtimes=runtimes,
-        chance=Chance(settings.seed),
+        chance=CHANCES[settings.chance](settings.seed),
         crew=CREW,
     )
 

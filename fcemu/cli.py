@@ -62,6 +62,7 @@ def demo() -> None:
 @setting("--autojump/--no-autojump", default=None, help="A paused clock jumps to what is due.")
 @setting("--start", type=Start(), help="Virtual time at the start.  [default: now]")
 @setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
+@setting("--chance", type=click.Choice(["calm", "seeded"]), help="What FC leaves open: calm, or drawn by the seed.")
 @setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: inline]")
 @setting(
     "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"

@@ -342,6 +342,15 @@ class EmulatorShape(Shape):
         int | None,
         Key("destinationDepth", _DEPTH, "How many destinations may follow each other.", _USUAL.destination_depth),
     ] = None
+    task_retention_seconds: Annotated[
+        float | None,
+        Key(
+            "taskRetentionSeconds",
+            Number("seconds", 0, 30 * _DAY),
+            "How long FC's API shows a task that has ended.",
+            _seconds(_USUAL.task_retention),
+        ),
+    ] = None
     watchdog: Annotated[
         float | None,
         Key("watchdogSeconds", _ABOVE_0, "Real time without progress that ends an attempt.", _seconds(_USUAL.watchdog)),

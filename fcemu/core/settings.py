@@ -22,6 +22,8 @@ class Settings:
     account: Account = field(default_factory=Account)
     limits: Limits = STRICT
     seed: int = 0
+    chance: str = "calm"
+    """``seeded``: whatever FC leaves open (order, repeats, inexact delays, refusals, crashes) is drawn by the seed."""
     start: datetime = SPEC_START
     rate: float = 0.0
     autojump: bool = False

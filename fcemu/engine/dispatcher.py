@@ -1,6 +1,6 @@
 """Takes due invocations, starts attempts, acts on decisions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -40,6 +40,8 @@ from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 
 EXCEPTIONS_KEPT: Final = 1000
+RIVALS: Final = 16
+"""How many things that are due at the same instant are looked at when messages may overtake each other."""
 
 
 class Plan:
@@ -157,6 +159,23 @@ class Dispatcher:
             self._finish(invocation, plan, number, self.exited(timedelta(0)), "", now)
             return None
         return self._run(invocation, plan, place, number, now)
+
+    @property
+    def permutes(self) -> bool:
+        """Whether chance may hand messages over in another order than the first in, first out."""
+        return self._chance.permutes
+
+    def first_of(self, things: "Sequence[Invocation | Run | Wait]", now: datetime) -> int:
+        """Which of the things that are due at the same instant comes first: messages may overtake messages."""
+        messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
+        if len(messages) < 2 or messages[0] != 0:
+            return 0
+        overtaken = self._chance.first_of(len(messages))
+        chosen = messages[overtaken]
+        first = things[chosen]
+        if overtaken and isinstance(first, Invocation):
+            self._struck(first, len(first.attempts) + 1, f"overtake {overtaken}", now)
+        return chosen
 
     def _dequeue(self, invocation: Invocation, now: datetime) -> None:
         """The queue hands it over, once; a synchronous invocation waits in no queue."""
@@ -333,3 +352,8 @@ class Dispatcher:
             reason = f"{outcomes.word(outcome)}; a synchronous call is not retried"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
         self._on_end(invocation, now)
+
+
+def _is_message(invocation: Invocation) -> bool:
+    """Whether it waits in the queue."""
+    return not (invocation.accepted.synchronous or invocation.finished)

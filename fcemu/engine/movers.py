@@ -18,7 +18,7 @@ from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
-from fcemu.engine.dispatcher import Dispatcher, Plan
+from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.goals import Ended, Goal
 from fcemu.engine.instances import Place
@@ -82,6 +82,7 @@ class Movers:
         self._due: Final = due
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
+        self._permutes: Final = dispatcher.permutes
         self._journal: Final = journal
         self.io_grace: Final = io_grace
         self.in_flight = 0
@@ -197,7 +198,7 @@ class Movers:
                 self.clock.set(due)
                 now = due
             self.steps += 1
-            thing = self._due.pop()
+            thing = self._take(now) if self._permutes else self._due.pop()
             if not isinstance(thing, Invocation):
                 self._fall_due(thing, now)
                 continue
@@ -211,6 +212,10 @@ class Movers:
         self._driving = False
         if self.clock.rate:
             self.pursue()
+
+    def _take(self, now: datetime) -> Invocation | Run | Wait:
+        """What comes first of all that is due first, where chance may say so."""
+        return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
     def _execute(self, run: Run) -> None:
         """Run the handler on this thread; the baton is free meanwhile."""
@@ -271,7 +276,7 @@ class Movers:
                     self._strike_timeout(run, run.deadline)
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
-            thing = self._due.pop()
+            thing = self._take(due) if self._permutes else self._due.pop()
             if not isinstance(thing, Invocation):
                 self._fall_due(thing, due)
             else:

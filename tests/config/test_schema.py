@@ -51,7 +51,7 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
         },
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
-            *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
+            *("destinationDepth", "taskRetentionSeconds", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
         },
         ClockShape: {"rate", "start", "autojump"},
     }
