@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from multidict import CIMultiDictProxy, istr
 
 from fcemu.api.dialect import Dialect, Target
-from fcemu.api.tasks import TASK_WORDS, TaskWords
+from fcemu.api.tasks import TaskWords
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, access_key_id, header_text
 from fcemu.core.asking import never_ran, read_delay
@@ -66,7 +66,7 @@ class Invocations:
         self, request: WireRequest, dialect: Dialect, target: Target
     ) -> Answer | Awaitable[Answer | None] | None:
         """Headers are checked here, the rest by the emulator. Raises ``FCError``."""
-        manner = read_manner(request.headers, request.emulator.settings.limits, TASK_WORDS[dialect.version])
+        manner = read_manner(request.headers, request.emulator.settings.limits, dialect.tasks)
         if request.body_is_here:
             return self._go(request, dialect, target, manner, request.arrived())
         return self._when_here(request, dialect, target, manner)
@@ -109,7 +109,7 @@ def _accepted(dialect: Dialect, invocation: Invocation) -> Answer:
     """The id of a task is told where the invocation is one. ASSUMED: not where task mode is off
     (async-invocation §1.3)."""
     task_id = invocation.accepted.task_id
-    task = f"{TASK_WORDS[dialect.version].id_header}: {task_id}\r\n" if task_id else ""
+    task = f"{dialect.tasks.id_header}: {task_id}\r\n" if task_id else ""
     return Answer(202, f"HTTP/1.1 202 Accepted\r\nX-Fc-Request-Id: {invocation.id}\r\n{task}{dialect.extra_headers}")
 
 

@@ -8,8 +8,9 @@ from fcemu.api.history import Handler
 from fcemu.api.problems import Problem, Reader, json_answer, not_found, not_yet, read_members, read_object
 from fcemu.api.records import text_or_base64
 from fcemu.api.wire import Answer, WireRequest, status_line
+from fcemu.core.errors import FCError
 from fcemu.core.facts import time_text
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stubs import Step, StubCall
 from fcemu.engine import faults
 from fcemu.engine.emulator import Emulator
@@ -58,6 +59,7 @@ class SetupRoutes:
             ("DELETE", "/stubs/{function}"): self._remove_stub,
             ("GET", "/definition"): self._show_definition,
             ("POST", "/definition"): self._add_definition,
+            ("GET", "/code/{function}"): self._show_code,
         }
 
     # Faults.
@@ -134,6 +136,16 @@ class SetupRoutes:
         except BadDefinition as bad:
             raise Problem(400, "invalid-definition", str(bad), problems=bad.problems) from None
         return json_answer(parts.defined(request.emulator))
+
+    async def _show_code(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        """The code of a function as a zip: where GetFunctionCode points to."""
+        qualifier = read_members(query, {"qualifier": problems.text}, "parameter").get("qualifier") or LATEST
+        ref, resources = _function(request.emulator, path), request.emulator.resources
+        try:
+            data = resources.zip_of(resources.function(ref, qualifier))
+        except (FCError, OSError) as missing:
+            raise Problem(404, "not-found", f"there is no code of {ref}: {missing}") from None
+        return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
 
     def _parts(self, what: str) -> Parts:
         if self._api.parts is None:

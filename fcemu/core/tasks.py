@@ -1,6 +1,5 @@
 """Task mode: what the record of a task says, which events it had, and how tasks are listed; folds of facts."""
 
-import base64
 import json
 import re
 from collections.abc import Iterable
@@ -21,15 +20,12 @@ from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
 from fcemu.core.invocation import TRANSITIONS, Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.paging import DEFAULT_LIMIT
 
 TASK_ID: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
 """What a caller may name a task. Source: FC docs, "InvokeFunction", all versions; generated ids need not fit."""
 RETURNED_BYTES: Final = 1024 * 1024
 """ASSUMED: a larger result is cut, because ``returnPayload`` has at most 1 MB (async-invocation §2)."""
-DEFAULT_LIMIT: Final = 20
-MOST: Final = 100
-"""Source: FC docs, ListAsyncTasks: ``limit`` is 1 to 100, 20 when absent."""
-
 _TASK_ID: Final = re.compile(TASK_ID)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -209,15 +205,14 @@ class Cursor(NamedTuple):
     task_id: str
 
     def text(self) -> str:
-        """As ``nextToken``; callers treat it as opaque."""
-        microseconds = (self.started - _START) // timedelta(microseconds=1)
-        return base64.urlsafe_b64encode(f"{microseconds}#{self.task_id}".encode()).decode()
+        """What a token of the next page holds."""
+        return f"{(self.started - _START) // timedelta(microseconds=1)}#{self.task_id}"
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """Raises ``InvalidArgument`` for what ``text()`` did not write."""
+        microseconds, _, task_id = text.partition("#")
         try:
-            microseconds, _, task_id = base64.b64decode(text, b"-_", validate=True).decode().partition("#")
             started = _START + timedelta(microseconds=int(microseconds))
         except (ValueError, OverflowError):
             raise InvalidArgument(f"NextToken is set to an invalid value (actual: '{text}')") from None

@@ -30,7 +30,8 @@ from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_lo
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Runtime, read_credentials
+from fcemu.engine.ports import Packages, Runtime, read_credentials
+from fcemu.engine.resources import Resources
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
@@ -85,6 +86,7 @@ class Emulator:
         chance: Chance,
         crew: Crew,
         clock: Clock | None = None,
+        packages: Callable[[], Packages] | None = None,
     ) -> None:
         self.settings: Final = settings
         self.journal: Final = Journal()
@@ -126,6 +128,11 @@ class Emulator:
             on_end=self._on_end,
         )
         """Task mode: find, list, stop."""
+        self.resources: Final = Resources(
+            self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, packages
+        )
+        """The control plane."""
+        self.setup.on_defined = self.resources.stamp_all
         self._deliveries: Final = Deliveries(settings, self._chance, self.journal, self._asked_of, self._accept_report)
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from fcemu.core.facts import Accepted, Delivered, Fact, to_json
+from fcemu.core.facts import Accepted, Changed, Delivered, Fact, to_json
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
 
@@ -36,6 +36,12 @@ class Journal(Sequence[Fact]):
         self._append(fact)
         if type(fact) is Delivered:
             self.messages.setdefault(fact.destination, []).append(fact)
+        for follower in self._followers:
+            follower()
+
+    def note(self, fact: Changed) -> None:
+        """Append a fact that belongs to no invocation."""
+        self._append(fact)
         for follower in self._followers:
             follower()
 
@@ -82,6 +88,8 @@ class Journal(Sequence[Fact]):
         for fact in facts:
             if isinstance(fact, Accepted):
                 self.open(fact)
+            elif isinstance(fact, Changed):
+                self.note(fact)
             else:
                 self.record(fact)
 
@@ -95,11 +103,16 @@ class Journal(Sequence[Fact]):
         """One fact as JSON; ``index`` counts from 0, the printed ``n`` from 1."""
         return json.dumps(self.entry(index), ensure_ascii=False, separators=(",", ":"))
 
+    def function_of(self, index: int) -> FunctionRef | None:
+        """The function of the invocation that a fact belongs to; ``None`` for a fact that belongs to none."""
+        invocation = self.invocations.get(self._facts[index].request_id)
+        return None if invocation is None else invocation.accepted.function
+
     def entry(self, index: int) -> dict[str, object]:
         """One fact as plain JSON values."""
-        fact = self._facts[index]
-        function = str(self.invocations[fact.request_id].accepted.function)
-        return {"n": index + 1} | to_json(fact) | {"function": function}
+        function = self.function_of(index)
+        named = None if function is None else str(function)
+        return {"n": index + 1} | to_json(self._facts[index]) | {"function": named}
 
     def __len__(self) -> int:
         return len(self._facts)

@@ -1,6 +1,6 @@
 """Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -24,6 +24,8 @@ class Setup:
         self._dispatcher: Final = dispatcher
         self._faults: Final = faults
         self._added: Final[dict[FunctionRef, StandIn]] = {}
+        self.on_defined: Callable[[], None] = lambda: None
+        """Called with the baton held after each ``define``."""
 
     # Definitions.
 
@@ -55,6 +57,7 @@ class Setup:
                 self._added[ref] = stand_in
                 self._dispatcher.put(ref, stand_in, below=True)
             self._dispatcher.definitions_changed(refs)
+            self.on_defined()
 
     def defined(
         self,

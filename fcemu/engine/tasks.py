@@ -56,6 +56,17 @@ class Tasks:
             there = self._journal.tasks.get(ref, {}).values()
             return tasks.page((task for task in there if self._shows(task, qualifier)), query)
 
+    def functions(self) -> list[tuple[FunctionRef, str]]:
+        """The functions of 2.0 in task mode, each with the qualifier, in order of name and qualifier."""
+        with self._baton:
+            found = [
+                (function.ref, qualifier)
+                for function in self._catalog
+                for qualifier, asked in self._catalog.async_of(function.ref).items()
+                if function.ref.service is not None and asked.task_mode
+            ]
+        return sorted(found, key=lambda one: (one[0].service or "", one[0].name, one[1]))
+
     def stop(self, ref: FunctionRef, qualifier: str, task_id: str) -> None:
         """Stop a task: at once what is not running, else as soon as the clock moves.
 
