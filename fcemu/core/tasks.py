@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -212,11 +213,10 @@ class Cursor(NamedTuple):
     def parse(cls, text: str) -> "Cursor":
         """Raises ``InvalidArgument`` for what ``text()`` did not write."""
         microseconds, _, task_id = text.partition("#")
-        try:
-            started = _START + timedelta(microseconds=int(microseconds))
-        except (ValueError, OverflowError):
-            raise InvalidArgument(f"NextToken is set to an invalid value (actual: '{text}')") from None
-        return cls(started, task_id)
+        with suppress(ValueError, OverflowError):
+            if task_id:
+                return cls(_START + timedelta(microseconds=int(microseconds)), task_id)
+        raise InvalidArgument(f"NextToken is set to an invalid value (actual: '{text}')")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

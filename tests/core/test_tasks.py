@@ -280,7 +280,7 @@ def test_tasks_that_come_between_two_pages_change_nothing_of_the_second():
     assert ids(page([*tasks, task(task_id="new", at=99)], Query(after=after))) == ["t2", "t1", "t0"]
 
 
-@pytest.mark.parametrize("text", ["nonsense", "", "#a", "1e9#a", "99999999999999999999#a"])
+@pytest.mark.parametrize("text", ["nonsense", "", "#a", "1", "1#", "1e9#a", "99999999999999999999#a"])
 def test_a_token_that_was_never_given_out_is_refused(text):
     with pytest.raises(InvalidArgument, match="NextToken is set to an invalid value"):
         Cursor.parse(text)
