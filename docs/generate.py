@@ -80,8 +80,8 @@ def rules() -> str:
         "# Rules of FC, and the tests that hold them",
         "",
         "Collected by `docs/generate.py` from the tests that are marked with `rule` (`tests/rules.py`). The source is "
-        "a section of the project's notes on FC. *Documented*: an official page says so. *From SDK*: an official SDK or "
-        "tool does. *Inferred*: it follows from several sources. *Assumed*: nobody says, so that it is a guess; all "
+        "a section of the project's notes on FC. *Documented*: an official page says so. *From SDK*: an official SDK "
+        "or tool does. *Inferred*: it follows from several sources. *Assumed*: nobody says, so that it is a guess; all "
         "guesses of the code are in [what fcemu assumes](../explanation/assumed.md).",
         "",
         "| rule | source | mark | test |",
