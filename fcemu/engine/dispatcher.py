@@ -33,6 +33,7 @@ from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import later
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.faults import When
 from fcemu.engine.instances import Place, Pool
 from fcemu.engine.journal import Journal
@@ -71,7 +72,7 @@ class Dispatcher:
         runtime_of: Callable[[str], Runtime],
         chance: Chance,
         journal: Journal,
-        due: "Due[Invocation | Run | Wait]",
+        due: "Due[Invocation | Run | Wait | Errand]",
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
@@ -216,7 +217,7 @@ class Dispatcher:
         """Whether chance may hand messages over in another order than the first in, first out."""
         return self._chance.permutes
 
-    def first_of(self, things: "Sequence[Invocation | Run | Wait]", now: datetime) -> int:
+    def first_of(self, things: "Sequence[Invocation | Run | Wait | Errand]", now: datetime) -> int:
         """Which of the things that are due at the same instant comes first: messages may overtake messages."""
         messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
         if len(messages) < 2 or messages[0] != 0:

@@ -51,7 +51,15 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
         },
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
-            *("destinationDepth", "taskRetentionSeconds", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
+            *(
+                "deliverTo",
+                "deliveryRetrySeconds",
+                "destinationDepth",
+                "taskRetentionSeconds",
+                "watchdogSeconds",
+                "graceSeconds",
+                "ioGraceSeconds",
+            ),
         },
         ClockShape: {"rate", "start", "autojump"},
     }
@@ -62,7 +70,7 @@ def test_the_keys_that_come_later_are_known():
     assert later == {
         *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers", "command"),
         *("port", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
-        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo"),
+        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds"),
     }
 
 
