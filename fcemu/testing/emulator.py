@@ -14,6 +14,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
+from fcemu.core.errors import FCError
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, Account, FunctionRef
@@ -24,6 +25,7 @@ from fcemu.core.times import parse_duration, parse_instant
 from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.testing import web
 from fcemu.testing.aio import EmulatorAio, refuse
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
@@ -310,6 +312,9 @@ class LocalEmulator:
         return Invocation(self, self._engine.accept(asked))
 
     def _invoke(self, asked: Asked) -> Reply:
+        return self._reply_of(self._ended(asked))
+
+    def _ended(self, asked: Asked) -> core.Invocation:
         refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
@@ -318,7 +323,18 @@ class LocalEmulator:
         except BaseException:  # Ctrl-C, or a test's time-out
             self._engine.forget_call(record)
             raise
-        return self._reply_of(record)
+        return record
+
+    def _http(self, asked: Asked) -> Reply:
+        try:
+            record = self._ended(asked)
+        except FCError as error:
+            return web.refused(error)
+        return self._http_reply(record)
+
+    def _http_reply(self, record: core.Invocation) -> Reply:
+        reply = Invocation(self, record).reply
+        return web.reply_of(record, "" if reply is None else reply.logs)
 
     def _reply_of(self, record: core.Invocation) -> Reply:
         reply = Invocation(self, record).reply
