@@ -19,6 +19,8 @@ INI_OPTIONS = (
     "autojump",
     "clock",
     "definition",
+    "deliver_to",
+    "delivery_retry_seconds",
     "destination_depth",
     "grace_seconds",
     "io_grace_seconds",

@@ -152,7 +152,12 @@ class MNS:
             messages: list[Received] = await got
             return messages
         request.end()  # a clock that jumps need not wait for who only waits
-        request.on_disconnect = give_up
+
+        def disconnected() -> None:
+            give_up()
+            then([])
+
+        request.on_disconnect = disconnected
         try:
             while not (await asyncio.wait({got}, timeout=PAUSED_POLL_SECONDS))[0] and emulator.rate:
                 pass
@@ -223,6 +228,7 @@ def _sent(call: Call, sending: Sending) -> Fields:
 def _messages(call: Call, messages: list[Received], many: bool, *, peeked: bool) -> Answer:
     if not messages:
         raise MessageNotExist(f"no message of the queue {call.name!r} can be received now")
+    call.emulator.read_outside.update(message.request_id for message in messages)
     found = [forms.of_message(message, peeked=peeked) for message in messages]
     if not many:
         return call.answer(200, "Message", found[0])

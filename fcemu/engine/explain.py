@@ -50,6 +50,9 @@ def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: 
     if waiting_for:
         lines.append("moving for:")
         lines += [f"  {line}" for line in waiting_for]
+    lines += [
+        f"somebody waits for a message of queue:{one.queue.name} until {_at(one.end, clock)}" for one in movers.polls
+    ]
     lines += _what_next(coming, clock, movers, bool(in_flight), bool(waiting_for))
     return Explanation(in_flight, waiting_for, movers.next_due(), "\n".join(lines))
 
