@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeGuard
+from typing import Final, TypeGuard, assert_never
 
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
 from fcemu.core.values import value
@@ -144,6 +144,23 @@ def _parse_arn(text: str) -> Destination:
     raise ValueError(
         f"{text!r} is not an ARN of a function, an MNS queue or topic, an EventBridge bus or a RocketMQ topic"
     )
+
+
+def destination_arn(destination: Destination, account: Account) -> str:
+    """The ARN of a destination in this account and region (retry-and-destinations §2)."""
+    match destination:
+        case FunctionDestination(ref, qualifier):
+            return function_arn(ref, qualifier, account)
+        case QueueDestination(name):
+            return f"acs:mns:{account.region}:{account.id}:/queues/{name}/messages"
+        case TopicDestination(name):
+            return f"acs:mns:{account.region}:{account.id}:/topics/{name}/messages"
+        case EventBusDestination(name):
+            return f"acs:eventbridge:{account.region}:{account.id}:eventbus/{name}"
+        case RocketMQDestination(instance, topic):
+            return f"acs:mq:{account.region}:{account.id}:/instances/{instance}/topics/{topic}/messages"
+        case unreachable:
+            assert_never(unreachable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,14 @@ from typing import Final
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination
-from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled, TooManyRequests
+from fcemu.core.errors import (
+    EntityTooLarge,
+    FCError,
+    InvalidArgument,
+    InvocationDisabled,
+    ResourceThrottled,
+    TooManyRequests,
+)
 from fcemu.core.facts import Accepted, Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
@@ -21,19 +28,21 @@ from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
-from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
+from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Post, Runtime, read_credentials
+from fcemu.engine.ports import Packages, Post, Runtime, read_credentials
 from fcemu.engine.queues import Queues
+from fcemu.engine.resources import Resources
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
@@ -89,6 +98,7 @@ class Emulator:
         chance: Chance,
         crew: Crew,
         clock: Clock | None = None,
+        packages: Callable[[], Packages] | None = None,
         post: Post = _cannot_post,
     ) -> None:
         self.settings: Final = settings
@@ -121,6 +131,13 @@ class Emulator:
         )
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
+        keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings.account)
+        self.resources: Final = Resources(*keeping, packages)
+        """The control plane: what runs, and what makes it run."""
+        self.furnishings: Final = Furnishings(*keeping, packages)
+        """The control plane: domains, layers, capacity, tags, bindings."""
+        self.resources.stamp_all()
+        self.setup.on_defined = self.resources.stamp_all
         self.mail: Final = Mail(
             baton=self._baton,
             clock=self.clock,
@@ -145,7 +162,7 @@ class Emulator:
         )
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}
-        """Synchronous calls from outside, and since when, in real time, they wait."""
+        """Synchronous calls from outside, and since when, by the watchdog's time, they wait."""
         self._caused: dict[str, int] = {}
         self.read_outside: set[str] = set()
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
@@ -172,7 +189,7 @@ class Emulator:
                 "AsyncDelay", f"[0, {limits.delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
             )
         with self._baton:
-            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+            plan = self._plan(asked)
             if len(asked.payload) > limits.async_payload_bytes:
                 raise EntityTooLarge(limits.async_payload_bytes)
             caller = self._caller(asked.access_key_id)
@@ -198,7 +215,7 @@ class Emulator:
         """
         limit = self.settings.limits.sync_payload_bytes
         with self._baton:
-            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+            plan = self._plan(asked)
             if len(asked.payload) > limit:
                 raise EntityTooLarge(limit)
             caller = self._caller(asked.access_key_id)
@@ -213,10 +230,20 @@ class Emulator:
             if caller is not None and not caller.over:
                 self._movers.nest(caller, invocation)
             else:
-                self._strangers[invocation.id] = real.monotonic()
+                self._strangers[invocation.id] = WATCHDOG.time()
                 self._movers.let_errands_be()
                 self._movers.post(Ended(invocation))
         return invocation
+
+    def _plan(self, asked: Asked) -> Plan:
+        """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
+
+        ASSUMED: what was accepted before runs nevertheless.
+        """
+        plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+        if plan.resolved.function.disabled is not None:
+            raise InvocationDisabled(asked.ref, plan.resolved.function.disabled)
+        return plan
 
     def check(self, ref: FunctionRef, qualifier: str) -> None:
         """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
@@ -527,8 +554,8 @@ class Emulator:
 
     # Real time: the watchdog, strangers, the end.
 
-    def check_progress(self, real_now: float) -> None:
-        """Called by the watchdog from time to time, on its own thread."""
+    def check_progress(self, now: float) -> None:
+        """Called by the watchdog from time to time, on its own thread and with its own time."""
         for call, patience in list(self._waits.items()):
             if patience.is_over():
                 call()
@@ -537,21 +564,21 @@ class Emulator:
             return
         with self._baton:
             if movers.left_behind and not debugged():
-                movers.strike_left_behind(real_now, self.settings.watchdog.total_seconds())
+                movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
                 return
             run = self._movers.running()
             if run is None:
                 return
             if debugged():
-                run.since = real_now  # patience begins anew when the debugger lets go
+                run.since = now  # patience begins anew when the debugger lets go
                 return
-            if real_now - run.since > self.settings.watchdog.total_seconds():
+            if now - run.since > self.settings.watchdog.total_seconds():
                 self._movers.strike(run, self._stuck_text(run))
                 return
             for request_id, since in list(self._strangers.items()):
                 stranger = self.journal.invocations[request_id]
-                if real_now - since > self.settings.grace.total_seconds() and not stranger.attempts:
+                if now - since > self.settings.grace.total_seconds() and not stranger.attempts:
                     del self._strangers[request_id]
                     self._let_in(run, stranger)
                     return

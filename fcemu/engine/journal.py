@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-from fcemu.core.facts import Accepted, Delivered, Fact, InvocationFact, to_json
+from fcemu.core.facts import Accepted, Changed, Delivered, Fact, InvocationFact, to_json
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
@@ -50,10 +50,11 @@ class Journal(Sequence[Fact]):
             follower()
         return invocation
 
-    def note(self, fact: MailFact) -> None:
+    def note(self, fact: Changed | MailFact) -> None:
         """Append what happened outside of any invocation, and fold it in."""
         self._append(fact)
-        self.mail.apply(fact)
+        if not isinstance(fact, Changed):
+            self.mail.apply(fact)
         for follower in self._followers:
             follower()
 
@@ -77,7 +78,7 @@ class Journal(Sequence[Fact]):
         for fact in facts:
             if isinstance(fact, Accepted):
                 self.open(fact)
-            elif isinstance(fact, MailFact):
+            elif isinstance(fact, Changed | MailFact):
                 self.note(fact)
             else:
                 self.record(fact)
@@ -94,9 +95,9 @@ class Journal(Sequence[Fact]):
 
     def entry(self, index: int) -> dict[str, object]:
         """One fact as plain JSON values."""
-        fact = self._facts[index]
         function = self.function_of(index)
-        return {"n": index + 1} | to_json(fact) | {"function": "" if function is None else str(function)}
+        named = "" if function is None else str(function)
+        return {"n": index + 1} | to_json(self._facts[index]) | {"function": named}
 
     def __len__(self) -> int:
         return len(self._facts)

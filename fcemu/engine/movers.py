@@ -22,6 +22,7 @@ from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
+from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
@@ -91,7 +92,7 @@ class Movers:
         """Grows with every step; real time without growth is no progress."""
         self.runs: set[Run] = set()
         self.left_behind: dict[Strand, float] = {}
-        """Threads that still run although their attempt has ended, and since when, in real time."""
+        """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
         self.errands: dict[Errand, bool] = {}
         """What is done outside at the moment, and whether the clock waits for it."""
         self.polls: Final = Polls()
@@ -339,7 +340,7 @@ class Movers:
             return
         strands.at_rest = at_rest = threading.Lock()
         at_rest.acquire()
-        run.since = real.monotonic()
+        run.since = WATCHDOG.time()
         self._baton.release()
         at_rest.acquire(timeout=_REST_SECONDS)
         self._baton.acquire()
@@ -485,7 +486,7 @@ class Movers:
         self._one_less_awake(run, run.strands)
         run.strands.fresh.append(wait)
         if run.awake > 0:
-            run.since = real.monotonic()
+            run.since = WATCHDOG.time()
             if self.clock.rate:
                 self._expect_all(run)
             return
@@ -570,7 +571,7 @@ class Movers:
 
     def _one_more_awake(self, run: Run) -> None:
         run.awake += 1
-        run.since = real.monotonic()
+        run.since = WATCHDOG.time()
         if run.awake > 0 and not run.over and not run.struck:
             self._count(run)
 
@@ -712,7 +713,7 @@ class Movers:
             wait = strand.waits_in
             if wait is None:
                 if strand is not run:
-                    self.left_behind[strand] = real.monotonic()
+                    self.left_behind[strand] = WATCHDOG.time()
             elif in_peace and wait.until is None:
                 DRIFTING.add(strand)
             else:
@@ -812,10 +813,10 @@ class Movers:
         self._interrupt(run)
         self.pursue()
 
-    def strike_left_behind(self, real_now: float, patience: float) -> None:
+    def strike_left_behind(self, now: float, patience: float) -> None:
         """Name and interrupt the threads that still run long after their attempt has ended."""
         for strand, since in list(self.left_behind.items()):
-            if real_now - since > patience:
+            if now - since > patience:
                 del self.left_behind[strand]
                 run = strand.run
                 where = place(line_of(strand.thread), run.function.code)

@@ -75,6 +75,7 @@ class LocalEmulator:
             settings,
             partial(self._host.runtimes, isolate=self._isolate),
             kind_of(self._clock, settings.rate),
+            self._host.runtimes.packages,
         )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()

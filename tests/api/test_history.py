@@ -7,6 +7,7 @@ import pytest
 from api.conftest import echo
 from api.harness import FC3, Served
 from fakes import ask, make, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.destinations import QueueDestination, TopicDestination
 from fcemu.core.functions import AsyncSettings
@@ -80,7 +81,7 @@ class Listener:
     """Reads a stream of the server line by line."""
 
     def __init__(self, served: Served, path: str, headers: str = "") -> None:
-        self._socket = socket.create_connection(("127.0.0.1", served.port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_SECONDS)
         self._socket.sendall(f"GET /_fcemu{path} HTTP/1.0\r\nHost: x\r\n{headers}\r\n".encode())
         self._file = self._socket.makefile("rb")
         self.head = []
