@@ -179,13 +179,13 @@ class Mail:
     def _addresses(self) -> list[str]:
         named: dict[str, None] = {}
         for function in self._catalog:
-            asked = self._catalog.async_settings(function.ref)
-            for destination in (asked.on_success, asked.on_failure):
-                if takes_mail(destination):
-                    named[str(destination)] = None
+            for asked in self._catalog.async_of(function.ref).values():
+                for destination in (asked.on_success, asked.on_failure):
+                    if takes_mail(destination):
+                        named[str(destination)] = None
         named |= {f"queue:{name}": None for name in self.state.queues}
         named |= {f"topic:{name}": None for name in self.state.topics}
-        named |= {address: None for address, got in self.state.arrived.items() if got and address[:9] != "function:"}
+        named |= {address: None for address in self.state.arrived if not address.startswith("function:")}
         return [one for one in named if self._dropped(one) is None or self.state.arrived.get(one)]
 
     def _dropped(self, address: str) -> str | None:

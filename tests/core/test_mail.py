@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fcemu.core.destinations import (
+    Ending,
     EventBusDestination,
     QueueDestination,
     RocketMQDestination,
@@ -14,6 +15,7 @@ from fcemu.core.destinations import (
     envelope,
     most_bytes,
     parse_destination,
+    report,
 )
 from fcemu.core.facts import Delivered
 from fcemu.core.mail import Mail, pushed, xml_text
@@ -68,6 +70,32 @@ def test_buses_and_rocketmq_topics_have_short_forms_and_arns_with_region_and_acc
 )
 def test_each_service_has_its_own_limit(destination, kilobytes, service):
     assert most_bytes(destination) == (kilobytes * 1024, service)
+
+
+def test_a_report_of_a_2_0_function_names_service_and_qualifier():
+    """The example of retry-and-destinations §4.2."""
+    body = report(
+        ref=FunctionRef("resize", "media"),
+        qualifier="prod",
+        account=Account("1234567890123456", "cn-hangzhou"),
+        request_id="0b0e8b5e-6f0c-4a0e-9d6f-0d8e1f2a3b4c",
+        executions=1,
+        request_payload=b"hello",
+        ending=Ending(payload=b"HELLO"),
+        now=datetime(2024, 1, 12, 10, 0, 0, 250_000, tzinfo=UTC),
+    )
+    assert json.loads(body) == {
+        "timestamp": 1705053600250,
+        "requestContext": {
+            "requestId": "0b0e8b5e-6f0c-4a0e-9d6f-0d8e1f2a3b4c",
+            "functionArn": "acs:fc:cn-hangzhou:1234567890123456:services/media.prod/functions/resize",
+            "condition": "",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": "hello",
+        "responseContext": {"statusCode": 200, "functionError": ""},
+        "responsePayload": "HELLO",
+    }
 
 
 @pytest.mark.parametrize(("succeeded", "kind"), [(True, "Succeeded"), (False, "Failed")])

@@ -169,6 +169,14 @@ def test_what_is_cleared_is_gone_for_consumers_too():
     assert kinds(emulator) == ["MessageSent", "Cleared"]
 
 
+def test_the_destinations_of_every_qualifier_are_there():
+    catalog = Catalog([], [Function(ref=FunctionRef("f"), handler="index.handler", code="/nowhere")])
+    catalog.set_async(FunctionRef("f"), to("queue:latest")["f"])
+    catalog.set_async(FunctionRef("f"), to("queue:stable")["f"], "stable")
+    emulator = Emulator(settings=Settings(), catalog=catalog, runtimes={}, chance=Chance(0), crew=CREW)
+    assert emulator.queues.names() == ["latest", "stable"]
+
+
 # Who may do what.
 
 
