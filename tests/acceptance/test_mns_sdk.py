@@ -70,6 +70,16 @@ def instant(emulator, text):
     return int(emulator.at(text).timestamp() * MILLISECONDS)
 
 
+def received(queue):
+    """What one long poll brings, if anything."""
+    try:
+        return queue.receive_message(30)
+    except MNSServerException as error:
+        if error.type != "MessageNotExist":
+            raise
+        return None
+
+
 def test_a_client_receives_what_a_failed_invocation_reported(emulator, declined):
     invocation = emulator.function("charge").invoke_async({"order": 7}, delay=200)
     assert nothing(declined)
@@ -105,11 +115,8 @@ class Consumer:
                 self._once(queue)
 
     def _once(self, queue):
-        try:
-            message = queue.receive_message(10)
-        except MNSServerException as error:
-            if error.type != "MessageNotExist":
-                raise
+        message = received(queue)
+        if message is None:
             return
         if self._handle(message):
             queue.delete_message(message.receipt_handle)
@@ -170,7 +177,8 @@ def test_a_long_poll_is_answered_at_the_instant_of_the_report(emulator, declined
 def test_an_autojumping_clock_brings_the_report_to_a_plain_loop(emulator, declined):
     emulator.function("charge").invoke_async(delay=3600)
     with emulator.autojump():
-        message = declined.receive_message(30)
+        while (message := received(declined)) is None:
+            pass
     assert json.loads(message.message_body)["requestContext"]["approximateInvokeCount"] == 2
     assert emulator.seconds(emulator.now) >= 3600
 
