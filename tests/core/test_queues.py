@@ -198,6 +198,7 @@ def test_a_deleted_queue_is_empty_and_as_new_when_it_is_made_again():
     receive(there, 0)
     there.drop()
     assert (there.first(at(99)), there.waiting(at(99))) == (None, [])
+    there._arrived.append(report("too late"))
     there.set(QueueAttributes(), at(99))
     assert (there.dropped, there.created, there.attributes.visibility_timeout) == (False, at(99), 30)
     assert there.waiting(at(99)) == []

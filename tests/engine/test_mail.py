@@ -11,6 +11,7 @@ from fcemu.core.destinations import parse_destination
 from fcemu.core.facts import Delivered, DeliveryFailed
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import State
+from fcemu.core.mail import TopicAttributes
 from fcemu.core.mail_facts import MessageReceived
 from fcemu.core.mns_errors import (
     InvalidMNSArgument,
@@ -222,7 +223,7 @@ def test_what_is_made_twice_in_the_same_way_is_there_once():
     assert [emulator.topics.subscribe("t", Wanted("s", "q")) for _ in range(2)] == [True, False]
     with pytest.raises(SubscriptionAlreadyExist):
         emulator.topics.subscribe("t", Wanted("s", "new"))
-    emulator.topics.change("t", lambda it: type(it)(1024))
+    emulator.topics.change("t", lambda _: TopicAttributes(1024))
     with pytest.raises(TopicAlreadyExist):
         emulator.topics.create("t", lambda it: it)
     assert (emulator.queues.names(), emulator.topics.names()) == (["new", "q"], ["t"])
