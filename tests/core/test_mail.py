@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
+from rules import rule
 
 from fcemu.core.destinations import (
     Ending,
@@ -43,6 +44,7 @@ def topic(content_format="XML", filter_tag=""):
     return mail.topic("t")
 
 
+@rule("retry-and-destinations §2", "assumed")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -59,6 +61,7 @@ def test_buses_and_rocketmq_topics_have_short_forms_and_arns_with_region_and_acc
     assert parse_destination(str(expected)) == expected
 
 
+@rule("retry-and-destinations §3.2", "assumed")
 @pytest.mark.parametrize(
     ("destination", "kilobytes", "service"),
     [
@@ -72,6 +75,7 @@ def test_each_service_has_its_own_limit(destination, kilobytes, service):
     assert most_bytes(destination) == (kilobytes * 1024, service)
 
 
+@rule("retry-and-destinations §3.1", "documented")
 def test_a_report_of_a_2_0_function_names_service_and_qualifier():
     """The example of retry-and-destinations §4.2."""
     body = report(
@@ -98,6 +102,7 @@ def test_a_report_of_a_2_0_function_names_service_and_qualifier():
     }
 
 
+@rule("retry-and-destinations §3.1", "assumed")
 @pytest.mark.parametrize(("succeeded", "kind"), [(True, "Succeeded"), (False, "Failed")])
 def test_a_bus_gets_the_report_in_a_cloudevents_envelope(succeeded, kind):
     event = envelope(

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from fakes import CREW, FakeRuntime, ask, make, s
+from rules import rule
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import parse_destination
@@ -106,6 +107,7 @@ def test_a_report_arrives_where_the_settings_say(address):
     assert report["requestContext"]["requestId"] == invocation.id == message.request_id
 
 
+@rule("retry-and-destinations §3.1", "assumed")
 @pytest.mark.parametrize(("returned", "kind"), [(b"ok", "Succeeded"), (None, "Failed")])
 def test_a_bus_hears_whether_it_succeeded(returned, kind):
     both = AsyncSettings(
@@ -118,6 +120,7 @@ def test_a_bus_hears_whether_it_succeeded(returned, kind):
     assert json.loads(message.body)["type"] == f"fc:AsyncInvoke:{kind}"
 
 
+@rule("retry-and-destinations §3.2", "assumed")
 @pytest.mark.parametrize(
     ("address", "arrives"), [("queue:q", False), ("topic:t", False), ("eventbus:b", False), ("topic:mq-1/t", True)]
 )
@@ -505,6 +508,7 @@ def test_what_has_no_url_is_not_posted():
     assert (hook.posted, len(emulator.mail.arrived("queue:q"))) == ([], 1)
 
 
+@rule("retry-and-destinations §3.4", "assumed")
 def test_a_posting_that_fails_is_a_failed_delivery_and_is_not_tried_again():
     hook = Hook("http://hook/ answers 503")
     emulator = posting(hook)
