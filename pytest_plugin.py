@@ -20,6 +20,8 @@ INI_OPTIONS = (
     "chance",
     "clock",
     "definition",
+    "deliver_to",
+    "delivery_retry_seconds",
     "destination_depth",
     "grace_seconds",
     "io_grace_seconds",

@@ -90,7 +90,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
     "task_retention_seconds": Option(float, (int, float)),
-    "deliver_to": Option(_destinations, (dict, Mapping)),
+    "deliver_to": Option(_destinations, (Mapping,)),
     "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""

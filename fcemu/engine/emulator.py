@@ -256,7 +256,7 @@ class Emulator:
                 self._movers.nest(caller, invocation)
             else:
                 self._strangers[invocation.id] = WATCHDOG.time()
-                self._movers.let_errands_be()
+                self._movers.lend_errands(invocation)
                 self._movers.post(Ended(invocation))
         return invocation
 
