@@ -21,6 +21,7 @@ INI_OPTIONS = (
     "definition",
     "destination_depth",
     "grace_seconds",
+    "intercept",
     "io_grace_seconds",
     "isolate",
     "limits",

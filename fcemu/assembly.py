@@ -21,6 +21,10 @@ from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
+from fcemu.endpoints.authority import authority
+from fcemu.endpoints.front import Front
+from fcemu.endpoints.hosts import is_fc_host
+from fcemu.endpoints.redirect import Redirection as Redirection
 from fcemu.engine.chance import Chance
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
@@ -166,7 +170,6 @@ LATER: Final = frozenset(
         "deliver_to",
         "explore",
         "idle_seconds",
-        "intercept",
         "throttle_mode",
     }
 )
@@ -358,11 +361,21 @@ def real_on_purpose() -> list[tuple[str, str]]:
     ]
 
 
+def api_server() -> ApiServer:
+    """A server that nobody is behind yet; its port speaks HTTP and TLS."""
+    return ApiServer(version=__version__, front=Front)
+
+
+def redirection(host: str, port: int) -> Redirection:
+    """What brings the connections of this process to FC's hosts to an emulator; ``begin`` puts it in force."""
+    return Redirection((host, port), lambda: authority().pem, is_fc_host)
+
+
 class ServerThread:
     """An API server with an event loop of its own in a thread of its own, so that any thread may block on it."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.server: Final = ApiServer(version=__version__)
+        self.server: Final = api_server()
         self._loop: Final = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
         Context().run(self._thread.start)

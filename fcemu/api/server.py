@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from fcemu.api import control, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
@@ -42,6 +42,15 @@ _LOG: Final = logging.getLogger("fcemu.api")
 Handle = Callable[[WireRequest], Answer | Awaitable[Response | None] | None]
 
 
+class Front(Protocol):
+    """What stands before the HTTP of a port: asyncio's protocol factory."""
+
+    def __call__(self) -> asyncio.Protocol: ...
+
+    def close(self) -> None:
+        """Drop the connections that have not reached the HTTP."""
+
+
 class Route(NamedTuple):
     """What answers a request, and what writes the answer when that fails."""
 
@@ -54,8 +63,8 @@ class ApiServer:
 
     ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
     emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
-    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``start`` and ``stop`` run on the event
-    loop that serves.
+    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``front`` makes what stands before the
+    HTTP and may speak TLS. ``start`` and ``stop`` run on the event loop that serves.
     """
 
     def __init__(
@@ -65,8 +74,10 @@ class ApiServer:
         version: str = "unknown",
         reset: control.Reset | None = None,
         parts: Parts | None = None,
+        front: Callable[[HttpServer], Front] | None = None,
     ) -> None:
         self.version: Final = version
+        self._make_front: Final = front
         self.reset = reset
         self.parts = parts
         self._emulator = emulator
@@ -89,7 +100,8 @@ class ApiServer:
         self.wakeups = Wakeups(loop)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._http = HttpServer(loop, self._serve, lambda: self._emulator)
-        self._listener = await loop.create_server(self._http, host, port, backlog=1024)
+        self._front = None if self._make_front is None else self._make_front(self._http)
+        self._listener = await loop.create_server(self._front or self._http, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
@@ -101,6 +113,8 @@ class ApiServer:
         for _ in range(_TURNS_OF_ACCEPTING):
             await asyncio.sleep(0)
         self._listener.close()
+        if self._front is not None:
+            self._front.close()
         self._control.end_streams()
         await self._http.close(_STOP_SECONDS)
         await self._listener.wait_closed()

@@ -68,7 +68,7 @@ async def _serve(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    server = assembly.ApiServer(version=__version__)
+    server = assembly.api_server()
     try:
         port = await server.start(plan.host, plan.port)
     except OSError as refused:

@@ -44,7 +44,7 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
+    ``intercept``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
     ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
     """
 
@@ -53,6 +53,7 @@ class LocalEmulator:
         _check_runtime(options.pop("runtime", "inline"))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
+        intercept = _intercept(options.pop("intercept", False))
         self._definition: Final = _read(definition)
         self._options: Final = _without_clock(self._definition.options) | options
         self._places: tuple[Path, ...] = ()
@@ -62,6 +63,7 @@ class LocalEmulator:
         self._closed = False
         try:
             self._begin(assembly.settings_of(self._options))
+            self._redirection: Final = self._intercept(intercept)
         except BaseException:
             if self._own_host:
                 self._host.close()
@@ -79,6 +81,17 @@ class LocalEmulator:
         self._read_by_test: set[str] = set()
         self._cleared: dict[str, int] = {}
         self._host.serve(self._engine, self._reset)
+
+    def _intercept(self, asked: bool | None) -> assembly.Redirection | None:
+        if asked is False:
+            return None
+        redirection = assembly.redirection(self.host, self.port)
+        if redirection.begin():
+            return redirection
+        if asked is None:
+            return None
+        self._engine.close()
+        raise ValueError("option intercept: another emulator of this process intercepts already; close it first")
 
     # Where it is.
 
@@ -406,7 +419,11 @@ class LocalEmulator:
         if self._closed:
             return
         self._closed = True
-        self._engine.close()
+        try:
+            self._engine.close()
+        finally:
+            if self._redirection is not None:
+                self._redirection.end()
         if self._own_host:
             self._host.close()
         else:
@@ -512,6 +529,11 @@ def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"option {name}: expected True or False, found {value!r}")
     return value
+
+
+def _intercept(value: object) -> bool | None:
+    """``None``, the fixture's default: unless another emulator of this process does."""
+    return None if value is None else _flag("intercept", value)
 
 
 def _check_runtime(value: object) -> None:

@@ -9,7 +9,7 @@ from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 
-_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "isolate", "runtime", "strict"})
+_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "intercept", "isolate", "runtime", "strict"})
 
 
 def prepare(backend: str) -> None:
@@ -51,6 +51,8 @@ class Suite:
     ) -> LocalEmulator:
         given = {**self._of_ini(), **more, **options}
         definition = self._definition(given.pop("definition", None), beside)
+        if shared:
+            given.setdefault("intercept", None)
         emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
         emulator._places = (beside, self._root)
         return emulator
@@ -84,7 +86,7 @@ class Suite:
             self._host.close()
 
     def _from_ini(self, name: str, text: str) -> object:
-        if name in {"isolate", "strict"}:
+        if name in {"intercept", "isolate", "strict"}:
             return {"true": True, "false": False}.get(text.lower(), text)
         return text if name in _OF_THE_FIXTURE else assembly.read_option(name, text)
 
