@@ -1,13 +1,15 @@
 """The one place that knows every part: configuration -> clock + runtimes + emulator + server."""
 
 import asyncio
+import os
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -22,6 +24,8 @@ from fcemu.core.names import Account, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
 from fcemu.endpoints.authority import authority
+from fcemu.endpoints.environment import pointing, redirecting
+from fcemu.endpoints.environment import without_proxies as without_proxies
 from fcemu.endpoints.front import Front
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.endpoints.redirect import Redirection as Redirection
@@ -369,6 +373,30 @@ def api_server() -> ApiServer:
 def redirection(host: str, port: int) -> Redirection:
     """What brings the connections of this process to FC's hosts to an emulator; ``begin`` puts it in force."""
     return Redirection((host, port), lambda: authority().pem, is_fc_host)
+
+
+def environment(endpoint: str, account: Account, *, intercept: bool) -> dict[str, str]:
+    """The variables that point a program at the emulator at ``endpoint``; ``intercept``: also Python programs with
+    hosts of FC written down in them."""
+    known = pointing(endpoint, account.id, account.region)
+    return known | redirecting(os.environ, endpoint) if intercept else known
+
+
+@asynccontextmanager
+async def intercepted(environment: Mapping[str, str], endpoint: str, *, only: bool) -> AsyncIterator[dict[str, str]]:
+    """More variables, by which programs in any language that have hosts of FC written down reach ``endpoint``; for as
+    long as the ``async with`` lasts. ``environment``: what they are added to. ``only``: other hosts are refused."""
+    from fcemu.endpoints.environment import intercepting
+    from fcemu.endpoints.proxy import Proxy
+
+    host, _, port = endpoint.rpartition(":")
+    proxy = Proxy((host, int(port)), only=only)
+    with TemporaryDirectory(prefix="fcemu-") as folder:
+        proxy_port = await proxy.start()
+        try:
+            yield intercepting(environment, endpoint, proxy_port, Path(folder), only=only)
+        finally:
+            await proxy.close()
 
 
 class ServerThread:

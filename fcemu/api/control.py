@@ -12,7 +12,7 @@ from fcemu.api.dialect import ANY_METHOD, Paths
 from fcemu.api.history import Handler, History
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
-from fcemu.api.wire import Answer, Stream, WireRequest
+from fcemu.api.wire import Answer, Stream, WireRequest, status_line
 from fcemu.core.errors import EntityTooLarge, FCError
 from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
@@ -52,6 +52,7 @@ class Control:
         self._resetting: Final = asyncio.Lock()
         own: dict[tuple[str, str], Handler] = {
             ("GET", "/health"): self._health,
+            ("GET", "/ca.pem"): self._authority,
             ("GET", "/clock"): self._show_clock,
             ("PATCH", "/clock"): self._change_clock,
             ("POST", "/clock/advance"): self._advance,
@@ -92,6 +93,12 @@ class Control:
     async def _health(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         read_members(query, {}, "parameter")
         return json_answer({"status": "ok", "version": self._api.version})
+
+    async def _authority(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        if self._api.front is None:
+            raise Problem(404, "not-found", "this server does not speak TLS")
+        head = f"{status_line(200)}Content-Type: application/x-pem-file\r\n"
+        return Answer(200, head, self._api.front.ca_pem().encode())
 
     async def _reset(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         started = request.emulator.clock.started

@@ -50,6 +50,9 @@ class Front(Protocol):
     def close(self) -> None:
         """Drop the connections that have not reached the HTTP."""
 
+    def ca_pem(self) -> str:
+        """Who vouches for this server when it speaks TLS, as PEM."""
+
 
 class Route(NamedTuple):
     """What answers a request, and what writes the answer when that fails."""
@@ -80,6 +83,7 @@ class ApiServer:
         self._make_front: Final = front
         self.reset = reset
         self.parts = parts
+        self.front: Front | None = None
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}
@@ -94,14 +98,19 @@ class ApiServer:
         self._emulator = emulator
         self._control.end_streams()
 
+    @property
+    def requests(self) -> int:
+        """How many have been read so far."""
+        return self._http.requests
+
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
         self.wakeups = Wakeups(loop)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._http = HttpServer(loop, self._serve, lambda: self._emulator)
-        self._front = None if self._make_front is None else self._make_front(self._http)
-        self._listener = await loop.create_server(self._front or self._http, host, port, backlog=1024)
+        self.front = None if self._make_front is None else self._make_front(self._http)
+        self._listener = await loop.create_server(self.front or self._http, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
@@ -113,8 +122,8 @@ class ApiServer:
         for _ in range(_TURNS_OF_ACCEPTING):
             await asyncio.sleep(0)
         self._listener.close()
-        if self._front is not None:
-            self._front.close()
+        if self.front is not None:
+            self.front.close()
         self._control.end_streams()
         await self._http.close(_STOP_SECONDS)
         await self._listener.wait_closed()

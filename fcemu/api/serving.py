@@ -169,6 +169,7 @@ class Connection(asyncio.Protocol):
         """Answer what waits, in order, as far as that can be done at once."""
         while self._waiting and self._current is None and self._writable is None:
             request = self._current = self._waiting.popleft()
+            self._http.requests += 1
             emulator = self._http.emulator()
             if emulator is not None:
                 request.begin(emulator)
@@ -253,6 +254,8 @@ class HttpServer:
         self.serve: Final = serve
         self.emulator: Final = emulator
         self.connections: Final[set[Connection]] = set()
+        self.requests = 0
+        """How many have been read so far."""
         self._ready: list[Connection] = []
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._empty: asyncio.Future[None] | None = None

@@ -8,19 +8,21 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fcemu import __version__, assembly
+from fcemu.commands.waiting import telling_who_waits
 from fcemu.config import EMPTY, Definition
 from fcemu.core.settings import Settings
 
 if TYPE_CHECKING:
-    from fcemu.client import Fact
+    from fcemu.client import Client, Fact
 
 LOG: Final = logging.getLogger("fcemu.serve")
 
@@ -33,6 +35,19 @@ _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that one listens on but does not connect to."""
 
 
+class Reach(Enum):
+    """Which host names lead to the emulator, for programs in its environment."""
+
+    ITS_OWN = "its own"
+    FC = "FC's too"
+    FC_ALONE = "FC's, and no others"
+
+    @classmethod
+    def of(cls, intercept: bool, only: bool) -> "Reach":
+        """From the options."""
+        return cls.FC_ALONE if only else cls.FC if intercept else cls.ITS_OWN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to serve and where. ``options`` are those of ``assembly.settings_of``, without what nobody said."""
@@ -43,10 +58,13 @@ class Plan:
     port: int
     ready_file: Path | None = None
     verbose: bool = False
+    reach: Reach = Reach.ITS_OWN
+    rate: float = 1.0
+    """The clock's, where neither options nor the definition say another."""
 
     def all_options(self) -> dict[str, object]:
-        """With what the definition says, and with the defaults of ``serve``: real time, from now on."""
-        return {"rate": 1.0, "autojump": False, "start": datetime.now(UTC), **self.definition.options, **self.options}
+        """With what the definition says, and with the defaults: real time, from now on."""
+        return {"rate": self.rate, "autojump": False, "start": datetime.now(UTC), **self.definition.options, **self.options}
 
 
 class CannotListen(Exception):
@@ -55,12 +73,44 @@ class CannotListen(Exception):
 
 def run(plan: Plan) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
+    prepare(plan)
+    asyncio.run(_serve(plan))
+
+
+def prepare(plan: Plan) -> None:
+    """Check the options, and patch the time functions. Raises ``ValueError``."""
+    if plan.reach is not Reach.ITS_OWN and ":" in plan.host:
+        raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan.host}")
     assembly.settings_of(plan.all_options())
     if plan.definition.functions:
         assembly.patch_time()
     elif "FCEMU_BACKEND" in os.environ:
         assembly.time_backend()  # functions may come later
-    asyncio.run(_serve(plan))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that runs: where it is, and the settings that the emulator behind it began with."""
+
+    server: assembly.ApiServer
+    url: str
+    settings: Settings
+
+    @property
+    def endpoint(self) -> str:
+        """``host:port``."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def client(self) -> "Client":
+        """A client of it."""
+        from fcemu.client import Client
+
+        return Client(self.url)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point a program here."""
+        return assembly.environment(self.endpoint, self.settings.account, intercept=False)
 
 
 async def _serve(plan: Plan) -> None:
@@ -68,6 +118,29 @@ async def _serve(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    async with served(plan) as running, telling_who_waits(running.server), environment(plan, running) as variables:
+        _greet(plan, running.settings, running.url)
+        if plan.reach is not Reach.ITS_OWN:
+            script = variables["FCEMU_VARIABLES"]
+            LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
+        await stop.wait()
+        LOG.info("stopping", extra={"fields": {"event": "stopping"}})
+
+
+@asynccontextmanager
+async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str, str]]:
+    """The variables of a program beside the emulator: those of this process, without its proxies, and more."""
+    ours = assembly.without_proxies(os.environ) | running.environment()
+    if plan.reach is Reach.ITS_OWN:
+        yield ours
+        return
+    async with assembly.intercepted(ours, running.endpoint, only=plan.reach is Reach.FC_ALONE) as more:
+        yield ours | more
+
+
+@asynccontextmanager
+async def served(plan: Plan) -> AsyncIterator[Served]:
+    """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
     server = assembly.api_server()
     try:
         port = await server.start(plan.host, plan.port)
@@ -92,14 +165,12 @@ async def _serve(plan: Plan) -> None:
     server.reset = reset
     if plan.ready_file is not None:
         write_atomically(plan.ready_file, url)
-    _greet(plan, settings, url)
     narrator = _Narrator(url) if plan.verbose else None
     gc.freeze()  # what was imported lives as long as the process, and so do nearly all facts
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        await stop.wait()
-        LOG.info("stopping", extra={"fields": {"event": "stopping"}})
+        yield Served(server, url, settings)
     finally:
         if plan.ready_file is not None:
             plan.ready_file.unlink(missing_ok=True)

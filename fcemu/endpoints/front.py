@@ -36,6 +36,10 @@ class Front:
     def __call__(self) -> asyncio.Protocol:
         return _Undecided(self)
 
+    def ca_pem(self) -> str:
+        """Who vouches for this server, as PEM."""
+        return authority().pem
+
     @property
     def silent(self) -> int:
         """How many connections have not said anything yet."""

@@ -3,6 +3,7 @@
 Standard library only: child processes load this file by its path, and may run an older Python.
 """
 
+import errno
 import functools
 import socket
 import ssl
@@ -22,7 +23,8 @@ _HOSTNAME_OF_WRAP_BIO = 3
 
 class Redirection:
     """While it is in force, names of FC's hosts resolve to ``STAND_IN``, connections to that go to ``target``, and
-    TLS connections to them trust ``authority()``, a PEM that is asked for when it is first needed.
+    TLS connections to them trust ``authority()``, a PEM that is asked for when it is first needed. ``only``:
+    connections to anything else but this machine are refused.
 
     Nothing of a client is changed, so those that were made earlier are redirected too. ``is_ours`` says which hosts.
     It works on what all of Python's HTTP libraries end in: ``socket`` and ``ssl`` of the standard library.
@@ -33,9 +35,15 @@ class Redirection:
     _lock = threading.Lock()
 
     def __init__(
-        self, target: "tuple[str, int]", authority: Callable[[], str], is_ours: Callable[[object], bool]
+        self,
+        target: "tuple[str, int]",
+        authority: Callable[[], str],
+        is_ours: Callable[[object], bool],
+        *,
+        only: bool = False,
     ) -> None:
         self.target = target
+        self._only = only
         self._authority = authority
         self._is_ours = is_ours
         self._trusting: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
@@ -94,6 +102,8 @@ class Redirection:
             host = address[0]
             if host == STAND_IN or self._is_ours(host):
                 return self.target
+            if self._only and isinstance(host, str) and not _is_loopback(host):
+                raise ConnectionRefusedError(errno.ECONNREFUSED, f"--intercept-only refuses connections to {host}")
         return address
 
     def _wrapping(self, position: int) -> Callable[[Any], Any]:
@@ -114,3 +124,7 @@ class Redirection:
         if context not in self._trusting:
             context.load_verify_locations(cadata=self._authority())
             self._trusting.add(context)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1", "0.0.0.0", "::", "") or host.startswith(("127.", "::ffff:127."))

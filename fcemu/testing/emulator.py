@@ -32,7 +32,6 @@ from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, R
 from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
 
 Source = str | Path | Mapping[str, Any] | Definition | None
-_ENVIRONMENT_KEYS: Final = ("test", "test")
 
 
 class NeverTrue(TimeoutError):
@@ -128,7 +127,7 @@ class LocalEmulator:
     @property
     def env(self) -> dict[str, str]:
         """The variables that point a program at this emulator."""
-        return environment_of(self._host, self._settings.account)
+        return environment_of(self._host, self._settings.account, intercept=self._redirection is not None)
 
     # The clock.
 
@@ -485,23 +484,10 @@ class ServerHost:
         self.runtimes.close()
 
 
-def environment_of(server: ServerHost, account: Account) -> dict[str, str]:
-    """The variables that point a program at the emulator behind ``server``."""
-    key, secret = _ENVIRONMENT_KEYS
-    endpoint = f"{server.host}:{server.port}"
-    return {
-        "FCEMU_URL": f"http://{endpoint}",
-        "FC_ENDPOINT": f"http://{endpoint}",
-        "FC_HOST": endpoint,
-        "MNS_ENDPOINT": f"http://{endpoint}",
-        "FC_ACCOUNT_ID": account.id,
-        "ACCOUNT_ID": account.id,
-        "FC_REGION": account.region,
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
-        "ACCESS_KEY_ID": key,
-        "ACCESS_KEY_ID_SECRET": secret,
-    }
+def environment_of(server: ServerHost, account: Account, *, intercept: bool) -> dict[str, str]:
+    """The variables that point a program at the emulator behind ``server``; ``intercept``: also Python programs with
+    hosts of FC written down in them."""
+    return assembly.environment(f"{server.host}:{server.port}", account, intercept=intercept)
 
 
 def _read(definition: Source) -> Definition:

@@ -64,7 +64,8 @@ class Suite:
             definition = self._definition(given.pop("definition", None), self._root)
             defaults = definition.options if isinstance(definition, Definition) else {}
             known = {name: value for name, value in {**defaults, **given}.items() if name in {"account_id", "region"}}
-            return environment_of(self._shared_host(), assembly.settings_of(known).account)
+            account, intercept = assembly.settings_of(known).account, given.get("intercept", True) is not False
+            return environment_of(self._shared_host(), account, intercept=intercept)
         except ValueError as wrong:
             return str(wrong)
 
