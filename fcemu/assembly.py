@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fcemu import __version__
+from fcemu.api.guard import Guard as Guard
 from fcemu.api.server import ApiServer as ApiServer
 from fcemu.api.setup import BadDefinition
 from fcemu.config import FILE_NAMES, Definition
@@ -26,7 +27,6 @@ from fcemu.core.stubs import Handler, step_of
 from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import without_proxies as without_proxies
-from fcemu.endpoints.front import Front
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.endpoints.redirect import Redirection as Redirection
 from fcemu.engine.chance import Chance
@@ -367,7 +367,7 @@ def real_on_purpose() -> list[tuple[str, str]]:
 
 def api_server() -> ApiServer:
     """A server that nobody is behind yet; its port speaks HTTP and TLS."""
-    return ApiServer(version=__version__, front=Front)
+    return ApiServer(version=__version__, tls=authority)
 
 
 def redirection(host: str, port: int) -> Redirection:
@@ -375,10 +375,12 @@ def redirection(host: str, port: int) -> Redirection:
     return Redirection((host, port), lambda: authority().pem, is_fc_host)
 
 
-def environment(endpoint: str, account: Account, *, intercept: bool) -> dict[str, str]:
+def environment(endpoint: str, account: Account, *, intercept: bool, token: str = "") -> dict[str, str]:
     """The variables that point a program at the emulator at ``endpoint``; ``intercept``: also Python programs with
-    hosts of FC written down in them."""
+    hosts of FC written down in them. ``token``: what that emulator wants."""
     known = pointing(endpoint, account.id, account.region)
+    if token:
+        known |= pointing(endpoint, account.id, account.region, (token, token)) | {"FCEMU_TOKEN": token}
     return known | redirecting(os.environ, endpoint) if intercept else known
 
 

@@ -68,7 +68,6 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     return ours
 
 
-
 @main.command()
 @click.argument("definition", required=False, type=click.Path(path_type=Path))
 @setting("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -84,6 +83,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--region", help="Region in ARNs and contexts.  [default: cn-hangzhou]")
 @setting("--limits", type=click.Choice(["strict", "relaxed"]), help="FC's quotas, or wider.  [default: strict]")
 @setting("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Gets the URL once the port is open.")
+@setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
 @setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")
 @setting("--intercept-only", is_flag=True, help="The same, and other hosts are refused.")
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
@@ -102,6 +102,7 @@ def serve(
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
+    token: str | None,
     intercept: bool,
     intercept_only: bool,
     **settings: object,
@@ -116,7 +117,8 @@ def serve(
         from fcemu.commands.serve import Reach
 
         reach = Reach.of(intercept, intercept_only)
-        plan = _plan(definition, host, port, runtime, ready_file, log_format, verbose, settings, reach=reach)
+        where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, **where)
         from fcemu.commands import serve as serving
 
         with _refused_in_one_message():
@@ -124,19 +126,11 @@ def serve(
 
 
 def _plan(
-    definition: Path | None,
-    host: str,
-    port: int,
-    runtime: str | None,
-    ready_file: Path | None,
-    log_format: str,
-    verbose: bool,
-    settings: dict[str, object],
-    **more: Any,
+    definition: Path | None, runtime: str | None, log_format: str, settings: dict[str, object], **more: Any
 ) -> "Plan":
     """What the options of ``serve`` come to, with the warnings said. Exits for what is wrong."""
-    if ready_file is not None:
-        _make_way(ready_file)
+    if more["ready_file"] is not None:
+        _make_way(more["ready_file"])
     from fcemu.commands import serve as serving
     from fcemu.config import EMPTY
 
@@ -145,10 +139,6 @@ def _plan(
     plan = serving.Plan(
         definition=read,
         options={name: value for name, value in settings.items() if value is not None},
-        host=host,
-        port=port,
-        ready_file=ready_file,
-        verbose=verbose,
         **more,
     )
     for warning in read.warnings:
@@ -209,6 +199,7 @@ def exec_(
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
+    token: str | None,
     intercept: bool,
     intercept_only: bool,
     timeline: str,
@@ -224,7 +215,8 @@ def exec_(
         from fcemu.commands.serve import Reach
 
         reach = Reach.of(intercept, intercept_only)
-        plan = _plan(definition, host, port, runtime, ready_file, log_format, verbose, settings, rate=0.0, reach=reach)
+        where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, rate=0.0, **where)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import CannotStart
 

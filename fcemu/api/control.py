@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fcemu.api import problems
 from fcemu.api.dialect import ANY_METHOD, Paths
+from fcemu.api.guard import AccessDenied
 from fcemu.api.history import Handler, History
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
@@ -95,10 +96,10 @@ class Control:
         return json_answer({"status": "ok", "version": self._api.version})
 
     async def _authority(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        if self._api.front is None:
+        if self._api.tls is None:
             raise Problem(404, "not-found", "this server does not speak TLS")
         head = f"{status_line(200)}Content-Type: application/x-pem-file\r\n"
-        return Answer(200, head, self._api.front.ca_pem().encode())
+        return Answer(200, head, self._api.tls().pem.encode())
 
     async def _reset(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         started = request.emulator.clock.started
@@ -204,6 +205,8 @@ def refusal(request: WireRequest, error: Exception) -> Answer:
             return Problem(413, "too-large", error.message).answer()
         case FCError():
             kind = "invalid-request" if error.status < 500 else "unavailable"
+            if isinstance(error, AccessDenied):
+                kind = "access-denied"
             return Problem(error.status, kind, error.message).answer()
     _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
     return Problem(500, "internal-error", "the emulator failed; its log says how").answer()

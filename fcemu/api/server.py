@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from fcemu.api import control, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
+from fcemu.api.front import Front, Tls
+from fcemu.api.guard import Guard
 from fcemu.api.invocations import Invocations
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
@@ -42,18 +44,6 @@ _LOG: Final = logging.getLogger("fcemu.api")
 Handle = Callable[[WireRequest], Answer | Awaitable[Response | None] | None]
 
 
-class Front(Protocol):
-    """What stands before the HTTP of a port: asyncio's protocol factory."""
-
-    def __call__(self) -> asyncio.Protocol: ...
-
-    def close(self) -> None:
-        """Drop the connections that have not reached the HTTP."""
-
-    def ca_pem(self) -> str:
-        """Who vouches for this server when it speaks TLS, as PEM."""
-
-
 class Route(NamedTuple):
     """What answers a request, and what writes the answer when that fails."""
 
@@ -66,8 +56,8 @@ class ApiServer:
 
     ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
     emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
-    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``front`` makes what stands before the
-    HTTP and may speak TLS. ``start`` and ``stop`` run on the event loop that serves.
+    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is
+    spoken to in TLS; made when that happens. ``start`` and ``stop`` run on the event loop that serves.
     """
 
     def __init__(
@@ -77,13 +67,13 @@ class ApiServer:
         version: str = "unknown",
         reset: control.Reset | None = None,
         parts: Parts | None = None,
-        front: Callable[[HttpServer], Front] | None = None,
+        tls: Callable[[], Tls] | None = None,
     ) -> None:
         self.version: Final = version
-        self._make_front: Final = front
+        self.tls: Final = tls
         self.reset = reset
         self.parts = parts
-        self.front: Front | None = None
+        self.guard = Guard()
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}
@@ -109,8 +99,8 @@ class ApiServer:
         self.wakeups = Wakeups(loop)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._http = HttpServer(loop, self._serve, lambda: self._emulator)
-        self.front = None if self._make_front is None else self._make_front(self._http)
-        self._listener = await loop.create_server(self.front or self._http, host, port, backlog=1024)
+        self._front = Front(self._http, self.tls)
+        self._listener = await loop.create_server(self._front, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
@@ -122,8 +112,7 @@ class ApiServer:
         for _ in range(_TURNS_OF_ACCEPTING):
             await asyncio.sleep(0)
         self._listener.close()
-        if self.front is not None:
-            self.front.close()
+        self._front.close()
         self._control.end_streams()
         await self._http.close(_STOP_SECONDS)
         await self._listener.wait_closed()
@@ -133,6 +122,7 @@ class ApiServer:
         route = self._routes.get(key)
         if route is None:
             route = self._find(*key)
+            route = route._replace(handle=self.guard.watch(*key, route.handle))
             if len(request.target) <= _TARGET_KEPT:
                 if len(self._routes) >= _ROUTES_KEPT:
                     self._routes.clear()

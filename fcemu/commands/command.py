@@ -23,7 +23,7 @@ _LOOK_SECONDS: Final = 0.02
 _TO_ALL: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH)
 """What a terminal sends to each process of a job."""
 _TO_THE_PROGRAM: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-_ENDING: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
+_ENDING: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP})
 
 
 class CannotStart(Exception):
@@ -38,56 +38,64 @@ class Command:
     """A program in a session of its own, so that each signal reaches it once, from here, wherever it came from.
 
     The session has no controlling terminal: input and output work, job control does not. SIGINT is passed on twice,
-    the third kills; so does a SIGTERM that the program outlives for some seconds.
+    the third kills; so does a SIGTERM that the program outlives for some seconds. Signals are handled for the length
+    of an ``async with``: what would end the program before it runs keeps it from starting.
     """
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
         self._words: Final = words
-        self._environment: Final = environment
+        self._handled: list[signal.Signals] = []
+        self._early: list[signal.Signals] = []
+        """Signals that came before it was started."""
+        self._pid: int | None = None
         self._interrupts = 0
         self._killing: asyncio.TimerHandle | None = None
 
-    async def run(self) -> int:
+    async def __aenter__(self) -> "Command":
+        self._loop = asyncio.get_running_loop()
+        for number in (*_TO_ALL, *_TO_THE_PROGRAM, signal.SIGTSTP, signal.SIGCONT):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
+                self._loop.add_signal_handler(number, self._arrived, number)
+                self._handled.append(number)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for number in self._handled:
+            self._loop.remove_signal_handler(number)
+
+    async def run(self, environment: Mapping[str, str]) -> int:
         """Start it and wait for its end; returns its status as a shell would show it. Raises ``CannotStart``."""
-        loop = asyncio.get_running_loop()
-        self._loop: Final = loop
-        early: list[signal.Signals] = []
-        self._act = early.append
-        handled = [number for number in self._handled() if signal.getsignal(number) is not signal.SIG_IGN]
-        for number in handled:
-            loop.add_signal_handler(number, lambda number=number: self._act(number))
+        ending = next((number for number in self._early if number in _ENDING), None)
+        if ending is not None:
+            return SIGNALLED + ending
+        process = await self._start(environment)
+        self._pid = process.pid
+        for number in self._early:
+            self._pass_on(process.pid, number)
         try:
-            process = await self._start()
-            self._act = lambda number: self._pass_on(process.pid, number)
-            for number in early:
-                self._act(number)
-            try:
-                status = await process.wait()
-            finally:
-                await self._end_leftovers(process.pid)
+            status = await process.wait()
         finally:
             if self._killing is not None:
                 self._killing.cancel()
-            for number in handled:
-                loop.remove_signal_handler(number)
+            await self._end_leftovers(process.pid)
         return status if status >= 0 else SIGNALLED - status
 
-    @staticmethod
-    def _handled() -> tuple[signal.Signals, ...]:
-        return (*_TO_ALL, *_TO_THE_PROGRAM, signal.SIGTSTP, signal.SIGCONT)
-
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+        name = self._words[0]
         try:
-            return await asyncio.create_subprocess_exec(
-                *self._words, env=dict(self._environment), start_new_session=True
-            )
+            return await asyncio.create_subprocess_exec(*self._words, env=dict(environment), start_new_session=True)
         except FileNotFoundError:
-            raise CannotStart(f"there is no program {self._words[0]!r}", NOT_FOUND) from None
+            raise CannotStart(f"there is no program {name!r}", NOT_FOUND) from None
         except OSError as refused:
-            text = f"{self._words[0]!r} cannot be started: {refused.strerror}"
-            raise CannotStart(text, NOT_EXECUTABLE) from None
+            raise CannotStart(f"{name!r} cannot be started: {refused.strerror}", NOT_EXECUTABLE) from None
         except ValueError as wrong:
-            raise CannotStart(f"{self._words[0]!r} cannot be started: {wrong}", NOT_EXECUTABLE) from None
+            raise CannotStart(f"{name!r} cannot be started: {wrong}", NOT_EXECUTABLE) from None
+
+    def _arrived(self, number: signal.Signals) -> None:
+        if self._pid is None:
+            self._early.append(number)
+        else:
+            self._pass_on(self._pid, number)
 
     def _pass_on(self, pid: int, number: signal.Signals) -> None:
         if number is signal.SIGTSTP:
@@ -101,7 +109,7 @@ class Command:
         else:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-            if number in _ENDING and self._killing is None:
+            if number in (signal.SIGTERM, signal.SIGHUP) and self._killing is None:
                 seconds = TERM_SECONDS_AFTER_INTERRUPT if self._interrupts else TERM_SECONDS
                 self._killing = self._loop.call_later(seconds, _signal_all, pid, signal.SIGKILL)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fcemu.client import Client, ClientError
 from fcemu.commands.command import Command
-from fcemu.commands.serve import Plan, environment, prepare, served
+from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others
 from fcemu.commands.waiting import telling_who_waits
 
 FAILED, ALWAYS, NEVER = "failed", "always", "never"
@@ -30,11 +30,13 @@ def run(execution: Execution) -> int:
 
 async def _run(execution: Execution) -> int:
     async with (
+        Command(execution.words) as command,
         served(execution.plan) as running,
         telling_who_waits(running.server),
         environment(execution.plan, running) as variables,
     ):
-        status = await Command(execution.words, variables).run()
+        warn_of_others(execution.plan, running)
+        status = await command.run(variables)
         if execution.timeline == ALWAYS or (execution.timeline == FAILED and status):
             print(await asyncio.to_thread(_what_happened, running.client), file=sys.stderr, flush=True)
         return status

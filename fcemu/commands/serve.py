@@ -5,6 +5,8 @@ import gc
 import json
 import logging
 import os
+import resource
+import secrets
 import signal
 import sys
 import threading
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("fcemu.serve")
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+TOKEN: Final = "FCEMU_TOKEN"
+"""The variable of ``--token``, which clients read, too."""
 DEFAULT_URL: Final = "http://127.0.0.1:9527"
 """Where clients look without being told."""
+_MOST_FILES: Final = 65_536
 _PATIENT_COLLECTOR: Final = (50_000, 20, 100)
 """A fifth more requests a second than with Python's thresholds, which walk over all facts again and again."""
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -58,13 +63,20 @@ class Plan:
     port: int
     ready_file: Path | None = None
     verbose: bool = False
+    token: str = ""
     reach: Reach = Reach.ITS_OWN
     rate: float = 1.0
     """The clock's, where neither options nor the definition say another."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults: real time, from now on."""
-        return {"rate": self.rate, "autojump": False, "start": datetime.now(UTC), **self.definition.options, **self.options}
+        return {
+            "rate": self.rate,
+            "autojump": False,
+            "start": datetime.now(UTC),
+            **self.definition.options,
+            **self.options,
+        }
 
 
 class CannotListen(Exception):
@@ -74,6 +86,7 @@ class CannotListen(Exception):
 def run(plan: Plan) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
     prepare(plan)
+    _allow_files()
     asyncio.run(_serve(plan))
 
 
@@ -88,6 +101,14 @@ def prepare(plan: Plan) -> None:
         assembly.time_backend()  # functions may come later
 
 
+def _allow_files() -> None:
+    """As many connections as the system allows; shells start programs with 1,024 files, for ``select``'s sake."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A server that runs: where it is, and the settings that the emulator behind it began with."""
@@ -95,6 +116,7 @@ class Served:
     server: assembly.ApiServer
     url: str
     settings: Settings
+    token: str
 
     @property
     def endpoint(self) -> str:
@@ -106,11 +128,11 @@ class Served:
         """A client of it."""
         from fcemu.client import Client
 
-        return Client(self.url)
+        return Client(self.url, token=self.token)
 
     def environment(self) -> dict[str, str]:
         """The variables that point a program here."""
-        return assembly.environment(self.endpoint, self.settings.account, intercept=False)
+        return assembly.environment(self.endpoint, self.settings.account, intercept=False, token=self.token)
 
 
 async def _serve(plan: Plan) -> None:
@@ -119,7 +141,7 @@ async def _serve(plan: Plan) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with served(plan) as running, telling_who_waits(running.server), environment(plan, running) as variables:
-        _greet(plan, running.settings, running.url)
+        _greet(plan, running)
         if plan.reach is not Reach.ITS_OWN:
             script = variables["FCEMU_VARIABLES"]
             LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
@@ -141,13 +163,15 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
 @asynccontextmanager
 async def served(plan: Plan) -> AsyncIterator[Served]:
     """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
+    token = plan.token or ("" if _is_loopback(plan.host) else secrets.token_urlsafe(16))
     server = assembly.api_server()
+    server.guard = assembly.Guard(token, frozenset({plan.host.lower()}))
     try:
         port = await server.start(plan.host, plan.port)
     except OSError as refused:
         raise CannotListen(_why(plan, refused)) from None
     url = base_url(plan.host, port)
-    runtimes = assembly.Runtimes({"FCEMU_URL": url})
+    runtimes = assembly.Runtimes({"FCEMU_URL": url} | ({TOKEN: token} if token else {}))
     server.parts = assembly.Parts(runtimes)
 
     def begin(asked: Mapping[str, object]) -> Settings:
@@ -165,12 +189,12 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     server.reset = reset
     if plan.ready_file is not None:
         write_atomically(plan.ready_file, url)
-    narrator = _Narrator(url) if plan.verbose else None
+    narrator = _Narrator(url, token) if plan.verbose else None
     gc.freeze()  # what was imported lives as long as the process, and so do nearly all facts
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        yield Served(server, url, settings)
+        yield Served(server, url, settings, token)
     finally:
         if plan.ready_file is not None:
             plan.ready_file.unlink(missing_ok=True)
@@ -215,7 +239,8 @@ def _why(plan: Plan, refused: OSError) -> str:
 # What it says.
 
 
-def _greet(plan: Plan, settings: Settings, url: str) -> None:
+def _greet(plan: Plan, running: Served) -> None:
+    settings, url = running.settings, running.url
     functions = len(plan.definition.functions)
     source = f" from {_shown(plan.definition.path)}" if plan.definition.path else ""
     count = "1 function" if functions == 1 else f"{functions or 'no'} functions"
@@ -229,10 +254,22 @@ def _greet(plan: Plan, settings: Settings, url: str) -> None:
     }
     LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": fields})
     LOG.info("%s", _clock_state(settings, "" if url == DEFAULT_URL else f" --url {url}"))
-    if not _is_loopback(plan.host):
-        LOG.warning(
-            "--host %s: whoever reaches this machine can run your handlers, and signatures are not checked", plan.host
-        )
+    warn_of_others(plan, running)
+
+
+def warn_of_others(plan: Plan, running: Served) -> None:
+    """Beyond loopback: who may ask, and how."""
+    if _is_loopback(plan.host):
+        return
+    how = "its token, --token" if plan.token else f"this token, made for the run: {running.token}"
+    LOG.warning(
+        "--host %s: whoever reaches this machine and knows %s can run your handlers. Requests carry it as "
+        "'Authorization: Bearer TOKEN', SDKs as access key id, fcemu's commands as the variable %s",
+        plan.host,
+        how,
+        TOKEN,
+        extra={"fields": {"event": "open", "host": plan.host}},
+    )
 
 
 def _clock_state(settings: Settings, url: str) -> str:
@@ -268,11 +305,11 @@ def _is_loopback(host: str) -> bool:
 class _Narrator(threading.Thread):
     """Logs each fact: listens to the emulator as any client does, also to the one that follows after a reset."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str) -> None:
         from fcemu.client import Client
 
         super().__init__(name="fcemu-narrator", daemon=True)
-        self._client: Final = Client(url)
+        self._client: Final = Client(url, token=token)
         self.stopping = False
         self.start()
 

@@ -91,6 +91,7 @@ class Authority:
     def _leaf_pem(self, name: str) -> str:
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+        from cryptography.x509.oid import ExtendedKeyUsageOID
 
         names = [name] if name else ["localhost"]
         addresses = [] if name else ["127.0.0.1", "::1"]
@@ -98,7 +99,7 @@ class Authority:
             self._leaf_key,
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (_usage(x509, digital_signature=True), True),
-            (x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
             (
                 x509.SubjectAlternativeName(
                     [
@@ -128,9 +129,7 @@ class Authority:
             .not_valid_before(_VALID[0])
             .not_valid_after(_VALID[1])
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)

@@ -7,7 +7,8 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment
+from urllib.request import proxy_bypass_environment as bypasses  # type: ignore[attr-defined]
 
 from fcemu.endpoints.hosts import is_fc_host
 
@@ -50,7 +51,7 @@ class Onward:
 
     def __call__(self, scheme: str, host: str, port: int) -> Place:
         named = self._proxies.get(scheme) or self._proxies.get("all")
-        if not named or is_loopback(host) or proxy_bypass_environment(f"{host}:{port}", self._proxies):
+        if not named or is_loopback(host) or bypasses(f"{host}:{port}", self._proxies):
             return Place(host, port)
         parts = urlsplit(named if "://" in named else f"http://{named}")
         if parts.scheme not in _PORTS or not parts.hostname:

@@ -10,7 +10,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any
 
 STAND_IN = "127.70.67.1"
 """What FC's hosts resolve to: an address of loopback that nothing else uses, so that a library that connects without
@@ -30,7 +30,7 @@ class Redirection:
     It works on what all of Python's HTTP libraries end in: ``socket`` and ``ssl`` of the standard library.
     """
 
-    current: "Optional[Redirection]" = None
+    current: "Redirection | None" = None
     """The one in force."""
     _lock = threading.Lock()
 

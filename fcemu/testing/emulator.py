@@ -43,8 +43,8 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``intercept``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
-    ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
+    ``intercept``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in
+    snake_case. Raises ``DefinitionError`` or ``ValueError``. As a context manager, a clean exit runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:

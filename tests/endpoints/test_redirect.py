@@ -234,7 +234,7 @@ def handshake(context, port, name):
 def test_certificates_are_verified_and_trust_is_for_fcs_hosts_only(emulator):
     context = ssl.create_default_context()
     handshake(context, emulator.port, HOST)  # trusts from now on
-    with pytest.raises(ssl.SSLCertVerificationError, match="example.com"):
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"example\.com"):
         handshake(context, emulator.port, "example.com")
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(f"https://{emulator.endpoint}/_fcemu/health", timeout=20)

@@ -1,4 +1,4 @@
-"""Python programs below ``fcemu exec --intercept`` and ``fcemu_env``: their connections to FC's hosts go to the emulator.
+"""In Python programs below ``fcemu exec --intercept`` and ``fcemu_env``: connections to FC's hosts go to the emulator.
 
 Python imports this at its start because its directory is in ``PYTHONPATH``. It needs no fcemu, ends by importing the
 ``sitecustomize`` that would have been imported without it, and never keeps a program from running.
@@ -8,20 +8,23 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+from typing import Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _BESIDE = os.path.dirname(os.path.dirname(_HERE))
 
 
-def _load(name, path):
+def _load(name: str, path: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-def _redirect():
+def _redirect() -> None:
     host, _, port = os.environ.get("FCEMU_REDIRECT_TO", "").rpartition(":")
     if not port.isdigit():
         return
@@ -29,7 +32,7 @@ def _redirect():
     redirect = _load("_fcemu_redirect", os.path.join(_BESIDE, "redirect.py"))
     target, only = (host, int(port)), "FCEMU_REDIRECT_ONLY" in os.environ
 
-    def authority():
+    def authority() -> str:
         """What to trust, from the emulator itself; asked when the program first speaks TLS to FC."""
         from http.client import HTTPConnection
 
@@ -43,7 +46,7 @@ def _redirect():
     redirect.Redirection(target, authority, hosts.is_fc_host, only=only).begin()
 
 
-def _pass_on():
+def _pass_on() -> None:
     """Import the next module of this name."""
     elsewhere = [path for path in sys.path if os.path.abspath(path or os.curdir) != _HERE]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", elsewhere)
@@ -56,5 +59,5 @@ def _pass_on():
 try:
     _redirect()
 except Exception as _failed:
-    sys.stderr.write("fcemu: connections to FC are not intercepted: %r\n" % _failed)
+    sys.stderr.write(f"fcemu: connections to FC are not intercepted: {_failed!r}\n")
 _pass_on()
