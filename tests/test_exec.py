@@ -252,9 +252,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     ready = tmp_path / "ready"
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    with running(
-        "--intercept", "--ready-file", str(ready), *python(LEAVES), TMPDIR=str(temporary)
-    ) as process:
+    with running("--intercept", "--ready-file", str(ready), *python(LEAVES), TMPDIR=str(temporary)) as process:
         below = int(process.stdout.readline())
         url = ready.read_text()
         assert list(temporary.iterdir())

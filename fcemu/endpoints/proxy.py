@@ -123,7 +123,10 @@ class Proxy:
                 onward[1].write(first)
             else:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await _relay(_pump(reader, onward[1]), _pump(onward[0], writer))
+            if first:
+                await _relay(_pump(reader, onward[1]), _answer(onward[0], writer))
+            else:
+                await _relay(_pump(reader, onward[1]), _pump(onward[0], writer))
         finally:
             onward[1].close()
 
@@ -144,7 +147,9 @@ class Proxy:
             tls = False
         try:
             connection = await asyncio.wait_for(
-                asyncio.open_connection(place.host, place.port, ssl=ssl.create_default_context() if tls else None),
+                asyncio.open_connection(
+                    place.host, place.port, ssl=ssl.create_default_context() if tls else None, limit=HEAD_BYTES
+                ),
                 CONNECT_SECONDS,
             )
         except (OSError, TimeoutError) as failed:
@@ -206,12 +211,12 @@ class Asked(NamedTuple):
         method, target, _ = words
         if method != "CONNECT" and not target.lower().startswith(("http://", "https://")):
             raise Refused("400 Bad Request", "this is a proxy: it answers requests for http:// and https:// URLs only")
-        parts = urlsplit(f"https://{target}" if method == "CONNECT" else target)
         try:
-            port = parts.port or _PORTS[parts.scheme]
+            parts = urlsplit(f"https://{target}" if method == "CONNECT" else target)
+            host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         except ValueError:
-            port = 0
-        if not parts.hostname or not port:
+            host = ""
+        if not host:
             raise Refused("400 Bad Request", f"{target!r} does not name a host and a port")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         kept, upgrade = [], b""
@@ -221,7 +226,7 @@ class Asked(NamedTuple):
                 kept.append(field)
             if name == b"upgrade":
                 upgrade = b"Upgrade"
-        return cls(method, parts.scheme, parts.hostname, port, path, tuple(kept), upgrade)
+        return cls(method, parts.scheme, host, port, path, tuple(kept), upgrade)
 
     def passed_on(self, place: Place) -> bytes:
         """The head for whoever is asked next; that closes the connection when it has answered."""
@@ -257,6 +262,23 @@ async def _relay(there: Coroutine[Any, Any, None], back: Coroutine[Any, Any, Non
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on the answer to a plain request, which says that the connection ends with it."""
+    try:
+        while (head := await reader.readuntil(b"\r\n\r\n"))[8:10] == b" 1" and not head.startswith(b" 101", 8):
+            writer.write(head)  # an interim answer
+        if not head.startswith(b" 101", 8):
+            lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+            kept = [line for line in lines if line.partition(b":")[0].strip().lower() not in _HOP_BY_HOP]
+            head = b"\r\n".join([*kept, b"Connection: close\r\n\r\n"])
+        writer.write(head)
+    except asyncio.IncompleteReadError as broken:
+        writer.write(broken.partial)
+    except asyncio.LimitOverrunError:
+        pass  # whatever it is, as it is
+    await _pump(reader, writer)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
