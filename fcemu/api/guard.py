@@ -90,7 +90,7 @@ class Guard:
 def _check_page(request: WireRequest) -> None:
     headers = request.headers
     origin = headers.get(_ORIGIN)
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("Host", "").lower():
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("Host", "").lower():
         raise AccessDenied(f"a web page of {origin!r} may not change this emulator")
 
 

@@ -63,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._ended = False
         """The client sends no more."""
         self._reading_paused = False
+        self._crowded = False
+        """Reading is paused until fewer requests wait, although aiohttp resumes it when a body is read."""
         self._writable: asyncio.Future[None] | None = None
         """There while the client reads too slowly."""
 
@@ -92,6 +94,7 @@ class Connection(asyncio.Protocol):
                 self._http.slow_bodies.begin(self)
             self._deaf = upgraded
             if len(self._waiting) > _PIPELINED:
+                self._crowded = True
                 self.pause_reading()
             if self._current is None:
                 self._http.soon(self)
@@ -139,7 +142,7 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        if self.transport is not None and self._reading_paused:
+        if self.transport is not None and self._reading_paused and not self._crowded:
             self._reading_paused = False
             self.transport.resume_reading()
 
@@ -190,7 +193,8 @@ class Connection(asyncio.Protocol):
                 self._write(request, response)
             elif response is not None:
                 self._http.run(self._answer(request, response))
-        if self._reading_paused and len(self._waiting) < _PIPELINED and not self._incomplete():
+        if self._reading_paused and len(self._waiting) < _PIPELINED and (self._crowded or not self._incomplete()):
+            self._crowded = False
             self.resume_reading()
 
     async def _answer(self, request: WireRequest, answering: Awaitable[Response | None]) -> None:
@@ -261,6 +265,7 @@ class Connection(asyncio.Protocol):
 
     def _close_gently(self, transport: asyncio.Transport) -> None:
         """Let the client read the answer first: closing while it sends would take the answer from it."""
+        self._crowded = False
         self.resume_reading()
         if transport.can_write_eof():
             transport.write_eof()

@@ -293,9 +293,8 @@ def test_open_tunnels_end_with_the_proxy(emulator):
         client = socket.create_connection(("127.0.0.1", port), timeout=20)
         client.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\n\r\n".encode())
         assert client.recv(100).startswith(b"HTTP/1.1 200")
-    with client:
-        with suppress(ConnectionResetError):
-            assert client.recv(1) == b""
+    with client, suppress(ConnectionResetError):
+        assert client.recv(1) == b""
 
 
 def test_an_upgrade_is_passed_on():
