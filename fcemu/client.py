@@ -90,6 +90,14 @@ class Attempt(NamedTuple):
     logs: str
 
 
+class Event(NamedTuple):
+    """A state that an invocation entered; ``detail`` is JSON text, or ``""``."""
+
+    status: str
+    at: datetime
+    detail: str
+
+
 class Delivery(NamedTuple):
     """One report to a destination; ``reason`` is set when it failed, else ``message_id``."""
 
@@ -126,16 +134,20 @@ class Invocation(NamedTuple):
     payload: bytes
     attempts: list[Attempt]
     deliveries: list[Delivery]
+    events: list[Event]
     reply: Replied | None
 
 
 class Message(NamedTuple):
-    """What was delivered to a queue or topic; ``request_id`` is the invocation that it reports."""
+    """What was delivered to a queue, topic or bus; ``request_id`` is the invocation that it reports, ``None`` for one
+    that a client sent. ``visible`` and ``dequeue_count`` are known of what waits in a queue."""
 
     message_id: str
     at: datetime
-    request_id: str
+    request_id: str | None
     body: bytes
+    visible: datetime | None = None
+    dequeue_count: int | None = None
 
 
 class Reply(NamedTuple):
@@ -236,24 +248,40 @@ class Client:
         *,
         function: str | None = None,
         status: str | None = None,
+        task_id: str | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> list[Invocation]:
         """Records in the order of acceptance; ``after`` is a request id."""
-        asked = _given({"function": function, "status": status, "after": after, "limit": limit})
+        asked = _given({"function": function, "status": status, "task_id": task_id, "after": after, "limit": limit})
         return [_invocation(each) for each in self._json("GET", f"/_fcemu/invocations?{urlencode(asked)}")]
 
     def invocation(self, request_id: str) -> Invocation:
         """The record of one invocation."""
         return _invocation(self._json("GET", f"/_fcemu/invocations/{quote(request_id, safe='')}"))
 
-    def messages(self, address: str) -> list[Message]:
-        """What was delivered to ``queue:NAME`` or ``topic:NAME``, in order."""
-        kind, _, name = address.partition(":")
-        if kind not in ("queue", "topic") or not name:
-            raise ClientError(f"{address!r} has no messages to read; write queue:NAME or topic:NAME")
-        found = self._json("GET", f"/_fcemu/{kind}s/{quote(name, safe='')}/messages")
-        return [Message(one["message_id"], _time(one["at"]), one["request_id"], _bytes(one["body"])) for one in found]
+    def stop(self, request_id: str) -> Invocation:
+        """Stop an asynchronous invocation; its record, which is Stopping where it ran."""
+        return _invocation(self._json("POST", f"/_fcemu/invocations/{quote(request_id, safe='')}/stop", {}))
+
+    def messages(self, address: str, *, waiting: bool = False) -> list[Message]:
+        """What was delivered to ``queue:NAME``, ``topic:NAME`` or ``eventbus:NAME``, in order; of a queue with
+        ``waiting`` only what no consumer has deleted yet."""
+        query = "?waiting=1" if waiting else ""
+        return [_message(one) for one in self._json("GET", f"{_mailbox_path(address)}{query}")]
+
+    def clear(self, address: str) -> None:
+        """Throw away what was delivered there."""
+        with self._exchange("DELETE", _mailbox_path(address)):
+            return
+
+    def send(self, queue: str, body: bytes, *, delay: float | timedelta = 0) -> Message:
+        """Put a message into a queue; ``delay`` in whole seconds."""
+        asked: dict[str, Any] = {"body": _text_or_base64(body)}
+        if delay:
+            seconds = _seconds(delay)
+            asked["delay_seconds"] = int(seconds) if seconds == int(seconds) else seconds
+        return _message(self._json("POST", _mailbox_path(f"queue:{queue}"), asked))
 
     # FC's own InvokeFunction.
 
@@ -265,17 +293,21 @@ class Client:
         asynchronous: bool = False,
         delay: float | timedelta = 0,
         qualifier: str | None = None,
+        task_id: str | None = None,
     ) -> Reply:
         """Invoke ``name`` as API 2023-03-30 does, ``service/name`` as 2016-08-15 does.
 
         Function errors are returned (``Reply.error``); what FC refuses is raised. ``delay`` is for asynchronous
-        invocations, in whole seconds. A synchronous one returns when the function has ended, however long that is.
+        invocations, in whole seconds; so is ``task_id``, which counts only in task mode. A synchronous one returns
+        when the function has ended, however long that is.
         """
         headers = {"Content-Type": "application/octet-stream"}
         if asynchronous:
             headers["x-fc-invocation-type"] = "Async"
         if delay:
             headers["x-fc-async-delay"] = f"{_seconds(delay):.15g}"
+        if task_id is not None:
+            headers["x-fc-stateful-async-invocation-id" if "/" in function else "x-fc-async-task-id"] = task_id
         with self._exchange("POST", _invoke_path(function, qualifier), payload, headers, seconds=None) as answer:
             return Reply(
                 status_code=answer.status,
@@ -366,6 +398,32 @@ def _invoke_path(function: str, qualifier: str | None) -> str:
     return f"/2023-03-30/functions/{quote(name, safe='')}/invocations{query}"
 
 
+def _mailbox_path(address: str) -> str:
+    kind, _, name = address.partition(":")
+    plural = {"queue": "queues", "topic": "topics", "eventbus": "eventbuses"}.get(kind)
+    if plural is None or not name:
+        raise ClientError(f"{address!r} has no messages; write queue:NAME, topic:NAME or eventbus:NAME")
+    return f"/_fcemu/{plural}/{quote(name, safe='')}/messages"
+
+
+def _message(told: Mapping[str, Any]) -> Message:
+    return Message(
+        told["message_id"],
+        _time(told["at"]),
+        told["request_id"],
+        _bytes(told["body"]),
+        _maybe_time(told.get("visible")),
+        told.get("dequeue_count"),
+    )
+
+
+def _text_or_base64(body: bytes) -> Any:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
+
+
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
@@ -427,6 +485,7 @@ def _invocation(told: Mapping[str, Any]) -> Invocation:
         payload=_bytes(told["payload"]),
         attempts=[_attempt(each) for each in told["attempts"]],
         deliveries=[_delivery(each) for each in told["deliveries"]],
+        events=[Event(each["status"], _time(each["at"]), each["detail"]) for each in told["events"]],
         reply=reply and Replied(reply["status_code"], reply["error"], _bytes(reply["body"])),
     )
 

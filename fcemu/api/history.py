@@ -1,17 +1,16 @@
-"""Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations, messages."""
+"""Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from functools import cache, partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 from fcemu.api import problems
-from fcemu.api.problems import Problem, json_answer, not_found, not_yet, read_members
-from fcemu.api.records import invocation_record, message_record
+from fcemu.api.problems import Problem, json_answer, not_yet, read_members
+from fcemu.api.records import invocation_record
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
-from fcemu.core.facts import Delivered, time_text
+from fcemu.core.facts import Fact, time_text
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.timeline import render
@@ -55,23 +54,17 @@ class News:
 
 
 class History:
-    """Reads the journal; changes nothing but its own view of the queues."""
+    """Reads the journal, and changes nothing."""
 
     def __init__(self, api: "ApiServer") -> None:
         self._api: Final = api
         self._streams: Final[set[News]] = set()
-        self._cleared: Final[WeakKeyDictionary[Emulator, dict[str, int]]] = WeakKeyDictionary()
-        """How many messages of each queue or topic were cleared away; the facts stay."""
         self.routes: Final[dict[tuple[str, str], Handler]] = {
             ("GET", "/journal"): self._journal,
             ("GET", "/timeline"): self._timeline,
             ("GET", "/explain"): self._explain,
             ("GET", "/invocations"): self._list,
             ("GET", "/invocations/{id}"): self._show,
-            ("GET", "/queues/{name}/messages"): partial(self._messages, "queue"),
-            ("DELETE", "/queues/{name}/messages"): partial(self._clear, "queue"),
-            ("GET", "/topics/{name}/messages"): partial(self._messages, "topic"),
-            ("DELETE", "/topics/{name}/messages"): partial(self._clear, "topic"),
         }
 
     def end_streams(self) -> None:
@@ -139,12 +132,11 @@ class History:
     # Invocations.
 
     async def _list(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        if "task_id" in query:
-            raise not_yet("task mode, and with it the parameter 'task_id'")
         states = problems.one_of(*State)
         readers = {
             "function": problems.function_name,
             "status": states,
+            "task_id": problems.text,
             "after": problems.text,
             "limit": problems.count,
         }
@@ -160,38 +152,14 @@ class History:
             chosen = [invocation for invocation in chosen if invocation.accepted.function == given["function"]]
         if "status" in given:
             chosen = [invocation for invocation in chosen if invocation.state == given["status"]]
-        return await _records(emulator, chosen[: given.get("limit")])
+        if "task_id" in given:
+            chosen = [invocation for invocation in chosen if invocation.accepted.task_id == given["task_id"]]
+        return await records(emulator, chosen[: given.get("limit")])
 
     async def _show(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         read_members(query, {}, "parameter")
-        invocation = request.emulator.journal.invocations.get(path["id"])
-        if invocation is None:
-            raise Problem(404, "not-found", f"there is no invocation {path['id']!r}")
-        return await _records(request.emulator, invocation)
-
-    # Messages.
-
-    async def _messages(
-        self, kind: str, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]
-    ) -> Answer:
-        if "waiting" in query:
-            raise not_yet("receiving messages, and with it the parameter 'waiting'")
-        read_members(query, {}, "parameter")
-        emulator = request.emulator
-        address = _address(emulator, kind, path["name"])
-        cleared = self._cleared.get(emulator, {}).get(address, 0)
-        messages = _delivered(emulator, address)[cleared:]
-        emulator.read_outside.update(message.request_id for message in messages)
-        return json_answer([message_record(message) for message in messages])
-
-    async def _clear(
-        self, kind: str, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]
-    ) -> Answer:
-        read_members(query, {}, "parameter")
-        emulator = request.emulator
-        address = _address(emulator, kind, path["name"])
-        self._cleared.setdefault(emulator, {})[address] = len(_delivered(emulator, address))
-        return Answer(204, status_line(204))
+        invocation = one_invocation(request.emulator, path["id"])
+        return await records(request.emulator, invocation)
 
 
 async def _send(
@@ -204,33 +172,33 @@ async def _send(
             if events
             else f"{journal.line(n)}\n"
             for n in range(start, min(start + _LINES_AT_ONCE, end))
-            if function is None or journal.invocations[journal[n].request_id].accepted.function == function
+            if function is None or journal.function_of(n) == function
         ]
         await stream.send("".join(lines))
         await asyncio.sleep(0)
 
 
-async def _records(emulator: Emulator, wanted: list[Invocation] | Invocation) -> Answer:
+def one_invocation(emulator: Emulator, request_id: str) -> Invocation:
+    """Raises ``Problem``."""
+    invocation = emulator.journal.invocations.get(request_id)
+    if invocation is None:
+        raise Problem(404, "not-found", f"there is no invocation {request_id!r}")
+    return invocation
+
+
+async def records(emulator: Emulator, wanted: list[Invocation] | Invocation) -> Answer:
     """Whole records, written on another thread, because there may be many."""
     memory_of = cache(emulator.memory_mb)
+    several = [wanted] if isinstance(wanted, Invocation) else wanted
 
-    def record(invocation: Invocation) -> dict[str, Any]:
+    def record(invocation: Invocation, history: Sequence[Fact]) -> dict[str, Any]:
         emulator.read_outside.add(invocation.id)
         memory_mb = memory_of(invocation.accepted.function)
-        return invocation_record(invocation, memory_mb, emulator.settings.max_memory_usage_mb)
+        return invocation_record(invocation, history, memory_mb, emulator.settings.max_memory_usage_mb)
 
     def write() -> Answer:
-        return json_answer(record(wanted) if isinstance(wanted, Invocation) else [record(each) for each in wanted])
+        histories = emulator.journal.histories(several)
+        written = [record(each, histories[each.id]) for each in several]
+        return json_answer(written[0] if isinstance(wanted, Invocation) else written)
 
     return await asyncio.to_thread(write)
-
-
-def _address(emulator: Emulator, kind: str, name: str) -> str:
-    known = [address.partition(":")[2] for address in emulator.addresses() if address.startswith(f"{kind}:")]
-    if name not in known:
-        raise not_found(kind, name, known)
-    return f"{kind}:{name}"
-
-
-def _delivered(emulator: Emulator, address: str) -> list[Delivered]:
-    return emulator.journal.messages.get(address, [])

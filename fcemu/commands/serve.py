@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -67,6 +68,8 @@ class Plan:
     reach: Reach = Reach.ITS_OWN
     rate: float = 1.0
     """The clock's, where neither options nor the definition say another."""
+    process: bool = True
+    """Whether Python handlers run in processes of their own."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults: real time, from now on."""
@@ -95,7 +98,7 @@ def prepare(plan: Plan) -> None:
     if plan.reach is not Reach.ITS_OWN and ":" in plan.host:
         raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan.host}")
     assembly.settings_of(plan.all_options())
-    if plan.definition.functions:
+    if plan.definition.functions and not plan.process:
         assembly.patch_time()
     elif "FCEMU_BACKEND" in os.environ:
         assembly.time_backend()  # functions may come later
@@ -179,7 +182,8 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
         settings = assembly.settings_of({**plan.all_options(), **asked})
         if server.emulator is not None:
             server.emulator.close()
-        server.emulator = assembly.emulator_of(plan.definition, settings, runtimes)
+        chosen = partial(runtimes, process=plan.process)
+        server.emulator = assembly.emulator_of(plan.definition, settings, chosen, packages=runtimes.packages)
         return settings
 
     def reset(asked: Mapping[str, object]) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from fcemu.core.http import HttpAnswer
+from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
@@ -15,7 +17,8 @@ class Accepted:
     """An invocation was accepted and is now kept; ``due`` is when it may first run.
 
     ``source`` is ``api``, ``http``, ``timer`` or ``destination``. ``root`` is the request id of the outside request
-    that caused it, ``depth`` how many destinations lie between them.
+    that caused it, ``depth`` how many destinations lie between them. ``task_id``: its name as a task, ``""`` without
+    task mode.
     """
 
     at: datetime
@@ -28,11 +31,12 @@ class Accepted:
     due: datetime
     root: str
     depth: int
+    task_id: str = ""
 
 
 @value
 class Dequeued:
-    """The queue handed the invocation over for its first attempt."""
+    """The queue handed the invocation over for its first attempt, or to find that there will be none."""
 
     at: datetime
     request_id: str
@@ -211,7 +215,20 @@ class Warned:
     text: str
 
 
-Fact = (
+@value
+class Changed:
+    """Something that is defined was ``created``, ``updated`` or ``deleted`` through an API; ``request_id`` is empty.
+
+    ``what`` is the resource, such as ``function orders/charge``.
+    """
+
+    at: datetime
+    request_id: str
+    what: str
+    action: str
+
+
+InvocationFact = (
     Accepted
     | Dequeued
     | InstanceStarted
@@ -233,6 +250,8 @@ Fact = (
     | DeliveryFailed
     | Warned
 )
+"""What belongs to an invocation."""
+Fact = InvocationFact | Changed | MailFact
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
@@ -283,6 +302,10 @@ _OUTCOMES: Final = {
 }
 
 
+_RARE: Final[dict[str, object]] = {"http": None, "message": ""}
+"""Fields of outcomes that are written only if they say something."""
+
+
 def _write(given: object) -> object:
     match given:
         case datetime():
@@ -294,8 +317,11 @@ def _write(given: object) -> object:
         case FunctionRef():
             return str(given)
         case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted():
-            inside = {name: _write(getattr(given, name)) for name in given.__match_args__}
-            return {"kind": type(given).__name__} | inside
+            inside = {name: getattr(given, name) for name in given.__match_args__}
+            said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
+            return {"kind": type(given).__name__} | said
+        case HttpAnswer(status, headers):
+            return {"status": status, "headers": [list(each) for each in headers]}
         case _:
             return given
 
@@ -315,6 +341,9 @@ def _read_outcome(record: dict[str, Any]) -> Outcome:
     kind: Any = _OUTCOMES[record["kind"]]
     bytes_fields = {"payload", "document"}
     values = {k: _read_bytes(v) if k in bytes_fields else v for k, v in record.items() if k != "kind"}
+    if "http" in values:
+        http: Any = values["http"]
+        values["http"] = HttpAnswer(http["status"], tuple((name, text) for name, text in http["headers"]))
     outcome: Outcome = kind(**values)
     return outcome
 
@@ -327,4 +356,5 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: str,
     int: int,
     bool: bool,
+    Properties: lambda given: tuple(tuple(one) for one in given),
 }

@@ -1,5 +1,6 @@
 """What a user can set for a whole emulator: the ``emulator:`` block, the options of the fixture and of ``serve``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,6 +23,8 @@ class Settings:
     account: Account = field(default_factory=Account)
     limits: Limits = STRICT
     seed: int = 0
+    chance: str = "calm"
+    """``seeded``: whatever FC leaves open (order, repeats, inexact delays, refusals, crashes) is drawn by the seed."""
     start: datetime = SPEC_START
     rate: float = 0.0
     autojump: bool = False
@@ -36,8 +39,18 @@ class Settings:
     """``True``: the age of an event runs from the end of its ``x-fc-async-delay``."""
     destination_depth: int = 16
     """How many destinations may follow each other. ASSUMED: FC documents no bound."""
+    deliver_to: Mapping[str, str] = field(default_factory=dict)
+    """URLs to which reports are posted, by destination (``queue:declined``)."""
+    delivery_retry_seconds: tuple[timedelta, ...] = ()
+    """Wait before retry 1, 2, … of a report that could not be posted. ASSUMED: FC documents no retry of deliveries
+    (retry-and-destinations §3.4)."""
     caused_at_most: int = 10_000
     """How many invocations one outside request may cause, through handlers and destinations."""
+    task_retention: timedelta = timedelta(days=7)
+    """How long FC's API shows the record of a task that has ended. Source: FC docs, "Asynchronous tasks".
+
+    ASSUMED: from its end, and what has not ended stays.
+    """
     max_memory_usage_mb: float = 64.0
     """What every report of used memory says; measuring it would make two runs differ."""
     watchdog: timedelta = timedelta(seconds=30)

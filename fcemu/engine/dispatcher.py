@@ -1,12 +1,12 @@
 """Takes due invocations, starts attempts, acts on decisions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from fcemu.core import outcome as outcomes
 from fcemu.core.catalog import Catalog, Resolved
-from fcemu.core.errors import FCError
+from fcemu.core.errors import FCError, NotImplementedYet
 from fcemu.core.facts import (
     Delayed,
     Dequeued,
@@ -23,15 +23,17 @@ from fcemu.core.facts import (
     Stopped,
     Succeeded,
 )
-from fcemu.core.functions import AsyncSettings
+from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
+from fcemu.core.releases import Owner
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import later
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.faults import When
 from fcemu.engine.instances import Place, Pool
 from fcemu.engine.journal import Journal
@@ -40,6 +42,8 @@ from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 
 EXCEPTIONS_KEPT: Final = 1000
+RIVALS: Final = 16
+"""How many things that are due at the same instant are looked at when messages may overtake each other."""
 
 
 class Plan:
@@ -68,7 +72,7 @@ class Dispatcher:
         runtime_of: Callable[[str], Runtime],
         chance: Chance,
         journal: Journal,
-        due: "Due[Invocation | Run | Wait]",
+        due: "Due[Invocation | Run | Wait | Errand]",
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
@@ -79,34 +83,78 @@ class Dispatcher:
         self._due: Final = due
         self._on_end: Final = on_end
         self._plans: dict[tuple[FunctionRef, str], Plan] = {}
-        self._pools: dict[FunctionRef, Pool] = {}
+        self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
+        """Plans of aliases that lead to several versions, by the version that was chosen."""
+        self._pools: dict[tuple[FunctionRef, str], Pool] = {}
+        """By function and version."""
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
         self._stand_ins: dict[FunctionRef, list[StandIn]] = {}
         """What runs instead of a function's own code: the last one of each."""
 
-    def plan(self, ref: FunctionRef, qualifier: str) -> Plan:
-        """Raises what ``Catalog.find`` raises."""
+    def plan(self, ref: FunctionRef, qualifier: str, *, choose: bool = False) -> Plan:
+        """What an invocation by this qualifier needs. ``choose``: an attempt starts, so that chance says which version
+        it runs where an alias leads to several. Raises what ``Catalog.find`` raises, ``NotImplementedYet`` for a
+        function whose runtime the emulator does not have."""
         plan = self._plans.get((ref, qualifier))
         if plan is None:
-            resolved = self._catalog.find(ref, qualifier)
-            function, asked = resolved.function, self._catalog.async_settings(ref, qualifier)
-            pool, stand_in = self._pools.get(ref), self.stand_in(ref)
-            if pool is None:
-                runtime = stand_in or self._runtime_of(function.runtime)
-                pool = self._pools[ref] = Pool(function, runtime, self._chance)
-            policy = RetryPolicy.of(asked, function.generation, self._settings)
-            plan = self._plans[ref, qualifier] = Plan(resolved, asked, policy, pool, stand_in)
+            plan = self._plans[ref, qualifier] = self._made(self._catalog.find(ref, qualifier))
+        if choose and plan.resolved.shares:
+            version = self._chance.version(plan.resolved.shares)
+            chosen = self._chosen.get((ref, qualifier, version))
+            if chosen is None:
+                chosen = self._made(self._catalog.find(ref, qualifier, lambda _: version))
+                self._chosen[ref, qualifier, version] = chosen
+            return chosen
         return plan
+
+    def _made(self, resolved: Resolved) -> Plan:
+        function = resolved.function
+        ref, stand_in = function.ref, self.stand_in(function.ref)
+        pool = self._pools.get((ref, resolved.version))
+        if pool is None:
+            runtime = stand_in or self._runtime_for(function)
+            pool = self._pools[ref, resolved.version] = Pool(function, runtime, self._chance)
+        asked = self._catalog.async_settings(ref, resolved.qualifier)
+        policy = RetryPolicy.of(asked, function.generation, self._settings)
+        return Plan(resolved, asked, policy, pool, stand_in)
+
+    def _runtime_for(self, function: Function) -> Runtime:
+        try:
+            return self._runtime_of(function.runtime)
+        except ValueError as unknown:
+            raise NotImplementedYet(f"function {function.ref} cannot run: {unknown}") from None
 
     def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
         """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
-        given up."""
-        changed = set(self._pools if refs is None else refs)
-        self._plans = {key: plan for key, plan in self._plans.items() if refs is not None and key[0] not in changed}
-        for ref in changed & self._pools.keys():
-            self._pools.pop(ref).close()
+        given up: free ones now, those in use when their attempt is over. Published versions keep theirs."""
+        changed = {ref for ref, _ in self._pools} if refs is None else set(refs)
+        self._forget_plans(None if refs is None else changed)
+        for ref in changed:
+            self._close_pool(ref, LATEST)
+
+    def settings_changed(self, ref: FunctionRef) -> None:
+        """Look up again how invocations of ``ref`` are retried and reported; its instances stay."""
+        self._forget_plans({ref})
+
+    def releases_changed(self, owner: Owner, gone: str = "") -> None:
+        """Look up again what qualifiers of ``owner`` mean; the instances of the version that is ``gone`` are given
+        up."""
+        refs = {ref for ref, _ in (*self._plans, *self._pools) if Owner.of(ref) == owner}
+        self._forget_plans(refs)
+        if gone:
+            for ref in refs:
+                self._close_pool(ref, gone)
+
+    def _forget_plans(self, of: set[FunctionRef] | None) -> None:
+        self._plans = {key: plan for key, plan in self._plans.items() if of is not None and key[0] not in of}
+        self._chosen = {key: plan for key, plan in self._chosen.items() if of is not None and key[0] not in of}
+
+    def _close_pool(self, ref: FunctionRef, version: str) -> None:
+        pool = self._pools.pop((ref, version), None)
+        if pool is not None:
+            pool.close()
 
     # Stand-ins: stubs, and callables of a test.
 
@@ -119,13 +167,19 @@ class Dispatcher:
         """Let ``stand_in`` run what starts from now on; it covers those that are there, or is covered by them."""
         there = self._stand_ins.setdefault(ref, [])
         there.insert(0 if below else len(there), stand_in)
-        self.definitions_changed([ref])
+        self._stand_in_changed(ref)
 
     def take_away(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
         """Take one away, wherever it is in the row; ``None``: all of them."""
         there = self._stand_ins.get(ref, [])
         there[:] = [] if stand_in is None else [one for one in there if one is not stand_in]
-        self.definitions_changed([ref])
+        self._stand_in_changed(ref)
+
+    def _stand_in_changed(self, ref: FunctionRef) -> None:
+        self._forget_plans({ref})
+        for pooled, version in list(self._pools):
+            if pooled == ref:
+                self._close_pool(ref, version)
 
     # Attempts.
 
@@ -134,9 +188,10 @@ class Dispatcher:
         was refused. ``plan``: that of its function, where the caller has just looked it up."""
         accepted, journal = invocation.accepted, self._journal
         try:
-            if plan is None:
-                plan = self.plan(accepted.function, accepted.qualifier)
+            if plan is None or plan.resolved.shares:
+                plan = self.plan(accepted.function, accepted.qualifier, choose=True)
         except FCError as gone:
+            self._dequeue(invocation, now)
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             self._on_end(invocation, now)
             return None
@@ -144,19 +199,40 @@ class Dispatcher:
             return None
         if self._held_up(invocation, now):
             return None
-        if invocation.state is State.ENQUEUED and not accepted.synchronous:
-            journal.record(Dequeued(now, accepted.request_id), invocation)
+        self._dequeue(invocation, now)
         refusal = self._refusal(invocation, plan, now)
         place = plan.pool.take(now) if refusal is None else refusal
         if not isinstance(place, Place):
-            self._refused(invocation, plan.policy, place, now)
+            self._refused(invocation, plan, place, now)
             return None
         number = self._start(invocation, place, now)
         if self._dies(invocation, number, "before", now):
             place.instance.stop()
-            self._finish(invocation, plan.policy, number, self.exited(timedelta(0)), "", now)
+            self._finish(invocation, plan, number, self.exited(timedelta(0)), "", now)
             return None
         return self._run(invocation, plan, place, number, now)
+
+    @property
+    def permutes(self) -> bool:
+        """Whether chance may hand messages over in another order than the first in, first out."""
+        return self._chance.permutes
+
+    def first_of(self, things: "Sequence[Invocation | Run | Wait | Errand]", now: datetime) -> int:
+        """Which of the things that are due at the same instant comes first: messages may overtake messages."""
+        messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
+        if len(messages) < 2 or messages[0] != 0:
+            return 0
+        overtaken = self._chance.first_of(len(messages))
+        chosen = messages[overtaken]
+        first = things[chosen]
+        if overtaken and isinstance(first, Invocation):
+            self._struck(first, len(first.attempts) + 1, f"overtake {overtaken}", now)
+        return chosen
+
+    def _dequeue(self, invocation: Invocation, now: datetime) -> None:
+        """The queue hands it over, once; a synchronous invocation waits in no queue."""
+        if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
+            self._journal.record(Dequeued(now, invocation.id), invocation)
 
     def _held_up(self, invocation: Invocation, now: datetime) -> bool:
         """Whether the attempt that is due starts late; then it is due again."""
@@ -192,6 +268,7 @@ class Dispatcher:
             reason = f"older than {policy.max_age.total_seconds():g} s before its next retry"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
         else:
+            self._dequeue(invocation, now)
             self._journal.record(Expired(now, invocation.id), invocation)
         self._on_end(invocation, now)
         return True
@@ -227,17 +304,17 @@ class Dispatcher:
     look_by: Callable[[datetime], None]
     """Set by the movers: on a flowing clock, somebody looks at what is due at that instant at the latest."""
 
-    def _refused(self, invocation: Invocation, policy: RetryPolicy, refusal: Refusal, now: datetime) -> None:
+    def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
         self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
-        self._act(invocation, policy, refusal, now)
+        self._act(invocation, plan, refusal, now)
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
         """An attempt came to ``outcome``: record it and do what follows."""
-        self._finish(run.invocation, run.plan.policy, run.number, outcome, output, now)
+        self._finish(run.invocation, run.plan, run.number, outcome, output, now)
 
     def _finish(
-        self, invocation: Invocation, policy: RetryPolicy, number: int, outcome: Ran, output: str, now: datetime
+        self, invocation: Invocation, plan: Plan, number: int, outcome: Ran, output: str, now: datetime
     ) -> None:
         self._journal.record(Finished(now, invocation.id, number, outcome, output), invocation)
         if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted):
@@ -248,7 +325,7 @@ class Dispatcher:
                 self._journal.record(Redelivered(now, invocation.id, number, due), invocation)
                 self._push(due, invocation)
                 return
-        self._act(invocation, policy, outcome, now)
+        self._act(invocation, plan, outcome, now)
 
     def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
         """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
@@ -288,7 +365,7 @@ class Dispatcher:
         """The outcome of an attempt whose timeout strikes."""
         return outcomes.timed_out(timeout, self._settings.max_memory_usage_mb)
 
-    def _act(self, invocation: Invocation, policy: RetryPolicy, outcome: Outcome, now: datetime) -> None:
+    def _act(self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime) -> None:
         if type(outcome) is outcomes.Returned:
             self._journal.record(Succeeded(now, invocation.id), invocation)
             self._on_end(invocation, now)
@@ -296,7 +373,7 @@ class Dispatcher:
         if invocation.accepted.synchronous:
             self._end_synchronous(invocation, outcome, now)
             return
-        match decide(outcome, invocation.tally(), policy, now):
+        match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
             case RetryAt(due):
                 self._journal.record(RetryPlanned(now, invocation.id, due), invocation)
                 self._push(due, invocation)
@@ -311,6 +388,14 @@ class Dispatcher:
                 assert_never(unreachable)
         self._on_end(invocation, now)
 
+    def _policy_now(self, invocation: Invocation, plan: Plan) -> RetryPolicy:
+        """ASSUMED: what decides is the configuration as it is when an attempt ends or is dequeued, not as it was when
+        the invocation was accepted; of a function that is gone, the one with which the attempt started."""
+        try:
+            return self.plan(invocation.accepted.function, invocation.accepted.qualifier).policy
+        except FCError:
+            return plan.policy
+
     def _end_synchronous(self, invocation: Invocation, outcome: Outcome, now: datetime) -> None:
         """FC never retries a synchronous call; its caller does (retry-and-destinations §1)."""
         if isinstance(outcome, outcomes.Halted):
@@ -319,3 +404,8 @@ class Dispatcher:
             reason = f"{outcomes.word(outcome)}; a synchronous call is not retried"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
         self._on_end(invocation, now)
+
+
+def _is_message(invocation: Invocation) -> bool:
+    """Whether it waits in the queue."""
+    return not (invocation.accepted.synchronous or invocation.finished)

@@ -7,6 +7,7 @@ import pytest
 from api.conftest import echo
 from api.harness import FC3, Served
 from fakes import ask, make, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.destinations import QueueDestination, TopicDestination
 from fcemu.core.functions import AsyncSettings
@@ -80,7 +81,7 @@ class Listener:
     """Reads a stream of the server line by line."""
 
     def __init__(self, served: Served, path: str, headers: str = "") -> None:
-        self._socket = socket.create_connection(("127.0.0.1", served.port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_SECONDS)
         self._socket.sendall(f"GET /_fcemu{path} HTTP/1.0\r\nHost: x\r\n{headers}\r\n".encode())
         self._file = self._socket.makefile("rb")
         self.head = []
@@ -174,6 +175,7 @@ def test_a_record_tells_the_whole_life(shop):
     instance = record["attempts"][0]["instance_id"]
     (delivery,) = record.pop("deliveries")
     document = '{"errorMessage": "declined"}'
+    failed = '{"Error":"UnhandledInvocationError","ErrorMessage":"declined"}'
     assert record == {
         "request_id": request_id,
         "task_id": None,
@@ -198,6 +200,17 @@ def test_a_record_tells_the_whole_life(shop):
                 "instance_id": instance,
             }
             for number, start, end in ((1, "02.000000", "03.000000"), (2, "03.500000", "04.500000"))
+        ],
+        "events": [
+            {"status": status, "at": f"2026-01-01T00:00:{at}Z", "detail": detail}
+            for status, at, detail in (
+                ("Enqueued", "00.000000", ""),
+                ("Dequeued", "02.000000", ""),
+                ("Running", "02.000000", ""),
+                ("Retrying", "03.000000", failed),
+                ("Running", "03.500000", ""),
+                ("Failed", "04.500000", failed),
+            )
         ],
         "reply": {"status_code": 200, "error": "UnhandledInvocationError", "body": document},
     }
@@ -247,7 +260,7 @@ def test_messages_stay_until_they_are_cleared_and_the_facts_for_ever(shop):
     assert shop.json("DELETE", "/queues/declined/messages") is None
     assert shop.json("GET", "/queues/declined/messages") == []
     assert len(shop.json("GET", "/topics/done/messages")) == 1
-    assert len(shop.emulator.journal) == facts
+    assert [type(fact).__name__ for fact in shop.emulator.journal[facts:]] == ["Cleared"]
     shop.emulator.accept(ask("pay"))
     shop.json("POST", "/clock/advance", {"seconds": 10})
     assert len(shop.json("GET", "/queues/declined/messages")) == 1
