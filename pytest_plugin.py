@@ -24,6 +24,7 @@ INI_OPTIONS = (
     "delivery_retry_seconds",
     "destination_depth",
     "grace_seconds",
+    "intercept",
     "io_grace_seconds",
     "isolate",
     "limits",
