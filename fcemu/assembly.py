@@ -404,6 +404,13 @@ def time_backend() -> str:
     return timeshift.backend_in_force() or ""
 
 
+def tools() -> list[tuple[str, str, str]]:
+    """What this machine has for functions in other languages: name, what was found, what to do if it cannot be used."""
+    from fcemu.runtimes import known_programs
+
+    return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
+
+
 def real_on_purpose() -> list[tuple[str, str]]:
     """What stays real although a handler runs on virtual time, each with the reason."""
     from fcemu.runtimes import timeshift

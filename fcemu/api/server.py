@@ -134,8 +134,10 @@ class ApiServer:
 
     def _serve(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
         key = (request.method, request.target)
-        route = self._by_host if self._goes_by_host(request) else self._routes.get(key)
-        if route is None:
+        route = self._routes.get(key)
+        if self._goes_by_host(request):
+            route = self._by_host._replace(handle=self.guard.watch(*key, self._to_function))
+        elif route is None:
             route = self._find(*key)
             route = route._replace(handle=self.guard.watch(*key, route.handle))
             if len(request.target) <= _TARGET_KEPT:
