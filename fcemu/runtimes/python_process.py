@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -21,8 +21,11 @@ from fcemu.runtimes.children import Child, Gone, Message, pipes
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
+from fcemu.runtimes.poller import Poller
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
+_SMALL_BYTES: Final = 1 << 16
+"""A payload that fits into the buffer of a socket, so that sending it does not wait."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -36,6 +39,7 @@ class PythonProcess:
         self._extra: Final = extra_environment
         self._lock: Final = threading.Lock()
         self._templates: Final[dict[str, _Template]] = {}
+        self._poller: Poller | None = None
 
     def start(self, function: Function, instance_id: str) -> "ProcessInstance":
         """A new instance; its process is started by its first attempt."""
@@ -48,13 +52,23 @@ class PythonProcess:
     def forget(self, code: str) -> None:
         """Nothing of a code directory is kept here."""
 
+    def poller(self) -> Poller:
+        """Who waits for attempts that were begun."""
+        with self._lock:
+            if self._poller is None:
+                self._poller = Poller()
+            return self._poller
+
     def close(self) -> None:
         """End all processes; repeatable."""
         with self._lock:
+            poller, self._poller = self._poller, None
             templates = list(self._templates.values())
             self._templates.clear()
         for template in templates:
             template.close()
+        if poller is not None:
+            poller.close()
 
     def fork(self, call: Call) -> tuple[Child, int]:
         """A new process for the function of ``call``, and its process id. Raises ``NotStarted``."""
@@ -99,6 +113,19 @@ class PythonProcess:
         }
 
 
+def _header(call: Call) -> dict[str, Any]:
+    return {
+        "kind": "invoke",
+        "request_id": call.request_id,
+        "retry_count": call.retry_count,
+        "qualifier": call.qualifier,
+        "version": call.version,
+        "access_key_id": call.access_key_id,
+        "keys": keys_of(call),
+        "http": None if call.http is None else _request(call.http),
+    }
+
+
 def _request(http: HttpRequest) -> dict[str, Any]:
     given = {name: getattr(http, name) for name in ("method", "path", "target", "headers", "client_ip")}
     return {**given, "queries": dict(http.queries)}
@@ -125,6 +152,7 @@ class ProcessInstance:
         self._lock: Final = threading.Lock()
         self._child: Child | None = None
         self._interrupted = False
+        self._begun = False
         self._memory: MemoryWatch | None = None
 
     def run(self, call: Call) -> Finish:
@@ -139,23 +167,30 @@ class ProcessInstance:
         except Abandoned:
             return self._broken(call, Halted("abandoned"))
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """Send a small attempt to the process, if that runs; the poller waits for its answer."""
+        child = self._child
+        if child is None or len(call.payload) > _SMALL_BYTES or child.has_ended():
+            return False
+        try:
+            child.send(_header(call), call.payload)
+        except Gone:
+            return False
+        self._begun = True
+        self._runtime.poller().add(child, call, soon, long)
+        return True
+
     def _run(self, call: Call) -> Finish:
+        if self._begun:
+            self._begun = False
+            assert self._child is not None
+            return self._finish(call, self._child.answer(call, self._memory))
         if self._child is not None and self._child.has_ended():
             self._child.close()
             self._child = None
             call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
         child = self._child or self._start(call)
-        header = {
-            "kind": "invoke",
-            "request_id": call.request_id,
-            "retry_count": call.retry_count,
-            "qualifier": call.qualifier,
-            "version": call.version,
-            "access_key_id": call.access_key_id,
-            "keys": keys_of(call),
-            "http": None if call.http is None else _request(call.http),
-        }
-        return self._finish(call, child.attempt(call, header, self._memory))
+        return self._finish(call, child.attempt(call, _header(call), self._memory))
 
     def _start(self, call: Call) -> Child:
         child, pid = self._runtime.fork(call)
