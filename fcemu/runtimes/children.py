@@ -253,10 +253,10 @@ class Child:
 
     def has_ended(self) -> bool:
         """Whether the process is gone; asked between attempts."""
-        if self._channel.fileno() not in self._ready(self._poll, 0):
-            return False
         try:
-            return not self._channel.recv(1, socket.MSG_PEEK)
+            return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
         except OSError:
             return True
 

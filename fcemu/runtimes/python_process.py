@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
@@ -21,7 +22,7 @@ from fcemu.runtimes.children import Child, Gone, Message, pipes
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
-from fcemu.runtimes.poller import Poller
+from fcemu.runtimes.poller import Errand, Poller
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _SMALL_BYTES: Final = 1 << 16
@@ -168,17 +169,22 @@ class ProcessInstance:
             return self._broken(call, Halted("abandoned"))
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
-        """Send a small attempt to the process, if that runs; the poller waits for its answer."""
+        """Let the poller run a small attempt, if the process has come up already."""
         child = self._child
-        if child is None or len(call.payload) > _SMALL_BYTES or child.has_ended():
+        if child is None or len(call.payload) > _SMALL_BYTES:
             return False
+        self._runtime.poller().add(Errand(child, call, partial(self._send, child, call), soon, long))
+        return True
+
+    def _send(self, child: Child, call: Call) -> bool:
+        """Begin an attempt that ``run`` ends; ``False``: the process is gone, and ``run`` begins it."""
         try:
-            child.send(_header(call), call.payload)
+            if not child.has_ended():
+                child.send(_header(call), call.payload)
+                self._begun = True
         except Gone:
             return False
-        self._begun = True
-        self._runtime.poller().add(child, call, soon, long)
-        return True
+        return self._begun
 
     def _run(self, call: Call) -> Finish:
         if self._begun:
@@ -186,6 +192,8 @@ class ProcessInstance:
             assert self._child is not None
             return self._finish(call, self._child.answer(call, self._memory))
         if self._child is not None and self._child.has_ended():
+            if self._interrupted:
+                raise Gone
             self._child.close()
             self._child = None
             call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
