@@ -63,6 +63,7 @@ def demo() -> None:
 @setting("--start", type=Start(), help="Virtual time at the start.  [default: now]")
 @setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
 @setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: process]")
+@setting("--python", metavar="PROGRAM", help="Which Python runs handlers in processes.  [default: this one]")
 @setting(
     "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"
 )
@@ -83,6 +84,7 @@ def serve(
     host: str,
     port: int,
     runtime: str | None,
+    python: str | None,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
@@ -109,6 +111,7 @@ def serve(
             ready_file=ready_file,
             verbose=verbose,
             process=runtime != "inline",
+            python=python or "",
         )
         for warning in read.warnings:
             serving.LOG.warning("%s", warning)

@@ -46,6 +46,8 @@ class Plan:
     verbose: bool = False
     process: bool = True
     """Whether Python handlers run in processes of their own."""
+    python: str = ""
+    """By which Python, if not by this one."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults of ``serve``: real time, from now on."""
@@ -67,6 +69,7 @@ def run(plan: Plan) -> None:
 
 
 async def _serve(plan: Plan) -> None:
+    python = assembly.program_named(plan.python) if plan.python else ""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -85,7 +88,7 @@ async def _serve(plan: Plan) -> None:
         settings = assembly.settings_of({**plan.all_options(), **asked})
         if server.emulator is not None:
             server.emulator.close()
-        chosen = partial(runtimes, process=plan.process)
+        chosen = partial(runtimes, process=plan.process, python=python)
         server.emulator = assembly.emulator_of(plan.definition, settings, chosen, packages=runtimes.packages)
         return settings
 

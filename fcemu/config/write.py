@@ -35,6 +35,8 @@ def _function(function: Function, asked: AsyncSettings | None) -> dict[str, Any]
     config = start_of(function) if function.runtime in CUSTOM_RUNTIMES else None
     if config is not None:
         written |= {"command": list(config.command), "port": config.port}
+    if function.python:
+        written["python"] = function.python
     if asked is not None and (settings := _settings(asked)):
         written["asyncInvokeConfig"] = settings
     return written

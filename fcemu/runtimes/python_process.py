@@ -16,7 +16,17 @@ from typing import Any, Final
 from fcemu.core.functions import Function
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.names import Account
-from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
+from fcemu.core.outcome import (
+    INITIALIZATION,
+    UNHANDLED,
+    FunctionError,
+    Halted,
+    Ran,
+    Refusal,
+    Returned,
+    SystemFailed,
+    error_document,
+)
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, Message, pipes
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
@@ -33,17 +43,25 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 class PythonProcess:
     """Implements ``Runtime``. No process is started before the first attempt.
 
-    ``extra_environment``: as of ``PythonInline``. ``isolate`` changes nothing: instances share nothing anyway.
+    ``extra_environment``: as of ``PythonInline``. ``python``: the interpreter of functions that choose
+    none. ``isolate`` changes nothing: instances share nothing anyway.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
+    def __init__(
+        self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False, python: str = ""
+    ) -> None:
         self._extra: Final = extra_environment
+        self._python: Final = python or sys.executable
         self._lock: Final = threading.Lock()
         self._templates: Final[dict[str, _Template]] = {}
         self._poller: Poller | None = None
 
-    def start(self, function: Function, instance_id: str) -> "ProcessInstance":
-        """A new instance; its process is started by its first attempt."""
+    def start(self, function: Function, instance_id: str) -> "ProcessInstance | Refusal":
+        """A new instance; its process is started by its first attempt. A refusal where there is no such Python."""
+        python = function.python or self._python
+        if not os.access(python, os.X_OK):
+            text = f"{function.ref} is to run on {python}, which is no program; write another path as its 'python'"
+            return SystemFailed(412, "FunctionNotStarted", text)
         return ProcessInstance(self, function)
 
     def module_of(self, function: Function, clock: HandlerClock, account: Account | None = None) -> ModuleType:
@@ -73,13 +91,14 @@ class PythonProcess:
 
     def fork(self, call: Call) -> tuple[Child, int]:
         """A new process for the function of ``call``, and its process id. Raises ``NotStarted``."""
-        child = self._template(interpreter_of(call.function)).fork(call.clock.dial())
+        python = call.function.python or self._python
+        child = self._template(python).fork(call.clock.dial())
         try:
             child.send(self._spec(call))
             started = child.receive(call.output)
         except Gone:
             child.close()
-            raise NotStarted(interpreter_of(call.function)) from None
+            raise NotStarted(python) from None
         return child, int(started.header["pid"])
 
     def _template(self, python: str) -> "_Template":
@@ -137,11 +156,6 @@ class NotStarted(Exception):
 
     def __init__(self, python: str) -> None:
         super().__init__(f"{python} did not run the handler; it has to be Python 3.11 or later, see what it wrote")
-
-
-def interpreter_of(function: Function) -> str:
-    """The Python that runs the instances of a function."""
-    return sys.executable
 
 
 class ProcessInstance:
