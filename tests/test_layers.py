@@ -12,7 +12,7 @@ STANDARD = set(sys.stdlib_module_names)
 
 # layer: (its own modules it may import, packages from elsewhere, standard modules it must not import)
 ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
-    "core": ({"core"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
+    "core": ({"core"}, {"cronsim"}, {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "engine": ({"core", "engine"}, set(), {"uuid"}),
     "backends": (set(), set(), set()),
     "runtimes": (

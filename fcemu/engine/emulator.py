@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
@@ -22,6 +23,7 @@ from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted
@@ -46,6 +48,8 @@ from fcemu.engine.resources import Resources
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.tasks import Tasks
+from fcemu.engine.timers import Timers
 from fcemu.engine.topics import Topics
 
 Then = Callable[[Invocation], None]
@@ -56,7 +60,8 @@ _LOOK_SECONDS: Final = 0.5
 class Asked:
     """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
 
-    ``delay``: from the request to the first attempt, for asynchronous invocations.
+    ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
+    becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it.
     """
 
     ref: FunctionRef
@@ -65,6 +70,8 @@ class Asked:
     delay: timedelta = timedelta(0)
     source: str = "api"
     access_key_id: str = ""
+    task_id: str = ""
+    task_mode: bool = False
 
 
 class ClosedError(RuntimeError):
@@ -120,6 +127,7 @@ class Emulator:
             due=self._due,
             on_end=self._on_end,
         )
+        self.timers: Final = Timers(catalog, self._fire)
         self._movers: Final = Movers(
             baton=self._baton,
             clock=self.clock,
@@ -128,16 +136,28 @@ class Emulator:
             dispatcher=self._dispatcher,
             journal=self.journal,
             io_grace=settings.io_grace,
+            timers=self.timers,
         )
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
+        self.tasks: Final = Tasks(
+            baton=self._baton,
+            clock=self.clock,
+            catalog=catalog,
+            journal=self.journal,
+            movers=self._movers,
+            settings=settings,
+            on_end=self._on_end,
+        )
+        """Task mode: find, list, stop."""
         keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings.account)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
         self.furnishings: Final = Furnishings(*keeping, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
-        self.resources.stamp_all()
-        self.setup.on_defined = self.resources.stamp_all
+        self.resources.on_triggers = self._set_timers
+        self.setup.on_defined = self._defined
+        self._defined()
         self.mail: Final = Mail(
             baton=self._baton,
             clock=self.clock,
@@ -181,7 +201,8 @@ class Emulator:
         """Accept an asynchronous invocation. It is kept when this returns, and runs when the clock gets there.
 
         Raises ``FCError`` for what FC refuses before its 202: delay out of range, unknown function, version or alias,
-        payload over the limit; then nothing is kept. Checks in the order of errors-and-limits §2.1.
+        payload over the limit, an id that another task has; then nothing is kept. Checks in the order of
+        errors-and-limits §2.1.
         """
         limits = self.settings.limits
         if not timedelta(0) <= asked.delay <= limits.delay_max:
@@ -245,6 +266,54 @@ class Emulator:
             raise InvocationDisabled(asked.ref, plan.resolved.function.disabled)
         return plan
 
+    # Timers.
+
+    def _defined(self) -> None:
+        """Called with the baton held, or before anybody else has it."""
+        self.resources.stamp_all()
+        for ref in {trigger.function for trigger in self._catalog.all_triggers()}:
+            self._set_timers(ref)
+
+    def _set_timers(self, ref: FunctionRef) -> None:
+        self.timers.set(ref, self.clock.shown())
+        if self.clock.rate or self._movers.goals:
+            self._movers.pursue()
+
+    def _fire(self, trigger: Trigger, event: bytes) -> Invocation:
+        """Called with the baton held."""
+        function = self._catalog.function(trigger.function)
+        asked = Asked(trigger.function, event, trigger.qualifier, source="timer")
+        invocation = self._open(function, asked, None, synchronous=False)
+        self._due.push(invocation.due, invocation)
+        return invocation
+
+    def fire(self, ref: FunctionRef, name: str) -> Invocation:
+        """Fire a time trigger now, whether it is enabled or not; the rest happens as after any firing.
+
+        Raises ``ServiceNotFound``, ``FunctionNotFound``, ``TriggerNotFound``, ``InvalidArgument`` for one of another
+        type.
+        """
+        with self._baton:
+            trigger = self._timer(ref, name)
+            timer = read_timer(trigger.config)
+            invocation = self._fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
+            if self.clock.rate or self._movers.goals or self._movers.autojump:
+                self._movers.pursue()
+            return invocation
+
+    def upcoming(self, ref: FunctionRef, name: str, count: int) -> list[datetime]:
+        """The next ``count`` firings of a time trigger, as it is set now. Raises what ``fire`` raises."""
+        with self._baton:
+            return list(islice(self.timers.upcoming(self._timer(ref, name), self.clock.shown()), count))
+
+    def _timer(self, ref: FunctionRef, name: str) -> Trigger:
+        trigger = self._catalog.trigger(ref, name)
+        if trigger.kind != TIMER:
+            raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type '{trigger.kind}', not a timer")
+        return trigger
+
+    # What is refused.
+
     def check(self, ref: FunctionRef, qualifier: str) -> None:
         """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
         with self._baton:
@@ -263,8 +332,12 @@ class Emulator:
     def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
+        is_task = not synchronous and self._is_task(asked)
+        if is_task and asked.task_id:
+            self.tasks.claim(function.ref, asked.task_id)
         now = self.clock.shown() if cause is None else self.clock.now()
         request_id = self._chance.request_id(function.generation, now)
+        task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source == "destination")
@@ -282,8 +355,12 @@ class Emulator:
                 due,
                 root,
                 depth,
+                task_id,
             )
         )
+
+    def _is_task(self, asked: Asked) -> bool:
+        return bool(asked.task_mode or self._catalog.async_settings(asked.ref, asked.qualifier).task_mode)
 
     def _count_caused(self, root: str) -> None:
         caused = self._caused.get(root, 0) + 1
@@ -325,11 +402,11 @@ class Emulator:
                 f"{depth} destinations in a row; the emulator follows {self.settings.destination_depth} "
                 "(destinationDepth), because a loop of destinations would never become idle"
             )
-        function = self._dispatcher.plan(destination.ref, destination.qualifier).resolved.function
+        plan = self._dispatcher.plan(destination.ref, destination.qualifier)
         if len(body) > self.settings.limits.async_payload_bytes:
             raise EntityTooLarge(self.settings.limits.async_payload_bytes)
         asked = Asked(destination.ref, body, destination.qualifier, source="destination")
-        invocation = self._open(function, asked, cause, synchronous=False)
+        invocation = self._open(plan.resolved.function, asked, cause, synchronous=False)
         self._due.push(invocation.due, invocation)
         if self.clock.rate:
             self._movers.pursue()
@@ -510,7 +587,8 @@ class Emulator:
     def next_due(self) -> datetime | None:
         """When the next thing is due."""
         with self._baton:
-            return self._movers.next_due()
+            due, fires = self._movers.next_due(), self.timers.next_due
+            return fires if due is None or (fires is not None and fires < due) else due
 
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
@@ -518,7 +596,7 @@ class Emulator:
             return self._explain()
 
     def _explain(self) -> Explanation:
-        return explain(self.clock, self._due, self._movers)
+        return explain(self.clock, self._due, self._movers, self.timers)
 
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""

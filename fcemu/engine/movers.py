@@ -18,7 +18,7 @@ from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
-from fcemu.engine.dispatcher import Dispatcher, Plan
+from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
@@ -30,6 +30,7 @@ from fcemu.engine.polls import Polls
 from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
+from fcemu.engine.timers import Timers
 
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
@@ -79,12 +80,16 @@ class Movers:
         dispatcher: Dispatcher,
         journal: Journal,
         io_grace: timedelta,
+        timers: Timers,
     ) -> None:
+        self._timers: Final = timers
+        timers.on_due = self._look_by
         self._baton: Final = baton
         self.clock: Final = clock
         self._due: Final = due
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
+        self._permutes: Final = dispatcher.permutes
         self._journal: Final = journal
         self.io_grace: Final = io_grace
         self.in_flight = 0
@@ -147,11 +152,19 @@ class Movers:
         """When the next thing is due that still matters."""
         while (first := self._due.first()) is not None:
             due, thing = first
-            if not isinstance(thing, Invocation) and thing.over:
-                self._due.pop()  # a deadline that was not needed
+            if thing.finished if isinstance(thing, Invocation) else thing.over:
+                self._due.pop()  # it was stopped, or a deadline was not needed
                 continue
             return due
         return None
+
+    def next_stop(self, goal: Goal) -> datetime | None:
+        """When the clock stops next on its way to ``goal``: for what is due, and for timers, unless nothing else is due
+        and the goal does not move for them alone."""
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is None or (due is None and not goal.moves_for_timers):
+            return due
+        return fires if due is None or fires < due else due
 
     def invocation_ended(self, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
@@ -191,7 +204,7 @@ class Movers:
             goal = self._goal()
             if goal is None:
                 break
-            due, now = self.next_due(), self.clock.now()
+            due, now = self.next_stop(goal), self.clock.now()
             if self.polls and self._serve_polls(goal, due, now):
                 continue
             if not goal.wants(due, now) or due is None:
@@ -205,7 +218,10 @@ class Movers:
                 self.clock.set(due)
                 now = due
             self.steps += 1
-            thing = self._due.pop()
+            if due == self._timers.next_due:
+                self._timers.fire_next()
+                continue
+            thing = self._take(now) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 doing: Run | Errand | None = self._dispatcher.begin(thing, now)
             else:
@@ -219,6 +235,10 @@ class Movers:
         self._driving = False
         if self.clock.rate:
             self.pursue()
+
+    def _take(self, now: datetime) -> Invocation | Run | Wait | Errand:
+        """What comes first of all that is due first, where chance may say so."""
+        return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
     def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
         """Stop for a client that waits for a message, if its instant comes before what is due and the clock gets there
@@ -264,7 +284,7 @@ class Movers:
                 self._run_what_is_due()
                 goal = self._goal()
                 if goal is not None and goal is not self.autojump and not self.in_flight:
-                    due = self.next_due()
+                    due = self.next_stop(goal)
                     if goal.wants(due, self.clock.now()):
                         if due is not None:
                             self.clock.set(due)
@@ -278,7 +298,9 @@ class Movers:
             self.pursue()
 
     def _real_wait(self) -> float:
-        due = self.next_due()
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is not None and (due is None or fires < due):
+            due = fires
         soon = self.polls.next_at(self.clock.now()) if self.polls else None
         if soon is not None and (due is None or soon < due):
             due = soon
@@ -306,9 +328,11 @@ class Movers:
                 run = runs.popleft()
                 if not run.over and run.counted:
                     self._strike_timeout(run, run.deadline)
+        while (fires := self._timers.next_due) is not None and fires <= now:
+            self._timers.fire_next()
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
-            thing = self._due.pop()
+            thing = self._take(due) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 self.start_at_once(thing, self.clock.now())
             elif (errand := self._fall_due(thing, due)) is not None:
@@ -590,12 +614,29 @@ class Movers:
         if isinstance(thing, Wait):
             self._wake(thing)
         elif thing.struck or thing.waits_in is None:
-            self._give_up(thing, self._dispatcher.timed_out(thing.function.timeout), now)
+            self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
+        elif (halted := self._halted(thing)) is not None:
+            self._abandon(thing, halted)
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(thing, now)
             self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
         return None
+
+    def halt(self, invocation: Invocation, now: datetime) -> None:
+        """Somebody asked for ``invocation``, which runs, to be stopped: whatever it comes to no longer counts.
+
+        It ends at the next step of the clock; what of it computes now is interrupted at once.
+        """
+        run = next(run for run in self.runs if run.invocation is invocation)
+        run.verdict = Halted("stopped as asked")
+        self._due.push(now, run)
+        self._interrupt(run)
+        self.pursue()
+
+    def _halted(self, run: Run) -> Halted | None:
+        """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
+        return run.verdict if isinstance(run.verdict, Halted) else None
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
@@ -729,11 +770,11 @@ class Movers:
         if run.strands is not None and run.awake > 1:
             self._let_rest(run, run.strands)
         self.steps += 1
+        if run.struck and not run.over:
+            return  # its end comes at its deadline
         self.runs.discard(run)
         if run.over:
             return
-        if run.struck:
-            return  # its end comes at its deadline
         self._uncount(run)
         self._finish(run, run.verdict or finish.outcome, finish)
 
@@ -757,6 +798,8 @@ class Movers:
         """End a run whose thread has not come back: whatever it still does no longer counts."""
         run.over = True
         self._uncount(run)
+        if run.left:
+            self.runs.discard(run)
         self._dispatcher.end(run, outcome, "".join(run.call.output), now)
         self._interrupt(run)
         self._dismiss(run)
@@ -771,7 +814,7 @@ class Movers:
                 strand.interrupt()
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
-        run.verdict = self._dispatcher.timed_out(run.function.timeout)
+        run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
         self._give_up(run, run.verdict, now)
 
     # Synchronous calls that a handler makes.
@@ -810,6 +853,9 @@ class Movers:
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
         self._warn(run, text)
+        if (halted := self._halted(run)) is not None:
+            self._give_up(run, halted, self.clock.now())
+            return
         run.struck = True
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
         self._uncount(run)

@@ -9,6 +9,7 @@ from fcemu.testing.faults import Fault, Faults
 from fcemu.testing.following import ClockConflict
 from fcemu.testing.handles import (
     Attempt,
+    Event,
     Fact,
     Function,
     Invocation,
@@ -18,12 +19,14 @@ from fcemu.testing.handles import (
 )
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
 from fcemu.testing.stubs import Stub
+from fcemu.testing.timers import Timer
 
 __all__ = [
     "Attempt",
     "ClockConflict",
     "ClockStuck",
     "ClosedError",
+    "Event",
     "EventBus",
     "FCError",
     "Fact",
@@ -42,6 +45,7 @@ __all__ = [
     "Step",
     "Stub",
     "StubCall",
+    "Timer",
     "Topic",
     "UnknownName",
 ]

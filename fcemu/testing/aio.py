@@ -17,6 +17,7 @@ from fcemu.engine.goals import Goal
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
     from fcemu.testing.handles import Duration, Fact, Function, Invocation, Payload, Reply
+    from fcemu.testing.timers import Timer
 
 
 def loop_runs() -> bool:
@@ -189,6 +190,17 @@ class EmulatorAio:
         return self._emulator._facts(before)
 
 
+class TimerAio:
+    """``Timer.aio``."""
+
+    def __init__(self, timer: Timer) -> None:
+        self._timer: Final = timer
+
+    async def fire(self) -> Invocation:
+        """Fire it now; the invocation runs at the next move."""
+        return self._timer.fire()
+
+
 class FunctionAio:
     """``Function.aio``: each method is the coroutine of the one with the same name, and raises the same."""
 
@@ -203,11 +215,16 @@ class FunctionAio:
         return emulator._reply_of(record)
 
     async def invoke_async(
-        self, payload: Payload = b"", *, delay: Duration = 0, headers: Mapping[str, str] | None = None
+        self,
+        payload: Payload = b"",
+        *,
+        delay: Duration = 0,
+        task_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Invocation:
         """Accept an asynchronous invocation; it runs when the clock gets there."""
         refuse(self._function._emulator._engine, blocks=False)
-        return self._function._emulator._accept(self._function._asked(payload, delay, headers))
+        return self._function._emulator._accept(self._function._asked(payload, delay, headers, task_id))
 
 
 class InvocationAio:
@@ -223,3 +240,8 @@ class InvocationAio:
         if not record.finished:
             await reached(emulator._engine, emulator._engine.run_until_ended(record))
         return self._invocation._result()
+
+    async def stop(self) -> None:
+        """Stop it: at once what is not running, else at the next move."""
+        refuse(self._invocation._emulator._engine, blocks=False)
+        self._invocation._stop()

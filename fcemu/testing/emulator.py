@@ -31,6 +31,7 @@ from fcemu.testing.following import OWN, kind_of
 from fcemu.testing.handles import Duration, Fact, Function, Invocation, Reply, UnknownName
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
+from fcemu.testing.timers import Timer, find_timer
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 _ENVIRONMENT_KEYS: Final = ("test", "test")
@@ -263,6 +264,10 @@ class LocalEmulator:
     def eventbus(self, name: str) -> EventBus:
         """A bus of EventBridge; raises what ``queue`` raises."""
         return EventBus(self, self._address("eventbus", name))
+
+    def timer(self, name: str) -> Timer:
+        """The time trigger ``[service/]function/trigger``. Raises ``UnknownName``."""
+        return find_timer(self, self._engine, name)
 
     # What a test arranges.
 
