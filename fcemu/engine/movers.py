@@ -519,7 +519,9 @@ class Movers:
             return
         if isinstance(thing, Wait):
             self._wake(thing)
-        elif thing.struck or thing.waits_in is None:
+            return
+        thing.deadline_expected = False
+        if thing.struck or thing.waits_in is None:
             self._give_up(thing, self._dispatcher.timed_out(thing.function.timeout), now)
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
@@ -740,7 +742,7 @@ class Movers:
         run.struck = True
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
         self._uncount(run)
-        self._due.push(run.deadline, run)
+        self._expect_deadline(run)
         self._interrupt(run)
         self.pursue()
 
