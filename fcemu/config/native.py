@@ -37,10 +37,12 @@ from fcemu.config.schema import (
 from fcemu.core.destinations import Destination, parse_destination
 from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.names import is_name
+from fcemu.core.places import check_place
 
 S = TypeVar("S", bound=Shape)
 
 NAME_RULE: Final = "allowed: letters, digits, '_' and '-', not first a digit or '-', at most 128 characters"
+_URL: Final = Text("a URL like http://127.0.0.1:8080/hook")
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _EXPRESSION: Final = re.compile(r"\$\{\s*(?:env|vars)\b[^}]*\}?")
@@ -140,6 +142,8 @@ class _Reader:
                 return self._named(entry, shape, noun, level)
             case Plain.VARIABLES:
                 return self._variables(entry, reserved=_RESERVED_IN_2_0 if "/" in level.owner else frozenset())
+            case Plain.PLACES:
+                return self._places(entry)
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, key.name) for value in node.values]
                 return None if None in read else tuple(read)
@@ -193,6 +197,18 @@ class _Reader:
             self._report.add(entry.key.place, message, key=entry.key.text)
         return MappingProxyType(variables)
 
+    def _places(self, entry: Entry) -> Mapping[str, str]:
+        table = self._table(entry, "a map of destinations and URLs")
+        places: dict[str, str] = {}
+        for each in table.entries if table else ():
+            url = self._scalar(_URL, each.value, each.key.text)
+            if isinstance(url, str):
+                try:
+                    places[check_place(each.key.text, url)] = url
+                except ValueError as wrong:
+                    self._report.add(each.key.place, str(wrong), key=entry.key.text)
+        return MappingProxyType(places)
+
     def _scalar(self, kind: Value, node: Node, name: str) -> object:
         if is_refused(node):
             return None
@@ -211,7 +227,7 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
     if expression := _EXPRESSION.search(node.text):
         raise _WrongError(f"{quoted(expression[0])} is not supported yet")
     match kind:
-        case Numbers() | Nested() | Named():
+        case Numbers() | Nested() | Named() | Plain.PLACES:
             raise _WrongError(f"expected {what}, found {found(node)}")
         case Plain.FLAG:
             return _flag(node, what)

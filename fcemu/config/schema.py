@@ -51,6 +51,7 @@ class Plain(Enum):
     FLAG = "true or false"
     INSTANT = "a date and time with a zone, read as an aware datetime in UTC"
     TARGET = "a destination: a short form or an ARN"
+    PLACES = "a map from destinations to URLs"
     VARIABLES = "a map of environment variables; other scalars than texts become text"
 
 
@@ -128,11 +129,13 @@ def expected(kind: Value, limits: Limits) -> str:
         case Plain.INSTANT:
             return "a date and time with a zone, such as 2026-01-01T00:00:00Z"
         case Plain.TARGET:
-            return "a destination: function:NAME, queue:NAME, topic:NAME or an ARN"
+            return "a destination: function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         case Plain.RUNTIME:
             return "a runtime of FC"
         case Plain.VARIABLES:
             return "text"
+        case Plain.PLACES:
+            return "a map of destinations and URLs"
         case Nested() | Named():
             return "a map"
 
@@ -302,7 +305,6 @@ class EmulatorShape(Shape):
     later: ClassVar[Mapping[str, str]] = {
         "auth": "Whether signatures are verified, and the access keys.",
         "coldStartSeconds": "How long a new instance takes to start.",
-        "deliverTo": "Where reports are posted, by destination.",
         "idleSeconds": "How long an idle instance is kept.",
         "throttleMode": "What a throttled invocation does: wait or backoff.",
     }
@@ -329,6 +331,14 @@ class EmulatorShape(Shape):
     destination_depth: Annotated[
         int | None,
         Key("destinationDepth", _DEPTH, "How many destinations may follow each other.", _USUAL.destination_depth),
+    ] = None
+    deliver_to: Annotated[
+        Mapping[str, str] | None,
+        Key("deliverTo", Plain.PLACES, "URLs to which reports are posted besides, by destination."),
+    ] = None
+    delivery_retry_seconds: Annotated[
+        tuple[float, ...] | None,
+        Key("deliveryRetrySeconds", _WAITS, "Wait before retry 1, 2, … of a report that could not be posted."),
     ] = None
     watchdog: Annotated[
         float | None,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
@@ -211,7 +212,20 @@ class Warned:
     text: str
 
 
-Fact = (
+@value
+class Changed:
+    """Something that is defined was ``created``, ``updated`` or ``deleted`` through an API; ``request_id`` is empty.
+
+    ``what`` is the resource, such as ``function orders/charge``.
+    """
+
+    at: datetime
+    request_id: str
+    what: str
+    action: str
+
+
+InvocationFact = (
     Accepted
     | Dequeued
     | InstanceStarted
@@ -233,6 +247,8 @@ Fact = (
     | DeliveryFailed
     | Warned
 )
+"""What belongs to an invocation."""
+Fact = InvocationFact | Changed | MailFact
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
@@ -327,4 +343,5 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: str,
     int: int,
     bool: bool,
+    Properties: lambda given: tuple(tuple(one) for one in given),
 }

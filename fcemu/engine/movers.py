@@ -15,14 +15,17 @@ from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
 from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.parking import Parking, duration
+from fcemu.engine.polls import Polls
 from fcemu.engine.ports import Finish
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
+from fcemu.engine.timers import Timers
 
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
@@ -58,11 +61,12 @@ class Movers(Parking):
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait]",
+        due: "Due[Invocation | Run | Wait | Errand]",
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,
         io_grace: timedelta,
+        timers: Timers,
     ) -> None:
         super().__init__(
             baton=baton,
@@ -73,7 +77,12 @@ class Movers(Parking):
             journal=journal,
             io_grace=io_grace,
         )
+        self._timers: Final = timers
+        timers.on_due = self._look_by
         self.runs: set[Run] = set()
+        self.errands: dict[Errand, bool] = {}
+        """What is done outside at the moment, and whether the clock waits for it."""
+        self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
         self.closed = False
@@ -131,6 +140,14 @@ class Movers(Parking):
             return due
         return None
 
+    def next_stop(self, goal: Goal) -> datetime | None:
+        """When the clock stops next on its way to ``goal``: for what is due, and for timers, unless nothing else is due
+        and the goal does not move for them alone."""
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is None or (due is None and not goal.moves_for_timers):
+            return due
+        return fires if due is None or fires < due else due
+
     def invocation_ended(self, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
         for goal in self.goals:
@@ -169,7 +186,9 @@ class Movers(Parking):
             goal = self._goal()
             if goal is None:
                 break
-            due, now = self.next_due(), self.clock.now()
+            due, now = self.next_stop(goal), self.clock.now()
+            if self.polls and self._serve_polls(goal, due, now):
+                continue
             if not goal.wants(due, now) or due is None:
                 if goal is self.autojump:
                     break
@@ -181,14 +200,17 @@ class Movers(Parking):
                 self.clock.set(due)
                 now = due
             self.steps += 1
-            thing = self._due.pop()
-            if not isinstance(thing, Invocation):
-                self._fall_due(thing, now)
+            if due == self._timers.next_due:
+                self._timers.fire_next()
                 continue
-            run = self._dispatcher.begin(thing, now)
-            if run is not None:
+            thing = self._due.pop()
+            if isinstance(thing, Invocation):
+                doing: Run | Errand | None = self._dispatcher.begin(thing, now)
+            else:
+                doing = self._fall_due(thing, now)
+            if doing is not None:
                 self._driving = False
-                self._execute(run)
+                self._execute(doing)
                 if self._driving:
                     return
                 self._driving = True
@@ -196,8 +218,34 @@ class Movers(Parking):
         if self.clock.rate:
             self.pursue()
 
-    def _execute(self, run: Run) -> None:
-        """Run the handler on this thread; the baton is free meanwhile."""
+    def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
+        """Stop for a client that waits for a message, if its instant comes before what is due and the clock gets there
+        for ``goal``; whether it did. An autojumping clock gets there for a message, not for the end of a wait."""
+        soon = self.polls.next_at(now)
+        if soon is None:
+            return False
+        reach = due if goal.wants(due, now) else goal.at_end()
+        if due is not None and reach == due and due <= soon:
+            return False
+        if goal is self.autojump and self.polls.next_message(now) == soon and goal.wants(soon, now):
+            reach = soon
+        if soon > now and (reach is None or soon > reach):
+            return False
+        self.clock.set(soon)
+        self.steps += 1
+        self.polls.serve(max(soon, now))
+        return True
+
+    def _execute(self, doing: Run | Errand) -> None:
+        """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
+        if isinstance(doing, Errand):
+            self._send(doing)
+            self._baton.release()
+            failed = doing.go()
+            self._baton.acquire()
+            self._back(doing, failed)
+            return
+        run = doing
         self._count(run)
         self.runs.add(run)
         self._baton.release()
@@ -214,7 +262,7 @@ class Movers(Parking):
                 self._run_what_is_due()
                 goal = self._goal()
                 if goal is not None and goal is not self.autojump and not self.in_flight:
-                    due = self.next_due()
+                    due = self.next_stop(goal)
                     if goal.wants(due, self.clock.now()):
                         if due is not None:
                             self.clock.set(due)
@@ -228,7 +276,12 @@ class Movers(Parking):
             self.pursue()
 
     def _real_wait(self) -> float:
-        due = self.next_due()
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is not None and (due is None or fires < due):
+            due = fires
+        soon = self.polls.next_at(self.clock.now()) if self.polls else None
+        if soon is not None and (due is None or soon < due):
+            due = soon
         for runs in self._deadlines.values():
             while runs and (runs[0].over or runs[0].left):
                 runs.popleft()
@@ -253,13 +306,18 @@ class Movers(Parking):
                 run = runs.popleft()
                 if not run.over and run.counted:
                     self._strike_timeout(run, run.deadline)
+        while (fires := self._timers.next_due) is not None and fires <= now:
+            self._timers.fire_next()
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
             thing = self._due.pop()
-            if not isinstance(thing, Invocation):
-                self._fall_due(thing, due)
-            else:
+            if isinstance(thing, Invocation):
                 self.start_at_once(thing, self.clock.now())
+            elif (errand := self._fall_due(thing, due)) is not None:
+                self._send(errand)
+                self._crew.run(partial(self._do, errand))
+        if self.polls:
+            self.polls.serve(self.clock.now())
 
     def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
         """Hand an invocation that is due on a flowing clock to the crew."""
@@ -288,6 +346,14 @@ class Movers(Parking):
         finally:
             self._baton.release()
 
+    def _do(self, errand: Errand) -> None:
+        """A job for the crew; takes the baton itself."""
+        failed = errand.go()
+        with self._baton:
+            self._back(errand, failed)
+            if not self.in_flight and self.goals:
+                self.pursue()
+
     def _watch_deadline(self, run: Run) -> None:
         timeout = run.function.timeout
         runs = self._deadlines.get(timeout)
@@ -311,6 +377,27 @@ class Movers(Parking):
         self._baton.changed.notify_all()
         self.pursue()
 
+    # What is done outside.
+
+    def _send(self, errand: Errand) -> None:
+        self.errands[errand] = True
+        self.in_flight += 1
+
+    def _back(self, errand: Errand, failed: str | None) -> None:
+        if self.errands.pop(errand):
+            self.in_flight -= 1
+        self.steps += 1
+        if not self.closed:
+            errand.done(failed, self.clock.now())
+
+    def let_errands_be(self) -> None:
+        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock
+        waits for them no longer."""
+        for errand, counted in self.errands.items():
+            if counted:
+                self.errands[errand] = False
+                self.in_flight -= 1
+
     # What falls due while an attempt is parked.
 
     def _wakes_itself(self, run: Run, wait: Wait) -> bool:
@@ -329,13 +416,15 @@ class Movers(Parking):
         self._unpark(wait)
         return True
 
-    def _fall_due(self, thing: Run | Wait, now: datetime) -> None:
-        """A wait is over, or a deadline is there."""
+    def _fall_due(self, thing: Run | Wait | Errand, now: datetime) -> Errand | None:
+        """A wait is over, a deadline is there; or it is time for an errand, which is given back."""
+        if isinstance(thing, Errand):
+            return thing
         if thing.over:
-            return
+            return None
         if isinstance(thing, Wait):
             self._wake(thing)
-            return
+            return None
         thing.deadline_expected = False
         if thing.struck or thing.waits_in is None:
             self._give_up(thing, self._dispatcher.timed_out(thing.function.timeout), now)
@@ -343,6 +432,7 @@ class Movers(Parking):
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(thing, now)
             self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
+        return None
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""

@@ -15,6 +15,7 @@ from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Abandoned
@@ -46,7 +47,7 @@ class Parking:
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait]",
+        due: "Due[Invocation | Run | Wait | Errand]",
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,

@@ -1,11 +1,11 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from fcemu.core.functions import Function
+from fcemu.core.functions import Function, Package
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.stubs import StubCall
@@ -166,6 +166,23 @@ class Runtime(Protocol):
         """Undo what the runtime changed in this process; called once all instances have stopped."""
 
 
+class Packages(Protocol):
+    """Where uploaded code is unpacked, and what makes a package of a directory."""
+
+    def unpack(self, data: bytes) -> Package:
+        """Unpack a zip. Raises ``ValueError`` that says what is wrong with it: no zip, too large, a path or a link
+        that leads out of it."""
+
+    def checksum(self, data: bytes) -> str:
+        """The CRC-64 of a zip, in decimal digits (wire-api §2.8)."""
+
+    def describe(self, directory: str) -> Package:
+        """The package that a directory would be. Raises ``OSError``."""
+
+    def zip_of(self, directory: str) -> bytes:
+        """The zip that was unpacked there, or that the directory makes. Raises ``OSError``."""
+
+
 class StandIn(Runtime, Protocol):
     """A runtime that stands in for the own one of a function: a stub, or a callable of a test."""
 
@@ -175,3 +192,10 @@ class StandIn(Runtime, Protocol):
     @property
     def calls(self) -> Sequence[StubCall]:
         """The attempts that ran, in the order in which they started."""
+
+
+class Post(Protocol):
+    """Posts a body to a URL."""
+
+    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+        """Wait, in real time, for the answer; returns why that failed, ``None`` for any 2xx. Raises nothing."""

@@ -48,7 +48,14 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
         AsyncShape: {"maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"},
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
-            *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
+            *(
+                "deliverTo",
+                "deliveryRetrySeconds",
+                "destinationDepth",
+                "watchdogSeconds",
+                "graceSeconds",
+                "ioGraceSeconds",
+            ),
         },
         ClockShape: {"rate", "start", "autojump"},
     }
@@ -59,7 +66,7 @@ def test_the_keys_that_come_later_are_known():
     assert later == {
         *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers", "command"),
         *("port", "asyncTask", "qualifier", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
-        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo"),
+        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds"),
     }
 
 
