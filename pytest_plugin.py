@@ -17,8 +17,11 @@ INI_OPTIONS = (
     "account_id",
     "age_excludes_delay",
     "autojump",
+    "chance",
     "clock",
     "definition",
+    "deliver_to",
+    "delivery_retry_seconds",
     "destination_depth",
     "grace_seconds",
     "io_grace_seconds",
@@ -32,6 +35,7 @@ INI_OPTIONS = (
     "seed",
     "start",
     "strict",
+    "task_retention_seconds",
     "watchdog",
 )
 """Every option of the fixture that text can say; ``fcemu_`` before it makes the name of the ini option."""

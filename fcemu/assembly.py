@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from fcemu import __version__
 from fcemu.api.server import ApiServer as ApiServer
@@ -22,7 +22,7 @@ from fcemu.core.names import Account, FunctionRef
 from fcemu.core.places import read_places
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
-from fcemu.engine.chance import Chance
+from fcemu.engine.chance import CHANCES
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import Packages, Runtime, StandIn
@@ -75,6 +75,7 @@ def _destinations(text: str) -> dict[str, str]:
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "seed": Option(int, (int,)),
+    "chance": Option(str, (str,)),
     "start": Option(_instant, (datetime, str)),
     "rate": Option(float, (int, float)),
     "autojump": Option(_flag, (bool,)),
@@ -88,7 +89,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "retry_server_errors": Option(_flag, (bool,)),
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
-    "deliver_to": Option(_destinations, (dict, Mapping)),
+    "task_retention_seconds": Option(float, (int, float)),
+    "deliver_to": Option(_destinations, (Mapping,)),
     "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
@@ -106,6 +108,9 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
     limits = given.get("limits")
     if limits not in (None, "strict", "relaxed"):
         raise ValueError(f"option limits: expected 'strict' or 'relaxed', found {limits!r}")
+    chance = given.get("chance", default.chance)
+    if chance not in CHANCES:
+        raise ValueError(f"option chance: expected {' or '.join(map(repr, CHANCES))}, found {chance!r}")
     start = given.get("start", default.start)
     if isinstance(start, str):
         start = _read("start", start)
@@ -122,6 +127,7 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         ),
         limits={None: default.limits, "strict": STRICT, "relaxed": RELAXED}[limits],
         seed=given.get("seed", default.seed),
+        chance=chance,
         start=start.astimezone(default.start.tzinfo),
         rate=float(given.get("rate", default.rate)),
         autojump=given.get("autojump", default.autojump),
@@ -131,6 +137,7 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         retry_server_errors=given.get("retry_server_errors", default.retry_server_errors),
         age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
         destination_depth=given.get("destination_depth", default.destination_depth),
+        task_retention=seconds("task_retention_seconds", default.task_retention),
         deliver_to=_places(given["deliver_to"]) if "deliver_to" in given else default.deliver_to,
         delivery_retry_seconds=tuple(timedelta(seconds=wait) for wait in given["delivery_retry_seconds"])
         if "delivery_retry_seconds" in given
@@ -162,7 +169,9 @@ def _read(name: str, text: str) -> Any:
         raise ValueError(f"option {name}: {wrong}") from None
 
 
-_NOT_BELOW_ZERO: Final = frozenset({"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth"})
+_NOT_BELOW_ZERO: Final = frozenset(
+    {"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth", "task_retention_seconds"}
+)
 
 
 def _check(name: str, value: object) -> None:
@@ -185,7 +194,6 @@ LATER: Final = frozenset(
     {
         "access_keys",
         "auth",
-        "chance",
         "cold_start_seconds",
         "data",
         "explore",
@@ -211,8 +219,8 @@ def unknown_option(name: str, known: Mapping[str, object] | frozenset[str]) -> s
 def catalog_of(definition: Definition) -> Catalog:
     """All that a definition defines, as the engine wants it."""
     catalog = Catalog(definition.services, definition.functions)
-    for ref, asked in definition.async_settings.items():
-        catalog.set_async(ref, asked)
+    for (ref, qualifier), asked in definition.async_settings.items():
+        catalog.set_async(ref, asked, qualifier)
     return catalog
 
 
@@ -224,15 +232,15 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[tuple[str, bool], PythonInline] = {}
+        self._made: dict[tuple[str, bool], Runtime] = {}
         self._packages: UnpackedPackages | None = None
 
-    def __call__(self, name: str, *, isolate: bool = False) -> "PythonInline":
+    def __call__(self, name: str, *, isolate: bool = False, process: bool = False) -> Runtime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
-        its instances imports its modules anew."""
+        its instances imports its modules anew. ``process``: Python handlers run in processes of their own."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name)
+        make = runtime_named(name, process=process)
         runtime = self._made.get((make.__name__, isolate))
         if runtime is None:
             runtime = self._made[make.__name__, isolate] = make(self._extra, isolate=isolate)
@@ -242,7 +250,7 @@ class Runtimes:
         """What runs a function by steps instead of its code. Raises ``ValueError``."""
         from fcemu.runtimes.stub import Stub
 
-        return Stub([step_of(step) for step in steps], self(DEFAULT_RUNTIME))
+        return Stub([step_of(step) for step in steps], cast("PythonInline", self(DEFAULT_RUNTIME)))
 
     def added(self, name: str, handler: Handler, settings: Mapping[str, object]) -> tuple[Definition, StandIn]:
         """The definition of a function that is a callable, and what runs it. Raises ``DefinitionError``,
@@ -255,7 +263,7 @@ class Runtimes:
         code, handler_name = code_of(handler)
         return read_function(FunctionRef.parse(name), settings, handler_name, code), self.stub([handler])
 
-    def module_of(self, emulator: Emulator, ref: FunctionRef, *, isolate: bool) -> ModuleType:
+    def module_of(self, emulator: Emulator, ref: FunctionRef, *, isolate: bool, process: bool) -> ModuleType:
         """The module of a function's handler, to change it in a test; loads it when needed, and raises what that
         raises. Raises ``LookupError`` where there is no such module."""
         from fcemu.runtimes.stub import Stub
@@ -266,8 +274,10 @@ class Runtimes:
                 raise LookupError(f"{ref} was added as a callable that is of no module of yours")
             return added.module
         function = emulator.function(ref)
-        runtime = self(function.runtime, isolate=isolate)
-        return runtime.module_of(function, AtRest(emulator.clock), emulator.settings.account)
+        runtime = self(function.runtime, isolate=isolate, process=process)
+        if not hasattr(runtime, "module_of"):
+            raise LookupError(f"{ref} runs in a process of its own ({function.runtime}), so its module is not here")
+        return cast("PythonInline", runtime).module_of(function, AtRest(emulator.clock), emulator.settings.account)
 
     def packages(self) -> "UnpackedPackages":
         """Where uploaded code is."""
@@ -298,7 +308,7 @@ def emulator_of(
         settings=settings,
         catalog=catalog_of(definition),
         runtimes=runtimes,
-        chance=Chance(settings.seed),
+        chance=CHANCES[settings.chance](settings.seed),
         crew=CREW,
         packages=packages,
         post=post,

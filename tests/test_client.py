@@ -74,6 +74,19 @@ def test_a_deferred_invocation_is_followed_to_its_end(client):
     assert record.reply.status_code == 200
 
 
+def test_an_invocation_is_stopped_and_its_events_are_read(client):
+    reply = client.invoke("flaky", asynchronous=True, delay=200)
+    stopped = client.stop(reply.request_id)
+    assert (stopped.status, stopped.task_id) == ("Stopped", None)
+    assert [(event.status, event.at, event.detail) for event in stopped.events] == [
+        ("Enqueued", START, ""),
+        ("Stopping", START, ""),
+        ("Stopped", START, ""),
+    ]
+    with pytest.raises(ClientError, match="can not be stopped"):
+        client.stop(reply.request_id)
+
+
 def test_a_limit_of_zero_is_not_no_limit(client):
     client.invoke("flaky", asynchronous=True, delay=1)
     with pytest.raises(ClientError) as refused:
@@ -109,6 +122,19 @@ def test_lists_are_filtered_and_read(client):
     assert message.request_id == failed.request_id
     assert message.at == failed.ended
     assert b"NotYet" in message.body
+
+
+def test_messages_are_sent_read_and_cleared(client):
+    sent = client.send("flaky-failures", b"\xff", delay=s(5))
+    client.send("flaky-failures", "grüße".encode())
+    assert [message.body for message in client.messages("queue:flaky-failures")] == [b"\xff", "grüße".encode()]
+    first, _ = client.messages("queue:flaky-failures", waiting=True)
+    assert (first.message_id, first.request_id, first.dequeue_count) == (sent.message_id, None, 0)
+    assert (first.visible, first.at) == (START + s(5), START)
+    client.clear("queue:flaky-failures")
+    assert client.messages("queue:flaky-failures") == []
+    with pytest.raises(ClientError, match=r"found 0\.5 \(a number\), expected a whole number"):
+        client.send("flaky-failures", b"x", delay=0.5)
 
 
 def test_the_journal_is_read_from_a_position_and_for_one_function(client):

@@ -20,6 +20,7 @@ from fcemu.api.common import (
 )
 from fcemu.api.dialect import Dialect, Target, read_operations
 from fcemu.api.shapes import FLAG, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, kind, whole
+from fcemu.api.tasks import V2016
 from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
 from fcemu.core.generation import FC2
@@ -49,11 +50,11 @@ UpdateFunction PUT /services/{svc}/functions/{function} update_function
 DeleteFunction DELETE /services/{svc}/functions/{function} delete_function
 GetFunctionCode GET /services/{svc}/functions/{function}/code get_function_code
 ListFunctions GET /services/{svc}/functions list_functions
-CreateTrigger POST /services/{svc}/functions/{function}/triggers create_trigger keeps
-GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger} get_trigger keeps
-UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger} update_trigger keeps
-DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger} delete_trigger keeps
-ListTriggers GET /services/{svc}/functions/{function}/triggers list_triggers keeps
+CreateTrigger POST /services/{svc}/functions/{function}/triggers create_trigger
+GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger} get_trigger
+UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger} update_trigger
+DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger} delete_trigger
+ListTriggers GET /services/{svc}/functions/{function}/triggers list_triggers
 CreateCustomDomain POST /custom-domains create_domain keeps
 GetCustomDomain GET /custom-domains/{domain} get_domain keeps
 UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps
@@ -63,10 +64,10 @@ PutFunctionAsyncInvokeConfig PUT /services/{svc}/functions/{function}/async-invo
 GetFunctionAsyncInvokeConfig GET /services/{svc}/functions/{function}/async-invoke-config get_async
 DeleteFunctionAsyncInvokeConfig DELETE /services/{svc}/functions/{function}/async-invoke-config delete_async
 ListFunctionAsyncInvokeConfigs GET /services/{svc}/functions/{function}/async-invoke-configs list_async
-GetStatefulAsyncInvocation GET /services/{svc}/functions/{function}/stateful-async-invocations/{id}
-ListStatefulAsyncInvocations GET /services/{svc}/functions/{function}/stateful-async-invocations
-StopStatefulAsyncInvocation PUT /services/{svc}/functions/{function}/stateful-async-invocations/{id}
-ListStatefulAsyncInvocationFunctions GET /stateful-async-invocation-functions
+GetStatefulAsyncInvocation GET /services/{svc}/functions/{function}/stateful-async-invocations/{id} get_task
+ListStatefulAsyncInvocations GET /services/{svc}/functions/{function}/stateful-async-invocations list_tasks
+StopStatefulAsyncInvocation PUT /services/{svc}/functions/{function}/stateful-async-invocations/{id} stop_task
+ListStatefulAsyncInvocationFunctions GET /stateful-async-invocation-functions list_task_functions
 PutProvisionConfig PUT /services/{svc}/functions/{function}/provision-config put_provision keeps
 GetProvisionConfig GET /services/{svc}/functions/{function}/provision-config get_provision keeps
 ListProvisionConfigs GET /provision-configs list_provision keeps
@@ -92,7 +93,7 @@ GetTempCodeBucketToken GET /services/{svc}/tempCodeBucketToken
 GetAccountConfigs GET /accountConfigs get_account_configs
 CreateVpcBinding POST /services/{svc}/binding create_vpc_binding keeps
 ListVpcBindings GET /services/{svc}/bindings list_vpc_bindings keeps
-InvokeHTTPTrigger * /proxy/{svc}/{function}/{path…}
+InvokeHTTPTrigger * /proxy/{svc}/{function}/{path…} http_trigger
 """)
 """Source: wire-api §3. The last columns name what answers, and whether it acts or only keeps; where they are empty, the
 operation is refused by its name."""
@@ -196,6 +197,7 @@ DIALECT: Final = Dialect(
     },
     capacity_lists={ON_DEMAND: "configs", PROVISION: "provisionConfigs"},
     capacity_qualifier=_capacity_qualifier,
+    tasks=V2016,
     async_list_extras={"nextToken": ""},
     tags_answer=True,
 )

@@ -35,6 +35,7 @@ from fcemu.api.shapes import (
     Shows,
     time_text,
 )
+from fcemu.api.tasks import V2023
 from fcemu.core.belongings import CONCURRENCY, PROVISION, SCALING, Capacity
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC3
@@ -51,7 +52,7 @@ CreateFunction POST /functions create_function
 CreateLayerVersion POST /layers/{layer}/versions publish_layer
 CreateSession POST /functions/{function}/sessions
 CreateSnapshot POST /functions/{function}/snapshots
-CreateTrigger POST /functions/{function}/triggers create_trigger keeps
+CreateTrigger POST /functions/{function}/triggers create_trigger
 CreateVpcBinding POST /functions/{function}/vpc-bindings create_vpc_binding keeps
 DeleteAlias DELETE /functions/{function}/aliases/{alias} delete_alias
 DeleteAsyncInvokeConfig DELETE /functions/{function}/async-invoke-config delete_async
@@ -64,14 +65,14 @@ DeleteProvisionConfig DELETE /functions/{function}/provision-config delete_provi
 DeleteScalingConfig DELETE /functions/{function}/scaling-config delete_scaling keeps
 DeleteSession DELETE /functions/{function}/sessions/{session}
 DeleteSnapshot DELETE /functions/{function}/snapshots/{snapshot}
-DeleteTrigger DELETE /functions/{function}/triggers/{trigger} delete_trigger keeps
+DeleteTrigger DELETE /functions/{function}/triggers/{trigger} delete_trigger
 DeleteVpcBinding DELETE /functions/{function}/vpc-bindings/{vpc} delete_vpc_binding keeps
 DescribeRegions GET /regions describe_regions
 DisableFunctionInvocation POST /functions/{function}/invoke/disable disable_invocation
 EnableFunctionInvocation POST /functions/{function}/invoke/enable enable_invocation
 GetAlias GET /functions/{function}/aliases/{alias} get_alias
 GetAsyncInvokeConfig GET /functions/{function}/async-invoke-config get_async
-GetAsyncTask GET /functions/{function}/async-tasks/{task}
+GetAsyncTask GET /functions/{function}/async-tasks/{id} get_task
 GetConcurrencyConfig GET /functions/{function}/concurrency get_concurrency keeps
 GetCustomDomain GET /custom-domains/{domain} get_domain keeps
 GetFunction GET /functions/{function} get_function
@@ -82,10 +83,10 @@ GetProvisionConfig GET /functions/{function}/provision-config get_provision keep
 GetScalingConfig GET /functions/{function}/scaling-config get_scaling keeps
 GetSession GET /functions/{function}/sessions/{session}
 GetSnapshot GET /functions/{function}/snapshots/{snapshot}
-GetTrigger GET /functions/{function}/triggers/{trigger} get_trigger keeps
+GetTrigger GET /functions/{function}/triggers/{trigger} get_trigger
 ListAliases GET /functions/{function}/aliases list_aliases
 ListAsyncInvokeConfigs GET /async-invoke-configs list_async
-ListAsyncTasks GET /functions/{function}/async-tasks
+ListAsyncTasks GET /functions/{function}/async-tasks list_tasks
 ListConcurrencyConfigs GET /concurrency-configs list_concurrency keeps
 ListCustomDomains GET /custom-domains list_domains keeps
 ListFunctionVersions GET /functions/{function}/versions list_versions
@@ -98,7 +99,7 @@ ListScalingConfigs GET /scaling-configs list_scaling keeps
 ListSessions GET /functions/{function}/sessions
 ListSnapshots GET /snapshots
 ListTagResources GET /tags-v2 list_tag_resources keeps
-ListTriggers GET /functions/{function}/triggers list_triggers keeps
+ListTriggers GET /functions/{function}/triggers list_triggers
 ListVpcBindings GET /functions/{function}/vpc-bindings list_vpc_bindings keeps
 PauseSession PUT /functions/{function}/sessions/{session}/pause
 PublishFunctionVersion POST /functions/{function}/versions publish_version
@@ -108,14 +109,14 @@ PutLayerACL PUT /layers/{layer}/acl put_layer_acl keeps
 PutProvisionConfig PUT /functions/{function}/provision-config put_provision keeps
 PutScalingConfig PUT /functions/{function}/scaling-config put_scaling keeps
 ResumeSession PUT /functions/{function}/sessions/{session}/resume
-StopAsyncTask PUT /functions/{function}/async-tasks/{task}/stop
+StopAsyncTask PUT /functions/{function}/async-tasks/{id}/stop stop_task
 TagResources POST /tags-v2 tag_resources keeps
 UntagResources DELETE /tags-v2 untag_resources keeps
 UpdateAlias PUT /functions/{function}/aliases/{alias} update_alias
 UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps
 UpdateFunction PUT /functions/{function} update_function
 UpdateSession PUT /functions/{function}/sessions/{session}
-UpdateTrigger PUT /functions/{function}/triggers/{trigger} update_trigger keeps
+UpdateTrigger PUT /functions/{function}/triggers/{trigger} update_trigger
 """)
 """Source: wire-api §5. The last columns name what answers, and whether it acts or only keeps; where they are empty, the
 operation is refused by its name."""
@@ -259,4 +260,5 @@ DIALECT: Final = Dialect(
         Shows("functionArn", lambda deployed, asking: function_arn(deployed.ref, deployed.qualifier, asking.account)),
         *async_fields("asyncTask"),
     ),
+    tasks=V2023,
 )

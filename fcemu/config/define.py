@@ -10,14 +10,19 @@ from typing import Final
 from fcemu.config import load, native
 from fcemu.config.definition import Definition
 from fcemu.config.load import Scalar, Table
+from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.schema import AsyncShape, FileShape, FunctionShape
-from fcemu.core.functions import AsyncSettings, Function, Service
-from fcemu.core.names import FunctionRef
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, Service
+from fcemu.core.languages import NODE_RUNTIMES
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.programs import config_of
 
 LISTED: Final = 5
 """How many files a hint lists."""
 MISSING: Final = "is missing"
+CUSTOM_HANDLER: Final = "index.handler"
+"""What FC's tools fill in for a custom runtime, which calls no handler by its name."""
 
 
 def read_definition(path: Path) -> Definition:
@@ -57,8 +62,8 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
         raise AssertionError("a shape that could not be read left no problem")
     made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
     each = (made or {})[ref.name]
-    settled = {} if each.asynchronous is None else {ref: _settings(each.asynchronous)}
-    return Definition((), (_made(ref, each, code),), MappingProxyType(settled), MappingProxyType({}), None)
+    settled = MappingProxyType(_settings(ref, each.asynchronous))
+    return Definition((), (_made(ref, each, code),), settled, MappingProxyType({}), None)
 
 
 def _define(tree: Table, report: Report, root: Path, path: Path | None) -> Definition:
@@ -92,9 +97,9 @@ class _Definer:
                 written[FunctionRef(name, service)] = (each, each.code or inner.code or shape.code)
         self._directory(shape.code)
         made = (self._function(ref, each, code) for ref, (each, code) in written.items())
-        settings = {
-            ref: _settings(each.asynchronous) for ref, (each, _) in written.items() if each.asynchronous is not None
-        }
+        settings: dict[tuple[FunctionRef, str], AsyncSettings] = {}
+        for ref, (each, _) in written.items():
+            settings |= _settings(ref, each.asynchronous)
         return Definition(
             services=tuple(Service(name) for name in services),
             functions=tuple(function for function in made if function is not None),
@@ -107,10 +112,12 @@ class _Definer:
         directory = self._directory(code)
         if directory is None:
             return None
-        if wrong := _wrong_handler(shape.handler.text, directory, os.path.join(code.text, "") if code else ""):
-            message, *hints = wrong
-            self._report.add(shape.handler.place, message, *hints, key="handler")
-            return None
+        if shape.handler is not None:
+            wrong = _wrong_in(shape, shape.handler.text, directory, os.path.join(code.text, "") if code else "")
+            if wrong:
+                message, *hints = wrong
+                self._report.add(shape.handler.place, message, *hints, key="handler")
+                return None
         return _made(ref, shape, directory)
 
     def _directory(self, code: Scalar | None) -> str | None:
@@ -136,9 +143,18 @@ class _Definer:
 
 
 def _made(ref: FunctionRef, shape: FunctionShape, code: str) -> Function:
-    function = Function(ref=ref, handler=shape.handler.text, code=code)
+    function = Function(ref=ref, handler=CUSTOM_HANDLER if shape.handler is None else shape.handler.text, code=code)
     chosen = {name: getattr(shape, name) for name in ("runtime", "timeout", "memory_mb", "environment")}
-    return replace(function, **{name: value for name, value in chosen.items() if value is not None})
+    made = replace(function, **{name: value for name, value in chosen.items() if value is not None})
+    program = config_of(made.runtime, shape.command or (), shape.port)
+    return replace(made, kept=MappingProxyType(program)) if program else made
+
+
+def _wrong_in(shape: FunctionShape, handler: str, directory: str, prefix: str) -> list[str]:
+    runtime = shape.runtime or DEFAULT_RUNTIME
+    if runtime in NODE_RUNTIMES:
+        return wrong_node_handler(handler, directory, prefix, runtime)
+    return _wrong_handler(handler, directory, prefix) if runtime in PYTHON_RUNTIMES else []
 
 
 def _wrong_handler(handler: str, directory: str, prefix: str) -> list[str]:
@@ -197,13 +213,18 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def _settings(shape: AsyncShape) -> AsyncSettings:
-    return AsyncSettings(
-        max_retries=shape.max_retries,
-        max_age=shape.max_age,
-        on_success=shape.on_success,
-        on_failure=shape.on_failure,
-    )
+def _settings(ref: FunctionRef, shapes: tuple[AsyncShape, ...] | None) -> dict[tuple[FunctionRef, str], AsyncSettings]:
+    """The settings of one function by qualifier."""
+    return {
+        (ref, shape.qualifier or LATEST): AsyncSettings(
+            max_retries=shape.max_retries,
+            max_age=shape.max_age,
+            on_success=shape.on_success,
+            on_failure=shape.on_failure,
+            task_mode=shape.task_mode,
+        )
+        for shape in shapes or ()
+    }
 
 
 def _options(shape: FileShape) -> Mapping[str, object]:

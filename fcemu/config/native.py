@@ -24,8 +24,10 @@ from fcemu.config.schema import (
     Number,
     Numbers,
     Plain,
+    Several,
     Shape,
     Text,
+    Texts,
     Value,
     Whole,
     Written,
@@ -110,7 +112,7 @@ class _Reader:
             value = self._value(keys[name], entry, level)
             if value is not None:
                 values[keys[name].field] = value
-        needed = [key for key in keys.values() if key.required]
+        needed = [key for key in keys.values() if key.required and not _is_excused(key, values)]
         for key in needed:
             if key.name not in meant:
                 self._report.add(
@@ -132,12 +134,10 @@ class _Reader:
         if is_refused(node):
             return None
         match key.value:
-            case Nested(shape, list_form):
-                if list_form and isinstance(node, Items):
-                    self._report.add(node.place, f"{list_form} is not supported yet", "write one map", key=key.name)
-                    return None
-                where = f"in {key.name}" + (f" of {level.owner}" if level.owner else "")
-                return self._nested(entry, shape, _Level(shape, where, level.owner or key.name, level))
+            case Nested(shape):
+                return self._nested(entry, shape, self._inside(key, shape, level))
+            case Several(shape, by):
+                return self._several(entry, shape, by, self._inside(key, shape, level))
             case Named(shape, noun):
                 return self._named(entry, shape, noun, level)
             case Plain.VARIABLES:
@@ -147,8 +147,28 @@ class _Reader:
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, key.name) for value in node.values]
                 return None if None in read else tuple(read)
+            case Texts() if isinstance(node, Items):
+                texts = [self._scalar(Text(), value, key.name) for value in node.values]
+                return None if None in texts else tuple(texts)
             case value:
                 return self._scalar(value, node, key.name)
+
+    def _inside(self, key: Key, shape: type[Shape], level: _Level) -> _Level:
+        where = f"in {key.name}" + (f" of {level.owner}" if level.owner else "")
+        return _Level(shape, where, level.owner or key.name, level)
+
+    def _several(self, entry: Entry, shape: type[S], by: str, level: _Level) -> tuple[S, ...] | None:
+        nodes = entry.value.values if isinstance(entry.value, Items) and entry.value.values else (entry.value,)
+        read, key = [], keys_of(shape)[by]
+        seen: set[object] = set()
+        for node in nodes:
+            one = self._nested(Entry(entry.key, node), shape, level)
+            which = getattr(one, key.field, None) or key.default
+            if one is not None and which in seen:
+                self._report.add(node.place, f"{by} {quoted(str(which))} was there before", key=entry.key.text)
+            seen.add(which)
+            read.append(one)
+        return None if None in read else tuple(one for one in read if one is not None)
 
     def _nested(self, entry: Entry, shape: type[S], level: _Level) -> S | None:
         table = self._table(entry, "a map", shape)
@@ -227,7 +247,7 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
     if expression := _EXPRESSION.search(node.text):
         raise _WrongError(f"{quoted(expression[0])} is not supported yet")
     match kind:
-        case Numbers() | Nested() | Named() | Plain.PLACES:
+        case Numbers() | Nested() | Several() | Named() | Plain.PLACES:
             raise _WrongError(f"expected {what}, found {found(node)}")
         case Plain.FLAG:
             return _flag(node, what)
@@ -323,7 +343,9 @@ def _runtime(text: str) -> str:
     if text in RUNTIMES:
         return text
     if text.startswith(LATER_RUNTIMES):
-        raise _WrongError(f"{quoted(text)} is not supported yet: this version runs python* runtimes")
+        raise _WrongError(
+            f"{quoted(text)} is not supported yet: this version runs python*, nodejs* and custom* runtimes"
+        )
     if text.startswith("python2"):
         raise _WrongError(f"{quoted(text)} is not supported: handlers run on Python 3")
     raise _WrongError(
@@ -340,6 +362,10 @@ def _destination(text: str, limits: Limits) -> Destination:
         return parse_destination(text)
     except ValueError as error:
         raise _WrongError(str(error)) from None
+
+
+def _is_excused(key: Key, values: Mapping[str, object]) -> bool:
+    return bool(key.not_for) and str(values.get("runtime", "")).startswith(key.not_for)
 
 
 def _guess(word: str, right: tuple[str, ...]) -> list[str]:

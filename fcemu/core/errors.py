@@ -280,6 +280,36 @@ class ResourceExhausted(FCError):
     code, status = "ResourceExhausted", 429
 
 
+class MethodNotAllowed(FCError):
+    """An HTTP trigger that does not take this method. ASSUMED: status and code (http-triggers §1)."""
+
+    code, status = "InvalidArgument", 405
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"the HTTP trigger does not allow the method {method} (allowed: {allowed})")
+
+
+class AccessDenied(FCError):
+    """The caller may not do that."""
+
+    code, status = "AccessDenied", 403
+
+
+class BadResponse(FCError):
+    """What a function answered to an HTTP request cannot be passed on."""
+
+    code, status = "BadResponse", 502
+
+
+class ExternalRedirectForbidden(FCError):
+    """A function on FC's own host name sends its caller to another one."""
+
+    code, status = "ExternalRedirectForbidden", 400
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"a redirect to another host is forbidden on this host: '{location}'; use a custom domain")
+
+
 class TooManyRequests(FCError):
     """The emulator's guard: one outside request caused more invocations than any program means to."""
 
@@ -292,7 +322,49 @@ class ResourceThrottled(FCError):
     code, status = "ResourceThrottled", 503
 
 
+class FunctionNotStarted(FCError):
+    """The function's program cannot be started (runtimes §4.1). ASSUMED: 412, as for the other codes of that kind."""
+
+    code, status = "FunctionNotStarted", 412
+
+
 class NotImplementedYet(FCError):
     """An operation of FC that the emulator does not have; says so instead of looking like a typo."""
 
     code, status = "NotImplemented", 501
+
+
+class StatefulAsyncInvocationNotFound(FCError):
+    """No task of that id, or its record is no longer kept (2.0). ASSUMED: the text."""
+
+    code, status = "StatefulAsyncInvocationNotFound", 404
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"stateful async invocation '{task_id}' does not exist")
+
+
+class AsyncTaskNotFound(FCError):
+    """No task of that id, or its record is no longer kept (3.0). ASSUMED: the text."""
+
+    code, status = "AsyncTaskNotFound", 404
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"async task '{task_id}' does not exist")
+
+
+class StatefulAsyncInvocationAlreadyExists(FCError):
+    """The function has a task of that id (2.0). ASSUMED: the text (async-invocation §4)."""
+
+    code, status = "StatefulAsyncInvocationAlreadyExists", 409
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"stateful async invocation '{task_id}' already exists")
+
+
+class AsyncTaskAlreadyExists(FCError):
+    """The function has a task of that id (3.0). ASSUMED: the code, by analogy, and the text (async-invocation §4)."""
+
+    code, status = "AsyncTaskAlreadyExists", 409
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"async task '{task_id}' already exists")

@@ -13,7 +13,7 @@ from fcemu.core.outcome import FunctionError, Halted, Ran
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
-from fcemu.engine.dispatcher import Dispatcher, Plan
+from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
@@ -77,11 +77,14 @@ class Movers(Parking):
             journal=journal,
             io_grace=io_grace,
         )
+        self._permutes: Final = dispatcher.permutes
         self._timers: Final = timers
         timers.on_due = self._look_by
         self.runs: set[Run] = set()
         self.errands: dict[Errand, bool] = {}
         """What is done outside at the moment, and whether the clock waits for it."""
+        self._lent: dict[str, list[Errand]] = {}
+        """Errands that the clock does not wait for because of an invocation, by its id."""
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
@@ -134,8 +137,8 @@ class Movers(Parking):
         """When the next thing is due that still matters."""
         while (first := self._due.first()) is not None:
             due, thing = first
-            if not isinstance(thing, Invocation) and thing.over:
-                self._due.pop()  # a deadline that was not needed
+            if thing.finished if isinstance(thing, Invocation) else thing.over:
+                self._due.pop()  # it was stopped, or a deadline was not needed
                 continue
             return due
         return None
@@ -153,6 +156,8 @@ class Movers(Parking):
         for goal in self.goals:
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
+        if self._lent:
+            self._take_errands_back(invocation)
         caller = self._callers.pop(invocation.id, None)
         if caller is not None:
             caller.calls = tuple(call for call in caller.calls if call is not invocation)
@@ -203,7 +208,7 @@ class Movers(Parking):
             if due == self._timers.next_due:
                 self._timers.fire_next()
                 continue
-            thing = self._due.pop()
+            thing = self._take(now) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 doing: Run | Errand | None = self._dispatcher.begin(thing, now)
             else:
@@ -217,6 +222,10 @@ class Movers(Parking):
         self._driving = False
         if self.clock.rate:
             self.pursue()
+
+    def _take(self, now: datetime) -> Invocation | Run | Wait | Errand:
+        """What comes first of all that is due first, where chance may say so."""
+        return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
     def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
         """Stop for a client that waits for a message, if its instant comes before what is due and the clock gets there
@@ -310,7 +319,7 @@ class Movers(Parking):
             self._timers.fire_next()
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
-            thing = self._due.pop()
+            thing = self._take(due) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 self.start_at_once(thing, self.clock.now())
             elif (errand := self._fall_due(thing, due)) is not None:
@@ -390,15 +399,23 @@ class Movers(Parking):
         if not self.closed:
             errand.done(failed, self.clock.now())
 
-    def let_errands_be(self) -> None:
-        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock
-        waits for them no longer."""
-        for errand, counted in self.errands.items():
-            if counted:
-                self.errands[errand] = False
-                self.in_flight -= 1
+    def lend_errands(self, invocation: Invocation) -> None:
+        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock does
+        not wait for them until that invocation has ended."""
+        lent = [errand for errand, counted in self.errands.items() if counted]
+        for errand in lent:
+            self.errands[errand] = False
+            self.in_flight -= 1
+        if lent:
+            self._lent[invocation.id] = lent
 
-    # What falls due while an attempt is parked.
+    def _take_errands_back(self, invocation: Invocation) -> None:
+        for errand in self._lent.pop(invocation.id, ()):
+            if self.errands.get(errand) is False:
+                self.errands[errand] = True
+                self.in_flight += 1
+
+    # What falls due while an attempt is parked, and its end before.
 
     def _wakes_itself(self, run: Run, wait: Wait) -> bool:
         """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
@@ -427,12 +444,29 @@ class Movers(Parking):
             return None
         thing.deadline_expected = False
         if thing.struck or thing.waits_in is None:
-            self._give_up(thing, self._dispatcher.timed_out(thing.function.timeout), now)
+            self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
+        elif (halted := self._halted(thing)) is not None:
+            self._abandon(thing, halted)
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(thing, now)
             self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
         return None
+
+    def halt(self, invocation: Invocation, now: datetime) -> None:
+        """Somebody asked for ``invocation``, which runs, to be stopped: whatever it comes to no longer counts.
+
+        It ends at the next step of the clock; what of it computes now is interrupted at once.
+        """
+        run = next(run for run in self.runs if run.invocation is invocation)
+        run.verdict = Halted("stopped as asked")
+        self._due.push(now, run)
+        self._interrupt(run)
+        self.pursue()
+
+    def _halted(self, run: Run) -> Halted | None:
+        """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
+        return run.verdict if isinstance(run.verdict, Halted) else None
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
@@ -452,11 +486,11 @@ class Movers(Parking):
         if run.strands is not None and run.awake > 1:
             self._let_rest(run, run.strands)
         self.steps += 1
+        if run.struck and not run.over:
+            return  # its end comes at its deadline
         self.runs.discard(run)
         if run.over:
             return
-        if run.struck:
-            return  # its end comes at its deadline
         self._uncount(run)
         self._finish(run, run.verdict or finish.outcome, finish)
 
@@ -480,6 +514,8 @@ class Movers(Parking):
         """End a run whose thread has not come back: whatever it still does no longer counts."""
         run.over = True
         self._uncount(run)
+        if run.left:
+            self.runs.discard(run)
         self._dispatcher.end(run, outcome, "".join(run.call.output), now)
         self._interrupt(run)
         self._dismiss(run)
@@ -487,12 +523,14 @@ class Movers(Parking):
 
     def _interrupt(self, run: Run) -> None:
         """End what of ``run`` computes; what waits is ended where it waits."""
+        if run.place.instance.interrupt():
+            return
         for strand in (run, *run.others()):
             if strand.waits_in is None:
                 strand.interrupt()
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
-        run.verdict = self._dispatcher.timed_out(run.function.timeout)
+        run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
         self._give_up(run, run.verdict, now)
 
     # Synchronous calls that a handler makes.
@@ -522,6 +560,9 @@ class Movers(Parking):
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
         self._warn(run, text)
+        if (halted := self._halted(run)) is not None:
+            self._give_up(run, halted, self.clock.now())
+            return
         run.struck = True
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
         self._uncount(run)

@@ -14,6 +14,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
+from fcemu.core.errors import FCError
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, Account, FunctionRef
@@ -24,6 +25,7 @@ from fcemu.core.times import parse_duration, parse_instant
 from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.testing import web
 from fcemu.testing.aio import EmulatorAio, refuse
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
@@ -46,13 +48,14 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
-    ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
+    ``runtime``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in
+    snake_case. Raises ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs
+    ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
-        _check_runtime(options.pop("runtime", "inline"))
+        self._process: Final = _is_process(options.pop("runtime", "inline"))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         self._definition: Final = _read(definition)
@@ -74,7 +77,7 @@ class LocalEmulator:
         self._engine: Emulator = assembly.emulator_of(
             self._definition,
             settings,
-            partial(self._host.runtimes, isolate=self._isolate),
+            partial(self._host.runtimes, isolate=self._isolate, process=self._process),
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
         )
@@ -297,7 +300,7 @@ class LocalEmulator:
         return client_of(self, version)
 
     def _module_of(self, ref: FunctionRef) -> ModuleType:
-        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate)
+        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate, process=self._process)
 
     def _address(self, kind: str, name: str) -> str:
         known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
@@ -309,6 +312,9 @@ class LocalEmulator:
         return Invocation(self, self._engine.accept(asked))
 
     def _invoke(self, asked: Asked) -> Reply:
+        return self._reply_of(self._ended(asked))
+
+    def _ended(self, asked: Asked) -> core.Invocation:
         refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
@@ -317,7 +323,18 @@ class LocalEmulator:
         except BaseException:  # Ctrl-C, or a test's time-out
             self._engine.forget_call(record)
             raise
-        return self._reply_of(record)
+        return record
+
+    def _http(self, asked: Asked) -> Reply:
+        try:
+            record = self._ended(asked)
+        except FCError as error:
+            return web.refused(error)
+        return self._http_reply(record)
+
+    def _http_reply(self, record: core.Invocation) -> Reply:
+        reply = Invocation(self, record).reply
+        return web.reply_of(record, "" if reply is None else reply.logs)
 
     def _reply_of(self, record: core.Invocation) -> Reply:
         reply = Invocation(self, record).reply
@@ -518,9 +535,10 @@ def _flag(name: str, value: object) -> bool:
     return value
 
 
-def _check_runtime(value: object) -> None:
-    if value != "inline":
-        raise ValueError(f"option runtime: {value!r} is not supported yet; expected 'inline'")
+def _is_process(runtime: object) -> bool:
+    if runtime in ("inline", "process"):
+        return runtime == "process"
+    raise ValueError(f"option runtime: expected 'inline' or 'process', found {runtime!r}")
 
 
 def _fact(n: int, record: dict[str, Any], function: str) -> Fact:

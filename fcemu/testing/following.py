@@ -84,9 +84,7 @@ class FollowingClock(Clock):
     __slots__ = ("_begun", "_seen")
 
     def __init__(self, start: datetime) -> None:
-        super().__init__(start)
-        self._begun = False
-        self._seen = start
+        self.forget(start)
 
     def shown(self) -> datetime:
         """The test's time, or where it was when its freezer ended. Raises ``ValueError`` when it went back."""
@@ -100,6 +98,12 @@ class FollowingClock(Clock):
                 raise WentBack(assembly.freezer(), there, self._seen)
             self._seen = there
         return self._seen
+
+    def forget(self, start: datetime) -> None:
+        """It has not been used yet: it starts when it is looked at, at the test's time or else at ``start``."""
+        super().__init__(start)
+        self._begun = False
+        self._seen = start
 
     def begin(self) -> None:
         """It has been used: from now on it does not start anew."""
@@ -123,6 +127,8 @@ class Following(Emulator):
 
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts, clock=FollowingClock(parts["settings"].start))
+        if self.timers.next_due is None:
+            self.clock.forget(parts["settings"].start)  # that it was looked at for ids and times; timers already count from there
 
     def before_accept(self, *, runs: bool) -> None:
         self.clock.begin()

@@ -22,7 +22,8 @@ def function(line, top=""):
 
 
 def settings(line, top=""):
-    return function(f"asyncInvokeConfig: {{{line}}}", top).asynchronous
+    made = function(f"asyncInvokeConfig: {{{line}}}", top).asynchronous
+    return made and made[0]
 
 
 def emulator(line):
@@ -143,7 +144,7 @@ def test_relaxed_limits_allow_more_wherever_they_stand_in_the_file():
 SECONDS = "timeout: expected whole seconds 1-86400, found "
 MEMORY = "memorySize: expected whole MB 128-32768 in steps of 64, found "
 ISO = "start: expected a date and time with a zone, such as 2026-01-01T00:00:00Z, found "
-LATER = "is not supported yet: this version runs python* runtimes"
+LATER = "is not supported yet: this version runs python*, nodejs* and custom* runtimes"
 LIST = "retrySeconds: expected a list of one or more numbers, seconds 0-2592000, found "
 TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
 
@@ -170,8 +171,6 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         (function, "memorySize: 64", MEMORY + "64"),
         (function, "memorySize: 32832", MEMORY + "32832"),
         (function, "memorySize: 129", MEMORY + "129"),
-        (function, "runtime: nodejs18", "runtime: 'nodejs18' " + LATER),
-        (function, "runtime: custom.debian10", "runtime: 'custom.debian10' " + LATER),
         (function, "runtime: java11", "runtime: 'java11' " + LATER),
         (function, "runtime: go1", "runtime: 'go1' " + LATER),
         (function, "runtime: php7.2", "runtime: 'php7.2' " + LATER),
@@ -355,8 +354,7 @@ def test_expressions_are_refused_by_name(line, expression):
             (function, key)
             for key in ("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze")
         ),
-        *((function, key) for key in ("triggers", "command", "port", "layers", "versions", "aliases")),
-        *((settings, key) for key in ("asyncTask", "qualifier")),
+        *((function, key) for key in ("triggers", "layers", "versions", "aliases")),
         *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds")),
         *((shape, key) for key in ("customDomains", "stubs", "vars")),
     ],
@@ -365,10 +363,19 @@ def test_a_key_that_comes_later_is_refused_by_name(make, line):
     assert problems(make, f"{line}: [1]") == [f"'{line}' is not supported yet"]
 
 
-def test_settings_by_qualifier_are_refused_by_name():
-    assert problems(function, "asyncInvokeConfig: [{qualifier: stable}]") == [
-        "asyncInvokeConfig: a list of settings by qualifier is not supported yet"
-    ]
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("[{asyncTask: true}, {qualifier: LATEST}]", "asyncInvokeConfig: qualifier 'LATEST' was there before"),
+        ("[{qualifier: a}, {qualifier: b}, {qualifier: a}]", "asyncInvokeConfig: qualifier 'a' was there before"),
+        ("[{qualifier: 3}]", "qualifier: expected a version or an alias, found 3"),
+        ("{qualifier: not/one}", "qualifier: expected a version or an alias, found 'not/one'"),
+        ("[stable]", "asyncInvokeConfig: expected a map, found 'stable'"),
+        ("[]", "asyncInvokeConfig: expected a map, found an empty list"),
+    ],
+)
+def test_settings_by_qualifier_name_each_qualifier_once(line, problem):
+    assert problems(function, f"asyncInvokeConfig: {line}") == [problem]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +392,7 @@ def test_settings_by_qualifier_are_refused_by_name():
         (settings, "maxRetry", "did you mean 'maxAsyncRetryAttempts'?"),
         (settings, "destination", "did you mean 'onSuccess' or 'onFailure'?"),
         (settings, "destinationConfig", "did you mean 'onSuccess' or 'onFailure'?"),
-        (settings, "statefulInvocation", "did you mean 'asyncTask'? (not supported yet)"),
+        (settings, "statefulInvocation", "did you mean 'asyncTask'?"),
         (function, "env", "did you mean 'environmentVariables'?"),
         (function, "Environment", "did you mean 'environmentVariables'?"),
         (function, "memory", "did you mean 'memorySize'?"),
@@ -424,7 +431,7 @@ def test_what_is_allowed_is_listed_by_the_alphabet_without_what_comes_later():
         settings("deadLetters: x")
     assert str(caught.value) == (
         "f:2:51: unknown key 'deadLetters' in asyncInvokeConfig of f\n"
-        "  allowed: maxAsyncEventAgeInSeconds, maxAsyncRetryAttempts, onFailure, onSuccess"
+        "  allowed: asyncTask, maxAsyncEventAgeInSeconds, maxAsyncRetryAttempts, onFailure, onSuccess, qualifier"
     )
 
 
@@ -461,7 +468,6 @@ def test_all_problems_are_told_at_once():
         ("code: on", "put quotes around it: 'on'"),
         ("runtime: pythn3.9", "did you mean 'python3.9'?"),
         ("environmentVariables: {A: }", "write '' for an empty text"),
-        ("asyncInvokeConfig: []", "write one map"),
     ],
 )
 def test_a_wrong_value_comes_with_what_to_do(line, hint):
