@@ -578,7 +578,7 @@ def test_the_doctor_says_what_is_installed_and_what_is_virtual():
     assert found["python"] == f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}"
     assert found["port"] == "free"
     assert found["backend"] in ("freezegun", "time-machine")
-    assert {"fcemu", "freezegun", "time-machine", "pytest", "node", "go", "faketime"} <= found.keys()
+    assert {"fcemu", "freezegun", "time-machine", "pytest", "node", "libfaketime"} <= found.keys()
     titles = [text.splitlines()[0] for text in lists]
     assert (titles[0], titles[-1]) == ("virtual in handlers:", "real on purpose:")
     virtual = lists[0].split("\n  ")
@@ -589,6 +589,8 @@ def test_the_doctor_for_programs():
     told = json.loads(good("doctor", "--json", "--port", free_port()).stdout)
     assert told["problems"] == []
     assert told["virtual"]["time.time"] is True
+    assert told["virtual_in_processes"].keys() == told["virtual"].keys()
+    assert all(told["virtual_in_processes"].values())
     assert told["found"]["freezegun"] == version("freezegun")
     assert all(each["what"] and each["why"] for each in told["real_on_purpose"])
 
