@@ -866,6 +866,11 @@ def test_serve_runs_handlers_in_processes_of_their_own_unless_told_otherwise(tmp
                 os.kill(parent, 0)
 
 
+def test_a_python_that_is_not_there_is_wrong_use():
+    told = " ".join(wrong(2, "serve", "--port", "0", "--python", "no/such/python").split())
+    assert "option python: there is no program 'no/such/python'" in told
+
+
 def test_verbose_logs_facts_as_json():
     with serving("fixtures/flaky", "--rate", "0", "-v", "--log-format", "json") as (process, client, line):
         assert json.loads(line)["url"] == client.url
