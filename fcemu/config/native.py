@@ -27,6 +27,7 @@ from fcemu.config.schema import (
     Several,
     Shape,
     Text,
+    Texts,
     Value,
     Whole,
     Written,
@@ -111,7 +112,7 @@ class _Reader:
             value = self._value(keys[name], entry, level)
             if value is not None:
                 values[keys[name].field] = value
-        needed = [key for key in keys.values() if key.required]
+        needed = [key for key in keys.values() if key.required and not _is_excused(key, values)]
         for key in needed:
             if key.name not in meant:
                 self._report.add(
@@ -146,6 +147,9 @@ class _Reader:
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, key.name) for value in node.values]
                 return None if None in read else tuple(read)
+            case Texts() if isinstance(node, Items):
+                texts = [self._scalar(Text(), value, key.name) for value in node.values]
+                return None if None in texts else tuple(texts)
             case value:
                 return self._scalar(value, node, key.name)
 
@@ -339,7 +343,9 @@ def _runtime(text: str) -> str:
     if text in RUNTIMES:
         return text
     if text.startswith(LATER_RUNTIMES):
-        raise _WrongError(f"{quoted(text)} is not supported yet: this version runs python* runtimes")
+        raise _WrongError(
+            f"{quoted(text)} is not supported yet: this version runs python*, nodejs* and custom* runtimes"
+        )
     if text.startswith("python2"):
         raise _WrongError(f"{quoted(text)} is not supported: handlers run on Python 3")
     raise _WrongError(
@@ -356,6 +362,10 @@ def _destination(text: str, limits: Limits) -> Destination:
         return parse_destination(text)
     except ValueError as error:
         raise _WrongError(str(error)) from None
+
+
+def _is_excused(key: Key, values: Mapping[str, object]) -> bool:
+    return bool(key.not_for) and str(values.get("runtime", "")).startswith(key.not_for)
 
 
 def _guess(word: str, right: tuple[str, ...]) -> list[str]:

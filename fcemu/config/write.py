@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.programs import start_of
 
 
 def native_form(
@@ -35,6 +37,9 @@ def _function(function: Function, asked: Mapping[str, AsyncSettings]) -> dict[st
         "memorySize": function.memory_mb,
         "environmentVariables": dict(function.environment),
     }
+    config = start_of(function) if function.runtime in CUSTOM_RUNTIMES else None
+    if config is not None:
+        written |= {"command": list(config.command), "port": config.port}
     if settings := [_settings(*each) for each in asked.items()]:
         written["asyncInvokeConfig"] = settings[0] if len(settings) == 1 else settings
     return written
