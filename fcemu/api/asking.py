@@ -16,6 +16,7 @@ from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, Wanted, read_token, write_token
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import etag_of
+from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.resources import Resources
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Asking:
     @property
     def resources(self) -> Resources:
         return self.request.emulator.resources
+
+    @property
+    def furnishings(self) -> Furnishings:
+        return self.request.emulator.furnishings
 
     @property
     def account(self) -> Account:
@@ -124,11 +129,25 @@ class Asking:
             raise InvalidArgument.choice(label(name), "true | false", text)
         return text.lower() == "true" if text else None
 
+    def json_list(self, name: str) -> list[Any]:
+        """A query parameter that holds a list as JSON; empty where it is not there. Raises ``InvalidArgument``."""
+        text = self.query.get(name, "")
+        try:
+            value = json.loads(text) if text else []
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, list):
+            raise InvalidArgument.choice(label(name), "a list as JSON", text)
+        return value
+
     @property
     def wanted(self) -> Wanted:
-        """Which page of a list; a token wins over a start key, and the prefix holds with both (wire-api §2.7).
-        Raises ``InvalidArgument``."""
-        limit, token = self.whole("limit"), self.query.get("nextToken", "")
+        """Which page of a list. Raises ``InvalidArgument``."""
+        return self.wanted_page("limit", "nextToken")
+
+    def wanted_page(self, limit_name: str, token_name: str) -> Wanted:
+        """The same with other names. A token wins over a start key, and the prefix holds with both (wire-api §2.7)."""
+        limit, token = self.whole(limit_name), self.query.get(token_name, "")
         if limit is not None and not 1 <= limit <= MAX_LIMIT:
             raise InvalidArgument.choice("Limit", f"[1, {MAX_LIMIT}]", str(limit))
         start = read_token(token) if token else self.query.get("startKey", "")
@@ -154,10 +173,9 @@ class Asking:
 
     # Answers.
 
-    def answer(self, document: Mapping[str, Any] | None = None, etag: str = "") -> Answer:
+    def answer(self, document: Mapping[str, Any] | None = None, etag: str = "", request_id: str = "") -> Answer:
         """200 with a JSON object, or 204 without a body."""
-        emulator = self.request.emulator
-        head = f"X-Fc-Request-Id: {emulator.new_request_id(self.dialect.generation)}\r\n"
+        head = f"X-Fc-Request-Id: {request_id or self._new_id()}\r\n"
         if etag:
             head += f"ETag: {etag}\r\n"
         head += self.dialect.extra_headers
@@ -170,12 +188,24 @@ class Asking:
         """200 with a resource and its ETag."""
         return self.answer(shape.write(resource, self), etag_of(resource))
 
+    def identified(self, name: str, document: Mapping[str, Any]) -> Answer:
+        """200 with a JSON object that has the request id under ``name``."""
+        request_id = self._new_id()
+        return self.answer({name: request_id, **document}, request_id=request_id)
+
     def page(self, key: str, shape: "Shape", page: Page[Any], **more: Any) -> Answer:
+        """200 with a list of resources."""
+        return self.plain_page(key, Page([shape.write(each, self) for each in page.items], page.next), **more)
+
+    def plain_page(self, key: str, page: Page[dict[str, Any]], **more: Any) -> Answer:
         """200 with a list; the token is left out on the last page (wire-api §2.7)."""
-        document: dict[str, Any] = {key: [shape.write(each, self) for each in page.items], **more}
+        document: dict[str, Any] = {key: page.items, **more}
         if page.next:
             document["nextToken"] = write_token(page.next)
         return self.answer(document)
+
+    def _new_id(self) -> str:
+        return self.request.emulator.new_request_id(self.dialect.generation)
 
 
 def label(name: str) -> str:

@@ -1,30 +1,40 @@
 """Fields that several API versions write alike."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from fcemu.api.asking import Asking, Body, label
 from fcemu.api.shapes import (
     FLAG,
     JSON_OBJECT,
+    LIST,
+    NAME,
     OBJECT,
     TEXT,
+    TEXTS,
     TIMES,
     VARIABLES,
     WEIGHTS,
     Acts,
     Field,
+    Keeps,
     Kind,
     Shape,
     Shows,
     bounded,
     kind,
+    one_of,
     read_value,
+    required,
     seconds,
+    time_text,
+    whole,
 )
 from fcemu.core.destinations import Destination, destination_arn, parse_destination
+from fcemu.core.domains import Domain, Route
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.functions import (
     DEFAULT_EVENT_AGE,
@@ -34,7 +44,9 @@ from fcemu.core.functions import (
     Function,
     LayerRef,
 )
+from fcemu.core.layers import LayerVersion
 from fcemu.core.limits import Limits
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.triggers import Trigger
 from fcemu.engine.resources import Deployed
 
@@ -213,6 +225,93 @@ def async_fields(task_mode: str) -> tuple[Field, ...]:
         ),
         Setting(task_mode, FLAG, "task_mode", False),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """``routeConfig``: what the paths of a domain lead to; replaced as a whole (wire-api §9)."""
+
+    def read(self, body: Body, limits: Limits) -> dict[str, Any]:
+        if "routeConfig" not in body:
+            return {}
+        config = Body(read_value(OBJECT, body["routeConfig"], "routeConfig", limits))
+        routes = read_value(LIST, config.get("routes", []), "routes", limits)
+        return {"routes": tuple(_route(Body(read_value(OBJECT, each, "routes", limits)), limits) for each in routes)}
+
+    def write(self, domain: Domain, asking: Asking) -> dict[str, Any]:
+        return {"routeConfig": {"routes": [_write_route(route) for route in domain.routes]}}
+
+
+def _route(given: Body, limits: Limits) -> Route:
+    path = required(given, "path", TEXT, limits)
+    if not path.startswith("/"):
+        raise InvalidArgument.choice("Path", "a path that begins with /", path)
+    name = required(given, "functionName", NAME, limits)
+    service = read_value(NAME, given["serviceName"], "serviceName", limits) if "serviceName" in given else None
+    return Route(
+        path=path,
+        function=FunctionRef(name, service),
+        qualifier=read_value(TEXT, given.get("qualifier", ""), "qualifier", limits) or LATEST,
+        methods=read_value(TEXTS, given.get("methods", []), "methods", limits),
+        rewrite=read_value(OBJECT, given.get("rewriteConfig", {}), "rewriteConfig", limits),
+    )
+
+
+def _write_route(route: Route) -> dict[str, Any]:
+    written: dict[str, Any] = {"path": route.path, "functionName": route.function.name, "qualifier": route.qualifier}
+    if route.function.service is not None:
+        written["serviceName"] = route.function.service
+    if route.methods:
+        written["methods"] = list(route.methods)
+    if route.rewrite:
+        written["rewriteConfig"] = route.rewrite
+    return written
+
+
+_PROTOCOL: Final = one_of("HTTP", "HTTPS", "HTTP,HTTPS")
+_CERTIFICATE: Final = OBJECT._replace(write=lambda config: {**config, "privateKey": None})
+"""The private key is never shown (wire-api §9)."""
+
+
+def domain_fields(*kept: str) -> Shape:
+    """``kept``: the other configurations of the version, all objects."""
+    return Shape.of(
+        Shows("domainName", lambda domain, _: domain.name),
+        Shows("accountId", lambda domain, asking: asking.account.id),
+        Shows("apiVersion", lambda domain, asking: asking.dialect.version),
+        Acts("protocol", _PROTOCOL, "protocol"),
+        Routes(),
+        Keeps("certConfig", _CERTIFICATE),
+        *(Keeps(name, OBJECT) for name in kept),
+        *TIMES,
+    )
+
+
+def layer_fields(arn: str, write_acl: Callable[[bool], Any]) -> Shape:
+    """``arn``: what the version calls the ARN; ``write_acl``: how it writes whether the layer is public."""
+    return Shape.of(
+        Shows("layerName", lambda layer, _: layer.name),
+        Shows("version", lambda layer, _: layer.version),
+        Shows(arn, lambda layer, asking: layer.arn(asking.account)),
+        Acts("description", TEXT, "description"),
+        Acts("compatibleRuntime", TEXTS, "runtimes"),
+        Acts("license", TEXT, "license"),
+        Shows("code", lambda layer, asking: {"repositoryType": "OSS", "location": _layer_url(layer, asking)}),
+        Shows("codeSize", lambda layer, _: layer.package.size_bytes),
+        Shows("codeChecksum", lambda layer, _: layer.package.checksum),
+        Shows("acl", lambda layer, _: write_acl(layer.public)),
+        Shows("createTime", lambda layer, _: time_text(layer.stamp.created)),
+    )
+
+
+def _layer_url(layer: LayerVersion, asking: Asking) -> str:
+    """Where the content of a layer can be fetched: on this server."""
+    return f"{asking.base_url}/_fcemu/layers/{quote(layer.name, safe='')}/{layer.version}"
+
+
+COUNT: Final = whole(0, 1_000_000)
+CURRENT: Final = Shows("current", lambda capacity, _: capacity.kept.get("target", 0))
+"""ASSUMED: provisioned instances are there at once."""
 
 
 def trigger_url(trigger: Trigger, asking: Asking) -> str:

@@ -52,7 +52,9 @@ class Dialect:
     ``read_target``: from path parameters and query; so is ``read_qualifier``, where there may be no function.
     ``read_owner``: whose versions a path is about. ``error_fields``: the body of an error, from it and the request
     id. ``extra_headers``: lines that every answer of this version carries, each ended. The shapes are how resources
-    are written. ``async_list_extras``: what a list of asynchronous settings has besides.
+    are written. ``async_list_extras``: what a list of asynchronous settings has besides. The kinds of capacity
+    have shapes, keys of their lists, and their own rule for the qualifier. ``tags_answer``: whether tagging answers
+    with a body.
     """
 
     version: str
@@ -67,7 +69,13 @@ class Dialect:
     alias: Shape
     trigger: Shape
     async_settings: Shape
+    domain: Shape
+    layer: Shape
+    capacities: Mapping[str, Shape]
+    capacity_lists: Mapping[str, str]
+    capacity_qualifier: Callable[[str, Mapping[str, str], Mapping[str, str]], str]
     async_list_extras: Mapping[str, Any] = field(default_factory=dict)
+    tags_answer: bool = False
     extra_headers: str = ""
 
     def error_body(self, error: FCError, request_id: str) -> bytes:

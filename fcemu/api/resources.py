@@ -10,7 +10,7 @@ from multidict import istr
 
 from fcemu.api.asking import Asking, Body, label
 from fcemu.api.common import VERSION
-from fcemu.api.shapes import NAME, OBJECT, TEXT, read_value, required
+from fcemu.api.shapes import LIST, NAME, OBJECT, TEXT, read_value, required
 from fcemu.api.wire import Answer
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet
 from fcemu.core.functions import AsyncSettings, Function
@@ -49,7 +49,9 @@ def delete_service(asking: Asking) -> Answer:
 
 
 def list_services(asking: Asking) -> Answer:
-    return asking.page("services", asking.dialect.service, asking.resources.list_services(asking.wanted))
+    """Tags are parameters ``tag_{key}={value}``."""
+    tags = {name.removeprefix("tag_"): value for name, value in asking.query.items() if name.startswith("tag_")}
+    return asking.page("services", asking.dialect.service, asking.resources.list_services(asking.wanted, tags))
 
 
 # Functions and their code.
@@ -67,7 +69,11 @@ def create_function(asking: Asking) -> Answer:
     if code is None and not codeless:
         raise InvalidArgument("Code is required but not provided")
     ref = FunctionRef(name, asking.owner.name if "svc" in asking.path else None)
-    return asking.resource(shape, asking.resources.create_function(ref, changes, code))
+    tags = tags_in(read_value(LIST, body.get("tags", []), "tags", limits)) if ref.service is None else {}
+    function = asking.resources.create_function(ref, changes, code)
+    if tags:
+        asking.furnishings.tag(f"functions/{name}", tags)
+    return asking.resource(shape, function)
 
 
 def get_function(asking: Asking) -> Answer:
@@ -87,7 +93,8 @@ def delete_function(asking: Asking) -> Answer:
 
 def list_functions(asking: Asking) -> Answer:
     service = asking.owner.name if "svc" in asking.path else None
-    page = asking.resources.list_functions(service, asking.wanted, asking.qualifier)
+    tags = tags_in(asking.json_list("tags")) if service is None else {}
+    page = asking.resources.list_functions(service, asking.wanted, asking.qualifier, tags)
     return asking.page("functions", asking.dialect.function, page)
 
 
@@ -108,6 +115,18 @@ def disable_invocation(asking: Asking) -> Answer:
 def enable_invocation(asking: Asking) -> Answer:
     asking.resources.update_function(asking.ref, {"disabled": None})
     return asking.answer({"success": True})
+
+
+def tags_in(given: list[Any]) -> dict[str, str]:
+    """Raises ``InvalidArgument``."""
+    tags: dict[str, str] = {}
+    for each in given:
+        tag = Body(each) if isinstance(each, dict) else Body({})
+        key, value = tag.get("Key"), tag.get("Value", "")
+        if not isinstance(key, str) or not key or not isinstance(value, str):
+            raise InvalidArgument('Tag is set to an invalid value (allowed: [{"Key": text, "Value": text}])')
+        tags[key] = value
+    return tags
 
 
 def _function(asking: Asking) -> Function:

@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fcemu.api import control, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api import control, furnishings, resources, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
 from fcemu.api.invocations import Invocations
-from fcemu.api.resources import HANDLERS
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
 from fcemu.api.wakeups import Wakeups
@@ -32,6 +31,7 @@ DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
 DEFAULT: Final = (v2023_03_30.DIALECT, Paths[Operation]())
 """In whose form a request is refused whose path names no version."""
 
+HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS}
 _ROUTES_KEPT: Final = 4096
 _TARGET_KEPT: Final = 512
 _STOP_SECONDS: Final = 1.0

@@ -60,6 +60,7 @@ class SetupRoutes:
             ("GET", "/definition"): self._show_definition,
             ("POST", "/definition"): self._add_definition,
             ("GET", "/code/{function}"): self._show_code,
+            ("GET", "/layers/{layer}/{version}"): self._show_layer,
         }
 
     # Faults.
@@ -145,6 +146,16 @@ class SetupRoutes:
             data = resources.zip_of(resources.function(ref, qualifier))
         except (FCError, OSError) as missing:
             raise Problem(404, "not-found", f"there is no code of {ref}: {missing}") from None
+        return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
+
+    async def _show_layer(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        """The content of a version of a layer as a zip: where its location points to."""
+        read_members(query, {}, "parameter")
+        furnishings, name, version = request.emulator.furnishings, path["layer"], path["version"]
+        try:
+            data = furnishings.layer_zip(furnishings.layer(name, int(version) if version.isdecimal() else 0))
+        except (FCError, OSError) as missing:
+            raise Problem(404, "not-found", f"there is no version {version} of layer {name}: {missing}") from None
         return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
 
     def _parts(self, what: str) -> Parts:

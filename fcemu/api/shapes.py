@@ -1,6 +1,7 @@
 """Shapes: how a resource is written on the wire, and read from it, as tables of fields."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from fcemu.core.errors import InvalidArgument
 from fcemu.core.limits import Limits
 from fcemu.core.names import is_name
 
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 ABSENT: Final = object()
 """Written by nobody: the key is left out."""
 
@@ -80,6 +82,9 @@ JSON_OBJECT: Final = kind(_json_object, "an object, or a text that holds one as 
 NAME: Final = kind(
     lambda value: value if isinstance(value, str) and is_name(value) else None,
     "1-128 letters, digits, '_' and '-', beginning with a letter or '_'",
+)
+HOST_NAME: Final = kind(
+    lambda value: value if isinstance(value, str) and _HOST.fullmatch(value) else None, "a domain name"
 )
 VARIABLES: Final = Kind(
     _variables, lambda limits: f"an object of texts, together at most {limits.environment_bytes} bytes", dict

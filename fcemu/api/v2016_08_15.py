@@ -8,14 +8,19 @@ from fcemu.api.common import (
     ALIAS,
     CODE,
     CONFIG_OBJECT,
+    COUNT,
+    CURRENT,
     HOOK_SECONDS,
     LAYERS,
     RUNS,
     async_fields,
+    domain_fields,
+    layer_fields,
     trigger_fields,
 )
 from fcemu.api.dialect import Dialect, Target, read_operations
 from fcemu.api.shapes import FLAG, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, kind, whole
+from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
 from fcemu.core.generation import FC2
 from fcemu.core.names import FunctionRef
@@ -24,7 +29,7 @@ from fcemu.core.triggers import HTTP, Trigger
 
 OPERATIONS: Final = read_operations("""
 InvokeFunction POST /services/{svc}/functions/{function}/invocations invoke
-GetAccountSettings GET /account-settings
+GetAccountSettings GET /account-settings get_account_settings
 CreateService POST /services create_service
 GetService GET /services/{svc} get_service
 UpdateService PUT /services/{svc} update_service
@@ -49,11 +54,11 @@ GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger} get_trigg
 UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger} update_trigger keeps
 DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger} delete_trigger keeps
 ListTriggers GET /services/{svc}/functions/{function}/triggers list_triggers keeps
-CreateCustomDomain POST /custom-domains
-GetCustomDomain GET /custom-domains/{domain}
-UpdateCustomDomain PUT /custom-domains/{domain}
-DeleteCustomDomain DELETE /custom-domains/{domain}
-ListCustomDomains GET /custom-domains
+CreateCustomDomain POST /custom-domains create_domain keeps
+GetCustomDomain GET /custom-domains/{domain} get_domain keeps
+UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps
+DeleteCustomDomain DELETE /custom-domains/{domain} delete_domain keeps
+ListCustomDomains GET /custom-domains list_domains keeps
 PutFunctionAsyncInvokeConfig PUT /services/{svc}/functions/{function}/async-invoke-config put_async
 GetFunctionAsyncInvokeConfig GET /services/{svc}/functions/{function}/async-invoke-config get_async
 DeleteFunctionAsyncInvokeConfig DELETE /services/{svc}/functions/{function}/async-invoke-config delete_async
@@ -62,31 +67,31 @@ GetStatefulAsyncInvocation GET /services/{svc}/functions/{function}/stateful-asy
 ListStatefulAsyncInvocations GET /services/{svc}/functions/{function}/stateful-async-invocations
 StopStatefulAsyncInvocation PUT /services/{svc}/functions/{function}/stateful-async-invocations/{id}
 ListStatefulAsyncInvocationFunctions GET /stateful-async-invocation-functions
-PutProvisionConfig PUT /services/{svc}/functions/{function}/provision-config
-GetProvisionConfig GET /services/{svc}/functions/{function}/provision-config
-ListProvisionConfigs GET /provision-configs
-PutFunctionOnDemandConfig PUT /services/{svc}/functions/{function}/on-demand-config
-GetFunctionOnDemandConfig GET /services/{svc}/functions/{function}/on-demand-config
-DeleteFunctionOnDemandConfig DELETE /services/{svc}/functions/{function}/on-demand-config
-ListOnDemandConfigs GET /on-demand-configs
-TagResource POST /tag
-UntagResource DELETE /tag
-GetResourceTags GET /tag
-ListReservedCapacities GET /reservedCapacities
+PutProvisionConfig PUT /services/{svc}/functions/{function}/provision-config put_provision keeps
+GetProvisionConfig GET /services/{svc}/functions/{function}/provision-config get_provision keeps
+ListProvisionConfigs GET /provision-configs list_provision keeps
+PutFunctionOnDemandConfig PUT /services/{svc}/functions/{function}/on-demand-config put_on_demand keeps
+GetFunctionOnDemandConfig GET /services/{svc}/functions/{function}/on-demand-config get_on_demand keeps
+DeleteFunctionOnDemandConfig DELETE /services/{svc}/functions/{function}/on-demand-config delete_on_demand keeps
+ListOnDemandConfigs GET /on-demand-configs list_on_demand keeps
+TagResource POST /tag tag_resource keeps
+UntagResource DELETE /tag untag_resource keeps
+GetResourceTags GET /tag get_resource_tags keeps
+ListReservedCapacities GET /reservedCapacities list_reserved_capacities
 ListInstances GET /services/{svc}/functions/{function}/instances
 InstanceExec GET /services/{svc}/functions/{function}/instances/{id}/exec
-PublishLayerVersion POST /layers/{layer}/versions
-GetLayerVersion GET /layers/{layer}/versions/{version}
-DeleteLayerVersion DELETE /layers/{layer}/versions/{version}
-GetLayerVersionByArn GET /layerarn/{arn}
-ListLayers GET /layers
-ListLayerVersions GET /layers/{layer}/versions
-PutLayerACL PUT /layers/{layer}/acl
+PublishLayerVersion POST /layers/{layer}/versions publish_layer
+GetLayerVersion GET /layers/{layer}/versions/{version} get_layer
+DeleteLayerVersion DELETE /layers/{layer}/versions/{version} delete_layer
+GetLayerVersionByArn GET /layerarn/{arn} get_layer_by_arn
+ListLayers GET /layers list_layers
+ListLayerVersions GET /layers/{layer}/versions list_layer_versions
+PutLayerACL PUT /layers/{layer}/acl put_layer_acl keeps
 GetTempBucketToken GET /tempBucketToken
 GetTempCodeBucketToken GET /services/{svc}/tempCodeBucketToken
-GetAccountConfigs GET /accountConfigs
-CreateVpcBinding POST /services/{svc}/binding
-ListVpcBindings GET /services/{svc}/bindings
+GetAccountConfigs GET /accountConfigs get_account_configs
+CreateVpcBinding POST /services/{svc}/binding create_vpc_binding keeps
+ListVpcBindings GET /services/{svc}/bindings list_vpc_bindings keeps
 InvokeHTTPTrigger * /proxy/{svc}/{function}/{path…}
 """)
 """Source: wire-api §3. The last columns name what answers, and whether it acts or only keeps; where they are empty, the
@@ -116,6 +121,22 @@ def _source_arn(trigger: Trigger, asking: Asking) -> str | None:
     return None if trigger.kind == HTTP else trigger.source_arn
 
 
+def _on_demand_resource(capacity: Capacity, asking: Asking) -> str:
+    ref = capacity.function
+    return f"services/{ref.service}.{capacity.qualifier}/functions/{ref.name}"
+
+
+def _provision_resource(capacity: Capacity, asking: Asking) -> str:
+    ref = capacity.function
+    return f"{asking.account.id}#{ref.service}#{capacity.qualifier}#{ref.name}"
+
+
+def _capacity_qualifier(kind: str, path: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """Source: wire-api §3: the qualifier must be given. ASSUMED: it is no error to leave it out."""
+    return _read_qualifier(path, query)
+
+
+ON_DEMAND_VALUES: Final = (Keeps("maximumInstanceCount", COUNT, 0),)
 SERVICE_HEAD: Final[tuple[Field, ...]] = (
     Shows("serviceName", lambda service, _: service.name),
     Shows("serviceId", lambda service, _: service.stamp.id),
@@ -167,5 +188,14 @@ DIALECT: Final = Dialect(
         Shows("qualifier", lambda deployed, _: deployed.qualifier),
         *async_fields("statefulInvocation"),
     ),
+    domain=domain_fields(),
+    layer=layer_fields("arn", int),
+    capacities={
+        ON_DEMAND: Shape.of(Shows("resource", _on_demand_resource), *ON_DEMAND_VALUES),
+        PROVISION: Shape.of(Shows("resource", _provision_resource), Keeps("target", COUNT, 0), CURRENT),
+    },
+    capacity_lists={ON_DEMAND: "configs", PROVISION: "provisionConfigs"},
+    capacity_qualifier=_capacity_qualifier,
     async_list_extras={"nextToken": ""},
+    tags_answer=True,
 )

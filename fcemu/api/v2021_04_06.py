@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from fcemu.api import v2016_08_15
 from fcemu.api.asking import Asking, qualifier_of
-from fcemu.api.common import ALIAS, CONFIG_TEXT, Lifecycle, trigger_fields, trigger_url
+from fcemu.api.common import ALIAS, CONFIG_TEXT, Lifecycle, domain_fields, layer_fields, trigger_fields, trigger_url
 from fcemu.api.dialect import Target, fc3_error, read_operations
-from fcemu.api.shapes import ABSENT, NUMBER, OBJECT, TEXT, TIMES, WHOLE, Keeps, Shape, Shows
+from fcemu.api.shapes import ABSENT, FLAG, LIST, NUMBER, OBJECT, TEXT, TIMES, WHOLE, Keeps, Shape, Shows
+from fcemu.core.belongings import PROVISION
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 from fcemu.core.triggers import HTTP, Trigger
@@ -36,15 +37,15 @@ _NEW: Final = read_operations("""
 PublishServiceVersion POST /services/{svc}/versions publish_version
 ListServiceVersions GET /services/{svc}/versions list_versions
 DeleteServiceVersion DELETE /services/{svc}/versions/{version} delete_version
-CreateLayerVersion POST /layers/{layer}/versions
-CreateVpcBinding POST /services/{svc}/bindings
-DeleteVpcBinding DELETE /services/{svc}/bindings/{vpc}
-UntagResource PUT /tag
-ListTaggedResources GET /tags
-ListReservedCapacities GET /reserved-capacities
-RegisterEventSource POST /services/{svc}/functions/{function}/event-sources
-ListEventSources GET /services/{svc}/functions/{function}/event-sources
-DeregisterEventSource DELETE /services/{svc}/functions/{function}/event-sources/{arn}
+CreateLayerVersion POST /layers/{layer}/versions publish_layer
+CreateVpcBinding POST /services/{svc}/bindings create_vpc_binding keeps
+DeleteVpcBinding DELETE /services/{svc}/bindings/{vpc} delete_vpc_binding keeps
+UntagResource PUT /tag untag_resource keeps
+ListTaggedResources GET /tags list_tagged_resources keeps
+ListReservedCapacities GET /reserved-capacities list_reserved_capacities
+RegisterEventSource POST /services/{svc}/functions/{function}/event-sources register_event_source keeps
+ListEventSources GET /services/{svc}/functions/{function}/event-sources list_event_sources keeps
+DeregisterEventSource DELETE /services/{svc}/functions/{function}/event-sources/{arn} deregister_event_source keeps
 ClaimGPUInstance POST /gpuInstances
 ReleaseGPUInstance DELETE /gpuInstances/{id}
 """)
@@ -97,5 +98,18 @@ DIALECT: Final = replace(
     ),
     alias=Shape.of(*ALIAS, Keeps("resolvePolicy", TEXT), Keeps("routePolicy", OBJECT), *TIMES),
     trigger=Shape.of(*trigger_fields(CONFIG_TEXT), Shows("urlInternet", _urls)),
+    domain=domain_fields("tlsConfig", "wafConfig"),
+    layer=layer_fields("arn", int),
+    capacities={
+        **v2016_08_15.DIALECT.capacities,
+        PROVISION: Shape.of(
+            *v2016_08_15.DIALECT.capacities[PROVISION],
+            Keeps("alwaysAllocateCPU", FLAG),
+            Keeps("scheduledActions", LIST),
+            Keeps("targetTrackingPolicies", LIST),
+        ),
+    },
+    capacity_qualifier=lambda kind, path, query: _read_qualifier(path, query),
     async_list_extras={},
+    tags_answer=False,
 )

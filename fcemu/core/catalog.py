@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from fcemu.core.belongings import Belongings
 from fcemu.core.domains import Domain
 from fcemu.core.errors import (
     AsyncConfigNotExists,
@@ -20,6 +21,7 @@ from fcemu.core.errors import (
 )
 from fcemu.core.functions import UNSET, AsyncSettings, Function, Service
 from fcemu.core.generation import FC2, FC3
+from fcemu.core.layers import Layers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Names, Page, Wanted
 from fcemu.core.releases import Owner, Releases
@@ -58,6 +60,8 @@ class Catalog:
         self._releases: dict[Owner, Releases] = {}
         self._triggers: dict[FunctionRef, dict[str, Trigger]] = {}
         self._domains: dict[str, Domain] = {}
+        self.layers = Layers()
+        self.belongings = Belongings()
         for service in services:
             self.add_service(service)
         for function in functions:
@@ -103,6 +107,7 @@ class Catalog:
         del self._services[name]
         self._service_names.discard(name)
         self._releases.pop(releases.owner, None)
+        self.belongings.forget_owner(releases.owner)
 
     def list_services(self, wanted: Wanted) -> Page[Service]:
         """By name."""
@@ -133,6 +138,7 @@ class Catalog:
         self._names_in(ref.service).discard(ref.name)
         self._async.pop(ref, None)
         self._triggers.pop(ref, None)
+        self.belongings.forget(ref)
         if ref.service is None:
             self._releases.pop(Owner.of(ref), None)
 

@@ -1,7 +1,7 @@
 """Versions and aliases of one owner: publish, point an alias, resolve a qualifier."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from fcemu.core.errors import (
@@ -167,7 +167,6 @@ class Releases:
         return shares if len(shares) > 1 else {}
 
 
-def changed(alias: Alias, changes: Mapping[str, Any]) -> Alias:
-    """An alias with some attributes replaced; an empty version keeps the one it has (wire-api §9)."""
-    given = {name: value for name, value in changes.items() if name != "version" or value}
-    return replace(alias, **given)
+def alias_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """An empty version keeps the one there is (wire-api §9)."""
+    return {name: value for name, value in changes.items() if name != "version" or value}

@@ -2,29 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any
 
-from fcemu.core.catalog import Catalog
-from fcemu.core.errors import InvalidArgument, NotImplementedYet, PreconditionFailed
-from fcemu.core.facts import Changed
+from fcemu.core.belongings import has_tags
+from fcemu.core.errors import InvalidArgument
 from fcemu.core.functions import AsyncSettings, Function, Package, Service
 from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.paging import Names, Page, Wanted, page_of
-from fcemu.core.releases import Alias, Owner, Version, changed
-from fcemu.core.stamps import UNSTAMPED, Stamp, etag_of
+from fcemu.core.paging import Page, Wanted, page_of
+from fcemu.core.releases import Alias, Owner, Version, alias_changes
+from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.triggers import Trigger
-from fcemu.engine.baton import Baton
-from fcemu.engine.chance import Chance
-from fcemu.engine.clock import Clock
-from fcemu.engine.dispatcher import Dispatcher
-from fcemu.engine.journal import Journal
-from fcemu.engine.ports import Packages
-
-T = TypeVar("T")
-K = TypeVar("K", Service, Function)
-Changes = Mapping[str, Any]
-"""New values by the names of a resource's attributes; ``kept`` is merged into what there is."""
+from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +24,11 @@ class Deployed:
     settings: AsyncSettings
 
 
-class Resources:
-    """Makes, changes, shows and deletes what is defined. Methods may be called from any thread.
+class Resources(Keeper):
+    """Makes, changes, shows and deletes services, functions, versions, aliases, triggers, asynchronous settings."""
 
-    ``if_match``: the ETag that the caller has seen, ``""`` for any; ``PreconditionFailed`` when it is not the one of
-    the resource any more. What is refused changes nothing. Every change is a fact.
-    """
-
-    def __init__(
-        self,
-        baton: Baton,
-        catalog: Catalog,
-        dispatcher: Dispatcher,
-        chance: Chance,
-        clock: Clock,
-        journal: Journal,
-        packages: Callable[[], Packages] | None,
-    ) -> None:
-        self._baton: Final = baton
-        self._catalog: Final = catalog
-        self._dispatcher: Final = dispatcher
-        self._chance: Final = chance
-        self._clock: Final = clock
-        self._journal: Final = journal
-        self._packages: Final = packages
-        self.on_triggers: Callable[[FunctionRef], None] = lambda ref: None
-        """Called with the baton held when triggers of a function appear, change or go."""
-        self.stamp_all()
+    on_triggers: Callable[[FunctionRef], None] = staticmethod(lambda ref: None)
+    """Called with the baton held when triggers of a function appear, change or go."""
 
     # What a definition defines has no id and no times yet.
 
@@ -89,7 +55,7 @@ class Resources:
         """Raises ``ServiceAlreadyExists``."""
         what = f"service {name}"
         with self._baton:
-            service = _changed(Service(name), changes, self._new_stamp(what))
+            service = changed(Service(name), changes, self._new_stamp(what))
             self._catalog.create_service(service)
             return self._note(service, what, "created")
 
@@ -109,22 +75,28 @@ class Resources:
     def update_service(self, name: str, changes: Changes, if_match: str = "") -> Service:
         """Raises ``ServiceNotFound``, ``PreconditionFailed``."""
         with self._baton:
-            old = _matching(self._catalog.service(name), if_match)
-            service = _changed(old, changes, old.stamp.changed(self._clock.shown()))
+            old = matching(self._catalog.service(name), if_match)
+            service = changed(old, changes, old.stamp.changed(self._clock.shown()))
             self._catalog.add_service(service)
             return self._note(service, f"service {name}", "updated")
 
     def delete_service(self, name: str, if_match: str = "") -> None:
         """Raises ``ServiceNotFound``, ``PreconditionFailed``, ``ServiceNotEmpty``."""
         with self._baton:
-            _matching(self._catalog.service(name), if_match)
+            matching(self._catalog.service(name), if_match)
             self._catalog.remove_service(name)
             self._note(None, f"service {name}", "deleted")
 
-    def list_services(self, wanted: Wanted) -> Page[Service]:
-        """By name."""
+    def list_services(self, wanted: Wanted, tags: Mapping[str, str] | None = None) -> Page[Service]:
+        """By name; with tags, those that have them all."""
         with self._baton:
-            return self._catalog.list_services(wanted)
+            if not tags:
+                return self._catalog.list_services(wanted)
+            chosen = (each for each in self._catalog.services if self._has_tags(f"services/{each.name}", tags))
+            return by_name({each.name: each for each in chosen}, wanted)
+
+    def _has_tags(self, resource: str, wanted: Mapping[str, str]) -> bool:
+        return has_tags(self._catalog.belongings.tags.get(resource, {}), wanted)
 
     # Functions and their code.
 
@@ -135,7 +107,7 @@ class Resources:
         with self._baton:
             self._catalog.check_new(ref)
             bare = Function(ref=ref, handler="", code="")
-            function = _changed(bare, {**changes, **self._uploaded(code)}, self._new_stamp(what))
+            function = changed(bare, {**self._layers_of(changes), **self._uploaded(code)}, self._new_stamp(what))
             self._catalog.add(function)
             self._dispatcher.definitions_changed([ref])
             return self._note(function, what, "created")
@@ -152,8 +124,9 @@ class Resources:
         instance is used again. Raises ``ServiceNotFound``, ``FunctionNotFound``, ``PreconditionFailed``,
         ``InvalidArgument``."""
         with self._baton:
-            old = _matching(self._catalog.function(ref), if_match)
-            function = _changed(old, {**changes, **self._uploaded(code)}, old.stamp.changed(self._clock.shown()))
+            old = matching(self._catalog.function(ref), if_match)
+            given = {**self._layers_of(changes), **self._uploaded(code)}
+            function = changed(old, given, old.stamp.changed(self._clock.shown()))
             self._catalog.add(function)
             self._dispatcher.definitions_changed([ref])
             return self._note(function, f"function {ref}", "updated")
@@ -162,16 +135,23 @@ class Resources:
         """What waits in the queue becomes Invalid when it is due. Raises ``ServiceNotFound``, ``FunctionNotFound``,
         ``PreconditionFailed``, ``FunctionNotEmpty``."""
         with self._baton:
-            _matching(self._catalog.function(ref), if_match)
+            matching(self._catalog.function(ref), if_match)
             self._catalog.check_empty(ref)
             self._catalog.remove(ref)
             self._dispatcher.definitions_changed([ref])
             self._note(None, f"function {ref}", "deleted")
 
-    def list_functions(self, service: str | None, wanted: Wanted, qualifier: str = LATEST) -> Page[Function]:
-        """Those of a 2.0 service, or of 3.0 (``None``), by name. Raises what ``Catalog.list_functions`` raises."""
+    def list_functions(
+        self, service: str | None, wanted: Wanted, qualifier: str = LATEST, tags: Mapping[str, str] | None = None
+    ) -> Page[Function]:
+        """Those of a 2.0 service, or of 3.0 (``None``), by name; with tags, those that have them all. Raises what
+        ``Catalog.list_functions`` raises."""
         with self._baton:
-            return self._catalog.list_functions(service, wanted, qualifier)
+            if not tags:
+                return self._catalog.list_functions(service, wanted, qualifier)
+            chosen = (each for each in self._catalog if each.ref.service is None)
+            tagged = (each for each in chosen if self._has_tags(f"functions/{each.ref.name}", tags))
+            return by_name({each.ref.name: each for each in tagged}, wanted)
 
     def package(self, function: Function) -> Package:
         """What was uploaded, or what the function's directory would be."""
@@ -185,23 +165,18 @@ class Resources:
             raise FileNotFoundError("this emulator keeps no code")
         return self._packages().zip_of(function.code)
 
-    def checksum(self, data: bytes) -> str:
-        """The CRC-64 of a zip in decimal digits; ``""`` when the emulator takes no code."""
-        return "" if self._packages is None else self._packages().checksum(data)
+    def _layers_of(self, changes: Changes) -> Changes:
+        """With the content of the layers that they name. Raises ``LayerNotFound``, ``LayerVersionNotFound``."""
+        if "layers" not in changes:
+            return changes
+        layers = self._catalog.layers
+        return {**changes, "layers": tuple(layers.resolved(ref, self._account) for ref in changes["layers"])}
 
     def _uploaded(self, code: bytes | None) -> dict[str, Any]:
         if code is None:
             return {}
         package = self._unpack(code)
         return {"code": package.directory, "package": package}
-
-    def _unpack(self, code: bytes) -> Package:
-        if self._packages is None:
-            raise NotImplementedYet("this emulator takes no code")
-        try:
-            return self._packages().unpack(code)
-        except ValueError as wrong:
-            raise InvalidArgument(str(wrong)) from None
 
     # Versions.
 
@@ -210,7 +185,7 @@ class Resources:
         ``PreconditionFailed``, ``VersionPublishError``."""
         with self._baton:
             there = self._there(owner)
-            _match(there, if_match)
+            matching(there, if_match)
             releases, now = self._catalog.releases(owner), self._clock.shown()
             service = there if isinstance(there, Service) else None
             functions = (
@@ -249,7 +224,7 @@ class Resources:
         with self._baton:
             self._there(owner)
             stamp = self._new_stamp(f"alias {name} of {owner}")
-            alias = changed(Alias(name=name, version=changes["version"], stamp=stamp), changes)
+            alias = changed(Alias(name=name, version=""), alias_changes(changes), stamp)
             self._catalog.releases(owner).add_alias(alias)
             return self._alias_changed(owner, alias, "created")
 
@@ -265,8 +240,8 @@ class Resources:
         with self._baton:
             self._there(owner)
             releases = self._catalog.releases(owner)
-            old = _matching(releases.alias(name), if_match)
-            alias = replace(changed(old, changes), stamp=old.stamp.changed(self._clock.shown()))
+            old = matching(releases.alias(name), if_match)
+            alias = changed(old, alias_changes(changes), old.stamp.changed(self._clock.shown()))
             releases.set_alias(alias)
             return self._alias_changed(owner, alias, "updated")
 
@@ -275,7 +250,7 @@ class Resources:
         with self._baton:
             self._there(owner)
             releases = self._catalog.releases(owner)
-            alias = _matching(releases.alias(name), if_match)
+            alias = matching(releases.alias(name), if_match)
             releases.remove_alias(name)
             self._alias_changed(owner, alias, "deleted")
 
@@ -283,7 +258,7 @@ class Resources:
         """By name. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
         with self._baton:
             self._there(owner)
-            return _by_name(self._catalog.releases(owner).aliases, wanted)
+            return by_name(self._catalog.releases(owner).aliases, wanted)
 
     def _alias_changed(self, owner: Owner, alias: Alias, action: str) -> Alias:
         self._dispatcher.releases_changed(owner)
@@ -302,7 +277,7 @@ class Resources:
         ``TriggerAlreadyExists``."""
         with self._baton:
             stamp = self._new_stamp(f"trigger {ref}/{name}")
-            trigger = replace(Trigger(function=ref, name=name, kind=kind, stamp=stamp), **changes)
+            trigger = changed(Trigger(function=ref, name=name, kind=kind), changes, stamp)
             self._catalog.triggers(ref)
             self._catalog.find(ref, trigger.qualifier)
             self._catalog.create_trigger(trigger)
@@ -316,8 +291,8 @@ class Resources:
     def update_trigger(self, ref: FunctionRef, name: str, changes: Changes, if_match: str = "") -> Trigger:
         """Raises what ``trigger`` and ``create_trigger`` raise, ``PreconditionFailed``."""
         with self._baton:
-            old = _matching(self._catalog.trigger(ref, name), if_match)
-            trigger = replace(old, **changes, stamp=old.stamp.changed(self._clock.shown()))
+            old = matching(self._catalog.trigger(ref, name), if_match)
+            trigger = changed(old, changes, old.stamp.changed(self._clock.shown()))
             self._catalog.find(ref, trigger.qualifier)
             self._catalog.set_trigger(trigger)
             return self._trigger_changed(trigger, "updated")
@@ -325,13 +300,13 @@ class Resources:
     def delete_trigger(self, ref: FunctionRef, name: str, if_match: str = "") -> None:
         """Raises what ``trigger`` raises, ``PreconditionFailed``."""
         with self._baton:
-            _matching(self._catalog.trigger(ref, name), if_match)
+            matching(self._catalog.trigger(ref, name), if_match)
             self._trigger_changed(self._catalog.remove_trigger(ref, name), "deleted")
 
     def list_triggers(self, ref: FunctionRef, wanted: Wanted) -> Page[Trigger]:
         """By name. Raises ``ServiceNotFound``, ``FunctionNotFound``."""
         with self._baton:
-            return _by_name(self._catalog.triggers(ref), wanted)
+            return by_name(self._catalog.triggers(ref), wanted)
 
     def _trigger_changed(self, trigger: Trigger, action: str) -> Trigger:
         self.on_triggers(trigger.function)
@@ -386,46 +361,9 @@ class Resources:
             ]
         return page_of(deployed, wanted)
 
-    # What all of them share.
-
-    def _stamp(self, what: str, now: datetime) -> Stamp:
-        return Stamp(self._chance.resource_id(what) if what else "", now, now)
-
-    def _new_stamp(self, what: str) -> Stamp:
-        """The stamp of something that is made now; made again after it was deleted, it gets another id."""
-        now = self._clock.shown()
-        return self._stamp(f"{what} {now.isoformat()} {len(self._journal)}", now)
-
-    def _note(self, resource: T, what: str, action: str) -> T:
-        self._journal.note(Changed(self._clock.shown(), "", what, action))
-        return resource
-
 
 def _named(ref: FunctionRef, qualifier: str) -> str:
     return str(ref) if qualifier == LATEST else f"{ref}:{qualifier}"
-
-
-def _match(resource: object, if_match: str) -> None:
-    """Raises ``PreconditionFailed``."""
-    if if_match and if_match != etag_of(resource):
-        raise PreconditionFailed
-
-
-def _matching(resource: T, if_match: str) -> T:
-    _match(resource, if_match)
-    return resource
-
-
-def _changed(resource: K, changes: Changes, stamp: Stamp) -> K:
-    given = dict(changes)
-    if "kept" in given:
-        given["kept"] = {**resource.kept, **given["kept"]}
-    return replace(resource, **given, stamp=stamp)
-
-
-def _by_name(there: Mapping[str, T], wanted: Wanted) -> Page[T]:
-    page = Names(there).page(wanted)
-    return Page([there[name] for name in page.items], page.next)
 
 
 def _number(text: str) -> int | None:
