@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from api.harness import Reply, Served
 from fakes import CREW, FakeRuntime
 
@@ -21,6 +22,8 @@ from fcemu.packages import UnpackedPackages
 VERSIONS = ("2016-08-15", "2021-04-06", "2023-03-30")
 FC3 = "2023-03-30"
 SERVICE = "shop"
+EACH_VERSION = pytest.mark.parametrize("version", VERSIONS)
+IN_SERVICES = pytest.mark.parametrize("version", VERSIONS[:2])
 
 
 def zipped(source: str = "def handler(event, context):\n    return event\n", **more: str) -> bytes:

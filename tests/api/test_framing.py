@@ -2,39 +2,15 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from api.harness import Reply, parse
-from api.plane import FC3, SERVICE, VERSIONS, Plane, code, told
+from api.plane import EACH_VERSION, FC3, SERVICE, VERSIONS, Plane, code, told
 
 from fcemu.core.limits import STRICT
 from fcemu.core.settings import Settings
-
-EACH_VERSION = pytest.mark.parametrize("version", VERSIONS)
-
-
-@pytest.fixture
-def open_plane() -> Iterator[Callable[..., Plane]]:
-    opened: list[Plane] = []
-
-    def open_plane(*of: Any) -> Plane:
-        opened.append(Plane(*of))
-        return opened[-1]
-
-    yield open_plane
-    for plane in opened:
-        plane.close()
-
-
-@pytest.fixture
-def plane(open_plane: Callable[..., Plane], version: str) -> Plane:
-    """One with the function ``resize``."""
-    plane = open_plane(version)
-    plane.make()
-    return plane
 
 
 def function(name: str = "rotate", **fields: object) -> bytes:
