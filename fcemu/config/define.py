@@ -10,14 +10,19 @@ from typing import Final
 from fcemu.config import load, native
 from fcemu.config.definition import Definition
 from fcemu.config.load import Scalar, Table
+from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.schema import AsyncShape, FileShape, FunctionShape
-from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, Service
+from fcemu.core.languages import NODE_RUNTIMES
 from fcemu.core.names import FunctionRef
+from fcemu.core.programs import config_of
 
 LISTED: Final = 5
 """How many files a hint lists."""
 MISSING: Final = "is missing"
+CUSTOM_HANDLER: Final = "index.handler"
+"""What FC's tools fill in for a custom runtime, which calls no handler by its name."""
 
 
 def read_definition(path: Path) -> Definition:
@@ -107,10 +112,12 @@ class _Definer:
         directory = self._directory(code)
         if directory is None:
             return None
-        if wrong := _wrong_handler(shape.handler.text, directory, os.path.join(code.text, "") if code else ""):
-            message, *hints = wrong
-            self._report.add(shape.handler.place, message, *hints, key="handler")
-            return None
+        if shape.handler is not None:
+            wrong = _wrong_in(shape, shape.handler.text, directory, os.path.join(code.text, "") if code else "")
+            if wrong:
+                message, *hints = wrong
+                self._report.add(shape.handler.place, message, *hints, key="handler")
+                return None
         return _made(ref, shape, directory)
 
     def _directory(self, code: Scalar | None) -> str | None:
@@ -136,9 +143,18 @@ class _Definer:
 
 
 def _made(ref: FunctionRef, shape: FunctionShape, code: str) -> Function:
-    function = Function(ref=ref, handler=shape.handler.text, code=code)
+    function = Function(ref=ref, handler=CUSTOM_HANDLER if shape.handler is None else shape.handler.text, code=code)
     chosen = {name: getattr(shape, name) for name in ("runtime", "timeout", "memory_mb", "environment")}
-    return replace(function, **{name: value for name, value in chosen.items() if value is not None})
+    made = replace(function, **{name: value for name, value in chosen.items() if value is not None})
+    program = config_of(made.runtime, shape.command or (), shape.port)
+    return replace(made, kept=MappingProxyType(program)) if program else made
+
+
+def _wrong_in(shape: FunctionShape, handler: str, directory: str, prefix: str) -> list[str]:
+    runtime = shape.runtime or DEFAULT_RUNTIME
+    if runtime in NODE_RUNTIMES:
+        return wrong_node_handler(handler, directory, prefix, runtime)
+    return _wrong_handler(handler, directory, prefix) if runtime in PYTHON_RUNTIMES else []
 
 
 def _wrong_handler(handler: str, directory: str, prefix: str) -> list[str]:

@@ -26,6 +26,7 @@ from fcemu.config.schema import (
     Plain,
     Shape,
     Text,
+    Texts,
     Value,
     Whole,
     Written,
@@ -37,10 +38,12 @@ from fcemu.config.schema import (
 from fcemu.core.destinations import Destination, parse_destination
 from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.names import is_name
+from fcemu.core.places import check_place
 
 S = TypeVar("S", bound=Shape)
 
 NAME_RULE: Final = "allowed: letters, digits, '_' and '-', not first a digit or '-', at most 128 characters"
+_URL: Final = Text("a URL like http://127.0.0.1:8080/hook")
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _EXPRESSION: Final = re.compile(r"\$\{\s*(?:env|vars)\b[^}]*\}?")
@@ -108,7 +111,7 @@ class _Reader:
             value = self._value(keys[name], entry, level)
             if value is not None:
                 values[keys[name].field] = value
-        needed = [key for key in keys.values() if key.required]
+        needed = [key for key in keys.values() if key.required and not _is_excused(key, values)]
         for key in needed:
             if key.name not in meant:
                 self._report.add(
@@ -140,9 +143,14 @@ class _Reader:
                 return self._named(entry, shape, noun, level)
             case Plain.VARIABLES:
                 return self._variables(entry, reserved=_RESERVED_IN_2_0 if "/" in level.owner else frozenset())
+            case Plain.PLACES:
+                return self._places(entry)
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, key.name) for value in node.values]
                 return None if None in read else tuple(read)
+            case Texts() if isinstance(node, Items):
+                texts = [self._scalar(Text(), value, key.name) for value in node.values]
+                return None if None in texts else tuple(texts)
             case value:
                 return self._scalar(value, node, key.name)
 
@@ -193,6 +201,18 @@ class _Reader:
             self._report.add(entry.key.place, message, key=entry.key.text)
         return MappingProxyType(variables)
 
+    def _places(self, entry: Entry) -> Mapping[str, str]:
+        table = self._table(entry, "a map of destinations and URLs")
+        places: dict[str, str] = {}
+        for each in table.entries if table else ():
+            url = self._scalar(_URL, each.value, each.key.text)
+            if isinstance(url, str):
+                try:
+                    places[check_place(each.key.text, url)] = url
+                except ValueError as wrong:
+                    self._report.add(each.key.place, str(wrong), key=entry.key.text)
+        return MappingProxyType(places)
+
     def _scalar(self, kind: Value, node: Node, name: str) -> object:
         if is_refused(node):
             return None
@@ -211,7 +231,7 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
     if expression := _EXPRESSION.search(node.text):
         raise _WrongError(f"{quoted(expression[0])} is not supported yet")
     match kind:
-        case Numbers() | Nested() | Named():
+        case Numbers() | Nested() | Named() | Plain.PLACES:
             raise _WrongError(f"expected {what}, found {found(node)}")
         case Plain.FLAG:
             return _flag(node, what)
@@ -307,7 +327,9 @@ def _runtime(text: str) -> str:
     if text in RUNTIMES:
         return text
     if text.startswith(LATER_RUNTIMES):
-        raise _WrongError(f"{quoted(text)} is not supported yet: this version runs python* runtimes")
+        raise _WrongError(
+            f"{quoted(text)} is not supported yet: this version runs python*, nodejs* and custom* runtimes"
+        )
     if text.startswith("python2"):
         raise _WrongError(f"{quoted(text)} is not supported: handlers run on Python 3")
     raise _WrongError(
@@ -324,6 +346,10 @@ def _destination(text: str, limits: Limits) -> Destination:
         return parse_destination(text)
     except ValueError as error:
         raise _WrongError(str(error)) from None
+
+
+def _is_excused(key: Key, values: Mapping[str, object]) -> bool:
+    return bool(key.not_for) and str(values.get("runtime", "")).startswith(key.not_for)
 
 
 def _guess(word: str, right: tuple[str, ...]) -> list[str]:

@@ -20,11 +20,13 @@ from fcemu.core.functions import (
     DEFAULT_TIMEOUT,
     PYTHON_RUNTIMES,
 )
+from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
+from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
 from fcemu.core.settings import Settings
 
-RUNTIMES: Final = PYTHON_RUNTIMES
-LATER_RUNTIMES: Final = ("custom", "dotnet", "go", "java", "micro-sandbox", "nodejs", "php")
+RUNTIMES: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
+LATER_RUNTIMES: Final = ("dotnet", "go", "java", "micro-sandbox", "php")
 """How the names of FC's other runtimes begin."""
 
 
@@ -51,6 +53,7 @@ class Plain(Enum):
     FLAG = "true or false"
     INSTANT = "a date and time with a zone, read as an aware datetime in UTC"
     TARGET = "a destination: a short form or an ARN"
+    PLACES = "a map from destinations to URLs"
     VARIABLES = "a map of environment variables; other scalars than texts become text"
 
 
@@ -89,6 +92,12 @@ class Numbers(NamedTuple):
     each: Number
 
 
+class Texts(NamedTuple):
+    """A list of texts, read as a tuple."""
+
+    what: str
+
+
 class Nested(NamedTuple):
     """A map of its own shape."""
 
@@ -104,7 +113,7 @@ class Named(NamedTuple):
     noun: str
 
 
-Value = Plain | Text | Written | Choice | Whole | Duration | Number | Numbers | Nested | Named
+Value = Plain | Text | Written | Choice | Whole | Duration | Number | Numbers | Texts | Nested | Named
 
 
 def expected(kind: Value, limits: Limits) -> str:
@@ -125,26 +134,32 @@ def expected(kind: Value, limits: Limits) -> str:
             return f"{what} above {least:.0f}, at most {most:.0f}" if above else f"{what} {least:.0f}-{most:.0f}"
         case Numbers(each):
             return f"a list of one or more numbers, {expected(each, limits)}"
+        case Texts(what):
+            return f"a list of {what}"
         case Plain.INSTANT:
             return "a date and time with a zone, such as 2026-01-01T00:00:00Z"
         case Plain.TARGET:
-            return "a destination: function:NAME, queue:NAME, topic:NAME or an ARN"
+            return "a destination: function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         case Plain.RUNTIME:
             return "a runtime of FC"
         case Plain.VARIABLES:
             return "text"
+        case Plain.PLACES:
+            return "a map of destinations and URLs"
         case Nested() | Named():
             return "a map"
 
 
 class Key(NamedTuple):
-    """One key of the file. ``default`` is what holds without it, for documents; ``field`` its place in the shape."""
+    """One key of the file. ``default`` is what holds without it, for documents; ``field`` its place in the shape.
+    ``not_for``: how runtimes begin for which a required key is not required."""
 
     name: str
     value: Value
     about: str
     default: object = None
     required: bool = False
+    not_for: tuple[str, ...] = ()
     field: str = ""
 
 
@@ -197,6 +212,7 @@ _RETRIES: Final = Whole("", lambda limits: (0, limits.retry_attempts_max))
 _EVENT_AGE: Final = Duration(lambda limits: (1, limits.event_age_max_seconds))
 _TIMEOUT: Final = Duration(lambda limits: (1, limits.timeout_max_seconds))
 _MEMORY: Final = Whole("MB", lambda limits: (limits.memory_min_mb, limits.memory_max_mb), strict_step=64)
+_PORT: Final = Whole("", lambda _: (1, 65_535))
 _SEED: Final = Whole("", lambda _: (0, 2**63 - 1))
 _DEPTH: Final = Whole("", lambda _: (0, 1000))
 _WAITS: Final = Numbers(Number("seconds", 0, 30 * _DAY))
@@ -239,11 +255,9 @@ class FunctionShape(Shape):
     """One function."""
 
     later: ClassVar[Mapping[str, str]] = {
-        "command": "How a custom runtime is started.",
         "initializer": "Handler that runs once for each new instance.",
         "instanceConcurrency": "How many requests one instance takes at a time.",
         "layers": "Shared directories under /opt.",
-        "port": "Where a custom runtime listens.",
         "preFreeze": "Handler that runs before an instance is frozen (2.0).",
         "preStop": "Handler that runs before an instance is ended.",
         "reservedConcurrency": "How many requests may run at a time.",
@@ -251,9 +265,15 @@ class FunctionShape(Shape):
         **_OWNERS_LATER,
     }
     handler: Annotated[
-        Scalar,
-        Key("handler", _HANDLER, "What is called: DIRECTORY/MODULE.FUNCTION below the code directory.", required=True),
-    ]
+        Scalar | None,
+        Key(
+            "handler",
+            _HANDLER,
+            "What is called: DIRECTORY/MODULE.FUNCTION below the code directory; a custom runtime has none.",
+            required=True,
+            not_for=("custom",),
+        ),
+    ] = None
     code: Annotated[Scalar | None, Key("code", _DIRECTORY, _CODE_HELP)] = None
     runtime: Annotated[
         str | None, Key("runtime", Plain.RUNTIME, "Which of FC's runtimes it is written for.", DEFAULT_RUNTIME)
@@ -262,6 +282,11 @@ class FunctionShape(Shape):
         timedelta | None, Key("timeout", _TIMEOUT, "How long one attempt may run.", _seconds(DEFAULT_TIMEOUT))
     ] = None
     memory_mb: Annotated[int | None, Key("memorySize", _MEMORY, "Memory of an instance.", DEFAULT_MEMORY_MB)] = None
+    command: Annotated[
+        tuple[str, ...] | None,
+        Key("command", Texts("texts"), "How a custom runtime is started, in the code directory.", DEFAULT_COMMAND),
+    ] = None
+    port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", DEFAULT_PORT)] = None
     environment: Annotated[
         Mapping[str, str] | None, Key("environmentVariables", Plain.VARIABLES, "What os.environ has besides.", {})
     ] = None
@@ -302,7 +327,6 @@ class EmulatorShape(Shape):
     later: ClassVar[Mapping[str, str]] = {
         "auth": "Whether signatures are verified, and the access keys.",
         "coldStartSeconds": "How long a new instance takes to start.",
-        "deliverTo": "Where reports are posted, by destination.",
         "idleSeconds": "How long an idle instance is kept.",
         "throttleMode": "What a throttled invocation does: wait or backoff.",
     }
@@ -329,6 +353,14 @@ class EmulatorShape(Shape):
     destination_depth: Annotated[
         int | None,
         Key("destinationDepth", _DEPTH, "How many destinations may follow each other.", _USUAL.destination_depth),
+    ] = None
+    deliver_to: Annotated[
+        Mapping[str, str] | None,
+        Key("deliverTo", Plain.PLACES, "URLs to which reports are posted besides, by destination."),
+    ] = None
+    delivery_retry_seconds: Annotated[
+        tuple[float, ...] | None,
+        Key("deliveryRetrySeconds", _WAITS, "Wait before retry 1, 2, … of a report that could not be posted."),
     ] = None
     watchdog: Annotated[
         float | None,

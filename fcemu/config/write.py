@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.names import FunctionRef
+from fcemu.core.programs import start_of
 
 
 def native_form(
@@ -30,6 +32,9 @@ def _function(function: Function, asked: AsyncSettings | None) -> dict[str, Any]
         "memorySize": function.memory_mb,
         "environmentVariables": dict(function.environment),
     }
+    config = start_of(function) if function.runtime in CUSTOM_RUNTIMES else None
+    if config is not None:
+        written |= {"command": list(config.command), "port": config.port}
     if asked is not None and (settings := _settings(asked)):
         written["asyncInvokeConfig"] = settings
     return written

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from fcemu.core.http import HttpAnswer
+from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
@@ -224,7 +226,7 @@ class Changed:
     action: str
 
 
-Fact = (
+InvocationFact = (
     Accepted
     | Dequeued
     | InstanceStarted
@@ -245,8 +247,9 @@ Fact = (
     | Delivered
     | DeliveryFailed
     | Warned
-    | Changed
 )
+"""What belongs to an invocation."""
+Fact = InvocationFact | Changed | MailFact
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
@@ -297,6 +300,10 @@ _OUTCOMES: Final = {
 }
 
 
+_RARE: Final[dict[str, object]] = {"http": None, "message": ""}
+"""Fields of outcomes that are written only if they say something."""
+
+
 def _write(given: object) -> object:
     match given:
         case datetime():
@@ -308,8 +315,11 @@ def _write(given: object) -> object:
         case FunctionRef():
             return str(given)
         case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted():
-            inside = {name: _write(getattr(given, name)) for name in given.__match_args__}
-            return {"kind": type(given).__name__} | inside
+            inside = {name: getattr(given, name) for name in given.__match_args__}
+            said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
+            return {"kind": type(given).__name__} | said
+        case HttpAnswer(status, headers):
+            return {"status": status, "headers": [list(each) for each in headers]}
         case _:
             return given
 
@@ -329,6 +339,9 @@ def _read_outcome(record: dict[str, Any]) -> Outcome:
     kind: Any = _OUTCOMES[record["kind"]]
     bytes_fields = {"payload", "document"}
     values = {k: _read_bytes(v) if k in bytes_fields else v for k, v in record.items() if k != "kind"}
+    if "http" in values:
+        http: Any = values["http"]
+        values["http"] = HttpAnswer(http["status"], tuple((name, text) for name, text in http["headers"]))
     outcome: Outcome = kind(**values)
     return outcome
 
@@ -341,4 +354,5 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: str,
     int: int,
     bool: bool,
+    Properties: lambda given: tuple(tuple(one) for one in given),
 }

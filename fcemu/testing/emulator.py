@@ -14,7 +14,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
-from fcemu.core.facts import Delivered, to_json
+from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.settings import Settings
@@ -28,8 +28,10 @@ from fcemu.testing.aio import EmulatorAio, refuse
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
 from fcemu.testing.following import OWN, kind_of
-from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, Reply, Topic, UnknownName
+from fcemu.testing.handles import Duration, Fact, Function, Invocation, Reply, UnknownName
+from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
+from fcemu.testing.timers import Timer, find_timer
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 _ENVIRONMENT_KEYS: Final = ("test", "test")
@@ -44,13 +46,14 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
-    ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
+    ``runtime``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in
+    snake_case. Raises ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs
+    ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
-        _check_runtime(options.pop("runtime", "inline"))
+        self._process: Final = _is_process(options.pop("runtime", "inline"))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         self._definition: Final = _read(definition)
@@ -72,13 +75,12 @@ class LocalEmulator:
         self._engine: Emulator = assembly.emulator_of(
             self._definition,
             settings,
-            partial(self._host.runtimes, isolate=self._isolate),
+            partial(self._host.runtimes, isolate=self._isolate, process=self._process),
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
         )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
-        self._cleared: dict[str, int] = {}
         self._host.serve(self._engine, self._reset)
 
     # Where it is.
@@ -251,12 +253,20 @@ class LocalEmulator:
         return [Invocation(self, record) for record in list(self._engine.journal.invocations.values())]
 
     def queue(self, name: str) -> Queue:
-        """Raises ``UnknownName`` for a queue that no definition names and nothing was delivered to."""
+        """Raises ``UnknownName`` for a queue that no definition names, no client made and that got nothing."""
         return Queue(self, self._address("queue", name))
 
     def topic(self, name: str) -> Topic:
-        """Raises ``UnknownName`` for a topic that no definition names and nothing was delivered to."""
+        """An MNS topic, or ``"INSTANCE/TOPIC"`` of RocketMQ; raises what ``queue`` raises."""
         return Topic(self, self._address("topic", name))
+
+    def eventbus(self, name: str) -> EventBus:
+        """A bus of EventBridge; raises what ``queue`` raises."""
+        return EventBus(self, self._address("eventbus", name))
+
+    def timer(self, name: str) -> Timer:
+        """The time trigger ``[service/]function/trigger``. Raises ``UnknownName``."""
+        return find_timer(self, self._engine, name)
 
     # What a test arranges.
 
@@ -288,19 +298,13 @@ class LocalEmulator:
         return client_of(self, version)
 
     def _module_of(self, ref: FunctionRef) -> ModuleType:
-        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate)
+        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate, process=self._process)
 
     def _address(self, kind: str, name: str) -> str:
-        known = [one.partition(":")[2] for one in self._engine.addresses() if one.startswith(f"{kind}:")]
+        known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
         if name not in known:
             raise UnknownName.of(kind, name, known)
         return f"{kind}:{name}"
-
-    def _messages(self, address: str) -> list[Delivered]:
-        return self._engine.journal.messages.get(address, [])[self._cleared.get(address, 0) :]
-
-    def _clear(self, address: str) -> None:
-        self._cleared[address] = len(self._engine.journal.messages.get(address, []))
 
     def _accept(self, asked: Asked) -> Invocation:
         return Invocation(self, self._engine.accept(asked))
@@ -515,9 +519,10 @@ def _flag(name: str, value: object) -> bool:
     return value
 
 
-def _check_runtime(value: object) -> None:
-    if value != "inline":
-        raise ValueError(f"option runtime: {value!r} is not supported yet; expected 'inline'")
+def _is_process(runtime: object) -> bool:
+    if runtime in ("inline", "process"):
+        return runtime == "process"
+    raise ValueError(f"option runtime: expected 'inline' or 'process', found {runtime!r}")
 
 
 def _fact(n: int, record: dict[str, Any], function: str) -> Fact:

@@ -143,9 +143,9 @@ def test_relaxed_limits_allow_more_wherever_they_stand_in_the_file():
 SECONDS = "timeout: expected whole seconds 1-86400, found "
 MEMORY = "memorySize: expected whole MB 128-32768 in steps of 64, found "
 ISO = "start: expected a date and time with a zone, such as 2026-01-01T00:00:00Z, found "
-LATER = "is not supported yet: this version runs python* runtimes"
+LATER = "is not supported yet: this version runs python*, nodejs* and custom* runtimes"
 LIST = "retrySeconds: expected a list of one or more numbers, seconds 0-2592000, found "
-TARGET = "write function:NAME, queue:NAME, topic:NAME or an ARN"
+TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,6 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME or an ARN"
         (function, "memorySize: 64", MEMORY + "64"),
         (function, "memorySize: 32832", MEMORY + "32832"),
         (function, "memorySize: 129", MEMORY + "129"),
-        (function, "runtime: nodejs18", "runtime: 'nodejs18' " + LATER),
-        (function, "runtime: custom.debian10", "runtime: 'custom.debian10' " + LATER),
         (function, "runtime: java11", "runtime: 'java11' " + LATER),
         (function, "runtime: go1", "runtime: 'go1' " + LATER),
         (function, "runtime: php7.2", "runtime: 'php7.2' " + LATER),
@@ -195,17 +193,29 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME or an ARN"
         (
             settings,
             "onFailure: {destination: x}",
-            "onFailure: expected a destination: function:NAME, queue:NAME, topic:NAME or an ARN, found a map",
-        ),
-        (
-            settings,
-            "onFailure: eventbus:x",
-            "onFailure: 'eventbus:x': destinations on EventBridge are not supported yet",
+            f"onFailure: expected a destination: {TARGET.removeprefix('write ')}, found a map",
         ),
         (settings, f"onFailure: queue:{'q' * 507}", "onFailure: expected at most 512 characters, found 513"),
         (emulator, "seed: -1", "seed: expected a whole number 0-9223372036854775807, found -1"),
         (emulator, "limits: lax", "limits: expected strict or relaxed, found 'lax'"),
         (emulator, "limits: off", "limits: expected strict or relaxed, found off, which YAML reads as false"),
+        (emulator, "deliverTo: x", "deliverTo: expected a map of destinations and URLs, found 'x'"),
+        (emulator, "deliverTo: {'queue:': 'http://a/'}", f"deliverTo: 'queue:' is not a destination; {TARGET}"),
+        (
+            emulator,
+            "deliverTo: {'function:f': 'http://a/'}",
+            "deliverTo: 'function:f' is a function, which is invoked; write queue:NAME, topic:NAME or eventbus:NAME",
+        ),
+        (
+            emulator,
+            "deliverTo: {'queue:q': 'localhost'}",
+            "deliverTo: 'localhost' is not a URL; write it like http://127.0.0.1:8080/hook",
+        ),
+        (
+            emulator,
+            "deliverTo: {'queue:q': 7}",
+            "queue:q: expected a URL like http://127.0.0.1:8080/hook, found 7",
+        ),
         (emulator, "retrySeconds: []", LIST + "an empty list"),
         (emulator, "retrySeconds: 1", LIST + "1"),
         (emulator, "retrySeconds: [1, -1]", "retrySeconds: expected seconds 0-2592000, found -1"),
@@ -343,9 +353,9 @@ def test_expressions_are_refused_by_name(line, expression):
             (function, key)
             for key in ("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze")
         ),
-        *((function, key) for key in ("triggers", "command", "port", "layers", "versions", "aliases")),
+        *((function, key) for key in ("triggers", "layers", "versions", "aliases")),
         *((settings, key) for key in ("asyncTask", "qualifier")),
-        *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo")),
+        *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds")),
         *((shape, key) for key in ("customDomains", "stubs", "vars")),
     ],
 )

@@ -44,11 +44,19 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
         ServiceShape: {"code", "functions"},
         FunctionShape: {
             *("code", "runtime", "handler", "timeout", "memorySize", "environmentVariables", "asyncInvokeConfig"),
+            *("command", "port"),
         },
         AsyncShape: {"maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"},
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
-            *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
+            *(
+                "deliverTo",
+                "deliveryRetrySeconds",
+                "destinationDepth",
+                "watchdogSeconds",
+                "graceSeconds",
+                "ioGraceSeconds",
+            ),
         },
         ClockShape: {"rate", "start", "autojump"},
     }
@@ -57,9 +65,9 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
 def test_the_keys_that_come_later_are_known():
     later = {name for shape in SHAPES for name in shape.later}
     assert later == {
-        *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers", "command"),
-        *("port", "asyncTask", "qualifier", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
-        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo"),
+        *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers"),
+        *("asyncTask", "qualifier", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
+        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds"),
     }
 
 
@@ -72,7 +80,8 @@ def test_no_key_is_both_for_now_and_for_later_and_each_field_is_a_key(shape):
 @pytest.mark.parametrize(("shape", "key"), EVERY_KEY)
 def test_each_key_has_a_help_text_and_only_a_required_one_must_be_there(shape, key):
     assert re.fullmatch(r"[A-Z].*\.", key.about)
-    assert key.required == (type(None) not in getattr(get_type_hints(shape)[key.field], "__args__", ()))
+    must_be_there = key.required and not key.not_for
+    assert must_be_there == (type(None) not in getattr(get_type_hints(shape)[key.field], "__args__", ()))
 
 
 @pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
