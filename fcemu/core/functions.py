@@ -89,7 +89,7 @@ class Function:
     instance_concurrency: int = 1
     layers: tuple[LayerRef, ...] = ()
     package: Package | None = None
-    disabled: str | None = None
+    disabled: str | None = field(default=None, compare=False)
     kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
     stamp: Stamp = field(default=UNSTAMPED, compare=False)
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zipfile
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -40,37 +41,14 @@ def code(data: bytes | None = None) -> dict[str, str]:
     return {"zipFile": base64.b64encode(zipped() if data is None else data).decode()}
 
 
-class Plane(Served):
-    """``version``: in whose words it is asked; ``catalog``: what is defined."""
+class Words(ABC):
+    """Asks a control plane in the words of one API version; ``ask`` and what follows from it need ``request``."""
 
-    def __init__(self, version: str = FC3, settings: Settings | None = None) -> None:
-        self.version = version
-        self.packages = UnpackedPackages()
-        self._settings = settings or Settings()
-        super().__init__(self._made())
+    version: str
 
-    def _made(self) -> Emulator:
-        self.catalog = Catalog()
-        self.runtime = FakeRuntime(defaultdict(lambda: lambda call: call.payload))
-        return Emulator(
-            settings=self._settings,
-            catalog=self.catalog,
-            runtimes=lambda _: self.runtime,
-            chance=Chance(self._settings.seed),
-            crew=CREW,
-            packages=lambda: self.packages,
-        )
-
-    def renew(self) -> None:
-        """An empty emulator behind the same socket."""
-        old, self.emulator = self.emulator, self._made()
-        self.api.emulator = self.emulator
-        if old is not None:
-            old.close()
-
-    def close(self) -> None:
-        super().close()
-        self.packages.close()
+    @abstractmethod
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
+        """One request; ``_`` in a header's name stands for ``-``."""
 
     # Paths.
 
@@ -109,19 +87,11 @@ class Plane(Served):
         assert 200 <= reply.status < 300, (method, path, reply.body)
         return reply.json() if reply.body else None
 
-    def refused(self, method: str, path: str, document: object = None, **headers: str) -> tuple[int, str, str]:
-        """Status, code and message of an answer that must be a refusal; nothing may have changed."""
-        before = self.state()
-        reply = self.ask(method, path, document, **headers)
-        assert reply.status >= 400, (method, path, reply.body)
-        assert self.state() == before
-        return told(reply)
-
-    # What stands there.
+    # What is needed often.
 
     def make(self, name: str = "resize", **fields: object) -> Any:
         """A function, and its service where it needs one."""
-        if self.in_services and not any(service.name == SERVICE for service in self.catalog.services):
+        if self.in_services and self.ask("GET", self.at("services", SERVICE)).status == 404:
             self.ok("POST", self.at("services"), {"serviceName": SERVICE})
         basic = {"functionName": name, "runtime": "python3.10", "handler": "index.handler", "code": code()}
         return self.ok("POST", self.functions(), {**basic, **fields})
@@ -144,6 +114,47 @@ class Plane(Served):
             token = document.get("nextToken", "")
             if not token:
                 return
+
+
+class Plane(Served, Words):
+    """``version``: in whose words it is asked; ``catalog``: what is defined."""
+
+    def __init__(self, version: str = FC3, settings: Settings | None = None) -> None:
+        self.version = version
+        self.packages = UnpackedPackages()
+        self._settings = settings or Settings()
+        super().__init__(self._made())
+
+    def _made(self) -> Emulator:
+        self.catalog = Catalog()
+        self.runtime = FakeRuntime(defaultdict(lambda: lambda call: call.payload))
+        return Emulator(
+            settings=self._settings,
+            catalog=self.catalog,
+            runtimes=lambda _: self.runtime,
+            chance=Chance(self._settings.seed),
+            crew=CREW,
+            packages=lambda: self.packages,
+        )
+
+    def renew(self) -> None:
+        """An empty emulator behind the same socket."""
+        old, self.emulator = self.emulator, self._made()
+        self.api.emulator = self.emulator
+        if old is not None:
+            old.close()
+
+    def close(self) -> None:
+        super().close()
+        self.packages.close()
+
+    def refused(self, method: str, path: str, document: object = None, **headers: str) -> tuple[int, str, str]:
+        """Status, code and message of an answer that must be a refusal; nothing may have changed."""
+        before = self.state()
+        reply = self.ask(method, path, document, **headers)
+        assert reply.status >= 400, (method, path, reply.body)
+        assert self.state() == before
+        return told(reply)
 
     def state(self) -> object:
         """All that is defined, to be compared."""
