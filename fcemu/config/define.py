@@ -15,7 +15,7 @@ from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.schema import AsyncShape, FileShape, FunctionShape
 from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, Service
 from fcemu.core.languages import NODE_RUNTIMES
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.programs import config_of
 
 LISTED: Final = 5
@@ -62,8 +62,8 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
         raise AssertionError("a shape that could not be read left no problem")
     made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
     each = (made or {})[ref.name]
-    settled = {} if each.asynchronous is None else {ref: _settings(each.asynchronous)}
-    return Definition((), (_made(ref, each, code),), MappingProxyType(settled), MappingProxyType({}), None)
+    settled = MappingProxyType(_settings(ref, each.asynchronous))
+    return Definition((), (_made(ref, each, code),), settled, MappingProxyType({}), None)
 
 
 def _define(tree: Table, report: Report, root: Path, path: Path | None) -> Definition:
@@ -97,9 +97,9 @@ class _Definer:
                 written[FunctionRef(name, service)] = (each, each.code or inner.code or shape.code)
         self._directory(shape.code)
         made = (self._function(ref, each, code) for ref, (each, code) in written.items())
-        settings = {
-            ref: _settings(each.asynchronous) for ref, (each, _) in written.items() if each.asynchronous is not None
-        }
+        settings: dict[tuple[FunctionRef, str], AsyncSettings] = {}
+        for ref, (each, _) in written.items():
+            settings |= _settings(ref, each.asynchronous)
         return Definition(
             services=tuple(Service(name) for name in services),
             functions=tuple(function for function in made if function is not None),
@@ -213,13 +213,18 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def _settings(shape: AsyncShape) -> AsyncSettings:
-    return AsyncSettings(
-        max_retries=shape.max_retries,
-        max_age=shape.max_age,
-        on_success=shape.on_success,
-        on_failure=shape.on_failure,
-    )
+def _settings(ref: FunctionRef, shapes: tuple[AsyncShape, ...] | None) -> dict[tuple[FunctionRef, str], AsyncSettings]:
+    """The settings of one function by qualifier."""
+    return {
+        (ref, shape.qualifier or LATEST): AsyncSettings(
+            max_retries=shape.max_retries,
+            max_age=shape.max_age,
+            on_success=shape.on_success,
+            on_failure=shape.on_failure,
+            task_mode=shape.task_mode,
+        )
+        for shape in shapes or ()
+    }
 
 
 def _options(shape: FileShape) -> Mapping[str, object]:

@@ -18,14 +18,14 @@ FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.
 class Definition:
     """What a definition says, checked; nothing in it is a default of the emulator.
 
-    ``async_settings`` are those of ``LATEST``. ``options`` has only what is written, by the fixture's option names:
-    ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``, ``grace_seconds`` and
+    ``async_settings`` are by function and qualifier. ``options`` has only what is written, by the fixture's option
+    names: ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``, ``grace_seconds`` and
     ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping.
     """
 
     services: tuple[Service, ...]
     functions: tuple[Function, ...]
-    async_settings: Mapping[FunctionRef, AsyncSettings]
+    async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings]
     options: Mapping[str, object]
     path: Path | None
 
@@ -35,7 +35,7 @@ class Definition:
         known = {function.ref for function in self.functions}
         return [
             f"{name} of {owner}: there is no function {destination.ref}"
-            for owner, asked in self.async_settings.items()
+            for (owner, _), asked in self.async_settings.items()
             for name, destination in (("onSuccess", asked.on_success), ("onFailure", asked.on_failure))
             if isinstance(destination, FunctionDestination) and destination.ref not in known
         ]

@@ -24,6 +24,7 @@ from fcemu.config.schema import (
     Number,
     Numbers,
     Plain,
+    Several,
     Shape,
     Text,
     Texts,
@@ -133,12 +134,10 @@ class _Reader:
         if is_refused(node):
             return None
         match key.value:
-            case Nested(shape, list_form):
-                if list_form and isinstance(node, Items):
-                    self._report.add(node.place, f"{list_form} is not supported yet", "write one map", key=key.name)
-                    return None
-                where = f"in {key.name}" + (f" of {level.owner}" if level.owner else "")
-                return self._nested(entry, shape, _Level(shape, where, level.owner or key.name, level))
+            case Nested(shape):
+                return self._nested(entry, shape, self._inside(key, shape, level))
+            case Several(shape, by):
+                return self._several(entry, shape, by, self._inside(key, shape, level))
             case Named(shape, noun):
                 return self._named(entry, shape, noun, level)
             case Plain.VARIABLES:
@@ -153,6 +152,23 @@ class _Reader:
                 return None if None in texts else tuple(texts)
             case value:
                 return self._scalar(value, node, key.name)
+
+    def _inside(self, key: Key, shape: type[Shape], level: _Level) -> _Level:
+        where = f"in {key.name}" + (f" of {level.owner}" if level.owner else "")
+        return _Level(shape, where, level.owner or key.name, level)
+
+    def _several(self, entry: Entry, shape: type[S], by: str, level: _Level) -> tuple[S, ...] | None:
+        nodes = entry.value.values if isinstance(entry.value, Items) and entry.value.values else (entry.value,)
+        read, key = [], keys_of(shape)[by]
+        seen: set[object] = set()
+        for node in nodes:
+            one = self._nested(Entry(entry.key, node), shape, level)
+            which = getattr(one, key.field, None) or key.default
+            if one is not None and which in seen:
+                self._report.add(node.place, f"{by} {quoted(str(which))} was there before", key=entry.key.text)
+            seen.add(which)
+            read.append(one)
+        return None if None in read else tuple(one for one in read if one is not None)
 
     def _nested(self, entry: Entry, shape: type[S], level: _Level) -> S | None:
         table = self._table(entry, "a map", shape)
@@ -231,7 +247,7 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
     if expression := _EXPRESSION.search(node.text):
         raise _WrongError(f"{quoted(expression[0])} is not supported yet")
     match kind:
-        case Numbers() | Nested() | Named() | Plain.PLACES:
+        case Numbers() | Nested() | Several() | Named() | Plain.PLACES:
             raise _WrongError(f"expected {what}, found {found(node)}")
         case Plain.FLAG:
             return _flag(node, what)

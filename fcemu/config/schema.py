@@ -22,6 +22,7 @@ from fcemu.core.functions import (
 )
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
+from fcemu.core.names import LATEST
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
 from fcemu.core.settings import Settings
 
@@ -102,8 +103,13 @@ class Nested(NamedTuple):
     """A map of its own shape."""
 
     shape: "type[Shape]"
-    list_form: str = ""
-    """What a list in this place would be, where a later version takes one."""
+
+
+class Several(NamedTuple):
+    """A map of its own shape, or a list of such maps that differ in the key ``by``; read as a tuple."""
+
+    shape: "type[Shape]"
+    by: str
 
 
 class Named(NamedTuple):
@@ -113,7 +119,7 @@ class Named(NamedTuple):
     noun: str
 
 
-Value = Plain | Text | Written | Choice | Whole | Duration | Number | Numbers | Texts | Nested | Named
+Value = Plain | Text | Written | Choice | Whole | Duration | Number | Numbers | Texts | Nested | Several | Named
 
 
 def expected(kind: Value, limits: Limits) -> str:
@@ -148,6 +154,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return "a map of destinations and URLs"
         case Nested() | Named():
             return "a map"
+        case Several():
+            return "a map, or a list of maps"
 
 
 class Key(NamedTuple):
@@ -196,7 +204,7 @@ def below(shape: type[Shape]) -> Iterator[tuple[str, int, type[Shape]]]:
         if way:
             yield way, depth, current
         for key in keys_of(current).values():
-            if isinstance(key.value, Nested):
+            if isinstance(key.value, Nested | Several):
                 reached.append((f"{way}.{key.name}".lstrip("."), depth + 1, key.value.shape))
             elif isinstance(key.value, Named):
                 reached.append((f"{way}.{key.name}.NAME".lstrip("."), depth + 2, key.value.shape))
@@ -233,12 +241,16 @@ _USUAL_WAITS: Final = tuple(_seconds(wait) for wait in _USUAL.retry_seconds)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncShape(Shape):
-    """``asyncInvokeConfig``: what happens to asynchronous invocations of the unpublished version, ``LATEST``."""
+    """``asyncInvokeConfig``: what happens to asynchronous invocations by one qualifier."""
 
-    later: ClassVar[Mapping[str, str]] = {
-        "asyncTask": "Task mode: each invocation has a record that can be listed and stopped.",
-        "qualifier": "Which version or alias these settings are for.",
-    }
+    qualifier: Annotated[
+        str | None,
+        Key("qualifier", Text("a version or an alias", "[A-Za-z0-9_-]{1,128}"), "Invoked by what name.", LATEST),
+    ] = None
+    task_mode: Annotated[
+        bool | None,
+        Key("asyncTask", Plain.FLAG, "Task mode: each invocation has a record that can be listed and stopped.", False),
+    ] = None
     max_retries: Annotated[
         int | None, Key("maxAsyncRetryAttempts", _RETRIES, "How often a failed attempt is repeated.", DEFAULT_RETRIES)
     ] = None
@@ -291,8 +303,8 @@ class FunctionShape(Shape):
         Mapping[str, str] | None, Key("environmentVariables", Plain.VARIABLES, "What os.environ has besides.", {})
     ] = None
     asynchronous: Annotated[
-        AsyncShape | None,
-        Key("asyncInvokeConfig", Nested(AsyncShape, "a list of settings by qualifier"), "Retries and destinations."),
+        tuple[AsyncShape, ...] | None,
+        Key("asyncInvokeConfig", Several(AsyncShape, "qualifier"), "Retries and destinations, also a list of such."),
     ] = None
 
 
@@ -353,6 +365,15 @@ class EmulatorShape(Shape):
     destination_depth: Annotated[
         int | None,
         Key("destinationDepth", _DEPTH, "How many destinations may follow each other.", _USUAL.destination_depth),
+    ] = None
+    task_retention_seconds: Annotated[
+        float | None,
+        Key(
+            "taskRetentionSeconds",
+            Number("seconds", 0, 30 * _DAY),
+            "How long FC's API shows a task that has ended.",
+            _seconds(_USUAL.task_retention),
+        ),
     ] = None
     deliver_to: Annotated[
         Mapping[str, str] | None,

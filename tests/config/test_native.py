@@ -22,7 +22,8 @@ def function(line, top=""):
 
 
 def settings(line, top=""):
-    return function(f"asyncInvokeConfig: {{{line}}}", top).asynchronous
+    made = function(f"asyncInvokeConfig: {{{line}}}", top).asynchronous
+    return made and made[0]
 
 
 def emulator(line):
@@ -354,7 +355,6 @@ def test_expressions_are_refused_by_name(line, expression):
             for key in ("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze")
         ),
         *((function, key) for key in ("triggers", "layers", "versions", "aliases")),
-        *((settings, key) for key in ("asyncTask", "qualifier")),
         *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds")),
         *((shape, key) for key in ("customDomains", "stubs", "vars")),
     ],
@@ -363,10 +363,19 @@ def test_a_key_that_comes_later_is_refused_by_name(make, line):
     assert problems(make, f"{line}: [1]") == [f"'{line}' is not supported yet"]
 
 
-def test_settings_by_qualifier_are_refused_by_name():
-    assert problems(function, "asyncInvokeConfig: [{qualifier: stable}]") == [
-        "asyncInvokeConfig: a list of settings by qualifier is not supported yet"
-    ]
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("[{asyncTask: true}, {qualifier: LATEST}]", "asyncInvokeConfig: qualifier 'LATEST' was there before"),
+        ("[{qualifier: a}, {qualifier: b}, {qualifier: a}]", "asyncInvokeConfig: qualifier 'a' was there before"),
+        ("[{qualifier: 3}]", "qualifier: expected a version or an alias, found 3"),
+        ("{qualifier: not/one}", "qualifier: expected a version or an alias, found 'not/one'"),
+        ("[stable]", "asyncInvokeConfig: expected a map, found 'stable'"),
+        ("[]", "asyncInvokeConfig: expected a map, found an empty list"),
+    ],
+)
+def test_settings_by_qualifier_name_each_qualifier_once(line, problem):
+    assert problems(function, f"asyncInvokeConfig: {line}") == [problem]
 
 
 @pytest.mark.parametrize(
@@ -383,7 +392,7 @@ def test_settings_by_qualifier_are_refused_by_name():
         (settings, "maxRetry", "did you mean 'maxAsyncRetryAttempts'?"),
         (settings, "destination", "did you mean 'onSuccess' or 'onFailure'?"),
         (settings, "destinationConfig", "did you mean 'onSuccess' or 'onFailure'?"),
-        (settings, "statefulInvocation", "did you mean 'asyncTask'? (not supported yet)"),
+        (settings, "statefulInvocation", "did you mean 'asyncTask'?"),
         (function, "env", "did you mean 'environmentVariables'?"),
         (function, "Environment", "did you mean 'environmentVariables'?"),
         (function, "memory", "did you mean 'memorySize'?"),
@@ -422,7 +431,7 @@ def test_what_is_allowed_is_listed_by_the_alphabet_without_what_comes_later():
         settings("deadLetters: x")
     assert str(caught.value) == (
         "f:2:51: unknown key 'deadLetters' in asyncInvokeConfig of f\n"
-        "  allowed: maxAsyncEventAgeInSeconds, maxAsyncRetryAttempts, onFailure, onSuccess"
+        "  allowed: asyncTask, maxAsyncEventAgeInSeconds, maxAsyncRetryAttempts, onFailure, onSuccess, qualifier"
     )
 
 
@@ -459,7 +468,6 @@ def test_all_problems_are_told_at_once():
         ("code: on", "put quotes around it: 'on'"),
         ("runtime: pythn3.9", "did you mean 'python3.9'?"),
         ("environmentVariables: {A: }", "write '' for an empty text"),
-        ("asyncInvokeConfig: []", "write one map"),
     ],
 )
 def test_a_wrong_value_comes_with_what_to_do(line, hint):

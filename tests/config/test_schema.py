@@ -46,13 +46,17 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
             *("code", "runtime", "handler", "timeout", "memorySize", "environmentVariables", "asyncInvokeConfig"),
             *("command", "port"),
         },
-        AsyncShape: {"maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"},
+        AsyncShape: {
+            *("qualifier", "asyncTask"),
+            *("maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"),
+        },
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
             *(
                 "deliverTo",
                 "deliveryRetrySeconds",
                 "destinationDepth",
+                "taskRetentionSeconds",
                 "watchdogSeconds",
                 "graceSeconds",
                 "ioGraceSeconds",
@@ -66,7 +70,7 @@ def test_the_keys_that_come_later_are_known():
     later = {name for shape in SHAPES for name in shape.later}
     assert later == {
         *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers"),
-        *("asyncTask", "qualifier", "versions", "aliases", "layers", "customDomains", "stubs", "vars"),
+        *("versions", "aliases", "layers", "customDomains", "stubs", "vars"),
         *("auth", "throttleMode", "idleSeconds", "coldStartSeconds"),
     }
 

@@ -58,9 +58,10 @@ function secondsUntil(timer) {
 function idle() {
   if (!attempt) return begin(channel.receive());
   goOn();
-  if (attempt.result) return end();
   if (timers.runDue()) return undefined;
-  untilWoken(park(secondsUntil(timers.first(false)), false));
+  const first = attempt.result ? timers.first(true) : timers.first(false);
+  if (attempt.result && !first) return end(); // it was to wait for an empty loop
+  untilWoken(park(secondsUntil(first), false));
   timers.runDue();
   return undefined;
 }

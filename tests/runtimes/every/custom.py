@@ -42,4 +42,4 @@ sys.stdout.reconfigure(errors="surrogateescape")
 ThreadingHTTPServer(("0.0.0.0", int(os.environ["FC_CUSTOM_LISTEN_PORT"])), Server).serve_forever()
 """
 
-CUSTOM = {name: text.replace("\n        ", "\n") + _SERVER for name, text in PYTHON.items()}
+CUSTOM = {name: text.replace("\n        ", "\n") + _SERVER for name, text in PYTHON.items() if name != "initializes"}

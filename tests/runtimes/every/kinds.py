@@ -110,10 +110,10 @@ PYTHON = {
 class Kind:
     """One runtime. ``error_type``: FC's name for what ``fails`` does; ``file``: where a handler's code stands.
 
-    ``settings``: of its functions. ``sleeps_virtually``: whether the sleeps of its handlers are virtual on a paused
-    clock. ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``many``: how many
-    instances there may be at once in a test that should be quick. ``cuts_writes``: one write to the log is cut by FC's
-    runtime. ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs. ``hooks``: its
+    ``settings``: of its functions. ``sleeps_virtually``: whether its handlers sleep virtually on a paused clock.
+    ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``many``: how many instances
+    there may be at once in a test that should be quick. ``cuts_writes``: one write to the log is cut by FC's runtime.
+    ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs. ``hooks``: its
     handlers have hooks as ``initializes`` has; others are tested by themselves.
     """
 
