@@ -107,21 +107,29 @@ def config(endpoint: str) -> Config:
     return Config(access_key_id="test", access_key_secret="test", endpoint=endpoint, protocol="http", region_id=REGION)
 
 
-def written(body: Any) -> dict[str, Any]:
+def written(asked: Asked) -> dict[str, Any]:
     """``triggerConfig`` is a text in the versions of these SDKs."""
-    config = {"triggerConfig": json.dumps(body["triggerConfig"])} if "triggerConfig" in body else {}
-    return {**body, **config}
+    body = dict(asked.body)
+    if "triggerConfig" in body:
+        body["triggerConfig"] = json.dumps(body["triggerConfig"])
+    return body
+
+
+def in_one(asked: Asked) -> dict[str, Any]:
+    """``Code`` of a layer has a capital letter in 2021-04-06."""
+    body = written(asked)
+    if asked.call == "CreateLayerVersion":
+        body["Code"] = body.pop("code")
+    return {**asked.query, **body}
 
 
 def open_python(endpoint: str) -> Tea:
     """alibabacloud-fc-open20210406: query and body in one."""
     runtime = OpenRuntimeOptions(read_timeout=MILLISECONDS, connect_timeout=MILLISECONDS)
-    return Tea(OpenClient(config(endpoint)), open_models, runtime, lambda asked: {**asked.query, **written(asked.body)})
+    return Tea(OpenClient(config(endpoint)), open_models, runtime, in_one)
 
 
 def fc3_python(endpoint: str) -> Tea:
     """alibabacloud-fc20230330: the body is a member of the request."""
     runtime = RuntimeOptions(read_timeout=MILLISECONDS, connect_timeout=MILLISECONDS)
-    return Tea(
-        Fc3Client(config(endpoint)), fc3_models, runtime, lambda asked: {**asked.query, "body": written(asked.body)}
-    )
+    return Tea(Fc3Client(config(endpoint)), fc3_models, runtime, lambda asked: {**asked.query, "body": written(asked)})

@@ -51,6 +51,20 @@ function fc2() {
       client.getFunctionAsyncConfig(p.serviceName, p.functionName, q.qualifier, h),
     DeleteFunctionAsyncInvokeConfig: (p, q, b, h) =>
       client.deleteFunctionAsyncConfig(p.serviceName, p.functionName, q.qualifier, h),
+    CreateCustomDomain: (p, q, b, h) => client.createCustomDomain(b.domainName, b, h),
+    GetCustomDomain: (p, q, b, h) => client.getCustomDomain(p.domainName, h),
+    UpdateCustomDomain: (p, q, b, h) => client.updateCustomDomain(p.domainName, b, h),
+    ListCustomDomains: (p, q, b, h) => client.listCustomDomains(q, h),
+    DeleteCustomDomain: (p, q, b, h) => client.deleteCustomDomain(p.domainName, h),
+    PublishLayerVersion: (p, q, b, h) => client.publishLayerVersion(p.layerName, b, h),
+    GetLayerVersion: (p, q, b, h) => client.getLayerVersion(p.layerName, p.version, q, h),
+    ListLayers: (p, q, b, h) => client.listLayers(q, h),
+    DeleteLayerVersion: (p, q, b, h) => client.deleteLayerVersion(p.layerName, p.version, h),
+    TagResource: (p, q, b, h) => client.tagResource(b.resourceArn, b.tags, {}, h),
+    GetResourceTags: (p, q, b, h) => client.getResourceTags(q, h),
+    UntagResource: (p, q, b, h) => client.untagResource(b.resourceArn, b.tagKeys, false, {}, h),
+    PutProvisionConfig: (p, q, b, h) => client.putProvisionConfig(p.serviceName, p.functionName, q.qualifier, b, h),
+    GetProvisionConfig: (p, q, b, h) => client.getProvisionConfig(p.serviceName, p.functionName, q.qualifier, h),
   };
   return async (asked) => {
     if (!calls[asked.call]) throw new Error(`client.js has no ${asked.call}`);
