@@ -140,8 +140,11 @@ def definition() -> str:
         larger,
         "```",
         "",
-        "Destinations are `function:NAME` (`function:SERVICE/NAME` in 2.0, `:QUALIFIER` may follow), `queue:NAME`, "
-        "`topic:NAME` or FC's ARNs. The `clock` of the `emulator:` block is for `fcemu serve`: in a test the clock "
+        "Destinations are `function:NAME` (`function:SERVICE/NAME` in 2.0, `:QUALIFIER` may follow), `queue:NAME` and "
+        "`topic:NAME` of MNS, `topic:INSTANCE/TOPIC` of RocketMQ, `eventbus:NAME` of EventBridge, or FC's ARNs. What "
+        "is delivered to them, a test reads; with `deliverTo: {'queue:declined': 'http://127.0.0.1:8080/hook'}` it is "
+        "posted to that URL as well, as JSON, and the clock waits for the answer: any 2xx is good, all else a failed "
+        "delivery. The `clock` of the `emulator:` block is for `fcemu serve`: in a test the clock "
         "starts paused, at its option `start`.",
     ]
     for place, shape in [("", FileShape), *((way, shape) for way, _, shape in below(FileShape))]:

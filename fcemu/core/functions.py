@@ -99,6 +99,12 @@ class Function:
         return FC3 if self.ref.service is None else FC2
 
 
+def takes_events(function: Function) -> bool:
+    """Whether an HTTP trigger makes an event of a request for this function: 3.0 does, for its own runtimes; those of
+    2.0, and custom ones, get the request as it is (http-triggers §3-§4)."""
+    return function.ref.service is None and not function.runtime.startswith("custom")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncSettings:
     """The asynchronous configuration of one qualifier. ``None`` is "not set", which is not the same as 0."""
