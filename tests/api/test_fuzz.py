@@ -29,6 +29,7 @@ EFFORT = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+pytestmark = pytest.mark.timeout(3600 if FULL else 300)
 FORBIDDEN = {500, 502, 504}
 """What an SDK repeats for half a minute; 501 says that an operation is not there, 503 that there is no capacity."""
 
