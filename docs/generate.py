@@ -3,7 +3,7 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
+from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
 from fcemu.runtimes.timeshift.known import BOTH, TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -181,7 +182,8 @@ def time_reads() -> str:
     lines = [
         "# Which time reads are virtual",
         "",
-        "In a handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` by `docs/generate.py`; "
+        "In a Python handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` and "
+        "`fcemu/runtimes/known_programs.py` by `docs/generate.py`; for Python "
         "the contract test reads the same table, and fails for a read that is virtual and in it, or real and not.",
         "",
         "| what | where | with freezegun | with time-machine | why |",
@@ -197,8 +199,32 @@ def time_reads() -> str:
         "is imported by name at the top is always virtual.",
         "",
         "Outside of handlers everything is real, in the zone of the process.",
+        "",
+        "## Node.js handlers",
+        "",
+        *_program_rows(NODE),
+        "",
+        "## Programs of custom runtimes",
+        "",
+        "On a paused clock:",
+        "",
+        *_program_rows(PAUSED),
+        "",
+        "On a clock that flowed when the program started, at any rate:",
+        "",
+        *_program_rows(FLOWING),
+        "",
+        "Real in any case:",
+        "",
+        *_program_rows(BLIND),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _program_rows(rows: Iterable[Row]) -> list[str]:
+    return ["| what | | why |", "| --- | --- | --- |"] + [
+        f"| {row.what} | {'real' if row.why else 'virtual'} | {row.why} |" for row in rows
+    ]
 
 
 def operations() -> str:

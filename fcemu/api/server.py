@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
+from fcemu.api.front import Front, Tls
+from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import DEFAULT_HOSTS, HOST, HttpTriggers, find_door
 from fcemu.api.invocations import Invocations
 from fcemu.api.mns import MNS, PREFIXES
@@ -66,8 +68,8 @@ class ApiServer:
 
     ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
     emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
-    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``start`` and ``stop`` run on the event
-    loop that serves.
+    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is
+    spoken to in TLS; made when that happens. ``start`` and ``stop`` run on the event loop that serves.
     """
 
     def __init__(
@@ -77,10 +79,13 @@ class ApiServer:
         version: str = "unknown",
         reset: control.Reset | None = None,
         parts: Parts | None = None,
+        tls: Callable[[], Tls] | None = None,
     ) -> None:
         self.version: Final = version
+        self.tls: Final = tls
         self.reset = reset
         self.parts = parts
+        self.guard = Guard()
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}
@@ -96,6 +101,11 @@ class ApiServer:
         self._emulator = emulator
         self._control.end_streams()
 
+    @property
+    def requests(self) -> int:
+        """How many have been read so far."""
+        return self._http.requests
+
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
@@ -104,7 +114,8 @@ class ApiServer:
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._triggers = HttpTriggers(self.wakeups)
         self._http = HttpServer(loop, self._serve, lambda: self._emulator)
-        self._listener = await loop.create_server(self._http, host, port, backlog=1024)
+        self._front = Front(self._http, self.tls)
+        self._listener = await loop.create_server(self._front, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
@@ -116,15 +127,19 @@ class ApiServer:
         for _ in range(_TURNS_OF_ACCEPTING):
             await asyncio.sleep(0)
         self._listener.close()
+        self._front.close()
         self._control.end_streams()
         await self._http.close(_STOP_SECONDS)
         await self._listener.wait_closed()
 
     def _serve(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
         key = (request.method, request.target)
-        route = self._by_host if self._goes_by_host(request) else self._routes.get(key)
-        if route is None:
+        route = self._routes.get(key)
+        if self._goes_by_host(request):
+            route = self._by_host._replace(handle=self.guard.watch(*key, self._to_function))
+        elif route is None:
             route = self._find(*key)
+            route = route._replace(handle=self.guard.watch(*key, route.handle))
             if len(request.target) <= _TARGET_KEPT:
                 if len(self._routes) >= _ROUTES_KEPT:
                     self._routes.clear()

@@ -338,7 +338,9 @@ class Movers(Parking):
         self._count(run)
         self.runs.add(run)
         self._watch_deadline(run)
-        self._crew.offer(partial(self._work, run))
+        job = partial(self._work, run)
+        if not run.place.instance.begin(run.call, partial(self._crew.offer, job), partial(self._crew.run, job)):
+            self._crew.offer(job)
         if not self._ticking:
             self.pursue()
         elif self._crew.waits:
