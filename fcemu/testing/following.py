@@ -83,6 +83,9 @@ class FollowingClock(Clock):
 
     __slots__ = ("_begun", "_seen")
 
+    _begun: bool
+    _seen: datetime
+
     def __init__(self, start: datetime) -> None:
         self.forget(start)
 
