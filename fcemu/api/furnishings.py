@@ -130,7 +130,7 @@ def delete_capacity(kind: str, asking: Asking) -> Answer:
 
 
 def list_capacities(kind: str, asking: Asking) -> Answer:
-    """By name of the resource; an empty list of on-demand configurations has no key in 2016-08-15 (wire-api §9)."""
+    """By name of the resource; an empty list of on-demand configurations has no key (wire-api §9)."""
     in_services = asking.dialect.generation.versions_belong_to == "service"
     service, function = asking.query.get("serviceName", ""), asking.query.get("functionName", "")
     qualifier = asking.query.get("qualifier", "")
@@ -147,6 +147,8 @@ def list_capacities(kind: str, asking: Asking) -> Answer:
 
     found = {f"{each.function}.{each.qualifier}": each for each in asking.furnishings.capacities(kind, chosen)}
     page = by_name(found, asking.wanted)
+    if kind == ON_DEMAND and not page.items:
+        return asking.answer({})
     return asking.page(asking.dialect.capacity_lists[kind], asking.dialect.capacities[kind], page)
 
 
