@@ -98,7 +98,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
     "task_retention_seconds": Option(float, (int, float)),
-    "deliver_to": Option(_destinations, (dict, Mapping)),
+    "deliver_to": Option(_destinations, (Mapping,)),
     "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
@@ -239,18 +239,20 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[tuple[str, bool], Runtime] = {}
+        self._made: dict[tuple[str, bool, str], Runtime] = {}
         self._packages: UnpackedPackages | None = None
 
-    def __call__(self, name: str, *, isolate: bool = False, process: bool = False) -> Runtime:
+    def __call__(self, name: str, *, isolate: bool = False, process: bool = False, python: str = "") -> Runtime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
-        its instances imports its modules anew. ``process``: Python handlers run in processes of their own."""
+        its instances imports its modules anew. ``process``: Python handlers run in processes of their own, by
+        ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process)
-        runtime = self._made.get((make.__name__, isolate))
+        make = runtime_named(name, process=process, python=python)
+        which = (getattr(make, "func", make).__name__, isolate, python)
+        runtime = self._made.get(which)
         if runtime is None:
-            runtime = self._made[make.__name__, isolate] = make(self._extra, isolate=isolate)
+            runtime = self._made[which] = make(self._extra, isolate=isolate)
         return runtime
 
     def stub(self, steps: Sequence[object]) -> StandIn:
@@ -356,6 +358,19 @@ class Parts:
         return native_form(*emulator.setup.defined())
 
 
+def program_named(text: str) -> str:
+    """Where a program is: a path from the working directory, or a name that is looked for as a shell does.
+
+    Raises ``ValueError``.
+    """
+    import shutil
+
+    found = shutil.which(text)
+    if found is None:
+        raise ValueError(f"option python: there is no program {text!r}")
+    return os.path.abspath(found)
+
+
 def patch_time() -> None:
     """Let handlers of this process see virtual time, once for all; everything else keeps real time."""
     from fcemu.runtimes import timeshift
@@ -402,6 +417,13 @@ def time_backend() -> str:
 
     timeshift.install()
     return timeshift.backend_in_force() or ""
+
+
+def tools() -> list[tuple[str, str, str]]:
+    """What this machine has for functions in other languages: name, what was found, what to do if it cannot be used."""
+    from fcemu.runtimes import known_programs
+
+    return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
 
 
 def real_on_purpose() -> list[tuple[str, str]]:

@@ -275,10 +275,10 @@ class Client:
         with self._exchange("DELETE", _mailbox_path(address)):
             return
 
-    def send(self, queue: str, body: bytes, *, delay: float | timedelta = 0) -> Message:
-        """Put a message into a queue; ``delay`` in whole seconds."""
+    def send(self, queue: str, body: bytes, *, delay: float | timedelta | None = None) -> Message:
+        """Put a message into a queue; ``delay`` in whole seconds, ``None``: the queue's own."""
         asked: dict[str, Any] = {"body": _text_or_base64(body)}
-        if delay:
+        if delay is not None:
             seconds = _seconds(delay)
             asked["delay_seconds"] = int(seconds) if seconds == int(seconds) else seconds
         return _message(self._json("POST", _mailbox_path(f"queue:{queue}"), asked))

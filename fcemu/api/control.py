@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fcemu.api import mailboxes, problems, timers
 from fcemu.api.dialect import ANY_METHOD, Paths
-from fcemu.api.guard import AccessDenied
 from fcemu.api.history import Handler, History, one_invocation, records
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
-from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument
+from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError, InvalidArgument
 from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle

@@ -11,7 +11,7 @@ from multidict import istr
 
 from fcemu.api.dialect import split_target
 from fcemu.api.wire import WireRequest, access_key_id
-from fcemu.core.errors import FCError
+from fcemu.core.errors import AccessDenied
 
 Handle = TypeVar("Handle", bound=Callable[[WireRequest], Any])
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -22,12 +22,6 @@ _VERSION: Final = re.compile(r"\d{4}-\d\d-\d\d")
 CONTROL: Final = "_fcemu"
 OPEN: Final = ([CONTROL, "health"], [CONTROL, "ca.pem"])
 """What tells nothing: answered without a token."""
-
-
-class AccessDenied(FCError):
-    """Somebody asks who may not."""
-
-    code, status = "AccessDenied", 403
 
 
 class Guard:

@@ -11,6 +11,7 @@ from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
 from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
+from fcemu.api.http_triggers import DEFAULT_HOSTS, HOST, HttpTriggers, find_door
 from fcemu.api.invocations import Invocations
 from fcemu.api.mns import MNS, PREFIXES
 from fcemu.api.serving import HttpServer, Response
@@ -88,6 +89,7 @@ class ApiServer:
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}
+        self._by_host: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT))
 
     @property
     def emulator(self) -> Emulator | None:
@@ -110,6 +112,7 @@ class ApiServer:
         self.wakeups = Wakeups(loop)
         self._mns = MNS(self.wakeups)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
+        self._triggers = HttpTriggers(self.wakeups)
         self._http = HttpServer(loop, self._serve, lambda: self._emulator)
         self._front = Front(self._http, self.tls)
         self._listener = await loop.create_server(self._front, host, port, backlog=1024)
@@ -132,7 +135,9 @@ class ApiServer:
     def _serve(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
         key = (request.method, request.target)
         route = self._routes.get(key)
-        if route is None:
+        if self._goes_by_host(request):
+            route = self._by_host._replace(handle=self.guard.watch(*key, self._to_function))
+        elif route is None:
             route = self._find(*key)
             route = route._replace(handle=self.guard.watch(*key, route.handle))
             if len(request.target) <= _TARGET_KEPT:
@@ -150,6 +155,33 @@ class ApiServer:
             return route.refuse(request, error)
         return response if response is None or isinstance(response, Answer) else _awaited(request, response)
 
+    def _goes_by_host(self, request: WireRequest) -> bool:
+        """Whether the host name alone says where the request goes: to a function. Never so for FC's API, whatever its
+        clients call it (wire-api §2.1)."""
+        host = request.headers.get(HOST)
+        if host is None or not request.is_served:
+            return False
+        furnishings = request.emulator.furnishings
+        if DEFAULT_HOSTS not in host and not furnishings.has_domains:
+            return False
+        name = host.partition(":")[0].lower()
+        return name.endswith(DEFAULT_HOSTS) or furnishings.routes_of(name) is not None
+
+    def _to_function(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+        """A request for an HTTP trigger or a custom domain. Raises ``FCError``."""
+        door = find_door(request.emulator, request.headers.get(HOST, ""), request.target)
+        if door is None:
+            raise PathNotSupported(request.method, request.target.partition("?")[0])
+        return self._triggers.serve(request, v2023_03_30.DIALECT, door)
+
+    def _proxy(
+        self, dialect: Dialect, path: Mapping[str, str], request: WireRequest
+    ) -> Answer | Awaitable[Response | None] | None:
+        wanted = dialect.read_target(path, {})
+        rest = request.target.split("/", 5)[5:]
+        target = f"/{rest[0]}" if rest else f"/{''.join(request.target.partition('?')[1:])}"
+        return self._triggers.proxy(request, dialect, wanted.ref, wanted.qualifier, target)
+
     def _find(self, method: str, target: str) -> Route:
         segments, query = split_target(target)
         if segments[0] == control.PREFIX:
@@ -159,11 +191,15 @@ class ApiServer:
         dialect, paths = DIALECTS.get(segments[0], DEFAULT)
         refuse = partial(_refusal, dialect)
         found = paths.find("GET" if method == "HEAD" else method, segments[1:]) or paths.find(method, segments[1:])
+        if found is None and segments[0] not in DIALECTS:
+            return Route(self._to_function, refuse)
         if found is None:
             return Route(partial(_raise, PathNotSupported, method, target.partition("?")[0]), refuse)
         operation, parameters = found
         if not operation.handler:
             return Route(partial(_raise, NotImplementedYet, f"{operation.name} is not supported yet"), refuse)
+        if operation.handler == "http_trigger":
+            return Route(partial(self._proxy, dialect, parameters), refuse)
         if operation.handler in HANDLERS:
             answer = HANDLERS[operation.handler]
             return Route(lambda request: _ask(answer, request, dialect, parameters, query), refuse)

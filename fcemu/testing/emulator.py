@@ -14,6 +14,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
+from fcemu.core.errors import FCError
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, Account, FunctionRef
@@ -24,6 +25,7 @@ from fcemu.core.times import parse_duration, parse_instant
 from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.testing import web
 from fcemu.testing.aio import EmulatorAio, refuse
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
@@ -45,14 +47,15 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``intercept``, ``runtime``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:``
-    block in snake_case. Raises ``DefinitionError`` or ``ValueError``. As a context manager, a clean exit runs
-    ``check()``.
+    ``intercept``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the
+    ``emulator:`` block in snake_case. Raises ``DefinitionError`` or ``ValueError``. As a context manager, a clean exit
+    runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
         self._process: Final = _is_process(options.pop("runtime", "inline"))
+        self._python: Final = _python(options.pop("python", ""))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         intercept = _intercept(options.pop("intercept", False))
@@ -76,7 +79,7 @@ class LocalEmulator:
         self._engine: Emulator = assembly.emulator_of(
             self._definition,
             settings,
-            partial(self._host.runtimes, isolate=self._isolate, process=self._process),
+            partial(self._host.runtimes, isolate=self._isolate, process=self._process, python=self._python),
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
         )
@@ -322,6 +325,9 @@ class LocalEmulator:
         return Invocation(self, self._engine.accept(asked))
 
     def _invoke(self, asked: Asked) -> Reply:
+        return self._reply_of(self._ended(asked))
+
+    def _ended(self, asked: Asked) -> core.Invocation:
         refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
@@ -330,7 +336,18 @@ class LocalEmulator:
         except BaseException:  # Ctrl-C, or a test's time-out
             self._engine.forget_call(record)
             raise
-        return self._reply_of(record)
+        return record
+
+    def _http(self, asked: Asked) -> Reply:
+        try:
+            record = self._ended(asked)
+        except FCError as error:
+            return web.refused(error)
+        return self._http_reply(record)
+
+    def _http_reply(self, record: core.Invocation) -> Reply:
+        reply = Invocation(self, record).reply
+        return web.reply_of(record, "" if reply is None else reply.logs)
 
     def _reply_of(self, record: core.Invocation) -> Reply:
         reply = Invocation(self, record).reply
@@ -525,6 +542,12 @@ def _flag(name: str, value: object) -> bool:
 def _intercept(value: object) -> bool | None:
     """``None``, the fixture's default: unless another emulator of this process does."""
     return None if value is None else _flag("intercept", value)
+
+
+def _python(value: object) -> str:
+    if not isinstance(value, str | Path):
+        raise ValueError(f"option python: expected the path of a program, found {value!r}")
+    return assembly.program_named(str(value)) if str(value) else ""
 
 
 def _is_process(runtime: object) -> bool:
