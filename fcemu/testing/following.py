@@ -128,9 +128,7 @@ class Following(Emulator):
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts, clock=FollowingClock(parts["settings"].start))
         if self.timers.next_due is None:
-            self.clock.forget(
-                parts["settings"].start
-            )  # that it was looked at for ids and times; timers already count from there
+            self.clock.forget(parts["settings"].start)  # that it was looked at for ids and times; timers already count from there
 
     def before_accept(self, *, runs: bool) -> None:
         self.clock.begin()
