@@ -156,7 +156,7 @@ def list_capacities(kind: str, asking: Asking) -> Answer:
 def tag_resource(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     service = _service_of(required(body, "resourceArn", TEXT, limits))
-    asking.furnishings.tag(service, required(body, "tags", TEXT_MAP, limits))
+    asking.furnishings.tag([service], required(body, "tags", TEXT_MAP, limits))
     return _tagged(asking)
 
 
@@ -164,7 +164,7 @@ def untag_resource(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     keys = read_value(TEXTS, body.get("tagKeys", []), "tagKeys", limits)
     everything = read_value(FLAG, body.get("all", False), "all", limits)
-    asking.furnishings.untag(_service_of(required(body, "resourceArn", TEXT, limits)), keys, everything=everything)
+    asking.furnishings.untag([_service_of(required(body, "resourceArn", TEXT, limits))], keys, everything=everything)
     return _tagged(asking)
 
 
@@ -207,15 +207,13 @@ def _whole_arn(resource: str, asking: Asking) -> str:
 def tag_resources(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     tags = tags_in(required(body, "Tag", LIST, limits))
-    for resource in _functions_named(required(body, "ResourceId", TEXTS, limits)):
-        asking.furnishings.tag(resource, tags)
+    asking.furnishings.tag(_functions_named(required(body, "ResourceId", TEXTS, limits)), tags)
     return asking.answer()
 
 
 def untag_resources(asking: Asking) -> Answer:
     keys, everything = _json_texts(asking, "TagKey"), bool(asking.flag("All"))
-    for resource in _functions_named(_json_texts(asking, "ResourceId")):
-        asking.furnishings.untag(resource, keys, everything=everything)
+    asking.furnishings.untag(_functions_named(_json_texts(asking, "ResourceId")), keys, everything=everything)
     return asking.answer()
 
 

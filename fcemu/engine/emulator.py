@@ -273,11 +273,11 @@ class Emulator:
     def _plan(self, asked: Asked) -> Plan:
         """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
 
-        ASSUMED: what was accepted before runs nevertheless.
+        ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
         """
         plan = self._dispatcher.plan(asked.ref, asked.qualifier)
-        if plan.resolved.function.disabled is not None:
-            raise InvocationDisabled(asked.ref, plan.resolved.function.disabled)
+        if asked.ref.service is None and (reason := self._catalog.function(asked.ref).disabled) is not None:
+            raise InvocationDisabled(asked.ref, reason)
         return plan
 
     # Timers.

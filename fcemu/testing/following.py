@@ -83,6 +83,9 @@ class FollowingClock(Clock):
 
     __slots__ = ("_begun", "_seen")
 
+    _begun: bool
+    _seen: datetime
+
     def __init__(self, start: datetime) -> None:
         self.forget(start)
 
@@ -128,7 +131,9 @@ class Following(Emulator):
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts, clock=FollowingClock(parts["settings"].start))
         if self.timers.next_due is None:
-            self.clock.forget(parts["settings"].start)  # that it was looked at for ids and times; timers already count from there
+            self.clock.forget(
+                parts["settings"].start
+            )  # that it was looked at for ids and times; timers already count from there
 
     def before_accept(self, *, runs: bool) -> None:
         self.clock.begin()
