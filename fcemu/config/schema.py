@@ -24,7 +24,7 @@ from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import LATEST
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
-from fcemu.core.settings import Settings
+from fcemu.core.settings import THROTTLE_MODES, Settings
 
 RUNTIMES: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 LATER_RUNTIMES: Final = ("dotnet", "go", "java", "micro-sandbox", "php")
@@ -343,9 +343,6 @@ class EmulatorShape(Shape):
 
     later: ClassVar[Mapping[str, str]] = {
         "auth": "Whether signatures are verified, and the access keys.",
-        "coldStartSeconds": "How long a new instance takes to start.",
-        "idleSeconds": "How long an idle instance is kept.",
-        "throttleMode": "What a throttled invocation does: wait or backoff.",
     }
     clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
     seed: Annotated[int | None, Key("seed", _SEED, "Decides ids and every draw.", _USUAL.seed)] = None
@@ -399,6 +396,36 @@ class EmulatorShape(Shape):
     io_grace_seconds: Annotated[
         float | None,
         Key("ioGraceSeconds", _GRACE, "Real time an event loop waits for its sockets.", _seconds(_USUAL.io_grace)),
+    ] = None
+    throttle_mode: Annotated[
+        str | None,
+        Key(
+            "throttleMode",
+            Choice(THROTTLE_MODES),
+            "What an asynchronous invocation does while no instance can be had.",
+            _USUAL.throttle_mode,
+        ),
+    ] = None
+    idle_seconds: Annotated[
+        float | None,
+        Key(
+            "idleSeconds",
+            Number("seconds", 0, 365 * _DAY),
+            "How long an instance without work is kept.",
+            _seconds(_USUAL.idle),
+        ),
+    ] = None
+    cold_start_seconds: Annotated[
+        float | None,
+        Key("coldStartSeconds", Number("seconds", 0, _DAY), "How long a new instance takes to start.", 0),
+    ] = None
+    instance_limit: Annotated[
+        int | None,
+        Key("instanceLimit", Whole("", lambda _: (0, 1_000_000)), "How many instances the account may have.", 300),
+    ] = None
+    instances_per_minute: Annotated[
+        int | None,
+        Key("instancesPerMinute", Whole("", lambda _: (1, 1_000_000)), "How many instances may start within a minute."),
     ] = None
 
 

@@ -355,7 +355,7 @@ def test_expressions_are_refused_by_name(line, expression):
             for key in ("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze")
         ),
         *((function, key) for key in ("triggers", "layers", "versions", "aliases")),
-        *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds")),
+        *((emulator, key) for key in ("auth",)),
         *((shape, key) for key in ("customDomains", "stubs", "vars")),
     ],
 )

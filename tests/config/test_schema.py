@@ -71,7 +71,7 @@ def test_the_keys_that_come_later_are_known():
     assert later == {
         *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers"),
         *("versions", "aliases", "layers", "customDomains", "stubs", "vars"),
-        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds"),
+        "auth",
     }
 
 
