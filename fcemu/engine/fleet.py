@@ -163,24 +163,24 @@ class Fleet:
 
     # Limits.
 
-    def _full(self, pool: Pool) -> "Callable[[Pool], bool] | None":
-        """The pools that share the limit which keeps another instance from starting; ``None``: it may start."""
+    def _full(self, pool: Pool, more: int = 1) -> Callable[[Pool], bool] | None:
+        """The pools that share the limit which ``more`` instances of this one would exceed; ``None``: they would not.
+
+        The narrowest limit comes first: an instance that is given up for it counts for the wider ones as well.
+        """
         (ref, _), most, reserved = pool.key, self._belongings.on_demand(*pool.key), self._belongings.reserved
-        if most is not None and self._on_demand[pool.key] >= most:
+        if most is not None and self._on_demand[pool.key] + more > most:
             return lambda other: other.key == pool.key
         own = reserved.get(ref)
-        if own is not None and self._of_function[ref] >= own:
+        if own is not None and self._of_function[ref] + more > own:
             return lambda other: other.key[0] == ref
-        if self._count >= self._limit:
-            return lambda other: True
-        kept_back = sum(reserved.values())
-        if own is None and kept_back:
+        if own is None and reserved:
             others = self._count - sum(self._of_function[one] for one in reserved)
-            if others >= self._limit - kept_back:
+            if others + more > self._limit - sum(reserved.values()):
                 return lambda other: other.key[0] not in reserved
-        return None
+        return None if self._count + more <= self._limit else lambda other: True
 
-    def _spare(self, scope: "Callable[[Pool], bool]") -> Place | None:
+    def _spare(self, scope: Callable[[Pool], bool]) -> Place | None:
         spares = (pool.spare() for pool in self.pools.values() if pool.free and scope(pool))
         return min((one for one in spares if one is not None), key=lambda one: one.idle_since, default=None)
 
@@ -202,18 +202,9 @@ class Fleet:
         ASSUMED: what runs goes on."""
         now = self.now()
         for pool in list(self.pools.values()):
-            while (above := self._above(pool)) is not None and (spare := self._spare(above)) is not None:
+            while (above := self._full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
                 self._give_up(spare, now, "its function may have fewer instances now")
         self.call_all(now)
-
-    def _above(self, pool: Pool) -> "Callable[[Pool], bool] | None":
-        (ref, _), most = pool.key, self._belongings.on_demand(*pool.key)
-        if most is not None and self._on_demand[pool.key] > most:
-            return lambda other: other.key == pool.key
-        own = self._belongings.reserved.get(ref)
-        if own is not None and self._of_function[ref] > own:
-            return lambda other: other.key[0] == ref
-        return None
 
     # Who waits.
 
