@@ -30,11 +30,11 @@ from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import without_proxies as without_proxies
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.endpoints.redirect import Redirection as Redirection
+from fcemu.engine.at_rest import AtRest
 from fcemu.engine.chance import CHANCES
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import Packages, Runtime, StandIn
-from fcemu.engine.setup import AtRest
 from fcemu.senders import post
 
 if TYPE_CHECKING:

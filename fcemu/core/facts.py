@@ -251,6 +251,33 @@ class InstanceStopped:
     reason: str
 
 
+@value
+class InstanceProvisioned:
+    """An instance was started because it shall be there whether there is work or not; ``request_id`` is empty."""
+
+    at: datetime
+    request_id: str
+    function: FunctionRef
+    qualifier: str
+    instance_id: str
+
+
+@value
+class HookRan:
+    """A hook of an instance ran outside of any attempt: ``initializer`` or ``pre-stop``; ``request_id`` is the hook's.
+
+    ``error``: why it failed, ``""`` when it did not; ``output`` is what it wrote.
+    """
+
+    at: datetime
+    request_id: str
+    function: FunctionRef
+    instance_id: str
+    hook: str
+    error: str
+    output: str
+
+
 InvocationFact = (
     Accepted
     | Dequeued
@@ -275,7 +302,9 @@ InvocationFact = (
     | Warned
 )
 """What belongs to an invocation."""
-OutsideFact = Changed | InstanceStopped
+InstanceFact = InstanceProvisioned | InstanceStopped | HookRan
+"""What belongs to an instance, whatever it runs."""
+OutsideFact = Changed | InstanceFact
 """What belongs to no invocation, and to no queue, topic or bus."""
 Fact = InvocationFact | OutsideFact | MailFact
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}

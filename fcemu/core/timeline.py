@@ -18,6 +18,9 @@ from fcemu.core.facts import (
     FaultStruck,
     Finished,
     Held,
+    HookRan,
+    InstanceFact,
+    InstanceProvisioned,
     InstanceStarted,
     InstanceStopped,
     Invalid,
@@ -78,7 +81,7 @@ class Timeline:
         who = self._names.get(fact.request_id) or fact.request_id
         if isinstance(fact, Changed):
             who = "(definition)"
-        elif isinstance(fact, InstanceStopped):
+        elif isinstance(fact, InstanceFact):
             who = str(fact.function)
         elif not who and isinstance(fact, MailFact):
             who = fact.destination
@@ -112,6 +115,10 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
             return f"new instance {fact.instance_id}{takes}"
         case InstanceStopped():
             return f"instance {fact.instance_id} is stopped: {fact.reason}"
+        case InstanceProvisioned():
+            return f"instance {fact.instance_id} is provisioned for {fact.qualifier}"
+        case HookRan():
+            return f"{fact.hook} of instance {fact.instance_id} {f'failed: {fact.error}' if fact.error else 'ran'}"
         case Held():
             return f"attempt {fact.attempt} waits for an instance"
         case Started():

@@ -38,7 +38,7 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.faults import When
 from fcemu.engine.fleet import Fleet
-from fcemu.engine.instances import Place, Pool
+from fcemu.engine.instances import Key, Place, Pool
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Runtime, StandIn
 from fcemu.engine.runs import Run
@@ -107,6 +107,7 @@ class Dispatcher:
         self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
         """Plans of aliases that lead to several versions, by the version that was chosen."""
         self.fleet: Final = Fleet(settings, catalog.belongings, chance, journal, self._push, self.begin)
+        self.fleet.pool_of = self._pool_of
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
@@ -137,6 +138,12 @@ class Dispatcher:
         asked = self._catalog.async_settings(ref, resolved.qualifier)
         policy = RetryPolicy.of(asked, function.generation, self._settings)
         return Plan(resolved, asked, policy, pool, stand_in)
+
+    def _pool_of(self, key: Key) -> Pool | None:
+        try:
+            return self.plan(*key).pool
+        except FCError:
+            return None
 
     def _runtime_for(self, function: Function) -> Runtime:
         try:
@@ -394,7 +401,7 @@ class Dispatcher:
     def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
         self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
 
-    def _push(self, due: datetime, thing: Invocation | Turn) -> None:
+    def _push(self, due: datetime, thing: Invocation | Turn | Errand) -> None:
         self._due.push(due, thing)
         self.look_by(due)
 

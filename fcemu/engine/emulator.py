@@ -144,7 +144,7 @@ class Emulator:
             timers=self.timers,
         )
         self.fleet: Final = self._dispatcher.fleet
-        self.fleet.now = self.clock.shown
+        self.fleet.clock = self.clock
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
         self.tasks: Final = Tasks(
@@ -726,7 +726,7 @@ class Emulator:
             for request_id, then in list(self._awaited.items()):
                 then(self.journal.invocations[request_id])
             self._awaited.clear()
-            self.fleet.closed = True
+            self.fleet.end()
         WATCHDOG.forget(self)
         end = real.monotonic() + self.settings.grace.total_seconds()
         while any(not run.left for run in alive) and real.monotonic() < end:

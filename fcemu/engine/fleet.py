@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Final
 
 from fcemu.core.belongings import Belongings
-from fcemu.core.facts import InstanceStopped
+from fcemu.core.facts import HookRan, InstanceProvisioned, InstanceStopped
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
@@ -15,11 +15,13 @@ from fcemu.core.outcome import Refusal, Throttled
 from fcemu.core.settings import Settings
 from fcemu.engine.backlog import Backlog, Begin, Turn, Waiter
 from fcemu.engine.chance import Chance
-from fcemu.engine.clock import later
+from fcemu.engine.clock import Clock, later
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
+from fcemu.engine.hooks import call_for, why_failed
 from fcemu.engine.instances import Key, Place, Pool
 from fcemu.engine.journal import Journal
-from fcemu.engine.ports import Runtime
+from fcemu.engine.ports import Call, Finish, Runtime
 
 CHANGED: Final = "its function was changed"
 _MINUTE: Final = timedelta(minutes=1)
@@ -39,7 +41,7 @@ class Fleet:
         belongings: Belongings,
         chance: Chance,
         journal: Journal,
-        push: Callable[[datetime, Turn], None],
+        push: Callable[[datetime, Turn | Errand], None],
         begin: Begin,
     ) -> None:
         self._settings: Final = settings
@@ -65,11 +67,15 @@ class Fleet:
         """Backlogs in which something waits, or did a moment ago."""
         self._held = 0
         """How many invocations were ever held."""
-        self.now: Callable[[], datetime]
-        """Set by the emulator: the time that is shown outside."""
+        self.clock: Clock
+        """Set by the emulator."""
         self.on_idle: Callable[[datetime], None] = lambda instant: None
         """Called when an instance becomes idle at an instant that may be earlier than all before."""
         self.closed = False
+        self.pool_of: Callable[[Key], Pool | None]
+        """Set by the dispatcher: the instances that a qualifier means now."""
+        self._stopping: Final[set[Place]] = set()
+        """Instances that stop as soon as their hook has run."""
 
     # Pools.
 
@@ -91,7 +97,7 @@ class Fleet:
 
     def close(self, chosen: Callable[[Pool], bool]) -> None:
         """Give up pools: their free instances now, those in use when their attempts are over."""
-        now = self.now()
+        now = self.clock.shown()
         for name, pool in list(self.pools.items()):
             if chosen(pool):
                 del self.pools[name]
@@ -99,6 +105,7 @@ class Fleet:
                 for place in list(pool.places.values()):
                     if not place.used:
                         self._give_up(place, now, CHANGED)
+        self.provide(now)
         self.call_all(now)
 
     # Instances.
@@ -142,11 +149,106 @@ class Fleet:
         """An instance is broken: an attempt in it has ended, or still goes on, so that nobody may use it again."""
         if not place.gone:
             self._forget(place, now, reason)
+            if place.provisioned:
+                self.provide(now)
             self.call_all(now)
 
     def _give_up(self, place: Place, now: datetime, reason: str) -> None:
         self._forget(place, now, reason)
-        place.instance.stop()
+        if not place.pool.function.pre_stop or self.closed:
+            place.instance.stop()
+            return
+        self._stopping.add(place)
+        self._run_hook(place, now, "pre-stop", place.instance.pre_stop, self._stopped)
+
+    def _stopped(self, place: Place, error: str, now: datetime) -> None:
+        if place in self._stopping:
+            self._stopping.discard(place)
+            place.instance.stop()
+
+    def _run_hook(
+        self,
+        place: Place,
+        now: datetime,
+        name: str,
+        hook: Callable[[Call], Finish],
+        then: Callable[[Place, str, datetime], None],
+    ) -> None:
+        """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
+        function = place.pool.function
+        request_id = self._chance.request_id(function.generation, now)
+        call = call_for(place, request_id, self.clock, self._settings.account)
+        finish: list[Finish] = []
+
+        def go() -> str | None:
+            finish.append(hook(call))
+            return why_failed(finish[0].outcome) or None
+
+        def done(failed: str | None, now: datetime) -> None:
+            fact = HookRan(now, request_id, function.ref, place.id, name, failed or "", finish[0].output)
+            self._journal.note(fact)
+            then(place, failed or "", now)
+
+        self._push(now, Errand(f"{name} of instance {place.id} of {function.ref}", go, done))
+
+    def end(self) -> None:
+        """The emulator is closed: stop everything, and run no more hooks."""
+        self.closed = True
+        for place in self._stopping:
+            place.instance.stop()
+        self._stopping.clear()
+
+    # Provisioned instances.
+
+    def provide(self, now: datetime) -> None:
+        """Start the provisioned instances that are missing, and let those go that are too many."""
+        if self.closed:
+            return
+        wanted = {key: self._belongings.provisioned(*key) for key in self._belongings.all_provisioned()}
+        kept = {pool for key, count in wanted.items() if (pool := self._provide(key, count, now)) is not None}
+        for pool in [pool for pool in self.pools.values() if pool not in kept]:
+            self._let_go([place for place in pool.places.values() if place.provisioned], now)
+
+    def _provide(self, key: Key, count: int, now: datetime) -> Pool | None:
+        pool = self.pool_of(key)
+        if pool is None:
+            return None
+        there = sorted((place for place in pool.places.values() if place.provisioned), key=lambda place: place.used > 0)
+        self._let_go(there[: max(0, len(there) - count)], now)
+        for _ in range(count - len(there)):
+            if self._count >= self._limit or self._start_provisioned(pool, now) is None:
+                break
+        return pool
+
+    def _start_provisioned(self, pool: Pool, now: datetime) -> Place | None:
+        place = self._start(pool, now, provisioned=True)
+        if isinstance(place, Refusal):
+            return None
+        place.cold = False
+        self._journal.note(InstanceProvisioned(now, "", pool.function.ref, pool.key[1], place.id))
+        if pool.function.initializer:
+            pool.occupy(place)
+            self._run_hook(place, now, "initializer", place.instance.initialize, self._initialized)
+        else:
+            self.freed(pool, now)
+        return place
+
+    def _initialized(self, place: Place, error: str, now: datetime) -> None:
+        """ASSUMED: a provisioned instance whose initializer failed is not started again by itself."""
+        if error:
+            self._forget(place, now, f"its initializer failed: {error}")
+            place.instance.stop()
+        else:
+            place.pool.ready(place, now)
+
+    def _let_go(self, places: list[Place], now: datetime) -> None:
+        """Of those in use, each goes like any other once it is idle."""
+        for place in places:
+            if place.used:
+                self._on_demand[place.pool.key] += 1
+                place.provisioned = False
+            else:
+                self._give_up(place, now, "fewer instances are provisioned now")
 
     def _forget(self, place: Place, now: datetime, reason: str) -> None:
         place.pool.remove(place)
@@ -200,10 +302,11 @@ class Fleet:
         """What is idle and above a limit now is given up; whoever waits may have an instance now.
 
         ASSUMED: what runs goes on."""
-        now = self.now()
+        now = self.clock.shown()
         for pool in list(self.pools.values()):
             while (above := self._full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
                 self._give_up(spare, now, "its function may have fewer instances now")
+        self.provide(now)
         self.call_all(now)
 
     # Who waits.

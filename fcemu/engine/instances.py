@@ -136,9 +136,20 @@ class Pool:
             self._make_free(place)
         if not place.used:
             place.idle_since = now
-            if not place.watched:
+            if not place.watched and not place.provisioned:
                 self._fleet.watch(place)
         self._fleet.freed(self, now)
+
+    def occupy(self, place: Place) -> None:
+        """Let nothing run in an instance that is free, until it is ``ready``."""
+        self.free.remove(place)
+        place.used = self._at_once
+
+    def ready(self, place: Place, now: datetime) -> None:
+        """An instance that was occupied can be used now."""
+        place.used = self._at_once
+        for _ in range(self._at_once):
+            self.give_back(place, now)
 
     def _make_free(self, place: Place) -> None:
         if place.provisioned or not self.free or not self.free[-1].provisioned:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from fcemu.core.facts import Accepted, Delivered, Fact, InstanceStopped, InvocationFact, OutsideFact, to_json
+from fcemu.core.facts import Accepted, Delivered, Fact, InstanceFact, InvocationFact, OutsideFact, to_json
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
@@ -82,7 +82,7 @@ class Journal(Sequence[Fact]):
     def function_of(self, index: int) -> FunctionRef | None:
         """Whose function a fact is about; ``None`` when it belongs to no invocation."""
         fact = self._facts[index]
-        if isinstance(fact, InstanceStopped):
+        if isinstance(fact, InstanceFact):
             return fact.function
         invocation = self.invocations.get(fact.request_id)
         return None if invocation is None else invocation.accepted.function

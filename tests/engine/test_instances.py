@@ -3,9 +3,9 @@
 import pytest
 from fakes import ask, make, s
 
-from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
+from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION
 from fcemu.core.errors import FCError
-from fcemu.core.facts import Held, InstanceStarted, InstanceStopped, Refused, Started
+from fcemu.core.facts import Held, HookRan, InstanceProvisioned, InstanceStarted, InstanceStopped, Refused, Started
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, FunctionRef
@@ -365,3 +365,110 @@ def test_a_closed_emulator_stops_its_instances_and_says_nothing_of_it():
     assert not of(emulator, InstanceStopped)
     with pytest.raises(FCError, match="closed"):
         emulator.accept(ask("f"))
+
+
+# Provisioned instances and hooks.
+
+
+def provision(emulator, number, name="f"):
+    limit(emulator, PROVISION, "target", number, name)
+
+
+def hooked(emulator, **hooks):
+    emulator.resources.update_function(FunctionRef("f"), hooks)
+
+
+def test_provisioned_instances_are_started_at_once_and_kept():
+    emulator, runtime = make(f=at_once)
+    provision(emulator, 2)
+    assert len(runtime.started) == 2
+    emulator.wait(emulator.advance(s(10_000)))
+    assert call_all(emulator, "f") == [State.SUCCEEDED]
+    emulator.wait(emulator.advance(s(10_000)))
+    assert len(runtime.started) == 2
+    assert not of(emulator, InstanceStopped) + of(emulator, InstanceStarted)
+
+
+def test_provisioned_instances_are_used_first_and_others_are_recycled():
+    emulator, runtime = make(f=sleeps(1))
+    provision(emulator, 1)
+    call_all(emulator, "f", "f")
+    call_all(emulator, "f")
+    kept = of(emulator, InstanceProvisioned)[0].instance_id
+    assert [fact.instance_id == kept for fact in of(emulator, Started)] == [True, False, True]
+    emulator.wait(emulator.advance(s(1000)))
+    assert [instance.stopped for instance in runtime.started] == [False, True]
+
+
+@pytest.mark.parametrize(("limited", "provisioned", "refused"), [(2, 0, 2), (2, 1, 1), (0, 3, 1), (0, 0, 4)])
+def test_provisioned_instances_do_not_count_for_the_limit_of_those_on_demand(limited, provisioned, refused):
+    emulator, _ = make(s__f=sleeps(1))
+    limit(emulator, ON_DEMAND, "maximumInstanceCount", limited, "s/f")
+    provision(emulator, provisioned, "s/f")
+    assert call_all(emulator, *["s/f"] * 4).count(State.FAILED) == refused
+
+
+def test_fewer_provisioned_instances_stop_those_that_are_idle():
+    emulator, runtime = make(f=at_once)
+    provision(emulator, 3)
+    provision(emulator, 1)
+    assert sum(instance.stopped for instance in runtime.started) == 2
+
+
+def test_a_provisioned_instance_that_breaks_is_replaced():
+    emulator, runtime = make({"f": AsyncSettings(max_retries=0)}, f=dies)
+    provision(emulator, 1)
+    emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    assert [instance.stopped for instance in runtime.started] == [True, False]
+
+
+def test_a_new_definition_has_provisioned_instances_of_its_own():
+    emulator, runtime = make(f=at_once)
+    provision(emulator, 1)
+    hooked(emulator, memory_mb=1024)
+    assert [instance.stopped for instance in runtime.started] == [True, False]
+
+
+def test_the_initializer_of_a_provisioned_instance_runs_before_anything_else():
+    seen = []
+    emulator, _ = make(f=lambda call: seen.append(call.request_id) or call.clock.sleep(30))
+    hooked(emulator, initializer="index.initialize")
+    provision(emulator, 1)
+    call_all(emulator, "f")
+    (ran,) = of(emulator, HookRan)
+    assert (ran.hook, ran.error, seen[0]) == ("initializer", "", ran.request_id)
+    assert since(emulator, ran.at) == 0
+
+
+def test_a_provisioned_instance_whose_initializer_fails_is_stopped():
+    emulator, runtime = make(f=fails)
+    hooked(emulator, initializer="index.initialize")
+    provision(emulator, 1)
+    emulator.wait(emulator.run_until_idle(None))
+    assert [instance.stopped for instance in runtime.started] == [True]
+    assert of(emulator, InstanceStopped)[0].reason == "its initializer failed: ValueError"
+
+
+def test_the_hook_before_the_stop_runs_at_the_moment_of_the_stop_and_delays_nobody():
+    emulator, runtime = make(f=sleeps(5))
+    hooked(emulator, pre_stop="index.pre_stop")
+    call_all(emulator, "f")
+    emulator.wait(emulator.advance(s(299)))
+    assert not of(emulator, HookRan)
+    emulator.wait(emulator.advance(s(1)))
+    (ran,) = of(emulator, HookRan)
+    assert (since(emulator, ran.at), ran.hook) == (305, "pre-stop")
+    assert runtime.started[0].stopped
+    assert since(emulator, emulator.clock.now()) == 305
+
+
+def test_a_closed_emulator_runs_no_hook_and_leaves_no_instance():
+    emulator, runtime = make(f=at_once)
+    hooked(emulator, pre_stop="index.pre_stop")
+    call_all(emulator, "f")
+    hooked(emulator, memory_mb=1024)
+    assert not runtime.started[0].stopped
+    emulator.close()
+    assert runtime.started[0].stopped
+    assert not of(emulator, HookRan)

@@ -1,4 +1,4 @@
-"""Overload: random limits, durations and arrivals; exactly the right calls are refused, nothing is lost, order is kept."""
+"""Overload: random limits, durations and arrivals; the right calls are refused, nothing is lost, order is kept."""
 
 import os
 import threading
