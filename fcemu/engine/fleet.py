@@ -19,7 +19,7 @@ from fcemu.engine.clock import Clock, later
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.hooks import call_for, why_failed
-from fcemu.engine.instances import Key, Place, Pool
+from fcemu.engine.instances import Key, Place, Pool, Shown
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Finish, Runtime
 
@@ -197,6 +197,14 @@ class Fleet:
         for place in self._stopping:
             place.instance.stop()
         self._stopping.clear()
+
+    def shown(self, ref: FunctionRef) -> list[Shown]:
+        """The instances of a function, oldest first."""
+        places = [place for pool in self.pools.values() if pool.key[0] == ref for place in pool.places.values()]
+        return [
+            Shown(place.id, place.pool.key[1], place.pool.version, place.born, place.ready_at is None)
+            for place in sorted(places, key=lambda place: place.born)
+        ]
 
     # Provisioned instances.
 

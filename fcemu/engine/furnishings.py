@@ -6,10 +6,11 @@ from fcemu.core.belongings import Capacity
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import Function, Service
 from fcemu.core.layers import LayerVersion
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import Stamp
+from fcemu.engine.instances import Shown
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
 
@@ -152,6 +153,13 @@ class Furnishings(Keeper):
         """Those of one kind that ``of`` takes, in order of function and qualifier."""
         with self._baton:
             return [each for each in self._catalog.belongings.capacities(kind) if of(each)]
+
+    def instances(self, ref: FunctionRef, qualifier: str | None) -> list[Shown]:
+        """The instances of a function, of one qualifier or of all of them (``None``), oldest first. Raises what
+        ``Catalog.find`` raises."""
+        with self._baton:
+            self._catalog.find(ref, qualifier or LATEST)
+            return [one for one in self._dispatcher.fleet.shown(ref) if qualifier in (None, one.qualifier)]
 
     def _capacity_changed(self) -> None:
         self._dispatcher.fleet.limits_changed()

@@ -1,5 +1,6 @@
 """The pool: instances of one qualifier and version of a function, reused when free."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 
 Key = tuple[FunctionRef, str]
 """A function and a qualifier of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An instance as it is shown outside. ``ready``: it has started."""
+
+    id: str
+    qualifier: str
+    version: str
+    born: datetime
+    ready: bool
 
 
 def reason_of(outcome: Ran) -> str:
