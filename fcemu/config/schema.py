@@ -24,7 +24,7 @@ from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import LATEST
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
-from fcemu.core.settings import THROTTLE_MODES, Settings
+from fcemu.core.settings import THROTTLE_MODES, UNBOUNDED, Settings
 
 RUNTIMES: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 LATER_RUNTIMES: Final = ("dotnet", "go", "java", "micro-sandbox", "php")
@@ -421,11 +421,21 @@ class EmulatorShape(Shape):
     ] = None
     instance_limit: Annotated[
         int | None,
-        Key("instanceLimit", Whole("", lambda _: (0, 1_000_000)), "How many instances the account may have.", 300),
+        Key(
+            "instanceLimit",
+            Whole("", lambda _: (0, UNBOUNDED)),
+            "How many instances the account may have.",
+            STRICT.instances,
+        ),
     ] = None
     instances_per_minute: Annotated[
         int | None,
-        Key("instancesPerMinute", Whole("", lambda _: (1, 1_000_000)), "How many instances may start within a minute."),
+        Key(
+            "instancesPerMinute",
+            Whole("", lambda _: (0, UNBOUNDED)),
+            "How many instances may start within a minute.",
+            _USUAL.instances_per_minute,
+        ),
     ] = None
 
 

@@ -9,6 +9,7 @@ from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import Account
 
 THROTTLE_MODES: Final = ("wait", "backoff")
+UNBOUNDED: Final = 1_000_000
 SPEC_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """Where a test's clock starts unless it says otherwise."""
 
@@ -57,8 +58,8 @@ class Settings:
     refused and come back after a ``backoff`` (retry-and-destinations §1.3)."""
     instance_limit: int | None = None
     """How many instances the account may have; ``None``: as ``limits`` say."""
-    instances_per_minute: int | None = None
-    """How many instances may start within a minute. Source: errors-and-limits §4: 300 in 3.0. ASSUMED: off."""
+    instances_per_minute: int = UNBOUNDED
+    """How many instances may start within a minute. Source: errors-and-limits §4: 300 in 3.0. ASSUMED: unbounded."""
     idle: timedelta = timedelta(seconds=300)
     """How long an instance without work is kept. ASSUMED: FC prints no number (timers-and-instances §3.3)."""
     cold_start: timedelta = timedelta(0)

@@ -12,7 +12,7 @@ from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
-from fcemu.core.settings import Settings
+from fcemu.core.settings import UNBOUNDED, Settings
 from fcemu.engine.backlog import Backlog, Begin, Turn, Waiter
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
@@ -97,7 +97,7 @@ class Fleet:
 
     def close(self, chosen: Callable[[Pool], bool]) -> None:
         """Give up pools: their free instances now, those in use when their attempts are over."""
-        now = self.clock.shown()
+        now = self.clock.now() if self.closed else self.clock.shown()
         for name, pool in list(self.pools.items()):
             if chosen(pool):
                 del self.pools[name]
@@ -297,7 +297,7 @@ class Fleet:
     def _may_grow(self, now: datetime) -> bool:
         """Source: errors-and-limits §4, creation speed. ASSUMED: the minute slides."""
         most = self._settings.instances_per_minute
-        if most is None:
+        if most >= UNBOUNDED:
             return True
         while self._starts and self._starts[0] <= now - _MINUTE:
             self._starts.popleft()

@@ -61,6 +61,7 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
                 "graceSeconds",
                 "ioGraceSeconds",
             ),
+            *("throttleMode", "idleSeconds", "coldStartSeconds", "instanceLimit", "instancesPerMinute"),
         },
         ClockShape: {"rate", "start", "autojump"},
     }
