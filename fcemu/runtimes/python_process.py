@@ -65,7 +65,9 @@ class PythonProcess:
         except Gone:
             child.close()
             raise NotStarted(interpreter_of(call.function)) from None
-        return child, int(started.header["pid"])
+        pid = int(started.header["pid"])
+        child.watch_process(pid)
+        return child, pid
 
     def _template(self, python: str) -> "_Template":
         with self._lock:
