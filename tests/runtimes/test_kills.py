@@ -174,7 +174,8 @@ def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emu
     assert echo("warm").outcome.payload == b"warm"
     before, known = descriptors(), set(descendants())
     instances = set()
-    for number in range(TIMES):
+    times = TIMES if kind == "process" else TIMES // 4  # these take longer to start
+    for number in range(times):
         path = tmp_path / f"pid{number}"
         os.mkfifo(f"{path}.fifo")
         invocation = emulator.accept(ask("f", f"{how}:{path}".encode()))
@@ -195,7 +196,7 @@ def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emu
         assert after.instance_id != attempt.instance_id
         instances.add(after.instance_id)
         wait_until(lambda helper=helper: is_gone(helper))
-    assert len(instances) == TIMES
+    assert len(instances) == times
     # One warm instance was there before, and one is there now.
     wait_until(lambda: len(descendants()) == len(known))
     assert "Z" not in descendants().values()
