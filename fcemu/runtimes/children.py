@@ -57,9 +57,13 @@ class Message(NamedTuple):
         return str(self.header.get("kind"))
 
 
+_encode: Final = json.JSONEncoder(check_circular=False).encode
+_decode: Final = json.JSONDecoder().decode
+
+
 def framed(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """A frame as bytes."""
-    head = json.dumps(header).encode()
+    head = _encode(header).encode()
     return b"".join((_LENGTHS.pack(len(head), len(body)), head, body))
 
 
@@ -144,10 +148,13 @@ class Child:
         return self._channel.fileno()
 
     def has_answered(self, call: Call) -> bool:
-        """Take in what the child has said; whether ``answer`` returns without waiting. Raises ``Gone``."""
-        self._receive(call.output, 0)
+        """Take in what the child has said by now; whether ``answer`` returns without waiting. Raises ``Gone``."""
+        self._read_channel(call.output)
         self._next = self._take()
-        return self._next is not None and self._next.kind not in _ON_THE_WAY
+        if self._next is None or self._next.kind in _ON_THE_WAY:
+            return False
+        self._read_output(call.output)
+        return True
 
     def receive(self, output: list[str]) -> Message:
         """Wait for the next frame; what the child writes meanwhile is appended to ``output``. Raises ``Gone``."""
@@ -167,7 +174,7 @@ class Child:
         start, end = _LENGTHS.size + head, _LENGTHS.size + head + body
         if len(buffer) < end:
             return None
-        message = Message(json.loads(buffer[_LENGTHS.size : start]), bytes(buffer[start:end]))
+        message = Message(_decode(buffer[_LENGTHS.size : start].decode()), bytes(buffer[start:end]))
         del buffer[:end]
         return message
 

@@ -195,12 +195,11 @@ class ProcessInstance:
     def _send(self, child: Child, call: Call) -> bool:
         """Begin an attempt that ``run`` ends; ``False``: the process is gone, and ``run`` begins it."""
         try:
-            if not child.has_ended():
-                child.send(_header(call), call.payload)
-                self._begun = True
+            child.send(_header(call), call.payload)
         except Gone:
             return False
-        return self._begun
+        self._begun = True
+        return True
 
     def _run(self, call: Call) -> Finish:
         if self._begun:
