@@ -3,7 +3,7 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,8 @@ from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
-from fcemu.runtimes.timeshift.known import BOTH, TABLE
+from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
+from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -181,24 +182,49 @@ def time_reads() -> str:
     lines = [
         "# Which time reads are virtual",
         "",
-        "In a handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` by `docs/generate.py`; "
+        "In a Python handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` and "
+        "`fcemu/runtimes/known_programs.py` by `docs/generate.py`; for Python "
         "the contract test reads the same table, and fails for a read that is virtual and in it, or real and not.",
         "",
-        "| what | where | with freezegun | with time-machine | why |",
-        "| --- | --- | --- | --- | --- |",
+        "| what | where | inline, with freezegun | inline, with time-machine | in a process | why |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in TABLE:
-        marks = " | ".join("real" if backend in row.backends else "virtual" for backend in BOTH)
+        marks = " | ".join("real" if backend in row.backends else "virtual" for backend in ALWAYS)
         lines.append(f"| {row.what} | {row.where} | {marks} | {row.why} |")
     lines += [
         "",
         '"Before" is before the time functions were replaced: under pytest that is after all tests are collected, so '
         "it is what test modules and `conftest.py` import. In handlers' own modules, below their code directory, what "
-        "is imported by name at the top is always virtual.",
+        "is imported by name at the top is always virtual. In a process nothing is loaded before.",
         "",
         "Outside of handlers everything is real, in the zone of the process.",
+        "",
+        "## Node.js handlers",
+        "",
+        *_program_rows(NODE),
+        "",
+        "## Programs of custom runtimes",
+        "",
+        "On a paused clock:",
+        "",
+        *_program_rows(PAUSED),
+        "",
+        "On a clock that flowed when the program started, at any rate:",
+        "",
+        *_program_rows(FLOWING),
+        "",
+        "Real in any case:",
+        "",
+        *_program_rows(BLIND),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _program_rows(rows: Iterable[Row]) -> list[str]:
+    return ["| what | | why |", "| --- | --- | --- |"] + [
+        f"| {row.what} | {'real' if row.why else 'virtual'} | {row.why} |" for row in rows
+    ]
 
 
 def operations() -> str:

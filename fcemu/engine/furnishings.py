@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from fcemu.core.belongings import Capacity
-from fcemu.core.domains import Domain
+from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import Function, Service
 from fcemu.core.layers import LayerVersion
 from fcemu.core.names import FunctionRef
@@ -50,6 +50,19 @@ class Furnishings(Keeper):
         """By name."""
         with self._baton:
             return by_name(self._catalog.domains, wanted)
+
+    @property
+    def has_domains(self) -> bool:
+        """Whether there is any custom domain."""
+        return bool(self._catalog.domains)
+
+    def routes_of(self, name: str) -> Sequence[Route] | None:
+        """The routes of a domain by its host name, ``None`` where there is no such domain."""
+        if not self._catalog.domains:
+            return None
+        with self._baton:
+            domain = self._catalog.domains.get(name)
+            return None if domain is None else domain.routes
 
     # Layers.
 
@@ -136,21 +149,27 @@ class Furnishings(Keeper):
 
     # Tags. A resource is ``services/NAME`` or ``functions/NAME``.
 
-    def tag(self, resource: str, tags: Mapping[str, str]) -> None:
-        """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
+    def tag(self, resources: Sequence[str], tags: Mapping[str, str]) -> None:
+        """All of them, or none. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
         with self._baton:
-            self._tagged(resource)
-            self._catalog.belongings.tags.setdefault(resource, {}).update(tags)
-            self._note(None, f"tags of {resource}", "updated")
+            for resource in self._all_there(resources):
+                self._catalog.belongings.tags.setdefault(resource, {}).update(tags)
+                self._note(None, f"tags of {resource}", "updated")
 
-    def untag(self, resource: str, keys: Sequence[str], *, everything: bool) -> None:
-        """Keys that are not there are no error. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
+    def untag(self, resources: Sequence[str], keys: Sequence[str], *, everything: bool) -> None:
+        """All of them, or none. Keys that are not there are no error. Raises ``ServiceNotFound`` or
+        ``FunctionNotFound``."""
         with self._baton:
+            for resource in self._all_there(resources):
+                there = self._catalog.belongings.tags.get(resource, {})
+                for key in list(there) if everything else keys:
+                    there.pop(key, None)
+                self._note(None, f"tags of {resource}", "updated")
+
+    def _all_there(self, resources: Sequence[str]) -> Sequence[str]:
+        for resource in resources:
             self._tagged(resource)
-            there = self._catalog.belongings.tags.get(resource, {})
-            for key in list(there) if everything else keys:
-                there.pop(key, None)
-            self._note(None, f"tags of {resource}", "updated")
+        return resources
 
     def tags(self, resource: str) -> dict[str, str]:
         """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""

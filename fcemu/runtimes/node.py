@@ -3,7 +3,7 @@
 import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -94,6 +94,10 @@ class NodeInstance:
             self.stop()
         return Finish(outcome, "".join(call.output), broken=broken)
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """It waits for its handlers itself."""
+        return False
+
     def stop(self) -> None:
         """End the process."""
         if self._child is not None:
@@ -148,6 +152,7 @@ class NodeInstance:
             if self._interrupted:
                 child.kill()
         started = child.receive(call.output)
+        child.watch_process(int(started.header["pid"]))
         self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)
         self._initialized = not self._function.initializer
         return child
