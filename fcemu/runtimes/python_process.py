@@ -99,7 +99,9 @@ class PythonProcess:
         except Gone:
             child.close()
             raise NotStarted(python) from None
-        return child, int(started.header["pid"])
+        pid = int(started.header["pid"])
+        child.watch_process(pid)
+        return child, pid
 
     def _template(self, python: str) -> "_Template":
         with self._lock:
