@@ -28,6 +28,7 @@ INI_OPTIONS = (
     "io_grace_seconds",
     "isolate",
     "limits",
+    "python",
     "rate",
     "region",
     "retry_seconds",

@@ -239,18 +239,20 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[tuple[str, bool], Runtime] = {}
+        self._made: dict[tuple[str, bool, str], Runtime] = {}
         self._packages: UnpackedPackages | None = None
 
-    def __call__(self, name: str, *, isolate: bool = False, process: bool = False) -> Runtime:
+    def __call__(self, name: str, *, isolate: bool = False, process: bool = False, python: str = "") -> Runtime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
-        its instances imports its modules anew. ``process``: Python handlers run in processes of their own."""
+        its instances imports its modules anew. ``process``: Python handlers run in processes of their own, by
+        ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process)
-        runtime = self._made.get((make.__name__, isolate))
+        make = runtime_named(name, process=process, python=python)
+        which = (getattr(make, "func", make).__name__, isolate, python)
+        runtime = self._made.get(which)
         if runtime is None:
-            runtime = self._made[make.__name__, isolate] = make(self._extra, isolate=isolate)
+            runtime = self._made[which] = make(self._extra, isolate=isolate)
         return runtime
 
     def stub(self, steps: Sequence[object]) -> StandIn:
@@ -354,6 +356,19 @@ class Parts:
         from fcemu.config import native_form
 
         return native_form(*emulator.setup.defined())
+
+
+def program_named(text: str) -> str:
+    """Where a program is: a path from the working directory, or a name that is looked for as a shell does.
+
+    Raises ``ValueError``.
+    """
+    import shutil
+
+    found = shutil.which(text)
+    if found is None:
+        raise ValueError(f"option python: there is no program {text!r}")
+    return os.path.abspath(found)
 
 
 def patch_time() -> None:

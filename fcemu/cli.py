@@ -78,6 +78,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
 @setting("--chance", type=click.Choice(["calm", "seeded"]), help="What FC leaves open: calm, or drawn by the seed.")
 @setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: process]")
+@setting("--python", metavar="PROGRAM", help="Which Python runs handlers in processes.  [default: this one]")
 @setting(
     "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"
 )
@@ -100,6 +101,7 @@ def serve(
     host: str,
     port: int,
     runtime: str | None,
+    python: str | None,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
@@ -119,7 +121,7 @@ def serve(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, **where)
+        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, python=python or "", **where)
         from fcemu.commands import serve as serving
 
         with _refused_in_one_message():
@@ -202,6 +204,7 @@ def exec_(
     token: str | None,
     intercept: bool,
     intercept_only: bool,
+    python: str | None,
     timeline: str,
     **settings: object,
 ) -> None:
@@ -216,7 +219,7 @@ def exec_(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, rate=0.0, **where)
+        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, python=python or "", rate=0.0, **where)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import CannotStart
 

@@ -70,6 +70,8 @@ class Plan:
     """The clock's, where neither options nor the definition say another."""
     process: bool = True
     """Whether Python handlers run in processes of their own."""
+    python: str = ""
+    """By which Python, if not by this one."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults: real time, from now on."""
@@ -160,6 +162,7 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
         yield ours
         return
     async with assembly.intercepted(ours, running.endpoint, only=plan.reach is Reach.FC_ALONE) as more:
+        os.environ.update(more)  # for handlers in processes of their own
         yield ours | more
 
 
@@ -167,6 +170,7 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
 async def served(plan: Plan) -> AsyncIterator[Served]:
     """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
     token = plan.token or ("" if _is_loopback(plan.host) else secrets.token_urlsafe(16))
+    python = assembly.program_named(plan.python) if plan.python else ""
     server = assembly.api_server()
     server.guard = assembly.Guard(token, frozenset({plan.host.lower()}))
     try:
@@ -182,7 +186,7 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
         settings = assembly.settings_of({**plan.all_options(), **asked})
         if server.emulator is not None:
             server.emulator.close()
-        chosen = partial(runtimes, process=plan.process)
+        chosen = partial(runtimes, process=plan.process, python=python)
         server.emulator = assembly.emulator_of(plan.definition, settings, chosen, packages=runtimes.packages)
         return settings
 

@@ -1,6 +1,7 @@
 """schema -> core definitions."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -118,7 +119,24 @@ class _Definer:
                 message, *hints = wrong
                 self._report.add(shape.handler.place, message, *hints, key="handler")
                 return None
-        return _made(ref, shape, directory)
+        made = _made(ref, shape, directory)
+        if shape.python is None:
+            return made
+        python = self._program(shape.python)
+        return None if python is None else replace(made, python=python)
+
+    def _program(self, program: Scalar) -> str | None:
+        """Where a program is: a path from here, or a name that is looked for as a shell does; ``None`` after a problem.
+
+        Links are not resolved: by its place a Python knows its environment.
+        """
+        path = os.path.abspath(self._root / program.text) if os.sep in program.text else shutil.which(program.text)
+        if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+        inside = os.path.join(program.text, "bin", "python")
+        hints = [f"did you mean {inside!r}?"] if os.path.isfile(self._root / inside) else []
+        self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
+        return None
 
     def _directory(self, code: Scalar | None) -> str | None:
         """Where code is, absolute, links resolved; ``None`` after a problem."""

@@ -216,6 +216,7 @@ _DAY: Final = 86_400
 
 _HANDLER: Final = Written("module.function")
 _DIRECTORY: Final = Written("the path of a directory")
+_PROGRAM: Final = Written("the path of a program")
 _RETRIES: Final = Whole("", lambda limits: (0, limits.retry_attempts_max))
 _EVENT_AGE: Final = Duration(lambda limits: (1, limits.event_age_max_seconds))
 _TIMEOUT: Final = Duration(lambda limits: (1, limits.timeout_max_seconds))
@@ -297,6 +298,10 @@ class FunctionShape(Shape):
     command: Annotated[
         tuple[str, ...] | None,
         Key("command", Texts("texts"), "How a custom runtime is started, in the code directory.", DEFAULT_COMMAND),
+    ] = None
+    python: Annotated[
+        Scalar | None,
+        Key("python", _PROGRAM, "Which Python runs it in a process, such as .venv/bin/python.", "that of the emulator"),
     ] = None
     port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", DEFAULT_PORT)] = None
     environment: Annotated[

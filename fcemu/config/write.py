@@ -40,6 +40,8 @@ def _function(function: Function, asked: Mapping[str, AsyncSettings]) -> dict[st
     config = start_of(function) if function.runtime in CUSTOM_RUNTIMES else None
     if config is not None:
         written |= {"command": list(config.command), "port": config.port}
+    if function.python:
+        written["python"] = function.python
     if settings := [_settings(*each) for each in asked.items()]:
         written["asyncInvokeConfig"] = settings[0] if len(settings) == 1 else settings
     return written

@@ -69,8 +69,9 @@ class Function:
     """One function as it is defined now, or as a version has frozen it.
 
     ``code`` is the directory on this machine that the handler sees as ``/code``; FC's API never shows it. ``package``:
-    what was uploaded, where it was. ``kept`` are settings that do nothing here, by FC's names. ``disabled``: why
-    nobody may invoke it, if so.
+    what was uploaded, where it was. ``python``: the program that runs its instances in processes, ``""``: the
+    emulator's choice; FC's API never shows it. ``kept`` are settings that do nothing here, by FC's names. ``disabled``:
+    why nobody may invoke it, if so.
     """
 
     ref: FunctionRef
@@ -88,8 +89,9 @@ class Function:
     pre_stop_timeout: timedelta = DEFAULT_HOOK_TIMEOUT
     instance_concurrency: int = 1
     layers: tuple[LayerRef, ...] = ()
+    python: str = field(default="", repr=False)
     package: Package | None = None
-    disabled: str | None = None
+    disabled: str | None = field(default=None, compare=False)
     kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
     stamp: Stamp = field(default=UNSTAMPED, compare=False)
 

@@ -47,14 +47,15 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``intercept``, ``runtime``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:``
-    block in snake_case. Raises ``DefinitionError`` or ``ValueError``. As a context manager, a clean exit runs
-    ``check()``.
+    ``intercept``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the
+    ``emulator:`` block in snake_case. Raises ``DefinitionError`` or ``ValueError``. As a context manager, a clean exit
+    runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
         self._process: Final = _is_process(options.pop("runtime", "inline"))
+        self._python: Final = _python(options.pop("python", ""))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         intercept = _intercept(options.pop("intercept", False))
@@ -78,7 +79,7 @@ class LocalEmulator:
         self._engine: Emulator = assembly.emulator_of(
             self._definition,
             settings,
-            partial(self._host.runtimes, isolate=self._isolate, process=self._process),
+            partial(self._host.runtimes, isolate=self._isolate, process=self._process, python=self._python),
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
         )
@@ -541,6 +542,12 @@ def _flag(name: str, value: object) -> bool:
 def _intercept(value: object) -> bool | None:
     """``None``, the fixture's default: unless another emulator of this process does."""
     return None if value is None else _flag("intercept", value)
+
+
+def _python(value: object) -> str:
+    if not isinstance(value, str | Path):
+        raise ValueError(f"option python: expected the path of a program, found {value!r}")
+    return assembly.program_named(str(value)) if str(value) else ""
 
 
 def _is_process(runtime: object) -> bool:

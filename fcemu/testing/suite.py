@@ -9,7 +9,7 @@ from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 
-_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "intercept", "isolate", "runtime", "strict"})
+_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "intercept", "isolate", "python", "runtime", "strict"})
 
 
 def prepare(backend: str) -> None:

@@ -44,7 +44,7 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
         ServiceShape: {"code", "functions"},
         FunctionShape: {
             *("code", "runtime", "handler", "timeout", "memorySize", "environmentVariables", "asyncInvokeConfig"),
-            *("command", "port"),
+            *("command", "port", "python"),
         },
         AsyncShape: {
             *("qualifier", "asyncTask"),
