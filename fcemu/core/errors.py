@@ -322,6 +322,18 @@ class ResourceThrottled(FCError):
     code, status = "ResourceThrottled", 503
 
 
+class CAExited(FCError):
+    """The program of a custom runtime cannot be started, or has ended. Source: errors-and-limits §2.1."""
+
+    code, status = "CAExited", 412
+
+
+class CAFileNotFound(FCError):
+    """The program of a custom runtime is missing. Source: errors-and-limits §2.1."""
+
+    code, status = "CAFileNotFound", 412
+
+
 class FunctionNotStarted(FCError):
     """The function's program cannot be started (runtimes §4.1). ASSUMED: 412, as for the other codes of that kind."""
 
