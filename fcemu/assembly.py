@@ -9,7 +9,6 @@ from contextvars import Context
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -458,6 +457,8 @@ def environment(endpoint: str, account: Account, *, intercept: bool, token: str 
 async def intercepted(environment: Mapping[str, str], endpoint: str, *, only: bool) -> AsyncIterator[dict[str, str]]:
     """More variables, by which programs in any language that have hosts of FC written down reach ``endpoint``; for as
     long as the ``async with`` lasts. ``environment``: what they are added to. ``only``: other hosts are refused."""
+    from tempfile import TemporaryDirectory
+
     from fcemu.endpoints.environment import intercepting
     from fcemu.endpoints.proxy import Proxy
 

@@ -136,7 +136,7 @@ class ApiServer:
         key = (request.method, request.target)
         route = self._routes.get(key)
         if self._goes_by_host(request):
-            route = self._by_host._replace(handle=self.guard.watch(*key, self._to_function))
+            route = self._by_host._replace(handle=self.guard.watch(request.method, "/", self._to_function))
         elif route is None:
             route = self._find(*key)
             route = route._replace(handle=self.guard.watch(*key, route.handle))
