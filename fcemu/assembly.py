@@ -89,9 +89,8 @@ def _read_keys(given: object) -> Mapping[str, str]:
     pairs = [*given.items()] if isinstance(given, dict) else [each.partition(":")[::2] for each in given]  # type: ignore[attr-defined]
     for pair in pairs:
         if not all(isinstance(part, str) and part for part in pair):
-            raise ValueError(
-                f"option access_keys: expected texts 'ID:SECRET', or a mapping of ids to secrets, found {given!r}"
-            )
+            expected = "texts 'ID:SECRET', or a mapping of ids to secrets"
+            raise ValueError(f"option access_keys: expected {expected}, found {given!r}")
     return dict(pairs)
 
 

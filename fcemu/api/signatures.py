@@ -80,11 +80,11 @@ def _fc_texts(request: WireRequest, with_query: bool) -> Iterable[str]:
         return
     pairs = parse_qsl(query, keep_blank_values=True)
     items = [f"{name}={text}" if text or f"{name}=" in query else name for name, text in pairs]
-    yield _fc_text(request, "\n".join([unquote(path), *(sorted(items) or [""])]))
-    yield _fc_text(request, "\n".join([unquote(path), *(sorted(items) or [""])]), content_type=_JSON)
-    yield _fc_text(
-        request, "\n".join([unquote(path), *([unquote(each) for each in query.split("&")] if query else [""])])
-    )
+    strict = "\n".join([unquote(path), *(sorted(items) or [""])])
+    as_written = [unquote(each) for each in query.split("&")]
+    yield _fc_text(request, strict)
+    yield _fc_text(request, strict, content_type=_JSON)
+    yield _fc_text(request, "\n".join([unquote(path), *as_written]))
     yield _fc_text(request, unquote(path))
 
 

@@ -50,8 +50,10 @@ V2 = {
 }
 V3 = V1 | {"Authorization": "FC testAkId:2ukduyqohp6VtQHXLv34vpcSElhtY8hexsXnynmjEuI="}
 V4 = V1 | {"Authorization": "FC testAkId:zav7VvYwXjXhAEdZK+PCYcwq5iSR5tT3aU4YcX26grI="}
-V5 = "/2016-08-15/proxy/svc.LATEST/f/a%20b?q=2&q=1&x-fc-access-key-id=testAkId&x-fc-expires=1700000000&x-fc-signature=Brm6Y7P84PbzOLXKl1XSGI1HMS79tmlHkVgvd9Ryfb0%3D"
-SIGNED = "accept;host;user-agent;x-acs-action;x-acs-content-sha256;x-acs-credentials-provider;x-acs-date;x-acs-signature-nonce;x-acs-version"
+V5 = "/2016-08-15/proxy/svc.LATEST/f/a%20b?q=2&q=1&x-fc-access-key-id=testAkId&x-fc-expires=1700000000"
+V5 += "&x-fc-signature=Brm6Y7P84PbzOLXKl1XSGI1HMS79tmlHkVgvd9Ryfb0%3D"
+SIGNED = "accept;host;user-agent;x-acs-action;x-acs-content-sha256;"
+SIGNED += "x-acs-credentials-provider;x-acs-date;x-acs-signature-nonce;x-acs-version"
 V6 = {
     "accept": "application/json",
     "host": "127.0.0.1:9000",
