@@ -27,7 +27,7 @@ from fcemu.commands.printing import count, print_json, print_line
 
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
-    from fcemu.config import Definition, DefinitionError
+    from fcemu.config import Definition
 
 
 @click.group(
@@ -163,46 +163,6 @@ def _read(path: Path, limits: object) -> "Definition":
                 err=True,
             )
         raise click.ClickException(f"{path} cannot be used: {count(len(wrong.problems), 'problem')}") from None
-
-
-@main.command()
-@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--strict", is_flag=True, help="Warnings are problems.")
-@as_json
-@later_option("--print", flag=True, variable=False)
-def check(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
-    """Show all problems of definitions with their places."""
-    from fcemu.config import DefinitionError, find_definition, read_definition
-
-    found, bad = [], False
-    for path in files:
-        problems: list[dict[str, Any]] = []
-        warnings: list[str] = []
-        try:
-            definition = read_definition(find_definition(path))
-            warnings = definition.warnings
-            summary = f"good, {count(len(definition.functions), 'function')}"
-        except DefinitionError as wrong:
-            problems = _written(wrong)
-            summary = count(len(problems), "problem")
-            if not as_json:
-                click.echo(str(wrong))
-        if warnings:
-            summary += f", {count(len(warnings), 'warning')}"
-        bad = bad or bool(problems) or (strict and bool(warnings))
-        found.append({"file": str(path), "problems": problems, "warnings": warnings})
-        if not as_json:
-            for warning in warnings:
-                click.echo(f"{path}: warning: {warning}")
-            click.echo(f"{path}: {summary}", err=True)
-    if as_json:
-        print_json(found)
-    sys.exit(bad)
-
-
-def _written(wrong: "DefinitionError") -> list[dict[str, Any]]:
-    names = ("source", "line", "column", "path", "key", "message", "hints")
-    return [{name: getattr(problem, name) for name in names} for problem in wrong.problems]
 
 
 # A running emulator.

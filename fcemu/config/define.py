@@ -1,43 +1,56 @@
-"""schema -> core definitions."""
+"""A file or a mapping -> definition: the way from the text to core definitions."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from fcemu.config import load, native
-from fcemu.config.definition import Definition
-from fcemu.config.load import Scalar, Table
+from fcemu.config import funcraft, load, native, serverless_devs, serverless_devs_1
+from fcemu.config.definition import Choices, Definition
+from fcemu.config.formats import Format, Stranger, format_of
+from fcemu.config.handlers import names_in, wrong_handler
+from fcemu.config.mapping import from_mapping
+from fcemu.config.parse import SMALLEST
 from fcemu.config.problems import Report, closest, quoted
-from fcemu.config.schema import AsyncShape, FileShape, FunctionShape
-from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.config.schema import RUN_HERE, AsyncShape, FileShape, FunctionShape, Target
+from fcemu.config.translate import Source
+from fcemu.config.tree import Scalar, Table
+from fcemu.config.variables import Expander, native_names
+from fcemu.core.destinations import Destination, FunctionDestination
+from fcemu.core.functions import DEFAULT_RUNTIME, AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 
-LISTED: Final = 5
-"""How many files a hint lists."""
-MISSING: Final = "is missing"
+TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
+    Format.DEVS_3: serverless_devs.translate,
+    Format.DEVS_1: serverless_devs_1.translate,
+    Format.FUNCRAFT: funcraft.translate,
+}
+CUSTOM_HANDLER: Final = "index.handler"
+"""What FC's tools fill in for a custom runtime, which calls no handler by its name."""
 
 
-def read_definition(path: Path) -> Definition:
-    """Read a file, or the definition in a directory (``find_definition``).
+def read_definition(path: Path, choices: Choices | None = None, *, thorough: bool = False) -> Definition:
+    """Read a file of any format, or the definition in a directory (``find_definition``).
 
-    Raises ``DefinitionError`` with all problems. Looks at handler files but imports nothing of them.
+    ``thorough``: also whether the handlers' functions are in their files, which costs parsing them. Raises
+    ``DefinitionError`` with all problems. Imports nothing of the handlers.
     """
     file = load.find_definition(path)
     report = Report(load.shown(file))
     tree = load.read_file(file, report)
-    return _define(tree, report, file.parent, file.absolute())
+    given = choices or Choices(variables=os.environ)
+    return _define(tree, report, file.parent, file.absolute(), given, thorough=thorough)
 
 
-def read_mapping(mapping: Mapping[str, object], root: Path) -> Definition:
+def read_mapping(mapping: Mapping[str, object], root: Path, choices: Choices | None = None) -> Definition:
     """Read a definition that is a Python mapping in native form; paths are relative to ``root``.
 
     Raises ``DefinitionError`` as ``read_definition`` does, with the path of keys in place of line and column.
     """
     report = Report(load.MAPPING, positions=False)
-    return _define(load.from_mapping(mapping, report), report, root, None)
+    return _define(from_mapping(mapping, report), report, root, None, choices or Choices(variables=os.environ))
 
 
 def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str, code: str) -> Definition:
@@ -51,36 +64,52 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
     function = {ref.name: {"handler": handler, **settings}}
     report = Report(load.MAPPING, positions=False)
     whole = {"functions": function} if ref.service is None else {"services": {ref.service: {"functions": function}}}
-    shape = native.read(load.from_mapping(whole, report), report)
+    shape = native.read(from_mapping(whole, report), report)
     report.check()
     if shape is None:
         raise AssertionError("a shape that could not be read left no problem")
     made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
     each = (made or {})[ref.name]
-    settled = {} if each.asynchronous is None else {ref: _settings(each.asynchronous)}
+    settled = {} if not each.asynchronous else {ref: settings_of(each.asynchronous[0])}
     return Definition((), (_made(ref, each, code),), MappingProxyType(settled), MappingProxyType({}), None)
 
 
-def _define(tree: Table, report: Report, root: Path, path: Path | None) -> Definition:
-    if unsupported := load.foreign(tree):
-        place, kind = unsupported
-        alone = Report(report.source, positions=report.positions)  # what else is odd is that format's business
-        alone.stop(place, f"this looks like {kind}, which is not supported yet", load.SMALLEST)
-    shape = native.read(tree, report)
-    definition = None if shape is None else _Definer(report, root).definition(shape, path)
+def _define(
+    tree: Table, report: Report, root: Path, path: Path | None, choices: Choices, *, thorough: bool = False
+) -> Definition:
+    is_foreign, tree = _in_native_form(tree, report, root, choices)
+    shape = native.read(tree, report, foreign=is_foreign)
+    definition = None if shape is None else _Definer(report, root, thorough).definition(shape, path)
     report.check()
     if definition is None:
         raise AssertionError("a shape that could not be read left no problem")
-    return definition
+    return replace(definition, warnings=report.warnings)
+
+
+def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices) -> tuple[bool, Table]:
+    """The tree as a native file would have it, variables replaced; and whether it was something else."""
+    found = format_of(tree)
+    if isinstance(found, Stranger):
+        alone = Report(report.source, positions=report.positions)  # what else is odd is that format's business
+        alone.stop(found.place, f"this looks like {found.looks_like}, which fcemu does not read", found.hint)
+    if found in TRANSLATORS:
+        if not report.positions:
+            report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
+        translated = TRANSLATORS[found](Source(tree, report, root, choices))
+        return True, translated
+    expanded = Expander(report, native_names(tree, choices.variables)).tree(tree)
+    return False, expanded if isinstance(expanded, Table) else tree
 
 
 class _Definer:
     """Makes core definitions from a shape, and looks for the files it names."""
 
-    def __init__(self, report: Report, root: Path) -> None:
+    def __init__(self, report: Report, root: Path, thorough: bool) -> None:
         self._report = report
         self._root = root
+        self._thorough = thorough
         self._directories: dict[Scalar, str | None] = {}
+        self._looked: dict[tuple[str, str], list[str]] = {}
 
     def definition(self, shape: FileShape, path: Path | None) -> Definition:
         """Problems with files go into the report; their functions are left out."""
@@ -92,26 +121,48 @@ class _Definer:
                 written[FunctionRef(name, service)] = (each, each.code or inner.code or shape.code)
         self._directory(shape.code)
         made = (self._function(ref, each, code) for ref, (each, code) in written.items())
-        settings = {
-            ref: _settings(each.asynchronous) for ref, (each, _) in written.items() if each.asynchronous is not None
-        }
+        functions = tuple(function for function in made if function is not None)
+        settings = {ref: settings_of(one) for ref, (each, _) in written.items() for one in each.asynchronous or ()}
+        self._check_destinations(written)
         return Definition(
             services=tuple(Service(name) for name in services),
-            functions=tuple(function for function in made if function is not None),
+            functions=functions,
             async_settings=MappingProxyType(settings),
             options=_options(shape),
             path=path,
         )
 
+    def _check_destinations(self, written: Mapping[FunctionRef, tuple[FunctionShape, Scalar | None]]) -> None:
+        """A destination that nobody defined is odd: it may be defined later, else its reports fail."""
+        for ref, (shape, _) in written.items():
+            for one in shape.asynchronous or ():
+                for key, target in (("onSuccess", one.on_success), ("onFailure", one.on_failure)):
+                    if target is None or not isinstance(target.destination, FunctionDestination):
+                        continue
+                    if target.destination.ref not in written:
+                        near = closest(str(target.destination.ref), map(str, written))
+                        hints = [f"did you mean {near!r}?"] if near else []
+                        message = f"there is no function {target.destination.ref}, to which {ref} reports"
+                        self._report.warn(target.place, message, *hints, key=key)
+
     def _function(self, ref: FunctionRef, shape: FunctionShape, code: Scalar | None) -> Function | None:
         directory = self._directory(code)
         if directory is None:
             return None
-        if wrong := _wrong_handler(shape.handler.text, directory, os.path.join(code.text, "") if code else ""):
+        is_run = (shape.runtime or DEFAULT_RUNTIME) in RUN_HERE
+        wrong = self._wrong_handler(shape.handler.text, directory, code) if shape.handler and is_run else []
+        if wrong and shape.handler:
             message, *hints = wrong
             self._report.add(shape.handler.place, message, *hints, key="handler")
             return None
         return _made(ref, shape, directory)
+
+    def _wrong_handler(self, handler: str, directory: str, code: Scalar | None) -> list[str]:
+        key = (handler, directory)
+        if key not in self._looked:
+            prefix = os.path.join(code.text, "") if code else ""
+            self._looked[key] = wrong_handler(handler, directory, prefix, thorough=self._thorough)
+        return self._looked[key]
 
     def _directory(self, code: Scalar | None) -> str | None:
         """Where code is, absolute, links resolved; ``None`` after a problem."""
@@ -129,81 +180,30 @@ class _Definer:
             self._report.add(code.place, f"expected a directory, found the file {quoted(code.text)}", key="code")
             return None
         beside, name = os.path.split(path)
-        near = closest(name, [each for each in _names(beside) if os.path.isdir(os.path.join(beside, each))])
+        near = closest(name, [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))])
         hints = [f"did you mean {os.path.join(os.path.dirname(code.text), near)!r}?"] if near else []
         self._report.add(code.place, f"no directory {quoted(code.text)}", *hints, key="code")
         return None
 
 
 def _made(ref: FunctionRef, shape: FunctionShape, code: str) -> Function:
-    function = Function(ref=ref, handler=shape.handler.text, code=code)
+    function = Function(ref=ref, handler=CUSTOM_HANDLER if shape.handler is None else shape.handler.text, code=code)
     chosen = {name: getattr(shape, name) for name in ("runtime", "timeout", "memory_mb", "environment")}
     return replace(function, **{name: value for name, value in chosen.items() if value is not None})
 
 
-def _wrong_handler(handler: str, directory: str, prefix: str) -> list[str]:
-    """Why no file belongs to a handler: a message and hints; empty when all is well.
-
-    The rule is that of runtimes §1.1: what is before the last slash is a directory, the dots after it walk packages.
-    ``prefix``: how the user wrote ``directory``, for messages.
-    """
-    module, _, function = handler.rpartition(".")
-    folder, _, dotted = module.rpartition("/")
-    if handler.startswith("/") or ".." in handler.split("/") or ".." in folder.split("/"):
-        return [f"expected a path inside the code directory, found {quoted(handler)}"]
-    *packages, name = dotted.split(".")
-    if not all([function, name, *packages]) or "/" in function:
-        return [f"expected module.function, found {quoted(handler)}", "such as index.handler for handler() in index.py"]
-    for package in packages:
-        folder = os.path.join(folder, package)
-        looked_for = os.path.join(folder, "__init__.py")
-        if wrong := _wrong_file(directory, looked_for):
-            return [f"no package for {quoted(handler)}: {prefix}{looked_for} {wrong}"]
-    choices = [os.path.join(folder, name, "__init__.py"), os.path.join(folder, f"{name}.py")]
-    for choice in choices:
-        wrong = _wrong_file(directory, choice)
-        if not wrong:
-            return []
-        if wrong != MISSING:
-            return [f"no file for {quoted(handler)}: {prefix}{choice} {wrong}"]
-    looked = f"looked for {prefix}{choices[1]} and {prefix}{choices[0]}"
-    return [f"no file for {quoted(handler)}: {looked}", *_close_by(handler, name, os.path.join(directory, folder))]
-
-
-def _wrong_file(directory: str, relative: str) -> str:
-    path = os.path.join(directory, relative)
-    if not os.path.isfile(path):
-        return MISSING
-    inside = os.path.commonpath([directory, os.path.realpath(path)]) == directory
-    return "" if inside else "is a link that leads out of the code directory"
-
-
-def _close_by(handler: str, name: str, folder: str) -> list[str]:
-    if not os.path.isdir(folder):
-        return ["there is no such directory"]
-    modules = [each.removesuffix(".py") for each in _names(folder) if each.endswith(".py") and each != "__init__.py"]
-    near = closest(name, modules)
-    module, _, function = handler.rpartition(".")
-    guess = [f"did you mean '{module.removesuffix(name)}{near}.{function}'?"] if near else []
-    more = ", …" if len(modules) > LISTED else ""
-    listed = ", ".join(f"{each}.py" for each in modules[:LISTED])
-    return [*guess, f"found there: {listed}{more}" if modules else "there are no Python files"]
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
-
-
-def _settings(shape: AsyncShape) -> AsyncSettings:
+def settings_of(shape: AsyncShape) -> AsyncSettings:
+    """The asynchronous settings that a shape says."""
     return AsyncSettings(
         max_retries=shape.max_retries,
         max_age=shape.max_age,
-        on_success=shape.on_success,
-        on_failure=shape.on_failure,
+        on_success=_destination(shape.on_success),
+        on_failure=_destination(shape.on_failure),
     )
+
+
+def _destination(target: Target | None) -> Destination | None:
+    return None if target is None else target.destination
 
 
 def _options(shape: FileShape) -> Mapping[str, object]:

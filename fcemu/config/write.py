@@ -1,9 +1,16 @@
 """Core definitions -> native form: the other way round."""
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from fcemu.config.definition import EMPTY, Definition
+from fcemu.config.problems import DefinitionError, Problem
+from fcemu.config.schema import ClockShape, EmulatorShape, Shape, keys_of
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 
@@ -47,3 +54,93 @@ def _settings(asked: AsyncSettings) -> dict[str, Any]:
 
 def _seconds(duration: timedelta) -> int:
     return round(duration.total_seconds())
+
+
+def document_of(definition: Definition) -> dict[str, Any]:
+    """A definition as a mapping in native form, short: what is empty is left out, and directories count from where the
+    definition was, if it was a file."""
+    whole = native_form(definition.services, definition.functions, definition.async_settings)
+    document: dict[str, Any] = {}
+    for name, key in (("region", "region"), ("account_id", "accountId")):
+        if name in definition.options:
+            document[key] = definition.options[name]
+    root = None if definition.path is None else definition.path.parent
+    for function in _functions_in(whole):
+        _shorten(function, root)
+    document |= {name: whole[name] for name in ("functions", "services") if whole[name]}
+    if emulator := _emulator(definition.options):
+        document["emulator"] = emulator
+    return document
+
+
+def native_text(definition: Definition) -> str:
+    """A definition as the text of a native file, to be kept where the definition was."""
+    import yaml
+
+    return yaml.safe_dump(document_of(definition), sort_keys=False, allow_unicode=True, width=120)
+
+
+def composed(definitions: Sequence[Definition]) -> Definition:
+    """Several definitions as one; services may be in several, functions not. Raises ``DefinitionError``.
+
+    Of options, the first that says one wins."""
+    services = {service.name: service for each in reversed(definitions) for service in reversed(each.services)}
+    functions = [function for each in definitions for function in each.functions]
+    first: dict[FunctionRef, Path | None] = {}
+    problems: list[Problem] = []
+    for each in definitions:
+        for function in each.functions:
+            if function.ref in first:
+                message = f"function {function.ref} is defined in {first[function.ref]} already"
+                problems.append(Problem(str(each.path), message))
+            first.setdefault(function.ref, each.path)
+    if problems:
+        raise DefinitionError(problems)
+    settings = {ref: asked for each in definitions for ref, asked in each.async_settings.items()}
+    options: dict[str, object] = {}
+    for each in reversed(definitions):
+        options |= each.options
+    return replace(
+        definitions[0] if definitions else EMPTY,
+        services=tuple(reversed(services.values())),
+        functions=tuple(functions),
+        async_settings=MappingProxyType(settings),
+        options=MappingProxyType(options),
+        warnings=tuple(warning for each in definitions for warning in each.warnings),
+    )
+
+
+def _functions_in(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    yield from document["functions"].values()
+    for service in document["services"].values():
+        yield from service["functions"].values()
+
+
+def _shorten(function: dict[str, Any], root: Path | None) -> None:
+    if not function["environmentVariables"]:
+        del function["environmentVariables"]
+    if root is not None:
+        function["code"] = os.path.relpath(function["code"], os.path.realpath(root))
+    if function["code"] == ".":
+        del function["code"]
+
+
+def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
+    """The ``emulator:`` block from options; the fields of its shapes have their names."""
+    clock = _written(ClockShape, options)
+    return ({"clock": clock} if clock else {}) | _written(EmulatorShape, options)
+
+
+def _written(shape: type[Shape], options: Mapping[str, object]) -> dict[str, Any]:
+    given = {key.name: options[key.field] for key in keys_of(shape).values() if key.field in options}
+    return {name: _plain(value) for name, value in given.items()}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case tuple():
+            return list(value)
+        case _:
+            return value

@@ -7,20 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcemu.config import DefinitionError, find_definition, read_definition, read_mapping
-from fcemu.config.load import (
-    FILE_NAMES,
-    MOST_BYTES,
-    Items,
-    Kind,
-    Scalar,
-    Table,
-    foreign,
-    from_mapping,
-    parse,
-    read_file,
-)
+from fcemu.config import FILE_NAMES, DefinitionError, find_definition, read_definition, read_mapping
+from fcemu.config.formats import Format, format_of
+from fcemu.config.load import MOST_BYTES, read_file
+from fcemu.config.mapping import from_mapping
+from fcemu.config.parse import parse
 from fcemu.config.problems import Report
+from fcemu.config.tree import Items, Kind, Scalar, Table
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fcemu.config.load import parse
+from fcemu.config.parse import parse
 from fcemu.config.native import read
 from fcemu.config.problems import DefinitionError, Report
 from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination

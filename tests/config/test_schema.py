@@ -5,8 +5,8 @@ from typing import get_type_hints
 
 import pytest
 
-from fcemu.config.load import Kind, Scalar
-from fcemu.config.native import scalar
+from fcemu.config.tree import Kind, Scalar
+from fcemu.config.values import scalar
 from fcemu.config.problems import Place
 from fcemu.config.schema import (
     ALIASES,
