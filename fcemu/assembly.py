@@ -24,10 +24,11 @@ from fcemu.core.stubs import Handler, step_of
 from fcemu.engine.chance import Chance
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
-from fcemu.engine.ports import Runtime, StandIn
+from fcemu.engine.ports import Packages, Runtime, StandIn
 from fcemu.engine.setup import AtRest
 
 if TYPE_CHECKING:
+    from fcemu.packages import UnpackedPackages
     from fcemu.runtimes.python_inline import PythonInline
     from fcemu.runtimes.timeshift.lending import Lent
 
@@ -201,6 +202,7 @@ class Runtimes:
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
         self._made: dict[tuple[str, bool], PythonInline] = {}
+        self._packages: UnpackedPackages | None = None
 
     def __call__(self, name: str, *, isolate: bool = False) -> "PythonInline":
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
@@ -244,8 +246,18 @@ class Runtimes:
         runtime = self(function.runtime, isolate=isolate)
         return runtime.module_of(function, AtRest(emulator.clock), emulator.settings.account)
 
+    def packages(self) -> "UnpackedPackages":
+        """Where uploaded code is."""
+        if self._packages is None:
+            from fcemu.packages import UnpackedPackages
+
+            self._packages = UnpackedPackages()
+        return self._packages
+
     def close(self) -> None:
         """Close what was made."""
+        if self._packages is not None:
+            self._packages.close()
         for runtime in self._made.values():
             runtime.close()
         self._made.clear()
@@ -256,6 +268,7 @@ def emulator_of(
     settings: Settings,
     runtimes: Callable[[str], Runtime],
     kind: type[Emulator] = Emulator,
+    packages: Callable[[], Packages] | None = None,
 ) -> Emulator:
     """A new emulator with nothing in its journal."""
     return kind(
@@ -264,6 +277,7 @@ def emulator_of(
         runtimes=runtimes,
         chance=Chance(settings.seed),
         crew=CREW,
+        packages=packages,
     )
 
 

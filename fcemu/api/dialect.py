@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, unquote
 
+from fcemu.api.shapes import Shape
 from fcemu.core.errors import FCError
 from fcemu.core.generation import Generation
-from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.names import FunctionRef
+from fcemu.core.releases import Owner
 
 T = TypeVar("T")
 
@@ -20,16 +22,18 @@ REST: Final = "{path…}"
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of FC's API. ``handler`` is the name under which the server finds what answers it; ``""``: the
-    emulator does not have the operation yet."""
+    emulator does not have the operation. ``effect``: ``acts``, or ``keeps``: it stores and shows, and nothing follows.
+    """
 
     name: str
     method: str
     path: str
     handler: str = ""
+    effect: str = "acts"
 
 
 def read_operations(table: str) -> tuple[Operation, ...]:
-    """Operations from lines of ``name method path [handler]``."""
+    """Operations from lines of ``name method path [handler [effect]]``."""
     return tuple(Operation(*line.split()) for line in table.strip().splitlines())
 
 
@@ -45,15 +49,33 @@ class Target:
 class Dialect:
     """How one API version writes what the emulator knows. Pure functions over plain values.
 
-    ``read_target``: from path parameters and query. ``error_fields``: the body of an error, from it and the request
-    id. ``extra_headers``: lines that every answer of this version carries, each ended.
+    ``read_target``: from path parameters and query; so is ``read_qualifier``, where there may be no function.
+    ``read_owner``: whose versions a path is about. ``error_fields``: the body of an error, from it and the request
+    id. ``extra_headers``: lines that every answer of this version carries, each ended. The shapes are how resources
+    are written. ``async_list_extras``: what a list of asynchronous settings has besides. The kinds of capacity
+    have shapes, keys of their lists, and their own rule for the qualifier. ``tags_answer``: whether tagging answers
+    with a body.
     """
 
     version: str
     generation: Generation
     operations: tuple[Operation, ...]
     read_target: Callable[[Mapping[str, str], Mapping[str, str]], Target]
+    read_owner: Callable[[Mapping[str, str]], Owner]
+    read_qualifier: Callable[[Mapping[str, str], Mapping[str, str]], str]
     error_fields: Callable[[FCError, str], dict[str, str]]
+    service: Shape
+    function: Shape
+    alias: Shape
+    trigger: Shape
+    async_settings: Shape
+    domain: Shape
+    layer: Shape
+    capacities: Mapping[str, Shape]
+    capacity_lists: Mapping[str, str]
+    capacity_qualifier: Callable[[str, Mapping[str, str], Mapping[str, str]], str]
+    async_list_extras: Mapping[str, Any] = field(default_factory=dict)
+    tags_answer: bool = False
     extra_headers: str = ""
 
     def error_body(self, error: FCError, request_id: str) -> bytes:
@@ -76,11 +98,6 @@ def split_target(target: str) -> tuple[list[str], dict[str, str]]:
     for name, value in parse_qsl(query, keep_blank_values=True):
         found.setdefault(name, value)
     return segments, found
-
-
-def qualifier_of(text: str | None) -> str:
-    """ASSUMED: an empty qualifier is none (wire-api §8, 12)."""
-    return text or LATEST
 
 
 class Paths(Generic[T]):

@@ -204,7 +204,7 @@ async def _send(
             if events
             else f"{journal.line(n)}\n"
             for n in range(start, min(start + _LINES_AT_ONCE, end))
-            if function is None or journal.invocations[journal[n].request_id].accepted.function == function
+            if function is None or journal.function_of(n) == function
         ]
         await stream.send("".join(lines))
         await asyncio.sleep(0)

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fcemu.api import control, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api import control, furnishings, resources, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
 from fcemu.api.invocations import Invocations
 from fcemu.api.serving import HttpServer, Response
@@ -30,6 +31,7 @@ DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
 DEFAULT: Final = (v2023_03_30.DIALECT, Paths[Operation]())
 """In whose form a request is refused whose path names no version."""
 
+HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS}
 _ROUTES_KEPT: Final = 4096
 _TARGET_KEPT: Final = 512
 _STOP_SECONDS: Final = 1.0
@@ -131,14 +133,35 @@ class ApiServer:
             return Route(self._control.find(method, segments[1:], query), control.refusal)
         dialect, paths = DIALECTS.get(segments[0], DEFAULT)
         refuse = partial(_refusal, dialect)
-        found = paths.find(method, segments[1:])
+        found = paths.find("GET" if method == "HEAD" else method, segments[1:]) or paths.find(method, segments[1:])
         if found is None:
             return Route(partial(_raise, PathNotSupported, method, target.partition("?")[0]), refuse)
         operation, parameters = found
         if not operation.handler:
             return Route(partial(_raise, NotImplementedYet, f"{operation.name} is not supported yet"), refuse)
+        if operation.handler in HANDLERS:
+            answer = HANDLERS[operation.handler]
+            return Route(lambda request: _ask(answer, request, dialect, parameters, query), refuse)
         handler, wanted = self._handlers[operation.handler], dialect.read_target(parameters, query)
         return Route(lambda request: handler(request, dialect, wanted), refuse)
+
+
+def _ask(
+    handler: Callable[[Asking], Answer],
+    request: WireRequest,
+    dialect: Dialect,
+    path: Mapping[str, str],
+    query: Mapping[str, str],
+) -> Answer | Awaitable[Answer]:
+    """Answer an operation of the control plane, once its body is here."""
+    if request.body_is_here:
+        return handler(Asking(request, dialect, path, query, request.arrived()))
+
+    async def when_here() -> Answer:
+        data = await request.body(request.emulator.settings.limits.request_bytes)
+        return handler(Asking(request, dialect, path, query, data))
+
+    return when_here()
 
 
 async def _awaited(request: WireRequest, response: Awaitable[Response | None]) -> Response | None:

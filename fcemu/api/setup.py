@@ -8,8 +8,9 @@ from fcemu.api.history import Handler
 from fcemu.api.problems import Problem, Reader, json_answer, not_found, not_yet, read_members, read_object
 from fcemu.api.records import text_or_base64
 from fcemu.api.wire import Answer, WireRequest, status_line
+from fcemu.core.errors import FCError
 from fcemu.core.facts import time_text
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stubs import Step, StubCall
 from fcemu.engine import faults
 from fcemu.engine.emulator import Emulator
@@ -58,6 +59,8 @@ class SetupRoutes:
             ("DELETE", "/stubs/{function}"): self._remove_stub,
             ("GET", "/definition"): self._show_definition,
             ("POST", "/definition"): self._add_definition,
+            ("GET", "/code/{function}"): self._show_code,
+            ("GET", "/layers/{layer}/{version}"): self._show_layer,
         }
 
     # Faults.
@@ -134,6 +137,26 @@ class SetupRoutes:
         except BadDefinition as bad:
             raise Problem(400, "invalid-definition", str(bad), problems=bad.problems) from None
         return json_answer(parts.defined(request.emulator))
+
+    async def _show_code(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        """The code of a function as a zip: where GetFunctionCode points to."""
+        qualifier = read_members(query, {"qualifier": problems.text}, "parameter").get("qualifier") or LATEST
+        ref, resources = _function(request.emulator, path), request.emulator.resources
+        try:
+            data = resources.zip_of(resources.function(ref, qualifier))
+        except (FCError, OSError) as missing:
+            raise Problem(404, "not-found", f"there is no code of {ref}: {missing}") from None
+        return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
+
+    async def _show_layer(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        """The content of a version of a layer as a zip: where its location points to."""
+        read_members(query, {}, "parameter")
+        furnishings, name, version = request.emulator.furnishings, path["layer"], path["version"]
+        try:
+            data = furnishings.layer_zip(furnishings.layer(name, int(version) if version.isdecimal() else 0))
+        except (FCError, OSError) as missing:
+            raise Problem(404, "not-found", f"there is no version {version} of layer {name}: {missing}") from None
+        return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
 
     def _parts(self, what: str) -> Parts:
         if self._api.parts is None:

@@ -3,84 +3,112 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fcemu.api.dialect import Dialect, Target, qualifier_of, read_operations
+from fcemu.api.asking import Asking, qualifier_of
+from fcemu.api.common import (
+    ALIAS,
+    CODE,
+    CONFIG_OBJECT,
+    COUNT,
+    CURRENT,
+    HOOK_SECONDS,
+    LAYERS,
+    RUNS,
+    async_fields,
+    domain_fields,
+    layer_fields,
+    trigger_fields,
+)
+from fcemu.api.dialect import Dialect, Target, read_operations
+from fcemu.api.shapes import FLAG, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, kind, whole
+from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
 from fcemu.core.generation import FC2
 from fcemu.core.names import FunctionRef
+from fcemu.core.releases import Owner
+from fcemu.core.triggers import HTTP, Trigger
 
 OPERATIONS: Final = read_operations("""
 InvokeFunction POST /services/{svc}/functions/{function}/invocations invoke
-GetAccountSettings GET /account-settings
-CreateService POST /services
-GetService GET /services/{svc}
-UpdateService PUT /services/{svc}
-DeleteService DELETE /services/{svc}
-ListServices GET /services
-PublishVersion POST /services/{svc}/versions
-ListVersions GET /services/{svc}/versions
-DeleteVersion DELETE /services/{svc}/versions/{version}
-CreateAlias POST /services/{svc}/aliases
-GetAlias GET /services/{svc}/aliases/{alias}
-UpdateAlias PUT /services/{svc}/aliases/{alias}
-DeleteAlias DELETE /services/{svc}/aliases/{alias}
-ListAliases GET /services/{svc}/aliases
-CreateFunction POST /services/{svc}/functions
-GetFunction GET /services/{svc}/functions/{function}
-UpdateFunction PUT /services/{svc}/functions/{function}
-DeleteFunction DELETE /services/{svc}/functions/{function}
-GetFunctionCode GET /services/{svc}/functions/{function}/code
-ListFunctions GET /services/{svc}/functions
-CreateTrigger POST /services/{svc}/functions/{function}/triggers
-GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger}
-UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger}
-DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger}
-ListTriggers GET /services/{svc}/functions/{function}/triggers
-CreateCustomDomain POST /custom-domains
-GetCustomDomain GET /custom-domains/{domain}
-UpdateCustomDomain PUT /custom-domains/{domain}
-DeleteCustomDomain DELETE /custom-domains/{domain}
-ListCustomDomains GET /custom-domains
-PutFunctionAsyncInvokeConfig PUT /services/{svc}/functions/{function}/async-invoke-config
-GetFunctionAsyncInvokeConfig GET /services/{svc}/functions/{function}/async-invoke-config
-DeleteFunctionAsyncInvokeConfig DELETE /services/{svc}/functions/{function}/async-invoke-config
-ListFunctionAsyncInvokeConfigs GET /services/{svc}/functions/{function}/async-invoke-configs
+GetAccountSettings GET /account-settings get_account_settings
+CreateService POST /services create_service
+GetService GET /services/{svc} get_service
+UpdateService PUT /services/{svc} update_service
+DeleteService DELETE /services/{svc} delete_service
+ListServices GET /services list_services
+PublishVersion POST /services/{svc}/versions publish_version
+ListVersions GET /services/{svc}/versions list_versions
+DeleteVersion DELETE /services/{svc}/versions/{version} delete_version
+CreateAlias POST /services/{svc}/aliases create_alias
+GetAlias GET /services/{svc}/aliases/{alias} get_alias
+UpdateAlias PUT /services/{svc}/aliases/{alias} update_alias
+DeleteAlias DELETE /services/{svc}/aliases/{alias} delete_alias
+ListAliases GET /services/{svc}/aliases list_aliases
+CreateFunction POST /services/{svc}/functions create_function
+GetFunction GET /services/{svc}/functions/{function} get_function
+UpdateFunction PUT /services/{svc}/functions/{function} update_function
+DeleteFunction DELETE /services/{svc}/functions/{function} delete_function
+GetFunctionCode GET /services/{svc}/functions/{function}/code get_function_code
+ListFunctions GET /services/{svc}/functions list_functions
+CreateTrigger POST /services/{svc}/functions/{function}/triggers create_trigger keeps
+GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger} get_trigger keeps
+UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger} update_trigger keeps
+DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger} delete_trigger keeps
+ListTriggers GET /services/{svc}/functions/{function}/triggers list_triggers keeps
+CreateCustomDomain POST /custom-domains create_domain keeps
+GetCustomDomain GET /custom-domains/{domain} get_domain keeps
+UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps
+DeleteCustomDomain DELETE /custom-domains/{domain} delete_domain keeps
+ListCustomDomains GET /custom-domains list_domains keeps
+PutFunctionAsyncInvokeConfig PUT /services/{svc}/functions/{function}/async-invoke-config put_async
+GetFunctionAsyncInvokeConfig GET /services/{svc}/functions/{function}/async-invoke-config get_async
+DeleteFunctionAsyncInvokeConfig DELETE /services/{svc}/functions/{function}/async-invoke-config delete_async
+ListFunctionAsyncInvokeConfigs GET /services/{svc}/functions/{function}/async-invoke-configs list_async
 GetStatefulAsyncInvocation GET /services/{svc}/functions/{function}/stateful-async-invocations/{id}
 ListStatefulAsyncInvocations GET /services/{svc}/functions/{function}/stateful-async-invocations
 StopStatefulAsyncInvocation PUT /services/{svc}/functions/{function}/stateful-async-invocations/{id}
 ListStatefulAsyncInvocationFunctions GET /stateful-async-invocation-functions
-PutProvisionConfig PUT /services/{svc}/functions/{function}/provision-config
-GetProvisionConfig GET /services/{svc}/functions/{function}/provision-config
-ListProvisionConfigs GET /provision-configs
-PutFunctionOnDemandConfig PUT /services/{svc}/functions/{function}/on-demand-config
-GetFunctionOnDemandConfig GET /services/{svc}/functions/{function}/on-demand-config
-DeleteFunctionOnDemandConfig DELETE /services/{svc}/functions/{function}/on-demand-config
-ListOnDemandConfigs GET /on-demand-configs
-TagResource POST /tag
-UntagResource DELETE /tag
-GetResourceTags GET /tag
-ListReservedCapacities GET /reservedCapacities
+PutProvisionConfig PUT /services/{svc}/functions/{function}/provision-config put_provision keeps
+GetProvisionConfig GET /services/{svc}/functions/{function}/provision-config get_provision keeps
+ListProvisionConfigs GET /provision-configs list_provision keeps
+PutFunctionOnDemandConfig PUT /services/{svc}/functions/{function}/on-demand-config put_on_demand keeps
+GetFunctionOnDemandConfig GET /services/{svc}/functions/{function}/on-demand-config get_on_demand keeps
+DeleteFunctionOnDemandConfig DELETE /services/{svc}/functions/{function}/on-demand-config delete_on_demand keeps
+ListOnDemandConfigs GET /on-demand-configs list_on_demand keeps
+TagResource POST /tag tag_resource keeps
+UntagResource DELETE /tag untag_resource keeps
+GetResourceTags GET /tag get_resource_tags keeps
+ListReservedCapacities GET /reservedCapacities list_reserved_capacities
 ListInstances GET /services/{svc}/functions/{function}/instances
 InstanceExec GET /services/{svc}/functions/{function}/instances/{id}/exec
-PublishLayerVersion POST /layers/{layer}/versions
-GetLayerVersion GET /layers/{layer}/versions/{version}
-DeleteLayerVersion DELETE /layers/{layer}/versions/{version}
-GetLayerVersionByArn GET /layerarn/{arn}
-ListLayers GET /layers
-ListLayerVersions GET /layers/{layer}/versions
-PutLayerACL PUT /layers/{layer}/acl
+PublishLayerVersion POST /layers/{layer}/versions publish_layer
+GetLayerVersion GET /layers/{layer}/versions/{version} get_layer
+DeleteLayerVersion DELETE /layers/{layer}/versions/{version} delete_layer
+GetLayerVersionByArn GET /layerarn/{arn} get_layer_by_arn
+ListLayers GET /layers list_layers
+ListLayerVersions GET /layers/{layer}/versions list_layer_versions
+PutLayerACL PUT /layers/{layer}/acl put_layer_acl keeps
 GetTempBucketToken GET /tempBucketToken
 GetTempCodeBucketToken GET /services/{svc}/tempCodeBucketToken
-GetAccountConfigs GET /accountConfigs
-CreateVpcBinding POST /services/{svc}/binding
-ListVpcBindings GET /services/{svc}/bindings
+GetAccountConfigs GET /accountConfigs get_account_configs
+CreateVpcBinding POST /services/{svc}/binding create_vpc_binding keeps
+ListVpcBindings GET /services/{svc}/bindings list_vpc_bindings keeps
 InvokeHTTPTrigger * /proxy/{svc}/{function}/{path…}
 """)
-"""Source: wire-api §3. The last column names what answers; where it is empty, that comes later."""
+"""Source: wire-api §3. The last columns name what answers, and whether it acts or only keeps; where they are empty, the
+operation is refused by its name."""
 
 
 def _read_target(path: Mapping[str, str], query: Mapping[str, str]) -> Target:
-    service, _, qualifier = path["svc"].partition(".")
-    return Target(FunctionRef(path["function"], service), qualifier_of(qualifier))
+    """The qualifier follows the service: ``media.LATEST``."""
+    return Target(FunctionRef(path["function"], _read_owner(path).name), _read_qualifier(path, query))
+
+
+def _read_owner(path: Mapping[str, str]) -> Owner:
+    return Owner("service", path["svc"].partition(".")[0])
+
+
+def _read_qualifier(path: Mapping[str, str], query: Mapping[str, str]) -> str:
+    return qualifier_of(path["svc"].partition(".")[2])
 
 
 def _error_fields(error: FCError, request_id: str) -> dict[str, str]:
@@ -88,13 +116,86 @@ def _error_fields(error: FCError, request_id: str) -> dict[str, str]:
     return {"ErrorCode": error.code, "ErrorMessage": error.message}
 
 
+def _source_arn(trigger: Trigger, asking: Asking) -> str | None:
+    """Null for HTTP triggers, although one may have been sent (wire-api §9)."""
+    return None if trigger.kind == HTTP else trigger.source_arn
+
+
+def _on_demand_resource(capacity: Capacity, asking: Asking) -> str:
+    ref = capacity.function
+    return f"services/{ref.service}.{capacity.qualifier}/functions/{ref.name}"
+
+
+def _provision_resource(capacity: Capacity, asking: Asking) -> str:
+    ref = capacity.function
+    return f"{asking.account.id}#{ref.service}#{capacity.qualifier}#{ref.name}"
+
+
+def _capacity_qualifier(kind: str, path: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """Source: wire-api §3: the qualifier must be given. ASSUMED: it is no error to leave it out."""
+    return _read_qualifier(path, query)
+
+
+ON_DEMAND_VALUES: Final = (Keeps("maximumInstanceCount", COUNT, 0),)
+SERVICE_HEAD: Final[tuple[Field, ...]] = (
+    Shows("serviceName", lambda service, _: service.name),
+    Shows("serviceId", lambda service, _: service.stamp.id),
+    Keeps("description", TEXT, ""),
+    Keeps("role", TEXT, ""),
+    Keeps("logConfig", OBJECT, {"project": "", "logstore": ""}),
+    Keeps("vpcConfig", OBJECT),
+    Keeps("nasConfig", OBJECT),
+    Keeps("internetAccess", FLAG, True),
+)
+TRACING: Final = kind(
+    lambda value: value if isinstance(value, dict) else None,
+    "an object",
+    lambda config: {"type": None, "params": None} | config,
+)
+"""Empty, it clears what was there, and is shown like this (wire-api §9)."""
+FUNCTION: Final[tuple[Field, ...]] = (
+    Shows("functionName", lambda function, _: function.ref.name),
+    Shows("functionId", lambda function, _: function.stamp.id),
+    Keeps("description", TEXT, ""),
+    *RUNS,
+    Acts("initializer", TEXT, "initializer"),
+    Acts("initializationTimeout", HOOK_SECONDS, "initialization_timeout"),
+    *CODE,
+    Keeps("instanceType", TEXT, "e1"),
+    Keeps("caPort", whole(0, 65535)),
+    Keeps("customContainerConfig", OBJECT),
+    Acts("layers", LAYERS, "layers"),
+)
+
 DIALECT: Final = Dialect(
     version="2016-08-15",
     generation=FC2,
     operations=OPERATIONS,
     read_target=_read_target,
+    read_owner=_read_owner,
+    read_qualifier=_read_qualifier,
     error_fields=_error_fields,
     # Source: async-invocation §1.3.
     extra_headers="Access-Control-Expose-Headers: Date,x-fc-request-id,x-fc-error-type,x-fc-code-checksum,"
     "x-fc-invocation-duration,x-fc-max-memory-usage,x-fc-log-result,x-fc-invocation-code-version\r\n",
+    service=Shape.of(*SERVICE_HEAD, Keeps("tracingConfig", TRACING), *TIMES),
+    function=Shape.of(*FUNCTION, *TIMES),
+    alias=Shape.of(*ALIAS, *TIMES),
+    trigger=Shape.of(*trigger_fields(CONFIG_OBJECT), Shows("sourceArn", _source_arn)),
+    async_settings=Shape.of(
+        Shows("service", lambda deployed, _: deployed.ref.service),
+        Shows("function", lambda deployed, _: deployed.ref.name),
+        Shows("qualifier", lambda deployed, _: deployed.qualifier),
+        *async_fields("statefulInvocation"),
+    ),
+    domain=domain_fields(),
+    layer=layer_fields("arn", int),
+    capacities={
+        ON_DEMAND: Shape.of(Shows("resource", _on_demand_resource), *ON_DEMAND_VALUES),
+        PROVISION: Shape.of(Shows("resource", _provision_resource), Keeps("target", COUNT, 0), CURRENT),
+    },
+    capacity_lists={ON_DEMAND: "configs", PROVISION: "provisionConfigs"},
+    capacity_qualifier=_capacity_qualifier,
+    async_list_extras={"nextToken": ""},
+    tags_answer=True,
 )

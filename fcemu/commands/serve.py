@@ -82,7 +82,7 @@ async def _serve(plan: Plan) -> None:
         settings = assembly.settings_of({**plan.all_options(), **asked})
         if server.emulator is not None:
             server.emulator.close()
-        server.emulator = assembly.emulator_of(plan.definition, settings, runtimes)
+        server.emulator = assembly.emulator_of(plan.definition, settings, runtimes, packages=runtimes.packages)
         return settings
 
     def reset(asked: Mapping[str, object]) -> None:

@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
 from fcemu.core.values import value
@@ -80,6 +80,19 @@ def _parse_arn(text: str) -> Destination:
     if found := _FC3.fullmatch(text):
         return FunctionDestination(FunctionRef(found[3]), found[4] or LATEST)
     raise ValueError(f"{text!r} is not an ARN of a function, an MNS queue or an MNS topic")
+
+
+def destination_arn(destination: Destination, account: Account) -> str:
+    """The ARN of a destination in this account and region (retry-and-destinations §2)."""
+    match destination:
+        case FunctionDestination(ref, qualifier):
+            return function_arn(ref, qualifier, account)
+        case QueueDestination(name):
+            return f"acs:mns:{account.region}:{account.id}:/queues/{name}/messages"
+        case TopicDestination(name):
+            return f"acs:mns:{account.region}:{account.id}:/topics/{name}/messages"
+        case unreachable:
+            assert_never(unreachable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,183 @@ class AliasNotFound(FCError):
         super().__init__(f"alias '{alias}' of {owner_kind} '{owner}' does not exist")
 
 
+class Missing(FCError):
+    """Something that does not exist; ``what`` is how it is called in the text."""
+
+    status = 404
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} does not exist")
+
+
+class TriggerNotFound(Missing):
+    """ASSUMED text (errors-and-limits §2.1)."""
+
+    code = "TriggerNotFound"
+
+
+class DomainNameNotFound(Missing):
+    """A custom domain that nobody made."""
+
+    code = "DomainNameNotFound"
+
+
+class AsyncConfigNotExists(Missing):
+    """A qualifier without asynchronous settings of its own."""
+
+    code = "AsyncConfigNotExists"
+
+
+class OnDemandConfigNotFound(Missing):
+    """A qualifier without an on-demand configuration."""
+
+    code = "OnDemandConfigNotFound"
+
+
+class ProvisionConfigNotFound(Missing):
+    """A qualifier without provisioned instances. ASSUMED: code by analogy."""
+
+    code = "ProvisionConfigNotFound"
+
+
+class ConcurrencyConfigNotFound(Missing):
+    """A function without reserved concurrency. ASSUMED: code by analogy."""
+
+    code = "ConcurrencyConfigNotFound"
+
+
+class ScalingConfigNotFound(Missing):
+    """A qualifier without a scaling configuration. ASSUMED: code by analogy."""
+
+    code = "ScalingConfigNotFound"
+
+
+class LayerNotFound(Missing):
+    """A layer that nobody published. ASSUMED: code by analogy."""
+
+    code = "LayerNotFound"
+
+
+class LayerVersionNotFound(Missing):
+    """A layer without that version. ASSUMED: code by analogy."""
+
+    code = "LayerVersionNotFound"
+
+
+class VpcBindingNotFound(Missing):
+    """A service or function that is not bound to that VPC. ASSUMED: code by analogy."""
+
+    code = "VpcBindingNotFound"
+
+
+class EventSourceNotFound(Missing):
+    """A function without that event source. ASSUMED: code by analogy."""
+
+    code = "EventSourceNotFound"
+
+
+class Exists(FCError):
+    """Something of that name exists already; ``what`` is how it is called in the text.
+
+    ASSUMED: status 409 for all of them (errors-and-limits §2.1).
+    """
+
+    status = 409
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} already exists")
+
+
+class ServiceAlreadyExists(Exists):
+    """A second service of one name."""
+
+    code = "ServiceAlreadyExists"
+
+
+class FunctionAlreadyExists(FCError):
+    """A second function of one name in a service, or among those of 3.0."""
+
+    code, status = "FunctionAlreadyExists", 409
+
+    def __init__(self, ref: FunctionRef) -> None:
+        of = "" if ref.service is None else f" in service '{ref.service}'"
+        super().__init__(f"function '{ref.name}' already exists{of}")
+
+
+class TriggerAlreadyExists(Exists):
+    """A second trigger of one name."""
+
+    code = "TriggerAlreadyExists"
+
+
+class AliasAlreadyExists(Exists):
+    """A second alias of one name."""
+
+    code = "AliasAlreadyExists"
+
+
+class DomainNameAlreadyExists(Exists):
+    """A second custom domain of one name."""
+
+    code = "DomainNameAlreadyExists"
+
+
+class VpcBindingAlreadyExists(Exists):
+    """A second binding to one VPC. ASSUMED: code by analogy."""
+
+    code = "VpcBindingAlreadyExists"
+
+
+class NotEmpty(FCError):
+    """What is to be deleted still owns something; ``active`` says what."""
+
+    status = 409
+
+    def __init__(self, what: str, active: str) -> None:
+        super().__init__(f"{what} has active {active}")
+
+
+class ServiceNotEmpty(NotEmpty):
+    """A service that still has functions, versions or aliases."""
+
+    code = "ServiceNotEmpty"
+
+
+class FunctionNotEmpty(NotEmpty):
+    """A function that still has triggers, or, in 3.0, versions or aliases."""
+
+    code = "FunctionNotEmpty"
+
+
+class VersionPublishError(FCError):
+    """Nothing changed since the newest version. ASSUMED: code and text; FC refuses it (wire-api §9)."""
+
+    code, status = "VersionPublishError", 400
+
+    def __init__(self, owner_kind: str, owner: str) -> None:
+        super().__init__(
+            f"cannot publish a version of {owner_kind} '{owner}': no changes were made since the last publish"
+        )
+
+
+class PreconditionFailed(FCError):
+    """``If-Match`` names another state of the resource than it is in."""
+
+    code, status = "PreconditionFailed", 412
+
+    def __init__(self) -> None:
+        super().__init__("the resource being modified has been changed")
+
+
+class InvocationDisabled(FCError):
+    """Somebody disabled the invocation of the function. ASSUMED: code and status; no page prints them."""
+
+    code, status = "FunctionInvocationDisabled", 403
+
+    def __init__(self, ref: FunctionRef, reason: str) -> None:
+        super().__init__(f"the invocation of function '{ref}' is disabled" + (f": {reason}" if reason else ""))
+
+
 class ResourceExhausted(FCError):
     """A concurrency limit is reached; a synchronous caller hears of it at once."""
 

@@ -211,6 +211,19 @@ class Warned:
     text: str
 
 
+@value
+class Changed:
+    """Something that is defined was ``created``, ``updated`` or ``deleted`` through an API; ``request_id`` is empty.
+
+    ``what`` is the resource, such as ``function orders/charge``.
+    """
+
+    at: datetime
+    request_id: str
+    what: str
+    action: str
+
+
 Fact = (
     Accepted
     | Dequeued
@@ -232,6 +245,7 @@ Fact = (
     | Delivered
     | DeliveryFailed
     | Warned
+    | Changed
 )
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)

@@ -4,18 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from fcemu.core.destinations import Destination
 from fcemu.core.generation import FC2, FC3, Generation
 from fcemu.core.names import FunctionRef
+from fcemu.core.stamps import UNSTAMPED, Stamp
 
 PYTHON_RUNTIMES: Final = ("python3", "python3.6", "python3.9", "python3.10", "python3.12")
 """FC's Python 3 runtimes (runtimes §1); all run on the Python that runs the emulator."""
+RUNTIMES: Final = (
+    "nodejs20", "nodejs18", "nodejs16", "nodejs14", "nodejs12", "nodejs10", "nodejs8", "nodejs6", "nodejs4.4",
+    "python2.7", *PYTHON_RUNTIMES, "java8", "java11", "go1", "php7.2", "dotnetcore2.1", "dotnetcore3.1",
+    "custom", "custom.debian10", "custom.debian11", "custom.debian12", "custom-container", "micro-sandbox",
+)  # fmt: skip
+"""Every runtime that FC knows: functions can be made with any of them. Sources: runtimes §1, yaml-formats §1.2."""
 DEFAULT_RUNTIME: Final = "python3.10"
 DEFAULT_TIMEOUT: Final = timedelta(seconds=3)
 """Source: 2023-03-30 CreateFunctionInput; the 3.0 console fills in 60 s."""
 DEFAULT_MEMORY_MB: Final = 512
+DEFAULT_HOOK_TIMEOUT: Final = timedelta(seconds=3)
+"""Of initializer, pre-freeze and pre-stop. Source: runtimes §2."""
 DEFAULT_RETRIES: Final = 3
 """Source: FC docs, PutAsyncInvokeConfig, all versions."""
 DEFAULT_EVENT_AGE: Final = timedelta(seconds=86400)
@@ -24,27 +33,65 @@ DEFAULT_EVENT_AGE: Final = timedelta(seconds=86400)
 _NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
+_NOTHING_KEPT: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A 2.0 service; owns its functions, versions and aliases."""
+    """A 2.0 service; owns its functions, versions and aliases. ``kept`` are settings that do nothing here, by FC's
+    names."""
 
     name: str
+    kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
+    stamp: Stamp = field(default=UNSTAMPED, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Code that was uploaded as a zip: its CRC-64 in decimal digits, its size, and where it was unpacked."""
+
+    checksum: str
+    size_bytes: int
+    directory: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRef:
+    """A version of a layer that a function uses; the handler sees ``directory`` as ``/opt``."""
+
+    arn: str
+    size_bytes: int = 0
+    directory: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """One function as it is defined now.
+    """One function as it is defined now, or as a version has frozen it.
 
-    ``code`` is the directory on this machine that the handler sees as ``/code``; it never leaves the machine.
+    ``code`` is the directory on this machine that the handler sees as ``/code``; FC's API never shows it. ``package``:
+    what was uploaded, where it was. ``kept`` are settings that do nothing here, by FC's names. ``disabled``: why
+    nobody may invoke it, if so.
     """
 
     ref: FunctionRef
     handler: str
-    code: str
+    code: str = field(repr=False)
     runtime: str = DEFAULT_RUNTIME
     timeout: timedelta = DEFAULT_TIMEOUT
     memory_mb: int = DEFAULT_MEMORY_MB
     environment: Mapping[str, str] = field(default_factory=lambda: _NO_VARIABLES)
+    initializer: str = ""
+    initialization_timeout: timedelta = DEFAULT_HOOK_TIMEOUT
+    pre_freeze: str = ""
+    pre_freeze_timeout: timedelta = DEFAULT_HOOK_TIMEOUT
+    pre_stop: str = ""
+    pre_stop_timeout: timedelta = DEFAULT_HOOK_TIMEOUT
+    instance_concurrency: int = 1
+    layers: tuple[LayerRef, ...] = ()
+    package: Package | None = None
+    disabled: str | None = None
+    kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
+    stamp: Stamp = field(default=UNSTAMPED, compare=False)
 
     @property
     def generation(self) -> Generation:
@@ -60,6 +107,10 @@ class AsyncSettings:
     max_age: timedelta | None = None
     on_success: Destination | None = None
     on_failure: Destination | None = None
+    task_mode: bool | None = None
+    kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
+    """Destinations as the caller wrote them."""
+    stamp: Stamp = field(default=UNSTAMPED, compare=False)
 
 
 UNSET: Final = AsyncSettings()

@@ -24,6 +24,15 @@ class Limits:
     environment_bytes: int = 4096
     tail_log_bytes: int = 4096
     destination_arn_characters: int = 512
+    instance_concurrency_max: int = 200
+    hook_timeout_max_seconds: int = 300
+    package_bytes: int = 100 * 1024 * 1024
+    """Of an uploaded zip. Source: «Limits», through an SDK."""
+    unpacked_bytes: int = 500 * 1024 * 1024
+    request_bytes: int = 150 * 1024 * 1024
+    """Of the body of any other request: a package as base64, and what stands around it."""
+    strict: bool = True
+    """Whether values must keep to steps that only cost money, such as those of 64 MB of memory."""
 
 
 STRICT: Final = Limits()
@@ -33,5 +42,6 @@ RELAXED: Final = replace(
     memory_min_mb=1,
     event_age_max_seconds=2_592_000,
     environment_bytes=1024 * 1024,
+    strict=False,
 )
 """The raised async payload that FC grants on request, the older 30-day age, and no bound that only costs money."""

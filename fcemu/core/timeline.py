@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 from fcemu.core.facts import (
     Accepted,
+    Changed,
     Delayed,
     Delivered,
     DeliveryFailed,
@@ -59,7 +60,7 @@ class Timeline:
             function = str(fact.function)
             self._counts[function] = self._counts.get(function, 0) + 1
             self._names[fact.request_id] = f"{function} ({self._counts[function]})"
-        who = self._names.get(fact.request_id, fact.request_id)
+        who = self._names.get(fact.request_id, fact.request_id or "(definition)")
         return offset(fact.at, self._started), who, _say(fact, self._started, self._names)
 
 
@@ -116,6 +117,8 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
             return f"not delivered to {fact.destination}: {fact.reason}"
         case Warned():
             return f"warning: {fact.text}"
+        case Changed():
+            return f"{fact.what} {fact.action}"
         case unreachable:
             assert_never(unreachable)
 

@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from fcemu.core import outcome as outcomes
 from fcemu.core.catalog import Catalog, Resolved
-from fcemu.core.errors import FCError
+from fcemu.core.errors import FCError, NotImplementedYet
 from fcemu.core.facts import (
     Delayed,
     Dequeued,
@@ -23,10 +23,11 @@ from fcemu.core.facts import (
     Stopped,
     Succeeded,
 )
-from fcemu.core.functions import AsyncSettings
+from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
+from fcemu.core.releases import Owner
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
@@ -79,34 +80,78 @@ class Dispatcher:
         self._due: Final = due
         self._on_end: Final = on_end
         self._plans: dict[tuple[FunctionRef, str], Plan] = {}
-        self._pools: dict[FunctionRef, Pool] = {}
+        self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
+        """Plans of aliases that lead to several versions, by the version that was chosen."""
+        self._pools: dict[tuple[FunctionRef, str], Pool] = {}
+        """By function and version."""
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
         self._stand_ins: dict[FunctionRef, list[StandIn]] = {}
         """What runs instead of a function's own code: the last one of each."""
 
-    def plan(self, ref: FunctionRef, qualifier: str) -> Plan:
-        """Raises what ``Catalog.find`` raises."""
+    def plan(self, ref: FunctionRef, qualifier: str, *, choose: bool = False) -> Plan:
+        """What an invocation by this qualifier needs. ``choose``: an attempt starts, so that chance says which version
+        it runs where an alias leads to several. Raises what ``Catalog.find`` raises, ``NotImplementedYet`` for a
+        function whose runtime the emulator does not have."""
         plan = self._plans.get((ref, qualifier))
         if plan is None:
-            resolved = self._catalog.find(ref, qualifier)
-            function, asked = resolved.function, self._catalog.async_settings(ref, qualifier)
-            pool, stand_in = self._pools.get(ref), self.stand_in(ref)
-            if pool is None:
-                runtime = stand_in or self._runtime_of(function.runtime)
-                pool = self._pools[ref] = Pool(function, runtime, self._chance)
-            policy = RetryPolicy.of(asked, function.generation, self._settings)
-            plan = self._plans[ref, qualifier] = Plan(resolved, asked, policy, pool, stand_in)
+            plan = self._plans[ref, qualifier] = self._made(self._catalog.find(ref, qualifier))
+        if choose and plan.resolved.shares:
+            version = self._chance.version(plan.resolved.shares)
+            chosen = self._chosen.get((ref, qualifier, version))
+            if chosen is None:
+                chosen = self._made(self._catalog.find(ref, qualifier, lambda _: version))
+                self._chosen[ref, qualifier, version] = chosen
+            return chosen
         return plan
+
+    def _made(self, resolved: Resolved) -> Plan:
+        function = resolved.function
+        ref, stand_in = function.ref, self.stand_in(function.ref)
+        pool = self._pools.get((ref, resolved.version))
+        if pool is None:
+            runtime = stand_in or self._runtime_for(function)
+            pool = self._pools[ref, resolved.version] = Pool(function, runtime, self._chance)
+        asked = self._catalog.async_settings(ref, resolved.qualifier)
+        policy = RetryPolicy.of(asked, function.generation, self._settings)
+        return Plan(resolved, asked, policy, pool, stand_in)
+
+    def _runtime_for(self, function: Function) -> Runtime:
+        try:
+            return self._runtime_of(function.runtime)
+        except ValueError as unknown:
+            raise NotImplementedYet(f"function {function.ref} cannot run: {unknown}") from None
 
     def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
         """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
-        given up."""
-        changed = set(self._pools if refs is None else refs)
-        self._plans = {key: plan for key, plan in self._plans.items() if refs is not None and key[0] not in changed}
-        for ref in changed & self._pools.keys():
-            self._pools.pop(ref).close()
+        given up: free ones now, those in use when their attempt is over. Published versions keep theirs."""
+        changed = {ref for ref, _ in self._pools} if refs is None else set(refs)
+        self._forget_plans(None if refs is None else changed)
+        for ref in changed:
+            self._close_pool(ref, LATEST)
+
+    def settings_changed(self, ref: FunctionRef) -> None:
+        """Look up again how invocations of ``ref`` are retried and reported; its instances stay."""
+        self._forget_plans({ref})
+
+    def releases_changed(self, owner: Owner, gone: str = "") -> None:
+        """Look up again what qualifiers of ``owner`` mean; the instances of the version that is ``gone`` are given
+        up."""
+        refs = {ref for ref, _ in (*self._plans, *self._pools) if Owner.of(ref) == owner}
+        self._forget_plans(refs)
+        if gone:
+            for ref in refs:
+                self._close_pool(ref, gone)
+
+    def _forget_plans(self, of: set[FunctionRef] | None) -> None:
+        self._plans = {key: plan for key, plan in self._plans.items() if of is not None and key[0] not in of}
+        self._chosen = {key: plan for key, plan in self._chosen.items() if of is not None and key[0] not in of}
+
+    def _close_pool(self, ref: FunctionRef, version: str) -> None:
+        pool = self._pools.pop((ref, version), None)
+        if pool is not None:
+            pool.close()
 
     # Stand-ins: stubs, and callables of a test.
 
@@ -119,13 +164,19 @@ class Dispatcher:
         """Let ``stand_in`` run what starts from now on; it covers those that are there, or is covered by them."""
         there = self._stand_ins.setdefault(ref, [])
         there.insert(0 if below else len(there), stand_in)
-        self.definitions_changed([ref])
+        self._stand_in_changed(ref)
 
     def take_away(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
         """Take one away, wherever it is in the row; ``None``: all of them."""
         there = self._stand_ins.get(ref, [])
         there[:] = [] if stand_in is None else [one for one in there if one is not stand_in]
-        self.definitions_changed([ref])
+        self._stand_in_changed(ref)
+
+    def _stand_in_changed(self, ref: FunctionRef) -> None:
+        self._forget_plans({ref})
+        for pooled, version in list(self._pools):
+            if pooled == ref:
+                self._close_pool(ref, version)
 
     # Attempts.
 
@@ -134,8 +185,8 @@ class Dispatcher:
         was refused. ``plan``: that of its function, where the caller has just looked it up."""
         accepted, journal = invocation.accepted, self._journal
         try:
-            if plan is None:
-                plan = self.plan(accepted.function, accepted.qualifier)
+            if plan is None or plan.resolved.shares:
+                plan = self.plan(accepted.function, accepted.qualifier, choose=True)
         except FCError as gone:
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             self._on_end(invocation, now)

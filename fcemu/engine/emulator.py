@@ -25,12 +25,14 @@ from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
+from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Runtime, read_credentials
+from fcemu.engine.ports import Packages, Runtime, read_credentials
+from fcemu.engine.resources import Resources
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
@@ -81,6 +83,7 @@ class Emulator:
         chance: Chance,
         crew: Crew,
         clock: Clock | None = None,
+        packages: Callable[[], Packages] | None = None,
     ) -> None:
         self.settings: Final = settings
         self.journal: Final = Journal()
@@ -112,6 +115,13 @@ class Emulator:
         )
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
+        keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings.account)
+        self.resources: Final = Resources(*keeping, packages)
+        """The control plane: what runs, and what makes it run."""
+        self.furnishings: Final = Furnishings(*keeping, packages)
+        """The control plane: domains, layers, capacity, tags, bindings."""
+        self.resources.stamp_all()
+        self.setup.on_defined = self.resources.stamp_all
         self._deliveries: Final = Deliveries(settings, self._chance, self.journal, self._asked_of, self._accept_report)
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}

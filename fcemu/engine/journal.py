@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-from fcemu.core.facts import Accepted, Delivered, Fact, to_json
+from fcemu.core.facts import Accepted, Changed, Delivered, Fact, to_json
 from fcemu.core.invocation import Invocation
+from fcemu.core.names import FunctionRef
 
 
 class Journal(Sequence[Fact]):
@@ -36,6 +37,12 @@ class Journal(Sequence[Fact]):
         for follower in self._followers:
             follower()
 
+    def note(self, fact: Changed) -> None:
+        """Append a fact that belongs to no invocation."""
+        self._append(fact)
+        for follower in self._followers:
+            follower()
+
     def open(self, accepted: Accepted) -> Invocation:
         """Append the fact that begins an invocation."""
         invocation = Invocation(accepted)
@@ -60,6 +67,8 @@ class Journal(Sequence[Fact]):
         for fact in facts:
             if isinstance(fact, Accepted):
                 self.open(fact)
+            elif isinstance(fact, Changed):
+                self.note(fact)
             else:
                 self.record(fact)
 
@@ -73,11 +82,16 @@ class Journal(Sequence[Fact]):
         """One fact as JSON; ``index`` counts from 0, the printed ``n`` from 1."""
         return json.dumps(self.entry(index), ensure_ascii=False, separators=(",", ":"))
 
+    def function_of(self, index: int) -> FunctionRef | None:
+        """The function of the invocation that a fact belongs to; ``None`` for a fact that belongs to none."""
+        invocation = self.invocations.get(self._facts[index].request_id)
+        return None if invocation is None else invocation.accepted.function
+
     def entry(self, index: int) -> dict[str, object]:
         """One fact as plain JSON values."""
-        fact = self._facts[index]
-        function = str(self.invocations[fact.request_id].accepted.function)
-        return {"n": index + 1} | to_json(fact) | {"function": function}
+        function = self.function_of(index)
+        named = None if function is None else str(function)
+        return {"n": index + 1} | to_json(self._facts[index]) | {"function": named}
 
     def __len__(self) -> int:
         return len(self._facts)

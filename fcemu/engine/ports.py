@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from fcemu.core.functions import Function
+from fcemu.core.functions import Function, Package
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.stubs import StubCall
@@ -164,6 +164,23 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """Undo what the runtime changed in this process; called once all instances have stopped."""
+
+
+class Packages(Protocol):
+    """Where uploaded code is unpacked, and what makes a package of a directory."""
+
+    def unpack(self, data: bytes) -> Package:
+        """Unpack a zip. Raises ``ValueError`` that says what is wrong with it: no zip, too large, a path or a link
+        that leads out of it."""
+
+    def checksum(self, data: bytes) -> str:
+        """The CRC-64 of a zip, in decimal digits (wire-api §2.8)."""
+
+    def describe(self, directory: str) -> Package:
+        """The package that a directory would be. Raises ``OSError``."""
+
+    def zip_of(self, directory: str) -> bytes:
+        """The zip that was unpacked there, or that the directory makes. Raises ``OSError``."""
 
 
 class StandIn(Runtime, Protocol):

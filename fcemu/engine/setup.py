@@ -1,11 +1,11 @@
 """Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.functions import UNSET, AsyncSettings, Function, Service
+from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Ran
 from fcemu.engine.baton import Baton
@@ -24,6 +24,8 @@ class Setup:
         self._dispatcher: Final = dispatcher
         self._faults: Final = faults
         self._added: Final[dict[FunctionRef, StandIn]] = {}
+        self.on_defined: Callable[[], None] = lambda: None
+        """Called with the baton held after each ``define``."""
 
     # Definitions.
 
@@ -45,7 +47,7 @@ class Setup:
             for function in functions:
                 refs.append(function.ref)
                 self._catalog.add(function)
-                self._catalog.set_async(function.ref, UNSET)
+                self._catalog.forget_async(function.ref)
                 if (old := self._added.pop(function.ref, None)) is not None:
                     self._dispatcher.take_away(function.ref, old)
             for ref, asked in async_settings.items():
@@ -55,6 +57,7 @@ class Setup:
                 self._added[ref] = stand_in
                 self._dispatcher.put(ref, stand_in, below=True)
             self._dispatcher.definitions_changed(refs)
+            self.on_defined()
 
     def defined(self) -> tuple[Sequence[Service], Sequence[Function], Mapping[FunctionRef, AsyncSettings]]:
         """All that is defined now, in the order of definition; the settings are those of ``LATEST``."""

@@ -74,6 +74,7 @@ class LocalEmulator:
             settings,
             partial(self._host.runtimes, isolate=self._isolate),
             kind_of(self._clock, settings.rate),
+            self._host.runtimes.packages,
         )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
@@ -339,8 +340,8 @@ class LocalEmulator:
         return [_fact(n + 1, to_json(journal[n]), self._function_of(n)) for n in range(after, len(journal))]
 
     def _function_of(self, index: int) -> str:
-        journal = self._engine.journal
-        return str(journal.invocations[journal[index].request_id].accepted.function)
+        function = self._engine.journal.function_of(index)
+        return "" if function is None else str(function)
 
     def timeline(self) -> str:
         """The journal as text: a line a fact, with virtual times."""

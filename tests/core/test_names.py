@@ -17,7 +17,6 @@ from fcemu.core.destinations import (
 from fcemu.core.errors import AliasNotFound, FunctionNotFound, ServiceNotFound, VersionNotFound
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.names import Account, FunctionRef, function_arn
-from fcemu.core.releases import Releases
 
 ACCOUNT = Account("42", "cn-hangzhou")
 
@@ -145,8 +144,3 @@ def test_a_removed_function_takes_its_asynchronous_settings_along():
     catalog.remove(FunctionRef("g"))
     catalog.add(function("g"))
     assert catalog.async_settings(FunctionRef("g")).max_retries is None
-
-
-def test_a_qualifier_of_digits_is_a_version_and_any_other_word_an_alias():
-    releases = Releases("service", "s", versions=frozenset({"2"}), aliases={"prod": "2"})
-    assert [releases.resolve(q) for q in ("LATEST", "2", "prod")] == ["LATEST", "2", "2"]

@@ -1,0 +1,28 @@
+"""Stamp: the id a resource got, and when it was made and changed; its ETag."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Times are virtual, aware, UTC."""
+
+    id: str
+    created: datetime
+    modified: datetime
+
+    def changed(self, now: datetime) -> "Stamp":
+        """The same resource after a change at ``now``."""
+        return replace(self, modified=now)
+
+
+UNSTAMPED: Final = Stamp("", datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+"""Of what a definition defines, until an emulator has taken it."""
+
+
+def etag_of(resource: object) -> str:
+    """The ETag of a frozen resource: it differs when anything differs that ``repr`` shows, its stamp included."""
+    return hashlib.md5(repr(resource).encode("utf-8", "backslashreplace"), usedforsecurity=False).hexdigest()
