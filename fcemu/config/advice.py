@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fcemu.config.problems import closest
-from fcemu.config.schema import ALIASES, Shape, below, is_later, names_of
+from fcemu.config.schema import ALIASES, Shape, below, names_of
 
 
 class Level(NamedTuple):
@@ -63,7 +63,7 @@ def _look(word: str, level: Level) -> _Seen | None:
 
     def seen(shape: type[Shape], where: str) -> _Seen | None:
         names = sorted(name for name in names_of(shape) if name.casefold() == word.casefold())
-        return _Seen(names[0], where, is_later(shape, names[0])) if names else None
+        return _Seen(names[0], where, names[0] in shape.later) if names else None
 
     if here := seen(level.shape, ""):
         return here

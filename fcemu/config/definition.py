@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fcemu.config.problems import Problem
+from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 
@@ -18,10 +19,10 @@ FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.
 class Definition:
     """What a definition says, checked; nothing in it is a default of the emulator.
 
-    ``async_settings`` are those of ``LATEST``. ``options`` has only what is written, by the fixture's option names:
-    ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``, ``grace_seconds`` and
-    ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping. ``warnings``: what is odd and can be
-    used all the same.
+    ``async_settings`` are those of ``LATEST``; ``extras`` has the rest. ``options`` has only what is written, by the
+    fixture's option names: ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``,
+    ``grace_seconds`` and ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping. ``warnings``:
+    what is odd and can be used all the same.
     """
 
     services: tuple[Service, ...]
@@ -30,6 +31,7 @@ class Definition:
     options: Mapping[str, object]
     path: Path | None
     warnings: tuple[Problem, ...] = ()
+    extras: Extras = NO_EXTRAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from fcemu.config.schema import (
     Number,
     Numbers,
     Plain,
+    ServiceShape,
     Shape,
     Text,
     Texts,
@@ -86,11 +87,11 @@ class _Reader:
     def _known(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> str | None:
         """The name of the key of the schema that is to be read, if one is; says what is odd with it."""
         name, keys = key.text, keys_of(level.shape)
-        if name in level.shape.later or (name in keys and keys[name].later and not self._foreign):
+        if name in level.shape.later:
             self._report.add(key.place, f"{quoted(name)} is not supported yet")
             return None
         if name in keys:
-            if keys[name].later and name != "kept":
+            if keys[name].inert:
                 self._report.keep(key.place, name)
             return name
         advice = self._unknown(key, level)
@@ -106,12 +107,15 @@ class _Reader:
             self._report.add(at, f"nothing invokes the function {level.where}", "write one of " + _or(shape.one_of))
         for name in there[1:]:
             self._report.add(meant[name], f"{quoted(name)} beside {quoted(there[0])}: only one of them is possible")
+        for name, kind in shape.only_with.items():
+            if name in meant and there and kind not in there:
+                self._report.add(meant[name], f"{quoted(name)} is for {kind}, not for {there[0]}")
 
     def _unknown(self, key: Scalar, level: Level) -> "Advice":
         """Report a key that means nothing."""
         advice = advise(key.text, level)
         hints = [advice.hint] if advice.hint else []
-        allowed = "allowed: " + ", ".join(sorted(name for name, key in keys_of(level.shape).items() if not key.later))
+        allowed = "allowed: " + ", ".join(sorted(name for name, key in keys_of(level.shape).items()))
         self._report.add(key.place, f"unknown key {quoted(key.text)} {level.where}", *hints, allowed)
         return advice
 
@@ -126,7 +130,7 @@ class _Reader:
             case Named():
                 return self._named(key.value, entry, level)
             case Plain.VARIABLES:
-                return self._variables(entry, reserved=_RESERVED_IN_2_0 if "/" in level.owner else frozenset())
+                return self._variables(entry, reserved=_RESERVED_IN_2_0 if _is_2_0(level) else frozenset())
             case Plain.WEIGHTS:
                 return self._weights(entry)
             case Numbers(each) if isinstance(node, Items) and node.values:
@@ -145,14 +149,6 @@ class _Reader:
             return self._nested(entry, kind.shape, inner, kind.short)
         entries = [entry]
         if isinstance(entry.value, Items):
-            if keys_of(kind.shape)[kind.by].later and not self._foreign:
-                self._report.add(
-                    entry.value.place,
-                    f"a list of settings by {kind.by} is not supported yet",
-                    "write one map",
-                    key=written(entry.key),
-                )
-                return None
             entries = [Entry(entry.key, value) for value in entry.value.values]
         made = [self._nested(each, kind.shape, inner) for each in entries]
         self._check_different(entries, kind.by)
@@ -247,6 +243,14 @@ class _Reader:
             else:
                 self._report.add(node.place, wrong.message, *wrong.hints, key=written(key))
             return None
+
+
+def _is_2_0(level: Level) -> bool:
+    """Whether something belongs to a service."""
+    above: Level | None = level
+    while above is not None and above.shape is not ServiceShape:
+        above = above.above
+    return above is not None
 
 
 def _is_excused(key: Key, values: Mapping[str, object]) -> bool:

@@ -5,7 +5,7 @@ Built from YAML's events, not from its nodes: then nesting is known before anyth
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.config.problems import Place, Report, cut, quoted
+from fcemu.config.problems import DefinitionError, Place, Report, cut, quoted
 from fcemu.config.tree import (
     DEEPEST,
     Bounds,
@@ -60,6 +60,8 @@ def parse_node(text: str, report: Report, file: str = "") -> Node:
         report.stop(place_at(text[: bad.start()], file), message)
     try:
         return _read(text, report, file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except DefinitionError:
+        raise
     except yaml.YAMLError as error:
         _explain(text, error, report, file)
     except (ValueError, OverflowError):
@@ -100,6 +102,7 @@ def _explain(text: str, error: "yaml.YAMLError", report: Report, file: str) -> N
 
 _EXPLAINED: Final = (
     ("'\\t'", "a tab where YAML wants spaces", "indent with spaces"),
+    ("exceeded maximum nesting depth", f"nested deeper than {DEEPEST} levels", ""),
     ("cannot start any token", "", "put quotes around a text that begins with this character"),
     ("mapping values are not allowed", "", "is the indentation right? a text with ': ' in it needs quotes"),
     ("alphabetic or numeric character", "", "put quotes around a text that begins with '*', '&' or '!'"),
@@ -110,7 +113,7 @@ def _explained(error: "yaml.MarkedYAMLError") -> list[str]:
     problem = error.problem or error.context or "not readable"
     for part, message, hint in _EXPLAINED:
         if part in problem:
-            return [message or f"not YAML: {problem}", hint]
+            return [message or f"not YAML: {problem}", *([hint] if hint else [])]
     begins = [f"{error.context}, line {error.context_mark.line + 1}"] if error.context and error.context_mark else []
     return [f"not YAML: {problem}", *begins]
 
@@ -181,7 +184,7 @@ class _Tree(Bounds):
         if isinstance(there, Place):
             return self.refuse(there, "contains itself")
         node, values = there
-        self.count(node.place, values)
+        self.count(place, values)
         return moved(node, place.path)
 
     def _scalar_of(self, event: _Event, place: Place, key: Place) -> Scalar:

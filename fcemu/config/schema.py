@@ -24,14 +24,6 @@ from fcemu.core.functions import (
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.settings import Settings
 
-RUNTIMES: Final = (
-    *PYTHON_RUNTIMES,
-    "python2.7",
-    *(f"nodejs{version}" for version in ("4.4", "6", "8", "10", "12", "14", "16", "18", "20", "22")),
-    *("java8", "java11", "go1", "php7.2", "dotnetcore2.1", "dotnetcore3.1"),
-    *("custom", "custom.debian10", "custom.debian11", "custom.debian12", "custom-container", "micro-sandbox"),
-)
-"""Every runtime of FC (yaml-formats §1.2, §2.1 and §3.1)."""
 RUN_HERE: Final = PYTHON_RUNTIMES
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
 
@@ -58,7 +50,8 @@ class Plain(Enum):
     RUNTIME = "one of RUNTIMES"
     FLAG = "true or false"
     PAYLOAD = "any text, empty too"
-    FUNCTION = "the name of a function"
+    FUNCTION = "the name of a function, its place kept"
+    QUALIFIER = "a version or an alias, its place kept; a version may be written as a number"
     INSTANT = "a date and time with a zone, read as an aware datetime in UTC"
     TARGET = "a destination: a short form or an ARN"
     CRON = "an expression of FC's timers"
@@ -174,6 +167,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return "a runtime of FC"
         case Plain.PAYLOAD:
             return "text"
+        case Plain.QUALIFIER:
+            return "a version or an alias"
         case Plain.FUNCTION:
             return "the name of a function: NAME, or SERVICE/NAME for 2.0"
         case Plain.CRON:
@@ -198,7 +193,7 @@ METHODS: Final = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 class Key(NamedTuple):
     """One key of the file. ``default`` is what holds without it, for documents; ``field`` its place in the shape.
 
-    ``later``: it is read, and a later version does something with it; until then a native file must not have it.
+    ``inert``: it is kept and shown by FC's API, and has no effect yet.
     ``not_for``: how runtimes begin for which a required key is not required.
     """
 
@@ -207,7 +202,7 @@ class Key(NamedTuple):
     about: str
     default: object = None
     required: bool = False
-    later: bool = False
+    inert: bool = False
     not_for: tuple[str, ...] = ()
     field: str = ""
 
@@ -215,11 +210,12 @@ class Key(NamedTuple):
 class Shape:
     """A map of the file. Each field is a key, with its ``Key`` as annotation; it is ``None`` when the key is not there,
     so that "not said" and 0 stay apart. ``later``: keys that a later version takes, with their help. ``one_of``: keys
-    of which exactly one must be there."""
+    of which exactly one must be there. ``only_with``: keys that need one of these."""
 
     __slots__ = ()
     later: ClassVar[Mapping[str, str]] = {}
     one_of: ClassVar[tuple[str, ...]] = ()
+    only_with: ClassVar[Mapping[str, str]] = {}
 
 
 _KEYS: Final[dict[type[Shape], Mapping[str, Key]]] = {}
@@ -237,11 +233,6 @@ def keys_of(shape: type[Shape]) -> Mapping[str, Key]:
 def names_of(shape: type[Shape]) -> frozenset[str]:
     """Every key that means something there, now or later."""
     return frozenset(keys_of(shape)) | frozenset(shape.later)
-
-
-def is_later(shape: type[Shape], name: str) -> bool:
-    """Whether a native file must not have that key yet."""
-    return name in shape.later or keys_of(shape)[name].later
 
 
 def below(shape: type[Shape]) -> Iterator[tuple[str, int, type[Shape]]]:
@@ -288,7 +279,7 @@ _CONCURRENCY: Final = Whole("", lambda _: (1, 200))
 _RESERVED: Final = Whole("", lambda _: (0, 100_000))
 _PORT: Final = Whole("", lambda _: (1, 65_535))
 _LATEST: Final = "LATEST"
-_QUALIFIER: Final = Text("a version or an alias", r"[A-Za-z0-9_-]{1,128}")
+_QUALIFIER: Final = Plain.QUALIFIER
 _VERSIONS: Final = Names(r"[1-9][0-9]{0,9}", "versions are numbered from '1'")
 _DOMAINS: Final = Names(r"[A-Za-z0-9*][A-Za-z0-9.*_-]{0,254}", "allowed: a host name")
 _PATHS: Final = Names(r"/[!-~]{0,255}", "allowed: a path that begins with '/', such as /* or /api/*")
@@ -311,7 +302,7 @@ class AsyncShape(Shape):
     """``asyncInvokeConfig``: what happens to asynchronous invocations. A list of such maps has settings by
     ``qualifier``."""
 
-    qualifier: Annotated[str | None, Key("qualifier", _QUALIFIER, _QUALIFIER_HELP, _LATEST, later=True)] = None
+    qualifier: Annotated[Scalar | None, Key("qualifier", _QUALIFIER, _QUALIFIER_HELP, _LATEST)] = None
     task_mode: Annotated[
         bool | None,
         Key(
@@ -319,7 +310,7 @@ class AsyncShape(Shape):
             Plain.FLAG,
             "Task mode: each invocation has a record that can be listed and stopped.",
             False,
-            later=True,
+            inert=True,
         ),
     ] = None
     max_retries: Annotated[
@@ -352,6 +343,7 @@ class TriggerShape(Shape):
         *("timer", "http", "oss", "mns_topic", "eventbridge", "log", "cdn_events", "tablestore", "rds", "kafka"),
         "mqtt",
     )
+    only_with: ClassVar[Mapping[str, str]] = {"payload": "timer", "enable": "timer", "authType": "http"}
     timer: Annotated[
         str | None, Key("timer", Plain.CRON, "When: @every 5m, or six fields of cron; CRON_TZ=ZONE may come first.")
     ] = None
@@ -369,7 +361,7 @@ class TriggerShape(Shape):
     mqtt: Annotated[object | None, Key("mqtt", Plain.FREE, _SOURCE_HELP)] = None
     payload: Annotated[str | None, Key("payload", Plain.PAYLOAD, "What a timer hands to the function.", "")] = None
     enable: Annotated[bool | None, Key("enable", Plain.FLAG, "Whether a timer fires.", True)] = None
-    qualifier: Annotated[str | None, Key("qualifier", _QUALIFIER, _QUALIFIER_HELP, _LATEST)] = None
+    qualifier: Annotated[Scalar | None, Key("qualifier", _QUALIFIER, _QUALIFIER_HELP, _LATEST)] = None
     auth_type: Annotated[
         str | None,
         Key("authType", Choice(("anonymous", "function", "jwt")), "Who may call an HTTP trigger.", "anonymous"),
@@ -399,30 +391,30 @@ class SettingsShape(Shape):
     ] = None
     initializer: Annotated[
         HookShape | None,
-        Key("initializer", Nested(HookShape, "handler"), "Runs once for each new instance.", later=True),
+        Key("initializer", Nested(HookShape, "handler"), "Runs once for each new instance.", inert=True),
     ] = None
     pre_freeze: Annotated[
         HookShape | None,
-        Key("preFreeze", Nested(HookShape, "handler"), "Runs before an instance is frozen (2.0).", later=True),
+        Key("preFreeze", Nested(HookShape, "handler"), "Runs before an instance is frozen (2.0).", inert=True),
     ] = None
     pre_stop: Annotated[
         HookShape | None,
-        Key("preStop", Nested(HookShape, "handler"), "Runs before an instance is ended.", later=True),
+        Key("preStop", Nested(HookShape, "handler"), "Runs before an instance is ended.", inert=True),
     ] = None
     instance_concurrency: Annotated[
         int | None,
-        Key("instanceConcurrency", _CONCURRENCY, "How many requests one instance takes at a time.", 1, later=True),
+        Key("instanceConcurrency", _CONCURRENCY, "How many requests one instance takes at a time.", 1, inert=True),
     ] = None
     command: Annotated[
         tuple[str, ...] | None,
-        Key("command", Texts("texts"), "How a custom runtime is started.", ("./bootstrap",), later=True),
+        Key("command", Texts("texts"), "How a custom runtime is started.", ("./bootstrap",), inert=True),
     ] = None
-    port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", 9000, later=True)] = None
+    port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", 9000, inert=True)] = None
     layers: Annotated[
-        tuple[str, ...] | None, Key("layers", Texts("ARNs"), "Shared directories under /opt.", (), later=True)
+        tuple[str, ...] | None, Key("layers", Texts("ARNs"), "Shared directories under /opt.", (), inert=True)
     ] = None
-    description: Annotated[str | None, Key("description", Plain.PAYLOAD, "For people.", "", later=True)] = None
-    kept: Annotated[Mapping[str, object] | None, Key("kept", Plain.FREE, _KEPT_HELP, {}, later=True)] = None
+    description: Annotated[str | None, Key("description", Plain.PAYLOAD, "For people.", "")] = None
+    kept: Annotated[Mapping[str, object] | None, Key("kept", Plain.FREE, _KEPT_HELP, {})] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,7 +428,7 @@ class FrozenShape(SettingsShape):
 class AliasShape(Shape):
     """A name for a version; a text alone is the version."""
 
-    version: Annotated[str, Key("version", _QUALIFIER, "Which version: its number, or LATEST.", required=True)]
+    version: Annotated[Scalar, Key("version", _QUALIFIER, "Which version: its number, or LATEST.", required=True)]
     weights: Annotated[
         Mapping[str, float] | None,
         Key("additionalVersionWeight", Plain.WEIGHTS, "Which share of the invocations other versions get.", {}),
@@ -444,7 +436,7 @@ class AliasShape(Shape):
     description: Annotated[str | None, Key("description", Plain.PAYLOAD, "For people.", "")] = None
 
 
-_ALIASES_KEY: Final = Key("aliases", Named(AliasShape, "alias", short="version"), "Names for versions.", {}, later=True)
+_ALIASES_KEY: Final = Key("aliases", Named(AliasShape, "alias", short="version"), "Names for versions.", {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -462,7 +454,7 @@ class FunctionShape(SettingsShape):
         ),
     ] = None
     reserved_concurrency: Annotated[
-        int | None, Key("reservedConcurrency", _RESERVED, "How many requests may run at a time.", later=True)
+        int | None, Key("reservedConcurrency", _RESERVED, "How many requests may run at a time.", inert=True)
     ] = None
     asynchronous: Annotated[
         tuple[AsyncShape, ...] | None,
@@ -470,11 +462,11 @@ class FunctionShape(SettingsShape):
     ] = None
     triggers: Annotated[
         Mapping[str, TriggerShape] | None,
-        Key("triggers", Named(TriggerShape, "trigger"), "What else invokes the function.", {}, later=True),
+        Key("triggers", Named(TriggerShape, "trigger"), "What else invokes the function.", {}, inert=True),
     ] = None
     versions: Annotated[
         Mapping[str, FrozenShape] | None,
-        Key("versions", Named(FrozenShape, "version", _VERSIONS), "Published versions (3.0).", {}, later=True),
+        Key("versions", Named(FrozenShape, "version", _VERSIONS), "Published versions (3.0).", {}),
     ] = None
     aliases: Annotated[Mapping[str, AliasShape] | None, _ALIASES_KEY] = None
 
@@ -501,11 +493,11 @@ class ServiceShape(Shape):
     ] = None
     versions: Annotated[
         Mapping[str, ServiceVersionShape] | None,
-        Key("versions", Named(ServiceVersionShape, "version", _VERSIONS), "Published versions.", {}, later=True),
+        Key("versions", Named(ServiceVersionShape, "version", _VERSIONS), "Published versions.", {}),
     ] = None
     aliases: Annotated[Mapping[str, AliasShape] | None, _ALIASES_KEY] = None
-    description: Annotated[str | None, Key("description", Plain.PAYLOAD, "For people.", "", later=True)] = None
-    kept: Annotated[Mapping[str, object] | None, Key("kept", Plain.FREE, _KEPT_HELP, {}, later=True)] = None
+    description: Annotated[str | None, Key("description", Plain.PAYLOAD, "For people.", "")] = None
+    kept: Annotated[Mapping[str, object] | None, Key("kept", Plain.FREE, _KEPT_HELP, {})] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,9 +505,9 @@ class RouteShape(Shape):
     """Where a path of a domain leads; a text alone is the function."""
 
     function: Annotated[
-        str, Key("function", Plain.FUNCTION, "Name of the function, SERVICE/NAME in 2.0.", required=True)
+        Scalar, Key("function", Plain.FUNCTION, "Name of the function, SERVICE/NAME in 2.0.", required=True)
     ]
-    qualifier: Annotated[str | None, Key("qualifier", _QUALIFIER, _QUALIFIER_HELP, _LATEST)] = None
+    qualifier: Annotated[Scalar | None, Key("qualifier", _QUALIFIER, _QUALIFIER_HELP, _LATEST)] = None
     methods: Annotated[tuple[str, ...] | None, Key("methods", Plain.METHODS, "Which HTTP methods.", "any")] = None
     rewrite: Annotated[
         Mapping[str, object] | None, Key("rewriteConfig", Plain.FREE, "FC's rules that change the path.", {})
@@ -617,7 +609,7 @@ class FileShape(Shape):
     ] = None
     domains: Annotated[
         Mapping[str, DomainShape] | None,
-        Key("customDomains", Named(DomainShape, "domain", _DOMAINS), "Host names that lead to functions.", later=True),
+        Key("customDomains", Named(DomainShape, "domain", _DOMAINS), "Host names that lead to functions.", inert=True),
     ] = None
     emulator: Annotated[
         EmulatorShape | None, Key("emulator", Nested(EmulatorShape), "Settings of the emulator itself.")

@@ -183,7 +183,7 @@ class _Edition3(Translation):
         made += local_code(self.report, props, "code", f"function {name.text}")
         made += self._asynchronous(props, where)
         made += self._hooks(props, where)
-        made += self._custom_runtime(props, where)
+        made += self._custom_runtime(props, where, kept)
         if concurrency := self.table(props.get("concurrencyConfig"), "concurrencyConfig"):
             made += self.entries(concurrency, _CONCURRENCY, f"in concurrencyConfig of {name.text}")
         if triggers := self._triggers(props, where):
@@ -232,11 +232,15 @@ class _Edition3(Translation):
                 made.append(entry(word, Table(hook.place, tuple(inner)), key))
         return made
 
-    def _custom_runtime(self, props: Table, where: str) -> list[Entry]:
+    def _custom_runtime(self, props: Table, where: str, kept: list[Entry]) -> list[Entry]:
+        """``command`` with its arguments, and the port; the rest of the block is kept as such."""
         config = self.table(props.get("customRuntimeConfig"), "customRuntimeConfig")
         if config is None:
             return []
-        made = self.entries(config, _RUNTIME, f"in customRuntimeConfig {where}")
+        inner: list[Entry] = []
+        made = self.entries(config, _RUNTIME, f"in customRuntimeConfig {where}", inner)
+        if inner:
+            kept.append(entry("customRuntimeConfig", Table(config.place, tuple(inner)), config.place))
         words = [*self.items(config.get("command"), "command"), *self.items(config.get("args"), "args")]
         if words:
             made.append(entry("command", loose(Items(config.place, tuple(words))), config.place))

@@ -164,7 +164,7 @@ class Translation:
             elif name in rules.kept:
                 self.report.keep(each.key.place, written(each.key))
                 if kept is not None and not _is_auto(each.value):
-                    kept.append(Entry(each.key, loose(each.value)))
+                    kept.append(Entry(each.key._replace(text=name), loose(_as_api(name, each.value))))
             elif name not in rules.known:
                 self._unknown(each.key, rules, where)
         return made
@@ -244,6 +244,12 @@ class Translation:
 
 def _is_auto(node: Node) -> bool:
     return isinstance(node, Scalar) and node.text.lower() == AUTO
+
+
+def _as_api(name: str, node: Node) -> Node:
+    """A role may have policies in the tools' files; FC knows its name only."""
+    named = node.get("name") if name == "role" and isinstance(node, Table) else None
+    return node if named is None else named
 
 
 def kept_entry(kept: Iterable[Entry], at: Place) -> list[Entry]:

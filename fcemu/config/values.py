@@ -8,7 +8,6 @@ from fcemu.config import cron
 from fcemu.config.problems import closest, quoted
 from fcemu.config.schema import (
     METHODS,
-    RUNTIMES,
     Choice,
     Duration,
     Named,
@@ -26,11 +25,13 @@ from fcemu.config.schema import (
 )
 from fcemu.config.tree import Items, Kind, Node, Scalar, found, plain
 from fcemu.core.destinations import Destination, parse_destination
+from fcemu.core.functions import RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import FunctionRef
 
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_QUALIFIER: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _UNCHANGED: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
 """Numbers whose text is the same for every tool; not so 1.10, 017 and 1e3."""
 
@@ -67,6 +68,8 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
             return _variable(node)
         case Plain.PAYLOAD:
             return _environment_text(node)
+        case Plain.QUALIFIER:
+            return _qualifier(node, what)
         case Choice(words):
             if node.text in words:
                 return node.text
@@ -84,7 +87,7 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
         case Plain.TARGET:
             return Target(node.place, _destination(text, limits))
         case Plain.FUNCTION:
-            return _function(text, what)
+            return _function(node, what)
         case Plain.CRON:
             return _cron(text)
     raise Wrong(f"expected {what}, found {found(node)}")
@@ -174,11 +177,20 @@ def _runtime(text: str) -> str:
     raise Wrong(f"expected {expected(Plain.RUNTIME, STRICT)}, found {quoted(text)}", *guess, allowed)
 
 
-def _function(text: str, what: str) -> str:
+def _function(node: Scalar, what: str) -> Scalar:
     try:
-        return str(FunctionRef.parse(text))
+        FunctionRef.parse(node.text)
     except ValueError:
-        raise Wrong(f"expected {what}, found {quoted(text)}") from None
+        raise Wrong(f"expected {what}, found {quoted(node.text)}") from None
+    return node
+
+
+def _qualifier(node: Scalar, what: str) -> Scalar:
+    if node.kind is Kind.NUMBER and _WHOLE.fullmatch(node.text):
+        return node
+    if _QUALIFIER.fullmatch(_text(node, what)):
+        return node
+    raise Wrong(f"expected {what}, found {found(node)}")
 
 
 def _destination(text: str, limits: Limits) -> Destination:

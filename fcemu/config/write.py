@@ -6,29 +6,89 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from fcemu.config.definition import EMPTY, Definition
+from fcemu.config.making import DEFAULT_AUTH, HOOKS
 from fcemu.config.problems import DefinitionError, Problem
-from fcemu.config.schema import ClockShape, EmulatorShape, Shape, keys_of
+from fcemu.config.schema import METHODS, ClockShape, EmulatorShape, Shape, keys_of
+from fcemu.core.defined import NO_EXTRAS, Extras
+from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import AsyncSettings, Function, Service
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.releases import Alias, Owner, Version
+from fcemu.core.triggers import HTTP, TIMER, Trigger
 
 
 def native_form(
-    services: Iterable[Service], functions: Iterable[Function], async_settings: Mapping[FunctionRef, AsyncSettings]
+    services: Iterable[Service],
+    functions: Iterable[Function],
+    async_settings: Mapping[FunctionRef, AsyncSettings],
+    extras: Extras = NO_EXTRAS,
 ) -> dict[str, Any]:
-    """Definitions as a mapping that ``read_mapping`` reads; ``code`` is absolute. Only what is set is written of the
-    asynchronous settings."""
-    document: dict[str, Any] = {"functions": {}, "services": {service.name: {"functions": {}} for service in services}}
+    """Definitions as a mapping that ``read_mapping`` reads; directories are absolute. Only what is set is written of
+    the asynchronous settings."""
+    writer = _Writer(async_settings, extras)
+    document: dict[str, Any] = {"functions": {}, "services": {}}
+    for service in services:
+        document["services"][service.name] = writer.service(service)
     for function in functions:
-        service = function.ref.service
-        owner = document if service is None else document["services"].setdefault(service, {"functions": {}})
-        owner["functions"][function.ref.name] = _function(function, async_settings.get(function.ref))
+        name = function.ref.service
+        owner = document if name is None else document["services"].setdefault(name, {"functions": {}})
+        owner["functions"][function.ref.name] = writer.function(function)
+    if extras.domains:
+        document["customDomains"] = {domain.name: _domain(domain) for domain in extras.domains}
     return document
 
 
-def _function(function: Function, asked: AsyncSettings | None) -> dict[str, Any]:
+class _Writer:
+    """Writes what belongs to an owner or a function along with it."""
+
+    def __init__(self, async_settings: Mapping[FunctionRef, AsyncSettings], extras: Extras) -> None:
+        self._async = async_settings
+        self._extras = extras
+
+    def service(self, service: Service) -> dict[str, Any]:
+        """Without its functions."""
+        written: dict[str, Any] = {"functions": {}, **_described(service.kept)}
+        return written | self._releases(Owner("service", service.name))
+
+    def function(self, function: Function) -> dict[str, Any]:
+        """With its settings, triggers, and, in 3.0, versions and aliases."""
+        written = _function(function)
+        for capacity in self._extras.capacities:
+            if capacity.function == function.ref and len(capacity.kept) == 1:
+                written["reservedConcurrency"] = next(iter(capacity.kept.values()))
+        if asked := self._asked(function.ref):
+            written["asyncInvokeConfig"] = asked
+        triggers = {each.name: _trigger(each) for each in self._extras.triggers if each.function == function.ref}
+        if triggers:
+            written["triggers"] = triggers
+        return written if function.ref.service else written | self._releases(Owner.of(function.ref))
+
+    def _asked(self, ref: FunctionRef) -> dict[str, Any] | list[dict[str, Any]]:
+        latest = _settings(self._async[ref]) if ref in self._async else {}
+        others = [
+            {"qualifier": qualifier, **_settings(asked)}
+            for (owner, qualifier), asked in self._extras.async_settings.items()
+            if owner == ref
+        ]
+        if not others:
+            return latest
+        return [latest, *others] if latest else others
+
+    def _releases(self, owner: Owner) -> dict[str, Any]:
+        versions, aliases = self._extras.versions.get(owner, ()), self._extras.aliases.get(owner, ())
+        written: dict[str, Any] = {}
+        if versions:
+            written["versions"] = {each.id: _version(owner, each) for each in versions}
+        if aliases:
+            written["aliases"] = {alias.name: _alias(alias) for alias in aliases}
+        return written
+
+
+def _function(function: Function) -> dict[str, Any]:
+    kept = dict(function.kept)
     written: dict[str, Any] = {
         "handler": function.handler,
         "code": function.code,
@@ -36,10 +96,103 @@ def _function(function: Function, asked: AsyncSettings | None) -> dict[str, Any]
         "timeout": _seconds(function.timeout),
         "memorySize": function.memory_mb,
         "environmentVariables": dict(function.environment),
+        **_custom_runtime(kept),
     }
-    if asked is not None and (settings := _settings(asked)):
-        written["asyncInvokeConfig"] = settings
+    for key, (attribute, timeout) in _HOOKS.items():
+        if handler := getattr(function, attribute):
+            written[key] = {"handler": handler, "timeout": _seconds(getattr(function, timeout))}
+    if function.instance_concurrency != 1:
+        written["instanceConcurrency"] = function.instance_concurrency
+    if function.layers:
+        written["layers"] = [layer.directory or layer.arn for layer in function.layers]
+    return written | _described(kept)
+
+
+_HOOKS: Final = {
+    "initializer": HOOKS["initializer"],
+    "preFreeze": HOOKS["pre_freeze"],
+    "preStop": HOOKS["pre_stop"],
+}
+
+
+def _custom_runtime(kept: dict[str, Any]) -> dict[str, Any]:
+    """``command`` and ``port``, which are taken out of what is kept."""
+    written: dict[str, Any] = {}
+    config = dict(kept.get("customRuntimeConfig") or {})
+    command, port = config.get("command"), config.get("port", kept.get("caPort"))
+    if isinstance(command, list) and all(isinstance(word, str) and word for word in command):
+        written["command"] = config.pop("command")
+    if isinstance(port, int) and 1 <= port <= 65_535:
+        written["port"] = port
+        config.pop("port", None)
+        kept.pop("caPort", None)
+    if "customRuntimeConfig" in kept:
+        kept["customRuntimeConfig"] = config
+        if not config:
+            del kept["customRuntimeConfig"]
     return written
+
+
+def _described(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """``description``, and a block for the rest."""
+    rest = {name: value for name, value in kept.items() if name != "description"}
+    written: dict[str, Any] = {"description": kept["description"]} if kept.get("description") else {}
+    return written | ({"kept": rest} if rest else {})
+
+
+def _trigger(trigger: Trigger) -> dict[str, Any]:
+    config = dict(trigger.config)
+    written: dict[str, Any]
+    if trigger.kind == TIMER:
+        written = {"timer": config.pop("cronExpression", "")}
+        if config.pop("enable", True) is False:
+            written["enable"] = False
+        if "payload" in config:
+            written["payload"] = config.pop("payload")
+    elif trigger.kind == HTTP:
+        methods = config.pop("methods", [])
+        written = {"http": "any" if set(methods) >= set(METHODS) or not methods else list(methods)}
+        written["authType"] = config.pop("authType", DEFAULT_AUTH)
+    else:
+        written, config = {trigger.kind: config}, {}
+    named = {
+        "qualifier": "" if trigger.qualifier == LATEST else trigger.qualifier,
+        "sourceArn": trigger.source_arn,
+        "invocationRole": trigger.role,
+        "description": trigger.description,
+        "kept": config,
+    }
+    return written | {name: value for name, value in named.items() if value}
+
+
+def _version(owner: Owner, version: Version) -> dict[str, Any]:
+    if owner.kind == "function":
+        written = _function(version.functions[owner.name])
+    else:
+        kept = dict(version.service.kept) if version.service else {}
+        written = {"functions": {name: _function(each) for name, each in version.functions.items()}, "kept": kept}
+    return written | ({"description": version.description} if version.description else {})
+
+
+def _alias(alias: Alias) -> dict[str, Any]:
+    named = {"additionalVersionWeight": dict(alias.weights), "description": alias.description}
+    return {"version": alias.version, **{name: value for name, value in named.items() if value}}
+
+
+def _domain(domain: Domain) -> dict[str, Any]:
+    written: dict[str, Any] = {"protocol": domain.protocol}
+    if domain.routes:
+        written["routes"] = {route.path: _route(route) for route in domain.routes}
+    return written | ({"kept": dict(domain.kept)} if domain.kept else {})
+
+
+def _route(route: Route) -> dict[str, Any]:
+    named = {
+        "qualifier": "" if route.qualifier == LATEST else route.qualifier,
+        "methods": list(route.methods),
+        "rewriteConfig": dict(route.rewrite),
+    }
+    return {"function": str(route.function), **{name: value for name, value in named.items() if value}}
 
 
 def _settings(asked: AsyncSettings) -> dict[str, Any]:
@@ -48,6 +201,7 @@ def _settings(asked: AsyncSettings) -> dict[str, Any]:
         "maxAsyncEventAgeInSeconds": None if asked.max_age is None else _seconds(asked.max_age),
         "onSuccess": None if asked.on_success is None else str(asked.on_success),
         "onFailure": None if asked.on_failure is None else str(asked.on_failure),
+        "asyncTask": asked.task_mode,
     }
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -59,7 +213,7 @@ def _seconds(duration: timedelta) -> int:
 def document_of(definition: Definition) -> dict[str, Any]:
     """A definition as a mapping in native form, short: what is empty is left out, and directories count from where the
     definition was, if it was a file."""
-    whole = native_form(definition.services, definition.functions, definition.async_settings)
+    whole = native_form(definition.services, definition.functions, definition.async_settings, definition.extras)
     document: dict[str, Any] = {}
     for name, key in (("region", "region"), ("account_id", "accountId")):
         if name in definition.options:
@@ -67,7 +221,7 @@ def document_of(definition: Definition) -> dict[str, Any]:
     root = None if definition.path is None else definition.path.parent
     for function in _functions_in(whole):
         _shorten(function, root)
-    document |= {name: whole[name] for name in ("functions", "services") if whole[name]}
+    document |= {name: value for name, value in whole.items() if value}
     if emulator := _emulator(definition.options):
         document["emulator"] = emulator
     return document
@@ -107,22 +261,46 @@ def composed(definitions: Sequence[Definition]) -> Definition:
         async_settings=MappingProxyType(settings),
         options=MappingProxyType(options),
         warnings=tuple(warning for each in definitions for warning in each.warnings),
+        extras=_together([each.extras for each in definitions]),
+    )
+
+
+def _together(parts: Sequence[Extras]) -> Extras:
+    """Several as one; of what an owner or a domain has, the last says."""
+    return Extras(
+        async_settings={key: asked for each in parts for key, asked in each.async_settings.items()},
+        triggers=tuple(trigger for each in parts for trigger in each.triggers),
+        versions={owner: versions for each in parts for owner, versions in each.versions.items()},
+        aliases={owner: aliases for each in parts for owner, aliases in each.aliases.items()},
+        domains=tuple({domain.name: domain for each in parts for domain in each.domains}.values()),
+        capacities=tuple(capacity for each in parts for capacity in each.capacities),
     )
 
 
 def _functions_in(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    yield from document["functions"].values()
-    for service in document["services"].values():
-        yield from service["functions"].values()
+    """All functions, also those that versions have frozen."""
+    owners = [document, *document["services"].values()]
+    owners += [version for owner in owners[1:] for version in owner.get("versions", {}).values()]
+    for owner in owners:
+        for function in owner["functions"].values():
+            yield function
+            yield from function.get("versions", {}).values()
 
 
 def _shorten(function: dict[str, Any], root: Path | None) -> None:
     if not function["environmentVariables"]:
         del function["environmentVariables"]
     if root is not None:
-        function["code"] = os.path.relpath(function["code"], os.path.realpath(root))
+        there = os.path.realpath(root)
+        function["code"] = os.path.relpath(function["code"], there)
+        layers = function.get("layers", [])
+        function |= {"layers": [_beside(layer, there) for layer in layers]} if layers else {}
     if function["code"] == ".":
         del function["code"]
+
+
+def _beside(layer: str, root: str) -> str:
+    return layer if layer.startswith("acs:") else os.path.relpath(layer, root)
 
 
 def _emulator(options: Mapping[str, object]) -> dict[str, Any]:

@@ -210,6 +210,10 @@ class Catalog:
 
     # Versions and aliases.
 
+    def all_releases(self) -> Iterator[Releases]:
+        """Of all owners that have published or named something."""
+        yield from self._releases.values()
+
     def releases(self, owner: Owner) -> Releases:
         """What an owner has published; an owner that does not exist has nothing."""
         found = self._releases.get(owner)
@@ -281,6 +285,10 @@ class Catalog:
     def set_trigger(self, trigger: Trigger) -> None:
         """Define a trigger, or replace the one of the same name."""
         self._triggers.setdefault(trigger.function, {})[trigger.name] = trigger
+
+    def forget_triggers(self, ref: FunctionRef) -> None:
+        """Forget all triggers of a function."""
+        self._triggers.pop(ref, None)
 
     def remove_trigger(self, ref: FunctionRef, name: str) -> Trigger:
         """Raises what ``trigger`` raises."""

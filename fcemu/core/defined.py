@@ -1,0 +1,70 @@
+"""What a definition defines beside services, functions and their asynchronous settings; what is defined now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, Capacity
+from fcemu.core.catalog import Catalog
+from fcemu.core.domains import Domain
+from fcemu.core.functions import AsyncSettings
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.releases import Alias, Owner, Version
+from fcemu.core.triggers import Trigger
+
+LIMITS: Final = (CONCURRENCY, ON_DEMAND)
+"""The kinds of capacity that bound how many requests run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """``async_settings`` are those of other qualifiers than ``LATEST``. ``versions`` and ``aliases`` are all that an
+    owner has, in order; ``capacities`` those that bound how many requests run."""
+
+    async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings] = field(default_factory=dict)
+    triggers: tuple[Trigger, ...] = ()
+    versions: Mapping[Owner, tuple[Version, ...]] = field(default_factory=dict)
+    aliases: Mapping[Owner, tuple[Alias, ...]] = field(default_factory=dict)
+    domains: tuple[Domain, ...] = ()
+    capacities: tuple[Capacity, ...] = ()
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "Extras":
+        """All that there is now."""
+        refs = [function.ref for function in catalog]
+        owners = dict.fromkeys(Owner.of(ref) for ref in refs)
+        releases = {owner: catalog.releases(owner) for owner in owners}
+        return cls(
+            async_settings={
+                (ref, qualifier): asked
+                for ref in refs
+                for qualifier, asked in catalog.async_of(ref).items()
+                if qualifier != LATEST
+            },
+            triggers=tuple(catalog.all_triggers()),
+            versions={owner: tuple(each.versions.values()) for owner, each in releases.items() if each.versions},
+            aliases={owner: tuple(each.aliases.values()) for owner, each in releases.items() if each.aliases},
+            domains=tuple(catalog.domains.values()),
+            capacities=tuple(each for kind in LIMITS for each in catalog.belongings.capacities(kind)),
+        )
+
+    def put_into(self, catalog: Catalog) -> None:
+        """Define all of it; what has the same name is replaced, and an owner's versions and aliases as a whole."""
+        for (ref, qualifier), asked in self.async_settings.items():
+            catalog.set_async(ref, asked, qualifier)
+        for trigger in self.triggers:
+            catalog.set_trigger(trigger)
+        for owner in self.owners:
+            catalog.releases(owner).replace(self.versions.get(owner, ()), self.aliases.get(owner, ()))
+        for domain in self.domains:
+            catalog.set_domain(domain)
+        for capacity in self.capacities:
+            catalog.belongings.set_capacity(capacity)
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Whose versions or aliases are here."""
+        return tuple(dict.fromkeys((*self.versions, *self.aliases)))
+
+
+NO_EXTRAS: Final = Extras()
