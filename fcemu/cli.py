@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -77,7 +77,7 @@ def demo() -> None:
 @later_option("--access-key")
 @later_option("--intercept", flag=True)
 @later_option("--watch", flag=True)
-@later_option("--env")
+@setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
 def serve(
     definition: Path | None,
     host: str,
@@ -86,6 +86,7 @@ def serve(
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
+    environment: str | None,
     **settings: object,
 ) -> None:
     """Run the emulator until SIGINT or SIGTERM.
@@ -100,7 +101,7 @@ def serve(
         from fcemu.config import EMPTY
 
         serving.log_to_stderr(log_format)
-        read = EMPTY if definition is None else _read(definition, settings["limits"])
+        read = EMPTY if definition is None else _read(definition, settings, environment)
         plan = serving.Plan(
             definition=read,
             options={name: value for name, value in settings.items() if value is not None},
@@ -149,14 +150,20 @@ def _make_way(ready_file: Path) -> None:
         raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
 
 
-def _read(path: Path, limits: object) -> "Definition":
-    from fcemu.config import DefinitionError, find_definition, read_definition
+def _read(path: Path, settings: Mapping[str, Any], environment: str | None) -> "Definition":
+    from fcemu.config import Choices, DefinitionError, read_definition
 
+    choices = Choices(
+        region=settings["region"],
+        account_id=settings["account_id"],
+        environment=environment,
+        variables=os.environ,
+    )
     try:
-        return read_definition(find_definition(path))
+        return read_definition(path, choices)
     except DefinitionError as wrong:
         click.echo(str(wrong), err=True)
-        if limits == "relaxed":
+        if settings["limits"] == "relaxed":
             click.echo(
                 "--limits relaxed is for requests; what a definition may say widens with 'emulator: {limits: relaxed}' "
                 "in it",

@@ -41,7 +41,7 @@ def check(
         print_json([each.record(shown) for each in found])
     else:
         for each in found:
-            each.tell()
+            each.tell(err=shown)
     bad = any(each.problems or (strict and each.warnings) for each in found)
     if shown and not as_json and not any(each.problems for each in found):
         _print_native(found)
@@ -71,10 +71,11 @@ class _Found:
             record["definition"] = _native(self.definition)
         return record
 
-    def tell(self) -> None:
-        """For people: problems and warnings on stdout, in the order of the file, the sum on stderr."""
+    def tell(self, *, err: bool) -> None:
+        """For people: problems and warnings in the order of the file, then the sum on stderr. ``err``: all of it there,
+        because stdout has the definition."""
         for problem in sorted((*self.problems, *self.warnings), key=lambda one: (one.line or 0, one.column or 0)):
-            click.echo(_framed(problem))
+            click.echo(_framed(problem, coloured=(sys.stderr if err else sys.stdout).isatty()), err=err)
         functions = count(len(self.definition.functions), "function") if self.definition else ""
         summary = f"good, {functions}" if self.definition else count(len(self.problems), "problem")
         if self.warnings:
@@ -97,9 +98,9 @@ def _record(problem: "Problem") -> dict[str, Any]:
     return {name: getattr(problem, name) for name in names}
 
 
-def _framed(problem: "Problem") -> str:
+def _framed(problem: "Problem", *, coloured: bool) -> str:
     """A problem as a compiler shows it: on a terminal coloured, with the line of the file and a caret."""
-    if not sys.stdout.isatty():
+    if not coloured:
         return str(problem)
     colour = "yellow" if problem.warning else "red"
     kind = click.style("warning" if problem.warning else "problem", fg=colour, bold=True)

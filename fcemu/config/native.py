@@ -72,7 +72,7 @@ class _Reader:
             if name is None:
                 continue
             meant[name] = entry.key.place
-            value = self._value(keys[name], entry, level)
+            value = self._value(keys[name], Entry(Scalar(entry.key.place, name), entry.value), level)
             if value is not None:
                 values[keys[name].field] = value
         needed = [key for key in keys.values() if key.required and not _is_excused(key, values)]
@@ -82,7 +82,13 @@ class _Reader:
                     at, f"{key.name} is missing {level.where}", f"write {key.name}: {expected(key.value, self._limits)}"
                 )
         self._check_one(shape, meant, at, level)
-        return shape(**values) if all(key.field in values for key in needed) else None
+        is_whole = all(key.field in values for key in needed)
+        has_one = not shape.one_of or any(keys[name].field in values for name in shape.one_of)
+        return shape(**values) if is_whole and has_one else None
+
+    def _said(self, key: Scalar) -> str:
+        """A key in the words of messages: those of the file, also where it is of another format."""
+        return written(key) if self._foreign else key.text
 
     def _known(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> str | None:
         """The name of the key of the schema that is to be read, if one is; says what is odd with it."""
@@ -143,7 +149,7 @@ class _Reader:
                 return self._scalar(value, node, entry.key)
 
     def _nested_key(self, kind: Nested, entry: Entry, level: Level) -> object:
-        where = f"in {written(entry.key)}" + (f" of {level.owner}" if level.owner else "")
+        where = f"in {self._said(entry.key)}" + (f" of {level.owner}" if level.owner else "")
         inner = Level(kind.shape, where, level.owner or entry.key.text, level)
         if not kind.by:
             return self._nested(entry, kind.shape, inner, kind.short)
@@ -195,7 +201,7 @@ class _Reader:
         needed = [key.name for key in keys_of(shape).values() if key.required and text]
         hints = [f"write {entry.key.text}: {{{name}: {quoted(text)[1:-1]}}}" for name in needed]
         message = f"expected {what}, found {found(entry.value)}"
-        self._report.add(entry.value.place, message, *hints, key=written(entry.key))
+        self._report.add(entry.value.place, message, *hints, key=self._said(entry.key))
         return None
 
     def _variables(self, entry: Entry, reserved: frozenset[str]) -> Mapping[str, str]:
@@ -213,7 +219,7 @@ class _Reader:
         size = sum(len(text.encode()) for pair in variables.items() for text in pair)
         if size > self._limits.environment_bytes:
             message = f"{size} bytes of names and values, at most {self._limits.environment_bytes} are allowed"
-            self._report.add(entry.key.place, message, key=written(entry.key))
+            self._report.add(entry.key.place, message, key=self._said(entry.key))
         return MappingProxyType(variables)
 
     def _weights(self, entry: Entry) -> Mapping[str, float]:
@@ -224,7 +230,7 @@ class _Reader:
             if isinstance(share, float):
                 weights[each.key.text] = share
         if sum(weights.values()) > 1 + 1e-9:
-            self._report.add(entry.key.place, "expected shares that make at most 1 together", key=written(entry.key))
+            self._report.add(entry.key.place, "expected shares that make at most 1 together", key=self._said(entry.key))
         return MappingProxyType(weights)
 
     def _scalar(self, kind: Value, node: Node, key: Scalar) -> object:
@@ -234,14 +240,14 @@ class _Reader:
             value = scalar(kind, node, self._limits)
             if kind is Plain.RUNTIME and value not in RUN_HERE:
                 message = f"{quoted(str(value))} does not run here: invocations of the function are refused"
-                self._report.warn(node.place, message, key=written(key))
+                self._report.warn(node.place, message, key=self._said(key))
             return value
         except Wrong as wrong:
             if self._foreign and kind is Plain.TARGET and isinstance(node, Scalar) and node.text.startswith("acs:"):
                 message = f"{quoted(node.text)} is no destination that is emulated: nothing is reported there"
-                self._report.warn(node.place, message, key=written(key))
+                self._report.warn(node.place, message, key=self._said(key))
             else:
-                self._report.add(node.place, wrong.message, *wrong.hints, key=written(key))
+                self._report.add(node.place, wrong.message, *wrong.hints, key=self._said(key))
             return None
 
 

@@ -173,8 +173,8 @@ def _instant(node: Scalar, what: str) -> datetime:
 def _runtime(text: str) -> str:
     if text in RUNTIMES:
         return text
-    guess, allowed = _guess(text, RUNTIMES), "allowed: " + ", ".join(RUNTIMES)
-    raise Wrong(f"expected {expected(Plain.RUNTIME, STRICT)}, found {quoted(text)}", *guess, allowed)
+    hints = _guess(text, RUNTIMES) or ["allowed: " + ", ".join(RUNTIMES)]
+    raise Wrong(f"expected {expected(Plain.RUNTIME, STRICT)}, found {quoted(text)}", *hints)
 
 
 def _function(node: Scalar, what: str) -> Scalar:

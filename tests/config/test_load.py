@@ -216,14 +216,14 @@ def test_what_is_no_definition_in_yaml_is_said_with_its_place(text, message):
         (
             "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
             + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(12)),
-            "f:5:30: more than 100000 values once its aliases are expanded",
+            "f:5:36: more than 100000 values once its aliases are expanded",
         ),
         (
             "a: &a {x: {y: 1}}\n"
             + "".join(
                 f"{chr(98 + n)}: &{chr(98 + n)} {{<<: [{', '.join(['*' + chr(97 + n)] * 10)}]}}\n" for n in range(12)
             ),
-            "f:5:",
+            "f:6:17: more than 100000",
         ),
     ],
 )
