@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from fcemu.api.dialect import ANY_METHOD
+from fcemu.api.server import DIALECTS, effect_of
 from fcemu.cli import main as program
 from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
@@ -21,6 +23,7 @@ MADE = {
     "docs/reference/definition.md": lambda: definition(),
     "docs/reference/cli.md": lambda: command_line(),
     "docs/reference/time.md": lambda: time_reads(),
+    "docs/reference/operations.md": lambda: operations(),
 }
 
 
@@ -142,6 +145,34 @@ def time_reads() -> str:
         "Outside of handlers everything is real, in the zone of the process.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def operations() -> str:
+    """Which operation of FC's API is there in which version."""
+    lines = [
+        "# Operations of FC's API",
+        "",
+        "Every operation that an SDK of that version can send. Made from the tables in `fcemu/api/v*.py`, which are "
+        "also the routes, by `docs/generate.py`.",
+        "",
+        "- **acts**: does what FC does, as far as these documents say.",
+        "- **keeps**: takes, checks, stores and shows it; nothing follows from it yet.",
+        "- **refused**: answers 501 `NotImplemented` and names the operation.",
+    ]
+    for dialect, _ in DIALECTS.values():
+        effects = [effect_of(operation) for operation in dialect.operations]
+        counts = ", ".join(f"{effects.count(effect)} {effect}" for effect in ("acts", "keeps", "refused"))
+        lines += ["", f"## {dialect.version}", "", f"{len(effects)} operations: {counts}.", ""]
+        lines += ["| operation | request | effect |", "| --- | --- | --- |"]
+        lines += [
+            f"| {operation.name} | `{_method(operation.method)} /{dialect.version}{operation.path}` | {effect} |"
+            for operation, effect in sorted(zip(dialect.operations, effects, strict=True), key=lambda row: row[0].name)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _method(method: str) -> str:
+    return "ANY" if method == ANY_METHOD else method
 
 
 def _commands(way: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:

@@ -19,6 +19,7 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account, FunctionRef
+from fcemu.core.places import read_places
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
 from fcemu.engine.chance import Chance
@@ -26,6 +27,7 @@ from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import Packages, Runtime, StandIn
 from fcemu.engine.setup import AtRest
+from fcemu.senders import post
 
 if TYPE_CHECKING:
     from fcemu.packages import UnpackedPackages
@@ -65,6 +67,12 @@ def _many_seconds(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.replace(",", " ").split())
 
 
+def _destinations(text: str) -> dict[str, str]:
+    """``queue:declined=http://127.0.0.1:8080/hook``, several of them separated by blanks."""
+    pairs = (pair.partition("=") for pair in text.split())
+    return {destination: url for destination, _, url in pairs}
+
+
 OPTIONS: Final[Mapping[str, Option]] = {
     "seed": Option(int, (int,)),
     "start": Option(_instant, (datetime, str)),
@@ -80,6 +88,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "retry_server_errors": Option(_flag, (bool,)),
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
+    "deliver_to": Option(_destinations, (dict, Mapping)),
+    "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
 
@@ -121,10 +131,21 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         retry_server_errors=given.get("retry_server_errors", default.retry_server_errors),
         age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
         destination_depth=given.get("destination_depth", default.destination_depth),
+        deliver_to=_places(given["deliver_to"]) if "deliver_to" in given else default.deliver_to,
+        delivery_retry_seconds=tuple(timedelta(seconds=wait) for wait in given["delivery_retry_seconds"])
+        if "delivery_retry_seconds" in given
+        else default.delivery_retry_seconds,
         watchdog=seconds("watchdog", default.watchdog),
         grace=seconds("grace_seconds", default.grace),
         io_grace=seconds("io_grace_seconds", default.io_grace),
     )
+
+
+def _places(given: Mapping[str, object]) -> dict[str, str]:
+    try:
+        return read_places(given)
+    except ValueError as wrong:
+        raise ValueError(f"option deliver_to: {wrong}") from None
 
 
 def read_option(name: str, text: str) -> object:
@@ -153,6 +174,9 @@ def _check(name: str, value: object) -> None:
         raise ValueError(f"option {name}: expected {expected}, found {value!r}")
     if name in _NOT_BELOW_ZERO and value < 0:  # type: ignore[operator]
         raise ValueError(f"option {name}: expected 0 or more, found {value!r}")
+    waits = name == "delivery_retry_seconds"
+    if waits and not all(isinstance(wait, int | float) and wait >= 0 for wait in value):  # type: ignore[attr-defined]
+        raise ValueError(f"option {name}: expected numbers of seconds, found {value!r}")
     if name == "retry_seconds" and not (value and all(isinstance(wait, int | float) and wait >= 0 for wait in value)):  # type: ignore[attr-defined]
         raise ValueError(f"option retry_seconds: expected at least one number of seconds, found {value!r}")
 
@@ -164,7 +188,6 @@ LATER: Final = frozenset(
         "chance",
         "cold_start_seconds",
         "data",
-        "deliver_to",
         "explore",
         "idle_seconds",
         "intercept",
@@ -279,6 +302,7 @@ def emulator_of(
         chance=Chance(settings.seed),
         crew=CREW,
         packages=packages,
+        post=post,
     )
 
 

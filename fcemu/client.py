@@ -129,12 +129,15 @@ class Invocation(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What was delivered to a queue or topic; ``request_id`` is the invocation that it reports."""
+    """What was delivered to a queue, topic or bus; ``request_id`` is the invocation that it reports, ``None`` for one
+    that a client sent. ``visible`` and ``dequeue_count`` are known of what waits in a queue."""
 
     message_id: str
     at: datetime
-    request_id: str
+    request_id: str | None
     body: bytes
+    visible: datetime | None = None
+    dequeue_count: int | None = None
 
 
 class Reply(NamedTuple):
@@ -244,13 +247,24 @@ class Client:
         """The record of one invocation."""
         return _invocation(self._json("GET", f"/_fcemu/invocations/{quote(request_id, safe='')}"))
 
-    def messages(self, address: str) -> list[Message]:
-        """What was delivered to ``queue:NAME`` or ``topic:NAME``, in order."""
-        kind, _, name = address.partition(":")
-        if kind not in ("queue", "topic") or not name:
-            raise ClientError(f"{address!r} has no messages to read; write queue:NAME or topic:NAME")
-        found = self._json("GET", f"/_fcemu/{kind}s/{quote(name, safe='')}/messages")
-        return [Message(one["message_id"], _time(one["at"]), one["request_id"], _bytes(one["body"])) for one in found]
+    def messages(self, address: str, *, waiting: bool = False) -> list[Message]:
+        """What was delivered to ``queue:NAME``, ``topic:NAME`` or ``eventbus:NAME``, in order; of a queue with
+        ``waiting`` only what no consumer has deleted yet."""
+        query = "?waiting=1" if waiting else ""
+        return [_message(one) for one in self._json("GET", f"{_mailbox_path(address)}{query}")]
+
+    def clear(self, address: str) -> None:
+        """Throw away what was delivered there."""
+        with self._exchange("DELETE", _mailbox_path(address)):
+            return
+
+    def send(self, queue: str, body: bytes, *, delay: float | timedelta = 0) -> Message:
+        """Put a message into a queue; ``delay`` in whole seconds."""
+        asked: dict[str, Any] = {"body": _text_or_base64(body)}
+        if delay:
+            seconds = _seconds(delay)
+            asked["delay_seconds"] = int(seconds) if seconds == int(seconds) else seconds
+        return _message(self._json("POST", _mailbox_path(f"queue:{queue}"), asked))
 
     # FC's own InvokeFunction.
 
@@ -360,6 +374,32 @@ def _invoke_path(function: str, qualifier: str | None) -> str:
         return f"/2016-08-15/services/{quote(owner, safe='')}/functions/{quote(name, safe='')}/invocations"
     query = "" if qualifier is None else f"?{urlencode({'qualifier': qualifier})}"
     return f"/2023-03-30/functions/{quote(name, safe='')}/invocations{query}"
+
+
+def _mailbox_path(address: str) -> str:
+    kind, _, name = address.partition(":")
+    plural = {"queue": "queues", "topic": "topics", "eventbus": "eventbuses"}.get(kind)
+    if plural is None or not name:
+        raise ClientError(f"{address!r} has no messages; write queue:NAME, topic:NAME or eventbus:NAME")
+    return f"/_fcemu/{plural}/{quote(name, safe='')}/messages"
+
+
+def _message(told: Mapping[str, Any]) -> Message:
+    return Message(
+        told["message_id"],
+        _time(told["at"]),
+        told["request_id"],
+        _bytes(told["body"]),
+        _maybe_time(told.get("visible")),
+        told.get("dequeue_count"),
+    )
+
+
+def _text_or_base64(body: bytes) -> Any:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from patience import CHILD_SECONDS
 
 from fcemu.cli import main
 from fcemu.client import Client
@@ -140,7 +141,8 @@ def test_a_variable_of_an_option_that_comes_later_is_refused_by_name(monkeypatch
 
 
 def test_python_m_fcemu_is_the_same_program():
-    done = subprocess.run([sys.executable, "-m", "fcemu", "exec"], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-m", "fcemu", "exec"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS)
     assert done.returncode == 2
     assert "exec is not supported yet" in done.stderr
 
@@ -354,7 +356,7 @@ def test_a_followed_timeline_goes_on(emulator):
         emulator.function("flaky").invoke_async(b"{}")
         assert "flaky (2)" in process.stdout.readline()
         emulator.reset()
-        assert process.wait(60) == 0
+        assert process.wait(CHILD_SECONDS) == 0
         assert "was reset or has stopped" in process.stderr.read()
 
 
@@ -405,7 +407,7 @@ def test_a_followed_journal_goes_on(emulator):
         emulator.function("flaky").invoke_async(b"{}")
         assert columns(process.stdout.readline())[0] == str(len(seen) + 1)
         emulator.reset()
-        assert process.wait(60) == 0
+        assert process.wait(CHILD_SECONDS) == 0
         assert "was reset or has stopped" in process.stderr.read()
 
 
@@ -533,7 +535,7 @@ def test_a_definition_that_cannot_be_used_gets_no_test(tmp_path):
 def suite(directory):
     """What pytest says of a directory as its user runs it: all passed."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(directory)]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=CHILD_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -580,7 +582,7 @@ def test_the_doctor_names_the_backend_in_force(backend):
 
 def test_a_backend_that_there_is_not_is_wrong():
     with running("doctor", "--port", "0", variables={"FCEMU_BACKEND": "sundial"}) as process:
-        assert process.wait(60) == 1
+        assert process.wait(CHILD_SECONDS) == 1
         assert "wrong: backend: FCEMU_BACKEND: expected" in process.stderr.read()
 
 
@@ -649,7 +651,7 @@ def running(*args, variables=None):
         text=True,
         env=dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | (variables or {}),
     )
-    timer = threading.Timer(60, process.kill)
+    timer = threading.Timer(CHILD_SECONDS, process.kill)
     timer.start()
     try:
         yield process
@@ -684,7 +686,7 @@ def test_serve_runs_until_it_is_told_to_stop(tmp_path):
         assert "fcemu clock advance 1h --url" in told
         assert client.invoke("orders/charge", b'{"order": 7, "card": "good"}').error is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(CHILD_SECONDS) == 0
         assert process.stderr.read() == "stopping\n"
         assert not ready.exists()
 
@@ -695,7 +697,7 @@ def test_serve_stops_cleanly_on_ctrl_c_with_a_handler_asleep():
         facts = client.journal(follow=True)
         assert any(fact.kind == "Slept" for fact in facts)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(CHILD_SECONDS) == 0
         assert "Traceback" not in process.stderr.read()
 
 
@@ -789,7 +791,7 @@ def test_a_port_in_use_is_one_message():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with running("serve", "--port", str(port)) as process:
-            assert process.wait(60) == 1
+            assert process.wait(CHILD_SECONDS) == 1
             assert process.stderr.read() == (
                 f"Error: cannot listen on 127.0.0.1:{port}: it is in use. Stop what listens there, or choose another "
                 "--port (0: any)\n"
@@ -799,7 +801,7 @@ def test_a_port_in_use_is_one_message():
 @pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid"])
 def test_a_host_that_is_not_here_is_one_message(host):
     with running("serve", "--port", "0", "--host", host) as process:
-        assert process.wait(60) == 1
+        assert process.wait(CHILD_SECONDS) == 1
         told = process.stderr.read()
         assert told.startswith(f"Error: cannot listen on {host}:0: ")
         assert told.count("\n") == 1
@@ -831,9 +833,8 @@ def test_verbose_logs_facts_as_json():
 )
 def test_a_backend_that_there_is_not_is_wrong_use(command):
     environment = os.environ | {"FCEMU_BACKEND": "sundial"}
-    told = subprocess.run(
-        [sys.executable, "-m", "fcemu", *command], env=environment, capture_output=True, text=True, timeout=60
-    )
+    whole = [sys.executable, "-m", "fcemu", *command]
+    told = subprocess.run(whole, env=environment, capture_output=True, text=True, timeout=CHILD_SECONDS)
     assert told.returncode == 2
     assert "FCEMU_BACKEND: expected auto, freezegun or time-machine, found 'sundial'" in told.stderr
     assert "Traceback" not in told.stderr

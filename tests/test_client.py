@@ -157,7 +157,7 @@ def test_a_name_that_nobody_knows_is_refused_by_name(client):
         client.invoke("flakey")
     with pytest.raises(ClientError, match="did you mean 'flaky-failures'"):
         client.messages("queue:flaky-failure")
-    with pytest.raises(ClientError, match="write queue:NAME or topic:NAME"):
+    with pytest.raises(ClientError, match="write queue:NAME, topic:NAME or eventbus:NAME"):
         client.messages("flaky-failures")
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import CHILD_SECONDS
 
 from fcemu.api.control import LATER, Control
 from fcemu.api.server import ApiServer
@@ -47,6 +48,10 @@ def environment(**more):
     return kept | {"PATH": path} | more
 
 
+def run(command, directory, env):
+    return subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=CHILD_SECONDS)
+
+
 @pytest.mark.parametrize("text", blocks("python"))
 def test_python_blocks_are_passing_tests(folder, text):
     (folder / "test_block.py").write_text(text, encoding="utf-8")
@@ -61,7 +66,7 @@ def test_python_blocks_are_passing_tests(folder, text):
         str(folder),
         "test_block.py",
     ]
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60)
+    done = run(command, folder, environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
 
@@ -96,7 +101,7 @@ def test_the_servers_blocks_run_one_after_the_other(server, folder):
         command = ["bash", "-euc", text] if "import " not in text else [sys.executable, "-W", "ignore", "-c", text]
         host = server.removeprefix("http://")
         env = environment(FCEMU_URL=server, FC_HOST=host)
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+        done = run(command, folder, env)
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
 
 
@@ -109,8 +114,7 @@ def test_a_page_of_steps_can_be_followed(path, folder):
         if file := FILE.fullmatch(kind):
             (here / file[1]).write_text(text, encoding="utf-8")
         elif kind == "sh step":
-            command = ["bash", "-euc", f"{text}\npwd >{folder}/where"]
-            done = subprocess.run(command, cwd=here, env=environment(), capture_output=True, text=True, timeout=110)
+            done = run(["bash", "-euc", f"{text}\npwd >{folder}/where"], here, environment())
             output = done.stdout + done.stderr
             assert done.returncode == 0, f"{text}\n{output}"
             here = Path((folder / "where").read_text().strip())
@@ -137,7 +141,7 @@ def test_every_link_leads_somewhere(path):
 
 def test_what_is_made_from_the_code_is_up_to_date():
     command = [sys.executable, str(ROOT / "docs/generate.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = run(command, ROOT, environment())
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\nrun docs/generate.py"
 
 

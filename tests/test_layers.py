@@ -12,7 +12,7 @@ STANDARD = set(sys.stdlib_module_names)
 
 # layer: (its own modules it may import, packages from elsewhere, standard modules it must not import)
 ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
-    "core": ({"core"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
+    "core": ({"core"}, {"cronsim"}, {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "engine": ({"core", "engine"}, set(), {"uuid"}),
     "backends": (set(), set(), set()),
     "runtimes": (
@@ -25,7 +25,8 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "testing": ({"backends", "core", "engine", "config", "assembly", "testing"}, set(), set()),
     "client": (set(), set(), set()),
     "packages": ({"core"}, {"fastcrc"}, set()),
-    "assembly": ({"core", "engine", "api", "config", "packages", "runtimes", "assembly"}, set(), set()),
+    "senders": ({"core", "engine.ports"}, set(), set()),
+    "assembly": ({"core", "engine", "api", "config", "packages", "runtimes", "senders", "assembly"}, set(), set()),
     "cli": ({"assembly", "client", "cli", "commands", "config", "core", "testing"}, {"click"}, set()),
     "commands": ({"assembly", "client", "commands", "config", "core", "testing"}, {"click"}, set()),
     "__main__": ({"cli"}, set(), set()),

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.api import problems
+from fcemu.api import mailboxes, problems, timers
 from fcemu.api.dialect import ANY_METHOD, Paths
 from fcemu.api.history import Handler, History
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
@@ -30,10 +30,7 @@ LATER: Final = {
     (ANY_METHOD, "/"): "the page",
     (ANY_METHOD, "/openapi.json"): "the OpenAPI document",
     (ANY_METHOD, "/metrics"): "metrics",
-    (ANY_METHOD, "/timers/{function}/{trigger}/fire"): "timers",
-    (ANY_METHOD, "/eventbuses/{name}/messages"): "eventbuses: destinations on EventBridge",
     ("POST", "/invocations/{id}/stop"): "stopping an invocation",
-    ("POST", "/queues/{name}/messages"): "sending a message to a queue",
 }
 """What later versions bring: refused by name, never ignored."""
 
@@ -61,7 +58,7 @@ class Control:
         }
         later = {pattern: _later(what) for pattern, what in LATER.items()}
         self.routes: Final[Mapping[tuple[str, str], Handler]] = (
-            own | self._history.routes | SetupRoutes(api).routes | later
+            own | self._history.routes | mailboxes.routes() | dict(timers.ROUTES) | SetupRoutes(api).routes | later
         )
         """By method and path below ``/_fcemu``."""
         self._paths: Final = Paths((method, path, handler) for (method, path), handler in self.routes.items())

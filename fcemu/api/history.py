@@ -1,17 +1,16 @@
-"""Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations, messages."""
+"""Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 from fcemu.api import problems
-from fcemu.api.problems import Problem, json_answer, not_found, not_yet, read_members
-from fcemu.api.records import invocation_record, message_record
+from fcemu.api.problems import Problem, json_answer, not_yet, read_members
+from fcemu.api.records import invocation_record
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
-from fcemu.core.facts import Delivered, time_text
+from fcemu.core.facts import time_text
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.timeline import render
@@ -55,23 +54,17 @@ class News:
 
 
 class History:
-    """Reads the journal; changes nothing but its own view of the queues."""
+    """Reads the journal, and changes nothing."""
 
     def __init__(self, api: "ApiServer") -> None:
         self._api: Final = api
         self._streams: Final[set[News]] = set()
-        self._cleared: Final[WeakKeyDictionary[Emulator, dict[str, int]]] = WeakKeyDictionary()
-        """How many messages of each queue or topic were cleared away; the facts stay."""
         self.routes: Final[dict[tuple[str, str], Handler]] = {
             ("GET", "/journal"): self._journal,
             ("GET", "/timeline"): self._timeline,
             ("GET", "/explain"): self._explain,
             ("GET", "/invocations"): self._list,
             ("GET", "/invocations/{id}"): self._show,
-            ("GET", "/queues/{name}/messages"): partial(self._messages, "queue"),
-            ("DELETE", "/queues/{name}/messages"): partial(self._clear, "queue"),
-            ("GET", "/topics/{name}/messages"): partial(self._messages, "topic"),
-            ("DELETE", "/topics/{name}/messages"): partial(self._clear, "topic"),
         }
 
     def end_streams(self) -> None:
@@ -169,30 +162,6 @@ class History:
             raise Problem(404, "not-found", f"there is no invocation {path['id']!r}")
         return await _records(request.emulator, invocation)
 
-    # Messages.
-
-    async def _messages(
-        self, kind: str, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]
-    ) -> Answer:
-        if "waiting" in query:
-            raise not_yet("receiving messages, and with it the parameter 'waiting'")
-        read_members(query, {}, "parameter")
-        emulator = request.emulator
-        address = _address(emulator, kind, path["name"])
-        cleared = self._cleared.get(emulator, {}).get(address, 0)
-        messages = _delivered(emulator, address)[cleared:]
-        emulator.read_outside.update(message.request_id for message in messages)
-        return json_answer([message_record(message) for message in messages])
-
-    async def _clear(
-        self, kind: str, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]
-    ) -> Answer:
-        read_members(query, {}, "parameter")
-        emulator = request.emulator
-        address = _address(emulator, kind, path["name"])
-        self._cleared.setdefault(emulator, {})[address] = len(_delivered(emulator, address))
-        return Answer(204, status_line(204))
-
 
 async def _send(
     stream: Stream, journal: Journal, after: int, end: int, function: FunctionRef | None, events: bool
@@ -223,14 +192,3 @@ async def _records(emulator: Emulator, wanted: list[Invocation] | Invocation) ->
         return json_answer(record(wanted) if isinstance(wanted, Invocation) else [record(each) for each in wanted])
 
     return await asyncio.to_thread(write)
-
-
-def _address(emulator: Emulator, kind: str, name: str) -> str:
-    known = [address.partition(":")[2] for address in emulator.addresses() if address.startswith(f"{kind}:")]
-    if name not in known:
-        raise not_found(kind, name, known)
-    return f"{kind}:{name}"
-
-
-def _delivered(emulator: Emulator, address: str) -> list[Delivered]:
-    return emulator.journal.messages.get(address, [])

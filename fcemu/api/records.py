@@ -8,6 +8,7 @@ from fcemu.core.facts import Delivered, DeliveryFailed, time_text
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.logs import log_of
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.queues import Arrival, Received
 
 
 def text_or_base64(data: bytes) -> str | dict[str, str]:
@@ -45,14 +46,18 @@ def invocation_record(invocation: Invocation, memory_mb: int, memory_used_mb: fl
     }
 
 
-def message_record(message: Delivered) -> dict[str, Any]:
-    """One message of a queue or topic; ``request_id`` is the invocation that it reports."""
-    return {
-        "message_id": message.message_id,
+def message_record(message: Arrival | Received) -> dict[str, Any]:
+    """One message of a queue, topic or bus; ``request_id`` is the invocation that it reports, null for one that a
+    client sent. What is waiting in a queue has ``visible`` and ``dequeue_count`` as well."""
+    record: dict[str, Any] = {
+        "message_id": message.id if isinstance(message, Received) else message.message_id,
         "at": time_text(message.at),
-        "request_id": message.request_id,
+        "request_id": message.request_id or None,
         "body": text_or_base64(message.body),
     }
+    if isinstance(message, Received):
+        record |= {"visible": time_text(message.visible), "dequeue_count": message.dequeue_count}
+    return record
 
 
 def _attempt(attempt: Attempt, log: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fcemu.api import control, furnishings, resources, v2016_08_15, v2021_04_06,
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
 from fcemu.api.invocations import Invocations
+from fcemu.api.mns import MNS, PREFIXES
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
 from fcemu.api.wakeups import Wakeups
@@ -32,6 +33,13 @@ DEFAULT: Final = (v2023_03_30.DIALECT, Paths[Operation]())
 """In whose form a request is refused whose path names no version."""
 
 HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS}
+
+
+def effect_of(operation: Operation) -> str:
+    """Whether an operation ``acts``, ``keeps``, or is ``refused``."""
+    return operation.effect if operation.handler else "refused"
+
+
 _ROUTES_KEPT: Final = 4096
 _TARGET_KEPT: Final = 512
 _STOP_SECONDS: Final = 1.0
@@ -89,6 +97,7 @@ class ApiServer:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
         self.wakeups = Wakeups(loop)
+        self._mns = MNS(self.wakeups)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._http = HttpServer(loop, self._serve, lambda: self._emulator)
         self._listener = await loop.create_server(self._http, host, port, backlog=1024)
@@ -131,6 +140,8 @@ class ApiServer:
         segments, query = split_target(target)
         if segments[0] == control.PREFIX:
             return Route(self._control.find(method, segments[1:], query), control.refusal)
+        if segments[0] in PREFIXES:
+            return Route(*self._mns.find(method, segments, query))
         dialect, paths = DIALECTS.get(segments[0], DEFAULT)
         refuse = partial(_refusal, dialect)
         found = paths.find("GET" if method == "HEAD" else method, segments[1:]) or paths.find(method, segments[1:])

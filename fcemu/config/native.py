@@ -30,9 +30,11 @@ from fcemu.config.schema import (
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
 from fcemu.config.values import Wrong, scalar
 from fcemu.core.limits import RELAXED, STRICT, Limits
+from fcemu.core.places import check_place
 
 S = TypeVar("S", bound=Shape)
 
+_URL: Final = Text("a URL like http://127.0.0.1:8080/hook")
 _VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityToken", "topic"})
 """Source: FC docs, "Environment variables", reserved names of 2.0 (runtimes §1.7)."""
@@ -98,7 +100,7 @@ class _Reader:
             return None
         if name in keys:
             if keys[name].inert:
-                self._report.keep(key.place, name)
+                self._report.keep(key.place, f"{name} trigger" if name in level.shape.one_of else name)
             return name
         advice = self._unknown(key, level)
         meant.update(dict.fromkeys(advice.meant, key.place))
@@ -139,6 +141,8 @@ class _Reader:
                 return self._variables(entry, reserved=_RESERVED_IN_2_0 if _is_2_0(level) else frozenset())
             case Plain.WEIGHTS:
                 return self._weights(entry)
+            case Plain.PLACES:
+                return self._places(entry)
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, entry.key) for value in node.values]
                 return None if None in read else tuple(read)
@@ -221,6 +225,18 @@ class _Reader:
             message = f"{size} bytes of names and values, at most {self._limits.environment_bytes} are allowed"
             self._report.add(entry.key.place, message, key=self._said(entry.key))
         return MappingProxyType(variables)
+
+    def _places(self, entry: Entry) -> Mapping[str, str]:
+        table = self._table(entry, "a map of destinations and URLs")
+        places: dict[str, str] = {}
+        for each in table.entries if table else ():
+            url = self._scalar(_URL, each.value, each.key)
+            if isinstance(url, str):
+                try:
+                    places[check_place(each.key.text, url)] = url
+                except ValueError as wrong:
+                    self._report.add(each.key.place, str(wrong), key=entry.key.text)
+        return MappingProxyType(places)
 
     def _weights(self, entry: Entry) -> Mapping[str, float]:
         table = self._table(entry, expected(Plain.WEIGHTS, self._limits))

@@ -54,6 +54,7 @@ class Plain(Enum):
     QUALIFIER = "a version or an alias, its place kept; a version may be written as a number"
     INSTANT = "a date and time with a zone, read as an aware datetime in UTC"
     TARGET = "a destination: a short form or an ARN"
+    PLACES = "a map from destinations to URLs"
     CRON = "an expression of FC's timers"
     METHODS = "a list of HTTP methods, or any; read as a tuple, which is empty for any"
     FREE = "whatever plain data it is, read as Python values"
@@ -162,7 +163,7 @@ def expected(kind: Value, limits: Limits) -> str:
         case Plain.INSTANT:
             return "a date and time with a zone, such as 2026-01-01T00:00:00Z"
         case Plain.TARGET:
-            return "a destination: function:NAME, queue:NAME, topic:NAME or an ARN"
+            return "a destination: function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         case Plain.RUNTIME:
             return "a runtime of FC"
         case Plain.PAYLOAD:
@@ -177,6 +178,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return f"any, or a list of {', '.join(METHODS)}"
         case Plain.FREE:
             return "plain data"
+        case Plain.PLACES:
+            return "a map of destinations and URLs"
         case Plain.WEIGHTS:
             return "a map from versions to shares of 1"
         case Plain.VARIABLES:
@@ -348,17 +351,17 @@ class TriggerShape(Shape):
         str | None, Key("timer", Plain.CRON, "When: @every 5m, or six fields of cron; CRON_TZ=ZONE may come first.")
     ] = None
     http: Annotated[
-        tuple[str, ...] | None, Key("http", Plain.METHODS, "Which HTTP methods: a list, or any for all.")
+        tuple[str, ...] | None, Key("http", Plain.METHODS, "Which HTTP methods: a list, or any for all.", inert=True)
     ] = None
-    oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP)] = None
-    mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP)] = None
-    eventbridge: Annotated[object | None, Key("eventbridge", Plain.FREE, _SOURCE_HELP)] = None
-    log: Annotated[object | None, Key("log", Plain.FREE, _SOURCE_HELP)] = None
-    cdn_events: Annotated[object | None, Key("cdn_events", Plain.FREE, _SOURCE_HELP)] = None
-    tablestore: Annotated[object | None, Key("tablestore", Plain.FREE, _SOURCE_HELP)] = None
-    rds: Annotated[object | None, Key("rds", Plain.FREE, _SOURCE_HELP)] = None
-    kafka: Annotated[object | None, Key("kafka", Plain.FREE, _SOURCE_HELP)] = None
-    mqtt: Annotated[object | None, Key("mqtt", Plain.FREE, _SOURCE_HELP)] = None
+    oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    eventbridge: Annotated[object | None, Key("eventbridge", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    log: Annotated[object | None, Key("log", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    cdn_events: Annotated[object | None, Key("cdn_events", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    tablestore: Annotated[object | None, Key("tablestore", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    rds: Annotated[object | None, Key("rds", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    kafka: Annotated[object | None, Key("kafka", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    mqtt: Annotated[object | None, Key("mqtt", Plain.FREE, _SOURCE_HELP, inert=True)] = None
     payload: Annotated[str | None, Key("payload", Plain.PAYLOAD, "What a timer hands to the function.", "")] = None
     enable: Annotated[bool | None, Key("enable", Plain.FLAG, "Whether a timer fires.", True)] = None
     qualifier: Annotated[Scalar | None, Key("qualifier", _QUALIFIER, _QUALIFIER_HELP, _LATEST)] = None
@@ -462,7 +465,7 @@ class FunctionShape(SettingsShape):
     ] = None
     triggers: Annotated[
         Mapping[str, TriggerShape] | None,
-        Key("triggers", Named(TriggerShape, "trigger"), "What else invokes the function.", {}, inert=True),
+        Key("triggers", Named(TriggerShape, "trigger"), "What else invokes the function.", {}),
     ] = None
     versions: Annotated[
         Mapping[str, FrozenShape] | None,
@@ -548,7 +551,6 @@ class EmulatorShape(Shape):
     later: ClassVar[Mapping[str, str]] = {
         "auth": "Whether signatures are verified, and the access keys.",
         "coldStartSeconds": "How long a new instance takes to start.",
-        "deliverTo": "Where reports are posted, by destination.",
         "idleSeconds": "How long an idle instance is kept.",
         "throttleMode": "What a throttled invocation does: wait or backoff.",
     }
@@ -575,6 +577,14 @@ class EmulatorShape(Shape):
     destination_depth: Annotated[
         int | None,
         Key("destinationDepth", _DEPTH, "How many destinations may follow each other.", _USUAL.destination_depth),
+    ] = None
+    deliver_to: Annotated[
+        Mapping[str, str] | None,
+        Key("deliverTo", Plain.PLACES, "URLs to which reports are posted besides, by destination."),
+    ] = None
+    delivery_retry_seconds: Annotated[
+        tuple[float, ...] | None,
+        Key("deliveryRetrySeconds", _WAITS, "Wait before retry 1, 2, … of a report that could not be posted."),
     ] = None
     watchdog: Annotated[
         float | None,

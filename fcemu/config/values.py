@@ -24,6 +24,7 @@ from fcemu.config.schema import (
     expected,
 )
 from fcemu.config.tree import Items, Kind, Node, Scalar, found, plain
+from fcemu.core.cron import read_schedule
 from fcemu.core.destinations import Destination, parse_destination
 from fcemu.core.functions import RUNTIMES
 from fcemu.core.limits import STRICT, Limits
@@ -54,7 +55,7 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
     if not isinstance(node, Scalar):
         raise Wrong(f"expected {what}, found {found(node)}")
     match kind:
-        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS:
+        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES:
             raise Wrong(f"expected {what}, found {found(node)}")
         case Plain.FLAG:
             return _flag(node, what)
@@ -208,8 +209,8 @@ def _guess(word: str, right: tuple[str, ...]) -> list[str]:
 
 
 def _cron(text: str) -> str:
-    wrong = cron.wrong_with(text)
-    if wrong:
-        message, *hints = wrong
-        raise Wrong(message, *hints)
+    try:
+        read_schedule(text)
+    except ValueError as wrong:
+        raise Wrong(str(wrong).partition("; ")[0], *cron.hints(text)) from None
     return text

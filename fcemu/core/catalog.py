@@ -73,6 +73,11 @@ class Catalog:
     def __len__(self) -> int:
         return len(self._functions)
 
+    @property
+    def names(self) -> Mapping[FunctionRef, Function]:
+        """All functions by name."""
+        return self._functions
+
     # Services.
 
     @property

@@ -3,15 +3,19 @@
 import base64
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, TypeGuard, assert_never
 
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
 from fcemu.core.values import value
 
 MNS_MESSAGE_BYTES: Final = 64 * 1024
-"""ASSUMED: the general limit of MNS messages; FC's per-service numbers are not public (retry-and-destinations §3.2)."""
+EVENT_BYTES: Final = 64 * 1024
+ROCKETMQ_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+"""ASSUMED: the general limits of MNS, EventBridge and RocketMQ; FC's per-service numbers are not public
+(retry-and-destinations §3.2)."""
 
 
 @value
@@ -45,15 +49,66 @@ class TopicDestination:
         return f"topic:{self.name}"
 
 
-Destination = FunctionDestination | QueueDestination | TopicDestination
+@value
+class RocketMQDestination:
+    """A topic of a RocketMQ 4.x instance. MNS topics have no slash in their names, so one word serves for both."""
+
+    instance: str
+    topic: str
+
+    def __str__(self) -> str:
+        return f"topic:{self.instance}/{self.topic}"
+
+
+@value
+class EventBusDestination:
+    """An EventBridge bus that receives the report inside a CloudEvents envelope."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"eventbus:{self.name}"
+
+
+MailDestination = QueueDestination | TopicDestination | RocketMQDestination | EventBusDestination
+"""Where reports arrive as messages."""
+Destination = FunctionDestination | MailDestination
+_KINDS: Final[Mapping[str, Callable[[str], MailDestination]]] = {
+    "queue": QueueDestination,
+    "topic": TopicDestination,
+    "eventbus": EventBusDestination,
+}
+MAIL_KINDS: Final = tuple(_KINDS)
+"""How the addresses of such destinations begin."""
+
+
+def takes_mail(destination: Destination | None) -> TypeGuard[MailDestination]:
+    """Whether reports to ``destination`` are messages that can be read there."""
+    return destination is not None and not isinstance(destination, FunctionDestination)
+
+
+def most_bytes(destination: MailDestination) -> tuple[int, str]:
+    """The largest message that a destination takes, and the name of its service."""
+    match destination:
+        case QueueDestination() | TopicDestination():
+            return MNS_MESSAGE_BYTES, "MNS"
+        case EventBusDestination():
+            return EVENT_BYTES, "EventBridge"
+        case RocketMQDestination():
+            return ROCKETMQ_MESSAGE_BYTES, "RocketMQ"
+
 
 _MNS: Final = re.compile(r"acs:mns:([^:]*):([^:]*):/(queues|topics)/([^/]+)/messages")
 _FC2: Final = re.compile(r"acs:fc:([^:]*):([^:]*):services/([^/.]+)(?:\.([^/]+))?/functions/([^/]+)")
 _FC3: Final = re.compile(r"acs:fc:([^:]*):([^:]*):functions/([^/]+)(?:/([^/]+))?")
+_EVENTBRIDGE: Final = re.compile(r"acs:eventbridge:([^:]*):([^:]*):eventbus/([^/]+)")
+_ROCKETMQ: Final = re.compile(r"acs:mq:([^:]*):([^:]*):/instances/([^/]+)/topics/([^/]+)/messages")
+"""ASSUMED: the documents name RocketMQ, but print no ARN (retry-and-destinations §2)."""
 
 
 def parse_destination(text: str) -> Destination:
-    """Read a short form (``queue:name``, ``function:service/name:qualifier``, …) or an ARN.
+    """Read a short form (``queue:name``, ``function:service/name:qualifier``, ``topic:instance/name`` for RocketMQ, …)
+    or an ARN.
 
     Raises ``ValueError`` that says what is allowed. Region and account of an ARN may be empty
     (retry-and-destinations §2); they are not compared, because one emulator stands for all of them.
@@ -61,14 +116,17 @@ def parse_destination(text: str) -> Destination:
     kind, colon, rest = text.partition(":")
     if kind == "acs" and colon:
         return _parse_arn(text)
-    if kind in {"queue", "topic"} and is_name(rest):
-        return QueueDestination(rest) if kind == "queue" else TopicDestination(rest)
     if kind == "function" and rest:
         name, _, qualifier = rest.partition(":")
         return FunctionDestination(FunctionRef.parse(name), qualifier or LATEST)
-    if kind == "eventbus":
-        raise ValueError(f"{text!r}: destinations on EventBridge are not supported yet")
-    raise ValueError(f"{text!r} is not a destination; write function:NAME, queue:NAME, topic:NAME or an ARN")
+    instance, slash, topic = rest.partition("/")
+    if kind == "topic" and slash and instance and topic:
+        return RocketMQDestination(instance, topic)
+    if kind in _KINDS and is_name(rest):
+        return _KINDS[kind](rest)
+    raise ValueError(
+        f"{text!r} is not a destination; write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
+    )
 
 
 def _parse_arn(text: str) -> Destination:
@@ -79,7 +137,13 @@ def _parse_arn(text: str) -> Destination:
         return FunctionDestination(FunctionRef(found[5], found[3]), found[4] or LATEST)
     if found := _FC3.fullmatch(text):
         return FunctionDestination(FunctionRef(found[3]), found[4] or LATEST)
-    raise ValueError(f"{text!r} is not an ARN of a function, an MNS queue or an MNS topic")
+    if found := _EVENTBRIDGE.fullmatch(text):
+        return EventBusDestination(found[3])
+    if found := _ROCKETMQ.fullmatch(text):
+        return RocketMQDestination(found[3], found[4])
+    raise ValueError(
+        f"{text!r} is not an ARN of a function, an MNS queue or topic, an EventBridge bus or a RocketMQ topic"
+    )
 
 
 def destination_arn(destination: Destination, account: Account) -> str:
@@ -91,6 +155,10 @@ def destination_arn(destination: Destination, account: Account) -> str:
             return f"acs:mns:{account.region}:{account.id}:/queues/{name}/messages"
         case TopicDestination(name):
             return f"acs:mns:{account.region}:{account.id}:/topics/{name}/messages"
+        case EventBusDestination(name):
+            return f"acs:eventbridge:{account.region}:{account.id}:eventbus/{name}"
+        case RocketMQDestination(instance, topic):
+            return f"acs:mq:{account.region}:{account.id}:/instances/{instance}/topics/{topic}/messages"
         case unreachable:
             assert_never(unreachable)
 
@@ -133,6 +201,36 @@ def report(
         "responsePayload": as_text(ending.payload),
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def envelope(
+    *,
+    ref: FunctionRef,
+    qualifier: str,
+    account: Account,
+    request_id: str,
+    succeeded: bool,
+    body: bytes,
+    now: datetime,
+) -> bytes:
+    """The CloudEvents 1.0 event in which an EventBridge bus receives ``body``, the report.
+
+    ASSUMED: every field but ``specversion``; FC's pages name the service and show no event
+    (retry-and-destinations §3.1).
+    """
+    event = {
+        "specversion": "1.0",
+        "id": request_id,
+        "source": "acs.fc",
+        "type": f"fc:AsyncInvoke:{'Succeeded' if succeeded else 'Failed'}",
+        "subject": function_arn(ref, qualifier, account),
+        "time": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+        "datacontenttype": "application/json",
+        "aliyunaccountid": account.id,
+        "aliyunregionid": account.region,
+    }
+    head = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return head[:-1].encode() + b',"data":' + body + b"}"
 
 
 def as_text(payload: bytes) -> str:

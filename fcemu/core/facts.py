@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
@@ -224,7 +225,7 @@ class Changed:
     action: str
 
 
-Fact = (
+InvocationFact = (
     Accepted
     | Dequeued
     | InstanceStarted
@@ -245,8 +246,9 @@ Fact = (
     | Delivered
     | DeliveryFailed
     | Warned
-    | Changed
 )
+"""What belongs to an invocation."""
+Fact = InvocationFact | Changed | MailFact
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
@@ -341,4 +343,5 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: str,
     int: int,
     bool: bool,
+    Properties: lambda given: tuple(tuple(one) for one in given),
 }

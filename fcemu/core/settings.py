@@ -1,5 +1,6 @@
 """What a user can set for a whole emulator: the ``emulator:`` block, the options of the fixture and of ``serve``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -36,6 +37,11 @@ class Settings:
     """``True``: the age of an event runs from the end of its ``x-fc-async-delay``."""
     destination_depth: int = 16
     """How many destinations may follow each other. ASSUMED: FC documents no bound."""
+    deliver_to: Mapping[str, str] = field(default_factory=dict)
+    """URLs to which reports are posted, by destination (``queue:declined``)."""
+    delivery_retry_seconds: tuple[timedelta, ...] = ()
+    """Wait before retry 1, 2, … of a report that could not be posted. ASSUMED: FC documents no retry of deliveries
+    (retry-and-destinations §3.4)."""
     caused_at_most: int = 10_000
     """How many invocations one outside request may cause, through handlers and destinations."""
     max_memory_usage_mb: float = 64.0

@@ -29,6 +29,19 @@ from fcemu.core.facts import (
     Succeeded,
     Warned,
 )
+from fcemu.core.mail_facts import (
+    Cleared,
+    Dropped,
+    MailFact,
+    MessageDeleted,
+    MessageReceived,
+    MessageSent,
+    QueueSet,
+    Subscribed,
+    TopicSet,
+    Unsubscribed,
+    VisibilityChanged,
+)
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut, word
 
 _PAYLOAD_SHOWN: Final = 60
@@ -60,7 +73,11 @@ class Timeline:
             function = str(fact.function)
             self._counts[function] = self._counts.get(function, 0) + 1
             self._names[fact.request_id] = f"{function} ({self._counts[function]})"
-        who = self._names.get(fact.request_id, fact.request_id or "(definition)")
+        who = self._names.get(fact.request_id) or fact.request_id
+        if isinstance(fact, Changed):
+            who = "(definition)"
+        elif not who and isinstance(fact, MailFact):
+            who = fact.destination
         return offset(fact.at, self._started), who, _say(fact, self._started, self._names)
 
 
@@ -119,6 +136,34 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
             return f"warning: {fact.text}"
         case Changed():
             return f"{fact.what} {fact.action}"
+        case mail:
+            return _say_mail(mail, started)
+
+
+def _say_mail(fact: MailFact, started: datetime) -> str:
+    where = f" {fact.destination}" if fact.request_id else ""
+    match fact:
+        case MessageSent():
+            later = "" if fact.visible <= fact.at else f", to be received from {offset(fact.visible, started)}"
+            return f"message arrives{f' in{where}' if where else ''}{later}: {_short(fact.body)}"
+        case MessageReceived():
+            return f"message received{f' from{where}' if where else ''}, hidden until {offset(fact.until, started)}"
+        case VisibilityChanged():
+            return f"message{f' of{where}' if where else ''} hidden until {offset(fact.until, started)}"
+        case MessageDeleted():
+            return f"message deleted{f' from{where}' if where else ''}"
+        case QueueSet():
+            return f"set: visibility time-out {fact.visibility_timeout} s, delay {fact.delay_seconds} s"
+        case TopicSet():
+            return "set"
+        case Dropped():
+            return "deleted"
+        case Subscribed():
+            return f"subscription {fact.subscription} pushes to queue:{fact.queue}"
+        case Unsubscribed():
+            return f"subscription {fact.subscription} ends"
+        case Cleared():
+            return "cleared"
         case unreachable:
             assert_never(unreachable)
 

@@ -72,3 +72,11 @@ def _from_iso(text: str) -> datetime:
         raise ValueError(
             f"{text!r} is not an instant; write it like '2026-01-01T00:00:00Z', or '+200s' from the start"
         ) from None
+
+
+def later(at: datetime, by: timedelta) -> datetime:
+    """``at + by``, at most the last instant there is."""
+    try:
+        return at + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=at.tzinfo)

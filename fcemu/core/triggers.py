@@ -1,9 +1,12 @@
 """Trigger definitions: what else invokes a function."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
+from fcemu.core.cron import Schedule, read_schedule
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 
@@ -23,6 +26,37 @@ KINDS: Final = (
     "mqtt",
 )
 """Trigger types of FC. Sources: wire-api §3 and §10; ASSUMED: those of the message products are written like this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What a time trigger says: when it fires, whether it does, and what its event carries."""
+
+    schedule: Schedule
+    enabled: bool = True
+    payload: str = ""
+
+
+def read_timer(config: Mapping[str, Any]) -> Timer:
+    """Read the configuration of a time trigger. Raises ``ValueError`` that names the key."""
+    expression, enabled, payload = config.get("cronExpression"), config.get("enable", True), config.get("payload")
+    if not isinstance(expression, str):
+        raise ValueError(f"cronExpression must be a text, found {expression!r}")
+    if not isinstance(enabled, bool):
+        raise ValueError(f"enable must be true or false, found {enabled!r}")
+    if not isinstance(payload, str | None):
+        raise ValueError(f"payload must be a text, found {payload!r}")
+    try:
+        return Timer(read_schedule(expression), enabled, payload or "")
+    except ValueError as wrong:
+        raise ValueError(f"cronExpression is set to an invalid value: {wrong}") from None
+
+
+def timer_event(trigger: "Trigger", payload: str, at: datetime) -> bytes:
+    """What a time trigger hands to its function (timers-and-instances §1.3). ASSUMED: ``triggerTime`` is the scheduled
+    time, and ``payload`` is empty where none is configured."""
+    event = {"triggerTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "triggerName": trigger.name, "payload": payload}
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ class Chance:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self._bits = random.Random(seed).getrandbits
+        self._talk = random.Random(f"{seed}/talk").getrandbits
 
     def request_id(self, generation: Generation, now: datetime) -> str:
         """A request id in the generation's form (async-invocation §1.4); 3.0 ids carry the virtual second."""
@@ -48,6 +49,10 @@ class Chance:
             if drawn < reached:
                 return version
         return next(reversed(shares))
+
+    def talk_id(self) -> str:
+        """The id of a request to MNS. Drawn beside all else: how often a consumer polls is a matter of real time."""
+        return f"{self._talk(96):024X}"
 
     def hold_up(self, invocation: Invocation) -> timedelta | None:
         """By how much the attempt that is due starts late; asked once for each attempt."""
@@ -89,6 +94,9 @@ class Scripted(Chance):
 
     def version(self, shares: dict[str, float]) -> str:
         return self._otherwise.version(shares)
+
+    def talk_id(self) -> str:
+        return self._otherwise.talk_id()
 
     def hold_up(self, invocation: Invocation) -> timedelta | None:
         if self._there and (fault := self._strike(invocation.accepted.function, Delay)):

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from fcemu.core.times import later as later
 from fcemu.engine import real
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -54,11 +55,3 @@ class Clock:
     def real_seconds_to(self, instant: datetime) -> float:
         """Real seconds until a flowing clock shows ``instant``; 0 when it is past."""
         return max(0.0, (instant - self.now()).total_seconds() / self._rate)
-
-
-def later(now: datetime, by: timedelta) -> datetime:
-    """``now + by``, at most the last instant there is."""
-    try:
-        return now + by
-    except OverflowError:
-        return datetime.max.replace(tzinfo=now.tzinfo)

@@ -1,15 +1,18 @@
 """Sends reports to destinations."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol, assert_never
+from functools import partial
+from typing import Final, Protocol
 
 from fcemu.core.destinations import (
-    MNS_MESSAGE_BYTES,
     Destination,
+    EventBusDestination,
     FunctionDestination,
-    QueueDestination,
-    TopicDestination,
+    MailDestination,
+    envelope,
+    most_bytes,
     report,
 )
 from fcemu.core.errors import FCError
@@ -17,8 +20,12 @@ from fcemu.core.facts import Delivered, DeliveryFailed
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.settings import Settings
+from fcemu.core.times import later
 from fcemu.engine.chance import Chance
+from fcemu.engine.errands import Errand
 from fcemu.engine.journal import Journal
+from fcemu.engine.mail import Mail
+from fcemu.engine.ports import Post
 
 
 class AcceptReport(Protocol):
@@ -27,11 +34,21 @@ class AcceptReport(Protocol):
     def __call__(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A report on its way to a destination that takes messages."""
+
+    destination: MailDestination
+    message_id: str
+    body: bytes
+    invocation: Invocation
+
+
 class Deliveries:
     """Reports each finished asynchronous invocation once. Called with the baton held.
 
-    A delivery that fails is a fact and is not tried again; the invocation's state does not change
-    (retry-and-destinations §3.4).
+    A delivery that fails is a fact and, unless settings say so, is not tried again; the invocation's state does not
+    change (retry-and-destinations §3.4).
     """
 
     def __init__(
@@ -41,12 +58,18 @@ class Deliveries:
         journal: Journal,
         asked_of: Callable[[Invocation], AsyncSettings],
         accept: AcceptReport,
+        mail: Mail,
+        post: Post,
+        set_out: Callable[[datetime, Errand], None],
     ) -> None:
         self._settings: Final = settings
         self._chance: Final = chance
         self._journal: Final = journal
         self._asked_of: Final = asked_of
         self._accept: Final = accept
+        self._mail: Final = mail
+        self._post: Final = post
+        self._set_out: Final = set_out
 
     def report(self, invocation: Invocation, now: datetime) -> None:
         """Tell the destination of ``invocation``, which has just ended, if its settings name one."""
@@ -77,24 +100,75 @@ class Deliveries:
                 return None
 
     def _send(self, destination: Destination, body: bytes, invocation: Invocation, now: datetime) -> None:
-        match destination:
-            case FunctionDestination():
-                try:
-                    message_id = self._accept(destination, body, invocation).id
-                except FCError as refused:
-                    depth = invocation.accepted.depth
-                    row = f" (destination {depth + 1} in a row: is there a loop?)" if depth else ""
-                    self._failed(destination, f"{refused}{row}", invocation, now)
-                    return
-            case QueueDestination() | TopicDestination():
-                if len(body) > MNS_MESSAGE_BYTES:
-                    reason = f"the report has {len(body)} bytes, MNS takes {MNS_MESSAGE_BYTES}"
-                    self._failed(destination, reason, invocation, now)
-                    return
-                message_id = self._chance.message_id()
-            case unreachable:
-                assert_never(unreachable)
-        self._journal.record(Delivered(now, invocation.id, str(destination), message_id, body), invocation)
+        if isinstance(destination, FunctionDestination):
+            self._invoke(destination, body, invocation, now)
+            return
+        if isinstance(destination, EventBusDestination):
+            body = self._envelope(body, invocation, now)
+        most, service = most_bytes(destination)
+        if len(body) > most:
+            self._failed(destination, f"the report has {len(body)} bytes, {service} takes {most}", invocation, now)
+            return
+        refused = self._mail.refuses(str(destination))
+        if refused is not None:
+            self._failed(destination, refused, invocation, now)
+            return
+        letter = Letter(destination, self._chance.message_id(), body, invocation)
+        url = self._settings.deliver_to.get(str(destination))
+        if url is None:
+            self._arrives(letter, now)
+        else:
+            self._post_at(now, letter, url, 0)
+
+    def _invoke(self, destination: FunctionDestination, body: bytes, invocation: Invocation, now: datetime) -> None:
+        try:
+            request_id = self._accept(destination, body, invocation).id
+        except FCError as refused:
+            depth = invocation.accepted.depth
+            row = f" (destination {depth + 1} in a row: is there a loop?)" if depth else ""
+            self._failed(destination, f"{refused}{row}", invocation, now)
+            return
+        self._journal.record(Delivered(now, invocation.id, str(destination), request_id, body), invocation)
+
+    def _envelope(self, body: bytes, invocation: Invocation, now: datetime) -> bytes:
+        accepted = invocation.accepted
+        return envelope(
+            ref=accepted.function,
+            qualifier=accepted.qualifier,
+            account=self._settings.account,
+            request_id=invocation.id,
+            succeeded=invocation.state is State.SUCCEEDED,
+            body=body,
+            now=now,
+        )
+
+    def _arrives(self, letter: Letter, now: datetime) -> None:
+        fact = Delivered(now, letter.invocation.id, str(letter.destination), letter.message_id, letter.body)
+        self._mail.deliver(fact, letter.invocation)
+
+    # Posting to a URL.
+
+    def _post_at(self, due: datetime, letter: Letter, url: str, retry: int) -> None:
+        kind = "cloudevents+json" if isinstance(letter.destination, EventBusDestination) else "json"
+        headers = {
+            "Content-Type": f"application/{kind}; charset=utf-8",
+            "X-Fc-Request-Id": letter.invocation.id,
+            "X-Fcemu-Destination": str(letter.destination),
+            "X-Fcemu-Message-Id": letter.message_id,
+        }
+        title = f"report of {letter.invocation.accepted.function} {letter.invocation.id} to {url}"
+        go = partial(self._post, url, letter.body, headers)
+        self._set_out(due, Errand(title, go, partial(self._posted, letter, url, retry)))
+
+    def _posted(self, letter: Letter, url: str, retry: int, failed: str | None, now: datetime) -> None:
+        if failed is None:
+            self._arrives(letter, now)
+            return
+        waits = self._settings.delivery_retry_seconds
+        if retry < len(waits):
+            failed = f"{failed}; tried again after {waits[retry].total_seconds():g} s"
+            self._post_at(later(now, waits[retry]), letter, url, retry + 1)
+        self._failed(letter.destination, failed, letter.invocation, now)
 
     def _failed(self, destination: Destination, reason: str, invocation: Invocation, now: datetime) -> None:
         self._journal.record(DeliveryFailed(now, invocation.id, str(destination), reason), invocation)

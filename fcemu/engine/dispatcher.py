@@ -33,6 +33,7 @@ from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import later
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.faults import When
 from fcemu.engine.instances import Place, Pool
 from fcemu.engine.journal import Journal
@@ -69,7 +70,7 @@ class Dispatcher:
         runtime_of: Callable[[str], Runtime],
         chance: Chance,
         journal: Journal,
-        due: "Due[Invocation | Run | Wait]",
+        due: "Due[Invocation | Run | Wait | Errand]",
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings

@@ -4,25 +4,35 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination
-from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled, TooManyRequests
+from fcemu.core.destinations import FunctionDestination
+from fcemu.core.errors import (
+    EntityTooLarge,
+    FCError,
+    InvalidArgument,
+    InvocationDisabled,
+    ResourceThrottled,
+    TooManyRequests,
+)
 from fcemu.core.facts import Accepted, Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
-from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
 from fcemu.engine.furnishings import Furnishings
@@ -30,12 +40,16 @@ from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
+from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Packages, Runtime, read_credentials
+from fcemu.engine.ports import Packages, Post, Runtime, read_credentials
+from fcemu.engine.queues import Queues
 from fcemu.engine.resources import Resources
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.timers import Timers
+from fcemu.engine.topics import Topics
 
 Then = Callable[[Invocation], None]
 _LOOK_SECONDS: Final = 0.5
@@ -68,6 +82,10 @@ class ClockStuck(TimeoutError):
     """Real time passed without progress, and the watchdog could not free the clock; the text explains."""
 
 
+def _cannot_post(url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+    return f"{url}: nobody posts for this emulator"
+
+
 class Emulator:
     """All of Function Compute that is emulated, on one clock. Methods may be called from any thread.
 
@@ -84,6 +102,7 @@ class Emulator:
         crew: Crew,
         clock: Clock | None = None,
         packages: Callable[[], Packages] | None = None,
+        post: Post = _cannot_post,
     ) -> None:
         self.settings: Final = settings
         self.journal: Final = Journal()
@@ -94,7 +113,7 @@ class Emulator:
         self._catalog: Final = catalog
         self._chance: Final = Scripted(chance, faults)
         self._baton: Final = Baton()
-        self._due: Final[Due[Invocation | Run | Wait]] = Due()
+        self._due: Final[Due[Invocation | Run | Wait | Errand]] = Due()
         self._dispatcher: Final = Dispatcher(
             settings=settings,
             catalog=catalog,
@@ -104,6 +123,7 @@ class Emulator:
             due=self._due,
             on_end=self._on_end,
         )
+        self.timers: Final = Timers(catalog, self._fire)
         self._movers: Final = Movers(
             baton=self._baton,
             clock=self.clock,
@@ -112,6 +132,7 @@ class Emulator:
             dispatcher=self._dispatcher,
             journal=self.journal,
             io_grace=settings.io_grace,
+            timers=self.timers,
         )
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
@@ -120,12 +141,34 @@ class Emulator:
         """The control plane: what runs, and what makes it run."""
         self.furnishings: Final = Furnishings(*keeping, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
-        self.resources.stamp_all()
-        self.setup.on_defined = self.resources.stamp_all
-        self._deliveries: Final = Deliveries(settings, self._chance, self.journal, self._asked_of, self._accept_report)
+        self.resources.on_triggers = self._set_timers
+        self.setup.on_defined = self._defined
+        self._defined()
+        self.mail: Final = Mail(
+            baton=self._baton,
+            clock=self.clock,
+            catalog=catalog,
+            journal=self.journal,
+            chance=self._chance,
+            movers=self._movers,
+            account=settings.account,
+        )
+        """What was delivered to queues, topics and buses."""
+        self.queues: Final = Queues(self.mail)
+        self.topics: Final = Topics(self.mail)
+        self._deliveries: Final = Deliveries(
+            settings,
+            self._chance,
+            self.journal,
+            self._asked_of,
+            self._accept_report,
+            self.mail,
+            post,
+            self._set_out,
+        )
         self._awaited: dict[str, Then] = {}
         self._strangers: dict[str, float] = {}
-        """Synchronous calls from outside, and since when, in real time, they wait."""
+        """Synchronous calls from outside, and since when, by the watchdog's time, they wait."""
         self._caused: dict[str, int] = {}
         self.read_outside: set[str] = set()
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
@@ -152,7 +195,7 @@ class Emulator:
                 "AsyncDelay", f"[0, {limits.delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
             )
         with self._baton:
-            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+            plan = self._plan(asked)
             if len(asked.payload) > limits.async_payload_bytes:
                 raise EntityTooLarge(limits.async_payload_bytes)
             caller = self._caller(asked.access_key_id)
@@ -178,7 +221,7 @@ class Emulator:
         """
         limit = self.settings.limits.sync_payload_bytes
         with self._baton:
-            plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+            plan = self._plan(asked)
             if len(asked.payload) > limit:
                 raise EntityTooLarge(limit)
             caller = self._caller(asked.access_key_id)
@@ -193,9 +236,68 @@ class Emulator:
             if caller is not None and not caller.over:
                 self._movers.nest(caller, invocation)
             else:
-                self._strangers[invocation.id] = real.monotonic()
+                self._strangers[invocation.id] = WATCHDOG.time()
+                self._movers.let_errands_be()
                 self._movers.post(Ended(invocation))
         return invocation
+
+    def _plan(self, asked: Asked) -> Plan:
+        """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
+
+        ASSUMED: what was accepted before runs nevertheless.
+        """
+        plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+        if plan.resolved.function.disabled is not None:
+            raise InvocationDisabled(asked.ref, plan.resolved.function.disabled)
+        return plan
+
+    # Timers.
+
+    def _defined(self) -> None:
+        """Called with the baton held, or before anybody else has it."""
+        self.resources.stamp_all()
+        for ref in {trigger.function for trigger in self._catalog.all_triggers()}:
+            self._set_timers(ref)
+
+    def _set_timers(self, ref: FunctionRef) -> None:
+        self.timers.set(ref, self.clock.shown())
+        if self.clock.rate or self._movers.goals:
+            self._movers.pursue()
+
+    def _fire(self, trigger: Trigger, event: bytes) -> Invocation:
+        """Called with the baton held."""
+        function = self._catalog.function(trigger.function)
+        asked = Asked(trigger.function, event, trigger.qualifier, source="timer")
+        invocation = self._open(function, asked, None, synchronous=False)
+        self._due.push(invocation.due, invocation)
+        return invocation
+
+    def fire(self, ref: FunctionRef, name: str) -> Invocation:
+        """Fire a time trigger now, whether it is enabled or not; the rest happens as after any firing.
+
+        Raises ``ServiceNotFound``, ``FunctionNotFound``, ``TriggerNotFound``, ``InvalidArgument`` for one of another
+        type.
+        """
+        with self._baton:
+            trigger = self._timer(ref, name)
+            timer = read_timer(trigger.config)
+            invocation = self._fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
+            if self.clock.rate or self._movers.goals or self._movers.autojump:
+                self._movers.pursue()
+            return invocation
+
+    def upcoming(self, ref: FunctionRef, name: str, count: int) -> list[datetime]:
+        """The next ``count`` firings of a time trigger, as it is set now. Raises what ``fire`` raises."""
+        with self._baton:
+            return list(islice(self.timers.upcoming(self._timer(ref, name), self.clock.shown()), count))
+
+    def _timer(self, ref: FunctionRef, name: str) -> Trigger:
+        trigger = self._catalog.trigger(ref, name)
+        if trigger.kind != TIMER:
+            raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type '{trigger.kind}', not a timer")
+        return trigger
+
+    # What is refused.
 
     def check(self, ref: FunctionRef, qualifier: str) -> None:
         """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
@@ -206,6 +308,11 @@ class Emulator:
         """The id of a request that is refused before it becomes an invocation."""
         with self._baton:
             return self._chance.request_id(generation, self.clock.shown())
+
+    def new_talk_id(self) -> str:
+        """The id of a request that is no invocation and leaves no other trace, such as a poll for messages."""
+        with self._baton:
+            return self._chance.talk_id()
 
     def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
         if self._movers.closed:
@@ -281,6 +388,11 @@ class Emulator:
         if self.clock.rate:
             self._movers.pursue()
         return invocation
+
+    def _set_out(self, due: datetime, errand: Errand) -> None:
+        """Called with the baton held."""
+        self._due.push(due, errand)
+        self._movers.pursue()
 
     # Moving the clock.
 
@@ -452,7 +564,8 @@ class Emulator:
     def next_due(self) -> datetime | None:
         """When the next thing is due."""
         with self._baton:
-            return self._movers.next_due()
+            due, fires = self._movers.next_due(), self.timers.next_due
+            return fires if due is None or (fires is not None and fires < due) else due
 
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
@@ -460,24 +573,12 @@ class Emulator:
             return self._explain()
 
     def _explain(self) -> Explanation:
-        return explain(self.clock, self._due, self._movers)
+        return explain(self.clock, self._due, self._movers, self.timers)
 
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""
         strand = STRANDS.get(thread)
         return strand is not None and not strand.left and strand.run.movers is self._movers
-
-    def addresses(self) -> list[str]:
-        """Queues and topics (``queue:declined``) that a definition names or that got something, in order."""
-        with self._baton:
-            named: dict[str, None] = {}
-            for function in self._catalog:
-                asked = self._catalog.async_settings(function.ref)
-                for destination in (asked.on_success, asked.on_failure):
-                    if isinstance(destination, QueueDestination | TopicDestination):
-                        named[str(destination)] = None
-            named |= {address: None for address in self.journal.messages if not address.startswith("function:")}
-            return list(named)
 
     def memory_mb(self, ref: FunctionRef) -> int:
         """The memory size of a function; the default one's when it is gone."""
@@ -508,8 +609,8 @@ class Emulator:
 
     # Real time: the watchdog, strangers, the end.
 
-    def check_progress(self, real_now: float) -> None:
-        """Called by the watchdog from time to time, on its own thread."""
+    def check_progress(self, now: float) -> None:
+        """Called by the watchdog from time to time, on its own thread and with its own time."""
         for call, patience in list(self._waits.items()):
             if patience.is_over():
                 call()
@@ -518,21 +619,21 @@ class Emulator:
             return
         with self._baton:
             if movers.left_behind and not debugged():
-                movers.strike_left_behind(real_now, self.settings.watchdog.total_seconds())
+                movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
                 return
             run = self._movers.running()
             if run is None:
                 return
             if debugged():
-                run.since = real_now  # patience begins anew when the debugger lets go
+                run.since = now  # patience begins anew when the debugger lets go
                 return
-            if real_now - run.since > self.settings.watchdog.total_seconds():
+            if now - run.since > self.settings.watchdog.total_seconds():
                 self._movers.strike(run, self._stuck_text(run))
                 return
             for request_id, since in list(self._strangers.items()):
                 stranger = self.journal.invocations[request_id]
-                if real_now - since > self.settings.grace.total_seconds() and not stranger.attempts:
+                if now - since > self.settings.grace.total_seconds() and not stranger.attempts:
                     del self._strangers[request_id]
                     self._let_in(run, stranger)
                     return
@@ -563,6 +664,7 @@ class Emulator:
             if self._movers.closed:
                 return
             alive = self._movers.close()
+            self._movers.polls.end_all()
             for goal in self._movers.goals:
                 if not goal.reached:
                     goal.finish(ClosedError("the emulator was closed"))

@@ -6,10 +6,12 @@ from datetime import datetime
 from fcemu.core.invocation import Invocation
 from fcemu.engine.clock import Clock
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.lines import line_of
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Strand, Wait
+from fcemu.engine.timers import Timers
 
 _DUE_SHOWN = 5
 
@@ -27,10 +29,11 @@ class Explanation:
         return self.text
 
 
-def explain(clock: Clock, due: "Due[Invocation | Run | Wait]", movers: Movers) -> Explanation:
+def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: Movers, timers: Timers) -> Explanation:
     """Called with the baton held."""
     now = clock.now()
     in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
+    in_flight += [str(errand) for errand in movers.errands]
     still = [line for run in _in_order(movers) if not run.counted and not run.over for line in _describe(run)]
     waiting_for = [str(goal) for goal in movers.goals if not goal.reached]
     coming = [
@@ -48,6 +51,10 @@ def explain(clock: Clock, due: "Due[Invocation | Run | Wait]", movers: Movers) -
     if waiting_for:
         lines.append("moving for:")
         lines += [f"  {line}" for line in waiting_for]
+    fires = [(at, f"timer {tick.trigger.function}/{tick.trigger.name}") for at, tick in timers.in_order(_DUE_SHOWN)]
+    if fires:
+        lines.append("timers, for which alone nobody waits until idle:")
+        lines += [f"  {_at(at, clock)}  {name}" for at, name in fires]
     lines += _what_next(coming, clock, movers, bool(in_flight), bool(waiting_for))
     return Explanation(in_flight, waiting_for, movers.next_due(), "\n".join(lines))
 
@@ -74,9 +81,11 @@ def _at(instant: datetime, clock: Clock) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():g} s)"
 
 
-def _name(thing: Invocation | Run | Wait) -> str:
+def _name(thing: Invocation | Run | Wait | Errand) -> str:
     if isinstance(thing, Invocation):
         return f"{_title(thing)} #{len(thing.attempts) + 1}"
+    if isinstance(thing, Errand):
+        return str(thing)
     run = thing.strand.run if isinstance(thing, Wait) else thing
     what = "wake-up of" if isinstance(thing, Wait) else "timeout of"
     return f"{what} {_title(run.invocation)} #{run.number}"

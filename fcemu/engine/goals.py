@@ -15,6 +15,9 @@ class Goal:
     When it answers no, the goal is reached: ``at_end`` says where the clock then stands.
     """
 
+    moves_for_timers = False
+    """Whether it goes on to the firing of a timer although nothing else is due, which would go on for ever."""
+
     def __init__(self) -> None:
         self.reached = False
         self.error: BaseException | None = None
@@ -56,6 +59,8 @@ class Advance(Goal):
     The end is an instant, or a duration that counts from when this goal has its turn, after those before it.
     """
 
+    moves_for_timers = True
+
     def __init__(self, end: datetime | timedelta) -> None:
         super().__init__()
         self._asked = end
@@ -76,6 +81,8 @@ class Advance(Goal):
 
 class Next(Goal):
     """Move to the next due instant and run all that is due there."""
+
+    moves_for_timers = True
 
     def __init__(self) -> None:
         super().__init__()

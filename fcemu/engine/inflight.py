@@ -13,6 +13,7 @@ from fcemu.engine import real
 from fcemu.engine.ports import DEBUGGERS
 
 _CHECKS_PER_PERIOD: Final = 8
+_SHORTEST_PAUSE: Final = 0.001
 
 
 class Watched(Protocol):
@@ -22,14 +23,20 @@ class Watched(Protocol):
     def check_every(self) -> float:
         """Real seconds between two looks."""
 
-    def check_progress(self, real_now: float) -> None:
-        """End what has been in flight for too long; takes the baton itself."""
+    def check_progress(self, now: float) -> None:
+        """End what has been in flight for too long, by ``Watchdog.time``; takes the baton itself."""
 
 
 class Watchdog:
-    """One thread that looks at every emulator of the process from time to time."""
+    """One thread that looks at every emulator of the process from time to time.
 
-    def __init__(self) -> None:
+    ``time`` is what patience is measured by: real seconds, less those by which its looks came late. A machine that is
+    suspended or overloaded keeps the watchdog waiting as it does handlers, so they have as many looks as ever.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = real.monotonic) -> None:
+        self._monotonic: Final = monotonic
+        self._missed = 0.0
         self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._changed = threading.Condition()
         self._started = False
@@ -49,40 +56,50 @@ class Watchdog:
         with self._changed:
             self._watched.discard(emulator)
 
+    def time(self) -> float:
+        """Real seconds in which this process could make progress."""
+        return self._monotonic() - self._missed
+
     def _look(self) -> None:
+        looked = self._monotonic()
         while True:
             with self._changed:
-                watched = list(self._watched)
-                pause = min((one.check_every for one in watched), default=None)
+                pause = min((one.check_every for one in self._watched), default=None)
                 self._changed.wait(pause)
                 watched = list(self._watched)
+            now = self._monotonic()
+            if pause is not None:
+                self._missed += max(0.0, now - looked - pause)
+            looked = now
             for one in watched:
-                one.check_progress(real.monotonic())
+                one.check_progress(self.time())
 
 
 WATCHDOG: Final = Watchdog()
 
 
 class Patience:
-    """Of somebody who waits: it is over when ``seconds`` of real time have passed and ``steps()`` has not grown."""
+    """Of somebody who waits: it is over when ``seconds`` of the watchdog's time have passed and ``steps()`` has not
+    grown."""
 
     def __init__(self, steps: Callable[[], int], seconds: float) -> None:
         self._steps: Final = steps
         self._seconds: Final = seconds
         self._seen = steps()
-        self._since = real.monotonic()
+        self._since = WATCHDOG.time()
 
     def is_over(self) -> bool:
         """To be asked again and again, more often than once in ``seconds``."""
         steps = self._steps()
         if steps != self._seen or debugged():
-            self._seen, self._since = steps, real.monotonic()
-        return real.monotonic() - self._since > self._seconds
+            self._seen, self._since = steps, WATCHDOG.time()
+        return WATCHDOG.time() - self._since > self._seconds
 
 
 def pause_between_looks(watchdog: timedelta, grace: timedelta) -> float:
     """How often to look, so that nothing is noticed much later than its time."""
-    return min(watchdog.total_seconds() / _CHECKS_PER_PERIOD, max(grace.total_seconds() / 4, 0.01), 1.0)
+    pause = min(watchdog.total_seconds() / _CHECKS_PER_PERIOD, max(grace.total_seconds() / 4, 0.01), 1.0)
+    return max(pause, _SHORTEST_PAUSE)
 
 
 def debugged() -> bool:

@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-from fcemu.core.facts import Accepted, Changed, Delivered, Fact, to_json
+from fcemu.core.facts import Accepted, Changed, Delivered, Fact, InvocationFact, to_json
 from fcemu.core.invocation import Invocation
+from fcemu.core.mail import Mail
+from fcemu.core.mail_facts import MailFact
 from fcemu.core.names import FunctionRef
+from fcemu.core.queues import Arrival
 
 
 class Journal(Sequence[Fact]):
@@ -19,11 +22,12 @@ class Journal(Sequence[Fact]):
         self._facts: list[Fact] = []
         self._append = self._facts.append
         self.invocations: dict[str, Invocation] = {}
-        self.messages: dict[str, list[Delivered]] = {}
+        self.mail = Mail()
+        self.messages: dict[str, list[Arrival]] = self.mail.arrived
         """What was delivered to each destination (``queue:declined``), in order."""
         self._followers: list[Callable[[], None]] = []
 
-    def record(self, fact: Fact, invocation: Invocation | None = None) -> None:
+    def record(self, fact: InvocationFact, invocation: Invocation | None = None) -> None:
         """Append ``fact`` and fold it in. ``invocation`` is the one it belongs to, looked up when not given.
 
         Raises ``ImpossibleMove`` before anything changes.
@@ -33,13 +37,7 @@ class Journal(Sequence[Fact]):
         invocation.apply(fact)
         self._append(fact)
         if type(fact) is Delivered:
-            self.messages.setdefault(fact.destination, []).append(fact)
-        for follower in self._followers:
-            follower()
-
-    def note(self, fact: Changed) -> None:
-        """Append a fact that belongs to no invocation."""
-        self._append(fact)
+            self.mail.deliver(fact)
         for follower in self._followers:
             follower()
 
@@ -51,6 +49,19 @@ class Journal(Sequence[Fact]):
         for follower in self._followers:
             follower()
         return invocation
+
+    def note(self, fact: Changed | MailFact) -> None:
+        """Append what happened outside of any invocation, and fold it in."""
+        self._append(fact)
+        if not isinstance(fact, Changed):
+            self.mail.apply(fact)
+        for follower in self._followers:
+            follower()
+
+    def function_of(self, index: int) -> FunctionRef | None:
+        """Whose function a fact is about; ``None`` when it belongs to no invocation."""
+        invocation = self.invocations.get(self._facts[index].request_id)
+        return None if invocation is None else invocation.accepted.function
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
         """Call ``follower`` after each new fact, with the baton held; returns what ends it."""
@@ -67,14 +78,14 @@ class Journal(Sequence[Fact]):
         for fact in facts:
             if isinstance(fact, Accepted):
                 self.open(fact)
-            elif isinstance(fact, Changed):
+            elif isinstance(fact, Changed | MailFact):
                 self.note(fact)
             else:
                 self.record(fact)
 
     def lines(self, after: int = 0) -> Iterator[str]:
         """The facts after position ``after`` as one JSON object each: ``n``, ``at``, ``kind``, ``request_id``,
-        ``function``, ``attempt``, ``data``."""
+        ``function`` (``""`` outside of invocations), ``attempt``, ``data``."""
         for n in range(after, len(self._facts)):
             yield self.line(n)
 
@@ -82,15 +93,10 @@ class Journal(Sequence[Fact]):
         """One fact as JSON; ``index`` counts from 0, the printed ``n`` from 1."""
         return json.dumps(self.entry(index), ensure_ascii=False, separators=(",", ":"))
 
-    def function_of(self, index: int) -> FunctionRef | None:
-        """The function of the invocation that a fact belongs to; ``None`` for a fact that belongs to none."""
-        invocation = self.invocations.get(self._facts[index].request_id)
-        return None if invocation is None else invocation.accepted.function
-
     def entry(self, index: int) -> dict[str, object]:
         """One fact as plain JSON values."""
         function = self.function_of(index)
-        named = None if function is None else str(function)
+        named = "" if function is None else str(function)
         return {"n": index + 1} | to_json(self._facts[index]) | {"function": named}
 
     def __len__(self) -> int:

@@ -20,13 +20,17 @@ from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
 from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
+from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
+from fcemu.engine.polls import Polls
 from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
+from fcemu.engine.timers import Timers
 
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
@@ -71,12 +75,15 @@ class Movers:
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait]",
+        due: "Due[Invocation | Run | Wait | Errand]",
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,
         io_grace: timedelta,
+        timers: Timers,
     ) -> None:
+        self._timers: Final = timers
+        timers.on_due = self._look_by
         self._baton: Final = baton
         self.clock: Final = clock
         self._due: Final = due
@@ -89,7 +96,10 @@ class Movers:
         """Grows with every step; real time without growth is no progress."""
         self.runs: set[Run] = set()
         self.left_behind: dict[Strand, float] = {}
-        """Threads that still run although their attempt has ended, and since when, in real time."""
+        """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
+        self.errands: dict[Errand, bool] = {}
+        """What is done outside at the moment, and whether the clock waits for it."""
+        self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
         self.closed = False
@@ -147,6 +157,14 @@ class Movers:
             return due
         return None
 
+    def next_stop(self, goal: Goal) -> datetime | None:
+        """When the clock stops next on its way to ``goal``: for what is due, and for timers, unless nothing else is due
+        and the goal does not move for them alone."""
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is None or (due is None and not goal.moves_for_timers):
+            return due
+        return fires if due is None or fires < due else due
+
     def invocation_ended(self, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
         for goal in self.goals:
@@ -185,7 +203,9 @@ class Movers:
             goal = self._goal()
             if goal is None:
                 break
-            due, now = self.next_due(), self.clock.now()
+            due, now = self.next_stop(goal), self.clock.now()
+            if self.polls and self._serve_polls(goal, due, now):
+                continue
             if not goal.wants(due, now) or due is None:
                 if goal is self.autojump:
                     break
@@ -197,14 +217,17 @@ class Movers:
                 self.clock.set(due)
                 now = due
             self.steps += 1
-            thing = self._due.pop()
-            if not isinstance(thing, Invocation):
-                self._fall_due(thing, now)
+            if due == self._timers.next_due:
+                self._timers.fire_next()
                 continue
-            run = self._dispatcher.begin(thing, now)
-            if run is not None:
+            thing = self._due.pop()
+            if isinstance(thing, Invocation):
+                doing: Run | Errand | None = self._dispatcher.begin(thing, now)
+            else:
+                doing = self._fall_due(thing, now)
+            if doing is not None:
                 self._driving = False
-                self._execute(run)
+                self._execute(doing)
                 if self._driving:
                     return
                 self._driving = True
@@ -212,8 +235,34 @@ class Movers:
         if self.clock.rate:
             self.pursue()
 
-    def _execute(self, run: Run) -> None:
-        """Run the handler on this thread; the baton is free meanwhile."""
+    def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
+        """Stop for a client that waits for a message, if its instant comes before what is due and the clock gets there
+        for ``goal``; whether it did. An autojumping clock gets there for a message, not for the end of a wait."""
+        soon = self.polls.next_at(now)
+        if soon is None:
+            return False
+        reach = due if goal.wants(due, now) else goal.at_end()
+        if due is not None and reach == due and due <= soon:
+            return False
+        if goal is self.autojump and self.polls.next_message(now) == soon and goal.wants(soon, now):
+            reach = soon
+        if soon > now and (reach is None or soon > reach):
+            return False
+        self.clock.set(soon)
+        self.steps += 1
+        self.polls.serve(max(soon, now))
+        return True
+
+    def _execute(self, doing: Run | Errand) -> None:
+        """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
+        if isinstance(doing, Errand):
+            self._send(doing)
+            self._baton.release()
+            failed = doing.go()
+            self._baton.acquire()
+            self._back(doing, failed)
+            return
+        run = doing
         self._count(run)
         self.runs.add(run)
         self._baton.release()
@@ -230,7 +279,7 @@ class Movers:
                 self._run_what_is_due()
                 goal = self._goal()
                 if goal is not None and goal is not self.autojump and not self.in_flight:
-                    due = self.next_due()
+                    due = self.next_stop(goal)
                     if goal.wants(due, self.clock.now()):
                         if due is not None:
                             self.clock.set(due)
@@ -244,7 +293,12 @@ class Movers:
             self.pursue()
 
     def _real_wait(self) -> float:
-        due = self.next_due()
+        due, fires = self.next_due(), self._timers.next_due
+        if fires is not None and (due is None or fires < due):
+            due = fires
+        soon = self.polls.next_at(self.clock.now()) if self.polls else None
+        if soon is not None and (due is None or soon < due):
+            due = soon
         for runs in self._deadlines.values():
             while runs and (runs[0].over or runs[0].left):
                 runs.popleft()
@@ -269,13 +323,18 @@ class Movers:
                 run = runs.popleft()
                 if not run.over and run.counted:
                     self._strike_timeout(run, run.deadline)
+        while (fires := self._timers.next_due) is not None and fires <= now:
+            self._timers.fire_next()
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
             thing = self._due.pop()
-            if not isinstance(thing, Invocation):
-                self._fall_due(thing, due)
-            else:
+            if isinstance(thing, Invocation):
                 self.start_at_once(thing, self.clock.now())
+            elif (errand := self._fall_due(thing, due)) is not None:
+                self._send(errand)
+                self._crew.run(partial(self._do, errand))
+        if self.polls:
+            self.polls.serve(self.clock.now())
 
     def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
         """Hand an invocation that is due on a flowing clock to the crew."""
@@ -300,7 +359,7 @@ class Movers:
             return
         strands.at_rest = at_rest = threading.Lock()
         at_rest.acquire()
-        run.since = real.monotonic()
+        run.since = WATCHDOG.time()
         self._baton.release()
         at_rest.acquire(timeout=_REST_SECONDS)
         self._baton.acquire()
@@ -321,6 +380,14 @@ class Movers:
                 self.pursue()
         finally:
             self._baton.release()
+
+    def _do(self, errand: Errand) -> None:
+        """A job for the crew; takes the baton itself."""
+        failed = errand.go()
+        with self._baton:
+            self._back(errand, failed)
+            if not self.in_flight and self.goals:
+                self.pursue()
 
     def _watch_deadline(self, run: Run) -> None:
         timeout = run.function.timeout
@@ -356,6 +423,25 @@ class Movers:
         if run.counted:
             run.counted = False
             self.in_flight -= 1
+
+    def _send(self, errand: Errand) -> None:
+        self.errands[errand] = True
+        self.in_flight += 1
+
+    def _back(self, errand: Errand, failed: str | None) -> None:
+        if self.errands.pop(errand):
+            self.in_flight -= 1
+        self.steps += 1
+        if not self.closed:
+            errand.done(failed, self.clock.now())
+
+    def let_errands_be(self) -> None:
+        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock
+        waits for them no longer."""
+        for errand, counted in self.errands.items():
+            if counted:
+                self.errands[errand] = False
+                self.in_flight -= 1
 
     # Parking.
 
@@ -419,7 +505,7 @@ class Movers:
         self._one_less_awake(run, run.strands)
         run.strands.fresh.append(wait)
         if run.awake > 0:
-            run.since = real.monotonic()
+            run.since = WATCHDOG.time()
             if self.clock.rate:
                 self._expect_all(run)
             return
@@ -504,7 +590,7 @@ class Movers:
 
     def _one_more_awake(self, run: Run) -> None:
         run.awake += 1
-        run.since = real.monotonic()
+        run.since = WATCHDOG.time()
         if run.awake > 0 and not run.over and not run.struck:
             self._count(run)
 
@@ -512,10 +598,12 @@ class Movers:
         self._unpark(wait)
         wait.rouse()
 
-    def _fall_due(self, thing: Run | Wait, now: datetime) -> None:
-        """A wait is over, or a deadline is there."""
+    def _fall_due(self, thing: Run | Wait | Errand, now: datetime) -> Errand | None:
+        """A wait is over, a deadline is there; or it is time for an errand, which is given back."""
+        if isinstance(thing, Errand):
+            return thing
         if thing.over:
-            return
+            return None
         if isinstance(thing, Wait):
             self._wake(thing)
         elif thing.struck or thing.waits_in is None:
@@ -524,6 +612,7 @@ class Movers:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(thing, now)
             self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
+        return None
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
@@ -643,7 +732,7 @@ class Movers:
             wait = strand.waits_in
             if wait is None:
                 if strand is not run:
-                    self.left_behind[strand] = real.monotonic()
+                    self.left_behind[strand] = WATCHDOG.time()
             elif in_peace and wait.until is None:
                 DRIFTING.add(strand)
             else:
@@ -743,10 +832,10 @@ class Movers:
         self._interrupt(run)
         self.pursue()
 
-    def strike_left_behind(self, real_now: float, patience: float) -> None:
+    def strike_left_behind(self, now: float, patience: float) -> None:
         """Name and interrupt the threads that still run long after their attempt has ended."""
         for strand, since in list(self.left_behind.items()):
-            if real_now - since > patience:
+            if now - since > patience:
                 del self.left_behind[strand]
                 run = strand.run
                 where = place(line_of(strand.thread), run.function.code)

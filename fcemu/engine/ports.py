@@ -1,6 +1,6 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -192,3 +192,10 @@ class StandIn(Runtime, Protocol):
     @property
     def calls(self) -> Sequence[StubCall]:
         """The attempts that ran, in the order in which they started."""
+
+
+class Post(Protocol):
+    """Posts a body to a URL."""
+
+    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+        """Wait, in real time, for the answer; returns why that failed, ``None`` for any 2xx. Raises nothing."""

@@ -11,7 +11,7 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted, page_of
 from fcemu.core.releases import Alias, Owner, Version, alias_changes
 from fcemu.core.stamps import UNSTAMPED, Stamp
-from fcemu.core.triggers import Trigger
+from fcemu.core.triggers import TIMER, Trigger, read_timer
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
 
@@ -285,7 +285,7 @@ class Resources(Keeper):
             stamp = self._new_stamp(f"trigger {ref}/{name}")
             trigger = changed(Trigger(function=ref, name=name, kind=kind), changes, stamp)
             self._catalog.triggers(ref)
-            self._catalog.find(ref, trigger.qualifier)
+            self._check_trigger(trigger)
             self._catalog.create_trigger(trigger)
             return self._trigger_changed(trigger, "created")
 
@@ -299,7 +299,7 @@ class Resources(Keeper):
         with self._baton:
             old = matching(self._catalog.trigger(ref, name), if_match)
             trigger = changed(old, changes, old.stamp.changed(self._clock.shown()))
-            self._catalog.find(ref, trigger.qualifier)
+            self._check_trigger(trigger)
             self._catalog.set_trigger(trigger)
             return self._trigger_changed(trigger, "updated")
 
@@ -309,10 +309,24 @@ class Resources(Keeper):
             matching(self._catalog.trigger(ref, name), if_match)
             self._trigger_changed(self._catalog.remove_trigger(ref, name), "deleted")
 
+    def timers(self) -> list[Trigger]:
+        """All time triggers of all functions."""
+        with self._baton:
+            return [trigger for trigger in self._catalog.all_triggers() if trigger.kind == TIMER]
+
     def list_triggers(self, ref: FunctionRef, wanted: Wanted) -> Page[Trigger]:
         """By name. Raises ``ServiceNotFound``, ``FunctionNotFound``."""
         with self._baton:
             return by_name(self._catalog.triggers(ref), wanted)
+
+    def _check_trigger(self, trigger: Trigger) -> None:
+        """Raises ``InvalidArgument``, and what ``Catalog.find`` raises."""
+        self._catalog.find(trigger.function, trigger.qualifier)
+        if trigger.kind == TIMER:
+            try:
+                read_timer(trigger.config)
+            except ValueError as wrong:
+                raise InvalidArgument(f"TriggerConfig: {wrong}") from None
 
     def _trigger_changed(self, trigger: Trigger, action: str) -> Trigger:
         self.on_triggers(trigger.function)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted, Ran
-from fcemu.engine import real
+from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.engine.strands import STRANDS, Strand, Wait
 
@@ -65,7 +65,7 @@ class Run(Strand):
         self.place = place
         self.started = started
         self.deadline = started + plan.resolved.function.timeout
-        self.since = real.monotonic()
+        self.since = WATCHDOG.time()
 
     @property
     def run(self) -> "Run":
@@ -104,7 +104,7 @@ class Run(Strand):
         STRANDS[ident] = self
         try:
             self.thread = ident
-            self.since = real.monotonic()
+            self.since = WATCHDOG.time()
             finish = self.place.instance.run(self.call)
             self.leave()
         except Abandoned:

@@ -167,7 +167,7 @@ def install() -> None:
 
 def uninstall() -> None:
     """Take the hooks out and forget all modules."""
-    for directory in list(NAMESPACES):
+    for directory in {namespace.directory for namespace in NAMESPACES.values()}:
         forget(directory)
     front.withdraw()
     TAILS.clear()
@@ -179,20 +179,22 @@ def uninstall() -> None:
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in ours]
 
 
-def namespace_of(directory: str) -> Namespace:
-    """The namespace of a code directory; functions with the same directory share it."""
-    namespace = NAMESPACES.get(directory)
+def namespace_of(directory: str, layers: tuple[str, ...] = ()) -> Namespace:
+    """The namespace of a code directory with layers; functions with the same share it."""
+    key = directory if not layers else "\0".join((directory, *layers))
+    namespace = NAMESPACES.get(key)
     if namespace is None:
-        real = os.path.realpath(directory)
-        namespace = NAMESPACES.get(real) or Namespace(real)
-        NAMESPACES[real] = NAMESPACES[directory] = namespace
+        real = key.replace(directory, os.path.realpath(directory), 1)
+        namespace = NAMESPACES.get(real) or Namespace(directory, layers=layers)
+        NAMESPACES[real] = NAMESPACES[key] = namespace
     return namespace
 
 
 def forget(directory: str) -> None:
-    """Drop what was loaded from a code directory; its next attempt loads it anew."""
-    namespace = NAMESPACES.get(directory) or NAMESPACES.get(os.path.realpath(directory))
-    if namespace is not None:
-        for key in [key for key, value in NAMESPACES.items() if value is namespace]:
-            del NAMESPACES[key]
+    """Drop what was loaded from a code directory, with whatever layers; its next attempt loads it anew."""
+    real = os.path.realpath(directory)
+    gone = {id(each): each for each in NAMESPACES.values() if each.directory == real}
+    for key in [key for key, value in NAMESPACES.items() if id(value) in gone]:
+        del NAMESPACES[key]
+    for namespace in gone.values():
         namespace.forget()

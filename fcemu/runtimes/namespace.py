@@ -60,6 +60,14 @@ class ProcessState:
         self.log_handlers: list[logging.Handler] | None = None
 
 
+def _python_paths(layers: Sequence[str]) -> list[str]:
+    """What FC adds to ``sys.path`` for what is under ``/opt``; a layer with a lower index wins (runtimes §2)."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    inside = os.path.join("python", "lib", version, "site-packages"), "python"
+    paths = [os.path.join(layer, each) for each in inside for layer in layers]
+    return [path for path in paths if os.path.isdir(path)]
+
+
 class Namespace:
     """The modules below one code directory, by name.
 
@@ -67,12 +75,13 @@ class Namespace:
     ``nightly``, but nobody can import it by that.
     """
 
-    def __init__(self, directory: str, *, alone: bool = False) -> None:
+    def __init__(self, directory: str, *, layers: Sequence[str] = (), alone: bool = False) -> None:
         self.directory: Final = os.path.realpath(directory)
         self._is_alone: Final = alone
         """Whether nothing is shared with the test: what it imported is imported here once more."""
-        self.search: Final = [self.directory]
-        """Where top-level modules are looked for: the code directory and what its code adds to ``sys.path``."""
+        self.search: Final = [self.directory, *_python_paths(layers)]
+        """Where top-level modules are looked for: the code directory, the layers, and what its code adds to
+        ``sys.path``."""
         self.modules: Final[dict[str, ModuleType]] = {}
         self.test_names: Final[dict[str, str]] = {}
         """Of modules shared with the test: the name under which ``sys.modules`` has them."""

@@ -40,7 +40,8 @@ class PythonInline:
 
     def start(self, function: Function, instance_id: str) -> "InlineInstance":
         """A new instance. Its code is loaded by its first attempt."""
-        return InlineInstance(self._extra, Namespace(function.code, alone=True) if self._isolate else None)
+        own = Namespace(function.code, layers=layers_of(function), alone=True) if self._isolate else None
+        return InlineInstance(self._extra, own)
 
     def module_of(self, function: Function, clock: HandlerClock, account: Account = _ACCOUNT) -> ModuleType:
         """The function's handler module; raises what its body raises.
@@ -62,7 +63,7 @@ class PythonInline:
             payload=b"",
             clock=clock,
         )
-        running = Running(call, imports.namespace_of(function.code), Environment(call, self._extra))
+        running = Running(call, _namespace_of(function), Environment(call, self._extra))
         return Context().run(_module, running)
 
     def forget(self, code: str) -> None:
@@ -90,7 +91,7 @@ class InlineInstance:
         names."""
         if self._environment is None:
             self._environment = Environment(call, self._extra)
-        namespace = self._namespace = self._own or imports.namespace_of(call.function.code)
+        namespace = self._namespace = self._own or _namespace_of(call.function)
         running = Running(call, namespace, self._environment)
         return Context().run(_attempt, running, handler)
 
@@ -101,6 +102,15 @@ class InlineInstance:
             views.take_back(self._namespace)
         if self._own is not None:
             self._own.forget()
+
+
+def layers_of(function: Function) -> tuple[str, ...]:
+    """Where the content of its layers is, those that have some."""
+    return tuple(layer.directory for layer in function.layers if layer.directory)
+
+
+def _namespace_of(function: Function) -> Namespace:
+    return imports.namespace_of(function.code, layers_of(function))
 
 
 def _attempt(running: Running, handler: Handler | None) -> Finish:

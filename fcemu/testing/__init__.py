@@ -1,6 +1,7 @@
 """An emulator in the hand: in its own thread, with blocking methods. The fixtures hand it out; no pytest here."""
 
 from fcemu.core.errors import FCError
+from fcemu.core.mns_errors import MNSError
 from fcemu.core.stubs import Step, StubCall
 from fcemu.engine.emulator import ClockStuck, ClosedError, NotIdle
 from fcemu.testing.emulator import LocalEmulator, NeverTrue
@@ -12,19 +13,19 @@ from fcemu.testing.handles import (
     Function,
     Invocation,
     InvocationFailed,
-    Message,
-    Queue,
     Reply,
-    Topic,
     UnknownName,
 )
+from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
 from fcemu.testing.stubs import Stub
+from fcemu.testing.timers import Timer
 
 __all__ = [
     "Attempt",
     "ClockConflict",
     "ClockStuck",
     "ClosedError",
+    "EventBus",
     "FCError",
     "Fact",
     "Fault",
@@ -33,6 +34,7 @@ __all__ = [
     "Invocation",
     "InvocationFailed",
     "LocalEmulator",
+    "MNSError",
     "Message",
     "NeverTrue",
     "NotIdle",
@@ -41,6 +43,7 @@ __all__ = [
     "Step",
     "Stub",
     "StubCall",
+    "Timer",
     "Topic",
     "UnknownName",
 ]

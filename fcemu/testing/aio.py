@@ -17,6 +17,7 @@ from fcemu.engine.goals import Goal
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
     from fcemu.testing.handles import Duration, Fact, Function, Invocation, Payload, Reply
+    from fcemu.testing.timers import Timer
 
 
 def loop_runs() -> bool:
@@ -187,6 +188,17 @@ class EmulatorAio:
         before = len(engine.journal)
         await reached(engine, post())
         return self._emulator._facts(before)
+
+
+class TimerAio:
+    """``Timer.aio``."""
+
+    def __init__(self, timer: Timer) -> None:
+        self._timer: Final = timer
+
+    async def fire(self) -> Invocation:
+        """Fire it now; the invocation runs at the next move."""
+        return self._timer.fire()
 
 
 class FunctionAio:

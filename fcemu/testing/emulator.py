@@ -14,7 +14,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
-from fcemu.core.facts import Delivered, to_json
+from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.settings import Settings
@@ -28,8 +28,10 @@ from fcemu.testing.aio import EmulatorAio, refuse
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
 from fcemu.testing.following import OWN, kind_of
-from fcemu.testing.handles import Duration, Fact, Function, Invocation, Queue, Reply, Topic, UnknownName
+from fcemu.testing.handles import Duration, Fact, Function, Invocation, Reply, UnknownName
+from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
+from fcemu.testing.timers import Timer, find_timer
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 _ENVIRONMENT_KEYS: Final = ("test", "test")
@@ -78,7 +80,6 @@ class LocalEmulator:
         )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
-        self._cleared: dict[str, int] = {}
         self._host.serve(self._engine, self._reset)
 
     # Where it is.
@@ -251,12 +252,20 @@ class LocalEmulator:
         return [Invocation(self, record) for record in list(self._engine.journal.invocations.values())]
 
     def queue(self, name: str) -> Queue:
-        """Raises ``UnknownName`` for a queue that no definition names and nothing was delivered to."""
+        """Raises ``UnknownName`` for a queue that no definition names, no client made and that got nothing."""
         return Queue(self, self._address("queue", name))
 
     def topic(self, name: str) -> Topic:
-        """Raises ``UnknownName`` for a topic that no definition names and nothing was delivered to."""
+        """An MNS topic, or ``"INSTANCE/TOPIC"`` of RocketMQ; raises what ``queue`` raises."""
         return Topic(self, self._address("topic", name))
+
+    def eventbus(self, name: str) -> EventBus:
+        """A bus of EventBridge; raises what ``queue`` raises."""
+        return EventBus(self, self._address("eventbus", name))
+
+    def timer(self, name: str) -> Timer:
+        """The time trigger ``[service/]function/trigger``. Raises ``UnknownName``."""
+        return find_timer(self, self._engine, name)
 
     # What a test arranges.
 
@@ -291,16 +300,10 @@ class LocalEmulator:
         return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate)
 
     def _address(self, kind: str, name: str) -> str:
-        known = [one.partition(":")[2] for one in self._engine.addresses() if one.startswith(f"{kind}:")]
+        known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
         if name not in known:
             raise UnknownName.of(kind, name, known)
         return f"{kind}:{name}"
-
-    def _messages(self, address: str) -> list[Delivered]:
-        return self._engine.journal.messages.get(address, [])[self._cleared.get(address, 0) :]
-
-    def _clear(self, address: str) -> None:
-        self._cleared[address] = len(self._engine.journal.messages.get(address, []))
 
     def _accept(self, asked: Asked) -> Invocation:
         return Invocation(self, self._engine.accept(asked))

@@ -1,4 +1,4 @@
-"""What a test holds: function, invocation, attempt, reply, queue and topic handles."""
+"""What a test holds: function, invocation, attempt and reply handles; mailboxes are in mailboxes.py."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from fcemu.core import invocation as core
 from fcemu.core.asking import read_delay
-from fcemu.core.facts import Delivered
 from fcemu.core.functions import Function as Definition
 from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
@@ -338,59 +337,3 @@ class Invocation:
 
     def __repr__(self) -> str:
         return f"<Invocation {self.function} {self.request_id} {self._record.state}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A report as it was delivered. ``invocation`` is the one it reports."""
-
-    body: bytes
-    at: datetime
-    invocation: Invocation
-
-    @property
-    def text(self) -> str:
-        """The body as UTF-8."""
-        return self.body.decode()
-
-    def json(self) -> Any:
-        """The body read as JSON."""
-        return json.loads(self.body)
-
-
-class Mailbox:
-    """What was delivered to one queue or topic."""
-
-    def __init__(self, emulator: "LocalEmulator", address: str) -> None:
-        self._emulator = emulator
-        self._address = address
-
-    @property
-    def name(self) -> str:
-        return self._address.partition(":")[2]
-
-    @property
-    def messages(self) -> list[Message]:
-        """All messages ever delivered, in order, but those before the last ``clear()``; a new list each time."""
-        delivered = self._emulator._messages(self._address)
-        self._emulator._read_by_test.update(fact.request_id for fact in delivered)
-        return [self._message(fact) for fact in delivered]
-
-    def _message(self, fact: Delivered) -> Message:
-        record = self._emulator._engine.journal.invocations[fact.request_id]
-        return Message(fact.body, fact.at, Invocation(self._emulator, record))
-
-    def clear(self) -> None:
-        """Forget the messages; the journal keeps them."""
-        self._emulator._clear(self._address)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}>"
-
-
-class Queue(Mailbox):
-    """An MNS queue."""
-
-
-class Topic(Mailbox):
-    """An MNS topic."""

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import CHILD_SECONDS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -49,6 +50,7 @@ def test_a_film_is_converted_in_ten_minutes(fcemu, n):
     same_as_before("conversion", fcemu)
 
 
+@pytest.mark.timeout(CHILD_SECONDS + TIMES + 60)
 @pytest.mark.parametrize("backend", ["freezegun", "time-machine"])
 def test_they_do_so_in_two_processes_and_in_any_order(backend):
     command = [
@@ -66,7 +68,8 @@ def test_they_do_so_in_two_processes_and_in_any_order(backend):
         "2",
     ]
     deselected = ["-o", f"fcemu_backend={backend}", "-k", "not two_processes", str(Path(__file__).relative_to(ROOT))]
-    done = subprocess.run([*command, *deselected], cwd=ROOT, capture_output=True, text=True, timeout=100 + TIMES)
+    patience = CHILD_SECONDS + TIMES
+    done = subprocess.run([*command, *deselected], cwd=ROOT, capture_output=True, text=True, timeout=patience)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{2 * TIMES} passed" in done.stdout
 

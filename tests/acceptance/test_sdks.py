@@ -160,7 +160,7 @@ class TestFc2:
 
     def test_what_comes_later_is_refused_at_once(self, client: Any) -> None:
         with pytest.raises(fc2.FcError) as raised:
-            client.get_function("media", "echo")
+            client.list_instances("media", "LATEST", "echo")
         assert (raised.value.status_code, raised.value.err_code) == (501, "NotImplemented")
 
 
@@ -301,9 +301,9 @@ class TestOpenFc2:
 
     def test_what_comes_later_is_refused_by_name(self, invoke: Any) -> None:
         with pytest.raises(ServerException) as raised:
-            invoke.client.list_services(open_models.ListServicesRequest())
+            invoke.client.release_gpuinstance("i-1")
         assert (raised.value.status_code, raised.value.code) == (501, "NotImplemented")
-        assert "ListServices is not supported yet" in raised.value.message
+        assert "ReleaseGPUInstance is not supported yet" in raised.value.message
 
 
 class TestFc3:
@@ -394,6 +394,6 @@ class TestFc3:
 
     def test_what_comes_later_is_refused_by_name(self, invoke: Any) -> None:
         with pytest.raises(ServerException) as raised:
-            invoke.client.list_functions(models.ListFunctionsRequest())
+            invoke.client.list_sessions("echo", models.ListSessionsRequest())
         assert (raised.value.status_code, raised.value.code) == (501, "NotImplemented")
-        assert "ListFunctions is not supported yet" in raised.value.message
+        assert "ListSessions is not supported yet" in raised.value.message

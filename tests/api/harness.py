@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import Any
 
+from patience import WAIT_SECONDS
+
 from fcemu.api.server import ApiServer
 from fcemu.engine.emulator import Emulator
 
-WAIT_SECONDS = 10
 FC2 = "/2016-08-15/services/media/functions/{}/invocations"
 FC3 = "/2023-03-30/functions/{}/invocations"
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 from api.conftest import echo
-from api.harness import FC3, WAIT_SECONDS
+from api.harness import FC3
 from fakes import ask, make, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.settings import SPEC_START, Settings
 from fcemu.engine.emulator import Emulator
@@ -207,9 +208,9 @@ def test_what_cannot_be_read_is_named_with_what_was_expected(served, method, pat
         ("GET", "/metrics", 501, "not supported yet: metrics"),
         ("POST", "/timers/report/nightly/fire", 501, "not supported yet: timers"),
         ("POST", "/invocations/1/stop", 501, "not supported yet: stopping an invocation"),
-        ("POST", "/queues/a/messages", 501, "not supported yet: sending a message to a queue"),
-        ("GET", "/eventbuses/a/messages", 501, "not supported yet: eventbuses: destinations on EventBridge"),
-        ("GET", "/queues/a/messages?waiting=1", 501, "not supported yet: receiving messages, and with it"),
+        ("POST", "/queues/a/messages", 400, "expected the field body: the message as text"),
+        ("GET", "/eventbuses/a/messages", 404, "there is no eventbus 'a'"),
+        ("GET", "/queues/a/messages?waiting=1", 404, "there is no queue 'a'"),
         ("GET", "/invocations?task_id=a", 501, "not supported yet: task mode, and with it the parameter 'task_id'"),
         ("GET", "/timeline?format=otlp", 501, "not supported yet: the timeline in the format 'otlp'"),
         ("POST", "/reset", 501, "not supported yet: resetting this emulator"),

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 from api.conftest import echo
-from api.harness import FC2, FC3, WAIT_SECONDS
+from api.harness import FC2, FC3
 from fakes import make, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.settings import SPEC_START, Settings
 

@@ -5,8 +5,9 @@ import socket
 import threading
 
 import pytest
-from api.harness import FC3, WAIT_SECONDS, Served, parse, read_all
+from api.harness import FC3, Served, parse, read_all
 from fakes import make, s
+from patience import WAIT_SECONDS
 
 from fcemu.api.wakeups import Wakeups
 from fcemu.core.settings import SPEC_START, Settings

@@ -5,7 +5,8 @@ from http.client import HTTPConnection
 from urllib.parse import quote
 
 import pytest
-from api.harness import WAIT_SECONDS, Reply
+from api.harness import Reply
+from patience import WAIT_SECONDS
 
 from fcemu.config import read_mapping
 from fcemu.testing import LocalEmulator

@@ -149,7 +149,7 @@ SECONDS = "timeout: expected whole seconds 1-86400, found "
 MEMORY = "memorySize: expected whole MB 128-32768 in steps of 64, found "
 ISO = "start: expected a date and time with a zone, such as 2026-01-01T00:00:00Z, found "
 LIST = "retrySeconds: expected a list of one or more numbers, seconds 0-2592000, found "
-TARGET = "write function:NAME, queue:NAME, topic:NAME or an ARN"
+TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
 
 
 @pytest.mark.parametrize(
@@ -192,12 +192,24 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME or an ARN"
         (
             settings,
             "onFailure: {destination: x}",
-            "onFailure: expected a destination: function:NAME, queue:NAME, topic:NAME or an ARN, found a map",
+            f"onFailure: expected a destination: {TARGET.removeprefix('write ')}, found a map",
+        ),
+        (emulator, "deliverTo: x", "deliverTo: expected a map of destinations and URLs, found 'x'"),
+        (emulator, "deliverTo: {'queue:': 'http://a/'}", f"deliverTo: 'queue:' is not a destination; {TARGET}"),
+        (
+            emulator,
+            "deliverTo: {'function:f': 'http://a/'}",
+            "deliverTo: 'function:f' is a function, which is invoked; write queue:NAME, topic:NAME or eventbus:NAME",
         ),
         (
-            settings,
-            "onFailure: eventbus:x",
-            "onFailure: 'eventbus:x': destinations on EventBridge are not supported yet",
+            emulator,
+            "deliverTo: {'queue:q': 'localhost'}",
+            "deliverTo: 'localhost' is not a URL; write it like http://127.0.0.1:8080/hook",
+        ),
+        (
+            emulator,
+            "deliverTo: {'queue:q': 7}",
+            "queue:q: expected a URL like http://127.0.0.1:8080/hook, found 7",
         ),
         (settings, f"onFailure: queue:{'q' * 507}", "onFailure: expected at most 512 characters, found 513"),
         (emulator, "seed: -1", "seed: expected a whole number 0-9223372036854775807, found -1"),
@@ -322,7 +334,7 @@ def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo")),
+        *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds")),
         (shape, "stubs"),
     ],
 )

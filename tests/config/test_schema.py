@@ -73,6 +73,7 @@ def test_the_file_has_the_keys_that_the_format_promises():
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
+            *("deliverTo", "deliveryRetrySeconds"),
         },
         ClockShape: {"rate", "start", "autojump"},
     }
@@ -80,7 +81,7 @@ def test_the_file_has_the_keys_that_the_format_promises():
 
 def test_the_keys_that_come_later_are_known():
     later = {name for shape in SHAPES for name in shape.later}
-    assert later == {"auth", "throttleMode", "idleSeconds", "coldStartSeconds", "deliverTo", "stubs"}
+    assert later == {"auth", "throttleMode", "idleSeconds", "coldStartSeconds", "stubs"}
 
 
 def test_triggers_are_of_the_kinds_that_the_core_knows():

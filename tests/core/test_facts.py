@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcemu.core import facts
+from fcemu.core.mail_facts import Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Returned, SystemFailed, Throttled, TimedOut
 
@@ -30,6 +31,7 @@ VALUES = {
     bytes: st.binary(),
     FunctionRef: REFS,
     facts.Outcome: OUTCOMES,
+    Properties: st.lists(st.tuples(st.text(), st.text(), st.text(), st.text()), max_size=2).map(tuple),
 }
 
 

@@ -64,7 +64,9 @@ def test_destinations_are_short_or_arns_with_region_and_account_empty_or_not(tex
     assert parse_destination(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "queue:", "queue:a/b", "acs:oss:::x", "mailto:x", "function:", "eventbus:b"])
+@pytest.mark.parametrize(
+    "text", ["", "queue:", "queue:a/b", "acs:oss:::x", "mailto:x", "function:", "eventbus:", "topic:i/"]
+)
 def test_what_is_no_destination_is_refused(text):
     with pytest.raises(ValueError, match="not"):
         parse_destination(text)

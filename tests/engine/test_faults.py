@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from fakes import ask, make, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.facts import FaultStruck, Succeeded, from_json
 from fcemu.core.functions import AsyncSettings
@@ -384,7 +385,7 @@ def test_on_a_flowing_clock_what_faults_put_off_runs_by_itself():
     ended = threading.Event()
     emulator.journal.follow(lambda: ended.set() if isinstance(emulator.journal[-1], Succeeded) else None)
     invocation = emulator.accept(ask("f"))
-    assert ended.wait(30), emulator.explain().text
+    assert ended.wait(WAIT_SECONDS), emulator.explain().text
     emulator.close()
     assert [one.word for one in invocation.attempts] == ["throttled", "throttled", "returned", "returned"]
 

@@ -3,18 +3,21 @@
 import threading
 
 from fakes import ask, make, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
 from fcemu.core.settings import Settings
 
 FAST = Settings(rate=100_000)
+LONG = 86400 * 365
+"""A time-out, five real minutes at that rate."""
 
 
 def invoke(emulator, asked):
     ended = threading.Event()
     invocation = emulator.invoke(asked, lambda _: ended.set())
-    assert ended.wait(20)
+    assert ended.wait(WAIT_SECONDS)
     return invocation
 
 
@@ -27,12 +30,12 @@ def test_deferred_invocations_run_by_themselves():
     done = threading.Event()
     emulator, _ = make(settings=FAST, f=lambda call: done.set())
     emulator.accept(ask("f", delay=3600))
-    assert done.wait(20)
+    assert done.wait(WAIT_SECONDS)
     emulator.close()
 
 
 def test_a_sleep_takes_its_virtual_time_at_least():
-    emulator, _ = make(settings=FAST, timeout=86400, f=lambda call: call.clock.sleep(600))
+    emulator, _ = make(settings=FAST, timeout=LONG, f=lambda call: call.clock.sleep(600))
     invocation = invoke(emulator, ask("f"))
     [attempt] = invocation.attempts
     assert s(600) <= attempt.ended - attempt.started
@@ -50,13 +53,13 @@ def test_a_retry_comes_in_its_time_although_nothing_else_is_due_for_long():
 
     emulator, _ = make(settings=Settings(rate=10), timeout=86400, f=flaky)
     emulator.accept(ask("f"))
-    assert done.wait(20)
+    assert done.wait(WAIT_SECONDS)
     emulator.close()
 
 
 def test_attempts_run_side_by_side():
-    both = threading.Barrier(2, timeout=20)
-    emulator, _ = make(settings=FAST, timeout=86400 * 365, f=lambda call: str(both.wait()))
+    both = threading.Barrier(2, timeout=WAIT_SECONDS)
+    emulator, _ = make(settings=FAST, timeout=LONG, f=lambda call: str(both.wait()))
     one = emulator.accept(ask("f"))
     other = invoke(emulator, ask("f"))
     ended(emulator, one)
@@ -65,8 +68,8 @@ def test_attempts_run_side_by_side():
 
 
 def test_many_blocking_handlers_get_threads_of_their_own():
-    all_in = threading.Barrier(8, timeout=20)
-    emulator, _ = make(settings=FAST, timeout=86400 * 365, f=lambda call: str(all_in.wait()))
+    all_in = threading.Barrier(8, timeout=WAIT_SECONDS)
+    emulator, _ = make(settings=FAST, timeout=LONG, f=lambda call: str(all_in.wait()))
     invocations = [emulator.accept(ask("f")) for _ in range(8)]
     for invocation in invocations:
         ended(emulator, invocation)
@@ -79,11 +82,11 @@ def test_a_handler_that_blocks_holds_up_nobody_however_often_others_are_called()
 
     def slow(call):
         blocked.set()
-        leave.wait(60)
+        leave.wait(WAIT_SECONDS)
 
     emulator, _ = make(settings=Settings(rate=1), timeout=600, slow=slow, quick=lambda call: b"")
     held = emulator.accept(ask("slow"))
-    assert blocked.wait(20)
+    assert blocked.wait(WAIT_SECONDS)
     for _ in range(3):
         invoke(emulator, ask("quick"))
     assert held.state is State.RUNNING
@@ -119,7 +122,7 @@ def test_a_move_by_hand_runs_what_falls_due_on_the_way():
 
 
 def test_a_clock_is_paused_and_flows_again():
-    emulator, _ = make(settings=Settings(rate=1), f=lambda call: call.clock.sleep(1000), timeout=86400)
+    emulator, _ = make(settings=Settings(rate=1), f=lambda call: call.clock.sleep(1000), timeout=LONG)
     emulator.rate = 0
     paused = emulator.clock.now()
     invocation = emulator.accept(ask("f"))
@@ -137,6 +140,6 @@ def test_a_synchronous_call_by_a_handler_on_a_flowing_clock():
     def caller(call):
         return str(invoke(emulator, ask("callee", access_key_id=call.access_key_id)).state)
 
-    emulator, _ = make(settings=FAST, timeout=86400 * 365, caller=caller, callee=lambda call: b"")
+    emulator, _ = make(settings=FAST, timeout=LONG, caller=caller, callee=lambda call: b"")
     assert invoke(emulator, ask("caller")).ending().payload == b"Succeeded"
     emulator.close()

@@ -4,6 +4,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from patience import CHILD_SECONDS
 
 ORDERS = Path(__file__).parent.parent.parent / "fixtures" / "orders"
 OTHERS = (
@@ -36,6 +37,6 @@ def suite(pytester):
             pytester.makeini("[pytest]\n" + textwrap.dedent(ini))
         without = [f"-pno:{name}" for name in ("cacheprovider", *OTHERS) if name not in plugins]
         command = [pytester._getpytestargs(), without, arguments]
-        return pytester.run(*[word for part in command for word in part], timeout=60, stdin=stdin)
+        return pytester.run(*[word for part in command for word in part], timeout=CHILD_SECONDS, stdin=stdin)
 
     return run

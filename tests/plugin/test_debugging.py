@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from patience import CHILD_SECONDS
 
 OTHERS = (
     "cacheprovider",
@@ -38,13 +39,13 @@ HANDLER = """
         return f"{{price(order)}} {{os.environ.get('CURRENCY')}}".encode()
 """
 TEST = """
-    @pytest.mark.fcemu({"functions": {"f": {"handler": "shop.handler", "timeout": 7200}}}, watchdog=0.3)
+    @pytest.mark.fcemu({"functions": {"f": {"handler": "shop.handler", "timeout": 7200}}}, watchdog=1)
     def test_it(fcemu):
         invocation = fcemu.function("f").invoke_async("6", delay=200)
         fcemu.run_until_idle()
         assert invocation.reply.text == "42 None"
 """
-LONGER_THAN_THE_WATCHDOG = "__import__('fcemu.engine.real').engine.real.sleep(1)"
+LONGER_THAN_THE_WATCHDOG = "__import__('fcemu.engine.real').engine.real.sleep(1.5)"
 
 
 def handler(pytester, stop="pass"):
@@ -93,8 +94,8 @@ def test_coverage_counts_the_lines_of_a_handler(pytester, core):
     pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(TEST))
     (pytester.path / ".coveragerc").write_text(f"[run]\ncore = {core}\nsource = .\n")
     run = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", *(f"-pno:{name}" for name in OTHERS)]
-    pytester.run(*run, timeout=60).assert_outcomes(passed=1)
-    pytester.run(sys.executable, "-m", "coverage", "json", "-q", timeout=60)
+    pytester.run(*run, timeout=CHILD_SECONDS).assert_outcomes(passed=1)
+    pytester.run(sys.executable, "-m", "coverage", "json", "-q", timeout=CHILD_SECONDS)
     files = json.loads((pytester.path / "coverage.json").read_text())["files"]
     lines = Path("shop.py").read_text().splitlines()
     missing = [lines[number - 1].strip() for number in files["shop.py"]["missing_lines"]]
@@ -142,7 +143,7 @@ class DebugAdapterClient:
     """As much of the Debug Adapter Protocol as an editor needs to stop at a line and look around."""
 
     def __init__(self, port):
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=CHILD_SECONDS)
         self._stream = self._socket.makefile("rwb")
         self._seq = 0
         self._events = []
@@ -221,7 +222,7 @@ def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
         client.event("terminated")
         client.close()
         client = None
-        assert pytest_run.wait(timeout=60) == 0
+        assert pytest_run.wait(timeout=CHILD_SECONDS) == 0
     finally:
         if client is not None:
             client.close()

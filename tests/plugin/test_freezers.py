@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 from freezegun import freeze_time
+from patience import CHILD_SECONDS, WAIT_SECONDS
 
 from fcemu.testing import LocalEmulator
 
@@ -51,7 +52,7 @@ def suite(pytester, request):
 
     def run(text, *arguments):
         pytester.makepyfile(test_it=textwrap.dedent(HEAD) + textwrap.dedent(text))
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=60)
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=CHILD_SECONDS)
         result.stdout.fnmatch_lines([f"fcemu: handlers read time by {request.param}"])
         return result
 
@@ -270,7 +271,7 @@ def test_the_users_own_freezers_work_around_before_and_after_ours(suite):
 def post(url, **headers):
     request = urllib.request.Request(url, b"{}", headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -300,7 +301,7 @@ def test_a_clock_does_not_begin_to_flow_either_while_something_is_due(tmp_path):
         emulator.function("clock").invoke_async(delay=5)
         flow = urllib.request.Request(f"{emulator.url}/_fcemu/clock", b'{"rate": 60}', method="PATCH")
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(flow, timeout=30)
+            urllib.request.urlopen(flow, timeout=WAIT_SECONDS)
         with refused.value as answer:
             assert "clock='follow'" in answer.read().decode()
         assert emulator.invocations[0].status == "Enqueued"

@@ -1,6 +1,7 @@
 """Suites of users whose tests are run by other plugins and runners, each with the plugin itself."""
 
 import pytest
+from patience import CHILD_SECONDS
 
 
 def test_pytest_xdist_has_an_emulator_in_each_worker(suite):
@@ -167,7 +168,7 @@ def test_pytest_randomly_may_shuffle_tests_and_seed_random_numbers(suite, pytest
 
 
 HANGS = """
-    @pytest.mark.timeout(1)
+    @pytest.mark.timeout(2, func_only=True)
     @pytest.mark.fcemu({"functions": {"f": {"handler": "stuck.handler"}}})
     def test_it(fcemu):
         fcemu.function("f").invoke()
@@ -189,7 +190,7 @@ def test_pytest_timeout_by_signal_ends_a_test_that_waits_for_a_handler(suite, py
     pytester.makepyfile(stuck=STUCK)
     result = suite(HANGS, "--timeout-method=signal", plugins=["timeout"])
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines(["*Failed: Timeout (>1.0s) from pytest-timeout.", "*- fcemu timeline -*"])
+    result.stdout.fnmatch_lines(["*Failed: Timeout (>2.0s) from pytest-timeout.", "*- fcemu timeline -*"])
 
 
 def test_pytest_timeout_by_thread_shows_the_line_where_the_handler_is(suite, pytester):
@@ -255,7 +256,7 @@ def test_unittest_itself_needs_no_pytest(suite, pytester):
     """
     )
     suite("")
-    result = pytester.run(*pytester._getpytestargs()[:1], "-m", "unittest", "test_plain", timeout=60)
+    result = pytester.run(*pytester._getpytestargs()[:1], "-m", "unittest", "test_plain", timeout=CHILD_SECONDS)
     result.stderr.fnmatch_lines(["*AssertionError: nobody looked at these failed invocations*", "FAILED (failures=1)"])
 
 

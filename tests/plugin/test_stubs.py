@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 
 import pytest
+from patience import CHILD_SECONDS
 
 from fcemu.config import DefinitionError
 from fcemu.runtimes.namespace import PLACES
@@ -189,7 +190,7 @@ def test_a_definition_is_looked_for_beside_the_test_then_at_the_rootdir_then_whe
         """)
     )
     pytester.makeini("[pytest]\n")
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "suite", timeout=60).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "suite", timeout=CHILD_SECONDS).assert_outcomes(passed=1)
     emulator.define(pytester.path / "far")
     assert emulator.function("far").invoke().text == "far"
 
@@ -475,7 +476,7 @@ def test_the_fixture_fails_a_test_whose_fault_never_struck(pytester):
     pytester.path.joinpath("index.py").write_text("def handler(event, context): return 1\n")
     pytester.path.joinpath("fcemu.yaml").write_text("functions: {g: {handler: index.handler}}\n")
     pytester.makeini("[pytest]\nfcemu_isolate = true\n")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=CHILD_SECONDS)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*these faults never struck:", "*  throttle('f', times=1)"])
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from fakes import ask, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.invocation import State
 from fcemu.core.settings import Settings
@@ -194,7 +195,7 @@ def test_an_abandoned_thread_runs_its_finally_and_is_silent(emulate, shared, mon
         timeout=5,
     )
     assert emulated.run().word == "timed out"
-    assert shared.done.wait(20)
+    assert shared.done.wait(WAIT_SECONDS)
     assert shared.seen == []
 
 
@@ -225,7 +226,7 @@ def test_a_thread_that_sleeps_when_its_attempt_ends_is_abandoned_at_once(emulate
             time.sleep(1)
     """)
     emulated.returned()
-    assert shared.done.wait(20)
+    assert shared.done.wait(WAIT_SECONDS)
     assert [type(error) for error in shared.seen] == [Abandoned]
     assert emulated.emulator.clock.now() == emulated.emulator.clock.started + s(1)
 
@@ -251,7 +252,7 @@ def test_a_thread_left_behind_cannot_wait_or_start_threads_later(emulate, shared
     """)
     emulated.returned()
     shared.gate.put(1)
-    assert shared.done.wait(20)
+    assert shared.done.wait(WAIT_SECONDS)
     assert [type(error) for error in shared.seen] == [Abandoned]
 
 
@@ -507,7 +508,7 @@ def test_a_thread_that_still_runs_long_after_its_attempt_is_named_and_interrupte
         settings=QUICK,
     )
     emulated.returned()
-    shared.seen[0].join(20)
+    shared.seen[0].join(WAIT_SECONDS)
     assert not shared.seen[0].is_alive()
     [warning] = emulated.warnings
     assert "a thread that f had started still ran at /code/index.py:" in warning
@@ -526,13 +527,13 @@ def test_threads_of_an_attempt_on_a_flowing_clock(emulate):
             return time.time() - started >= 5000
     """,
         settings=Settings(rate=100_000),
-        timeout=86400,
+        timeout=86400 * 365,
     )
     invocation = emulated.emulator.accept(ask("f"))
     emulated.emulator.wait(emulated.emulator.run_until_ended(invocation))
     [attempt] = invocation.attempts
     assert attempt.outcome.payload == b"true"
-    assert s(8000) <= attempt.ended - attempt.started < s(86400)
+    assert attempt.ended - attempt.started >= s(8000)
 
 
 def test_a_thread_left_waiting_does_not_keep_python_from_exiting(python):

@@ -1,0 +1,96 @@
+"""MNS's documents: reading what clients send, safely, and writing what they get. Pure functions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from xml.parsers import expat
+
+from fcemu.core.mail import XMLNS, xml_text
+from fcemu.core.mns_errors import MalformedXML
+
+_DEEPEST: Final = 16
+
+
+@dataclass(slots=True)
+class Element:
+    """One element without its namespace and attributes, which mean nothing to MNS."""
+
+    name: str
+    text: str = ""
+    children: list["Element"] = field(default_factory=list)
+
+    def all(self, name: str) -> Iterator["Element"]:
+        """The children of that name."""
+        return (child for child in self.children if child.name == name)
+
+    def get(self, name: str) -> str | None:
+        """The text of the first child of that name, ``None`` without one."""
+        return next((child.text for child in self.all(name)), None)
+
+
+def read_xml(data: bytes, *roots: str) -> Element:
+    """Read a document whose root is one of ``roots``; raises ``MalformedXML``.
+
+    A document type is refused, and with it every entity that could refer to something or grow: MNS's have none.
+    """
+    reader = _Reader()
+    try:
+        reader.parser.Parse(data, True)
+    except expat.ExpatError as wrong:
+        reason = expat.errors.messages.get(wrong.code, "unknown error")
+        raise MalformedXML(f"line {wrong.lineno}, column {wrong.offset + 1}: {reason}") from None
+    except (LookupError, ValueError) as wrong:  # an encoding that nobody knows
+        raise MalformedXML(str(wrong)) from None
+    assert reader.root is not None
+    if reader.root.name not in roots:
+        raise MalformedXML(f"found the element {reader.root.name}; expected {' or '.join(roots)}")
+    return reader.root
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.root: Element | None = None
+        self._open: list[Element] = []
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text
+
+    def _doctype(self, name: str, system: str | None, public: str | None, internal: bool) -> None:
+        raise MalformedXML("a document type is not allowed")
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        element = Element(name.rpartition(":")[2])
+        if self._open:
+            self._open[-1].children.append(element)
+        else:
+            self.root = element
+        if len(self._open) >= _DEEPEST:
+            raise MalformedXML(f"more than {_DEEPEST} elements inside each other")
+        self._open.append(element)
+
+    def _end(self, name: str) -> None:
+        self._open.pop()
+
+    def _text(self, text: str) -> None:
+        self._open[-1].text += text
+
+
+Fields = list[tuple[str, "str | int | Fields"]]
+"""Elements by name, in order: text, or elements inside."""
+
+
+def write_xml(root: str, fields: Fields) -> bytes:
+    """A document of MNS. Elements with empty text are left out: some clients cannot read them."""
+    head = '<?xml version="1.0" encoding="utf-8"?>\n'
+    return f'{head}<{root} xmlns="{XMLNS}">{_inside(fields)}</{root}>'.encode()
+
+
+def _inside(fields: Fields) -> str:
+    return "".join(
+        f"<{name}>{_inside(value) if isinstance(value, list) else xml_text(str(value))}</{name}>"
+        for name, value in fields
+        if value != ""
+    )

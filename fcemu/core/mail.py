@@ -1,0 +1,225 @@
+"""All that was delivered, by destination, and the queues and topics that took it: a fold of facts."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from fcemu.core.mail_facts import (
+    Cleared,
+    Dropped,
+    MailFact,
+    MessageDeleted,
+    MessageReceived,
+    MessageSent,
+    QueueSet,
+    Subscribed,
+    TopicSet,
+    Unsubscribed,
+    VisibilityChanged,
+)
+from fcemu.core.names import Account
+from fcemu.core.queues import Arrival, Queue, QueueAttributes
+from fcemu.core.values import value
+
+XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
+CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")
+STRATEGIES: Final = ("BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY")
+LONGEST_TAG: Final = 16
+TOPIC_RETENTION: Final = timedelta(days=1)
+"""How long a topic keeps what it could not push yet. Source: MNS's documents, "GetTopicAttributes"."""
+
+
+@value
+class Subscription:
+    """A queue that gets what is published to a topic."""
+
+    name: str
+    queue: str
+    filter_tag: str
+    strategy: str
+    content_format: str
+    created: datetime
+    modified: datetime
+
+    def wants(self, arrival: Arrival) -> bool:
+        """Whether a message passes its filter. ASSUMED: one without a tag passes no filter; reports have none."""
+        tag = arrival.tag if isinstance(arrival, MessageSent) else ""
+        return not self.filter_tag or self.filter_tag == tag
+
+
+@dataclass(frozen=True, slots=True)
+class TopicAttributes:
+    """What a client sets of a topic."""
+
+    maximum_bytes: int = 65_536
+    logging: bool = False
+
+
+class Topic:
+    """One MNS topic."""
+
+    def __init__(self, name: str, created: datetime) -> None:
+        self.name: Final = name
+        self.created = self.modified = created
+        self.attributes = TopicAttributes()
+        self.dropped = False
+        self.subscriptions: Final[dict[str, Subscription]] = {}
+
+    def set(self, fact: TopicSet) -> None:
+        """Have these attributes."""
+        if self.dropped:
+            self.dropped, self.created = False, fact.at
+        self.attributes, self.modified = TopicAttributes(fact.maximum_bytes, fact.logging), fact.at
+
+    def drop(self) -> None:
+        """The topic and its subscriptions are gone."""
+        self.dropped = True
+        self.attributes = TopicAttributes()
+        self.subscriptions.clear()
+
+    def subscribe(self, fact: Subscribed) -> None:
+        """A subscription begins or changes."""
+        before = self.subscriptions.get(fact.subscription)
+        self.subscriptions[fact.subscription] = Subscription(
+            fact.subscription,
+            fact.queue,
+            fact.filter_tag,
+            fact.strategy,
+            fact.content_format,
+            before.created if before else fact.at,
+            fact.at,
+        )
+
+
+class Mail:
+    """What arrived at each destination (``queue:declined``), and what consumers made of it since.
+
+    Queues and topics are there once they are asked for: whether somebody may use them is decided elsewhere.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: Final[dict[str, list[Arrival]]] = {}
+        self.queues: Final[dict[str, Queue]] = {}
+        self.topics: Final[dict[str, Topic]] = {}
+
+    def queue(self, name: str, since: datetime) -> Queue:
+        """The queue of that name; ``since``: when it was made, if nobody has touched it yet."""
+        queue = self.queues.get(name)
+        if queue is None:
+            queue = self.queues[name] = Queue(name, since, self.arrived.setdefault(f"queue:{name}", []))
+        return queue
+
+    def topic(self, name: str, since: datetime) -> Topic:
+        """The topic of that name; ``since``: when it was made, if nobody has touched it yet."""
+        topic = self.topics.get(name)
+        if topic is None:
+            topic = self.topics[name] = Topic(name, since)
+        return topic
+
+    def deliver(self, fact: Arrival) -> None:
+        """A message has arrived."""
+        arrived = self.arrived.get(fact.destination)
+        if arrived is None:
+            arrived = self.arrived[fact.destination] = []
+        arrived.append(fact)
+
+    def apply(self, fact: MailFact) -> None:
+        """Take over one fact."""
+        kind, _, name = fact.destination.partition(":")
+        if isinstance(fact, MessageSent):
+            self.deliver(fact)
+        elif isinstance(fact, Cleared):
+            self.arrived.get(fact.destination, []).clear()
+            if name in self.queues and kind == "queue":
+                self.queues[name].clear()
+        elif kind == "queue":
+            self._apply_to_queue(self.queue(name, fact.at), fact)
+        else:
+            self._apply_to_topic(self.topic(name, fact.at), fact)
+
+    @staticmethod
+    def _apply_to_queue(queue: Queue, fact: MailFact) -> None:
+        match fact:
+            case QueueSet():
+                queue.set(
+                    QueueAttributes(
+                        fact.visibility_timeout,
+                        fact.delay_seconds,
+                        fact.retention_seconds,
+                        fact.maximum_bytes,
+                        fact.polling_wait_seconds,
+                        fact.logging,
+                    ),
+                    fact.at,
+                )
+            case MessageReceived():
+                queue.receive(fact.message_id, fact.until, fact.at)
+            case VisibilityChanged():
+                queue.hide(fact.message_id, fact.until)
+            case MessageDeleted():
+                queue.delete(fact.message_id)
+            case Dropped():
+                queue.drop()
+
+    @staticmethod
+    def _apply_to_topic(topic: Topic, fact: MailFact) -> None:
+        match fact:
+            case TopicSet():
+                topic.set(fact)
+            case Subscribed():
+                topic.subscribe(fact)
+            case Unsubscribed():
+                topic.subscriptions.pop(fact.subscription, None)
+            case Dropped():
+                topic.drop()
+
+
+def pushed(topic: Topic, subscription: Subscription, arrival: Arrival, account: Account) -> bytes:
+    """What a subscribed queue gets of a message, in the subscription's format.
+
+    Source: MNS's documents, "Notification formats", for HTTP endpoints. ASSUMED: queues get the same.
+    """
+    if subscription.content_format == "SIMPLIFIED":
+        return arrival.body
+    fields: dict[str, object] = {
+        "TopicOwner": account.id,
+        "TopicName": topic.name,
+        "Subscriber": account.id,
+        "SubscriptionName": subscription.name,
+        "MessageId": arrival.message_id,
+        "MessageMD5": body_md5(arrival.body),
+        "Message": arrival.body.decode("utf-8", "replace"),
+    }
+    if isinstance(arrival, MessageSent) and arrival.tag:
+        fields["MessageTag"] = arrival.tag
+    fields["PublishTime"] = milliseconds(arrival.at)
+    if subscription.content_format == "JSON":
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    inside = "".join(f"<{name}>{xml_text(str(text))}</{name}>" for name, text in fields.items())
+    return f'<?xml version="1.0" encoding="utf-8"?><Notification xmlns="{XMLNS}">{inside}</Notification>'.encode()
+
+
+def milliseconds(at: datetime) -> int:
+    """MNS's form of an instant: milliseconds since 1970."""
+    return int(at.timestamp() * 1000)
+
+
+def body_md5(body: bytes) -> str:
+    """MNS's checksum of a message."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest().upper()
+
+
+def xml_text(text: str) -> str:
+    """``text`` as it stands in XML: what XML has no sign for is replaced, and line ends survive the reader."""
+    allowed = (
+        text
+        if text.isascii() and text.isprintable()
+        else "".join(sign if _is_in_xml(sign) else "\ufffd" for sign in text)
+    )
+    return allowed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def _is_in_xml(sign: str) -> bool:
+    return sign in "\t\n\r" or "\x20" <= sign <= "\ud7ff" or "\ue000" <= sign <= "\ufffd" or sign >= "\U00010000"

@@ -1,0 +1,312 @@
+"""An MNS queue as its facts made it: which message is visible when, to whom it belongs meanwhile, what is left.
+
+Pure: every question comes with ``now``. Rules: MNS's documents on ReceiveMessage, DeleteMessage,
+ChangeMessageVisibility and CreateQueue, read 2026-11. ASSUMED: among visible messages the one of the smallest priority
+number comes first, then the one that was sent first; MNS promises no order.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import heappop, heappush, nsmallest
+from typing import Final, NamedTuple
+
+from fcemu.core.facts import Delivered
+from fcemu.core.mail_facts import NO_PROPERTIES, MessageSent, Properties
+from fcemu.core.mns_errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
+from fcemu.core.times import later
+
+DEFAULT_PRIORITY: Final = 8
+MOST_IN_BATCH: Final = 16
+LONGEST_VISIBILITY: Final = 43_200
+LONGEST_DELAY: Final = 604_800
+LONGEST_POLL: Final = 30
+
+Arrival = Delivered | MessageSent
+"""The fact by which a message came to a queue, a topic or a bus."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAttributes:
+    """What a client sets of a queue; seconds and bytes as MNS has them. Defaults and bounds: CreateQueue."""
+
+    visibility_timeout: int = 30
+    delay_seconds: int = 0
+    retention_seconds: int = 345_600
+    maximum_bytes: int = 65_536
+    polling_wait_seconds: int = 0
+    logging: bool = False
+
+
+BOUNDS: Final[Mapping[str, tuple[str, int, int]]] = {
+    "visibility_timeout": ("VisibilityTimeout", 1, LONGEST_VISIBILITY),
+    "delay_seconds": ("DelaySeconds", 0, LONGEST_DELAY),
+    "retention_seconds": ("MessageRetentionPeriod", 60, 1_296_000),
+    "maximum_bytes": ("MaximumMessageSize", 1024, 65_536),
+    "polling_wait_seconds": ("PollingWaitSeconds", 0, LONGEST_POLL),
+}
+"""MNS's name, the least and the greatest of each number in ``QueueAttributes``."""
+
+
+def check_between(name: str, value: int, least: int, most: int) -> None:
+    """Raises ``InvalidMNSArgument``."""
+    if not least <= value <= most:
+        raise InvalidMNSArgument.between(name, least, most, value)
+
+
+class Message:
+    """One message of a queue. ``request_id`` is the invocation that it reports, ``""`` for one that a client sent.
+
+    Hidden until ``visible``: delayed as long as nobody received it, else some consumer's. ``handles`` counts the
+    receipt handles that were given out for it; only the newest is good, and only while it is hidden.
+    """
+
+    __slots__ = (
+        "at",
+        "body",
+        "dequeue_count",
+        "first_dequeued",
+        "group",
+        "handles",
+        "id",
+        "number",
+        "priority",
+        "properties",
+        "request_id",
+        "visible",
+    )
+
+    def __init__(self, arrival: Arrival, number: int, visible: datetime) -> None:
+        self.number: Final = number
+        self.id: Final = arrival.message_id
+        self.body: Final = arrival.body
+        self.at: Final = arrival.at
+        self.request_id: Final = arrival.request_id
+        self.visible = visible
+        self.dequeue_count = 0
+        self.first_dequeued: datetime | None = None
+        self.handles = 0
+        self.priority = DEFAULT_PRIORITY
+        self.group = ""
+        self.properties: Properties = NO_PROPERTIES
+        if isinstance(arrival, MessageSent):
+            self.priority = arrival.priority
+            self.group = arrival.group
+            self.properties = arrival.properties
+
+    @property
+    def handle(self) -> str:
+        """The newest receipt handle; letters, digits and hyphens, because clients put it into URLs as it is."""
+        return f"{self.priority}-{self.id}-{self.handles}"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as a consumer or somebody who looks sees it, at one moment."""
+
+    id: str
+    body: bytes
+    at: datetime
+    request_id: str
+    first_dequeued: datetime | None
+    visible: datetime
+    dequeue_count: int
+    priority: int
+    handle: str
+    group: str
+    properties: Properties
+
+    @classmethod
+    def of(cls, message: Message) -> "Received":
+        """As it is now."""
+        return cls(
+            message.id,
+            message.body,
+            message.at,
+            message.request_id,
+            message.first_dequeued,
+            message.visible,
+            message.dequeue_count,
+            message.priority,
+            message.handle,
+            message.group,
+            message.properties,
+        )
+
+
+class Counts(NamedTuple):
+    """How many messages are visible, are some consumer's, and were never visible yet."""
+
+    active: int
+    inactive: int
+    delayed: int
+
+
+class Queue:
+    """One queue. ``arrived`` are all messages ever put there, which belong to others as well, and are looked at when a
+    consumer comes: a queue that only a test reads costs nothing."""
+
+    def __init__(self, name: str, created: datetime, arrived: list[Arrival]) -> None:
+        self.name: Final = name
+        self.created = self.modified = created
+        self.attributes = QueueAttributes()
+        self.dropped = False
+        self._arrived: Final = arrived
+        self._taken = 0
+        self._messages: Final[dict[str, Message]] = {}
+        self._hidden: Final[list[tuple[datetime, int, Message]]] = []
+        self._ready: Final[list[tuple[int, int, Message]]] = []
+        self._numbered = 0
+
+    # What facts do.
+
+    def set(self, attributes: QueueAttributes, now: datetime) -> None:
+        """Have these attributes for what comes from now on; the time of retention also for what is there."""
+        self._take()
+        if self.dropped:
+            self.dropped, self.created = False, now
+        self.attributes, self.modified = attributes, now
+
+    def drop(self) -> None:
+        """The queue and what is in it are gone; what once arrived stays on record."""
+        self.dropped = True
+        self.attributes = QueueAttributes()
+        self._empty(len(self._arrived))
+
+    def clear(self) -> None:
+        """Nothing has arrived any more. ``arrived`` is emptied by its owner."""
+        self._empty(0)
+
+    def receive(self, message_id: str, until: datetime, now: datetime) -> None:
+        """A consumer has the message until then."""
+        message = self._at(message_id)
+        message.dequeue_count += 1
+        message.first_dequeued = message.first_dequeued or now
+        self.hide(message_id, until)
+
+    def hide(self, message_id: str, until: datetime) -> None:
+        """The message is visible from ``until`` on, and has a new receipt handle."""
+        message = self._at(message_id)
+        message.handles += 1
+        message.visible = until
+        heappush(self._hidden, (until, message.number, message))
+
+    def delete(self, message_id: str) -> None:
+        """The message is gone."""
+        self._take()
+        self._messages.pop(message_id, None)
+
+    # What consumers ask.
+
+    def first(self, now: datetime) -> Message | None:
+        """The message that the next consumer gets."""
+        self._surface(now)
+        ready = self._ready
+        while ready:
+            message = ready[0][2]
+            there = self._messages.get(message.id) is message and message.visible <= now
+            if there and not self._expired(message, now):
+                return message
+            heappop(ready)
+        return None
+
+    def visible(self, now: datetime, at_most: int) -> list[Message]:
+        """The messages that the next consumers get, in their order."""
+        found = (message for message in self._waiting(now) if message.visible <= now)
+        return nsmallest(at_most, found, key=lambda message: (message.priority, message.number))
+
+    def next_visible(self, now: datetime) -> datetime | None:
+        """When the next hidden message becomes visible; ``None``: none does."""
+        self._surface(now)
+        hidden = self._hidden
+        while hidden:
+            until, _, message = hidden[0]
+            there = self._messages.get(message.id) is message and message.visible == until
+            if there and not self._expired(message, until):
+                return until
+            heappop(hidden)
+        return None
+
+    def held(self, handle: str, now: datetime) -> Message:
+        """The message that a consumer still has by that receipt handle.
+
+        Raises ``ReceiptHandleError`` for what no consumer of this queue ever got. ASSUMED: ``MessageNotExist`` for a
+        handle whose time is over, that a newer one replaced, or whose message is deleted; MNS's pages name both errors
+        and no rule.
+        """
+        self._take()
+        priority, _, rest = handle.partition("-")
+        message_id, _, number = rest.rpartition("-")
+        if not (priority.isdecimal() and number.isdecimal() and self._ever_had(message_id)):
+            raise ReceiptHandleError(f"{handle!r} is no receipt handle of the queue {self.name!r}")
+        message = self._messages.get(message_id)
+        if message is None or message.handle != handle or message.visible <= now or self._expired(message, now):
+            raise MessageNotExist(
+                f"the receipt handle {handle!r} is not valid any more: the message was deleted, received again, or its "
+                "visibility time-out is over"
+            )
+        return message
+
+    def waiting(self, now: datetime) -> list[Message]:
+        """What is still in the queue, hidden or not, in the order of arrival."""
+        return list(self._waiting(now))
+
+    def counts(self, now: datetime) -> Counts:
+        """How many messages are in which state."""
+        active = inactive = delayed = 0
+        for message in self._waiting(now):
+            if message.visible <= now:
+                active += 1
+            elif message.dequeue_count:
+                inactive += 1
+            else:
+                delayed += 1
+        return Counts(active, inactive, delayed)
+
+    def check_size(self, body: bytes) -> None:
+        """Raises ``InvalidMNSArgument`` for a message over the queue's limit."""
+        if len(body) > self.attributes.maximum_bytes:
+            raise InvalidMNSArgument(
+                f"the message has {len(body)} bytes, the queue {self.name!r} takes {self.attributes.maximum_bytes}"
+            )
+
+    # How it is kept.
+
+    def _at(self, message_id: str) -> Message:
+        self._take()
+        return self._messages[message_id]
+
+    def _take(self) -> None:
+        """Look at what has arrived since the last time."""
+        for arrival in self._arrived[self._taken :]:
+            delay = timedelta(seconds=self.attributes.delay_seconds)
+            visible = arrival.visible if isinstance(arrival, MessageSent) else later(arrival.at, delay)
+            message = self._messages[arrival.message_id] = Message(arrival, self._numbered, visible)
+            self._numbered += 1
+            heappush(self._hidden, (visible, message.number, message))
+        self._taken = len(self._arrived)
+
+    def _surface(self, now: datetime) -> None:
+        """Move what is not hidden any more to where the next consumer looks; some of it may be there twice."""
+        self._take()
+        hidden = self._hidden
+        while hidden and hidden[0][0] <= now:
+            until, number, message = heappop(hidden)
+            if message.visible == until:
+                heappush(self._ready, (message.priority, number, message))
+
+    def _waiting(self, now: datetime) -> Iterator[Message]:
+        self._take()
+        return (message for message in self._messages.values() if not self._expired(message, now))
+
+    def _expired(self, message: Message, at: datetime) -> bool:
+        return at >= later(message.at, timedelta(seconds=self.attributes.retention_seconds))
+
+    def _ever_had(self, message_id: str) -> bool:
+        return any(arrival.message_id == message_id for arrival in self._arrived)
+
+    def _empty(self, taken: int) -> None:
+        self._messages.clear()
+        self._hidden.clear()
+        self._ready.clear()
+        self._taken = taken

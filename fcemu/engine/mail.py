@@ -1,0 +1,192 @@
+"""Where messages arrive: reports and what clients send, at queues, topics and buses, on the clock."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from fcemu.core.catalog import Catalog
+from fcemu.core.destinations import takes_mail
+from fcemu.core.facts import Delivered
+from fcemu.core.invocation import Invocation
+from fcemu.core.mail import Subscription, Topic, pushed
+from fcemu.core.mail_facts import NO_PROPERTIES, Cleared, MessageSent, Properties
+from fcemu.core.mns_errors import InvalidMNSArgument, QueueNotExist, TopicNotExist
+from fcemu.core.names import Account, is_name
+from fcemu.core.queues import DEFAULT_PRIORITY, Arrival, Queue
+from fcemu.core.times import later
+from fcemu.engine.baton import Baton
+from fcemu.engine.chance import Chance
+from fcemu.engine.clock import Clock
+from fcemu.engine.journal import Journal
+from fcemu.engine.movers import Movers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A message that a client sends or publishes. ``delay_seconds`` ``None``: the queue's own."""
+
+    body: bytes
+    delay_seconds: int | None = None
+    priority: int = DEFAULT_PRIORITY
+    tag: str = ""
+    group: str = ""
+    properties: Properties = NO_PROPERTIES
+
+
+class Mail:
+    """All destinations that take messages. A queue or topic is there when a client made it, a definition names it, or
+    something was delivered to it; until a client deletes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        baton: Baton,
+        clock: Clock,
+        catalog: Catalog,
+        journal: Journal,
+        chance: Chance,
+        movers: Movers,
+        account: Account,
+    ) -> None:
+        self.baton: Final = baton
+        self.journal: Final = journal
+        self.movers: Final = movers
+        self.state: Final = journal.mail
+        self._clock: Final = clock
+        self._catalog: Final = catalog
+        self._chance: Final = chance
+        self._account: Final = account
+
+    # From any thread.
+
+    def addresses(self) -> list[str]:
+        """Queues, topics and buses (``queue:declined``) that a definition names, a client made or that got something,
+        in this order."""
+        with self.baton:
+            return self._addresses()
+
+    def arrived(self, address: str) -> list[Arrival]:
+        """All messages ever delivered there, in order, since the last ``clear``."""
+        with self.baton:
+            return list(self.state.arrived.get(address, ()))
+
+    def clear(self, address: str) -> None:
+        """Throw away what is there, for consumers and for tests; the facts stay."""
+        with self.baton:
+            if self.state.arrived.get(address):
+                self.journal.note(Cleared(self.now(), "", address))
+
+    # With the baton held.
+
+    def now(self) -> datetime:
+        """The instant of a request from outside."""
+        return self._clock.shown()
+
+    def names(self, kind: str) -> list[str]:
+        """All MNS queues (``"queue"``) or topics (``"topic"``), sorted."""
+        there = (address.partition(":") for address in self._addresses() if self._dropped(address) is None)
+        return sorted(name for which, _, name in there if which == kind and is_name(name))
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name; raises ``QueueNotExist``."""
+        if not self.has_queue(name):
+            raise QueueNotExist(name)
+        return self.state.queue(name, self._clock.started)
+
+    def topic(self, name: str) -> Topic:
+        """The topic of that name; raises ``TopicNotExist``."""
+        if not self.has_topic(name):
+            raise TopicNotExist(name)
+        return self.state.topic(name, self._clock.started)
+
+    def has_queue(self, name: str) -> bool:
+        """Whether there is such a queue."""
+        queue = self.state.queues.get(name)
+        return not queue.dropped if queue is not None else name in self.names("queue")
+
+    def has_topic(self, name: str) -> bool:
+        """Whether there is such a topic."""
+        topic = self.state.topics.get(name)
+        return not topic.dropped if topic is not None else name in self.names("topic")
+
+    def refuses(self, destination: str) -> str | None:
+        """Why no report can be delivered there, if there is a reason."""
+        dropped = self._dropped(destination)
+        return None if dropped is None else f"{dropped} was deleted"
+
+    def deliver(self, fact: Delivered, invocation: Invocation) -> None:
+        """A report arrives."""
+        self.journal.record(fact, invocation)
+        self._pass_on(fact)
+
+    def put(self, address: str, sending: Sending, delay_seconds: int, request_id: str = "") -> MessageSent:
+        """A message of a client arrives, or one that a topic pushes. Raises ``InvalidMNSArgument``."""
+        if not sending.body:
+            raise InvalidMNSArgument("MessageBody: expected at least one byte")
+        now = self.now()
+        fact = MessageSent(
+            now,
+            request_id,
+            address,
+            self._chance.message_id(),
+            sending.body,
+            later(now, timedelta(seconds=delay_seconds)),
+            sending.priority,
+            sending.tag,
+            sending.group,
+            sending.properties,
+        )
+        self.journal.note(fact)
+        self._pass_on(fact)
+        return fact
+
+    def serve(self) -> None:
+        """There may be something new for those who wait for messages."""
+        polls = self.movers.polls
+        if polls:
+            polls.serve(self.now())
+        if polls:
+            self.movers.pursue()  # when the next one becomes visible may have changed
+
+    def _pass_on(self, arrival: Arrival) -> None:
+        kind, _, name = arrival.destination.partition(":")
+        if kind == "topic" and (topic := self.state.topics.get(name)) is not None:
+            for subscription in list(topic.subscriptions.values()):
+                if subscription.wants(arrival):
+                    self._push(topic, subscription, arrival)
+        elif kind == "queue":
+            self.serve()
+
+    def _push(self, topic: Topic, subscription: Subscription, arrival: Arrival) -> None:
+        """ASSUMED: what is pushed to a queue that there is not, or that takes no message of that size, is lost, as
+        when the retries of a push are used up."""
+        if not self.has_queue(subscription.queue):
+            return
+        attributes = self.queue(subscription.queue).attributes
+        body = pushed(topic, subscription, arrival, self._account)
+        if len(body) <= attributes.maximum_bytes:
+            address = f"queue:{subscription.queue}"
+            self.put(address, Sending(body=body), attributes.delay_seconds, arrival.request_id)
+
+    def _addresses(self) -> list[str]:
+        named: dict[str, None] = {}
+        for function in self._catalog:
+            asked = self._catalog.async_settings(function.ref)
+            for destination in (asked.on_success, asked.on_failure):
+                if takes_mail(destination):
+                    named[str(destination)] = None
+        named |= {f"queue:{name}": None for name in self.state.queues}
+        named |= {f"topic:{name}": None for name in self.state.topics}
+        named |= {address: None for address, got in self.state.arrived.items() if got and address[:9] != "function:"}
+        return [one for one in named if self._dropped(one) is None or self.state.arrived.get(one)]
+
+    def _dropped(self, address: str) -> str | None:
+        """What was deleted, if that is so."""
+        kind, _, name = address.partition(":")
+        there: Queue | Topic | None = None
+        if kind == "queue":
+            there = self.state.queues.get(name)
+        elif kind == "topic":
+            there = self.state.topics.get(name)
+        return f"the {kind} {name!r}" if there is not None and there.dropped else None

@@ -1,0 +1,90 @@
+"""Turns timer triggers into invocations."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
+
+from fcemu.core.catalog import Catalog
+from fcemu.core.names import FunctionRef
+from fcemu.core.triggers import TIMER, Timer, Trigger, read_timer, timer_event
+from fcemu.engine.due import Due
+
+Fire = Callable[[Trigger, bytes], object]
+"""Accepts the invocation of a timer that fires now."""
+
+
+class Tick:
+    """The next firing of one timer; ``over`` once the timer was changed or deleted."""
+
+    __slots__ = ("over", "timer", "trigger")
+
+    def __init__(self, trigger: Trigger, timer: Timer) -> None:
+        self.trigger = trigger
+        self.timer = timer
+        self.over = False
+
+
+class Timers:
+    """All timers of an emulator. Every method is called with the baton held.
+
+    Their firings go on for ever, so they stand beside what else is due: nobody becomes idle by them, and nobody waits
+    for them alone (design: idle).
+    """
+
+    def __init__(self, catalog: Catalog, fire: Fire) -> None:
+        self._catalog: Final = catalog
+        self._fire: Final = fire
+        self._due: Final[Due[Tick]] = Due()
+        self._ticks: Final[dict[FunctionRef, dict[str, Tick]]] = {}
+        self.on_due: Callable[[datetime], None] = lambda instant: None
+        """Called when a timer is due at an instant that may be earlier than all before."""
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next timer fires; ``None`` when none does."""
+        while (first := self._due.first()) is not None:
+            if not first[1].over:
+                return first[0]
+            self._due.pop()
+        return None
+
+    def set(self, ref: FunctionRef, now: datetime) -> None:
+        """The triggers of a function appeared, changed or went."""
+        wanted = {} if ref not in self._catalog.names else self._catalog.triggers(ref)
+        there = self._ticks.setdefault(ref, {})
+        for name, tick in list(there.items()):
+            if wanted.get(name) is not tick.trigger:
+                tick.over = True
+                del there[name]
+        for name, trigger in wanted.items():
+            if trigger.kind == TIMER and name not in there:
+                timer = read_timer(trigger.config)
+                if timer.enabled:
+                    there[name] = tick = Tick(trigger, timer)
+                    self._push(tick, now)
+
+    def fire_next(self) -> None:
+        """Fire the timer that is due first, which is due now, and see to its next firing."""
+        due = self.next_due
+        assert due is not None
+        tick = self._due.pop()
+        self._fire(tick.trigger, timer_event(tick.trigger, tick.timer.payload, due))
+        self._push(tick, due)
+
+    def upcoming(self, trigger: Trigger, now: datetime) -> Iterator[datetime]:
+        """When a timer fires from now on, as it is set now; nothing where it is disabled."""
+        timer = read_timer(trigger.config)
+        instant = timer.schedule.after(now, trigger.stamp.modified) if timer.enabled else None
+        while instant is not None:
+            yield instant
+            instant = timer.schedule.after(instant, trigger.stamp.modified)
+
+    def in_order(self, at_most: int) -> list[tuple[datetime, Tick]]:
+        """The next firings, one of each timer."""
+        return [(due, tick) for due, tick in self._due.in_order(at_most) if not tick.over]
+
+    def _push(self, tick: Tick, after: datetime) -> None:
+        due = tick.timer.schedule.after(after, tick.trigger.stamp.modified)
+        if due is not None:
+            self._due.push(due, tick)
+            self.on_due(due)

@@ -1,0 +1,103 @@
+"""What a test holds: queue, topic and event bus handles, and the messages that were delivered there."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fcemu.core.queues import Arrival, Received
+from fcemu.core.times import parse_duration
+from fcemu.engine.mail import Sending
+from fcemu.testing.handles import Duration, Invocation, Payload, encode
+
+if TYPE_CHECKING:
+    from fcemu.testing.emulator import LocalEmulator
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it was delivered. ``invocation`` is the one it reports; ``None`` for one that a client sent."""
+
+    id: str
+    body: bytes
+    at: datetime
+    invocation: Invocation | None
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """The body read as JSON."""
+        return json.loads(self.body)
+
+
+class Mailbox:
+    """What was delivered to one queue, topic or bus."""
+
+    def __init__(self, emulator: "LocalEmulator", address: str) -> None:
+        self._emulator = emulator
+        self._address = address
+
+    @property
+    def name(self) -> str:
+        return self._address.partition(":")[2]
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages ever delivered, consumed or not, in order, but those before the last ``clear()``; a new list
+        each time."""
+        return self._shown(self._emulator._engine.mail.arrived(self._address))
+
+    def _shown(self, found: Iterable[Arrival | Received]) -> list[Message]:
+        return [self._message(one) for one in found]
+
+    def _message(self, found: Arrival | Received) -> Message:
+        record = self._emulator._engine.journal.invocations.get(found.request_id)
+        if record is not None:
+            self._emulator._read_by_test.add(found.request_id)
+        return Message(
+            found.id if isinstance(found, Received) else found.message_id,
+            found.body,
+            found.at,
+            None if record is None else Invocation(self._emulator, record),
+        )
+
+    def clear(self) -> None:
+        """Throw the messages away, also those that wait for a consumer; the journal keeps them."""
+        self._emulator._engine.mail.clear(self._address)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Queue(Mailbox):
+    """An MNS queue. What real MNS clients do with it is on the same clock."""
+
+    @property
+    def waiting(self) -> list[Message]:
+        """The messages that no consumer has deleted yet, in order of arrival: visible, delayed, or received and
+        hidden; a new list each time."""
+        return self._shown(self._emulator._engine.queues.waiting(self.name))
+
+    def send(self, body: Payload, *, delay: Duration = 0) -> Message:
+        """Put a message into the queue, to be received ``delay`` (whole seconds) from now.
+
+        Raises ``MNSError`` for what MNS does not take: an empty body, one over the queue's limit, a delay of more
+        than seven days.
+        """
+        seconds = parse_duration(delay).total_seconds()
+        if not seconds.is_integer():
+            raise ValueError(f"delay: MNS counts in whole seconds, found {seconds:g}")
+        sending = Sending(body=encode(body), delay_seconds=int(seconds) if seconds else None)
+        return self._message(self._emulator._engine.queues.send(self.name, sending))
+
+
+class Topic(Mailbox):
+    """An MNS topic, or, by the name ``INSTANCE/TOPIC``, one of RocketMQ."""
+
+
+class EventBus(Mailbox):
+    """An EventBridge bus: its messages are CloudEvents, with the report under ``data``."""
