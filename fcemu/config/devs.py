@@ -1,5 +1,7 @@
 """What both editions of Serverless Devs have: components, extended files, environments, actions."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,7 @@ from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.translate import Source, is_nothing, merged
 from fcemu.config.tree import Items, Node, Scalar, Table
 
+_PLACEHOLDER: Final = re.compile(r"\{\{ *[A-Za-z_][A-Za-z0-9_.]* *\}\}")
 MOST_FILES: Final = 8
 """How many files may extend each other."""
 
@@ -39,11 +42,38 @@ def extended(source: Source) -> Table:
     return tree.without("extend")
 
 
+def say_placeholders(report: Report, tree: Table) -> None:
+    """``{{ name }}`` is for ``s init``: a file that has it was never filled in (yaml-formats §1.5)."""
+    waiting: list[Node] = [tree]
+    while waiting:
+        match waiting.pop():
+            case Scalar(place, text) if found := _PLACEHOLDER.search(text):
+                report.warn(place, f"{found[0]} is to be filled in by 's init'")
+            case Table(_, entries):
+                waiting += [entry.value for entry in entries]
+            case Items(_, values):
+                waiting += values
+
+
 def said_actions(report: Report, table: Table, where: str) -> None:
     """Actions are never run (yaml-formats §4.7); said once for each place that has some."""
     each = table.entry("actions")
     if each is not None and not is_nothing(each.value):
         report.warn(each.key.place, f"actions are never run {where}".rstrip())
+
+
+def code_texts(resources: Mapping[str, Table], way: tuple[str, ...]) -> tuple[str, ...]:
+    """Where resources say that their code is, ``.env`` files being looked for there; ``way``: the keys to it."""
+    found: list[str] = []
+    for resource in resources.values():
+        node: Node | None = resource
+        for key in way:
+            node = node.get(key) if isinstance(node, Table) else None
+        if isinstance(node, Table):
+            node = node.get("src")
+        if isinstance(node, Scalar) and node.text and "${" not in node.text:
+            found.append(node.text)
+    return tuple(dict.fromkeys(found))
 
 
 def overlays_of(tree: Table, root: Path, report: Report, choices: Choices) -> dict[str, Node]:

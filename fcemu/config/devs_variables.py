@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -31,12 +31,12 @@ _CREDENTIAL_WORDS: Final = frozenset({"accountid", "account_id"})
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What expressions lead to: the variables, and the resources (edition 1: projects) with their props merged."""
+    """What expressions lead to: the variables, and the resources (edition 1: projects) with their props merged.
+    ``code``: where code is, as far as that is known before anything is replaced."""
 
     variables: Node | None
     by_name: Mapping[str, Table]
-    resources: bool
-    code: Mapping[str, str] = field(default_factory=dict)
+    code: tuple[str, ...] = ()
 
 
 def names_3(known: Resources, root: Path, choices: Choices) -> Names:
@@ -63,7 +63,7 @@ def names_1(known: Resources, root: Path, choices: Choices) -> Names:
 
 
 def _names(known: Resources, root: Path, choices: Choices, other: Root, *, strict: bool) -> Names:
-    variables = environment(choices.variables, root, _code_directories(known, root))
+    variables = environment(choices.variables, root, [root / text for text in known.code])
     env = environment_of(variables, strict=strict)
 
     def env_way(expander: Expander, way: Way, place: Place) -> "Node | Missing":
@@ -90,10 +90,6 @@ def _names(known: Resources, root: Path, choices: Choices, other: Root, *, stric
         "components": _later,
     }
     return Names(functions, roots, other, strict=strict)
-
-
-def _code_directories(known: Resources, root: Path) -> list[Path]:
-    return [root / text for text in known.code.values()]
 
 
 def _this(known: Resources) -> Root:

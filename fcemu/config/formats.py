@@ -48,7 +48,9 @@ def format_of(tree: Table) -> Format | Stranger:
         return Format.FUNCRAFT
     if tree.get("edition") is not None:
         return _edition(tree)
-    if _with(tree.get("resources"), "component"):
+    if _with(tree.get("resources"), "component") or (
+        isinstance(tree.get("extend"), Scalar) and isinstance(tree.get("resources"), Table)
+    ):
         return Format.DEVS_3
     if _with(tree.get("services"), "component"):
         return Format.DEVS_1

@@ -3,7 +3,7 @@
 from typing import Final
 
 from fcemu.config.code_uri import local_code
-from fcemu.config.devs import extended, is_component, overlays_of, said_actions
+from fcemu.config.devs import code_texts, extended, is_component, overlays_of, said_actions, say_placeholders
 from fcemu.config.devs_variables import Resources, names_3
 from fcemu.config.problems import Place, closest, quoted
 from fcemu.config.translate import (
@@ -93,6 +93,7 @@ _ROUTE: Final = Rules(
 def translate(source: Source) -> Table:
     """Edition 3.0.0 in native form."""
     tree = extended(source)
+    say_placeholders(source.report, tree)
     return _Edition3(source._replace(tree=tree)).translated(tree)
 
 
@@ -112,7 +113,7 @@ class _Edition3(Translation):
             resource = self.table(each.value, each.key.text)
             if resource is not None:
                 raw[each.key.text] = self._resource(each.key, resource, overlays)
-        everything = Resources(tree.get("vars"), raw, resources=True)
+        everything = Resources(tree.get("vars"), raw, code_texts(raw, ("props", "code")))
         expander = Expander(self.report, names_3(everything, self.root, self.choices))
         for name, resource in raw.items():
             expander.scope = name

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fcemu.config.devs import extended, is_component, said_actions
+from fcemu.config.devs import code_texts, extended, is_component, said_actions, say_placeholders
 from fcemu.config.devs_variables import Resources, names_1
 from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
 from fcemu.config.problems import quoted
@@ -35,6 +35,7 @@ _ROUTE: Final = Rules(
 def translate(source: Source) -> Table:
     """Edition 1.0.0 in native form."""
     tree = extended(source)
+    say_placeholders(source.report, tree)
     return _Edition1(source._replace(tree=tree)).translated(tree)
 
 
@@ -52,7 +53,7 @@ class _Edition1(Translation):
                 raw[each.key.text] = project
                 self.entries(project, _PROJECT, f"in project {each.key.text}")
                 said_actions(self.report, project, f"in project {each.key.text}")
-        known = Resources(tree.get("vars"), raw, resources=False)
+        known = Resources(tree.get("vars"), raw, code_texts(raw, ("props", "function", "codeUri")))
         expander = Expander(self.report, names_1(known, self.root, self.choices))
         for name, project in raw.items():
             expander.scope = name

@@ -14,6 +14,8 @@ from fcemu.core.names import Account
 
 ACCOUNT: Final = Account()
 AUTO: Final = "auto"
+_TOOLS_OWN: Final = frozenset({"policies"})
+"""Settings that the tools turn into others, so that FC's API never sees them."""
 
 
 class Source(NamedTuple):
@@ -141,6 +143,7 @@ class Translation:
     def name(self, table: Table, key: str, at: Place, where: str) -> Scalar | None:
         """A text that must be there."""
         node = table.get(key)
+        node = None if node is None else loose(node)
         if isinstance(node, Scalar) and node.kind in {Kind.TEXT, Kind.LOOSE} and node.text:
             return node
         if node is None or is_nothing(node):
@@ -163,7 +166,7 @@ class Translation:
                 made.append(entry(rules.same[name], loose(each.value), each.key))
             elif name in rules.kept:
                 self.report.keep(each.key.place, written(each.key))
-                if kept is not None and not _is_auto(each.value):
+                if kept is not None and name not in _TOOLS_OWN and not _is_auto(each.value):
                     kept.append(Entry(each.key._replace(text=name), loose(_as_api(name, each.value))))
             elif name not in rules.known:
                 self._unknown(each.key, rules, where)
@@ -228,7 +231,7 @@ class Translation:
         if services := [self._written_service(name) for name in self._services]:
             made.append(entry("services", Table(self.place, tuple(services)), self.place))
         if domains := [self._written_domain(name) for name in self._domains]:
-            made.append(entry("customDomains", Table(self.place, tuple(domains)), self.place))
+            made.append(entry("customDomains", Table(self.place, tuple(domains)), domains[0].key))
         return Table(self.place, tuple(made))
 
     def _written_service(self, name: str) -> Entry:
