@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from fcemu import __version__
 from fcemu.api.server import ApiServer as ApiServer
@@ -225,15 +225,15 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[tuple[str, bool], PythonInline] = {}
+        self._made: dict[tuple[str, bool], Runtime] = {}
         self._packages: UnpackedPackages | None = None
 
-    def __call__(self, name: str, *, isolate: bool = False) -> "PythonInline":
+    def __call__(self, name: str, *, isolate: bool = False, process: bool = False) -> Runtime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
-        its instances imports its modules anew."""
+        its instances imports its modules anew. ``process``: Python handlers run in processes of their own."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name)
+        make = runtime_named(name, process=process)
         runtime = self._made.get((make.__name__, isolate))
         if runtime is None:
             runtime = self._made[make.__name__, isolate] = make(self._extra, isolate=isolate)
@@ -243,7 +243,7 @@ class Runtimes:
         """What runs a function by steps instead of its code. Raises ``ValueError``."""
         from fcemu.runtimes.stub import Stub
 
-        return Stub([step_of(step) for step in steps], self(DEFAULT_RUNTIME))
+        return Stub([step_of(step) for step in steps], cast("PythonInline", self(DEFAULT_RUNTIME)))
 
     def added(self, name: str, handler: Handler, settings: Mapping[str, object]) -> tuple[Definition, StandIn]:
         """The definition of a function that is a callable, and what runs it. Raises ``DefinitionError``,
@@ -256,7 +256,7 @@ class Runtimes:
         code, handler_name = code_of(handler)
         return read_function(FunctionRef.parse(name), settings, handler_name, code), self.stub([handler])
 
-    def module_of(self, emulator: Emulator, ref: FunctionRef, *, isolate: bool) -> ModuleType:
+    def module_of(self, emulator: Emulator, ref: FunctionRef, *, isolate: bool, process: bool) -> ModuleType:
         """The module of a function's handler, to change it in a test; loads it when needed, and raises what that
         raises. Raises ``LookupError`` where there is no such module."""
         from fcemu.runtimes.stub import Stub
@@ -267,8 +267,10 @@ class Runtimes:
                 raise LookupError(f"{ref} was added as a callable that is of no module of yours")
             return added.module
         function = emulator.function(ref)
-        runtime = self(function.runtime, isolate=isolate)
-        return runtime.module_of(function, AtRest(emulator.clock), emulator.settings.account)
+        runtime = self(function.runtime, isolate=isolate, process=process)
+        if not hasattr(runtime, "module_of"):
+            raise LookupError(f"{ref} runs in a process of its own ({function.runtime}), so its module is not here")
+        return cast("PythonInline", runtime).module_of(function, AtRest(emulator.clock), emulator.settings.account)
 
     def packages(self) -> "UnpackedPackages":
         """Where uploaded code is."""

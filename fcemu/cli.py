@@ -62,7 +62,7 @@ def demo() -> None:
 @setting("--autojump/--no-autojump", default=None, help="A paused clock jumps to what is due.")
 @setting("--start", type=Start(), help="Virtual time at the start.  [default: now]")
 @setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
-@setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: inline]")
+@setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: process]")
 @setting(
     "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"
 )
@@ -109,11 +109,10 @@ def serve(
             port=port,
             ready_file=ready_file,
             verbose=verbose,
+            process=runtime != "inline",
         )
         for warning in read.warnings:
             serving.LOG.warning("%s", warning)
-        if runtime == "process":
-            serving.LOG.warning("--runtime process is not there yet: Python handlers run inline, in this process")
         options = plan.all_options()
         if options["autojump"] and options["rate"]:
             serving.LOG.warning("autojump moves a paused clock only; add --rate 0")

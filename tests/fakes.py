@@ -39,6 +39,9 @@ class FakeInstance:
     def stop(self) -> None:
         self.stopped = True
 
+    def interrupt(self) -> bool:
+        return False
+
 
 class FakeRuntime:
     def __init__(self, handlers: dict[str, Handler]) -> None:

@@ -814,9 +814,33 @@ def test_other_hosts_are_warned_of():
         assert process.stderr.readline().startswith("warning: --host 0.0.0.0: whoever reaches this machine")
 
 
-def test_a_runtime_that_comes_later_is_replaced_with_a_warning():
-    with running("serve", "--port", "0", "--runtime", "process") as process:
-        assert process.stderr.readline().startswith("warning: --runtime process is not there yet")
+WHERE = """
+import os
+
+def handler(event, context):
+    if event == b"leave":
+        os._exit(1)
+    return str(os.getppid()) + " " + str(os.getpid())
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "here"), [((), False), (("--runtime", "process"), False), (("--runtime", "inline"), True)]
+)
+def test_serve_runs_handlers_in_processes_of_their_own_unless_told_otherwise(tmp_path, arguments, here):
+    (tmp_path / "index.py").write_text(WHERE)
+    (tmp_path / "fcemu.yaml").write_text("functions: {where: {handler: index.handler, code: .}}\n")
+    with serving(str(tmp_path), *arguments) as (process, client, _):
+        parent, pid = map(int, client.invoke("where", b"").body.split())
+        assert (pid == process.pid) is here
+        if not here:
+            assert "Process exited unexpectedly" in client.invoke("where", b"leave").body.decode()
+            assert client.invoke("where", b"").body.split()[1] != str(pid).encode()
+        process.terminate()
+        assert process.wait(60) == 0
+        if not here:
+            with pytest.raises(ProcessLookupError):
+                os.kill(parent, 0)
 
 
 def test_verbose_logs_facts_as_json():

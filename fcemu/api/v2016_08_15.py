@@ -49,11 +49,11 @@ UpdateFunction PUT /services/{svc}/functions/{function} update_function
 DeleteFunction DELETE /services/{svc}/functions/{function} delete_function
 GetFunctionCode GET /services/{svc}/functions/{function}/code get_function_code
 ListFunctions GET /services/{svc}/functions list_functions
-CreateTrigger POST /services/{svc}/functions/{function}/triggers create_trigger keeps
-GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger} get_trigger keeps
-UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger} update_trigger keeps
-DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger} delete_trigger keeps
-ListTriggers GET /services/{svc}/functions/{function}/triggers list_triggers keeps
+CreateTrigger POST /services/{svc}/functions/{function}/triggers create_trigger
+GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger} get_trigger
+UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger} update_trigger
+DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger} delete_trigger
+ListTriggers GET /services/{svc}/functions/{function}/triggers list_triggers
 CreateCustomDomain POST /custom-domains create_domain keeps
 GetCustomDomain GET /custom-domains/{domain} get_domain keeps
 UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps

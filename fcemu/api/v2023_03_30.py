@@ -51,7 +51,7 @@ CreateFunction POST /functions create_function
 CreateLayerVersion POST /layers/{layer}/versions publish_layer
 CreateSession POST /functions/{function}/sessions
 CreateSnapshot POST /functions/{function}/snapshots
-CreateTrigger POST /functions/{function}/triggers create_trigger keeps
+CreateTrigger POST /functions/{function}/triggers create_trigger
 CreateVpcBinding POST /functions/{function}/vpc-bindings create_vpc_binding keeps
 DeleteAlias DELETE /functions/{function}/aliases/{alias} delete_alias
 DeleteAsyncInvokeConfig DELETE /functions/{function}/async-invoke-config delete_async
@@ -64,7 +64,7 @@ DeleteProvisionConfig DELETE /functions/{function}/provision-config delete_provi
 DeleteScalingConfig DELETE /functions/{function}/scaling-config delete_scaling keeps
 DeleteSession DELETE /functions/{function}/sessions/{session}
 DeleteSnapshot DELETE /functions/{function}/snapshots/{snapshot}
-DeleteTrigger DELETE /functions/{function}/triggers/{trigger} delete_trigger keeps
+DeleteTrigger DELETE /functions/{function}/triggers/{trigger} delete_trigger
 DeleteVpcBinding DELETE /functions/{function}/vpc-bindings/{vpc} delete_vpc_binding keeps
 DescribeRegions GET /regions describe_regions
 DisableFunctionInvocation POST /functions/{function}/invoke/disable disable_invocation
@@ -82,7 +82,7 @@ GetProvisionConfig GET /functions/{function}/provision-config get_provision keep
 GetScalingConfig GET /functions/{function}/scaling-config get_scaling keeps
 GetSession GET /functions/{function}/sessions/{session}
 GetSnapshot GET /functions/{function}/snapshots/{snapshot}
-GetTrigger GET /functions/{function}/triggers/{trigger} get_trigger keeps
+GetTrigger GET /functions/{function}/triggers/{trigger} get_trigger
 ListAliases GET /functions/{function}/aliases list_aliases
 ListAsyncInvokeConfigs GET /async-invoke-configs list_async
 ListAsyncTasks GET /functions/{function}/async-tasks
@@ -98,7 +98,7 @@ ListScalingConfigs GET /scaling-configs list_scaling keeps
 ListSessions GET /functions/{function}/sessions
 ListSnapshots GET /snapshots
 ListTagResources GET /tags-v2 list_tag_resources keeps
-ListTriggers GET /functions/{function}/triggers list_triggers keeps
+ListTriggers GET /functions/{function}/triggers list_triggers
 ListVpcBindings GET /functions/{function}/vpc-bindings list_vpc_bindings keeps
 PauseSession PUT /functions/{function}/sessions/{session}/pause
 PublishFunctionVersion POST /functions/{function}/versions publish_version
@@ -115,7 +115,7 @@ UpdateAlias PUT /functions/{function}/aliases/{alias} update_alias
 UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps
 UpdateFunction PUT /functions/{function} update_function
 UpdateSession PUT /functions/{function}/sessions/{session}
-UpdateTrigger PUT /functions/{function}/triggers/{trigger} update_trigger keeps
+UpdateTrigger PUT /functions/{function}/triggers/{trigger} update_trigger
 """)
 """Source: wire-api §5. The last columns name what answers, and whether it acts or only keeps; where they are empty, the
 operation is refused by its name."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +44,8 @@ class Plan:
     port: int
     ready_file: Path | None = None
     verbose: bool = False
+    process: bool = True
+    """Whether Python handlers run in processes of their own."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults of ``serve``: real time, from now on."""
@@ -56,7 +59,7 @@ class CannotListen(Exception):
 def run(plan: Plan) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
     assembly.settings_of(plan.all_options())
-    if plan.definition.functions:
+    if plan.definition.functions and not plan.process:
         assembly.patch_time()
     elif "FCEMU_BACKEND" in os.environ:
         assembly.time_backend()  # functions may come later
@@ -82,7 +85,8 @@ async def _serve(plan: Plan) -> None:
         settings = assembly.settings_of({**plan.all_options(), **asked})
         if server.emulator is not None:
             server.emulator.close()
-        server.emulator = assembly.emulator_of(plan.definition, settings, runtimes, packages=runtimes.packages)
+        chosen = partial(runtimes, process=plan.process)
+        server.emulator = assembly.emulator_of(plan.definition, settings, chosen, packages=runtimes.packages)
         return settings
 
     def reset(asked: Mapping[str, object]) -> None:

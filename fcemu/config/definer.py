@@ -21,9 +21,9 @@ from fcemu.config.making import (
     text_of,
     trigger_of,
 )
+from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.schema import (
-    RUN_HERE,
     AliasShape,
     DomainShape,
     FileShape,
@@ -38,7 +38,8 @@ from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, Capacity
 from fcemu.core.defined import Extras
 from fcemu.core.destinations import FunctionDestination
 from fcemu.core.domains import Domain
-from fcemu.core.functions import DEFAULT_RUNTIME, AsyncSettings, Function, LayerRef, Service
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, LayerRef, Service
+from fcemu.core.languages import NODE_RUNTIMES
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stamps import UNSTAMPED, Stamp
@@ -63,7 +64,7 @@ class Definer:
         self._is_foreign = is_foreign
         self._thorough = thorough
         self._directories: dict[Scalar, str | None] = {}
-        self._looked: dict[tuple[str, str], list[str]] = {}
+        self._looked: dict[tuple[str, str, str], list[str]] = {}
 
     def definition(self, shape: FileShape, path: Path | None) -> Definition:
         """All of it but the options."""
@@ -125,23 +126,27 @@ class Definer:
         self, shape: SettingsShape, handler: Scalar | None, directory: str, code: Scalar | None
     ) -> bool:
         """Whether the files of all handlers are there, those of the hooks too."""
-        if (shape.runtime or DEFAULT_RUNTIME) not in RUN_HERE:
+        runtime = shape.runtime or DEFAULT_RUNTIME
+        if runtime not in (*PYTHON_RUNTIMES, *NODE_RUNTIMES):
             return True
         hooks = [getattr(shape, name) for name in HOOKS]
         named = [("handler", handler), *((name, hook.handler) for name, hook in zip(HOOKS, hooks, strict=True) if hook)]
         good = True
         for _, scalar in named:
-            if scalar is not None and (wrong := self._wrong_handler(scalar.text, directory, code)):
+            if scalar is not None and (wrong := self._wrong_handler(scalar.text, directory, code, runtime)):
                 message, *hints = wrong
                 self._report.add(scalar.place, message, *hints, key="handler")
                 good = False
         return good
 
-    def _wrong_handler(self, handler: str, directory: str, code: Scalar | None) -> list[str]:
-        key = (handler, directory)
+    def _wrong_handler(self, handler: str, directory: str, code: Scalar | None, runtime: str) -> list[str]:
+        key = (handler, directory, runtime)
         if key not in self._looked:
             prefix = os.path.join(code.text, "") if code else ""
-            self._looked[key] = wrong_handler(handler, directory, prefix, thorough=self._thorough)
+            if runtime in NODE_RUNTIMES:
+                self._looked[key] = wrong_node_handler(handler, directory, prefix, runtime)
+            else:
+                self._looked[key] = wrong_handler(handler, directory, prefix, thorough=self._thorough)
         return self._looked[key]
 
     def _directory(self, code: Scalar | None) -> str | None:

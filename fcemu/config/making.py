@@ -22,6 +22,7 @@ from fcemu.core.destinations import Destination
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, AsyncSettings, Function, LayerRef
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.programs import config_of
 from fcemu.core.releases import Alias
 from fcemu.core.triggers import HTTP, TIMER, Trigger
 
@@ -56,7 +57,7 @@ def function_of(
     for name, (attribute, timeout) in HOOKS.items():
         if (hook := getattr(shape, name)) is not None:
             chosen[attribute], chosen[timeout] = _hook(hook)
-    if (kept := _kept(base, shape)) != base.kept:
+    if (kept := _kept(base, shape, chosen.get("runtime", base.runtime))) != base.kept:
         chosen["kept"] = MappingProxyType(dict(kept))
     return replace(base, **chosen)
 
@@ -65,21 +66,14 @@ def _hook(shape: HookShape) -> tuple[str, timedelta]:
     return shape.handler.text, DEFAULT_HOOK_TIMEOUT if shape.timeout is None else shape.timeout
 
 
-def _kept(base: Function, shape: SettingsShape) -> Mapping[str, Any]:
-    """Settings by FC's names, among them what a custom runtime needs."""
+def _kept(base: Function, shape: SettingsShape, runtime: str) -> Mapping[str, Any]:
+    """Settings by FC's names, among them what the program of a custom runtime needs."""
     kept = {**base.kept, **(shape.kept or {})}
     if shape.description is not None:
         kept["description"] = shape.description
-    runtime: dict[str, Any] = {}
-    if shape.command is not None:
-        runtime["command"] = list(shape.command)
-    if shape.port is not None and base.ref.service is None:
-        runtime["port"] = shape.port
-    elif shape.port is not None:
-        kept["caPort"] = shape.port
-    if runtime:
-        before = kept.get("customRuntimeConfig")
-        kept["customRuntimeConfig"] = {**(before if isinstance(before, dict) else {}), **runtime}
+    for key, program in config_of(runtime, shape.command or (), shape.port).items():
+        before = kept.get(key)
+        kept[key] = {**(before if isinstance(before, dict) else {}), **program}
     return kept
 
 

@@ -21,10 +21,12 @@ from fcemu.core.functions import (
     DEFAULT_TIMEOUT,
     PYTHON_RUNTIMES,
 )
+from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
+from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
 from fcemu.core.settings import Settings
 
-RUN_HERE: Final = PYTHON_RUNTIMES
+RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
 
 
@@ -394,11 +396,11 @@ class SettingsShape(Shape):
     ] = None
     initializer: Annotated[
         HookShape | None,
-        Key("initializer", Nested(HookShape, "handler"), "Runs once for each new instance.", inert=True),
+        Key("initializer", Nested(HookShape, "handler"), "Runs once for each new instance."),
     ] = None
     pre_freeze: Annotated[
         HookShape | None,
-        Key("preFreeze", Nested(HookShape, "handler"), "Runs before an instance is frozen (2.0).", inert=True),
+        Key("preFreeze", Nested(HookShape, "handler"), "Runs before an instance is frozen (2.0)."),
     ] = None
     pre_stop: Annotated[
         HookShape | None,
@@ -410,11 +412,17 @@ class SettingsShape(Shape):
     ] = None
     command: Annotated[
         tuple[str, ...] | None,
-        Key("command", Texts("texts"), "How a custom runtime is started.", ("./bootstrap",), inert=True),
+        Key("command", Texts("texts"), "How a custom runtime is started, in the code directory.", DEFAULT_COMMAND),
     ] = None
-    port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", 9000, inert=True)] = None
+    port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", DEFAULT_PORT)] = None
     layers: Annotated[
-        tuple[str, ...] | None, Key("layers", Texts("ARNs"), "Shared directories under /opt.", (), inert=True)
+        tuple[str, ...] | None,
+        Key(
+            "layers",
+            Texts("directories or ARNs"),
+            "Shared directories under /opt: directories of this machine, or ARNs.",
+            (),
+        ),
     ] = None
     description: Annotated[str | None, Key("description", Plain.PAYLOAD, "For people.", "")] = None
     kept: Annotated[Mapping[str, object] | None, Key("kept", Plain.FREE, _KEPT_HELP, {})] = None

@@ -67,7 +67,7 @@ _DESTINATION: Final = Rules(read=frozenset({"destination"}))
 _LIFECYCLE: Final = Rules(read=frozenset({"initializer", "preStop", "preFreeze"}))
 _HOOK: Final = Rules(same={"handler": "handler", "timeout": "timeout"}, read=frozenset({"command"}))
 _RUNTIME: Final = Rules(
-    read=frozenset({"command", "args"}), same={"port": "port"}, kept=frozenset({"healthCheckConfig"})
+    read=frozenset({"command", "args"}), same={"port": "port"}, carried=frozenset({"healthCheckConfig"})
 )
 _CONCURRENCY: Final = Rules(same={"reservedConcurrency": "reservedConcurrency"})
 _TRIGGER: Final = Rules(

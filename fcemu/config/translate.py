@@ -31,18 +31,19 @@ class Rules(NamedTuple):
     """The keys of one map of a foreign format.
 
     ``same``: foreign key to native key, the value as it is. ``read``: keys that are looked at elsewhere. ``kept``:
-    settings without effect here. ``silent``: keys that say nothing about functions.
+    settings without effect here. ``carried``: those that are written like them, and have one. ``silent``: keys that say nothing about functions.
     """
 
     same: Mapping[str, str] = {}
     read: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
 
     @property
     def known(self) -> frozenset[str]:
         """All of them."""
-        return frozenset(self.same) | self.read | self.kept | self.silent
+        return frozenset(self.same) | self.read | self.kept | self.carried | self.silent
 
 
 def entry(name: str, value: Node, at: Scalar | Place | None = None) -> Entry:
@@ -164,8 +165,9 @@ class Translation:
                     self._unknown(each.key, rules, where)
             elif name in rules.same:
                 made.append(entry(rules.same[name], loose(each.value), each.key))
-            elif name in rules.kept:
-                self.report.keep(each.key.place, written(each.key))
+            elif name in rules.kept or name in rules.carried:
+                if name in rules.kept:
+                    self.report.keep(each.key.place, written(each.key))
                 if kept is not None and name not in _TOOLS_OWN and not _is_auto(each.value):
                     kept.append(Entry(each.key._replace(text=name), loose(_as_api(name, each.value))))
             elif name not in rules.known:

@@ -15,7 +15,9 @@ from fcemu.config.schema import METHODS, ClockShape, EmulatorShape, Shape, keys_
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.programs import config_key
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.triggers import HTTP, TIMER, Trigger
 
@@ -96,7 +98,7 @@ def _function(function: Function) -> dict[str, Any]:
         "timeout": _seconds(function.timeout),
         "memorySize": function.memory_mb,
         "environmentVariables": dict(function.environment),
-        **_custom_runtime(kept),
+        **_program(kept, function.runtime),
     }
     for key, (attribute, timeout) in _HOOKS.items():
         if handler := getattr(function, attribute):
@@ -115,21 +117,19 @@ _HOOKS: Final = {
 }
 
 
-def _custom_runtime(kept: dict[str, Any]) -> dict[str, Any]:
-    """``command`` and ``port``, which are taken out of what is kept."""
-    written: dict[str, Any] = {}
-    config = dict(kept.get("customRuntimeConfig") or {})
-    command, port = config.get("command"), config.get("port", kept.get("caPort"))
-    if isinstance(command, list) and all(isinstance(word, str) and word for word in command):
+def _program(kept: dict[str, Any], runtime: str) -> dict[str, Any]:
+    """``command`` and ``port`` of a custom runtime, which are taken out of what is kept."""
+    key = config_key(runtime)
+    if runtime not in CUSTOM_RUNTIMES or not isinstance(kept.get(key), Mapping):
+        return {}
+    config, written = dict(kept.pop(key)), {}
+    command, port = config.get("command"), config.get("port")
+    if isinstance(command, list) and all(isinstance(word, str) and word.isprintable() and word for word in command):
         written["command"] = config.pop("command")
     if isinstance(port, int) and 1 <= port <= 65_535:
-        written["port"] = port
-        config.pop("port", None)
-        kept.pop("caPort", None)
-    if "customRuntimeConfig" in kept:
-        kept["customRuntimeConfig"] = config
-        if not config:
-            del kept["customRuntimeConfig"]
+        written["port"] = config.pop("port")
+    if config:
+        kept[key] = config
     return written
 
 

@@ -2,7 +2,14 @@
 
 from datetime import timedelta
 
-from fcemu.core.errors import FCError, InternalServerError, InvalidArgument, ResourceExhausted, ResourceThrottled
+from fcemu.core.errors import (
+    FCError,
+    FunctionNotStarted,
+    InternalServerError,
+    InvalidArgument,
+    ResourceExhausted,
+    ResourceThrottled,
+)
 from fcemu.core.limits import Limits
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import SystemFailed, Throttled
@@ -26,6 +33,8 @@ def never_ran(function: FunctionRef, outcome: object) -> FCError:
     match outcome:
         case Throttled():
             return ResourceExhausted(f"the concurrency limit of function '{function.name}' has been reached")
+        case SystemFailed(message=text) if text:
+            return FunctionNotStarted(text)
         case SystemFailed(status=503):
             return ResourceThrottled(f"there are no resources left to run function '{function.name}'")
         case SystemFailed():

@@ -292,6 +292,12 @@ class ResourceThrottled(FCError):
     code, status = "ResourceThrottled", 503
 
 
+class FunctionNotStarted(FCError):
+    """The function's program cannot be started (runtimes §4.1). ASSUMED: 412, as for the other codes of that kind."""
+
+    code, status = "FunctionNotStarted", 412
+
+
 class NotImplementedYet(FCError):
     """An operation of FC that the emulator does not have; says so instead of looking like a typo."""
 

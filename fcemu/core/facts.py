@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from fcemu.core.http import HttpAnswer
 from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
@@ -299,6 +300,10 @@ _OUTCOMES: Final = {
 }
 
 
+_RARE: Final[dict[str, object]] = {"http": None, "message": ""}
+"""Fields of outcomes that are written only if they say something."""
+
+
 def _write(given: object) -> object:
     match given:
         case datetime():
@@ -310,8 +315,11 @@ def _write(given: object) -> object:
         case FunctionRef():
             return str(given)
         case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted():
-            inside = {name: _write(getattr(given, name)) for name in given.__match_args__}
-            return {"kind": type(given).__name__} | inside
+            inside = {name: getattr(given, name) for name in given.__match_args__}
+            said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
+            return {"kind": type(given).__name__} | said
+        case HttpAnswer(status, headers):
+            return {"status": status, "headers": [list(each) for each in headers]}
         case _:
             return given
 
@@ -331,6 +339,9 @@ def _read_outcome(record: dict[str, Any]) -> Outcome:
     kind: Any = _OUTCOMES[record["kind"]]
     bytes_fields = {"payload", "document"}
     values = {k: _read_bytes(v) if k in bytes_fields else v for k, v in record.items() if k != "kind"}
+    if "http" in values:
+        http: Any = values["http"]
+        values["http"] = HttpAnswer(http["status"], tuple((name, text) for name, text in http["headers"]))
     outcome: Outcome = kind(**values)
     return outcome
 

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from typing import Final
 
+from fcemu.core.http import HttpAnswer
 from fcemu.core.values import value
 
 UNHANDLED: Final = "UnhandledInvocationError"
@@ -13,9 +14,11 @@ INITIALIZATION: Final = "InitializationError"
 
 @value
 class Returned:
-    """The handler returned; ``payload`` is what the caller gets."""
+    """The handler returned; ``payload`` is what the caller gets. ``http``: status and headers, where the function
+    answered the request of an HTTP trigger itself."""
 
     payload: bytes
+    http: HttpAnswer | None = None
 
 
 @value
@@ -50,10 +53,12 @@ class Throttled:
 
 @value
 class SystemFailed:
-    """500 or 503: the platform failed; the handler did not run."""
+    """500 or 503: the platform failed; the handler did not run. ``message``: what the caller hears, if it is not FC's
+    usual text."""
 
     status: int
     code: str
+    message: str = ""
 
 
 @value

@@ -109,7 +109,8 @@ def _after_refusal(outcome: Throttled | SystemFailed, tally: Tally, policy: Retr
     """ASSUMED: the window starts with the first refused attempt of the invocation, the back-off starts anew when an
     attempt really ran, and no retry starts after the window's end (retry-and-destinations §1.3)."""
     if outcome.status not in policy.retried_refusals:
-        return Fail(f"{outcome.status} {outcome.code}, not retried")
+        why = f": {outcome.message}" if isinstance(outcome, SystemFailed) and outcome.message else ""
+        return Fail(f"{outcome.status} {outcome.code}, not retried{why}")
     due = now + FIRST_BACKOFF * 2 ** (tally.refusals - 1)
     begin = now if tally.first_refused is None else tally.first_refused
     if due > begin + policy.window:

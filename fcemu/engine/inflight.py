@@ -9,8 +9,8 @@ from datetime import timedelta
 from types import FrameType
 from typing import Final, Protocol
 
+from fcemu.core.debuggers import DEBUGGERS
 from fcemu.engine import real
-from fcemu.engine.ports import DEBUGGERS
 
 _CHECKS_PER_PERIOD: Final = 8
 _SHORTEST_PAUSE: Final = 0.001

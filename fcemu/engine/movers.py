@@ -781,6 +781,8 @@ class Movers:
 
     def _interrupt(self, run: Run) -> None:
         """End what of ``run`` computes; what waits is ended where it waits."""
+        if run.place.instance.interrupt():
+            return
         for strand in (run, *run.others()):
             if strand.waits_in is None:
                 strand.interrupt()

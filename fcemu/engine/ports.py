@@ -3,17 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from fcemu.core.functions import Function, Package
+from fcemu.core.http import HttpRequest
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.stubs import StubCall
-
-DEBUGGERS: Final = frozenset(
-    {"bdb", "pdb", "pydevd", "_pydevd_bundle", "_pydev_bundle", "_pydevd_frame_eval", "debugpy"}
-)
-"""The top-level modules of debuggers: what they wait for, a user at a prompt, takes real time only."""
 
 
 class Abandoned(BaseException):
@@ -51,6 +47,9 @@ class HandlerClock(Protocol):
 
     def elapsed_ns(self) -> int:
         """Virtual nanoseconds since the emulator's start, for ``monotonic`` and ``perf_counter``."""
+
+    def dial(self) -> int:
+        """The file descriptor of what shows this time to child processes (``engine/dial.py``); not to be closed."""
 
     def sleep(self, seconds: float) -> None:
         """Park until ``seconds`` of virtual time have passed; 0 and less return at once.
@@ -109,6 +108,8 @@ class Call:
     payload: bytes
     clock: HandlerClock
     output: list[str] = field(default_factory=list)
+    http: HttpRequest | None = None
+    """What came to the HTTP trigger, where the invocation is one of it; its body is the payload."""
 
     @property
     def access_key_id(self) -> str:
@@ -154,6 +155,12 @@ class Instance(Protocol):
 
     def stop(self) -> None:
         """Give the instance up. Not called while an attempt runs in it."""
+
+    def interrupt(self) -> bool:
+        """The attempt that runs in it is over before it has come back: end what it computes.
+
+        On any thread, at once. ``False``: what it runs are threads of this process, which the engine interrupts.
+        """
 
 
 class Runtime(Protocol):

@@ -148,6 +148,9 @@ class AtRest:
     def elapsed_ns(self) -> int:
         return self._clock.elapsed_ns()
 
+    def dial(self) -> int:
+        return self._clock.dial().fd
+
     def sleep(self, seconds: float) -> None:
         """Raises ``RuntimeError``: nobody would move the clock meanwhile."""
         if seconds > 0:

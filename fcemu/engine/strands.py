@@ -132,6 +132,9 @@ class Strand:
     def elapsed_ns(self) -> int:
         return self.run.movers.clock.elapsed_ns()
 
+    def dial(self) -> int:
+        return self.run.movers.clock.dial().fd
+
     def sleep(self, seconds: float) -> None:
         strand = self.here()
         run = self.run if strand is None else strand.run

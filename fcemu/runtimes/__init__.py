@@ -1,20 +1,33 @@
 """How a handler runs: runtime name -> factory, the whole table."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from fcemu.core.functions import PYTHON_RUNTIMES
+from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
+from fcemu.engine.ports import Runtime
 
-if TYPE_CHECKING:
-    from fcemu.runtimes.python_inline import PythonInline
 
-
-def runtime_named(name: str) -> "type[PythonInline]":
+def runtime_named(name: str, *, process: bool = False) -> Callable[..., Runtime]:
     """What runs functions whose ``runtime`` is ``name``; raises ``ValueError`` for one that the emulator lacks.
 
-    It is made with variables that handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
+    ``process``: Python handlers run in processes of their own, as those of other languages always do. It is made with
+    variables that handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
     """
-    if name not in PYTHON_RUNTIMES:
-        raise ValueError(f"runtime {name!r} is not supported yet; expected one of {', '.join(PYTHON_RUNTIMES)}")
-    from fcemu.runtimes.python_inline import PythonInline
+    if name in PYTHON_RUNTIMES and process:
+        from fcemu.runtimes.python_process import PythonProcess
 
-    return PythonInline
+        return PythonProcess
+    if name in PYTHON_RUNTIMES:
+        from fcemu.runtimes.python_inline import PythonInline
+
+        return PythonInline
+    if name in NODE_RUNTIMES:
+        from fcemu.runtimes.node import NodeRuntime
+
+        return NodeRuntime
+    if name in CUSTOM_RUNTIMES:
+        from fcemu.runtimes.custom import CustomRuntime
+
+        return CustomRuntime
+    known = ", ".join((*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES))
+    raise ValueError(f"runtime {name!r} is not supported yet; expected one of {known}")

@@ -9,7 +9,7 @@ from fcemu.core.functions import Function
 from fcemu.runtimes.context import is_newer
 from fcemu.runtimes.namespace import Namespace
 
-Handler = Callable[[bytes, Any], Any]
+Handler = Callable[..., Any]
 
 
 class LoadFailed(Exception):
@@ -21,11 +21,13 @@ class LoadFailed(Exception):
         self.message = message
 
 
-def handler_of(namespace: Namespace, function: Function) -> Handler:
-    """The callable that the handler string names. Raises ``LoadFailed``; the next attempt then tries again."""
-    path, dot, name = function.handler.rpartition(".")
+def handler_of(namespace: Namespace, function: Function, hook: str = "") -> Handler:
+    """The callable that the handler string, or that of a hook, names. Raises ``LoadFailed``; the next attempt then
+    tries again."""
+    text = hook or function.handler
+    path, dot, name = text.rpartition(".")
     if not dot:
-        raise LoadFailed("InvalidHandleName", f"Invalid handler '{function.handler}'")
+        raise LoadFailed("InvalidHandleName", f"Invalid handler '{text}'")
     module = namespace.ready(path)
     if module is None:
         module = _load(namespace, path, function)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC2
+from fcemu.core.languages import is_modern_node
 from fcemu.engine.ports import Call
 from fcemu.runtimes.context import credentials_for, is_newer
 from fcemu.runtimes.running import RUNNING, Running
@@ -22,6 +23,10 @@ _KEYS: Final = {
 }
 
 
+_OF_THE_EMULATOR: Final = ("FCEMU_", "PYTHON", "PYTEST_", "COV_CORE_")
+"""Beginnings of names that tell something to the emulator's process, not to handlers."""
+
+
 def _is_reserved(name: str) -> bool:
     return name.startswith(("FC_", "_FC_"))
 
@@ -33,11 +38,8 @@ class Environment:
     """
 
     def __init__(self, call: Call, extra: Mapping[str, str]) -> None:
-        function = call.function
-        own = {name: value for name, value in function.environment.items() if not _is_reserved(name)}
-        keys = _KEYS | (_LEGACY if function.generation is FC2 else {})
-        self._fixed: Final = {**extra, **_of_platform(function, call), **own}
-        self._keys: Final = {name: place for name, place in keys.items() if name not in own}
+        self._fixed: Final = _fixed(call, extra)
+        self._keys: Final = _places(call.function)
         self._written: Final[dict[str, str | None]] = {}
 
     def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
@@ -71,11 +73,40 @@ class Environment:
         return written or self._fixed.get("TZ")
 
 
+def _fixed(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in call.function.environment.items() if not _is_reserved(name)}
+    return {**extra, **_of_platform(call.function, call), **own}
+
+
+def _places(function: Function) -> dict[str, int]:
+    """Which variable holds which part of the temporary keys, but for those that the function sets itself."""
+    keys = _KEYS | (_LEGACY if function.generation is FC2 else {})
+    return {name: place for name, place in keys.items() if name not in function.environment}
+
+
+def keys_of(call: Call) -> dict[str, str]:
+    """The variables that differ from attempt to attempt: the temporary keys."""
+    credentials = credentials_for(call)
+    return {name: credentials[place] for name, place in _places(call.function).items()}
+
+
+def variables_of(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
+    """All variables of an instance that is a process of its own, at its first attempt: those of this process, over
+    them FC's, over them the function's. Its local time is UTC unless the function sets ``TZ``, as in FC."""
+    return {**outside_variables(), "TZ": "UTC", **_fixed(call, extra), **keys_of(call)}
+
+
+def outside_variables() -> dict[str, str]:
+    """What a process of its own gets of this process's variables."""
+    variables = os.environ.items()
+    outside = {name: value for name, value in variables if not name.startswith(_OF_THE_EMULATOR)}
+    return {name: value for name, value in outside.items() if not _is_reserved(name) or name in KEPT}
+
+
 def _of_platform(function: Function, call: Call) -> dict[str, str]:
     """FC's variables (runtimes §1.7).
 
     ``FC_FUNC_CODE_PATH`` is the directory on this machine, not ``/code``: code opens files with it.
-    ASSUMED: python3.10 and later are the runtimes on Debian 11 and newer.
     """
     variables = {
         "FC_FUNC_CODE_PATH": os.path.abspath(function.code),
@@ -89,8 +120,13 @@ def _of_platform(function: Function, call: Call) -> dict[str, str]:
     if function.ref.service is not None:
         variables["FC_SERVICE_NAME"] = function.ref.service
         variables["FC_QUALIFIER"] = call.qualifier
-    variables["FC_FUNCTION_VERSION" if is_newer(function.runtime, (3, 10)) else "FC_VER_ID"] = call.version
+    variables["FC_FUNCTION_VERSION" if _is_on_new_debian(function.runtime) else "FC_VER_ID"] = call.version
     return variables
+
+
+def _is_on_new_debian(runtime: str) -> bool:
+    """Whether a runtime is on Debian 11 or newer. ASSUMED: python3.10 and nodejs18 are the first ones."""
+    return is_newer(runtime, (3, 10)) or is_modern_node(runtime) or runtime in ("custom.debian11", "custom.debian12")
 
 
 class ContextEnvironment(os._Environ[str]):

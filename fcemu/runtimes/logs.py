@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final, cast
 
@@ -15,15 +16,18 @@ def stamp(created: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1000:03d}Z"
 
 
-class _Format(logging.Formatter):
-    """``2017-07-05T05:13:35.920Z <request id> [INFO] message``."""
+class Format(logging.Formatter):
+    """``2017-07-05T05:13:35.920Z <request id> [INFO] message``. ``request_id`` tells whose attempt logs."""
+
+    def __init__(self, request_id: Callable[[], str]) -> None:
+        super().__init__()
+        self._request_id: Final = request_id
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's)
         return super().formatTime(record, datefmt) if datefmt else stamp(record.created)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's)
-        running = cast(Running, RUNNING.get())
-        return f"{self.formatTime(record)} {running.call.request_id} [{record.levelname}] {record.message}"
+        return f"{self.formatTime(record)} {self._request_id()} [{record.levelname}] {record.message}"
 
 
 class PresetHandler(logging.Handler):
@@ -85,7 +89,7 @@ def outside_handlers(root: logging.Logger) -> list[logging.Handler]:
 
 def _preset() -> logging.Handler:
     handler = PresetHandler()
-    handler.setFormatter(_Format())
+    handler.setFormatter(Format(lambda: cast(Running, RUNNING.get()).call.request_id))
     return handler
 
 

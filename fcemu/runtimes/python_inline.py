@@ -1,19 +1,19 @@
 """The inline runtime: a handler is imported into this process and runs on the thread that asks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from types import MappingProxyType, ModuleType
 from typing import Final
 
 from fcemu.core.functions import Function
+from fcemu.core.http import HttpAnswer
 from fcemu.core.names import LATEST, Account
-from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Ran, Returned
+from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Ran, Returned
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes import imports, timeshift, views
-from fcemu.runtimes.code import Handler, LoadFailed, handler_of
-from fcemu.runtimes.context import context_for
-from fcemu.runtimes.documents import error_document, load_error_document, payload_of
+from fcemu.runtimes.code import Handler, LoadFailed
 from fcemu.runtimes.environment import Environment
+from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
@@ -21,6 +21,7 @@ from fcemu.runtimes.timeshift import CLOCK, ZONE, ensure_installed, zone_named
 
 _ACCOUNT: Final = Account()
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+Hook = Callable[[Namespace, Call, Callable[[str], object]], None]
 
 
 class PythonInline:
@@ -85,6 +86,7 @@ class InlineInstance:
         self._own: Final = own
         self._environment: Environment | None = None
         self._namespace = own
+        self._initialized = False
 
     def run(self, call: Call, handler: Handler | None = None) -> Finish:
         """Run one attempt in a context of its own; never raises. ``handler`` runs instead of what the handler string
@@ -93,7 +95,10 @@ class InlineInstance:
             self._environment = Environment(call, self._extra)
         namespace = self._namespace = self._own or _namespace_of(call.function)
         running = Running(call, namespace, self._environment)
-        return Context().run(_attempt, running, handler)
+        begin = handler is None and call.function.initializer and not self._initialized
+        finish = Context().run(_attempt, running, handler, initialize if begin else None)
+        self._initialized = self._initialized or not finish.broken
+        return finish
 
     def stop(self) -> None:
         """Nothing to end: an instance has no thread and no process. ``sys.modules`` is as it was without its modules,
@@ -102,6 +107,10 @@ class InlineInstance:
             views.take_back(self._namespace)
         if self._own is not None:
             self._own.forget()
+
+    def interrupt(self) -> bool:
+        """Handlers run on threads of this process."""
+        return False
 
 
 def layers_of(function: Function) -> tuple[str, ...]:
@@ -113,10 +122,10 @@ def _namespace_of(function: Function) -> Namespace:
     return imports.namespace_of(function.code, layers_of(function))
 
 
-def _attempt(running: Running, handler: Handler | None) -> Finish:
+def _attempt(running: Running, handler: Handler | None, begin: Hook | None) -> Finish:
     _begin(running)
     try:
-        return _outcome(running, handler)
+        return _outcome(running, handler, begin)
     finally:
         _end(running)
 
@@ -144,21 +153,34 @@ def _end(running: Running) -> None:
     timeshift.leave()
 
 
-def _outcome(running: Running, handler: Handler | None) -> Finish:
+def _outcome(running: Running, handler: Handler | None, begin: Hook | None) -> Finish:
     call = running.call
     try:
-        handler = handler or handler_of(running.namespace, call.function)
-        value = handler(call.payload, context_for(call))
-        return _finish(running, Returned(payload_of(value)))
+        if begin is not None:
+            begin(running.namespace, call, running.write)
+        finish = _called(running, handler)
+        if call.function.pre_freeze and handler is None:
+            pre_freeze(running.namespace, call, running.write)
+            finish.output = "".join(running.output)
+        return finish
+    except NotInitialized as failed:
+        outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
+        return _finish(running, outcome, failed.__cause__ or failed, broken=True)
     except Abandoned:
         return _finish(running, Halted("abandoned"), broken=True)
-    except LoadFailed as failed:
-        body = load_error_document(failed.name, failed.message, failed.__cause__, call.function)
-        return _failed(running, body, failed.name, failed.__cause__ or failed)
-    except Exception as error:
-        return _failed(running, error_document(error, call.function), type(error).__name__, error)
     except BaseException as error:  # SystemExit and its like end the process in FC
         return _finish(running, call.clock.exited(), error, broken=True)
+
+
+def _called(running: Running, handler: Handler | None) -> Finish:
+    call = running.call
+    try:
+        body, answer = call_handler(running.namespace, call, handler)
+    except Exception as error:
+        name, document = failure_of(error, call)
+        cause = error.__cause__ if isinstance(error, LoadFailed) else None
+        return _failed(running, document, name, cause or error)
+    return _finish(running, Returned(body, answer and HttpAnswer(answer.status, tuple(answer.headers))))
 
 
 def _failed(running: Running, body: bytes, name: str, error: BaseException) -> Finish:

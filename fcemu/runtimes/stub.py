@@ -90,6 +90,10 @@ class StubInstance:
         """Give the instance up."""
         self._inline.stop()
 
+    def interrupt(self) -> bool:
+        """Handlers run on threads of this process."""
+        return False
+
 
 def _played(step: Step, call: Call) -> Callable[[Any, Any], Any]:
     def handler(event: bytes, context: object) -> Any:

@@ -46,13 +46,14 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in snake_case. Raises
-    ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs ``check()``.
+    ``runtime``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in
+    snake_case. Raises ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs
+    ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
-        _check_runtime(options.pop("runtime", "inline"))
+        self._process: Final = _is_process(options.pop("runtime", "inline"))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         self._definition: Final = _read(definition)
@@ -74,7 +75,7 @@ class LocalEmulator:
         self._engine: Emulator = assembly.emulator_of(
             self._definition,
             settings,
-            partial(self._host.runtimes, isolate=self._isolate),
+            partial(self._host.runtimes, isolate=self._isolate, process=self._process),
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
         )
@@ -297,7 +298,7 @@ class LocalEmulator:
         return client_of(self, version)
 
     def _module_of(self, ref: FunctionRef) -> ModuleType:
-        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate)
+        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate, process=self._process)
 
     def _address(self, kind: str, name: str) -> str:
         known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
@@ -518,9 +519,10 @@ def _flag(name: str, value: object) -> bool:
     return value
 
 
-def _check_runtime(value: object) -> None:
-    if value != "inline":
-        raise ValueError(f"option runtime: {value!r} is not supported yet; expected 'inline'")
+def _is_process(runtime: object) -> bool:
+    if runtime in ("inline", "process"):
+        return runtime == "process"
+    raise ValueError(f"option runtime: expected 'inline' or 'process', found {runtime!r}")
 
 
 def _fact(n: int, record: dict[str, Any], function: str) -> Fact:

@@ -110,6 +110,9 @@ class LentClock(HandlerClock):
     def elapsed_ns(self) -> int:
         return self._emulator._engine.clock.elapsed_ns()
 
+    def dial(self) -> int:
+        return self._emulator._engine.clock.dial().fd
+
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
             engine = self._engine()

@@ -112,13 +112,24 @@ def test_an_option_that_comes_later_is_refused_by_name(suite, option):
     result.stderr.fnmatch_lines([f"*{option.partition('=')[0]} is not supported yet"])
 
 
-def test_the_runtime_of_the_command_line_wins(suite):
+def test_the_runtime_of_the_command_line_wins(suite, pytester):
     text = """
-        @pytest.mark.fcemu("orders", runtime="inline")
+        import os
+
+        @pytest.mark.fcemu("where", runtime="{marked}")
         def test_it(fcemu):
-            pass
+            pid = fcemu.function("where").invoke().json()
+            assert (pid == os.getpid()) is {inline}
     """
-    suite(text, "--fcemu-runtime=inline").assert_outcomes(passed=1)
-    result = suite(text, "--fcemu-runtime=process")
+    (pytester.path / "where").mkdir()
+    (pytester.path / "where" / "index.py").write_text("import os\n\ndef handler(event, context): return os.getpid()\n")
+    (pytester.path / "where" / "fcemu.yaml").write_text("functions: {where: {handler: index.handler, code: .}}\n")
+    for marked, commanded in (("process", "inline"), ("inline", "process")):
+        test = text.format(marked=marked, inline=commanded == "inline")
+        suite(test, f"--fcemu-runtime={commanded}").assert_outcomes(passed=1)
+
+
+def test_a_runtime_that_there_is_not_is_named(suite):
+    result = suite("def test_it(fcemu): pass", "--fcemu-runtime=docker")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["option runtime: 'process' is not supported yet; expected 'inline'"])
+    result.stdout.fnmatch_lines(["option runtime: expected 'inline' or 'process', found 'docker'"])

@@ -156,7 +156,7 @@ def test_the_emulator_block_comes_after_the_ini_file_and_before_the_default(suit
         ("'nowhere'", "*nowhere: no such file or directory"),
         ("rate=-1", "option rate: expected 0 or more, found -1"),
         ("strict='yes'", "option strict: expected False, True or 'idle', found 'yes'"),
-        ("runtime='process'", "option runtime: 'process' is not supported yet; expected 'inline'"),
+        ("runtime='docker'", "option runtime: expected 'inline' or 'process', found 'docker'"),
         ("'a', 'b'", "marker fcemu takes one positional argument, the definition"),
         ("{'functions': {'f': {'handlr': 'x.y'}}}", "*unknown key 'handlr'*"),
     ],

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from fcemu.core.outcome import FunctionError
+from fcemu.engine.dial import Dial
 from fcemu.engine.ports import Abandoned
 
 EXITED = FunctionError("UnhandledInvocationError", b"exited")
@@ -23,6 +24,7 @@ class FakeClock:
         self.lock = threading.Lock()
         self.awake = 1
         self.waits: list[FakeWaiting] = []
+        self._dial: Dial | None = None
         self._grace = grace
         self._ends_after = ends_after
 
@@ -31,6 +33,14 @@ class FakeClock:
 
     def elapsed_ns(self) -> int:
         return self.elapsed // timedelta(microseconds=1) * 1000
+
+    def dial(self) -> int:
+        """It shows the time of the first asking: handlers that sleep in child processes need a real emulator."""
+        if self._dial is None:
+            self._dial = Dial()
+            since_1970 = round(self.now().timestamp() * 1e6) * 1000
+            self._dial.show(since_1970, self.elapsed_ns(), 0, 0.0)
+        return self._dial.fd
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
@@ -109,7 +119,7 @@ class FakeStrand:
     def __init__(self, clock: FakeClock) -> None:
         self.now, self.elapsed_ns, self.sleep = clock.now, clock.elapsed_ns, clock.sleep
         self.waiting, self.strand, self.io_grace = clock.waiting, clock.strand, clock.io_grace
-        self.exited, self.warn = clock.exited, clock.warn
+        self.exited, self.warn, self.dial = clock.exited, clock.warn, clock.dial
         self._clock = clock
         self._ended = False
         self._joined: list[FakeWaiting] = []

@@ -1,57 +1,18 @@
 """What is replaced in this process, and how it is put back."""
 
-import asyncio
-import asyncio.selector_events
-import concurrent.futures._base
-import concurrent.futures.thread as pools
 import datetime
-import logging
-import queue
-import selectors
-import subprocess
-import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
-from fcemu.runtimes.timeshift import freezers, threads, uuids, waits
-from fcemu.runtimes.timeshift.loops import awaited_by_clock, jumping_select, known_loop, waking_write
+from fcemu.runtimes.timeshift import freezers, threads
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
+from fcemu.runtimes.timeshift.replacements import Patch, beside_names
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
-
-
-class Patch(NamedTuple):
-    """One replaced attribute. ``frozen``: what a test's freezer puts there, where it does."""
-
-    owner: Any
-    name: str
-    original: Any
-    replacement: Any
-    frozen: Any = None
-
-    def apply(self) -> None:
-        """Put the replacement where the original or a freezer's fake stands; a test's own mock stays."""
-        present = getattr(self.owner, self.name)
-        if present is self.original or present is self.frozen:
-            setattr(self.owner, self.name, self.replacement)
-
-    def undo(self) -> None:
-        if getattr(self.owner, self.name) is self.replacement:
-            usual = self.frozen if freezers.FROZEN and self.frozen is not None else self.original
-            setattr(self.owner, self.name, usual)
-
-
-class OtherTime(ModuleType):
-    """Module ``time`` for a module of the standard library that needs other functions in it than everybody else."""
-
-    def __init__(self, **functions: Callable[..., Any]) -> None:
-        super().__init__("time")
-        vars(self).update(vars(time), **functions)
 
 
 class Backend(Protocol):
@@ -110,21 +71,9 @@ class Patches:
         classes = [Patch(datetime, *names) for names in backend.classes]
         self._monotonic_ns: Final = made["monotonic_ns"]
         self._datetime: Final = classes[0].replacement if classes else None
-        selector = selectors.DefaultSelector
-        loop: Any = asyncio.selector_events.BaseSelectorEventLoop
-        asked = asyncio.run_coroutine_threadsafe
-        awaited = awaited_by_clock(asked)
         self._names: Final = (*times, *classes)
         self._rest: Final = (
-            Patch(selector, "select", selector.select, jumping_select(selector.select)),
-            Patch(loop, "_write_to_self", loop._write_to_self, waking_write(loop._write_to_self)),
-            Patch(loop, "__init__", loop.__init__, known_loop(loop.__init__)),
-            *(Patch(module, "run_coroutine_threadsafe", asked, awaited) for module in (asyncio, asyncio.tasks)),
-            # It waits for processes in real time, and so must measure it.
-            Patch(subprocess, "time", time, OtherTime(**{name: getattr(kept, name) for name in NAMES})),
-            *_of_threads(kept),
-            Patch(logging.Formatter, "converter", kept.localtime, made["localtime"]),
-            Patch(uuid, "_generate_time_safe", *uuids.time_safe()),
+            *beside_names(kept, made),
             *(() if name == TIME_MACHINE else _time_machine_guards(self)),
         )
         self._in_place_of: Final = {
@@ -162,7 +111,7 @@ class Patches:
         for module in list(self._adopted):
             self._exchange(module, self._originals)
         for patch in (*self._names, *self._rest):
-            patch.undo()
+            patch.undo(is_frozen=bool(freezers.FROZEN))
         threads.undo_late_modules()
         self._backend.unregister()
 
@@ -182,34 +131,12 @@ class Patches:
     def lifted(self) -> Iterator[None]:
         """The original time functions and classes stand in their modules."""
         for patch in self._names:
-            patch.undo()
+            patch.undo(is_frozen=bool(freezers.FROZEN))
         try:
             yield
         finally:
             for patch in self._names:
                 patch.apply()
-
-
-def _of_threads(real: Originals) -> Iterator[Patch]:
-    """Waits for other threads, and how threads and work items begin."""
-    condition, thread = threading.Condition, threading.Thread
-    pool, item = pools.ThreadPoolExecutor, pools._WorkItem
-    for owner, name, make in (
-        (condition, "wait", waits.waiting_condition),
-        (thread, "start", threads.inheriting_start),
-        (thread, "join", threads.waiting_join),
-        (pool, "submit", threads.submitting),
-        (pool, "shutdown", threads.waiting_shutdown),
-        (item, "__init__", threads.counted_item),
-        (item, "run", threads.item_run),
-    ):
-        original = getattr(owner, name)
-        yield Patch(owner, name, original, make(original))
-    measured = waits.monotonic_of(real)
-    yield Patch(threading, "_time", threading._time, measured)  # type: ignore[attr-defined]
-    ticking = OtherTime(monotonic=waits.ticking_monotonic_of(real))
-    yield Patch(concurrent.futures._base, "time", time, ticking)
-    yield Patch(queue, "time", queue.time, measured)  # type: ignore[attr-defined]
 
 
 def _time_machine_guards(patches: Patches) -> Iterator[Patch]:

@@ -10,12 +10,10 @@ That stack costs each read outside a handler some 0.3 µs, so the names in ``tim
 classes' own dictionaries, which serves subclasses too; by them local time in a handler is the function's.
 """
 
-import ctypes
-import gc
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from typing import Any, Final
@@ -23,10 +21,9 @@ from typing import Any, Final
 from freezegun import api
 
 from fcemu.runtimes.timeshift import freezers, readings
+from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
 from fcemu.runtimes.timeshift.readings import REAL_DATE, REAL_DATETIME
 from fcemu.runtimes.timeshift.switch import CLOCK, now_ns
-
-Functions = dict[tuple[type, str], Any]
 
 EXCHANGED: Final = ("time", "time_ns", "clock_gettime", "clock_gettime_ns", "gmtime", "localtime", "strftime")
 """What time-machine exchanges in ``time``."""
@@ -78,12 +75,12 @@ class TimeMachineBackend:
         if self._module.traveller_stack is not self.travelling:
             self._module.traveller_stack = self.travelling
             self._extension.unpatch = self._end_of_journey
-            _write(self._ours)
+            write_into_classes(self._ours)
 
     def unregister(self) -> None:
         """Take them out again. A journey that the test is on goes on."""
         freezers.ignore_ours_no_longer()
-        _write(self._before)
+        write_into_classes(self._before)
         self._module.traveller_stack = list(self.travelling)
         self._extension.unpatch = self._unpatch
 
@@ -122,27 +119,6 @@ def _without_pytest() -> Iterator[None]:
         yield
     finally:
         del sys.modules["pytest"]
-
-
-def _write(functions: Mapping[tuple[type, str], Any]) -> None:
-    """Set attributes of classes, built-in ones too: in the dictionary that the class itself looks into."""
-    for (owner, name), function in functions.items():
-        (names,) = [one for one in gc.get_referents(owner.__dict__) if isinstance(one, dict)]
-        names[name] = function
-    for owner in {owner for owner, _ in functions}:
-        ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))  # what it has looked up before is forgotten
-
-
-def _named(owner: type, functions: Mapping[str, Callable[..., Any]]) -> Functions:
-    """Functions as the class itself would print and pickle them; class methods where the original is one."""
-    made: Functions = {}
-    for name, function in functions.items():
-        original = owner.__dict__[name]
-        function.__name__, function.__module__ = name, owner.__module__
-        function.__qualname__, function.__doc__ = f"{owner.__name__}.{name}", original.__doc__
-        static = isinstance(original, classmethod | type(dict.__dict__["fromkeys"]))
-        made[owner, name] = classmethod(function) if static else function
-    return made
 
 
 _UTCNOW_IS_DEPRECATED: Final = sys.version_info >= (3, 12)
@@ -218,7 +194,7 @@ def _of_classes(extension: Any, exchanged: list[bool], travelling: Stack) -> Fun
         "astimezone": astimezone,
     }
     days: dict[str, Callable[..., Any]] = {"today": today, "fromtimestamp": day_from_timestamp}
-    return _named(REAL_DATETIME, moments) | _named(REAL_DATE, days)
+    return named(REAL_DATETIME, moments) | named(REAL_DATE, days)
 
 
 def _of_fakes() -> Functions:
@@ -257,4 +233,4 @@ def _of_fakes() -> Functions:
         "timestamp": timestamp,
         "astimezone": astimezone,
     }
-    return _named(api.FakeDatetime, moments) | _named(api.FakeDate, {"today": today})
+    return named(api.FakeDatetime, moments) | named(api.FakeDate, {"today": today})

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fcemu.engine.ports import DEBUGGERS, Waiting
+from fcemu.core.debuggers import DEBUGGERS
+from fcemu.engine.ports import Waiting
 from fcemu.runtimes.timeshift.originals import Originals
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 

@@ -1,0 +1,41 @@
+"""A request that came to an HTTP trigger, and the answer of the function that serves it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from fcemu.core.values import value
+
+NOT_PASSED_ON: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+"""Request headers that go no further than FC, like all that begin with ``x-fc-`` (http-triggers §1): those of the
+connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """``path`` is decoded, ``target`` is what stood in the request line; ``headers`` as they came, names may repeat.
+    The body is the payload of the invocation."""
+
+    method: str
+    path: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    queries: Mapping[str, str | list[str]] = field(default_factory=lambda: MappingProxyType({}))
+    client_ip: str = "127.0.0.1"
+
+    def passed_on(self) -> list[tuple[str, str]]:
+        """The headers that a function gets."""
+        return [
+            (name, text)
+            for name, text in self.headers
+            if not name.lower().startswith("x-fc-") and name.lower() not in NOT_PASSED_ON
+        ]
+
+
+@value
+class HttpAnswer:
+    """Status and headers, names may repeat; the body is the payload of the outcome."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,40 @@
+"""The clock's dial: its time in shared memory, where child processes read it without asking anybody."""
+
+import mmap
+import os
+import struct
+import tempfile
+import weakref
+from typing import Final
+
+FORM: Final = struct.Struct("<QqqqdQ")
+"""A count, virtual nanoseconds since 1970 and since the emulator's start, the real monotonic nanoseconds at which they
+were right, virtual seconds per real second, and the count again: the two differ while the dial is being written."""
+
+
+class Dial:
+    """A small file without a name. ``fd`` stays open as long as this object lives."""
+
+    def __init__(self) -> None:
+        self.fd: Final = _nameless_file()
+        weakref.finalize(self, os.close, self.fd)
+        self._page: Final = mmap.mmap(self.fd, FORM.size)
+        self._count = 0
+
+    def show(self, since_1970_ns: int, since_start_ns: int, real_ns: int, rate: float) -> None:
+        """The clock was moved, or goes on at another rate."""
+        self._count += 1
+        count = struct.pack("<Q", self._count)
+        self._page[FORM.size - 8 :] = count
+        self._page[8 : FORM.size - 8] = struct.pack("<qqqd", since_1970_ns, since_start_ns, real_ns, rate)
+        self._page[:8] = count
+
+
+def _nameless_file() -> int:
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("fcemu-clock")
+    else:
+        fd, path = tempfile.mkstemp(prefix="fcemu-clock-")
+        os.unlink(path)
+    os.truncate(fd, FORM.size)
+    return fd

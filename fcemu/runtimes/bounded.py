@@ -1,0 +1,85 @@
+"""A clock that ends: what a hook of an instance sees, which has a timeout of its own."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from fcemu.core.outcome import Ran
+from fcemu.engine.ports import HandlerClock, HandlerStrand, Waiting
+
+
+class Late(BaseException):
+    """Raised in a hook that waits when its time is up; no ``except Exception`` of user code swallows it."""
+
+
+class Bounded:
+    """Implements ``HandlerClock`` over the attempt's own, for ``seconds`` of virtual time from now."""
+
+    def __init__(self, clock: HandlerClock, seconds: float) -> None:
+        self._clock: Final = clock
+        self._ends_ns: Final = clock.elapsed_ns() + round(seconds * 1e9)
+
+    def left(self) -> float:
+        """Virtual seconds that are left, 0 or less when the time is up."""
+        return (self._ends_ns - self._clock.elapsed_ns()) / 1e9
+
+    def cut(self, seconds: float | None) -> float:
+        """How long a wait may last."""
+        left = max(0.0, self.left())
+        return left if seconds is None else min(seconds, left)
+
+    def check(self, asked: float | None, waited: float) -> None:
+        """Raise ``Late`` when a wait was shorter than asked for."""
+        if asked is None or waited < asked:
+            raise Late
+
+    def sleep(self, seconds: float) -> None:
+        cut = self.cut(seconds)
+        self._clock.sleep(cut)
+        self.check(seconds, cut)
+
+    def waiting(self) -> "Waiting | None":
+        waiting = self._clock.waiting()
+        return None if waiting is None else _BoundedWait(waiting, self)
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def elapsed_ns(self) -> int:
+        return self._clock.elapsed_ns()
+
+    def dial(self) -> int:
+        return self._clock.dial()
+
+    def strand(self) -> HandlerStrand:
+        return self._clock.strand()
+
+    def io_grace(self) -> float:
+        return self._clock.io_grace()
+
+    def exited(self) -> Ran:
+        return self._clock.exited()
+
+    def warn(self, text: str) -> None:
+        self._clock.warn(text)
+
+
+class _BoundedWait:
+    def __init__(self, waiting: Waiting, clock: Bounded) -> None:
+        self._waiting: Final = waiting
+        self._clock: Final = clock
+
+    def wait(
+        self,
+        seconds: float | None,
+        block: Callable[[], object] | None = None,
+        rouse: Callable[[], object] | None = None,
+    ) -> bool:
+        cut = self._clock.cut(seconds)
+        if self._waiting.wait(cut, block, rouse):
+            return True
+        self._clock.check(seconds, cut)
+        return False
+
+    def release(self) -> None:
+        self._waiting.release()

@@ -1,0 +1,248 @@
+"""One instance: a process forked from the template that runs the attempts of one function, one after the other."""
+
+import importlib
+import io
+import logging
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from contextvars import Context
+from datetime import timedelta
+from types import ModuleType, SimpleNamespace
+from typing import Any, Final
+
+from fcemu.core.http import HttpRequest
+from fcemu.runtimes.child.channel import Channel
+from fcemu.runtimes.child.strands import Dial, Household
+from fcemu.runtimes.code import LoadFailed
+from fcemu.runtimes.finding import PRELOADED
+from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze
+from fcemu.runtimes.logs import Format
+from fcemu.runtimes.timeshift.switch import CLOCK
+from fcemu.runtimes.timeshift.zones import ZONE, zone_named
+
+_WRITE_LIMIT_BYTES: Final = 128 * 1024
+_MB: Final = 1024 * 1024
+_ROOM_MB: Final = 512
+"""Address space beyond ``memorySize``: stacks of threads and what libraries reserve but never touch."""
+_STATUS: Final = 1
+OUT_OF_MEMORY: Final[tuple[dict[str, Any], bytes]] = ({"kind": "out of memory"}, b"")
+
+
+def prepare() -> None:
+    """Import what nearly every handler needs; in the template, once."""
+    for name in sorted(PRELOADED):
+        importlib.import_module(name)
+
+
+def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
+    """Be an instance until the emulator goes or kills it."""
+    for standard in (1, 2):
+        os.dup2(output_fd, standard)
+    os.close(output_fd)
+    channel = Channel(socket.socket(fileno=channel_fd))
+    spec, _ = channel.receive()
+    dial = Dial(dial_fd)
+    os.close(dial_fd)
+    household = Household(channel, dial, spec["io_grace"])
+    os.register_at_fork(after_in_child=lambda: _be_outside(channel))
+    instance = _Instance(spec, household)
+    channel.send({"kind": "started", "pid": os.getpid()})
+    while True:
+        header, payload = channel.receive()
+        if header["kind"] == "invoke":  # else a wake-up that came too late
+            channel.send(*instance.attempt(header, payload))
+
+
+def _be_outside(channel: Channel) -> None:
+    """A process that a handler forks is no part of the instance: its time is real."""
+    channel.close()
+    CLOCK.set(None)
+
+
+class _Modules:
+    """What the rules for handler strings know as a ``Namespace``: here, the modules of the process itself."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory: Final = directory
+        self._by_path: Final[dict[str, ModuleType]] = {}
+
+    def ready(self, path: str) -> ModuleType | None:
+        return self._by_path.get(path)
+
+    def handler_module(self, path: str) -> ModuleType:
+        directory, slash, name = path.rpartition("/")
+        module = (
+            _in_directory(os.path.join(self.directory, directory), name) if slash else importlib.import_module(name)
+        )
+        self._by_path[path] = module
+        return module
+
+
+def _in_directory(directory: str, name: str) -> ModuleType:
+    """A module of a directory that is not on ``sys.path`` (runtimes §1.1)."""
+    if name in sys.modules:
+        return sys.modules[name]
+    sys.path.insert(0, directory)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(directory)
+
+
+class _Instance:
+    def __init__(self, spec: dict[str, Any], household: Household) -> None:
+        self._household: Final = household
+        self._request_id = ""
+        self._memory_mb: Final = spec["function"]["memory_mb"]
+        self._keys: dict[str, str] = {}
+        self._initialized = not spec["function"]["initializer"]
+        function = dict(spec["function"])
+        service, name = function.pop("service"), function.pop("name")
+        for each in ("timeout", "initialization_timeout", "pre_freeze_timeout"):
+            function[each] = timedelta(seconds=function[each])
+        self._function: Final[Any] = SimpleNamespace(ref=SimpleNamespace(name=name, service=service), **function)
+        self._account: Final = SimpleNamespace(**spec["account"])
+        self._modules: Final[Any] = _Modules(self._function.code)
+        self._set_up_process(spec)
+
+    def _set_up_process(self, spec: dict[str, Any]) -> None:
+        code = self._function.code
+        os.environ.clear()
+        os.environ.update(spec["environment"])
+        time.tzset()
+        _let_code_replace_modules(code)
+        sys.argv[:] = [""]
+        more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        sys.path[:0] = [code, *_of_layers(spec["layers"]), *(entry for entry in more if entry)]
+        os.chdir(code)
+        sys.stdout = _stream(1)
+        sys.stderr = _stream(2)
+        sys.stdin = open(os.devnull)  # noqa: SIM115 (for as long as the process lives)
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(Format(lambda: self._request_id))
+        logging.root.addHandler(handler)
+        logging.root.setLevel(logging.INFO)
+        _limit_memory(self._memory_mb)
+
+    def attempt(self, header: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        """Run one attempt; the frame that says what it came to."""
+        self._request_id = header["request_id"]
+        self._renew_keys(header["keys"])
+        strand = self._household.begin()
+        try:
+            return Context().run(self._run, header, payload, strand)
+        finally:
+            self._household.finish(strand)
+            _flush()
+
+    def _renew_keys(self, keys: dict[str, str]) -> None:
+        """Each attempt has temporary keys of its own; those that the code has overwritten stay."""
+        for name, value in keys.items():
+            if os.environ.get(name) == self._keys.get(name):
+                os.environ[name] = value
+        self._keys = keys
+
+    def _run(self, header: dict[str, Any], payload: bytes, strand: Any) -> tuple[dict[str, Any], bytes]:
+        CLOCK.set(strand)
+        ZONE.set(zone_named(os.environ.get("TZ")))
+        http = header.pop("http")
+        header["http"] = http and HttpRequest(**http)
+        call: Any = SimpleNamespace(
+            function=self._function, account=self._account, payload=payload, clock=strand, **header
+        )
+        try:
+            frame = self._called(call)
+        except NotInitialized as failed:
+            if isinstance(failed.__cause__, MemoryError):
+                return OUT_OF_MEMORY
+            return {"kind": "not initialized", "name": failed.name}, failed.document
+        except BaseException:  # SystemExit and its like end the process in FC
+            _flush()
+            os._exit(_STATUS)
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
+            return OUT_OF_MEMORY
+        return frame
+
+    def _called(self, call: Any) -> tuple[dict[str, Any], bytes]:
+        if not self._initialized:
+            initialize(self._modules, call, _write)
+            self._initialized = True
+        try:
+            body, answer = call_handler(self._modules, call)
+            http = answer and [answer.status, answer.headers]
+            frame: tuple[dict[str, Any], bytes] = {"kind": "returned", "http": http}, body
+        except Exception as error:
+            if isinstance(error.__cause__ if isinstance(error, LoadFailed) else error, MemoryError):
+                return OUT_OF_MEMORY
+            name, document = failure_of(error, call)
+            frame = {"kind": "failed", "name": name}, document
+        if self._function.pre_freeze:
+            pre_freeze(self._modules, call, _write)
+        return frame
+
+
+def _write(text: str) -> None:
+    os.write(1, text.encode())
+
+
+def _of_layers(directories: list[str]) -> Iterator[str]:
+    """Where modules of layers are; in FC these are below ``/opt``, where the first layer wins (runtimes §1.7)."""
+    packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    for directory in directories:
+        yield os.path.join(directory, "python", packages)
+    for directory in directories:
+        yield os.path.join(directory, "python")
+
+
+def _flush() -> None:
+    """The handler may have put other streams there, and closed them."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+
+
+def _let_code_replace_modules(code: str) -> None:
+    """A file of the code directory replaces a standard module unless FC's runtime has loaded that before."""
+    own = {entry.partition(".")[0] for entry in os.listdir(code)} - PRELOADED
+    for name in list(sys.modules):
+        if name.partition(".")[0] in own and name != "__main__":
+            del sys.modules[name]
+
+
+def _limit_memory(memory_mb: int) -> None:
+    """A single large request fails at once; the rest is for who watches this process's resident memory."""
+    with open("/proc/self/statm") as file:
+        pages = int(file.read().split()[5])
+    limit = pages * resource.getpagesize() + (memory_mb + _ROOM_MB) * _MB
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or limit <= hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+class _Raw(io.RawIOBase):
+    """A standard stream without a buffer; one write is cut at 128 KB (runtimes §1.8)."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd: Final = fd
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        rest = view[:_WRITE_LIMIT_BYTES]
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+        return len(view)
+
+
+def _stream(fd: int) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_Raw(fd), "utf-8", "surrogateescape", newline="\n", write_through=True)  # type: ignore[arg-type]

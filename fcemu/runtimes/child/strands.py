@@ -1,0 +1,409 @@
+"""Virtual time inside a child: the clock that its handler sees, its threads as strands, and how all of them park.
+
+The emulator sees one strand, the child as a whole: it is parked while none of the child's strands runs, until the first
+of their waits ends. Here is decided which of them runs then. The words are those of ``engine/strands.py``.
+"""
+
+import mmap
+import os
+import select
+import struct
+from _thread import allocate_lock, get_ident, start_new_thread
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from fcemu.engine.ports import Abandoned
+from fcemu.runtimes.child.channel import Channel
+from fcemu.runtimes.timeshift.originals import Originals
+
+_FORM: Final = struct.Struct("<QqqqdQ")
+"""As in ``engine/dial.py``."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_LOOK: Final = 60.0
+_LONGEST_SLEEP: Final = 1e9
+_REST_SECONDS: Final = 0.05
+_REAL: Final = Originals()
+
+
+class Dial:
+    """The emulator's clock, read from shared memory."""
+
+    def __init__(self, fd: int) -> None:
+        self._page: Final = mmap.mmap(fd, _FORM.size, prot=mmap.PROT_READ)
+
+    def _read(self) -> tuple[int, int, int, float]:
+        while True:
+            begun, epoch, start, real, rate, done = _FORM.unpack_from(self._page)
+            if begun == done:
+                return epoch, start, real, rate
+
+    def _past(self, real: int, rate: float) -> int:
+        """Virtual nanoseconds since the dial was written, in whole microseconds as in the emulator."""
+        return int((_REAL.monotonic_ns() - real) * rate) // 1000 * 1000 if rate else 0
+
+    def epoch_ns(self) -> int:
+        """Virtual nanoseconds since 1970."""
+        epoch, _, real, rate = self._read()
+        return epoch + self._past(real, rate)
+
+    def elapsed_ns(self) -> int:
+        """Virtual nanoseconds since the emulator's start."""
+        _, start, real, rate = self._read()
+        return start + self._past(real, rate)
+
+    def flows(self) -> bool:
+        """Whether the clock runs by itself."""
+        return self._read()[3] != 0
+
+    def real_seconds_to(self, elapsed_ns: int) -> float | None:
+        """Real seconds until ``elapsed_ns`` will be there; ``None`` while the clock is paused."""
+        _, start, real, rate = self._read()
+        return max(0.0, (elapsed_ns - start - self._past(real, rate)) / rate / 1e9) if rate else None
+
+
+class Wait:
+    """One virtual wait of one strand; what the rules call ``Waiting``."""
+
+    def __init__(self, strand: "Strand") -> None:
+        self.strand: Final = strand
+        self.until: int | None = None
+        self.released = False
+        self.over = False
+        self.abandoned = False
+        self.block: Callable[[], object] | None = None
+        self.rouse: Callable[[], object] = self.open
+        self._gate: Final = allocate_lock()
+        self._gate.acquire()
+
+    def open(self) -> None:
+        """Let the waiting thread look whether its wait is over."""
+        if self._gate.locked():
+            self._gate.release()
+
+    def wait(
+        self,
+        seconds: float | None,
+        block: Callable[[], object] | None = None,
+        rouse: Callable[[], object] | None = None,
+    ) -> bool:
+        """Park this strand; whether it was released before the time was up. Raises ``Abandoned``."""
+        if block is not None and rouse is not None:
+            self.block, self.rouse = block, rouse
+        household = self.strand.household
+        if not household.park(self, seconds):
+            return True
+        while not self.over:
+            if self.block is not None:
+                self.block()
+                household.release(self)
+            else:
+                self._gate.acquire(timeout=household.patience(self))
+                household.look_at(self)
+        if self.abandoned:
+            raise Abandoned
+        return self.released
+
+    def release(self) -> None:
+        """What it waits for has happened."""
+        self.strand.household.release(self)
+
+
+class Strand:
+    """A thread or work item of the handler, and the clock that it sees; what the rules call ``HandlerStrand``."""
+
+    def __init__(self, household: "Household", order: int) -> None:
+        self.household: Final = household
+        self.order: Final = order
+        self.attempt = household.attempt
+        """The number of the attempt that it is a part of."""
+        self.thread = 0
+        self.ended = False
+        self.joined: list[Wait] = []
+        self._before: Strand | None = None
+
+    def now(self) -> datetime:
+        return _EPOCH + timedelta(microseconds=self.household.dial.epoch_ns() // 1000)
+
+    def elapsed_ns(self) -> int:
+        return self.household.dial.elapsed_ns()
+
+    def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        strand = self.here()
+        if strand is not None:
+            Wait(strand).wait(seconds)
+            return
+        text = f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds"
+        self.warn(text)
+        _REAL.sleep(seconds)
+
+    def here(self) -> "Strand | None":
+        """The strand that this thread runs."""
+        ident = get_ident()
+        return self if self.thread == ident else self.household.strands.get(ident)
+
+    def waiting(self) -> Wait | None:
+        strand = self.here()
+        return None if strand is None else Wait(strand)
+
+    def strand(self) -> "Strand":
+        return self.household.add(self.here() or self)
+
+    def io_grace(self) -> float:
+        return self.household.io_grace
+
+    def warn(self, text: str) -> None:
+        self.household.channel.send({"kind": "warn", "text": text})
+
+    def begin(self) -> None:
+        self.thread = get_ident()
+        self._before = self.household.strands.get(self.thread)
+        self.household.strands[self.thread] = self
+
+    def end(self) -> None:
+        strands = self.household.strands
+        if self.thread == get_ident() and strands.get(self.thread) is self:
+            if self._before is None:
+                del strands[self.thread]
+            else:
+                strands[self.thread] = self._before
+        self.household.end(self)
+
+    def when_ended(self, waiting: Any) -> None:
+        self.household.join(self, waiting)
+
+
+class Household:
+    """All strands of this process. What changes is changed under ``_lock``; waits are roused without it."""
+
+    def __init__(self, channel: Channel, dial: Dial, io_grace: float) -> None:
+        self.channel: Final = channel
+        self.dial: Final = dial
+        self.io_grace: Final = io_grace
+        self.attempt = 0
+        self.strands: Final[dict[int, Strand]] = {}
+        """Which strand each thread runs."""
+        self._lock: Final = allocate_lock()
+        self._running = False
+        self._awake = 0
+        self._made = 0
+        self._waits: Final[list[Wait]] = []
+        self._parked = False
+        """Whether the emulator knows this process as parked."""
+        self._number = 0
+        self._listen: Final = allocate_lock()
+        self._listen.acquire()
+        self._interrupt: int | None = None
+        self._at_rest: Any = None
+
+    # An attempt as a whole.
+
+    def begin(self) -> Strand:
+        """An attempt begins on this thread; its first strand, and its clock."""
+        with self._lock:
+            self.attempt += 1
+            self._running = True
+            self._awake = 1
+            self._made = 0
+            strand = Strand(self, 0)
+        strand.begin()
+        return strand
+
+    def finish(self, strand: Strand) -> None:
+        """The handler has returned. Its threads come to rest; what sleeps then ends, and what waits stays frozen."""
+        self._let_rest()
+        with self._lock:
+            strand.ended = True
+            self.strands.pop(strand.thread, None)
+            self._running = False
+            self._awake = 0
+            sleeping = [wait for wait in self._waits if wait.until is not None]
+            for wait in sleeping:
+                wait.abandoned = True
+                self._wake(wait)
+        rouse(sleeping)
+
+    def _let_rest(self) -> None:
+        with self._lock:
+            if self._awake <= 1:
+                return
+            self._at_rest = at_rest = allocate_lock()
+            at_rest.acquire()
+        at_rest.acquire(timeout=_REST_SECONDS)
+        with self._lock:
+            self._at_rest = None
+
+    def counts(self, strand: Strand) -> bool:
+        """Whether ``strand`` is a part of the attempt that runs now."""
+        return self._running and strand.attempt == self.attempt
+
+    # Strands.
+
+    def add(self, by: Strand) -> Strand:
+        """Another strand begins, made by one that is there; it counts from now on. Raises ``Abandoned``."""
+        with self._lock:
+            if not self.counts(by):
+                raise Abandoned
+            self._made += 1
+            self._awake += 1
+            return Strand(self, self._made)
+
+    def end(self, strand: Strand) -> None:
+        """It has ended, or will never begin; repeatable."""
+        with self._lock:
+            if strand.ended:
+                return
+            strand.ended = True
+            joined = [wait for wait in strand.joined if self._release(wait)]
+            if self.counts(strand):
+                self._one_less()
+        rouse(joined)
+
+    def join(self, strand: Strand, wait: Wait) -> None:
+        """Release ``wait`` when ``strand`` has ended."""
+        with self._lock:
+            if not strand.ended:
+                strand.joined.append(wait)
+                return
+        self.release(wait)
+
+    # Waits.
+
+    def park(self, wait: Wait, seconds: float | None) -> bool:
+        """A strand begins to wait; ``False``: it need not, it was released before. Raises ``Abandoned``."""
+        with self._lock:
+            if wait.released:
+                return False
+            counts = self.counts(wait.strand)
+            if seconds is not None:
+                if not counts:
+                    raise Abandoned
+                wait.until = self.dial.elapsed_ns() + round(min(seconds, _LONGEST_SLEEP) * 1e6) * 1000
+            self._waits.append(wait)
+            if counts:
+                self._one_less()
+            return True
+
+    def release(self, wait: Wait) -> None:
+        """What it waits for has happened; on any thread, any number of times, also before it waits."""
+        with self._lock:
+            released = self._release(wait)
+        if released:
+            wait.rouse()
+
+    def _release(self, wait: Wait) -> bool:
+        """Whether it is to be roused."""
+        if wait.released or wait.over:
+            return False
+        wait.released = True
+        if wait not in self._waits:
+            return False
+        self._wake(wait)
+        return True
+
+    def _wake(self, wait: Wait) -> None:
+        """The strand runs again, as a part of the attempt that runs now, if one does."""
+        self._waits.remove(wait)
+        wait.over = True
+        if not self._running:
+            wait.strand.attempt = 0
+            return
+        wait.strand.attempt = self.attempt
+        self._awake += 1
+        if self._parked:
+            self._parked = False
+            self.channel.send({"kind": "roused", "number": self._number})
+            assert self._interrupt is not None, "it has parked before"
+            os.eventfd_write(self._interrupt, 1)
+        self._let_others_look()
+
+    def _let_others_look(self) -> None:
+        """With a flowing clock, who waits has to look by itself while others run."""
+        for wait in self._waits:
+            if wait.until is not None and self.dial.flows():
+                wait.open()
+
+    def patience(self, wait: Wait) -> float:
+        """Real seconds that a strand waits before it looks by itself whether its time is up; -1: for ever."""
+        if wait.until is None or self._parked:
+            return -1
+        seconds = self.dial.real_seconds_to(wait.until)
+        return -1 if seconds is None else min(seconds, _LONGEST_LOOK)
+
+    def look_at(self, wait: Wait) -> None:
+        """A strand has waited for some time, with the clock flowing while others of the attempt run."""
+        with self._lock:
+            if not (wait.over or self._parked or wait.until is None or wait.until > self.dial.elapsed_ns()):
+                self._wake(wait)
+
+    def _one_less(self) -> None:
+        self._awake -= 1
+        if self._awake == 1 and self._at_rest is not None:
+            self._at_rest.release()
+            self._at_rest = None
+        if self._awake <= 0:
+            self._park_all()
+
+    def _park_all(self) -> None:
+        """No strand runs: tell the emulator until when, and listen."""
+        if self._interrupt is None:
+            self._interrupt = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            start_new_thread(self._listen_for_ever, ())
+        self._number += 1
+        self._parked = True
+        now = self.dial.elapsed_ns()
+        waits = [wait for wait in self._waits if wait.strand.attempt == self.attempt]
+        ends = [wait.until for wait in waits if wait.until is not None]
+        header = {
+            "kind": "park",
+            "number": self._number,
+            "seconds": max(0, min(ends) - now) / 1e9 if ends else None,
+            "real": any(wait.block is not None for wait in waits),
+        }
+        self.channel.send(header)
+        if self._listen.locked():
+            self._listen.release()
+
+    # The thread that listens while all strands are parked.
+
+    def _listen_for_ever(self) -> None:
+        assert self._interrupt is not None, "made before"
+        poll = select.poll()
+        for fd in (self.channel.fileno(), self._interrupt):
+            poll.register(fd, select.POLLIN)
+        while True:
+            self._listen.acquire()
+            while self._parked:
+                ready = [] if self.channel.has_more() else [fd for fd, _ in poll.poll()]
+                if self._interrupt in ready:
+                    os.eventfd_read(self._interrupt)
+                elif self._parked:
+                    header, _ = self.channel.receive()
+                    self._woken(header["number"])
+
+    def _woken(self, number: int) -> None:
+        """The emulator says that so much time has passed."""
+        with self._lock:
+            if not self._parked or number != self._number:
+                return
+            self._parked = False
+            now = self.dial.elapsed_ns()
+            due = [
+                wait
+                for wait in self._waits
+                if wait.until is not None and wait.until <= now and wait.strand.attempt == self.attempt
+            ]
+            due.sort(key=lambda wait: (wait.until, wait.strand.order))
+            for wait in due:
+                self._wake(wait)
+            if not due:
+                self._park_all()
+        rouse(due)
+
+
+def rouse(waits: list[Wait]) -> None:
+    """Let threads go on whose waits are over."""
+    for wait in waits:
+        wait.rouse()

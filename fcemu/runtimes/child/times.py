@@ -1,0 +1,54 @@
+"""The time functions of a child, replaced once in the template, before any of the handler's code is loaded.
+
+So default arguments, subclasses and names that modules have bound are virtual in a child, whatever library they are in.
+"""
+
+import time
+from datetime import datetime, tzinfo
+from typing import Any
+
+from fcemu.runtimes.timeshift.builtin_classes import named, write_into_classes
+from fcemu.runtimes.timeshift.originals import NAMES, Originals
+from fcemu.runtimes.timeshift.replacements import beside_names
+from fcemu.runtimes.timeshift.switch import CLOCK, Outside, wrappers
+
+
+def install() -> None:
+    """Replace them; where no clock is in force, they go on as before."""
+    kept = Originals()
+    made = wrappers(Outside(kept, (), {}, (), (), {}))
+    for name in NAMES:
+        setattr(time, name, made[name])
+    for patch in beside_names(kept, made):
+        patch.apply()
+    write_into_classes(named(datetime, {"now": _now(), "utcnow": _utcnow()}))
+
+
+# ``date.today``, ``datetime.today`` ask ``time.time``; local time is that of the process, whose zone is the handler's.
+
+
+def _now() -> Any:
+    original, current = vars(datetime)["now"].__get__, CLOCK.get
+
+    def now(cls: Any, tz: tzinfo | None = None) -> Any:
+        clock = current()
+        if clock is None:
+            return original(None, cls)(tz)
+        moment = clock.now().astimezone(tz)
+        return _as(cls, moment if tz is not None else moment.replace(tzinfo=None))
+
+    return now
+
+
+def _utcnow() -> Any:
+    original, current = vars(datetime)["utcnow"].__get__, CLOCK.get
+
+    def utcnow(cls: Any) -> Any:
+        clock = current()
+        return original(None, cls)() if clock is None else _as(cls, clock.now().replace(tzinfo=None))
+
+    return utcnow
+
+
+def _as(cls: Any, moment: datetime) -> Any:
+    return moment if cls is datetime else cls.combine(moment.date(), moment.timetz())

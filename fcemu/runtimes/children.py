@@ -1,0 +1,304 @@
+"""Child processes that run handlers: frames over a socket, output as log, parking while the child sleeps, killing.
+
+What every language shares. A runtime starts a child with one end of a socket pair (its *channel*), with a pipe as its
+stdout and stderr, and with the dial of the clock, and runs attempts with ``Child.attempt``. What a program in the child
+has to do:
+
+* A frame is two big-endian ``uint32``, the lengths of a JSON object and of a body of bytes, and then these two.
+* It gets ``{"kind": "invoke", …}`` with the event as its body, and ends the attempt with any object whose ``kind`` is
+  not one of those below; what that means is between the program and its runtime. Output is written before.
+* When all of the handler waits for virtual time: ``{"kind": "park", "number": n, "seconds": s}``; ``s`` is ``null``
+  where it waits for ever. Then it waits for ``{"kind": "woken", "number": n}``: so much time has passed. With
+  ``"real": true`` it waits for something real as well; then the clock moves past it only because of ``seconds``.
+* If something else ended that wait: ``{"kind": "roused", "number": n}``, after which it runs again; a ``woken`` of the
+  same number may still come and means nothing.
+* ``{"kind": "warn", "text": …}`` puts a warning into the journal.
+* It reads virtual time from the dial (``FORM`` in ``engine/dial.py``) whenever it wants; it ends when the channel does.
+"""
+
+import codecs
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from contextvars import Context
+from typing import Any, Final, NamedTuple
+
+from fcemu.engine.ports import Call, HandlerClock
+
+_LENGTHS: Final = struct.Struct("!II")
+_CHUNK: Final = 1 << 16
+_READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
+_FOR_EVER: Final = 1e9
+"""Virtual seconds, longer than any timeout: nothing of a child that waits for ever holds up the clock."""
+
+
+class Gone(Exception):
+    """The child has ended, or was killed."""
+
+
+class Message(NamedTuple):
+    """One frame from a child."""
+
+    header: Mapping[str, Any]
+    body: bytes
+
+    @property
+    def kind(self) -> str:
+        """What it is about."""
+        return str(self.header.get("kind"))
+
+
+def framed(header: Mapping[str, Any], body: bytes = b"") -> bytes:
+    """A frame as bytes."""
+    head = json.dumps(header).encode()
+    return b"".join((_LENGTHS.pack(len(head), len(body)), head, body))
+
+
+class Child:
+    """One child process, used by one thread at a time; only ``kill`` may be called from others.
+
+    ``channel``: our end of its socket pair. ``output``: the reading end of the pipe that is its stdout and stderr.
+    ``end``: kills the process and what it has started, at once and from any thread; called once. The child owns
+    channel and output from now on.
+    """
+
+    def __init__(self, channel: socket.socket, output: int, end: Callable[[], None]) -> None:
+        self._channel: Final = channel
+        self._output: Final = output
+        self._end: Final = end
+        self._lock: Final = threading.Lock()
+        self._killed = False
+        self._closed = False
+        self._buffer = bytearray()
+        self._rouse: int | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        os.set_blocking(output, False)
+        self._poll: Final = select.poll()
+        # In this order: output is written before a frame, so it is there when the frame is.
+        self._poll.register(channel, select.POLLIN)
+        self._poll.register(output, select.POLLIN)
+
+    def attempt(
+        self,
+        call: Call,
+        header: Mapping[str, Any],
+        watch: Callable[[], None] | None = None,
+        watch_seconds: float = 0.02,
+    ) -> Message:
+        """Run one attempt, with ``call.payload`` as its event; returns the message that ends it.
+
+        The child's output is appended to ``call.output``. ``watch`` is called every ``watch_seconds`` of real time
+        while the child runs. Raises ``Gone``; and ``Abandoned`` when the attempt ends first: then kill the child.
+        """
+        self.send(header, call.payload)
+        every = None if watch is None else round(watch_seconds * 1000)
+        while True:
+            message = self._take()
+            if message is None:
+                if not self._receive(call.output, every) and watch is not None:
+                    watch()
+                continue
+            match message.kind:
+                case "park":
+                    self._park(call, message.header)
+                case "roused":
+                    pass  # its wait had ended already
+                case "warn":
+                    call.clock.warn(str(message.header["text"]))
+                case _:
+                    self._flush(call.output)
+                    return message
+
+    def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
+        """Send a frame. Raises ``Gone``."""
+        try:
+            self._channel.sendall(framed(header, body))
+        except OSError:
+            raise Gone from None
+
+    def receive(self, output: list[str]) -> Message:
+        """Wait for the next frame; what the child writes meanwhile is appended to ``output``. Raises ``Gone``."""
+        while (message := self._take()) is None:
+            self._receive(output, None)
+        return message
+
+    def _take(self) -> Message | None:
+        """The next whole frame of what was received."""
+        buffer = self._buffer
+        if len(buffer) < _LENGTHS.size:
+            return None
+        head, body = _LENGTHS.unpack_from(buffer)
+        start, end = _LENGTHS.size + head, _LENGTHS.size + head + body
+        if len(buffer) < end:
+            return None
+        message = Message(json.loads(buffer[_LENGTHS.size : start]), bytes(buffer[start:end]))
+        del buffer[:end]
+        return message
+
+    def _receive(self, output: list[str], milliseconds: int | None) -> bool:
+        """Wait until the child says or writes something and take that in; whether it did in time. Raises ``Gone``."""
+        ready = self._ready(self._poll, milliseconds)
+        if self._output in ready:
+            self._read_output(output)
+        if self._channel.fileno() in ready:
+            self._read_channel(output)
+        return bool(ready)
+
+    def _ready(self, poll: "select.poll", milliseconds: int | None) -> set[int]:
+        return {fd for fd, event in poll.poll(milliseconds) if event & _READABLE}
+
+    def _read_channel(self, output: list[str]) -> None:
+        try:
+            received = self._channel.recv(_CHUNK)
+        except OSError:
+            received = b""
+        if not received:
+            self._read_output(output)
+            self._flush(output)
+            raise Gone
+        self._buffer += received
+
+    def _read_output(self, output: list[str]) -> None:
+        """All that is in the pipe. Its other end may stay open for longer than the child lives."""
+        try:
+            while data := os.read(self._output, _CHUNK):
+                text = self._decoder.decode(data)
+                if text:
+                    output.append(text)
+        except BlockingIOError:
+            return
+        self._poll_without_output()
+
+    def _poll_without_output(self) -> None:
+        """The child has closed its stdout and stderr."""
+        with suppress(KeyError):
+            self._poll.unregister(self._output)
+
+    def _flush(self, output: list[str]) -> None:
+        rest = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        if rest:
+            output.append(rest)
+
+    # Parking.
+
+    def _park(self, call: Call, header: Mapping[str, Any]) -> None:
+        """Wait in virtual time until the child is to go on, or has gone on by itself. Raises ``Abandoned``."""
+        clock, seconds = call.clock, header["seconds"]
+        if seconds is None and not header.get("real"):
+            seconds = _FOR_EVER
+        until = None if seconds is None else clock.elapsed_ns() + round(seconds * 1e9)
+        while self._is_silent():
+            if not self._wait(clock, call.output, seconds):
+                self.send({"kind": "woken", "number": header["number"]})
+                return
+            if until is not None:
+                seconds = max(0.0, (until - clock.elapsed_ns()) / 1e9)
+
+    def _wait(self, clock: HandlerClock, output: list[str], seconds: float | None) -> bool:
+        """Whether something else than time has ended the wait: most often, the child has said something."""
+        waiting = clock.waiting()
+        assert waiting is not None, "an attempt's own thread is a strand"
+        rouse = self._rouse = self._rouse or os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+        def block() -> None:
+            poll = select.poll()
+            for fd in (self._channel, rouse, self._output):
+                poll.register(fd, select.POLLIN)
+            while True:
+                ready = self._ready(poll, None)
+                if self._output in ready:
+                    self._read_output(output)
+                if rouse in ready:
+                    os.eventfd_read(rouse)
+                    return
+                if self._channel.fileno() in ready:
+                    return
+
+        return waiting.wait(seconds, block, lambda: os.eventfd_write(rouse, 1))
+
+    def _is_silent(self) -> bool:
+        """Whether the child has said nothing since it parked, and lives."""
+        return len(self._buffer) < _LENGTHS.size and self._channel.fileno() not in self._ready(self._poll, 0)
+
+    # The end.
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone; asked between attempts."""
+        if self._channel.fileno() not in self._ready(self._poll, 0):
+            return False
+        try:
+            return not self._channel.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
+    def kill(self) -> None:
+        """End the process; on any thread, repeatable."""
+        with self._lock:
+            if self._killed:
+                return
+            self._killed = True
+        self._end()
+
+    def close(self) -> None:
+        """End the process and give back what it needed here; repeatable. Not while an attempt runs."""
+        self.kill()
+        if self._closed:
+            return
+        self._closed = True
+        self._channel.close()
+        os.close(self._output)
+        if self._rouse is not None:
+            os.close(self._rouse)
+
+
+# Starting a program.
+
+
+def pipes() -> tuple[socket.socket, socket.socket, int, int]:
+    """Channel here, channel there, output here, output there; none of them inherited."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    reading, writing = os.pipe()
+    return here, there, reading, writing
+
+
+def spawn(command: Sequence[str], environment: Mapping[str, str], directory: str, dial: int) -> Child:
+    """Start a program as a child in a process group of its own. Raises ``OSError``.
+
+    The numbers of its two descriptors, channel and dial, are its last two arguments; stdin is empty. When it is killed,
+    so is all that it has started and that did not leave its group, and it is reaped.
+    """
+    here, there, reading, writing = pipes()
+    try:
+        process = subprocess.Popen(
+            [*command, str(there.fileno()), str(dial)],
+            env=dict(environment),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=writing,
+            pass_fds=(there.fileno(), dial),
+            start_new_session=True,
+        )
+    except BaseException:
+        here.close()
+        os.close(reading)
+        raise
+    finally:
+        there.close()
+        os.close(writing)
+    return Child(here, reading, lambda: end_group(process))
+
+
+def end_group(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process that leads its group, and the group; on any thread. It is reaped on a thread of its own."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    Context().run(threading.Thread(target=process.wait, name="fcemu-reaper", daemon=True).start)

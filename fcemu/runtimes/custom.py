@@ -1,0 +1,170 @@
+"""Custom runtime: a start command that serves HTTP."""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from types import MappingProxyType
+from typing import Final
+
+from fcemu.core.functions import Function
+from fcemu.core.generation import FC3
+from fcemu.core.outcome import INITIALIZATION, FunctionError, Halted, Ran, Refusal, SystemFailed, error_document
+from fcemu.core.programs import Start, start_of
+from fcemu.engine.ports import Call, Finish
+from fcemu.runtimes.custom_http import INITIALIZE, Lost, ask_hook, ask_invoke
+from fcemu.runtimes.custom_server import NotStarted, Server, exited
+from fcemu.runtimes.environment import variables_of
+
+_DEATH_SECONDS: Final = 1.0
+"""Real seconds in which a program that has cut a connection is expected to have ended."""
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class InitializationFailed(Exception):
+    """``/initialize`` did not answer with success."""
+
+
+class CustomRuntime:
+    """Implements ``Runtime``. One program for each instance, started with its first attempt.
+
+    ``extra_environment``: variables that programs get besides FC's. ``isolate`` changes nothing: instances share
+    nothing anyway.
+    """
+
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
+        self.extra: Final = extra_environment
+        self._ending: Final[list[threading.Thread]] = []
+        self._lock: Final = threading.Lock()
+
+    def start(self, function: Function, instance_id: str) -> "CustomInstance | Refusal":
+        """A new instance; a refusal for a container without a command, because images are not run."""
+        how = start_of(function)
+        if not how.command:
+            text = (
+                f"{function.ref} is a container, and fcemu runs no images; write 'command' (a list of words that "
+                f"starts its server here, in its code directory) and 'port' if it is not {how.port}"
+            )
+            return SystemFailed(412, "FunctionNotStarted", text)
+        return CustomInstance(function, how, self)
+
+    def end(self, end: Callable[[], None]) -> None:
+        """Run ``end`` on a thread of its own, because a gentle end takes time; ``close`` waits for it."""
+        thread = threading.Thread(target=end, name="fcemu-stop", daemon=True)
+        with self._lock:
+            self._ending[:] = [one for one in self._ending if one.is_alive() or one.ident is None]
+            self._ending.append(thread)
+            Context().run(thread.start)
+
+    def close(self) -> None:
+        """Wait until all programs have ended."""
+        with self._lock:
+            ending = list(self._ending)
+        for thread in ending:
+            thread.join()
+
+
+class CustomInstance:
+    """Implements ``Instance``: a program that serves HTTP. Attempts may run in it side by side."""
+
+    def __init__(self, function: Function, how: Start, runtime: CustomRuntime) -> None:
+        self._function: Final = function
+        self._how: Final = how
+        self._runtime: Final = runtime
+        self._starting: Final = threading.Lock()
+        self._given_up: Final = threading.Event()
+        self._server: Server | None = None
+        self._last: Call | None = None
+
+    def run(self, call: Call) -> Finish:
+        """Run one attempt; never raises. The program is started first, if it does not run."""
+        broken = True
+        try:
+            outcome = self._attempt(call)
+            broken = False
+        except NotStarted as failed:
+            outcome = _not_started(failed)
+        except InitializationFailed as failed:
+            outcome = FunctionError(INITIALIZATION, error_document(str(failed)), INITIALIZATION)
+        except Lost as lost:
+            outcome = self._lost(call, lost)
+        if self._server is not None:
+            self._server.finish(call)
+        if self._given_up.is_set():
+            outcome, broken = Halted("abandoned"), True
+        return Finish(outcome, "".join(call.output), broken=broken)
+
+    def stop(self) -> None:
+        """End the program: SIGTERM, and SIGKILL after a while. Does not wait for that."""
+        self._runtime.end(self._end)
+
+    def interrupt(self) -> bool:
+        """Kill the program, which breaks off what it is asked."""
+        self._given_up.set()
+        server = self._server
+        if server is not None:
+            server.kill()
+        return True
+
+    def _end(self) -> None:
+        with self._starting:
+            server, self._server = self._server, None
+        if server is not None:
+            server.close(None if self._given_up.is_set() else self._last)
+
+    def _attempt(self, call: Call) -> Ran:
+        with self._starting:
+            server = self._ready_server(call)
+        self._last = call
+        outcome = ask_invoke(server.connections, call, server.begin(call))
+        server.pre_freeze(call)
+        return outcome
+
+    def _ready_server(self, call: Call) -> Server:
+        """The program, started and initialized. Raises ``NotStarted``, ``InitializationFailed``, ``Lost``."""
+        if self._server is not None and self._server.status() is not None:
+            self._server.close()
+            self._server = None
+            call.clock.warn("the program of this instance had ended since its last attempt; another one took its place")
+        if self._server is None:
+            environment = variables_of(call, self._runtime.extra)
+            self._server = Server(self._function, self._how, environment, call, self._given_up)
+            self._initialize(self._server, call)
+        return self._server
+
+    def _initialize(self, server: Server, call: Call) -> None:
+        """Once, before the first attempt (runtimes §1.5)."""
+        if not self._function.initializer:
+            return
+        call.output.append(f"FC Initialize Start RequestId: {call.request_id}\n")
+        answer = ask_hook(server.connections, call, INITIALIZE, meanwhile=server.begin(call))
+        server.finish(call)
+        failed = not 200 <= answer.status < 300
+        how = ", Error: Unhandled initialization error" if failed else ""
+        call.output.append(f"FC Initialize End RequestId: {call.request_id}{how}\n")
+        if failed:
+            raise InitializationFailed(answer.body.decode("utf-8", "replace") or f"{INITIALIZE}: {answer.status}")
+
+    def _lost(self, call: Call, lost: Lost) -> Ran:
+        """The program has closed the connection, most often because it has ended.
+
+        ASSUMED: in 2.0 that is reported as for built-in runtimes.
+        """
+        server = self._server
+        if server is not None and server.ran_out_of_memory:
+            ended = call.clock.exited()
+            return FunctionError(ended.error_type, ended.document, "FunctionOOMError")  # type: ignore[union-attr]
+        status = None if server is None else server.status(_DEATH_SECONDS)
+        if status is None:
+            text = (
+                f"The function either cannot be started or exited. It closed the connection without an answer: {lost}."
+            )
+        elif self._function.generation is not FC3:
+            return call.clock.exited()
+        else:
+            text = exited(status)
+        return FunctionError("CAExited", error_document(text), "CAExited")
+
+
+def _not_started(failed: NotStarted) -> FunctionError:
+    """ASSUMED: counts as a function error, so that it is retried as one (retry-and-destinations §1.1)."""
+    return FunctionError(failed.code, error_document(failed.message), failed.code)

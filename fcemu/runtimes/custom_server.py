@@ -1,0 +1,225 @@
+"""The program of a custom runtime while it runs: started, waited for until it listens, asked, ended."""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+from fcemu.core.functions import Function
+from fcemu.core.programs import Start
+from fcemu.engine.ports import Call
+from fcemu.runtimes.custom_http import PRE_FREEZE, PRE_STOP, Connections, Lost, ask_hook
+from fcemu.runtimes.faketime import FakeTime, why_real
+from fcemu.runtimes.listening import accepts, free_port, listeners
+from fcemu.runtimes.memory import MemoryWatch
+from fcemu.runtimes.program import Program
+
+START_SECONDS: Final = 120.0
+"""Real seconds in which a program must listen. Source: runtimes §4.1."""
+SLOW_SECONDS: Final = 5.0
+"""Real seconds after which a program that does not listen yet is named."""
+PRE_STOP_SECONDS: Final = 5.0
+"""Real seconds that a program has for ``/pre-stop`` at most, because the emulator waits for it when it closes."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+_CODE: Final = "/code"
+
+
+class NotStarted(Exception):
+    """The program cannot be started, by FC's codes (errors-and-limits §2.1)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Server:
+    """A program that listens. Raises ``NotStarted`` when it cannot be started, or is given up before it listens.
+
+    Its output goes to ``call.output``, until another attempt begins. ``given_up`` is set by who wants no more of it.
+    """
+
+    def __init__(
+        self, function: Function, how: Start, environment: Mapping[str, str], call: Call, given_up: threading.Event
+    ) -> None:
+        self._function: Final = function
+        self._how: Final = how
+        self._given_up: Final = given_up
+        self._port: Final = free_port()
+        command = [_here(word, function.code) for word in how.command]
+        blind = why_real(command[0], function.code)
+        self._time: Final = None if blind else FakeTime(call.clock)
+        variables = {**environment, **_listen_variables(self._port), **(self._time.environment() if self._time else {})}
+        try:
+            self._program: Final = Program(command, variables, function.code)
+        except OSError as error:
+            self._close_time()
+            raise NotStarted("CAFileNotFound", f"The function cannot be started. {_why_not(command, error)}.") from None
+        self._memory: Final = MemoryWatch(self._program.group, function.memory_mb, self._program.kill)
+        self._program.write_to(call.output)
+        try:
+            self.connections: Final = Connections(self._wait_until_it_listens(call))
+        except NotStarted:
+            self._program.end(gently=False)
+            self._program.drain(call.output)
+            self._close_time()
+            raise
+        call.clock.warn(f"{function.ref}: {_what_it_sees(blind, self._time)}")
+
+    # While attempts run.
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether it was ended for having too much."""
+        return self._memory.struck
+
+    def status(self, seconds: float = 0.0) -> int | None:
+        """Its exit status, negative for a signal; ``None`` while it runs. Waits that long for one that is ending."""
+        return self._program.status_soon(seconds) if seconds else self._program.status()
+
+    def begin(self, call: Call) -> Callable[[], None]:
+        """An attempt begins: output is its own from now on. Returns what is to be called while the program is asked: it
+        shows it the time, because it may call others that sleep, and looks at its memory."""
+        self._program.write_to(call.output)
+
+        def look() -> None:
+            if self._time is not None:
+                self._time.show(call.clock.now())
+            self._memory()
+
+        look()
+        return look
+
+    def finish(self, call: Call) -> None:
+        """An attempt is over: all that was written so far is its output."""
+        self._program.drain(call.output)
+
+    def pre_freeze(self, call: Call) -> None:
+        """Ask for it where there is one; what it comes to changes nothing (runtimes §1.5)."""
+        if self._function.pre_freeze:
+            seconds = self._function.pre_freeze_timeout.total_seconds()
+            with suppress(Lost):
+                ask_hook(self.connections, call, PRE_FREEZE, timeout=seconds)
+
+    # Its end.
+
+    def kill(self) -> None:
+        """End it at once; on any thread, repeatable. ``close`` is still needed."""
+        self._program.kill()
+
+    def close(self, last: Call | None = None) -> None:
+        """End it and give back what it needed; gently, with the hook before, where ``last`` is its last attempt."""
+        if last is not None and self._function.pre_stop:
+            seconds = min(self._function.pre_stop_timeout.total_seconds(), PRE_STOP_SECONDS)
+            with suppress(Lost):
+                ask_hook(self.connections, last, PRE_STOP, timeout=seconds)
+        self._program.end(gently=last is not None)
+        self.connections.close()
+        self._close_time()
+
+    def _close_time(self) -> None:
+        if self._time is not None:
+            self._time.close()
+
+    # Its start.
+
+    def _wait_until_it_listens(self, call: Call) -> int:
+        begun, pause, named = time.monotonic(), _FIRST_PAUSE, False
+        while True:
+            if (found := self._listens_at(call)) is not None and self._is_healthy(found):
+                return found
+            if (status := self._program.status()) is not None:
+                raise NotStarted("CAExited", exited(status, self._port_hint()))
+            waited = time.monotonic() - begun
+            if waited > START_SECONDS or self._given_up.is_set():
+                raise NotStarted("FunctionNotStarted", self._silent(waited))
+            if waited > SLOW_SECONDS and not named:
+                named = True
+                call.clock.warn(f"{self._function.ref}: {self._silent(waited)}")
+            self._given_up.wait(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _listens_at(self, call: Call) -> int | None:
+        """The port at which the program can be asked: the one that it was told, else the one that is defined."""
+        for port in (self._port, self._how.port):
+            if not accepts(port):
+                continue
+            own = listeners(self._program.group)
+            mine = None if own is None else [each for each in own if each.port == port]
+            if mine == [] or (mine is None and port != self._port):
+                continue  # somebody else's
+            if mine and all(each.loopback for each in mine):
+                text = "listens on 127.0.0.1; FC reaches a program only if it listens on 0.0.0.0"
+                call.clock.warn(f"{self._function.ref} {text}")
+            return port
+        return None
+
+    def _is_healthy(self, port: int) -> bool:
+        """ASSUMED: delays and periods of the health check are not waited for here; it is asked until it succeeds."""
+        if not self._how.health:
+            return True
+        connections = Connections(port)
+        try:
+            return connections.ask("GET", self._how.health, [], timeout=START_SECONDS).status < 400
+        except Lost:
+            return False
+        finally:
+            connections.close()
+
+    def _port_hint(self) -> str:
+        """What may have gone wrong where a program has a fixed port."""
+        if not accepts(self._how.port):
+            return ""
+        return (
+            f"; port {self._how.port} is in use: a program that listens on FC_CUSTOM_LISTEN_PORT instead of a fixed "
+            "port can have several instances here"
+        )
+
+    def _silent(self, waited: float) -> str:
+        """ASSUMED: FC's text begins like this; what follows is ours."""
+        own = listeners(self._program.group)
+        ports = ", ".join(str(each.port) for each in own or []) or "none"
+        return (
+            f"The CA's http server cannot be started: it has not listened for {waited:.0f} real seconds. It must "
+            "listen on 0.0.0.0, at the port in FC_CUSTOM_LISTEN_PORT or at the one that is defined, "
+            f"{self._how.port}; it listens on: {ports}"
+        )
+
+
+def exited(status: int, hint: str = "") -> str:
+    """What FC says of a program that has ended; how it ended is ours."""
+    how = f"signal {-status}" if status < 0 else f"exit code {status}"
+    return f"The function either cannot be started or exited. It ended with {how}{hint}."
+
+
+def _here(word: str, code: str) -> str:
+    """A word of a command, with the code directory in place of ``/code``."""
+    return code + word[len(_CODE) :] if word == _CODE or word.startswith(f"{_CODE}/") else word
+
+
+def _listen_variables(port: int) -> dict[str, str]:
+    """Where the program is to listen. ASSUMED: FC sets the older name, too."""
+    return {"FC_CUSTOM_LISTEN_PORT": str(port), "FC_SERVER_PORT": str(port)}
+
+
+def _why_not(command: list[str], error: OSError) -> str:
+    hint = ""
+    if isinstance(error, PermissionError):
+        hint = f"; make it executable: chmod +x {os.path.basename(command[0])}"
+    elif isinstance(error, FileNotFoundError):
+        hint = ", or the program named in its first line is missing"
+    elif error.errno == errno.ENOEXEC:
+        hint = "; its first line must name the program that runs it, such as #!/bin/sh"
+    return f"{os.path.basename(command[0])}: {error.strerror}{hint}"
+
+
+def _what_it_sees(blind: str | None, shown: FakeTime | None) -> str:
+    """What is virtual and what is real for the program."""
+    if blind is not None:
+        return f"its program sees real time, and its sleeps are real: {blind}"
+    if shown is not None and shown.flows:
+        return "its program sees virtual time through libfaketime, and its sleeps are virtual"
+    return "its program sees virtual time through libfaketime; its sleeps and monotonic clocks are real"

@@ -1,0 +1,147 @@
+"""Virtual time for a program in any language: libfaketime, where it is installed and the program lets it.
+
+While the clock is paused, the time of day stands still at the emulator's, and moves with it; sleeps and monotonic
+clocks are real, because nothing could end the sleeps of a program whose clock stands still. While it flows, all of them
+flow with it. Which of the two is chosen when the program starts.
+"""
+
+import mmap
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from shutil import which
+from typing import Final
+
+from fcemu.engine.ports import HandlerClock
+
+VARIABLE: Final = "FCEMU_FAKETIME"
+"""The path of the library, if it is not where systems put it; ``off``: programs see real time."""
+_NAMES: Final = ("libfaketimeMT.so.1", "libfaketimeMT.1.dylib")
+_PLACES: Final = (
+    "/usr/lib/*/faketime",
+    "/usr/lib/faketime",
+    "/usr/lib64/faketime",
+    "/usr/local/lib/faketime",
+    "/opt/homebrew/lib/faketime",
+)
+_INSTALL: Final = f"install libfaketime (Debian: apt install faketime) or set {VARIABLE} to its libfaketimeMT.so.1"
+_INTERPRETER: Final = 3
+_RATE_AT: Final = 32
+"""Where the dial has the rate (engine/dial.py)."""
+
+
+@cache
+def library() -> str | None:
+    """The path of libfaketime on this machine."""
+    said = os.environ.get(VARIABLE)
+    if said:
+        return said if said != "off" and Path(said).is_file() else None
+    found = (path for place in _PLACES for name in _NAMES for path in Path("/").glob(f"{place[1:]}/{name}"))
+    return next((str(path) for path in found), None)
+
+
+def why_real(command: str, directory: str) -> str | None:
+    """Why a program sees real time; ``None`` if it sees the emulator's."""
+    if library() is None:
+        return f"libfaketime was not found: {_INSTALL}"
+    file = which(os.path.join(directory, command) if os.sep in command else command)
+    return None if file is None else _why_blind(Path(file))
+
+
+def _why_blind(file: Path) -> str | None:
+    """Why libfaketime does not reach a program: it replaces functions of the C library."""
+    try:
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content[:4] != b"\x7fELF":
+                return None
+            if b".go.buildinfo" in _section_names(content):
+                return "it is a Go program, which asks the kernel for the time itself"
+            is_static = _INTERPRETER not in _segments(content)
+    except (OSError, ValueError, IndexError):
+        return None
+    return "it is linked statically, so that its time functions cannot be replaced" if is_static else None
+
+
+def _number(elf: mmap.mmap, at: int, size: int) -> int:
+    return int.from_bytes(elf[at : at + size], "little" if elf[5] == 1 else "big")
+
+
+def _is_wide(elf: mmap.mmap) -> bool:
+    return elf[4] == 2
+
+
+def _segments(elf: mmap.mmap) -> list[int]:
+    """The kinds of the parts that the system loads; one names the loader of shared libraries, if there are any."""
+    table, size, count = ((32, 8), 54, 56) if _is_wide(elf) else ((28, 4), 42, 44)
+    start, step = _number(elf, *table), _number(elf, size, 2)
+    return [_number(elf, start + index * step, 4) for index in range(_number(elf, count, 2))]
+
+
+def _section_names(elf: mmap.mmap) -> bytes:
+    """The names of all sections, one after the other; empty if there are none."""
+    table, size, names = ((40, 8), 58, 62) if _is_wide(elf) else ((32, 4), 46, 50)
+    start = _number(elf, *table)
+    if not start:
+        return b""
+    section = start + _number(elf, size, 2) * _number(elf, names, 2)
+    place, length = ((24, 8), (32, 8)) if _is_wide(elf) else ((16, 4), (20, 4))
+    begin = _number(elf, section + place[0], place[1])
+    return elf[begin : begin + _number(elf, section + length[0], length[1])]
+
+
+class FakeTime:
+    """The time of one program: a file that libfaketime reads at every call.
+
+    Made just before the program starts.
+    """
+
+    def __init__(self, clock: HandlerClock, real_now: Callable[[], float] = time.monotonic) -> None:
+        self._rate: Final[float] = struct.unpack("<d", os.pread(clock.dial(), 8, _RATE_AT))[0]
+        self._real_now: Final = real_now
+        self._started: Final = real_now()
+        handle, self._path = tempfile.mkstemp(prefix="fcemu-time-")
+        os.close(handle)
+        self._written = ""
+        self.show(clock.now())
+
+    @property
+    def flows(self) -> bool:
+        """Whether time passes for the program by itself, so that its sleeps are virtual."""
+        return self._rate > 0
+
+    def environment(self) -> dict[str, str]:
+        """What the program's environment needs; preloads that it has already come after ours."""
+        found = library()
+        assert found is not None, "why_real says so"
+        before = os.environ.get("LD_PRELOAD")
+        variables = {
+            "LD_PRELOAD": f"{found}:{before}" if before else found,
+            "FAKETIME_TIMESTAMP_FILE": self._path,
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_FMT": "%s",
+        }
+        return variables if self._rate else variables | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def show(self, now: datetime) -> None:
+        """Let the program see this instant from now on."""
+        seconds = now.timestamp()
+        if self._rate:
+            seconds -= (self._real_now() - self._started) * self._rate
+            text = f"@{seconds:.6f} x{self._rate:g}"
+        else:
+            text = f"{seconds:.6f}"
+        if text == self._written:
+            return
+        beside = f"{self._path}.new"
+        Path(beside).write_text(text + "\n")
+        os.replace(beside, self._path)
+        self._written = text
+
+    def close(self) -> None:
+        """Remove the file."""
+        Path(self._path).unlink(missing_ok=True)

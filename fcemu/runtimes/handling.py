@@ -1,0 +1,93 @@
+"""What calling a Python handler, or a hook of its instance, comes to; the same inline and in a child."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from fcemu.engine.ports import Call
+from fcemu.runtimes.bounded import Bounded, Late
+from fcemu.runtimes.code import Handler, LoadFailed, handler_of
+from fcemu.runtimes.context import context_for
+from fcemu.runtimes.documents import error_document, load_error_document, payload_of
+from fcemu.runtimes.namespace import Namespace
+from fcemu.runtimes.timeshift.switch import CLOCK
+from fcemu.runtimes.wsgi import Answer, ask
+
+
+def call_handler(namespace: Namespace, call: Call, given: Handler | None = None) -> tuple[bytes, Answer | None]:
+    """The body for what the handler returned; and status and headers, if it is an HTTP function of 2.0.
+
+    ``given`` runs instead of what the handler string names. Raises what the handler raises, and ``LoadFailed``.
+    """
+    function = call.function
+    handler = given or handler_of(namespace, function)
+    context = context_for(call)
+    if call.http is not None and function.ref.service is not None:
+        answer = ask(handler, call.http, call.payload, context, function.handler)
+        return answer.body, answer
+    return payload_of(handler(call.payload, context)), None
+
+
+def failure_of(error: Exception, call: Call) -> tuple[str, bytes]:
+    """FC's name and document for what ``call_handler`` raised."""
+    if isinstance(error, LoadFailed):
+        return error.name, load_error_document(error.name, error.message, error.__cause__, call.function)
+    return type(error).__name__, error_document(error, call.function)
+
+
+class NotInitialized(Exception):
+    """The initializer failed; its instance is to be given up (runtimes §1.5)."""
+
+    def __init__(self, name: str, document: bytes) -> None:
+        super().__init__(name)
+        self.name = name
+        self.document = document
+
+
+def initialize(namespace: Namespace, call: Call, write: Callable[[str], object]) -> None:
+    """Run the initializer of an instance, before its first handler. Raises ``NotInitialized``, and what ends processes.
+
+    ASSUMED: the text of its timeout; no page has one. The time it takes is that of the attempt.
+    """
+    function = call.function
+    seconds = function.initialization_timeout.total_seconds()
+    write(f"FC Initialize Start RequestId: {call.request_id}\n")
+    how = ", Error: Unhandled initialization error"
+    try:
+        _call_hook(namespace, call, function.initializer, seconds)
+        how = ""
+    except Late:
+        text = f"Function initialization timed out after {seconds:g} seconds"
+        raise NotInitialized("FunctionTimeoutError", json.dumps({"errorMessage": text}).encode()) from None
+    except Exception as error:
+        raise NotInitialized(*failure_of(error, call)) from error
+    finally:
+        write(f"FC Initialize End RequestId: {call.request_id}{how}\n")
+
+
+def pre_freeze(namespace: Namespace, call: Call, write: Callable[[str], object]) -> None:
+    """Run the hook before an instance is frozen; what it comes to changes nothing.
+
+    ASSUMED: it runs inside the attempt, whose time it takes; in FC it is not part of the duration.
+    """
+    function = call.function
+    write(f"FC PreFreeze Start RequestId: {call.request_id}\n")
+    with suppress(Exception, Late):
+        _call_hook(namespace, call, function.pre_freeze, function.pre_freeze_timeout.total_seconds())
+    write(f"FC PreFreeze End RequestId: {call.request_id}\n")
+
+
+def _call_hook(namespace: Namespace, call: Call, name: str, seconds: float) -> None:
+    """Raises ``Late`` when it takes longer than ``seconds``."""
+    clock = Bounded(call.clock, seconds)
+    before = CLOCK.set(clock)
+    try:
+        hook = handler_of(namespace, call.function, name)
+        context: Any = context_for(call)
+        context.function.handler = name
+        hook(context)
+    finally:
+        CLOCK.reset(before)
+    if clock.left() < 0:
+        raise Late

@@ -1,0 +1,65 @@
+"""On which ports a program listens: asked of the system, where it tells."""
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_LISTEN: Final = "0A"
+_LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
+
+
+class Listener(NamedTuple):
+    """A port that somebody listens on; ``loopback``: only programs of this machine reach it."""
+
+    port: int
+    loopback: bool
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as trial:
+        trial.bind(("0.0.0.0", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+def listeners(group: int) -> list[Listener] | None:
+    """Where the processes of a group listen; ``None`` where the system does not tell (it has no ``/proc``)."""
+    if not _TABLES[0].exists():
+        return None
+    sockets = _sockets_of(group)
+    found = []
+    for table in _TABLES:
+        with suppress(OSError):
+            for line in table.read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTEN and fields[9] in sockets:
+                    address, _, port = fields[1].partition(":")
+                    found.append(Listener(int(port, 16), address in _LOOPBACK))
+    return found
+
+
+def _sockets_of(group: int) -> set[str]:
+    """The inodes of the sockets that a group's processes have open."""
+    found: set[str] = set()
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        with suppress(OSError):
+            if os.getpgid(int(process.name)) != group:
+                continue
+            for fd in (process / "fd").iterdir():
+                with suppress(OSError):
+                    target = os.readlink(fd)
+                    if target.startswith("socket:["):
+                        found.add(target[8:-1])
+    return found

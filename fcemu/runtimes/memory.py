@@ -1,0 +1,40 @@
+"""How much memory a process has, and what is said when that is too much."""
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+from fcemu.core.outcome import FunctionError, Ran
+
+_PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def resident_kb(pid: int) -> int | None:
+    """The resident memory of a process; ``None`` where the system does not tell, or when it has ended."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * _PAGE_KB
+    except (OSError, IndexError):
+        return None
+
+
+class MemoryWatch:
+    """Ends a process that has more resident memory than its function may have; asked from time to time."""
+
+    def __init__(self, pid: int, memory_mb: int, end: Callable[[], object]) -> None:
+        self._pid: Final = pid
+        self._limit_kb: Final = memory_mb * 1024
+        self._end: Final = end
+        self.struck = False
+
+    def __call__(self) -> None:
+        resident = resident_kb(self._pid)
+        if resident is not None and resident > self._limit_kb and not self.struck:
+            self.struck = True
+            self._end()
+
+    def name(self, ended: Ran) -> Ran:
+        """The outcome of an attempt whose process has ended; under FC's finer name, if it was for its memory."""
+        if self.struck and isinstance(ended, FunctionError):
+            return FunctionError(ended.error_type, ended.document, "FunctionOOMError")  # runtimes §5.2
+        return ended

@@ -1,0 +1,246 @@
+"""Handler in a child Node.js process."""
+
+import os
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from fcemu.core.functions import Function
+from fcemu.core.http import HttpAnswer, HttpRequest
+from fcemu.core.languages import is_modern_node
+from fcemu.core.outcome import (
+    HANDLED,
+    INITIALIZATION,
+    UNHANDLED,
+    FunctionError,
+    Halted,
+    Ran,
+    Refusal,
+    Returned,
+    SystemFailed,
+    error_document,
+)
+from fcemu.engine.ports import Abandoned, Call, Finish
+from fcemu.runtimes.children import Child, Gone, Message, spawn
+from fcemu.runtimes.context import credentials_for
+from fcemu.runtimes.environment import keys_of, variables_of
+from fcemu.runtimes.logs import stamp
+from fcemu.runtimes.memory import MemoryWatch
+
+VARIABLE: Final = "FCEMU_NODE"
+"""Which Node.js runs handlers, if not the one on the path."""
+OLDEST: Final = 16
+_PROGRAM: Final = Path(__file__).parent / "child" / "node_main.js"
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def node_command() -> str | None:
+    """The Node.js of this machine; ``None`` when there is none."""
+    return shutil.which(os.environ.get(VARIABLE) or "node")
+
+
+def not_installed(function: Function) -> SystemFailed:
+    """Why a Node.js function cannot run where there is no Node.js. FC has one, so this is no function error."""
+    text = (
+        f"{function.ref} is a {function.runtime} function and needs Node.js on this machine: install version {OLDEST} "
+        f"or later (Debian: apt install nodejs), or set {VARIABLE} to its path"
+    )
+    return SystemFailed(412, "FunctionNotStarted", text)
+
+
+class NodeRuntime:
+    """Implements ``Runtime``. One process for each instance, started with its first attempt.
+
+    ``extra_environment``: variables that handlers get besides FC's. Each instance loads its modules anew.
+    """
+
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = True) -> None:
+        self._extra: Final = extra_environment
+
+    def start(self, function: Function, instance_id: str) -> "NodeInstance | Refusal":
+        """A new instance; a refusal that says what to install where there is no Node.js."""
+        node = node_command()
+        return not_installed(function) if node is None else NodeInstance(node, function, self._extra)
+
+    def close(self) -> None:
+        """Nothing was changed in this process."""
+
+
+class NodeInstance:
+    """Implements ``Instance``: a Node.js process; it is frozen between two attempts."""
+
+    def __init__(self, node: str, function: Function, extra: Mapping[str, str]) -> None:
+        self._node: Final = node
+        self._function: Final = function
+        self._extra: Final = extra
+        self._lock: Final = threading.Lock()
+        self._child: Child | None = None
+        self._interrupted = False
+        self._initialized = False
+        self._watch: MemoryWatch | None = None
+
+    def run(self, call: Call) -> Finish:
+        """Run one attempt in the child, on virtual time; never raises."""
+        try:
+            outcome, broken = self._attempt(call)
+        except Abandoned:
+            outcome, broken = Halted("abandoned"), True
+        except Gone:
+            outcome, broken = self._ended(call), True
+        if broken:
+            self.stop()
+        return Finish(outcome, "".join(call.output), broken=broken)
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._child.close()
+
+    def interrupt(self) -> bool:
+        """Kill the process: nothing gentler ends a busy loop."""
+        with self._lock:
+            self._interrupted = True
+            if self._child is not None:
+                self._child.kill()
+        return True
+
+    def _attempt(self, call: Call) -> tuple[Ran, bool]:
+        if self._child is not None and self._child.has_ended():
+            self._child.close()
+            self._child = None
+            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
+        child = self._child or self._start(call)
+        if not self._initialized and (failed := self._initialize(child, call)) is not None:
+            return failed, True
+        message = child.attempt(call, _header(call, "handler", call.function.handler), self._watch)
+        broken = bool(message.header.get("broken"))
+        if self._function.pre_freeze and not broken:
+            # ASSUMED: what it comes to changes nothing; the time that it takes is the attempt's, as it runs inside it.
+            seconds = self._function.pre_freeze_timeout.total_seconds()
+            frozen = child.attempt(call, _header(call, "pre_freeze", self._function.pre_freeze, seconds))
+            broken = bool(frozen.header.get("broken"))
+        return _outcome(call, message), broken
+
+    def _initialize(self, child: Child, call: Call) -> FunctionError | None:
+        """Run the initializer, once; what it failed with (runtimes §1.5)."""
+        function = self._function
+        call.output.append(f"FC Initialize Start RequestId: {call.request_id}\n")
+        seconds = function.initialization_timeout.total_seconds()
+        message = child.attempt(call, _header(call, "initializer", function.initializer, seconds))
+        self._initialized = message.kind == "returned"
+        how = "" if self._initialized else ", Error: Unhandled initialization error"
+        call.output.append(f"FC Initialize End RequestId: {call.request_id}{how}\n")
+        if message.kind == "returned":
+            return None
+        if message.kind == "late":
+            text = f"Function initialization timed out after {seconds:g} seconds"
+            return FunctionError(INITIALIZATION, error_document(text), "FunctionTimeoutError")
+        return FunctionError(INITIALIZATION, message.body, str(message.header["name"]))
+
+    def _start(self, call: Call) -> Child:
+        """Start the process, and wait until it can run handlers. Raises ``Gone``."""
+        child = self._spawn(call)
+        with self._lock:
+            self._child = child
+            if self._interrupted:
+                child.kill()
+        started = child.receive(call.output)
+        self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)
+        self._initialized = not self._function.initializer
+        return child
+
+    def _ended(self, call: Call) -> Ran:
+        if self._interrupted:
+            return Halted("abandoned")
+        ended = call.clock.exited()
+        return ended if self._watch is None else self._watch.name(ended)
+
+    def _spawn(self, call: Call) -> Child:
+        flavour = "modern" if is_modern_node(call.function.runtime) else "classic"
+        command = [
+            self._node,
+            f"--max-old-space-size={call.function.memory_mb}",
+            str(_PROGRAM),
+            call.function.code,
+            flavour,
+        ]
+        try:
+            return spawn(command, variables_of(call, self._extra), call.function.code, call.clock.dial())
+        except OSError as error:
+            call.output.append(f"{self._node} cannot be started: {error.strerror}\n")
+            raise Gone from None
+
+
+def _header(call: Call, kind: str, handler: str, seconds: float | None = None) -> dict[str, Any]:
+    """What the child is to run: a handler or a hook. ``seconds``: how long a hook may take in virtual time."""
+    return {
+        "kind": "invoke",
+        "type": kind,
+        "handler": handler,
+        "seconds": seconds,
+        "http": None if call.http is None or kind != "handler" else _request(call.http),
+        "grace": call.clock.io_grace(),
+        "environment": keys_of(call),
+        "context": _context(call, handler),
+    }
+
+
+def _request(http: HttpRequest) -> dict[str, Any]:
+    """The request that an HTTP handler of 2.0 gets, but for its body (runtimes §3.4)."""
+    headers: dict[str, str] = {}
+    for name, text in http.headers:
+        known = headers.get(name.lower())
+        headers[name.lower()] = text if known is None else f"{known},{text}"
+    return {
+        "method": http.method,
+        "path": http.path,
+        "url": http.target,
+        "headers": headers,
+        "queries": dict(http.queries),
+        "clientIP": http.client_ip,
+    }
+
+
+def _context(call: Call, handler: str) -> dict[str, Any]:
+    """The context object but for its methods (runtimes §3.1).
+
+    ASSUMED: in 3.0 ``service`` is there, with an empty name.
+    """
+    function, (key_id, secret, token) = call.function, credentials_for(call)
+    return {
+        "requestId": call.request_id,
+        "credentials": {"accessKeyId": key_id, "accessKeySecret": secret, "securityToken": token},
+        "function": {
+            "name": function.ref.name,
+            "handler": handler,
+            "memory": function.memory_mb,
+            "timeout": round(function.timeout.total_seconds()),
+        },
+        "service": {
+            "name": function.ref.service or "",
+            "logProject": "",
+            "logStore": "",
+            "qualifier": call.qualifier,
+            "versionId": call.version,
+        },
+        "region": call.account.region,
+        "accountId": call.account.id,
+        "retryCount": call.retry_count,
+        "tracing": {"openTracingSpanContext": "", "openTracingSpanBaggages": {}, "jaegerEndpoint": ""},
+    }
+
+
+def _outcome(call: Call, message: Message) -> Ran:
+    header = message.header
+    if message.kind == "returned":
+        return Returned(message.body)
+    if message.kind == "answered":
+        headers = tuple((str(name), str(text)) for name, text in header["headers"])
+        return Returned(message.body, HttpAnswer(header["statusCode"], headers))
+    now = stamp(call.clock.now().timestamp())
+    call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")
+    error_type = HANDLED if header["handled"] else UNHANDLED
+    return FunctionError(error_type, message.body, str(header["name"]))

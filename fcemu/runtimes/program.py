@@ -1,0 +1,122 @@
+"""A program of the user's: started, its output kept, ended gently or at once."""
+
+import os
+import select
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from contextvars import Context
+from typing import Final
+
+_CHUNK: Final = 1 << 16
+GRACE_SECONDS: Final = 2.0
+"""Real seconds between SIGTERM and SIGKILL. ASSUMED: FC gives a program some time, too."""
+
+
+class Program:
+    """A process that leads a group of its own, with an empty stdin. Its environment and directory are as given.
+
+    Output goes to the list that was named last; what was written with none named comes first in the next one.
+    Raises ``OSError`` when it cannot be started.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: str) -> None:
+        self._output, writing = os.pipe()
+        try:
+            self._process: Final = subprocess.Popen(
+                command,
+                env=dict(environment),
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._output)
+            raise
+        finally:
+            os.close(writing)
+        os.set_blocking(self._output, False)
+        self._sink: list[str] = []
+        self._closed = False
+        self._reading: Final = threading.Lock()
+        self._ended: Final = threading.Lock()
+        self._over, self._tell_over = os.pipe()
+        self._reader: Final = threading.Thread(target=self._read_on, name="fcemu-output", daemon=True)
+        Context().run(self._reader.start)
+
+    @property
+    def group(self) -> int:
+        """Its process id, which is that of its group."""
+        return self._process.pid
+
+    def status(self) -> int | None:
+        """The exit status, negative for a signal; ``None`` while it runs."""
+        return self._process.poll()
+
+    def status_soon(self, seconds: float) -> int | None:
+        """The same, after waiting a little for a program that is about to end."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.poll()
+
+    def write_to(self, sink: list[str]) -> None:
+        """Put output there from now on."""
+        with self._reading:
+            sink.extend(self._sink)
+            self._sink = sink
+
+    def drain(self, sink: list[str]) -> None:
+        """See to it that all that was written so far is in ``sink``; from now on output waits for the next one."""
+        with self._reading:
+            if not self._closed:
+                self._read()
+            if self._sink is sink:
+                self._sink = []
+
+    def _read_on(self) -> None:
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        poll.register(self._over, select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in poll.poll()}
+            with self._reading:
+                if self._output in ready and not self._read():
+                    poll.unregister(self._output)
+            if self._over in ready:
+                break
+        with self._reading:
+            self._read()
+            self._closed = True
+        for fd in (self._output, self._over, self._tell_over):
+            os.close(fd)
+
+    def _read(self) -> bool:
+        """Take in what the pipe has; whether more may come."""
+        try:
+            while data := os.read(self._output, _CHUNK):
+                self._sink.append(data.decode("utf-8", "surrogateescape"))
+        except BlockingIOError:
+            return True
+        return False
+
+    def kill(self) -> None:
+        """End it and what it has started, at once; on any thread, repeatable."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.group, signal.SIGKILL)
+
+    def end(self, *, gently: bool) -> None:
+        """End it, wait for it, and give back what it needed here; with ``gently`` SIGTERM comes first. Repeatable."""
+        if not self._ended.acquire(blocking=False):
+            return
+        if gently and self.status() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.group, signal.SIGTERM)
+            self.status_soon(GRACE_SECONDS)
+        self.kill()
+        self._process.wait()
+        os.write(self._tell_over, b".")
+        self._reader.join()

@@ -1,0 +1,261 @@
+"""The process runtime: each instance is a child Python process, forked from a warm template."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
+
+from fcemu.core.functions import Function
+from fcemu.core.http import HttpAnswer, HttpRequest
+from fcemu.core.names import Account
+from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
+from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
+from fcemu.runtimes.children import Child, Gone, Message, pipes
+from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
+from fcemu.runtimes.logs import stamp
+from fcemu.runtimes.memory import MemoryWatch
+
+_PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class PythonProcess:
+    """Implements ``Runtime``. No process is started before the first attempt.
+
+    ``extra_environment``: as of ``PythonInline``. ``isolate`` changes nothing: instances share nothing anyway.
+    """
+
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
+        self._extra: Final = extra_environment
+        self._lock: Final = threading.Lock()
+        self._templates: Final[dict[str, _Template]] = {}
+
+    def start(self, function: Function, instance_id: str) -> "ProcessInstance":
+        """A new instance; its process is started by its first attempt."""
+        return ProcessInstance(self, function)
+
+    def module_of(self, function: Function, clock: HandlerClock, account: Account | None = None) -> ModuleType:
+        """Raises ``LookupError``: a test has no access to the modules of another process."""
+        raise LookupError(f"with runtime='process' the module of {function.ref} is in other processes; use inline")
+
+    def forget(self, code: str) -> None:
+        """Nothing of a code directory is kept here."""
+
+    def close(self) -> None:
+        """End all processes; repeatable."""
+        with self._lock:
+            templates = list(self._templates.values())
+            self._templates.clear()
+        for template in templates:
+            template.close()
+
+    def fork(self, call: Call) -> tuple[Child, int]:
+        """A new process for the function of ``call``, and its process id. Raises ``NotStarted``."""
+        child = self._template(interpreter_of(call.function)).fork(call.clock.dial())
+        try:
+            child.send(self._spec(call))
+            started = child.receive(call.output)
+        except Gone:
+            child.close()
+            raise NotStarted(interpreter_of(call.function)) from None
+        return child, int(started.header["pid"])
+
+    def _template(self, python: str) -> "_Template":
+        with self._lock:
+            template = self._templates.get(python)
+            if template is None or not template.lives():
+                template = self._templates[python] = _Template(python)
+            return template
+
+    def _spec(self, call: Call) -> dict[str, Any]:
+        function, account = call.function, call.account
+        code = os.path.realpath(function.code)
+        return {
+            "kind": "start",
+            "environment": variables_of(call, self._extra),
+            "layers": [layer.directory for layer in function.layers if layer.directory],
+            "io_grace": call.clock.io_grace(),
+            "account": {"id": account.id, "region": account.region},
+            "function": {
+                "service": function.ref.service,
+                "name": function.ref.name,
+                "handler": function.handler,
+                "code": code,
+                "runtime": function.runtime,
+                "memory_mb": function.memory_mb,
+                "timeout": function.timeout.total_seconds(),
+                "initializer": function.initializer,
+                "initialization_timeout": function.initialization_timeout.total_seconds(),
+                "pre_freeze": function.pre_freeze,
+                "pre_freeze_timeout": function.pre_freeze_timeout.total_seconds(),
+            },
+        }
+
+
+def _request(http: HttpRequest) -> dict[str, Any]:
+    given = {name: getattr(http, name) for name in ("method", "path", "target", "headers", "client_ip")}
+    return {**given, "queries": dict(http.queries)}
+
+
+class NotStarted(Exception):
+    """The interpreter does not run."""
+
+    def __init__(self, python: str) -> None:
+        super().__init__(f"{python} did not run the handler; it has to be Python 3.11 or later, see what it wrote")
+
+
+def interpreter_of(function: Function) -> str:
+    """The Python that runs the instances of a function."""
+    return sys.executable
+
+
+class ProcessInstance:
+    """Implements ``Instance``."""
+
+    def __init__(self, runtime: PythonProcess, function: Function) -> None:
+        self._runtime: Final = runtime
+        self._memory_mb: Final = function.memory_mb
+        self._lock: Final = threading.Lock()
+        self._child: Child | None = None
+        self._interrupted = False
+        self._memory: MemoryWatch | None = None
+
+    def run(self, call: Call) -> Finish:
+        """Run one attempt; never raises."""
+        try:
+            return self._run(call)
+        except NotStarted as refused:
+            outcome = FunctionError(UNHANDLED, error_document(str(refused)), "FunctionNotStarted")
+            return self._broken(call, outcome)
+        except Gone:
+            return self._broken(call, self._ended(call))
+        except Abandoned:
+            return self._broken(call, Halted("abandoned"))
+
+    def _run(self, call: Call) -> Finish:
+        if self._child is not None and self._child.has_ended():
+            self._child.close()
+            self._child = None
+            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
+        child = self._child or self._start(call)
+        header = {
+            "kind": "invoke",
+            "request_id": call.request_id,
+            "retry_count": call.retry_count,
+            "qualifier": call.qualifier,
+            "version": call.version,
+            "access_key_id": call.access_key_id,
+            "keys": keys_of(call),
+            "http": None if call.http is None else _request(call.http),
+        }
+        return self._finish(call, child.attempt(call, header, self._memory))
+
+    def _start(self, call: Call) -> Child:
+        child, pid = self._runtime.fork(call)
+        self._memory = MemoryWatch(pid, self._memory_mb, self.interrupt)
+        with self._lock:
+            self._child = child
+            if self._interrupted:
+                child.kill()
+        return child
+
+    def _finish(self, call: Call, message: Message) -> Finish:
+        match message.kind:
+            case "returned":
+                http = message.header["http"]
+                answer = http and HttpAnswer(http[0], tuple((name, text) for name, text in http[1]))
+                return Finish(Returned(message.body, answer), "".join(call.output))
+            case "not initialized":
+                outcome = FunctionError(INITIALIZATION, message.body, str(message.header["name"]))
+                return self._broken(call, outcome)
+            case "failed":
+                now = stamp(call.clock.now().timestamp())
+                call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")  # runtimes §1.6
+                outcome = FunctionError(UNHANDLED, message.body, str(message.header["name"]))
+                return Finish(outcome, "".join(call.output))
+            case "out of memory":
+                assert self._memory is not None
+                self._memory.struck = True
+                raise Gone
+            case other:
+                raise AssertionError(f"a child said {other!r}")
+
+    def _ended(self, call: Call) -> Ran:
+        exited = call.clock.exited()
+        return exited if self._memory is None else self._memory.name(exited)
+
+    def _broken(self, call: Call, outcome: Ran) -> Finish:
+        self.stop()
+        return Finish(outcome, "".join(call.output), broken=True)
+
+    def interrupt(self) -> bool:
+        """Kill the process."""
+        with self._lock:
+            self._interrupted = True
+            if self._child is not None:
+                self._child.kill()
+        return True
+
+    def stop(self) -> None:
+        """Kill the process, if there is one, and let go of it."""
+        if self._child is not None:
+            self._child.close()
+
+
+class _Template:
+    """A process that forks the instances of one interpreter; see ``child/template.py``."""
+
+    def __init__(self, python: str) -> None:
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {name: value for name, value in outside_variables().items() if name != "TZ"}
+        with there:
+            try:
+                self._process: Final = subprocess.Popen(
+                    [python, "-W", "ignore", "-X", "utf8", _PROGRAM, str(there.fileno())],
+                    env={**environment, "PYTHONHASHSEED": "0"},  # sets of a handler have the same order in each run
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(there.fileno(),),
+                    start_new_session=True,
+                )
+            except OSError:
+                here.close()
+                raise NotStarted(python) from None
+        self._socket: Final = here
+        self._lock: Final = threading.Lock()
+        self._forks = 0
+
+    def lives(self) -> bool:
+        """Whether it can fork."""
+        return self._process.poll() is None
+
+    def fork(self, dial: int) -> Child:
+        """A new process, which waits for its first frame; it may not have come up yet."""
+        here, there, reading, writing = pipes()
+        with self._lock:
+            self._forks += 1
+            number = self._forks
+            try:
+                packet = json.dumps({"fork": number}).encode()
+                socket.send_fds(self._socket, [packet], [there.fileno(), writing, dial])
+            except OSError:  # it has just ended; the child is gone before it began
+                pass
+        there.close()
+        os.close(writing)
+        return Child(here, reading, lambda: self._kill(number))
+
+    def _kill(self, number: int) -> None:
+        with self._lock, suppress(OSError):
+            self._socket.send(json.dumps({"kill": number}).encode())
+
+    def close(self) -> None:
+        """End it with all that it has forked."""
+        with self._lock:
+            self._socket.close()
+        self._process.wait()

@@ -1,0 +1,75 @@
+"""The handlers of the contract in JavaScript."""
+
+NODE = {
+    "echo": "exports.handler = (event, context, callback) => callback(null, event);",
+    "fails": """
+        class NoLuck extends Error { get name() { return 'NoLuck'; } }
+        exports.handler = async () => {
+          process.stdout.write('before\\n');
+          throw new NoLuck('not today');
+        };
+        """,
+    "sleeps": """
+        exports.handler = (event, context, callback) => {
+          setTimeout(() => callback(null, 'woken'), Number(event.toString()) * 1000);
+        };
+        """,
+    "clock": """
+        const { setTimeout: sleep } = require('timers/promises');
+        const read = () => [Date.now() / 1000, performance.now() / 1000];
+        exports.handler = async () => {
+          const before = read();
+          await sleep(90_000);
+          return [before, read()];
+        };
+        """,
+    "spins": """
+        exports.handler = (event, context, callback) => {
+          process.stdout.write('spinning\\n');
+          while (event.toString() !== 'stop');
+          callback(null, 'stopped');
+        };
+        """,
+    "exits": """
+        exports.handler = (event, context, callback) => {
+          process.stdout.write('leaving\\n');
+          if (event.toString() === 'stay') callback(null, 'stayed');
+          else process.exit(3);
+        };
+        """,
+    "eats": """
+        exports.handler = async (event) => {
+          const eaten = [];
+          for (let at = 0; at < Number(event.toString()); at += 1) {
+            eaten.push(Buffer.alloc(1 << 20, 'x'));
+            await new Promise(setImmediate);
+          }
+          return String(eaten.length);
+        };
+        """,
+    "says": """
+        exports.handler = async (event) => {
+          process.stdout.write('one\\n');
+          process.stderr.write('two\\n');
+          process.stdout.write(event);
+          process.stdout.write('\\n');
+        };
+        """,
+    "writes": "exports.handler = async (event) => { process.stdout.write('x'.repeat(Number(event.toString()))); };",
+    "fills": """
+        exports.handler = async (event) => {
+          for (let at = 0; at < Number(event.toString()); at += 1) process.stdout.write('y'.repeat(999) + '\\n');
+        };
+        """,
+    "context": """
+        exports.handler = async (event, { requestId, function: own, region, accountId }) =>
+          [requestId, own.name, own.handler, own.memory, region, accountId];
+        """,
+    "environment": """
+        exports.handler = async (event) => JSON.parse(event).map((name) => process.env[name] ?? null);
+        """,
+    "counts": """
+        let count = 0;
+        exports.handler = async () => { count += 1; return String(count); };
+        """,
+}
