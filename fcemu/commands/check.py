@@ -12,19 +12,27 @@ from fcemu.commands.printing import count, print_json
 if TYPE_CHECKING:
     from fcemu.config import Definition, Problem
 
+SCHEMA: Final = Path(__file__).parent.parent / "config" / "fcemu.schema.json"
 WIDEST: Final = 160
 """How much of a source line is shown."""
 
 
 @click.command()
-@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE…", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--print", "shown", is_flag=True, help="Print what is defined as one fcemu.yaml.")
 @click.option("--strict", is_flag=True, help="Warnings are problems.")
 @click.option("--env", "environment", metavar="NAME", help="Environment of an s.yaml, from its env.yaml.")
 @click.option("--region", help="Region whose functions are meant, where a file has several.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of fcemu.yaml, for editors, and check nothing.")
 @as_json
 def check(
-    files: tuple[Path, ...], shown: bool, strict: bool, environment: str | None, region: str | None, as_json: bool
+    files: tuple[Path, ...],
+    shown: bool,
+    strict: bool,
+    environment: str | None,
+    region: str | None,
+    schema: bool,
+    as_json: bool,
 ) -> None:
     """Show all problems of definitions with their places.
 
@@ -34,6 +42,12 @@ def check(
     import os
 
     from fcemu.config import Choices
+
+    if schema:
+        click.echo(SCHEMA.read_text(encoding="utf-8"), nl=False)
+        return
+    if not files:
+        raise click.UsageError("Missing argument 'FILE…'.")
 
     choices = Choices(environment=environment, region=region, variables=os.environ)
     found = [_look(path, choices) for path in files]

@@ -31,7 +31,8 @@ class Rules(NamedTuple):
     """The keys of one map of a foreign format.
 
     ``same``: foreign key to native key, the value as it is. ``read``: keys that are looked at elsewhere. ``kept``:
-    settings without effect here. ``carried``: those that are written like them, and have one. ``silent``: keys that say nothing about functions.
+    settings without effect here. ``carried``: those that are written like them, and have one. ``silent``: keys that
+    say nothing about functions.
     """
 
     same: Mapping[str, str] = {}
