@@ -17,6 +17,7 @@ INI_OPTIONS = (
     "account_id",
     "age_excludes_delay",
     "autojump",
+    "chance",
     "clock",
     "definition",
     "destination_depth",
@@ -32,6 +33,7 @@ INI_OPTIONS = (
     "seed",
     "start",
     "strict",
+    "task_retention_seconds",
     "watchdog",
 )
 """Every option of the fixture that text can say; ``fcemu_`` before it makes the name of the ini option."""

@@ -5,7 +5,10 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -16,9 +19,14 @@ from fcemu.config.json_schema import json_schema
 from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
+from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
 from fcemu.runtimes.timeshift.known import BOTH, TABLE
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from rules import Mark  # noqa: E402 (a module of the tests)
+
 MADE = {
     "docs/explanation/states.md": lambda: states(),
     "docs/explanation/assumed.md": lambda: assumed(),
@@ -26,6 +34,8 @@ MADE = {
     "docs/reference/fcemu.schema.json": lambda: schema(),
     "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
+    "docs/reference/rules.md": lambda: rules(),
+    "docs/reference/chance.md": lambda: chance(),
     "docs/reference/time.md": lambda: time_reads(),
     "docs/reference/operations.md": lambda: operations(),
 }
@@ -68,6 +78,47 @@ def assumed() -> str:
     for file in sorted((ROOT / "fcemu").rglob("*.py")):
         place = file.relative_to(ROOT).as_posix()
         lines += [f"| `{place}` | {text} |" for text in _assumptions(file.read_text(encoding="utf-8"))]
+    return "\n".join(lines) + "\n"
+
+
+def rules() -> str:
+    """Every rule of FC that a test has as its name."""
+    lines = [
+        "# Rules of FC, and the tests that hold them",
+        "",
+        "Collected by `docs/generate.py` from the tests that are marked with `rule` (`tests/rules.py`). The source is "
+        "a section of the project's notes on FC. *Documented*: an official page says so. *From SDK*: an official SDK "
+        "or tool does. *Inferred*: it follows from several sources. *Assumed*: nobody says, so that it is a guess; all "
+        "guesses of the code are in [what fcemu assumes](../explanation/assumed.md).",
+        "",
+        "| rule | source | mark | test |",
+        "| --- | --- | --- | --- |",
+    ]
+    for page, section, mark, name, place in sorted(_rules()):
+        text = name.removeprefix("test_").replace("_", " ")
+        where = f"{page} §{'.'.join(map(str, section))}"
+        lines.append(f"| {text[0].upper()}{text[1:]} | {where} | {mark} | `{place}` |")
+    return "\n".join(lines) + "\n"
+
+
+def chance() -> str:
+    """What a seeded chance draws, and how often."""
+    lines = [
+        "# Chance: what FC leaves open",
+        "",
+        "By default everything that FC leaves open is calm: messages are first in, first out, once, exact, without "
+        'faults. With `chance="seeded"` (`fcemu serve --chance seeded`) it is drawn by the seed: the same seed and '
+        "requests give the same journal, byte for byte, and every draw that changes something is a fact (`FaultStruck` "
+        "and what follows it). What a test asks for with `faults` comes first. Made from `Odds` in "
+        "`fcemu/engine/chance.py` by `docs/generate.py`; FC prints no numbers, so these are guesses.",
+        "",
+        "| what | how often | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name, about in _attributes(ROOT / "fcemu/engine/chance.py", "Odds"):
+        about = about.replace("``LATE_AT_MOST``", _plain_seconds(LATE_AT_MOST))
+        about = about.replace("``AGAIN_AT_MOST``", _plain_seconds(AGAIN_AT_MOST))
+        lines.append(f"| {name} | {getattr(ODDS, name):.0%} | {about} |")
     return "\n".join(lines) + "\n"
 
 
@@ -244,6 +295,37 @@ def _table(shape: type[Shape]) -> Iterator[str]:
         yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {about} |"
     for name, about in shape.later.items():
         yield f"| `{name}` | *not supported yet* | | {about} |"
+
+
+def _rules() -> Iterator[tuple[str, list[int], str, str, str]]:
+    """Page, section, mark, name and place of each test that is marked as a rule."""
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+                match mark:
+                    case ast.Call(
+                        func=ast.Name(id="rule"), args=[ast.Constant(value=source), ast.Constant(value=known)]
+                    ):
+                        page, _, section = str(source).partition(" §")
+                    case _:
+                        continue
+                if known not in get_args(Mark):
+                    raise ValueError(f"{file}:{node.lineno}: {known!r} is not one of {get_args(Mark)}")
+                yield page, section, known, node.name, f"{file.relative_to(ROOT).as_posix()}"
+
+
+def _attributes(file: Path, name: str) -> Iterator[tuple[str, str]]:
+    """The attributes of a class, each with the text below it."""
+    module = ast.parse(file.read_text(encoding="utf-8"))
+    body = next(node.body for node in ast.walk(module) if isinstance(node, ast.ClassDef) and node.name == name)
+    for attribute, text in pairwise(body):
+        match attribute, text:
+            case ast.AnnAssign(target=ast.Name(id=each)), ast.Expr(value=ast.Constant(value=str(about))):
+                yield each, " ".join(about.split())
+
+
+def _plain_seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():g} s"
 
 
 def _plain(value: object) -> str:

@@ -22,7 +22,7 @@ from fcemu.core.names import Account, FunctionRef
 from fcemu.core.places import read_places
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
-from fcemu.engine.chance import Chance
+from fcemu.engine.chance import CHANCES
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import Packages, Runtime, StandIn
@@ -75,6 +75,7 @@ def _destinations(text: str) -> dict[str, str]:
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "seed": Option(int, (int,)),
+    "chance": Option(str, (str,)),
     "start": Option(_instant, (datetime, str)),
     "rate": Option(float, (int, float)),
     "autojump": Option(_flag, (bool,)),
@@ -88,6 +89,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "retry_server_errors": Option(_flag, (bool,)),
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
+    "task_retention_seconds": Option(float, (int, float)),
     "deliver_to": Option(_destinations, (dict, Mapping)),
     "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
@@ -106,6 +108,9 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
     limits = given.get("limits")
     if limits not in (None, "strict", "relaxed"):
         raise ValueError(f"option limits: expected 'strict' or 'relaxed', found {limits!r}")
+    chance = given.get("chance", default.chance)
+    if chance not in CHANCES:
+        raise ValueError(f"option chance: expected {' or '.join(map(repr, CHANCES))}, found {chance!r}")
     start = given.get("start", default.start)
     if isinstance(start, str):
         start = _read("start", start)
@@ -122,6 +127,7 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         ),
         limits={None: default.limits, "strict": STRICT, "relaxed": RELAXED}[limits],
         seed=given.get("seed", default.seed),
+        chance=chance,
         start=start.astimezone(default.start.tzinfo),
         rate=float(given.get("rate", default.rate)),
         autojump=given.get("autojump", default.autojump),
@@ -131,6 +137,7 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         retry_server_errors=given.get("retry_server_errors", default.retry_server_errors),
         age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
         destination_depth=given.get("destination_depth", default.destination_depth),
+        task_retention=seconds("task_retention_seconds", default.task_retention),
         deliver_to=_places(given["deliver_to"]) if "deliver_to" in given else default.deliver_to,
         delivery_retry_seconds=tuple(timedelta(seconds=wait) for wait in given["delivery_retry_seconds"])
         if "delivery_retry_seconds" in given
@@ -162,7 +169,9 @@ def _read(name: str, text: str) -> Any:
         raise ValueError(f"option {name}: {wrong}") from None
 
 
-_NOT_BELOW_ZERO: Final = frozenset({"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth"})
+_NOT_BELOW_ZERO: Final = frozenset(
+    {"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth", "task_retention_seconds"}
+)
 
 
 def _check(name: str, value: object) -> None:
@@ -185,7 +194,6 @@ LATER: Final = frozenset(
     {
         "access_keys",
         "auth",
-        "chance",
         "cold_start_seconds",
         "data",
         "explore",
@@ -211,8 +219,8 @@ def unknown_option(name: str, known: Mapping[str, object] | frozenset[str]) -> s
 def catalog_of(definition: Definition) -> Catalog:
     """All that a definition defines, as the engine wants it."""
     catalog = Catalog(definition.services, definition.functions)
-    for ref, asked in definition.async_settings.items():
-        catalog.set_async(ref, asked)
+    for (ref, qualifier), asked in definition.async_settings.items():
+        catalog.set_async(ref, asked, qualifier)
     definition.extras.put_into(catalog)
     return catalog
 
@@ -301,7 +309,7 @@ def emulator_of(
         settings=settings,
         catalog=catalog_of(definition),
         runtimes=runtimes,
-        chance=Chance(settings.seed),
+        chance=CHANCES[settings.chance](settings.seed),
         crew=CREW,
         packages=packages,
         post=post,

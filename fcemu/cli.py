@@ -62,6 +62,7 @@ def demo() -> None:
 @setting("--autojump/--no-autojump", default=None, help="A paused clock jumps to what is due.")
 @setting("--start", type=Start(), help="Virtual time at the start.  [default: now]")
 @setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
+@setting("--chance", type=click.Choice(["calm", "seeded"]), help="What FC leaves open: calm, or drawn by the seed.")
 @setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: process]")
 @setting(
     "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"
@@ -180,7 +181,7 @@ def _read(path: Path, settings: Mapping[str, Any], environment: str | None) -> "
 @click.option("--async", "asynchronous", is_flag=True, help="Return when it is accepted.")
 @click.option("--delay", type=Duration(), help="Not before so much time has passed; with --async.")
 @click.option("--qualifier", metavar="Q", help="Version or alias.")
-@later_option("--task-id", variable=False)
+@click.option("--task-id", metavar="ID", help="Its name as a task; with --async, of a function in task mode.")
 @where
 @as_json
 def invoke(
@@ -190,6 +191,7 @@ def invoke(
     asynchronous: bool,
     delay: timedelta | None,
     qualifier: str | None,
+    task_id: str | None,
     as_json: bool,
 ) -> None:
     """Invoke FUNCTION: a name (3.0), or service/name (2.0).
@@ -198,11 +200,20 @@ def invoke(
     """
     if delay is not None and not asynchronous:
         raise click.UsageError("--delay is for asynchronous invocations; add --async")
+    if task_id is not None and not asynchronous:
+        raise click.UsageError("--task-id is for asynchronous invocations; add --async")
     if delay is not None and delay % timedelta(seconds=1):
         raise click.UsageError(f"--delay: FC takes whole seconds, not {delay.total_seconds():g}")
     reply = emulator.invoke(
-        function, _payload(payload), asynchronous=asynchronous, delay=delay or 0, qualifier=qualifier
+        function,
+        _payload(payload),
+        asynchronous=asynchronous,
+        delay=delay or 0,
+        qualifier=qualifier,
+        task_id=task_id,
     )
+    if task_id is not None and not {"x-fc-async-task-id", "x-fc-stateful-async-invocation-id"} & reply.headers.keys():
+        click.echo(f"{function} is not in task mode (asyncTask), so the task id was not looked at", err=True)
     if as_json:
         body = reply.body.decode("utf-8", "replace")
         print_json(

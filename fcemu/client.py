@@ -89,6 +89,14 @@ class Attempt(NamedTuple):
     logs: str
 
 
+class Event(NamedTuple):
+    """A state that an invocation entered; ``detail`` is JSON text, or ``""``."""
+
+    status: str
+    at: datetime
+    detail: str
+
+
 class Delivery(NamedTuple):
     """One report to a destination; ``reason`` is set when it failed, else ``message_id``."""
 
@@ -125,6 +133,7 @@ class Invocation(NamedTuple):
     payload: bytes
     attempts: list[Attempt]
     deliveries: list[Delivery]
+    events: list[Event]
     reply: Replied | None
 
 
@@ -236,16 +245,21 @@ class Client:
         *,
         function: str | None = None,
         status: str | None = None,
+        task_id: str | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> list[Invocation]:
         """Records in the order of acceptance; ``after`` is a request id."""
-        asked = _given({"function": function, "status": status, "after": after, "limit": limit})
+        asked = _given({"function": function, "status": status, "task_id": task_id, "after": after, "limit": limit})
         return [_invocation(each) for each in self._json("GET", f"/_fcemu/invocations?{urlencode(asked)}")]
 
     def invocation(self, request_id: str) -> Invocation:
         """The record of one invocation."""
         return _invocation(self._json("GET", f"/_fcemu/invocations/{quote(request_id, safe='')}"))
+
+    def stop(self, request_id: str) -> Invocation:
+        """Stop an asynchronous invocation; its record, which is Stopping where it ran."""
+        return _invocation(self._json("POST", f"/_fcemu/invocations/{quote(request_id, safe='')}/stop", {}))
 
     def messages(self, address: str, *, waiting: bool = False) -> list[Message]:
         """What was delivered to ``queue:NAME``, ``topic:NAME`` or ``eventbus:NAME``, in order; of a queue with
@@ -276,17 +290,21 @@ class Client:
         asynchronous: bool = False,
         delay: float | timedelta = 0,
         qualifier: str | None = None,
+        task_id: str | None = None,
     ) -> Reply:
         """Invoke ``name`` as API 2023-03-30 does, ``service/name`` as 2016-08-15 does.
 
         Function errors are returned (``Reply.error``); what FC refuses is raised. ``delay`` is for asynchronous
-        invocations, in whole seconds. A synchronous one returns when the function has ended, however long that is.
+        invocations, in whole seconds; so is ``task_id``, which counts only in task mode. A synchronous one returns
+        when the function has ended, however long that is.
         """
         headers = {"Content-Type": "application/octet-stream"}
         if asynchronous:
             headers["x-fc-invocation-type"] = "Async"
         if delay:
             headers["x-fc-async-delay"] = f"{_seconds(delay):.15g}"
+        if task_id is not None:
+            headers["x-fc-stateful-async-invocation-id" if "/" in function else "x-fc-async-task-id"] = task_id
         with self._exchange("POST", _invoke_path(function, qualifier), payload, headers, seconds=None) as answer:
             return Reply(
                 status_code=answer.status,
@@ -463,6 +481,7 @@ def _invocation(told: Mapping[str, Any]) -> Invocation:
         payload=_bytes(told["payload"]),
         attempts=[_attempt(each) for each in told["attempts"]],
         deliveries=[_delivery(each) for each in told["deliveries"]],
+        events=[Event(each["status"], _time(each["at"]), each["detail"]) for each in told["events"]],
         reply=reply and Replied(reply["status_code"], reply["error"], _bytes(reply["body"])),
     )
 

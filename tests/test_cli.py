@@ -127,7 +127,6 @@ def test_a_mistyped_move_names_the_closest_one():
         ("serve", "--access-key", "a:b"),
         ("serve", "--intercept"),
         ("serve", "--watch"),
-        ("invoke", "flaky", "--task-id", "x"),
     ],
 )
 def test_an_option_that_comes_later_is_refused_by_name(args):
@@ -243,8 +242,31 @@ def test_what_fc_refuses_is_one_message(emulator):
 
 def test_a_delay_has_its_conditions(emulator):
     assert "add --async" in wrong(2, "invoke", "flaky", "--delay", "1")
+    assert "add --async" in wrong(2, "invoke", "flaky", "--task-id", "a")
     assert "whole seconds, not 1.5" in wrong(2, "invoke", "flaky", "--async", "--delay", "1.5")
     assert "'soon' is not a duration" in wrong(2, "invoke", "flaky", "--async", "--delay", "soon")
+
+
+def test_a_task_has_the_name_that_it_is_given(emulator):
+    emulator.define(
+        {
+            "functions": {
+                "convert": {
+                    "code": str(FIXTURES / "hello"),
+                    "handler": "handler.hello",
+                    "asyncInvokeConfig": {"asyncTask": True},
+                }
+            }
+        }
+    )
+    result = good("invoke", "convert", "--async", "--task-id", "video-42")
+    assert emulator.invocations[-1].task_id == "video-42"
+    assert "not in task mode" not in result.stderr
+    assert "AsyncTaskAlreadyExists" in wrong(1, "invoke", "convert", "--async", "--task-id", "video-42")
+    assert "not in task mode" in good("invoke", "flaky", "--async", "--task-id", "video-42").stderr
+    shown = good("invocations", "--task-id", "video-42").stdout.splitlines()
+    assert len(shown) == 2
+    assert "task      video-42" in good("invocations", emulator.invocations[0].request_id).stdout
 
 
 # clock

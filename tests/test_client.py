@@ -74,6 +74,19 @@ def test_a_deferred_invocation_is_followed_to_its_end(client):
     assert record.reply.status_code == 200
 
 
+def test_an_invocation_is_stopped_and_its_events_are_read(client):
+    reply = client.invoke("flaky", asynchronous=True, delay=200)
+    stopped = client.stop(reply.request_id)
+    assert (stopped.status, stopped.task_id) == ("Stopped", None)
+    assert [(event.status, event.at, event.detail) for event in stopped.events] == [
+        ("Enqueued", START, ""),
+        ("Stopping", START, ""),
+        ("Stopped", START, ""),
+    ]
+    with pytest.raises(ClientError, match="can not be stopped"):
+        client.stop(reply.request_id)
+
+
 def test_a_limit_of_zero_is_not_no_limit(client):
     client.invoke("flaky", asynchronous=True, delay=1)
     with pytest.raises(ClientError) as refused:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fcemu.api import mailboxes, problems, timers
 from fcemu.api.dialect import ANY_METHOD, Paths
-from fcemu.api.history import Handler, History
+from fcemu.api.history import Handler, History, one_invocation, records
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
 from fcemu.api.wire import Answer, Stream, WireRequest
-from fcemu.core.errors import EntityTooLarge, FCError
+from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument
 from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
@@ -30,7 +30,6 @@ LATER: Final = {
     (ANY_METHOD, "/"): "the page",
     (ANY_METHOD, "/openapi.json"): "the OpenAPI document",
     (ANY_METHOD, "/metrics"): "metrics",
-    ("POST", "/invocations/{id}/stop"): "stopping an invocation",
 }
 """What later versions bring: refused by name, never ignored."""
 
@@ -55,6 +54,7 @@ class Control:
             ("POST", "/clock/run-until-idle"): self._run_until_idle,
             ("POST", "/clock/run-next"): self._run_next,
             ("POST", "/reset"): self._reset,
+            ("POST", "/invocations/{id}/stop"): self._stop,
         }
         later = {pattern: _later(what) for pattern, what in LATER.items()}
         self.routes: Final[Mapping[tuple[str, str], Handler]] = (
@@ -105,6 +105,17 @@ class Control:
             except ValueError as wrong:
                 raise Problem(400, "invalid-field", str(wrong)) from None
         return json_answer(_clock(self._api.emulator or request.emulator))
+
+    async def _stop(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        """Answers with the record, which is Stopping where the invocation ran."""
+        read_members(query, {}, "parameter")
+        await _object(request)
+        invocation = one_invocation(request.emulator, path["id"])
+        try:
+            request.emulator.tasks.stop_invocation(invocation)
+        except InvalidArgument as refused:
+            raise Problem(409, "cannot-stop", refused.message) from None
+        return await records(request.emulator, invocation)
 
     # The clock.
 

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from fcemu.api.shapes import Shape
+from fcemu.api.tasks import TaskWords
 from fcemu.core.errors import FCError
 from fcemu.core.generation import Generation
 from fcemu.core.names import FunctionRef
@@ -52,9 +53,9 @@ class Dialect:
     ``read_target``: from path parameters and query; so is ``read_qualifier``, where there may be no function.
     ``read_owner``: whose versions a path is about. ``error_fields``: the body of an error, from it and the request
     id. ``extra_headers``: lines that every answer of this version carries, each ended. The shapes are how resources
-    are written. ``async_list_extras``: what a list of asynchronous settings has besides. The kinds of capacity
-    have shapes, keys of their lists, and their own rule for the qualifier. ``tags_answer``: whether tagging answers
-    with a body.
+    are written; ``tasks`` is how task mode is. ``async_list_extras``: what a list of asynchronous settings has
+    besides. The kinds of capacity have shapes, keys of their lists, and their own rule for the qualifier.
+    ``tags_answer``: whether tagging answers with a body.
     """
 
     version: str
@@ -69,6 +70,7 @@ class Dialect:
     alias: Shape
     trigger: Shape
     async_settings: Shape
+    tasks: TaskWords
     domain: Shape
     layer: Shape
     capacities: Mapping[str, Shape]

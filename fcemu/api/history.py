@@ -1,7 +1,7 @@
 """Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +10,7 @@ from fcemu.api.problems import Problem, json_answer, not_yet, read_members
 from fcemu.api.records import invocation_record
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
-from fcemu.core.facts import time_text
+from fcemu.core.facts import Fact, time_text
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.timeline import render
@@ -132,12 +132,11 @@ class History:
     # Invocations.
 
     async def _list(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        if "task_id" in query:
-            raise not_yet("task mode, and with it the parameter 'task_id'")
         states = problems.one_of(*State)
         readers = {
             "function": problems.function_name,
             "status": states,
+            "task_id": problems.text,
             "after": problems.text,
             "limit": problems.count,
         }
@@ -153,14 +152,14 @@ class History:
             chosen = [invocation for invocation in chosen if invocation.accepted.function == given["function"]]
         if "status" in given:
             chosen = [invocation for invocation in chosen if invocation.state == given["status"]]
-        return await _records(emulator, chosen[: given.get("limit")])
+        if "task_id" in given:
+            chosen = [invocation for invocation in chosen if invocation.accepted.task_id == given["task_id"]]
+        return await records(emulator, chosen[: given.get("limit")])
 
     async def _show(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         read_members(query, {}, "parameter")
-        invocation = request.emulator.journal.invocations.get(path["id"])
-        if invocation is None:
-            raise Problem(404, "not-found", f"there is no invocation {path['id']!r}")
-        return await _records(request.emulator, invocation)
+        invocation = one_invocation(request.emulator, path["id"])
+        return await records(request.emulator, invocation)
 
 
 async def _send(
@@ -179,16 +178,27 @@ async def _send(
         await asyncio.sleep(0)
 
 
-async def _records(emulator: Emulator, wanted: list[Invocation] | Invocation) -> Answer:
+def one_invocation(emulator: Emulator, request_id: str) -> Invocation:
+    """Raises ``Problem``."""
+    invocation = emulator.journal.invocations.get(request_id)
+    if invocation is None:
+        raise Problem(404, "not-found", f"there is no invocation {request_id!r}")
+    return invocation
+
+
+async def records(emulator: Emulator, wanted: list[Invocation] | Invocation) -> Answer:
     """Whole records, written on another thread, because there may be many."""
     memory_of = cache(emulator.memory_mb)
+    several = [wanted] if isinstance(wanted, Invocation) else wanted
 
-    def record(invocation: Invocation) -> dict[str, Any]:
+    def record(invocation: Invocation, history: Sequence[Fact]) -> dict[str, Any]:
         emulator.read_outside.add(invocation.id)
         memory_mb = memory_of(invocation.accepted.function)
-        return invocation_record(invocation, memory_mb, emulator.settings.max_memory_usage_mb)
+        return invocation_record(invocation, history, memory_mb, emulator.settings.max_memory_usage_mb)
 
     def write() -> Answer:
-        return json_answer(record(wanted) if isinstance(wanted, Invocation) else [record(each) for each in wanted])
+        histories = emulator.journal.histories(several)
+        written = [record(each, histories[each.id]) for each in several]
+        return json_answer(written[0] if isinstance(wanted, Invocation) else written)
 
     return await asyncio.to_thread(write)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from multidict import CIMultiDictProxy, istr
 
 from fcemu.api.dialect import Dialect, Target
+from fcemu.api.tasks import TaskWords
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, access_key_id, header_text
 from fcemu.core.asking import never_ran, read_delay
@@ -30,14 +31,16 @@ class Manner(NamedTuple):
     asynchronous: bool
     with_log: bool
     delay: timedelta
+    task_id: str = ""
+    task_mode: bool = False
 
 
 _PLAINLY: Final = Manner(False, False, _NO_DELAY)
 
 
-def read_manner(headers: CIMultiDictProxy[str], limits: Limits) -> Manner:
-    """Raises ``InvalidArgument``. An empty header is none; a delay on a synchronous call is not looked at
-    (async-invocation §1.2, §1.5, §3). ASSUMED: every value may be written in any letter case."""
+def read_manner(headers: CIMultiDictProxy[str], limits: Limits, words: TaskWords) -> Manner:
+    """Raises ``InvalidArgument``. An empty header is none; a delay and a task id on a synchronous call are not looked
+    at (async-invocation §1.2, §1.5, §3). ASSUMED: every value may be written in any letter case."""
     kind, log = headers.get(INVOCATION_TYPE, "").strip(), headers.get(LOG_TYPE, "").strip()
     if not kind and not log:
         return _PLAINLY
@@ -47,8 +50,10 @@ def read_manner(headers: CIMultiDictProxy[str], limits: Limits) -> Manner:
     asynchronous, with_log = kind_word == "async", log_word == "tail"
     if log_word not in ("", "none") and (asynchronous or not with_log):
         raise InvalidArgument.choice("LogType", "None" if asynchronous else "Tail | None", log)
-    delay = read_delay(headers.get(ASYNC_DELAY, "").strip(), limits) if asynchronous else _NO_DELAY
-    return Manner(asynchronous, with_log, delay)
+    if not asynchronous:
+        return Manner(False, with_log, _NO_DELAY)
+    delay = read_delay(headers.get(ASYNC_DELAY, "").strip(), limits)
+    return Manner(True, with_log, delay, *words.read(headers))
 
 
 class Invocations:
@@ -61,7 +66,7 @@ class Invocations:
         self, request: WireRequest, dialect: Dialect, target: Target
     ) -> Answer | Awaitable[Answer | None] | None:
         """Headers are checked here, the rest by the emulator. Raises ``FCError``."""
-        manner = read_manner(request.headers, request.emulator.settings.limits)
+        manner = read_manner(request.headers, request.emulator.settings.limits, dialect.tasks)
         if request.body_is_here:
             return self._go(request, dialect, target, manner, request.arrived())
         return self._when_here(request, dialect, target, manner)
@@ -78,7 +83,16 @@ class Invocations:
     ) -> Answer | None:
         """Accept an asynchronous invocation; begin a synchronous one, which is answered when it has ended."""
         emulator = request.emulator
-        asked = Asked(target.ref, payload, target.qualifier, manner.delay, "api", access_key_id(request.headers))
+        asked = Asked(
+            target.ref,
+            payload,
+            target.qualifier,
+            manner.delay,
+            "api",
+            access_key_id(request.headers),
+            manner.task_id,
+            manner.task_mode,
+        )
         if manner.asynchronous:
             return _accepted(dialect, emulator.accept(asked))
         connection, wakeups = request.connection, self._wakeups
@@ -92,7 +106,11 @@ class Invocations:
 
 
 def _accepted(dialect: Dialect, invocation: Invocation) -> Answer:
-    return Answer(202, f"HTTP/1.1 202 Accepted\r\nX-Fc-Request-Id: {invocation.id}\r\n{dialect.extra_headers}")
+    """The id of a task is told where the invocation is one. ASSUMED: not where task mode is off
+    (async-invocation §1.3)."""
+    task_id = invocation.accepted.task_id
+    task = f"{dialect.tasks.id_header}: {task_id}\r\n" if task_id else ""
+    return Answer(202, f"HTTP/1.1 202 Accepted\r\nX-Fc-Request-Id: {invocation.id}\r\n{task}{dialect.extra_headers}")
 
 
 def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_log: bool) -> Answer:

@@ -1,14 +1,16 @@
 """Invocations, messages and facts as the JSON of fcemu's own API; pure functions."""
 
 import base64
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from fcemu.core.facts import Delivered, DeliveryFailed, time_text
+from fcemu.core.facts import Delivered, DeliveryFailed, Fact, time_text
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.logs import log_of
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.queues import Arrival, Received
+from fcemu.core.tasks import events
 
 
 def text_or_base64(data: bytes) -> str | dict[str, str]:
@@ -19,13 +21,15 @@ def text_or_base64(data: bytes) -> str | dict[str, str]:
         return {"base64": base64.b64encode(data).decode()}
 
 
-def invocation_record(invocation: Invocation, memory_mb: int, memory_used_mb: float) -> dict[str, Any]:
-    """All that is known of an invocation, in the words of the fixture. ``due`` is when the next attempt may start;
-    ``ended`` and ``reply`` are null before the end."""
+def invocation_record(
+    invocation: Invocation, history: Iterable[Fact], memory_mb: int, memory_used_mb: float
+) -> dict[str, Any]:
+    """All that is known of an invocation, in the words of the fixture; ``history``: its facts. ``due`` is when the
+    next attempt may start; ``ended`` and ``reply`` are null before the end."""
     accepted = invocation.accepted
     return {
         "request_id": invocation.id,
-        "task_id": None,
+        "task_id": accepted.task_id or None,
         "function": str(accepted.function),
         "qualifier": accepted.qualifier,
         "kind": "sync" if accepted.synchronous else "async",
@@ -42,6 +46,10 @@ def invocation_record(invocation: Invocation, memory_mb: int, memory_used_mb: fl
             for attempt in invocation.attempts
         ],
         "deliveries": [_delivery(delivery) for delivery in invocation.deliveries],
+        "events": [
+            {"status": str(event.status), "at": time_text(event.at), "detail": event.detail}
+            for event in events(history)
+        ],
         "reply": _reply(invocation),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fcemu.api import control, furnishings, resources, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
 from fcemu.api.invocations import Invocations
@@ -32,7 +32,8 @@ DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
 DEFAULT: Final = (v2023_03_30.DIALECT, Paths[Operation]())
 """In whose form a request is refused whose path names no version."""
 
-HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS}
+HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS, **tasks.HANDLERS}
+"""What answers an operation of the control plane or of task mode, by its name in the dialects' tables."""
 
 
 def effect_of(operation: Operation) -> str:

@@ -20,6 +20,7 @@ from fcemu.api.common import (
 )
 from fcemu.api.dialect import Dialect, Target, read_operations
 from fcemu.api.shapes import FLAG, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, kind, whole
+from fcemu.api.tasks import V2016
 from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
 from fcemu.core.generation import FC2
@@ -63,10 +64,10 @@ PutFunctionAsyncInvokeConfig PUT /services/{svc}/functions/{function}/async-invo
 GetFunctionAsyncInvokeConfig GET /services/{svc}/functions/{function}/async-invoke-config get_async
 DeleteFunctionAsyncInvokeConfig DELETE /services/{svc}/functions/{function}/async-invoke-config delete_async
 ListFunctionAsyncInvokeConfigs GET /services/{svc}/functions/{function}/async-invoke-configs list_async
-GetStatefulAsyncInvocation GET /services/{svc}/functions/{function}/stateful-async-invocations/{id}
-ListStatefulAsyncInvocations GET /services/{svc}/functions/{function}/stateful-async-invocations
-StopStatefulAsyncInvocation PUT /services/{svc}/functions/{function}/stateful-async-invocations/{id}
-ListStatefulAsyncInvocationFunctions GET /stateful-async-invocation-functions
+GetStatefulAsyncInvocation GET /services/{svc}/functions/{function}/stateful-async-invocations/{id} get_task
+ListStatefulAsyncInvocations GET /services/{svc}/functions/{function}/stateful-async-invocations list_tasks
+StopStatefulAsyncInvocation PUT /services/{svc}/functions/{function}/stateful-async-invocations/{id} stop_task
+ListStatefulAsyncInvocationFunctions GET /stateful-async-invocation-functions list_task_functions
 PutProvisionConfig PUT /services/{svc}/functions/{function}/provision-config put_provision keeps
 GetProvisionConfig GET /services/{svc}/functions/{function}/provision-config get_provision keeps
 ListProvisionConfigs GET /provision-configs list_provision keeps
@@ -196,6 +197,7 @@ DIALECT: Final = Dialect(
     },
     capacity_lists={ON_DEMAND: "configs", PROVISION: "provisionConfigs"},
     capacity_qualifier=_capacity_qualifier,
+    tasks=V2016,
     async_list_extras={"nextToken": ""},
     tags_answer=True,
 )

@@ -9,6 +9,7 @@ from fcemu.api.asking import Asking, qualifier_of
 from fcemu.api.common import ALIAS, CONFIG_TEXT, Lifecycle, domain_fields, layer_fields, trigger_fields, trigger_url
 from fcemu.api.dialect import Target, fc3_error, read_operations
 from fcemu.api.shapes import ABSENT, FLAG, LIST, NUMBER, OBJECT, TEXT, TIMES, WHOLE, Keeps, Shape, Shows
+from fcemu.api.tasks import V2021
 from fcemu.core.belongings import PROVISION
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
@@ -110,6 +111,7 @@ DIALECT: Final = replace(
         ),
     },
     capacity_qualifier=lambda kind, path, query: _read_qualifier(path, query),
+    tasks=V2021,
     async_list_extras={},
     tags_answer=False,
 )

@@ -35,6 +35,7 @@ from fcemu.api.shapes import (
     Shows,
     time_text,
 )
+from fcemu.api.tasks import V2023
 from fcemu.core.belongings import CONCURRENCY, PROVISION, SCALING, Capacity
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC3
@@ -71,7 +72,7 @@ DisableFunctionInvocation POST /functions/{function}/invoke/disable disable_invo
 EnableFunctionInvocation POST /functions/{function}/invoke/enable enable_invocation
 GetAlias GET /functions/{function}/aliases/{alias} get_alias
 GetAsyncInvokeConfig GET /functions/{function}/async-invoke-config get_async
-GetAsyncTask GET /functions/{function}/async-tasks/{task}
+GetAsyncTask GET /functions/{function}/async-tasks/{id} get_task
 GetConcurrencyConfig GET /functions/{function}/concurrency get_concurrency keeps
 GetCustomDomain GET /custom-domains/{domain} get_domain keeps
 GetFunction GET /functions/{function} get_function
@@ -85,7 +86,7 @@ GetSnapshot GET /functions/{function}/snapshots/{snapshot}
 GetTrigger GET /functions/{function}/triggers/{trigger} get_trigger
 ListAliases GET /functions/{function}/aliases list_aliases
 ListAsyncInvokeConfigs GET /async-invoke-configs list_async
-ListAsyncTasks GET /functions/{function}/async-tasks
+ListAsyncTasks GET /functions/{function}/async-tasks list_tasks
 ListConcurrencyConfigs GET /concurrency-configs list_concurrency keeps
 ListCustomDomains GET /custom-domains list_domains keeps
 ListFunctionVersions GET /functions/{function}/versions list_versions
@@ -108,7 +109,7 @@ PutLayerACL PUT /layers/{layer}/acl put_layer_acl keeps
 PutProvisionConfig PUT /functions/{function}/provision-config put_provision keeps
 PutScalingConfig PUT /functions/{function}/scaling-config put_scaling keeps
 ResumeSession PUT /functions/{function}/sessions/{session}/resume
-StopAsyncTask PUT /functions/{function}/async-tasks/{task}/stop
+StopAsyncTask PUT /functions/{function}/async-tasks/{id}/stop stop_task
 TagResources POST /tags-v2 tag_resources keeps
 UntagResources DELETE /tags-v2 untag_resources keeps
 UpdateAlias PUT /functions/{function}/aliases/{alias} update_alias
@@ -259,4 +260,5 @@ DIALECT: Final = Dialect(
         Shows("functionArn", lambda deployed, asking: function_arn(deployed.ref, deployed.qualifier, asking.account)),
         *async_fields("asyncTask"),
     ),
+    tasks=V2023,
 )

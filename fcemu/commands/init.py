@@ -75,7 +75,7 @@ def _tests(definition: "Definition", where: str) -> str:
             "",
             "    assert reply.error is None, reply.text",
         ]
-        if function.ref in definition.async_settings:
+        if (function.ref, "LATEST") in definition.async_settings:
             lines += [
                 "",
                 "",

@@ -18,6 +18,7 @@ _HEADINGS: Final = ("REQUEST", "FUNCTION", "KIND", "STATUS", "ACCEPTED", "ENDED"
 @click.argument("request_id", required=False)
 @click.option("--function", metavar="NAME", help="Only those of this function.")
 @click.option("--status", metavar="STATUS", help="Only those in this state, in FC's words: Failed.")
+@click.option("--task-id", metavar="ID", help="Only those that are tasks of this name.")
 @click.option("--after", metavar="REQUEST_ID", help="Only those accepted after this one.")
 @click.option("--limit", type=Whole(2**63 - 1), help="At most so many.")
 @where
@@ -27,19 +28,20 @@ def invocations(
     request_id: str | None,
     function: str | None,
     status: str | None,
+    task_id: str | None,
     after: str | None,
     limit: int | None,
     as_json: bool,
 ) -> None:
     """List invocations in the order of acceptance; with REQUEST_ID, show one with its attempts and logs."""
     if request_id is not None:
-        if (function, status, after, limit) != (None, None, None, None):
+        if (function, status, task_id, after, limit) != (None,) * 5:
             raise click.UsageError(
-                "--function, --status, --after and --limit choose from the list; leave REQUEST_ID out"
+                "--function, --status, --task-id, --after and --limit choose from the list; leave REQUEST_ID out"
             )
         _show_one(emulator, emulator.invocation(request_id), as_json)
         return
-    found = emulator.invocations(function=function, status=status, after=after, limit=limit)
+    found = emulator.invocations(function=function, status=status, task_id=task_id, after=after, limit=limit)
     if as_json:
         print_json(found)
     elif not found:
@@ -74,6 +76,7 @@ def _show_one(emulator: "Client", found: "Invocation", as_json: bool) -> None:
     started = emulator.clock().started
     rows = [
         ("request", found.request_id),
+        *([("task", found.task_id)] if found.task_id else []),
         ("function", f"{found.function}, {found.qualifier}"),
         ("kind", f"{found.kind}, from {found.source}"),
         ("status", f"{found.status}: {found.reason}" if found.reason else found.status),

@@ -11,7 +11,7 @@ from fcemu.config import funcraft, load, native, serverless_devs, serverless_dev
 from fcemu.config.definer import Definer
 from fcemu.config.definition import Choices, Definition
 from fcemu.config.formats import Format, Stranger, format_of
-from fcemu.config.making import CUSTOM_HANDLER, function_of, settings_of
+from fcemu.config.making import CUSTOM_HANDLER, function_of, settings_of, text_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import SMALLEST
 from fcemu.config.problems import Report
@@ -68,7 +68,7 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
         raise AssertionError("a shape that could not be read left no problem")
     made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
     each = (made or {})[ref.name]
-    settled = {} if not each.asynchronous else {ref: settings_of(each.asynchronous[0])}
+    settled = {(ref, text_of(one.qualifier)): settings_of(one) for one in each.asynchronous or ()}
     bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=code)
     function_made = function_of(bare, each, each.handler, LayerRef)
     return Definition((), (function_made,), MappingProxyType(settled), MappingProxyType({}), None)

@@ -77,14 +77,13 @@ class Definer:
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
         services = {name: Service(name, kept_of(each.kept, each.description)) for name, each in _of(shape.services)}
         self._check_destinations(written)
-        latest, others = self._settings(written)
         return Definition(
             services=tuple(services.values()),
             functions=tuple(made.values()),
-            async_settings=MappingProxyType(latest),
+            async_settings=MappingProxyType(_settings(written)),
             options=MappingProxyType({}),
             path=path,
-            extras=self._extras(shape, written, made, services, others),
+            extras=self._extras(shape, written, made, services),
         )
 
     def _extras(
@@ -93,13 +92,11 @@ class Definer:
         written: Mapping[FunctionRef, Written],
         made: Mapping[FunctionRef, Function],
         services: Mapping[str, Service],
-        others: dict[tuple[FunctionRef, str], AsyncSettings],
     ) -> Extras:
         versions = self._versions(shape, written, made, services)
         aliases = self._aliases(shape, versions)
         self._check_qualifiers(written, versions, aliases)
         return Extras(
-            async_settings=MappingProxyType(others),
             triggers=tuple(self._triggers(written)),
             versions=MappingProxyType(versions),
             aliases=MappingProxyType(aliases),
@@ -187,22 +184,7 @@ class Definer:
         path = os.path.realpath(self._root / text)
         return LayerRef(f"acs:fc:::layers/{os.path.basename(path)}/versions/1", directory=path)
 
-    # Asynchronous settings and destinations.
-
-    def _settings(
-        self, written: Mapping[FunctionRef, Written]
-    ) -> tuple[dict[FunctionRef, AsyncSettings], dict[tuple[FunctionRef, str], AsyncSettings]]:
-        """Those of ``LATEST``, and those of other qualifiers."""
-        latest: dict[FunctionRef, AsyncSettings] = {}
-        others: dict[tuple[FunctionRef, str], AsyncSettings] = {}
-        for ref, each in written.items():
-            for one in each.shape.asynchronous or ():
-                qualifier = text_of(one.qualifier)
-                if qualifier == LATEST:
-                    latest[ref] = settings_of(one)
-                else:
-                    others[ref, qualifier] = settings_of(one)
-        return latest, others
+    # Destinations.
 
     def _check_destinations(self, written: Mapping[FunctionRef, Written]) -> None:
         """A destination that nobody defined is odd: it may be defined later, else its reports fail."""
@@ -337,6 +319,15 @@ class Definer:
 
 def _of(mapping: Mapping[str, T] | None) -> list[tuple[str, T]]:
     return list((mapping or {}).items())
+
+
+def _settings(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, str], AsyncSettings]:
+    """Asynchronous settings by function and qualifier."""
+    return {
+        (ref, text_of(one.qualifier)): settings_of(one)
+        for ref, each in written.items()
+        for one in each.shape.asynchronous or ()
+    }
 
 
 def _numbered(number: str) -> Stamp:

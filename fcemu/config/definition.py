@@ -19,15 +19,15 @@ FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.
 class Definition:
     """What a definition says, checked; nothing in it is a default of the emulator.
 
-    ``async_settings`` are those of ``LATEST``; ``extras`` has the rest. ``options`` has only what is written, by the
-    fixture's option names: ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``,
+    ``async_settings`` are by function and qualifier; ``extras`` has the rest. ``options`` has only what is written, by
+    the fixture's option names: ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``,
     ``grace_seconds`` and ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping. ``warnings``:
     what is odd and can be used all the same.
     """
 
     services: tuple[Service, ...]
     functions: tuple[Function, ...]
-    async_settings: Mapping[FunctionRef, AsyncSettings]
+    async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings]
     options: Mapping[str, object]
     path: Path | None
     warnings: tuple[Problem, ...] = ()

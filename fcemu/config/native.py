@@ -30,6 +30,7 @@ from fcemu.config.schema import (
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
 from fcemu.config.values import Wrong, scalar
 from fcemu.core.limits import RELAXED, STRICT, Limits
+from fcemu.core.names import LATEST
 from fcemu.core.places import check_place
 
 S = TypeVar("S", bound=Shape)
@@ -157,22 +158,22 @@ class _Reader:
         inner = Level(kind.shape, where, level.owner or entry.key.text, level)
         if not kind.by:
             return self._nested(entry, kind.shape, inner, kind.short)
-        entries = [entry]
-        if isinstance(entry.value, Items):
-            entries = [Entry(entry.key, value) for value in entry.value.values]
+        listed = entry.value.values if isinstance(entry.value, Items) and entry.value.values else (entry.value,)
+        entries = [Entry(entry.key, value) for value in listed]
         made = [self._nested(each, kind.shape, inner) for each in entries]
         self._check_different(entries, kind.by)
         return tuple(each for each in made if each is not None)
 
     def _check_different(self, entries: list[Entry], by: str) -> None:
         """Several maps of one list must not be for the same."""
-        seen: dict[str, int] = {}
+        seen: set[str] = set()
         for each in entries:
             value = each.value.get(by) if isinstance(each.value, Table) else None
-            name = value.text if isinstance(value, Scalar) else "LATEST"
-            if name in seen and not is_refused(each.value):
-                self._report.add(each.value.place, f"{by} {quoted(name)} again, first on line {seen[name]}")
-            seen.setdefault(name, each.value.place.line)
+            name = value.text if isinstance(value, Scalar) else LATEST
+            if name in seen and isinstance(each.value, Table):
+                message = f"{by} {quoted(name)} was there before"
+                self._report.add(each.value.place, message, key=self._said(each.key))
+            seen.add(name)
 
     def _nested(self, entry: Entry, shape: type[S], level: Level, short: str = "") -> S | None:
         if short and isinstance(entry.value, Scalar) and entry.value.kind is not Kind.NOTHING:

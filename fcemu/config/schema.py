@@ -315,7 +315,6 @@ class AsyncShape(Shape):
             Plain.FLAG,
             "Task mode: each invocation has a record that can be listed and stopped.",
             False,
-            inert=True,
         ),
     ] = None
     max_retries: Annotated[
@@ -593,6 +592,15 @@ class EmulatorShape(Shape):
     delivery_retry_seconds: Annotated[
         tuple[float, ...] | None,
         Key("deliveryRetrySeconds", _WAITS, "Wait before retry 1, 2, … of a report that could not be posted."),
+    ] = None
+    task_retention_seconds: Annotated[
+        float | None,
+        Key(
+            "taskRetentionSeconds",
+            Number("seconds", 0, 30 * _DAY),
+            "How long FC's API shows a task that has ended.",
+            _seconds(_USUAL.task_retention),
+        ),
     ] = None
     watchdog: Annotated[
         float | None,

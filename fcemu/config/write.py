@@ -25,7 +25,7 @@ from fcemu.core.triggers import HTTP, TIMER, Trigger
 def native_form(
     services: Iterable[Service],
     functions: Iterable[Function],
-    async_settings: Mapping[FunctionRef, AsyncSettings],
+    async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings],
     extras: Extras = NO_EXTRAS,
 ) -> dict[str, Any]:
     """Definitions as a mapping that ``read_mapping`` reads; directories are absolute. Only what is set is written of
@@ -46,7 +46,7 @@ def native_form(
 class _Writer:
     """Writes what belongs to an owner or a function along with it."""
 
-    def __init__(self, async_settings: Mapping[FunctionRef, AsyncSettings], extras: Extras) -> None:
+    def __init__(self, async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings], extras: Extras) -> None:
         self._async = async_settings
         self._extras = extras
 
@@ -69,15 +69,12 @@ class _Writer:
         return written if function.ref.service else written | self._releases(Owner.of(function.ref))
 
     def _asked(self, ref: FunctionRef) -> dict[str, Any] | list[dict[str, Any]]:
-        latest = _settings(self._async[ref]) if ref in self._async else {}
-        others = [
-            {"qualifier": qualifier, **_settings(asked)}
-            for (owner, qualifier), asked in self._extras.async_settings.items()
+        written = [
+            ({} if qualifier == LATEST else {"qualifier": qualifier}) | _settings(asked)
+            for (owner, qualifier), asked in self._async.items()
             if owner == ref
         ]
-        if not others:
-            return latest
-        return [latest, *others] if latest else others
+        return written[0] if len(written) == 1 else written
 
     def _releases(self, owner: Owner) -> dict[str, Any]:
         versions, aliases = self._extras.versions.get(owner, ()), self._extras.aliases.get(owner, ())
@@ -268,7 +265,6 @@ def composed(definitions: Sequence[Definition]) -> Definition:
 def _together(parts: Sequence[Extras]) -> Extras:
     """Several as one; of what an owner or a domain has, the last says."""
     return Extras(
-        async_settings={key: asked for each in parts for key, asked in each.async_settings.items()},
         triggers=tuple(trigger for each in parts for trigger in each.triggers),
         versions={owner: versions for each in parts for owner, versions in each.versions.items()},
         aliases={owner: aliases for each in parts for owner, aliases in each.aliases.items()},

@@ -7,8 +7,6 @@ from typing import Final
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, Capacity
 from fcemu.core.catalog import Catalog
 from fcemu.core.domains import Domain
-from fcemu.core.functions import AsyncSettings
-from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.triggers import Trigger
 
@@ -18,10 +16,9 @@ LIMITS: Final = (CONCURRENCY, ON_DEMAND)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
-    """``async_settings`` are those of other qualifiers than ``LATEST``. ``versions`` and ``aliases`` are all that an
-    owner has, in order; ``capacities`` those that bound how many requests run."""
+    """``versions`` and ``aliases`` are all that an owner has, in order; ``capacities`` those that bound how many
+    requests run."""
 
-    async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings] = field(default_factory=dict)
     triggers: tuple[Trigger, ...] = ()
     versions: Mapping[Owner, tuple[Version, ...]] = field(default_factory=dict)
     aliases: Mapping[Owner, tuple[Alias, ...]] = field(default_factory=dict)
@@ -31,16 +28,9 @@ class Extras:
     @classmethod
     def of(cls, catalog: Catalog) -> "Extras":
         """All that there is now."""
-        refs = [function.ref for function in catalog]
-        owners = dict.fromkeys(Owner.of(ref) for ref in refs)
+        owners = dict.fromkeys(Owner.of(function.ref) for function in catalog)
         releases = {owner: catalog.releases(owner) for owner in owners}
         return cls(
-            async_settings={
-                (ref, qualifier): asked
-                for ref in refs
-                for qualifier, asked in catalog.async_of(ref).items()
-                if qualifier != LATEST
-            },
             triggers=tuple(catalog.all_triggers()),
             versions={owner: tuple(each.versions.values()) for owner, each in releases.items() if each.versions},
             aliases={owner: tuple(each.aliases.values()) for owner, each in releases.items() if each.aliases},
@@ -50,8 +40,6 @@ class Extras:
 
     def put_into(self, catalog: Catalog) -> None:
         """Define all of it; what has the same name is replaced, and an owner's versions and aliases as a whole."""
-        for (ref, qualifier), asked in self.async_settings.items():
-            catalog.set_async(ref, asked, qualifier)
         for trigger in self.triggers:
             catalog.set_trigger(trigger)
         for owner in self.owners:

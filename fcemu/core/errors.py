@@ -302,3 +302,39 @@ class NotImplementedYet(FCError):
     """An operation of FC that the emulator does not have; says so instead of looking like a typo."""
 
     code, status = "NotImplemented", 501
+
+
+class StatefulAsyncInvocationNotFound(FCError):
+    """No task of that id, or its record is no longer kept (2.0). ASSUMED: the text."""
+
+    code, status = "StatefulAsyncInvocationNotFound", 404
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"stateful async invocation '{task_id}' does not exist")
+
+
+class AsyncTaskNotFound(FCError):
+    """No task of that id, or its record is no longer kept (3.0). ASSUMED: the text."""
+
+    code, status = "AsyncTaskNotFound", 404
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"async task '{task_id}' does not exist")
+
+
+class StatefulAsyncInvocationAlreadyExists(FCError):
+    """The function has a task of that id (2.0). ASSUMED: the text (async-invocation §4)."""
+
+    code, status = "StatefulAsyncInvocationAlreadyExists", 409
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"stateful async invocation '{task_id}' already exists")
+
+
+class AsyncTaskAlreadyExists(FCError):
+    """The function has a task of that id (3.0). ASSUMED: the code, by analogy, and the text (async-invocation §4)."""
+
+    code, status = "AsyncTaskAlreadyExists", 409
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"async task '{task_id}' already exists")

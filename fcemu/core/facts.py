@@ -17,7 +17,8 @@ class Accepted:
     """An invocation was accepted and is now kept; ``due`` is when it may first run.
 
     ``source`` is ``api``, ``http``, ``timer`` or ``destination``. ``root`` is the request id of the outside request
-    that caused it, ``depth`` how many destinations lie between them.
+    that caused it, ``depth`` how many destinations lie between them. ``task_id``: its name as a task, ``""`` without
+    task mode.
     """
 
     at: datetime
@@ -30,11 +31,12 @@ class Accepted:
     due: datetime
     root: str
     depth: int
+    task_id: str = ""
 
 
 @value
 class Dequeued:
-    """The queue handed the invocation over for its first attempt."""
+    """The queue handed the invocation over for its first attempt, or to find that there will be none."""
 
     at: datetime
     request_id: str

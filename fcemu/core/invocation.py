@@ -48,10 +48,9 @@ class State(StrEnum):
 TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
     State.ENQUEUED: {
         Dequeued: State.DEQUEUED,
-        # A synchronous invocation waits in no queue: it starts, or it is refused.
+        # A synchronous invocation waits in no queue: it starts, is refused, or its function is gone.
         Started: State.RUNNING,
         Failed: State.FAILED,
-        Expired: State.EXPIRED,
         Invalid: State.INVALID,
         StopAsked: State.STOPPING,
     },
@@ -81,7 +80,7 @@ TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
         Invalid: State.INVALID,
         StopAsked: State.STOPPING,
     },
-    State.STOPPING: {Stopped: State.STOPPED, StopAsked: State.STOPPING},
+    State.STOPPING: {Stopped: State.STOPPED},
 }
 """Which state follows which fact. Any other fact that moves a state is impossible and raises."""
 
@@ -132,7 +131,18 @@ _NO_ATTEMPTS: Final[tuple[Attempt, ...]] = ()
 class Invocation:
     """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone."""
 
-    __slots__ = ("_attempts", "accepted", "deliveries", "due", "ended", "executions", "reason", "repeats", "state")
+    __slots__ = (
+        "_attempts",
+        "accepted",
+        "deliveries",
+        "due",
+        "ended",
+        "executions",
+        "history",
+        "reason",
+        "repeats",
+        "state",
+    )
 
     def __init__(self, accepted: Accepted) -> None:
         self.accepted: Final = accepted
@@ -147,6 +157,8 @@ class Invocation:
         """
         self._attempts: list[Attempt] | None = None
         self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
+        self.history: list[Fact] | None = [accepted] if accepted.task_id else None
+        """The facts of a task in order, because its record lists its events; the journal has those of the others."""
 
     @property
     def id(self) -> str:
@@ -166,6 +178,8 @@ class Invocation:
         kind = type(fact)
         if kind in MOVING:
             self.state = next_state(self.state, kind)
+        if self.history is not None:
+            self.history.append(fact)
         if type(fact) is Started:
             if self._attempts is None:
                 self._attempts = []

@@ -23,6 +23,8 @@ class Settings:
     account: Account = field(default_factory=Account)
     limits: Limits = STRICT
     seed: int = 0
+    chance: str = "calm"
+    """``seeded``: whatever FC leaves open (order, repeats, inexact delays, refusals, crashes) is drawn by the seed."""
     start: datetime = SPEC_START
     rate: float = 0.0
     autojump: bool = False
@@ -44,6 +46,11 @@ class Settings:
     (retry-and-destinations §3.4)."""
     caused_at_most: int = 10_000
     """How many invocations one outside request may cause, through handlers and destinations."""
+    task_retention: timedelta = timedelta(days=7)
+    """How long FC's API shows the record of a task that has ended. Source: FC docs, "Asynchronous tasks".
+
+    ASSUMED: from its end, and what has not ended stays.
+    """
     max_memory_usage_mb: float = 64.0
     """What every report of used memory says; measuring it would make two runs differ."""
     watchdog: timedelta = timedelta(seconds=30)

@@ -1,12 +1,15 @@
-"""The one source of everything FC leaves open: calm, or scripted; the only place that draws random numbers."""
+"""The one source of everything FC leaves open: calm, seeded, or scripted; the only place that draws random numbers."""
 
 import hashlib
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import Refusal
+from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
 
@@ -34,6 +37,13 @@ class Chance:
     def message_id(self) -> str:
         """The id of a message in a queue or topic."""
         return f"{self._bits(128):032X}"
+
+    permutes = False
+    """Whether ``first_of`` may answer anything but 0."""
+
+    def first_of(self, messages: int) -> int:
+        """Which of so many messages that are due at the same instant is handed over first, counted from 0."""
+        return 0
 
     def resource_id(self, what: str) -> str:
         """The id of something that is defined. It follows from the seed and from what it is for, so that a definition
@@ -71,11 +81,90 @@ class Chance:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How often a seeded chance answers otherwise than a calm one; each is asked for each attempt it can befall.
+
+    ASSUMED: FC prints no numbers; these let a test of a few dozen attempts see some of each.
+    """
+
+    overtake: float = 0.25
+    """That the oldest of several messages that are due at the same instant is not the first."""
+    late: float = 0.2
+    """That a delayed message is handed over late, by up to ``LATE_AT_MOST``."""
+    throttle: float = 0.04
+    """That an attempt is refused with 429."""
+    fail: float = 0.01
+    """That an attempt is refused with 500; and the same again with 503."""
+    crash: float = 0.01
+    """That an instance dies before its handler runs; the same when it sleeps, and when it has run to its end."""
+    repeat: float = 0.03
+    """That the queue does not hear that an asynchronous attempt ended, and delivers once more, by up to
+    ``AGAIN_AT_MOST`` later."""
+
+
+ODDS: Final = Odds()
+LATE_AT_MOST: Final = timedelta(seconds=1)
+"""ASSUMED: FC says that a delay is not exact, not by how much; it is never early (async-invocation §3)."""
+AGAIN_AT_MOST: Final = timedelta(seconds=60)
+"""ASSUMED: FC says that an event may be delivered more than once, not when (async-invocation §5)."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class Seeded(Chance):
+    """Draws by the seed whatever FC leaves open: order, delay, refusals, crashes, repeats.
+
+    Ids come from a row of their own, so that they are those of a calm run as long as nothing else differs. The same
+    seed and requests give the same journal.
+    """
+
+    permutes = True
+
+    def __init__(self, seed: int = 0, odds: Odds = ODDS) -> None:
+        super().__init__(seed)
+        self._odds = odds
+        self._random = random.Random(f"chance {seed}")
+
+    def first_of(self, messages: int) -> int:
+        return self._random.randrange(1, messages) if messages > 1 and self._happens(self._odds.overtake) else 0
+
+    def hold_up(self, invocation: Invocation) -> timedelta | None:
+        """Only the first attempt of a message that was delayed: its delay is what FC does not promise exactly."""
+        accepted = invocation.accepted
+        if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
+            return None
+        return _MILLISECOND * self._random.randint(1, LATE_AT_MOST // _MILLISECOND)
+
+    def refusal(self, invocation: Invocation) -> Refusal | None:
+        drawn, odds = self._random.random(), self._odds
+        if drawn < odds.throttle:
+            return Throttled()
+        if drawn < odds.throttle + odds.fail:
+            return INTERNAL_ERROR
+        return NO_CAPACITY if drawn < odds.throttle + 2 * odds.fail else None
+
+    def dies(self, invocation: Invocation, when: When) -> bool:
+        return self._happens(self._odds.crash)
+
+    def again(self, invocation: Invocation) -> timedelta | None:
+        if not self._happens(self._odds.repeat):
+            return None
+        return _MILLISECOND * self._random.randint(0, AGAIN_AT_MOST // _MILLISECOND)
+
+    def _happens(self, odds: float) -> bool:
+        return self._random.random() < odds
+
+
+CHANCES: Final[Mapping[str, type[Chance]]] = {"calm": Chance, "seeded": Seeded}
+"""By the word of the option ``chance``."""
+
+
 class Scripted(Chance):
     """Answers what a test said by faults; where it said nothing, as ``otherwise`` does."""
 
     def __init__(self, otherwise: Chance, faults: Faults) -> None:
         self._otherwise = otherwise
+        self.permutes = otherwise.permutes
         self._strike = faults.strike
         self._there = faults.there
         """Asked first, because nearly always there are none, and an attempt asks five times."""
@@ -88,6 +177,9 @@ class Scripted(Chance):
 
     def message_id(self) -> str:
         return self._otherwise.message_id()
+
+    def first_of(self, messages: int) -> int:
+        return self._otherwise.first_of(messages)
 
     def resource_id(self, what: str) -> str:
         return self._otherwise.resource_id(what)

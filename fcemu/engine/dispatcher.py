@@ -1,6 +1,6 @@
 """Takes due invocations, starts attempts, acts on decisions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -42,6 +42,8 @@ from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 
 EXCEPTIONS_KEPT: Final = 1000
+RIVALS: Final = 16
+"""How many things that are due at the same instant are looked at when messages may overtake each other."""
 
 
 class Plan:
@@ -189,6 +191,7 @@ class Dispatcher:
             if plan is None or plan.resolved.shares:
                 plan = self.plan(accepted.function, accepted.qualifier, choose=True)
         except FCError as gone:
+            self._dequeue(invocation, now)
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             self._on_end(invocation, now)
             return None
@@ -196,19 +199,40 @@ class Dispatcher:
             return None
         if self._held_up(invocation, now):
             return None
-        if invocation.state is State.ENQUEUED and not accepted.synchronous:
-            journal.record(Dequeued(now, accepted.request_id), invocation)
+        self._dequeue(invocation, now)
         refusal = self._refusal(invocation, plan, now)
         place = plan.pool.take(now) if refusal is None else refusal
         if not isinstance(place, Place):
-            self._refused(invocation, plan.policy, place, now)
+            self._refused(invocation, plan, place, now)
             return None
         number = self._start(invocation, place, now)
         if self._dies(invocation, number, "before", now):
             place.instance.stop()
-            self._finish(invocation, plan.policy, number, self.exited(timedelta(0)), "", now)
+            self._finish(invocation, plan, number, self.exited(timedelta(0)), "", now)
             return None
         return self._run(invocation, plan, place, number, now)
+
+    @property
+    def permutes(self) -> bool:
+        """Whether chance may hand messages over in another order than the first in, first out."""
+        return self._chance.permutes
+
+    def first_of(self, things: "Sequence[Invocation | Run | Wait | Errand]", now: datetime) -> int:
+        """Which of the things that are due at the same instant comes first: messages may overtake messages."""
+        messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
+        if len(messages) < 2 or messages[0] != 0:
+            return 0
+        overtaken = self._chance.first_of(len(messages))
+        chosen = messages[overtaken]
+        first = things[chosen]
+        if overtaken and isinstance(first, Invocation):
+            self._struck(first, len(first.attempts) + 1, f"overtake {overtaken}", now)
+        return chosen
+
+    def _dequeue(self, invocation: Invocation, now: datetime) -> None:
+        """The queue hands it over, once; a synchronous invocation waits in no queue."""
+        if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
+            self._journal.record(Dequeued(now, invocation.id), invocation)
 
     def _held_up(self, invocation: Invocation, now: datetime) -> bool:
         """Whether the attempt that is due starts late; then it is due again."""
@@ -244,6 +268,7 @@ class Dispatcher:
             reason = f"older than {policy.max_age.total_seconds():g} s before its next retry"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
         else:
+            self._dequeue(invocation, now)
             self._journal.record(Expired(now, invocation.id), invocation)
         self._on_end(invocation, now)
         return True
@@ -279,17 +304,17 @@ class Dispatcher:
     look_by: Callable[[datetime], None]
     """Set by the movers: on a flowing clock, somebody looks at what is due at that instant at the latest."""
 
-    def _refused(self, invocation: Invocation, policy: RetryPolicy, refusal: Refusal, now: datetime) -> None:
+    def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
         self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
-        self._act(invocation, policy, refusal, now)
+        self._act(invocation, plan, refusal, now)
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
         """An attempt came to ``outcome``: record it and do what follows."""
-        self._finish(run.invocation, run.plan.policy, run.number, outcome, output, now)
+        self._finish(run.invocation, run.plan, run.number, outcome, output, now)
 
     def _finish(
-        self, invocation: Invocation, policy: RetryPolicy, number: int, outcome: Ran, output: str, now: datetime
+        self, invocation: Invocation, plan: Plan, number: int, outcome: Ran, output: str, now: datetime
     ) -> None:
         self._journal.record(Finished(now, invocation.id, number, outcome, output), invocation)
         if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted):
@@ -300,7 +325,7 @@ class Dispatcher:
                 self._journal.record(Redelivered(now, invocation.id, number, due), invocation)
                 self._push(due, invocation)
                 return
-        self._act(invocation, policy, outcome, now)
+        self._act(invocation, plan, outcome, now)
 
     def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
         """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
@@ -340,7 +365,7 @@ class Dispatcher:
         """The outcome of an attempt whose timeout strikes."""
         return outcomes.timed_out(timeout, self._settings.max_memory_usage_mb)
 
-    def _act(self, invocation: Invocation, policy: RetryPolicy, outcome: Outcome, now: datetime) -> None:
+    def _act(self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime) -> None:
         if type(outcome) is outcomes.Returned:
             self._journal.record(Succeeded(now, invocation.id), invocation)
             self._on_end(invocation, now)
@@ -348,7 +373,7 @@ class Dispatcher:
         if invocation.accepted.synchronous:
             self._end_synchronous(invocation, outcome, now)
             return
-        match decide(outcome, invocation.tally(), policy, now):
+        match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
             case RetryAt(due):
                 self._journal.record(RetryPlanned(now, invocation.id, due), invocation)
                 self._push(due, invocation)
@@ -363,6 +388,14 @@ class Dispatcher:
                 assert_never(unreachable)
         self._on_end(invocation, now)
 
+    def _policy_now(self, invocation: Invocation, plan: Plan) -> RetryPolicy:
+        """ASSUMED: what decides is the configuration as it is when an attempt ends or is dequeued, not as it was when
+        the invocation was accepted; of a function that is gone, the one with which the attempt started."""
+        try:
+            return self.plan(invocation.accepted.function, invocation.accepted.qualifier).policy
+        except FCError:
+            return plan.policy
+
     def _end_synchronous(self, invocation: Invocation, outcome: Outcome, now: datetime) -> None:
         """FC never retries a synchronous call; its caller does (retry-and-destinations §1)."""
         if isinstance(outcome, outcomes.Halted):
@@ -371,3 +404,8 @@ class Dispatcher:
             reason = f"{outcomes.word(outcome)}; a synchronous call is not retried"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
         self._on_end(invocation, now)
+
+
+def _is_message(invocation: Invocation) -> bool:
+    """Whether it waits in the queue."""
+    return not (invocation.accepted.synchronous or invocation.finished)

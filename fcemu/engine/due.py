@@ -3,6 +3,7 @@
 from collections import deque
 from datetime import datetime
 from heapq import heappop, heappush, nsmallest
+from itertools import islice
 from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -56,13 +57,19 @@ class Due(Generic[T]):
         there = self._at[due]
         return due, there[0] if type(there) is _Same else cast(T, there)
 
-    def pop(self) -> T:
-        """Take the first thing out; raises ``IndexError`` when there is none."""
+    def first_ones(self, at_most: int) -> list[T]:
+        """What is due first, in order; all at the same instant."""
+        there = self._at[self._instants[0]]
+        return list(islice(there, at_most)) if type(there) is _Same else [cast(T, there)]
+
+    def pop(self, index: int = 0) -> T:
+        """Take the first thing out, or another one of ``first_ones``; raises ``IndexError`` when there is none."""
         due = self._instants[0]
         there = self._at[due]
         self._count -= 1
         if type(there) is _Same:
-            thing: T = there.popleft()
+            thing: T = there[index]
+            del there[index]
             if there:
                 return thing
         else:

@@ -48,6 +48,7 @@ from fcemu.engine.resources import Resources
 from fcemu.engine.runs import Run
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.topics import Topics
 
@@ -59,7 +60,8 @@ _LOOK_SECONDS: Final = 0.5
 class Asked:
     """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
 
-    ``delay``: from the request to the first attempt, for asynchronous invocations.
+    ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
+    becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it.
     """
 
     ref: FunctionRef
@@ -68,6 +70,8 @@ class Asked:
     delay: timedelta = timedelta(0)
     source: str = "api"
     access_key_id: str = ""
+    task_id: str = ""
+    task_mode: bool = False
 
 
 class ClosedError(RuntimeError):
@@ -136,6 +140,16 @@ class Emulator:
         )
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
+        self.tasks: Final = Tasks(
+            baton=self._baton,
+            clock=self.clock,
+            catalog=catalog,
+            journal=self.journal,
+            movers=self._movers,
+            settings=settings,
+            on_end=self._on_end,
+        )
+        """Task mode: find, list, stop."""
         keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings.account)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
@@ -187,7 +201,8 @@ class Emulator:
         """Accept an asynchronous invocation. It is kept when this returns, and runs when the clock gets there.
 
         Raises ``FCError`` for what FC refuses before its 202: delay out of range, unknown function, version or alias,
-        payload over the limit; then nothing is kept. Checks in the order of errors-and-limits §2.1.
+        payload over the limit, an id that another task has; then nothing is kept. Checks in the order of
+        errors-and-limits §2.1.
         """
         limits = self.settings.limits
         if not timedelta(0) <= asked.delay <= limits.delay_max:
@@ -317,8 +332,12 @@ class Emulator:
     def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
+        is_task = not synchronous and self._is_task(asked)
+        if is_task and asked.task_id:
+            self.tasks.claim(function.ref, asked.task_id)
         now = self.clock.shown() if cause is None else self.clock.now()
         request_id = self._chance.request_id(function.generation, now)
+        task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source == "destination")
@@ -336,8 +355,12 @@ class Emulator:
                 due,
                 root,
                 depth,
+                task_id,
             )
         )
+
+    def _is_task(self, asked: Asked) -> bool:
+        return bool(asked.task_mode or self._catalog.async_settings(asked.ref, asked.qualifier).task_mode)
 
     def _count_caused(self, root: str) -> None:
         caused = self._caused.get(root, 0) + 1
@@ -379,11 +402,11 @@ class Emulator:
                 f"{depth} destinations in a row; the emulator follows {self.settings.destination_depth} "
                 "(destinationDepth), because a loop of destinations would never become idle"
             )
-        function = self._dispatcher.plan(destination.ref, destination.qualifier).resolved.function
+        plan = self._dispatcher.plan(destination.ref, destination.qualifier)
         if len(body) > self.settings.limits.async_payload_bytes:
             raise EntityTooLarge(self.settings.limits.async_payload_bytes)
         asked = Asked(destination.ref, body, destination.qualifier, source="destination")
-        invocation = self._open(function, asked, cause, synchronous=False)
+        invocation = self._open(plan.resolved.function, asked, cause, synchronous=False)
         self._due.push(invocation.due, invocation)
         if self.clock.rate:
             self._movers.pursue()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Invocation, State
 from fcemu.engine.clock import Clock
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
@@ -37,7 +37,9 @@ def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: 
     still = [line for run in _in_order(movers) if not run.counted and not run.over for line in _describe(run)]
     waiting_for = [str(goal) for goal in movers.goals if not goal.reached]
     coming = [
-        (at, _name(thing)) for at, thing in due.in_order(_DUE_SHOWN) if isinstance(thing, Invocation) or not thing.over
+        (at, _name(thing))
+        for at, thing in due.in_order(_DUE_SHOWN)
+        if not (thing.finished if isinstance(thing, Invocation) else thing.over)
     ]
     lines = [
         f"the clock is at {_at(now, clock)}, " + ("paused" if not clock.rate else f"flowing at rate {clock.rate:g}")
@@ -87,7 +89,8 @@ def _name(thing: Invocation | Run | Wait | Errand) -> str:
     if isinstance(thing, Errand):
         return str(thing)
     run = thing.strand.run if isinstance(thing, Wait) else thing
-    what = "wake-up of" if isinstance(thing, Wait) else "timeout of"
+    halted = run.invocation.state is State.STOPPING
+    what = "wake-up of" if isinstance(thing, Wait) else "end of stopped" if halted else "timeout of"
     return f"{what} {_title(run.invocation)} #{run.number}"
 
 

@@ -1,7 +1,7 @@
 """The ordered record of facts: append, read, follow, fold."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 from fcemu.core.facts import Accepted, Changed, Delivered, Fact, InvocationFact, to_json
@@ -22,6 +22,8 @@ class Journal(Sequence[Fact]):
         self._facts: list[Fact] = []
         self._append = self._facts.append
         self.invocations: dict[str, Invocation] = {}
+        self.tasks: dict[FunctionRef, dict[str, Invocation]] = {}
+        """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
         self.mail = Mail()
         self.messages: dict[str, list[Arrival]] = self.mail.arrived
         """What was delivered to each destination (``queue:declined``), in order."""
@@ -46,9 +48,28 @@ class Journal(Sequence[Fact]):
         invocation = Invocation(accepted)
         self._append(accepted)
         self.invocations[accepted.request_id] = invocation
+        if accepted.task_id:
+            there = self.tasks.setdefault(accepted.function, {})
+            there.pop(accepted.task_id, None)
+            there[accepted.task_id] = invocation
         for follower in self._followers:
             follower()
         return invocation
+
+    def histories(self, invocations: Iterable[Invocation]) -> dict[str, Sequence[Fact]]:
+        """The facts of each of these invocations by its id; those of tasks are at hand, the others are looked for in
+        one walk through the journal."""
+        found: dict[str, Sequence[Fact]] = {}
+        others: dict[str, list[Fact]] = {}
+        for invocation in invocations:
+            if invocation.history is None:
+                found[invocation.id] = others[invocation.id] = []
+            else:
+                found[invocation.id] = invocation.history
+        for fact in self._facts if others else ():
+            if fact.request_id in others:
+                others[fact.request_id].append(fact)
+        return found
 
     def note(self, fact: Changed | MailFact) -> None:
         """Append what happened outside of any invocation, and fold it in."""

@@ -18,7 +18,7 @@ from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
-from fcemu.engine.dispatcher import Dispatcher, Plan
+from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
@@ -89,6 +89,7 @@ class Movers:
         self._due: Final = due
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
+        self._permutes: Final = dispatcher.permutes
         self._journal: Final = journal
         self.io_grace: Final = io_grace
         self.in_flight = 0
@@ -151,8 +152,8 @@ class Movers:
         """When the next thing is due that still matters."""
         while (first := self._due.first()) is not None:
             due, thing = first
-            if not isinstance(thing, Invocation) and thing.over:
-                self._due.pop()  # a deadline that was not needed
+            if thing.finished if isinstance(thing, Invocation) else thing.over:
+                self._due.pop()  # it was stopped, or a deadline was not needed
                 continue
             return due
         return None
@@ -220,7 +221,7 @@ class Movers:
             if due == self._timers.next_due:
                 self._timers.fire_next()
                 continue
-            thing = self._due.pop()
+            thing = self._take(now) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 doing: Run | Errand | None = self._dispatcher.begin(thing, now)
             else:
@@ -234,6 +235,10 @@ class Movers:
         self._driving = False
         if self.clock.rate:
             self.pursue()
+
+    def _take(self, now: datetime) -> Invocation | Run | Wait | Errand:
+        """What comes first of all that is due first, where chance may say so."""
+        return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
     def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
         """Stop for a client that waits for a message, if its instant comes before what is due and the clock gets there
@@ -327,7 +332,7 @@ class Movers:
             self._timers.fire_next()
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
-            thing = self._due.pop()
+            thing = self._take(due) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 self.start_at_once(thing, self.clock.now())
             elif (errand := self._fall_due(thing, due)) is not None:
@@ -607,12 +612,29 @@ class Movers:
         if isinstance(thing, Wait):
             self._wake(thing)
         elif thing.struck or thing.waits_in is None:
-            self._give_up(thing, self._dispatcher.timed_out(thing.function.timeout), now)
+            self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
+        elif (halted := self._halted(thing)) is not None:
+            self._abandon(thing, halted)
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(thing, now)
             self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
         return None
+
+    def halt(self, invocation: Invocation, now: datetime) -> None:
+        """Somebody asked for ``invocation``, which runs, to be stopped: whatever it comes to no longer counts.
+
+        It ends at the next step of the clock; what of it computes now is interrupted at once.
+        """
+        run = next(run for run in self.runs if run.invocation is invocation)
+        run.verdict = Halted("stopped as asked")
+        self._due.push(now, run)
+        self._interrupt(run)
+        self.pursue()
+
+    def _halted(self, run: Run) -> Halted | None:
+        """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
+        return run.verdict if isinstance(run.verdict, Halted) else None
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
@@ -746,11 +768,11 @@ class Movers:
         if run.strands is not None and run.awake > 1:
             self._let_rest(run, run.strands)
         self.steps += 1
+        if run.struck and not run.over:
+            return  # its end comes at its deadline
         self.runs.discard(run)
         if run.over:
             return
-        if run.struck:
-            return  # its end comes at its deadline
         self._uncount(run)
         self._finish(run, run.verdict or finish.outcome, finish)
 
@@ -774,6 +796,8 @@ class Movers:
         """End a run whose thread has not come back: whatever it still does no longer counts."""
         run.over = True
         self._uncount(run)
+        if run.left:
+            self.runs.discard(run)
         self._dispatcher.end(run, outcome, "".join(run.call.output), now)
         self._interrupt(run)
         self._dismiss(run)
@@ -788,7 +812,7 @@ class Movers:
                 strand.interrupt()
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
-        run.verdict = self._dispatcher.timed_out(run.function.timeout)
+        run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
         self._give_up(run, run.verdict, now)
 
     # Synchronous calls that a handler makes.
@@ -827,6 +851,9 @@ class Movers:
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
         self._warn(run, text)
+        if (halted := self._halted(run)) is not None:
+            self._give_up(run, halted, self.clock.now())
+            return
         run.struck = True
         run.verdict = self._dispatcher.timed_out(run.function.timeout)
         self._uncount(run)

@@ -34,7 +34,7 @@ class Setup:
         self,
         services: Iterable[Service],
         functions: Iterable[Function],
-        async_settings: Mapping[FunctionRef, AsyncSettings],
+        async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings],
         code: Mapping[FunctionRef, StandIn] | None = None,
         extras: Extras = NO_EXTRAS,
     ) -> None:
@@ -53,9 +53,9 @@ class Setup:
                 self._catalog.forget_triggers(function.ref)
                 if (old := self._added.pop(function.ref, None)) is not None:
                     self._dispatcher.take_away(function.ref, old)
-            for ref, asked in async_settings.items():
+            for (ref, qualifier), asked in async_settings.items():
                 refs.append(ref)
-                self._catalog.set_async(ref, asked)
+                self._catalog.set_async(ref, asked, qualifier)
             for ref, stand_in in (code or {}).items():
                 self._added[ref] = stand_in
                 self._dispatcher.put(ref, stand_in, below=True)
@@ -65,11 +65,17 @@ class Setup:
                 self._dispatcher.releases_changed(owner)
             self.on_defined()
 
-    def defined(self) -> tuple[Sequence[Service], Sequence[Function], Mapping[FunctionRef, AsyncSettings]]:
-        """All that is defined now, in the order of definition; the settings are those of ``LATEST``."""
+    def defined(
+        self,
+    ) -> tuple[Sequence[Service], Sequence[Function], Mapping[tuple[FunctionRef, str], AsyncSettings]]:
+        """All that is defined now, in the order of definition; the settings are by function and qualifier."""
         with self._baton:
             functions = list(self._catalog)
-            asked = {function.ref: self._catalog.async_settings(function.ref) for function in functions}
+            asked = {
+                (function.ref, qualifier): settings
+                for function in functions
+                for qualifier, settings in self._catalog.async_of(function.ref).items()
+            }
             return self._catalog.services, functions, asked
 
     def extras(self) -> Extras:

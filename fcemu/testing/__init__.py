@@ -9,6 +9,7 @@ from fcemu.testing.faults import Fault, Faults
 from fcemu.testing.following import ClockConflict
 from fcemu.testing.handles import (
     Attempt,
+    Event,
     Fact,
     Function,
     Invocation,
@@ -25,6 +26,7 @@ __all__ = [
     "ClockConflict",
     "ClockStuck",
     "ClosedError",
+    "Event",
     "EventBus",
     "FCError",
     "Fact",

@@ -215,11 +215,16 @@ class FunctionAio:
         return emulator._reply_of(record)
 
     async def invoke_async(
-        self, payload: Payload = b"", *, delay: Duration = 0, headers: Mapping[str, str] | None = None
+        self,
+        payload: Payload = b"",
+        *,
+        delay: Duration = 0,
+        task_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Invocation:
         """Accept an asynchronous invocation; it runs when the clock gets there."""
         refuse(self._function._emulator._engine, blocks=False)
-        return self._function._emulator._accept(self._function._asked(payload, delay, headers))
+        return self._function._emulator._accept(self._function._asked(payload, delay, headers, task_id))
 
 
 class InvocationAio:
@@ -235,3 +240,8 @@ class InvocationAio:
         if not record.finished:
             await reached(emulator._engine, emulator._engine.run_until_ended(record))
         return self._invocation._result()
+
+    async def stop(self) -> None:
+        """Stop it: at once what is not running, else at the next move."""
+        refuse(self._invocation._emulator._engine, blocks=False)
+        self._invocation._stop()

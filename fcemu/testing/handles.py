@@ -15,6 +15,7 @@ from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
 from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.tasks import events
 from fcemu.core.times import parse_duration
 from fcemu.engine.emulator import Asked
 from fcemu.testing.aio import FunctionAio, InvocationAio, refuse
@@ -119,6 +120,15 @@ class Attempt:
     instance_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A state that an invocation entered; ``detail`` is JSON text as FC writes it, ``""`` for plain transitions."""
+
+    status: str
+    at: datetime
+    detail: str
+
+
 def encode(payload: Payload) -> bytes:
     """Bytes as they are, text as UTF-8, anything else as compact JSON."""
     if isinstance(payload, bytes):
@@ -153,35 +163,57 @@ class Function:
         payload: Payload = b"",
         *,
         delay: Duration = 0,
+        task_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> "Invocation":
         """Accept an asynchronous invocation; it runs when the clock gets there, ``delay`` from now.
 
+        ``task_id``: its name as a task, where the function is in task mode (``asyncTask``); without one its request id.
         Raises ``FCError`` for what FC refuses: then nothing is kept.
         """
         refuse(self._emulator._engine, blocks=True)
-        return self._emulator._accept(self._asked(payload, delay, headers))
+        return self._emulator._accept(self._asked(payload, delay, headers, task_id))
 
     @property
     def aio(self) -> FunctionAio:
         """``invoke`` and ``invoke_async`` as coroutines."""
         return FunctionAio(self)
 
-    def _asked(self, payload: Payload, delay: Duration, headers: Mapping[str, str] | None) -> Asked:
+    def _asked(
+        self, payload: Payload, delay: Duration, headers: Mapping[str, str] | None, task_id: str | None = None
+    ) -> Asked:
+        """What is asked for, by arguments or by FC's headers, which count where an argument is not given."""
+        said, is_fc2 = Headers(headers or {}), self._definition.ref.service is not None
         text = f"{parse_duration(delay).total_seconds():.15g}"
         if text == "0":
-            text = Headers(headers or {}).get("x-fc-async-delay", "")
-        asked_delay = read_delay(text, self._emulator._engine.settings.limits)
-        return Asked(self._definition.ref, encode(payload), self._qualifier, asked_delay)
+            text = said.get("x-fc-async-delay", "")
+        if task_id is None:
+            task_id = said.get("x-fc-stateful-async-invocation-id" if is_fc2 else "x-fc-async-task-id", "")
+        return Asked(
+            self._definition.ref,
+            encode(payload),
+            self._qualifier,
+            read_delay(text, self._emulator._engine.settings.limits),
+            task_id=task_id,
+            task_mode=is_fc2 and said.get("x-fc-stateful-async-invocation-enable", "").lower() == "true",
+        )
 
     @property
     def invocations(self) -> list["Invocation"]:
         """Its invocations in order of acceptance; a new list each time."""
         return [one for one in self._emulator.invocations if one.function == self.name]
 
-    def invocation(self, request_id: str) -> "Invocation":
-        """Raises ``UnknownName``."""
-        return self._emulator.invocation(request_id)
+    def invocation(self, request_or_task_id: str) -> "Invocation":
+        """The one with that request id, else the newest with that task id. Raises ``UnknownName``."""
+        mine = self.invocations
+        for one in reversed(mine):
+            if one.request_id == request_or_task_id:
+                return one
+        for one in reversed(mine):
+            if one.task_id == request_or_task_id:
+                return one
+        known = [one.task_id or one.request_id for one in mine]
+        raise UnknownName.of(f"invocation of {self.name}", request_or_task_id, known)
 
     def stub(self, *steps: Any) -> "Stub":
         """Let ``steps`` run instead of its code, one an attempt; the last repeats, and none at all returns nothing.
@@ -215,6 +247,11 @@ class Invocation:
     @property
     def request_id(self) -> str:
         return self._record.id
+
+    @property
+    def task_id(self) -> str | None:
+        """Its name as a task; ``None`` where the function was not in task mode."""
+        return self._record.accepted.task_id or None
 
     @property
     def function(self) -> str:
@@ -306,8 +343,27 @@ class Invocation:
         return self._result()
 
     @property
+    def events(self) -> list[Event]:
+        """The states it entered, in order; a new list each time."""
+        record = self._seen()
+        found = events(self._emulator._engine.journal.histories([record])[record.id])
+        return [Event(event.status.value, event.at, event.detail) for event in found]
+
+    def stop(self) -> None:
+        """Stop it: at once (``Stopping``, ``Stopped``) what is not running; what runs is ``Stopping`` until the next
+        move, which ends its handler. Nobody is told: a stop is neither a success nor a failure.
+
+        Raises ``FCError`` for one that has ended or is synchronous.
+        """
+        refuse(self._emulator._engine, blocks=True)
+        self._stop()
+
+    def _stop(self) -> None:
+        self._emulator._engine.tasks.stop_invocation(self._record)
+
+    @property
     def aio(self) -> InvocationAio:
-        """``result`` as a coroutine."""
+        """``result`` and ``stop`` as coroutines."""
         return InvocationAio(self)
 
     def _result(self) -> Any:

@@ -175,6 +175,7 @@ def test_a_record_tells_the_whole_life(shop):
     instance = record["attempts"][0]["instance_id"]
     (delivery,) = record.pop("deliveries")
     document = '{"errorMessage": "declined"}'
+    failed = '{"Error":"UnhandledInvocationError","ErrorMessage":"declined"}'
     assert record == {
         "request_id": request_id,
         "task_id": None,
@@ -199,6 +200,17 @@ def test_a_record_tells_the_whole_life(shop):
                 "instance_id": instance,
             }
             for number, start, end in ((1, "02.000000", "03.000000"), (2, "03.500000", "04.500000"))
+        ],
+        "events": [
+            {"status": status, "at": f"2026-01-01T00:00:{at}Z", "detail": detail}
+            for status, at, detail in (
+                ("Enqueued", "00.000000", ""),
+                ("Dequeued", "02.000000", ""),
+                ("Running", "02.000000", ""),
+                ("Retrying", "03.000000", failed),
+                ("Running", "03.500000", ""),
+                ("Failed", "04.500000", failed),
+            )
         ],
         "reply": {"status_code": 200, "error": "UnhandledInvocationError", "body": document},
     }

@@ -110,8 +110,8 @@ def test_a_file_with_everything(here):
         ),
     }
     assert definition.async_settings == {
-        receipt: AsyncSettings(),
-        charge: AsyncSettings(
+        (receipt, "LATEST"): AsyncSettings(),
+        (charge, "LATEST"): AsyncSettings(
             max_retries=0,
             max_age=timedelta(minutes=15),
             on_success=FunctionDestination(FunctionRef("receipt", "shop")),
@@ -161,6 +161,30 @@ def test_a_definition_cannot_be_changed(here):
         definition.path = here
     with pytest.raises(TypeError):
         definition.options["region"] = "elsewhere"
+
+
+def test_each_qualifier_may_have_settings_of_its_own(here):
+    write("a.py")
+    write(
+        "fcemu.yaml",
+        """
+        functions:
+          f:
+            handler: a.b
+            versions: {'3': {}}
+            aliases: {stable: 3}
+            asyncInvokeConfig:
+              - {asyncTask: true, maxAsyncRetryAttempts: 0}
+              - {qualifier: stable, onFailure: queue:broken}
+              - {qualifier: 3, asyncTask: false}
+        """,
+    )
+    f = FunctionRef("f")
+    assert read_definition(here).async_settings == {
+        (f, "LATEST"): AsyncSettings(task_mode=True, max_retries=0),
+        (f, "stable"): AsyncSettings(on_failure=QueueDestination("broken")),
+        (f, "3"): AsyncSettings(task_mode=False),
+    }
 
 
 def test_a_destination_may_be_defined_elsewhere(here):

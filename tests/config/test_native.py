@@ -343,6 +343,20 @@ def test_a_key_that_comes_later_is_refused_by_name(make, line):
 
 
 @pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("[{asyncTask: true}, {qualifier: LATEST}]", "asyncInvokeConfig: qualifier 'LATEST' was there before"),
+        ("[{qualifier: a}, {qualifier: b}, {qualifier: a}]", "asyncInvokeConfig: qualifier 'a' was there before"),
+        ("{qualifier: not/one}", "qualifier: expected a version or an alias, found 'not/one'"),
+        ("[stable]", "asyncInvokeConfig: expected a map, found 'stable'"),
+        ("[]", "asyncInvokeConfig: expected a map, found an empty list"),
+    ],
+)
+def test_settings_by_qualifier_name_each_qualifier_once(line, problem):
+    assert problems(function, f"asyncInvokeConfig: {line}") == [problem]
+
+
+@pytest.mark.parametrize(
     ("make", "key", "hint"),
     [
         # alike

@@ -73,7 +73,7 @@ def test_the_file_has_the_keys_that_the_format_promises():
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
-            *("deliverTo", "deliveryRetrySeconds"),
+            *("deliverTo", "deliveryRetrySeconds", "taskRetentionSeconds"),
         },
         ClockShape: {"rate", "start", "autojump"},
     }

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rules import rule
 
 from fcemu.core import facts
 from fcemu.core.facts import Accepted, Dequeued, Finished, Refused, RetryPlanned, Started, Succeeded
@@ -16,8 +17,7 @@ DOCUMENTED = {
     (State.ENQUEUED, "Dequeued"): State.DEQUEUED,
     (State.ENQUEUED, "Started"): State.RUNNING,  # synchronous: no queue
     (State.ENQUEUED, "Failed"): State.FAILED,  # synchronous: refused
-    (State.ENQUEUED, "Expired"): State.EXPIRED,
-    (State.ENQUEUED, "Invalid"): State.INVALID,
+    (State.ENQUEUED, "Invalid"): State.INVALID,  # synchronous: its function is gone
     (State.ENQUEUED, "StopAsked"): State.STOPPING,
     (State.DEQUEUED, "Started"): State.RUNNING,
     (State.DEQUEUED, "RetryPlanned"): State.DEQUEUED,
@@ -37,7 +37,6 @@ DOCUMENTED = {
     (State.RETRYING, "Invalid"): State.INVALID,
     (State.RETRYING, "StopAsked"): State.STOPPING,
     (State.STOPPING, "Stopped"): State.STOPPED,
-    (State.STOPPING, "StopAsked"): State.STOPPING,
 }
 
 
@@ -45,6 +44,7 @@ def accepted(request_id="r1", payload=b"x"):
     return Accepted(T0, request_id, FunctionRef("f"), "LATEST", False, "api", payload, T0, request_id, 0)
 
 
+@rule("task-mode §2.1", "documented")
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("kind", facts.KINDS.values(), ids=lambda kind: kind.__name__)
 def test_every_state_takes_exactly_the_facts_of_the_documents(state, kind):
@@ -76,6 +76,7 @@ def test_an_impossible_fact_changes_nothing():
     assert (invocation.state, invocation.ended) == (State.ENQUEUED, None)
 
 
+@rule("retry-and-destinations §1.3", "inferred")
 def test_refused_attempts_are_listed_and_count_neither_as_executions_nor_as_retries():
     invocation = Invocation(accepted())
     error = FunctionError(UNHANDLED, b"{}", "ValueError")
@@ -103,6 +104,7 @@ def test_refused_attempts_are_listed_and_count_neither_as_executions_nor_as_retr
     assert (tally.executions, tally.refusals, tally.first_refused) == (2, 0, t[0])
 
 
+@rule("retry-and-destinations §1.3", "assumed")
 def test_the_back_off_counts_refusals_since_the_last_execution():
     invocation = Invocation(accepted())
     for n in range(3):
@@ -110,6 +112,7 @@ def test_the_back_off_counts_refusals_since_the_last_execution():
     assert (invocation.tally().refusals, invocation.tally().first_refused) == (3, T0)
 
 
+@rule("async-invocation §3", "inferred")
 def test_the_age_may_exclude_the_delay():
     due = T0 + timedelta(seconds=90)
     late = Accepted(T0, "r1", FunctionRef("f"), "LATEST", False, "api", b"", due, "r1", 0)

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from fakes import ask, make, s
+from rules import rule
 
 from fcemu.core.destinations import FunctionDestination, QueueDestination
 from fcemu.core.errors import EntityTooLarge, FunctionNotFound, InvalidArgument
@@ -46,6 +47,7 @@ def test_the_example_of_the_spec_always_failing_two_seconds_with_defaults():
     assert b'"approximateInvokeCount":4' in message.body
 
 
+@rule("retry-and-destinations §1.6", "from SDK")
 def test_the_retry_count_that_the_handler_sees_counts_attempts_that_ran():
     seen = []
 
@@ -60,6 +62,7 @@ def test_the_retry_count_that_the_handler_sees_counts_attempts_that_ran():
     assert seen == [(3, 0), (4, 1), (5, 2)]
 
 
+@rule("retry-and-destinations §1.3", "documented")
 @pytest.mark.parametrize("refusal", [Throttled(), INTERNAL_ERROR, NO_CAPACITY])
 def test_a_platform_that_refuses_for_five_hours_fails_the_invocation(refusal):
     emulator, runtime = make({"f": AsyncSettings(on_failure=QueueDestination("q"))}, f=lambda call: b"")
@@ -83,6 +86,7 @@ def test_a_refused_attempt_leaves_the_invocation_dequeued():
     assert invocation.state is State.SUCCEEDED
 
 
+@rule("async-invocation §3", "documented")
 @pytest.mark.parametrize(("delay", "state"), [(60, State.SUCCEEDED), (61, State.EXPIRED)])
 def test_a_delay_beyond_the_age_expires_and_exactly_the_age_does_not(delay, state):
     asked = AsyncSettings(max_age=s(60), on_failure=QueueDestination("q"))
@@ -101,6 +105,7 @@ def test_the_age_may_start_after_the_delay():
     assert invocation.state is State.SUCCEEDED
 
 
+@rule("retry-and-destinations §1.5", "assumed")
 def test_an_event_that_ran_and_grew_too_old_has_failed_and_not_expired():
     def f(call):
         call.clock.sleep(9.8)
@@ -114,6 +119,7 @@ def test_an_event_that_ran_and_grew_too_old_has_failed_and_not_expired():
     assert "older than 10 s" in invocation.reason
 
 
+@rule("retry-and-destinations §1.5", "inferred")
 def test_the_age_never_interrupts_a_running_attempt():
     emulator, _ = make({"f": AsyncSettings(max_age=s(1))}, f=lambda call: call.clock.sleep(50))
     invocation = emulator.accept(ask("f"))
@@ -140,6 +146,7 @@ def test_a_timeout_strikes_at_its_exact_instant_in_the_middle_of_a_sleep():
     assert len(runtime.started) == 2, "the instance of a timed-out attempt is not used again"
 
 
+@rule("errors-and-limits §3", "assumed")
 def test_a_sleep_that_ends_exactly_at_the_timeout_has_timed_out():
     emulator, _ = make({"f": AsyncSettings(max_retries=0)}, f=lambda call: call.clock.sleep(3), timeout=3)
     invocation = emulator.accept(ask("f"))
@@ -161,6 +168,7 @@ def test_a_handler_that_swallows_the_timeout_has_timed_out_all_the_same():
     assert emulator.clock.now() == emulator.clock.started + s(3)
 
 
+@rule("retry-and-destinations §1.1", "documented")
 def test_a_handler_that_exits_fails_and_its_instance_is_replaced():
     def f(call):
         call.clock.sleep(0.012)
@@ -173,6 +181,7 @@ def test_a_handler_that_exits_fails_and_its_instance_is_replaced():
     assert len(runtime.started) == 2
 
 
+@rule("retry-and-destinations §3.1", "inferred")
 def test_a_destination_function_is_invoked_with_the_report_at_the_same_instant():
     got = []
     asked = AsyncSettings(on_success=FunctionDestination(FunctionRef("audit")))
@@ -190,6 +199,7 @@ def test_a_destination_function_is_invoked_with_the_report_at_the_same_instant()
     assert (caused.accepted.source, caused.accepted.root, caused.accepted.depth) == ("destination", invocation.id, 1)
 
 
+@rule("retry-and-destinations §2", "assumed")
 def test_a_loop_of_destinations_ends_in_a_delivery_error_that_names_the_setting():
     loop = AsyncSettings(on_success=FunctionDestination(FunctionRef("f")))
     emulator, _ = make({"f": loop}, Settings(destination_depth=6), f=lambda call: b"")
@@ -224,6 +234,7 @@ def test_one_request_causes_a_bounded_number_of_invocations():
     assert any(b"has caused 100 invocations" in getattr(outcome, "document", b"") for outcome in errors)
 
 
+@rule("retry-and-destinations §3.4", "inferred")
 def test_a_missing_destination_function_fails_the_delivery_and_not_the_invocation():
     emulator, _ = make({"f": AsyncSettings(on_success=FunctionDestination(FunctionRef("gone")))}, f=lambda call: b"")
     invocation = emulator.accept(ask("f"))
@@ -233,6 +244,7 @@ def test_a_missing_destination_function_fails_the_delivery_and_not_the_invocatio
     assert failed.reason == "FunctionNotFound: function 'gone' does not exist."
 
 
+@rule("retry-and-destinations §3.2", "assumed")
 def test_a_report_too_large_for_a_queue_is_a_delivery_error():
     emulator, _ = make({"f": AsyncSettings(on_success=QueueDestination("q"))}, f=lambda call: b"x" * 70_000)
     invocation = emulator.accept(ask("f"))
@@ -241,6 +253,7 @@ def test_a_report_too_large_for_a_queue_is_a_delivery_error():
     assert "65536" in invocation.deliveries[0].reason
 
 
+@rule("retry-and-destinations §1", "documented")
 def test_synchronous_calls_are_never_retried_and_reported_nowhere():
     emulator, _ = make({"f": AsyncSettings(on_failure=QueueDestination("q"))}, f=fails)
     invocation = run_sync(emulator, ask("f"))
@@ -316,6 +329,7 @@ def test_an_asynchronous_call_by_a_handler_runs_after_it():
     assert order == ["first", "second"]
 
 
+@rule("async-invocation §3", "assumed")
 @pytest.mark.parametrize("delay", [-1, 3601])
 def test_a_delay_out_of_range_is_refused_and_nothing_is_kept(delay):
     emulator, _ = make(f=lambda call: b"")
@@ -324,6 +338,7 @@ def test_a_delay_out_of_range_is_refused_and_nothing_is_kept(delay):
     assert len(emulator.journal) == 0
 
 
+@rule("async-invocation §2", "documented")
 def test_a_payload_over_the_limit_is_refused_and_nothing_is_kept():
     emulator, _ = make(f=lambda call: b"")
     with pytest.raises(EntityTooLarge, match="131072 bytes"):

@@ -1,0 +1,276 @@
+"""Task mode: what the record of a task says, which events it had, and how tasks are listed; folds of facts."""
+
+import json
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from fcemu.core.destinations import as_text
+from fcemu.core.errors import (
+    AsyncTaskAlreadyExists,
+    AsyncTaskNotFound,
+    FCError,
+    InvalidArgument,
+    StatefulAsyncInvocationAlreadyExists,
+    StatefulAsyncInvocationNotFound,
+)
+from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
+from fcemu.core.invocation import TRANSITIONS, Invocation, State
+from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.paging import DEFAULT_LIMIT
+
+TASK_ID: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
+"""What a caller may name a task. Source: FC docs, "InvokeFunction", all versions; generated ids need not fit."""
+RETURNED_BYTES: Final = 1024 * 1024
+"""ASSUMED: a larger result is cut, because ``returnPayload`` has at most 1 MB (async-invocation §2)."""
+_TASK_ID: Final = re.compile(TASK_ID)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def check_task_id(ref: FunctionRef, task_id: str) -> None:
+    """Raises ``InvalidArgument`` for what cannot name a task. ASSUMED: the text (async-invocation §4)."""
+    if not _TASK_ID.fullmatch(task_id):
+        raise InvalidArgument.choice(
+            "AsyncTaskId" if ref.service is None else "StatefulAsyncInvocationId", TASK_ID, task_id
+        )
+
+
+def not_found(ref: FunctionRef, task_id: str) -> FCError:
+    """That a function has no such task, in the words of its generation."""
+    return AsyncTaskNotFound(task_id) if ref.service is None else StatefulAsyncInvocationNotFound(task_id)
+
+
+def already_exists(ref: FunctionRef, task_id: str) -> FCError:
+    """That a function has such a task, in the words of its generation."""
+    return AsyncTaskAlreadyExists(task_id) if ref.service is None else StatefulAsyncInvocationAlreadyExists(task_id)
+
+
+def cannot_stop(invocation: Invocation) -> InvalidArgument:
+    """Why what has ended is not stopped. Source: the Java SDK's test gives the code; ASSUMED: the text."""
+    kind = "async task" if invocation.accepted.function.service is None else "stateful async invocation"
+    return InvalidArgument(f"{kind} in status '{invocation.state}' can not be stopped")
+
+
+def is_kept(invocation: Invocation, now: datetime, retention: timedelta) -> bool:
+    """Whether FC's API still shows the record of a task; until then its id is taken."""
+    return invocation.ended is None or now - invocation.ended <= retention
+
+
+def milliseconds(instant: datetime) -> int:
+    """Whole milliseconds since 1970, as all of FC's records write instants."""
+    return (instant - _START) // _MILLISECOND
+
+
+# Events.
+
+
+class Event(NamedTuple):
+    """A state that was entered; ``number`` counts from 1, ``detail`` is JSON text, ``""`` for plain transitions."""
+
+    number: int
+    status: State
+    at: datetime
+    detail: str
+
+
+def events(facts: Iterable[Fact]) -> list[Event]:
+    """The events of one invocation from its facts: one for each change of its state (task-mode §3.4).
+
+    ASSUMED: ``Retrying`` and the bad ends say ``Error`` and ``ErrorMessage``; the others have no detail.
+    """
+    found: list[Event] = []
+    state, error = State.ENQUEUED, ("", "")
+    for fact in facts:
+        if isinstance(fact, Finished | Refused):
+            error = _error(fact.outcome)
+        after = TRANSITIONS.get(state, {}).get(type(fact), state)
+        if after is not state or isinstance(fact, Accepted):
+            state = after
+            found.append(Event(len(found) + 1, state, fact.at, _detail(fact, state, error)))
+    return found
+
+
+def _detail(fact: Fact, state: State, error: tuple[str, str]) -> str:
+    if isinstance(fact, Invalid):
+        said = {"ErrorMessage": fact.reason}
+    elif isinstance(fact, Failed) or state is State.RETRYING:
+        kind, text = error
+        said = {"Error": kind, "ErrorMessage": text or (fact.reason if isinstance(fact, Failed) else "")}
+    else:
+        return ""
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def _error(outcome: Outcome) -> tuple[str, str]:
+    """The type and the message of what an attempt came to, empty where that was no error."""
+    match outcome:
+        case FunctionError(error_type, document) | TimedOut(document, error_type):
+            return error_type, _message(document)
+        case Throttled(code) | SystemFailed(_, code):
+            return code, ""
+        case _:
+            return "", ""
+
+
+def _message(document: bytes) -> str:
+    try:
+        return str(json.loads(document)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return as_text(document)
+
+
+# Records.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What FC's API shows of a task, in every version; ``""``, 0 and ``None`` where there is nothing yet."""
+
+    task_id: str
+    request_id: str
+    function: FunctionRef
+    qualifier: str
+    status: State
+    goal: State
+    started: datetime
+    ended: datetime | None
+    duration: timedelta
+    retries: int
+    instance_id: str
+    error: str
+    payload: str
+    returned: str
+    events: tuple[Event, ...]
+
+
+def record(invocation: Invocation) -> Record:
+    """The record of a task (task-mode §3.3).
+
+    ASSUMED: ``started`` is when it was submitted; ``duration`` and ``instance_id`` are of the last attempt that ran;
+    ``goal`` (FC's ``destinationStatus``) is ``Succeeded`` until a stop is asked for, then ``Stopped``; ``error`` is
+    the error's type.
+    """
+    accepted = invocation.accepted
+    ran = [attempt for attempt in invocation.attempts if attempt.executed]
+    last = ran[-1] if ran else None
+    stopped = invocation.state in (State.STOPPING, State.STOPPED)
+    return Record(
+        task_id=accepted.task_id,
+        request_id=invocation.id,
+        function=accepted.function,
+        qualifier=accepted.qualifier,
+        status=invocation.state,
+        goal=State.STOPPED if stopped else State.SUCCEEDED,
+        started=accepted.at,
+        ended=invocation.ended,
+        duration=timedelta(0) if last is None or last.ended is None else last.ended - last.started,
+        retries=max(0, invocation.executions - invocation.repeats - 1),
+        instance_id=last.instance_id if last else "",
+        error=_error_type(invocation),
+        payload=as_text(accepted.payload),
+        returned=_returned(invocation),
+        events=tuple(events(invocation.history or [accepted])),
+    )
+
+
+def _error_type(invocation: Invocation) -> str:
+    match invocation.state:
+        case State.RETRYING | State.FAILED | State.EXPIRED:
+            return invocation.ending().condition
+        case State.INVALID:
+            return invocation.reason
+        case _:
+            return ""
+
+
+def _returned(invocation: Invocation) -> str:
+    last = invocation.attempts[-1].outcome if invocation.state is State.SUCCEEDED else None
+    if not isinstance(last, Returned):
+        return ""
+    text = as_text(last.payload)
+    return text if len(last.payload) <= RETURNED_BYTES else text.encode()[:RETURNED_BYTES].decode(errors="ignore")
+
+
+# Lists.
+
+
+class Cursor(NamedTuple):
+    """After which task a page begins."""
+
+    started: datetime
+    task_id: str
+
+    def text(self) -> str:
+        """What a token of the next page holds."""
+        return f"{(self.started - _START) // timedelta(microseconds=1)}#{self.task_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Raises ``InvalidArgument`` for what ``text()`` did not write."""
+        microseconds, _, task_id = text.partition("#")
+        with suppress(ValueError, OverflowError):
+            if task_id:
+                return cls(_START + timedelta(microseconds=int(microseconds)), task_id)
+        raise InvalidArgument(f"NextToken is set to an invalid value (actual: '{text}')")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which tasks are listed, and in which order.
+
+    ASSUMED: ``begin`` and ``end``, whole milliseconds, are inclusive, and the newest come first (task-mode §4.2).
+    """
+
+    status: State | None = None
+    prefix: str = ""
+    begin_ms: int | None = None
+    end_ms: int | None = None
+    newest_first: bool = True
+    limit: int = DEFAULT_LIMIT
+    after: Cursor | None = None
+
+    def takes(self, invocation: Invocation) -> bool:
+        """Whether the filters let a task through."""
+        started = milliseconds(invocation.accepted.at)
+        return (
+            (self.status is None or invocation.state is self.status)
+            and invocation.accepted.task_id.startswith(self.prefix)
+            and (self.begin_ms is None or started >= self.begin_ms)
+            and (self.end_ms is None or started <= self.end_ms)
+        )
+
+
+class Page(NamedTuple):
+    """A part of a list; ``next`` begins the part after it, ``None`` when there is none."""
+
+    tasks: list[Invocation]
+    next: Cursor | None
+
+
+def page(tasks: Iterable[Invocation], query: Query) -> Page:
+    """The tasks that a query asks for, out of those of one function and qualifier in the order of submission."""
+    chosen = sorted(tasks, key=lambda task: task.accepted.at)
+    if query.newest_first:
+        chosen.reverse()
+    if query.after is not None:
+        chosen = chosen[_position(chosen, query.after, query.newest_first) :]
+    found = [task for task in chosen if query.takes(task)]
+    shown = found[: query.limit]
+    more = len(found) > len(shown)
+    return Page(shown, Cursor(shown[-1].accepted.at, shown[-1].accepted.task_id) if more else None)
+
+
+def _position(chosen: list[Invocation], after: Cursor, newest_first: bool) -> int:
+    """Where the part after a cursor begins, also when the task it names is no longer there."""
+    for n, task in enumerate(chosen):
+        at = task.accepted.at
+        if at == after.started and task.accepted.task_id == after.task_id:
+            return n + 1
+        if (at < after.started) if newest_first else (at > after.started):
+            return n
+    return len(chosen)

@@ -1,0 +1,125 @@
+"""Tasks: finds, lists and stops asynchronous invocations; what a task is, its facts say."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from fcemu.core import tasks
+from fcemu.core.catalog import Catalog
+from fcemu.core.errors import InvalidArgument, ResourceThrottled
+from fcemu.core.facts import StopAsked, Stopped
+from fcemu.core.invocation import Invocation, State
+from fcemu.core.names import FunctionRef
+from fcemu.core.settings import Settings
+from fcemu.engine.baton import Baton
+from fcemu.engine.clock import Clock
+from fcemu.engine.journal import Journal
+from fcemu.engine.movers import Movers
+
+
+class Tasks:
+    """FC's task mode over the journal. Methods may be called from any thread unless they say otherwise.
+
+    ASSUMED: a task belongs to the qualifier it was submitted with, and is found through no other; its id is taken for
+    the whole function (async-invocation §4, task-mode §4.2).
+    """
+
+    def __init__(
+        self,
+        *,
+        baton: Baton,
+        clock: Clock,
+        catalog: Catalog,
+        journal: Journal,
+        movers: Movers,
+        settings: Settings,
+        on_end: Callable[[Invocation, datetime], None],
+    ) -> None:
+        self._baton: Final = baton
+        self._clock: Final = clock
+        self._catalog: Final = catalog
+        self._journal: Final = journal
+        self._movers: Final = movers
+        self._settings: Final = settings
+        self._on_end: Final = on_end
+
+    def find(self, ref: FunctionRef, qualifier: str, task_id: str) -> Invocation:
+        """The task of that id. Raises what ``Catalog.find`` raises, ``StatefulAsyncInvocationNotFound`` (2.0) or
+        ``AsyncTaskNotFound`` (3.0)."""
+        with self._baton:
+            return self._find(ref, qualifier, task_id)
+
+    def page(self, ref: FunctionRef, qualifier: str, query: tasks.Query) -> tasks.Page:
+        """A part of the list of a function's tasks. Raises what ``Catalog.find`` raises."""
+        with self._baton:
+            self._catalog.find(ref, qualifier)
+            there = self._journal.tasks.get(ref, {}).values()
+            return tasks.page((task for task in there if self._shows(task, qualifier)), query)
+
+    def functions(self) -> list[tuple[FunctionRef, str]]:
+        """The functions of 2.0 in task mode, each with the qualifier, in order of name and qualifier."""
+        with self._baton:
+            found = [
+                (function.ref, qualifier)
+                for function in self._catalog
+                for qualifier, asked in self._catalog.async_of(function.ref).items()
+                if function.ref.service is not None and asked.task_mode
+            ]
+        return sorted(found, key=lambda one: (one[0].service or "", one[0].name, one[1]))
+
+    def stop(self, ref: FunctionRef, qualifier: str, task_id: str) -> None:
+        """Stop a task: at once what is not running, else as soon as the clock moves.
+
+        Raises what ``find`` raises, ``InvalidArgument`` for a task that has ended. Nothing happens to one that is
+        being stopped.
+        """
+        with self._baton:
+            self._stop(self._find(ref, qualifier, task_id))
+
+    def stop_invocation(self, invocation: Invocation) -> None:
+        """Stop any asynchronous invocation, a task or not. Raises ``InvalidArgument``."""
+        with self._baton:
+            self._stop(invocation)
+
+    def claim(self, ref: FunctionRef, task_id: str) -> None:
+        """Called with the baton held before a task is submitted that its caller named.
+
+        Raises ``InvalidArgument``, ``StatefulAsyncInvocationAlreadyExists`` (2.0) or ``AsyncTaskAlreadyExists`` (3.0).
+        """
+        tasks.check_task_id(ref, task_id)
+        there = self._journal.tasks.get(ref, {}).get(task_id)
+        if there is not None and self._is_kept(there):
+            raise tasks.already_exists(ref, task_id)
+
+    def _find(self, ref: FunctionRef, qualifier: str, task_id: str) -> Invocation:
+        self._catalog.find(ref, qualifier)
+        task = self._journal.tasks.get(ref, {}).get(task_id)
+        if task is None or not self._shows(task, qualifier):
+            raise tasks.not_found(ref, task_id)
+        return task
+
+    def _shows(self, task: Invocation, qualifier: str) -> bool:
+        return task.accepted.qualifier == qualifier and self._is_kept(task)
+
+    def _is_kept(self, task: Invocation) -> bool:
+        return tasks.is_kept(task, self._clock.shown(), self._settings.task_retention)
+
+    def _stop(self, invocation: Invocation) -> None:
+        """ASSUMED: to stop what is being stopped is a success (task-mode §4.4)."""
+        if invocation.accepted.synchronous:
+            raise InvalidArgument("a synchronous invocation can not be stopped")
+        if invocation.finished:
+            raise tasks.cannot_stop(invocation)
+        if invocation.state is State.STOPPING:
+            return
+        if self._movers.closed:
+            raise ResourceThrottled("the emulator is closed")
+        busy = self._movers.in_flight or self._movers.goals
+        now = self._clock.now() if busy else self._clock.shown()
+        runs = invocation.state is State.RUNNING
+        self._journal.record(StopAsked(now, invocation.id), invocation)
+        if runs:
+            self._movers.halt(invocation, now)
+        else:
+            self._journal.record(Stopped(now, invocation.id), invocation)
+            self._on_end(invocation, now)

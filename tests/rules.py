@@ -1,0 +1,18 @@
+"""Marks tests whose names are rules of FC; ``docs/generate.py`` makes a table of them."""
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+Test = TypeVar("Test", bound=Callable[..., object])
+Mark = Literal["documented", "from SDK", "inferred", "assumed"]
+"""How well a rule is known: an official page says so; an official SDK or tool does; it follows from several sources;
+nobody says, so that it is a guess of ours."""
+
+
+def rule(source: str, mark: Mark) -> Callable[[Test], Test]:
+    """This test's name is a rule of FC. ``source``: where it comes from, a section of the project's notes on FC."""
+
+    def leave(test: Test) -> Test:
+        return test
+
+    return leave
