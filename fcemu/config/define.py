@@ -37,9 +37,9 @@ def read_definition(path: Path, choices: Choices | None = None, *, thorough: boo
     """
     file = load.find_definition(path)
     report = Report(load.shown(file))
-    tree = load.read_file(file, report)
+    tree, varies = load.read_file(file, report)
     given = choices or Choices(variables=os.environ)
-    return _define(tree, report, file.parent, file.absolute(), given, thorough=thorough)
+    return _define(tree, report, file.parent, file.absolute(), given, thorough=thorough, varies=varies)
 
 
 def read_mapping(mapping: Mapping[str, object], root: Path, choices: Choices | None = None) -> Definition:
@@ -75,9 +75,16 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
 
 
 def _define(
-    tree: Table, report: Report, root: Path, path: Path | None, choices: Choices, *, thorough: bool = False
+    tree: Table,
+    report: Report,
+    root: Path,
+    path: Path | None,
+    choices: Choices,
+    *,
+    thorough: bool = False,
+    varies: bool = True,
 ) -> Definition:
-    is_foreign, tree = _in_native_form(tree, report, root, choices)
+    is_foreign, tree = _in_native_form(tree, report, root, choices, varies=varies)
     shape = native.read(tree, report, foreign=is_foreign)
     if shape is None:
         report.check()
@@ -88,7 +95,7 @@ def _define(
     return replace(definition, warnings=report.warnings)
 
 
-def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices) -> tuple[bool, Table]:
+def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *, varies: bool) -> tuple[bool, Table]:
     """The tree as a native file would have it, variables replaced; and whether it was something else."""
     found = format_of(tree)
     if isinstance(found, Stranger):
@@ -98,6 +105,8 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices) -
         if not report.positions:
             report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
         return True, TRANSLATORS[found](Source(tree, report, root, choices))
+    if not varies:
+        return False, tree
     expanded = Expander(report, native_names(tree, choices.variables)).tree(tree)
     return False, expanded if isinstance(expanded, Table) else tree
 

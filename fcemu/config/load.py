@@ -37,10 +37,11 @@ def find_definition(where: Path) -> Path:
     raise DefinitionError([Problem(shown(where), "no such file or directory")])
 
 
-def read_file(path: Path, report: Report) -> Table:
-    """The tree of a file. Raises ``DefinitionError`` when it cannot be read or is no YAML; lesser problems go into
-    ``report``."""
-    return parse(read_text(path, report), report)
+def read_file(path: Path, report: Report) -> tuple[Table, bool]:
+    """The tree of a file, and whether it may have variables. Raises ``DefinitionError`` when it cannot be read or is no
+    YAML; lesser problems go into ``report``."""
+    text = read_text(path, report)
+    return parse(text, report), "${" in text or "\\" in text
 
 
 def read_text(path: Path, report: Report, at: Place | None = None, file: str = "") -> str:

@@ -75,7 +75,8 @@ class _Reader:
             if name is None:
                 continue
             meant[name] = entry.key.place
-            value = self._value(keys[name], Entry(Scalar(entry.key.place, name), entry.value), level)
+            right = entry if name == entry.key.text else Entry(Scalar(entry.key.place, name), entry.value)
+            value = self._value(keys[name], right, level)
             if value is not None:
                 values[keys[name].field] = value
         needed = [key for key in keys.values() if key.required and not _is_excused(key, values)]

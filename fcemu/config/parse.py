@@ -20,7 +20,6 @@ from fcemu.config.tree import (
     found,
     is_number,
     is_refused,
-    moved,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ _SCALARS: Final = {
     _YAML + "null": Kind.NOTHING,
     _YAML + "timestamp": Kind.MOMENT,
 }
+_BEGINS_NUMBERS: Final = frozenset("+-.0123456789")
 _Event = Any
 """A ``yaml.Event``, whose type stubs know too little of it."""
 
@@ -176,7 +176,7 @@ class _Tree(Bounds):
         return node
 
     def _repeated(self, anchor: str, place: Place) -> Node:
-        """ASSUMED: as with PyYAML, an anchor is known from where it begins."""
+        """What an anchor names, with the places where it is written."""
         if anchor not in self._anchors:
             hint = "put quotes around a text that begins with '*'"
             self.report.stop(place, f"not YAML: found undefined alias {quoted(anchor)}", hint)
@@ -185,7 +185,7 @@ class _Tree(Bounds):
             return self.refuse(there, "contains itself")
         node, values = there
         self.count(place, values)
-        return moved(node, place.path)
+        return node
 
     def _scalar_of(self, event: _Event, place: Place, key: Place) -> Scalar:
         tag = event.tag
@@ -199,10 +199,10 @@ class _Tree(Bounds):
 
     def _plain(self, text: str) -> Kind:
         """What a text without quotes is: in YAML 1.1, and a number also in YAML 1.2 (1e3)."""
-        for tag, pattern in (*self._implicit.get(text[:1], ()), *self._implicit.get(None, ())):
+        for tag, pattern in self._implicit.get(text[:1], ()):
             if pattern.match(text):
                 return _SCALARS[tag]
-        return Kind.NUMBER if is_number(text) else Kind.TEXT
+        return Kind.NUMBER if text[:1] in _BEGINS_NUMBERS and is_number(text) else Kind.TEXT
 
     def _collection(self, event: _Event, place: Place) -> Node:
         is_map = isinstance(event, self._mapping)
@@ -246,13 +246,19 @@ class _Tree(Bounds):
         for source in merged:
             if isinstance(source, Table):
                 for entry in source.entries:
-                    there = entry if source.place.path == path else _renamed(entry, path)
-                    entries.setdefault(entry.key.text, there)
+                    entries.setdefault(entry.key.text, entry)
             elif not is_refused(source):
                 self.report.add(source.place, f"expected a map or a list of maps, found {found(source)}", key="<<")
         return entries
 
     def _key(self, event: _Event, path: str) -> Scalar | None:
+        if isinstance(event, self._scalar) and event.tag is None and event.anchor is None:  # nearly always
+            text: str = event.value
+            if not event.implicit[0] or self._plain(text) is Kind.TEXT:
+                return Scalar(self._place(event, below(path, text)), text)
+        return self._odd_key(event, path)
+
+    def _odd_key(self, event: _Event, path: str) -> Scalar | None:
         place = self._place(event, path)
         if not isinstance(event, self._scalar):
             kind = "map" if isinstance(event, self._mapping) else "list"
@@ -272,13 +278,5 @@ class _Tree(Bounds):
         return None
 
 
-def _renamed(entry: Entry, path: str) -> Entry:
-    there = below(path, entry.key.text)
-    return Entry(entry.key._replace(place=entry.key.place._replace(path=there)), moved(entry.value, there))
-
-
 def _tag_refused(tag: str) -> str:
     return f"the tag {cut(tag.replace(_YAML, '!!'))} is not allowed: a definition is plain data"
-
-
-__all__ = ["DEEPEST", "parse", "parse_node", "place_at"]

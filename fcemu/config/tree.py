@@ -91,22 +91,6 @@ def below(path: str, key: object) -> str:
     return f"{path}.{text}" if path else text
 
 
-def moved(node: Node, path: str) -> Node:
-    """The same node as it is found under another path, as an alias repeats it. Lines and columns stay."""
-    match node:
-        case Scalar(place, text, kind):
-            return Scalar(place._replace(path=path), text, kind)
-        case Items(place, values):
-            return Items(place._replace(path=path), tuple(moved(one, f"{path}[{n}]") for n, one in enumerate(values)))
-        case Table(place, entries):
-            return Table(place._replace(path=path), tuple(_moved_entry(entry, path) for entry in entries))
-
-
-def _moved_entry(entry: Entry, path: str) -> Entry:
-    there = below(path, entry.key.text)
-    return Entry(entry.key._replace(place=entry.key.place._replace(path=there)), moved(entry.value, there))
-
-
 def is_refused(node: Node) -> bool:
     """Whether what is wrong with it is in the report already."""
     return isinstance(node, Scalar) and node.kind is Kind.REFUSED

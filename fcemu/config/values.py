@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fcemu.config import cron
-from fcemu.config.problems import closest, quoted
+from fcemu.config.problems import Place, closest, quoted
 from fcemu.config.schema import (
     METHODS,
     Choice,
@@ -49,35 +49,49 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
     """What a value that is no map of its own shape means. Raises ``Wrong``."""
     if kind is Plain.FREE:
         return plain(node)
-    what = expected(kind, limits)
+    try:
+        return _single(kind, node, limits)
+    except _Unexpected as other:
+        raise Wrong(f"expected {expected(kind, limits)}, found {other.found}", *other.hints) from None
+
+
+class _Unexpected(Exception):
+    """A value of another kind; the message is made where the kind is known."""
+
+    def __init__(self, node: Node, *hints: str, shown: str = "") -> None:
+        super().__init__()
+        self.found, self.hints = shown or found(node), hints
+
+
+def _single(kind: Value, node: Node, limits: Limits) -> object:
     if kind is Plain.METHODS:
-        return _methods(node, what)
+        return _methods(node)
     if not isinstance(node, Scalar):
-        raise Wrong(f"expected {what}, found {found(node)}")
+        raise _Unexpected(node)
     match kind:
-        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES:
-            raise Wrong(f"expected {what}, found {found(node)}")
-        case Plain.FLAG:
-            return _flag(node, what)
         case Whole() | Duration():
-            return _whole(kind, node, what, limits)
-        case Number():
-            return _number(kind, node, what)
-        case Plain.INSTANT:
-            return _instant(node, what)
+            return _whole(kind, node, limits)
         case Plain.VARIABLES:
             return _variable(node)
         case Plain.PAYLOAD:
             return _environment_text(node)
+        case Plain.FLAG:
+            return _flag(node)
+        case Number():
+            return _number(kind, node)
+        case Plain.INSTANT:
+            return _instant(node)
         case Plain.QUALIFIER:
-            return _qualifier(node, what)
+            return _qualifier(node)
+        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES:
+            raise _Unexpected(node)
         case Choice(words):
             if node.text in words:
                 return node.text
-            raise Wrong(f"expected {what}, found {found(node)}", *_guess(node.text, words))
-    text = _text(node, what)
+            raise _Unexpected(node, *_guess(node.text, words))
+    text = _text(node)
     if not text or not text.isprintable():
-        raise Wrong(f"expected {what}, found {found(node)}")
+        raise _Unexpected(node)
     match kind:
         case Text(_, pattern) if re.fullmatch(pattern, text):
             return text
@@ -88,13 +102,13 @@ def scalar(kind: Value, node: Node, limits: Limits) -> object:
         case Plain.TARGET:
             return Target(node.place, _destination(text, limits))
         case Plain.FUNCTION:
-            return _function(node, what)
+            return _function(node)
         case Plain.CRON:
             return _cron(text)
-    raise Wrong(f"expected {what}, found {found(node)}")
+    raise _Unexpected(node)
 
 
-def _methods(node: Node, what: str) -> tuple[str, ...]:
+def _methods(node: Node) -> tuple[str, ...]:
     if isinstance(node, Scalar) and node.kind in {Kind.TEXT, Kind.LOOSE} and node.text.lower() == "any":
         return ()
     nodes = node.values if isinstance(node, Items) else (node,)
@@ -102,15 +116,15 @@ def _methods(node: Node, what: str) -> tuple[str, ...]:
     if not methods or len(methods) < len(nodes) or set(methods) - set(METHODS):
         wrong = next((each for each in nodes if not isinstance(each, Scalar) or each.text.upper() not in METHODS), node)
         hints = _guess(wrong.text.upper(), METHODS) if isinstance(wrong, Scalar) else []
-        raise Wrong(f"expected {what}, found {found(wrong)}", *hints)
+        raise _Unexpected(wrong, *hints)
     return tuple(dict.fromkeys(methods))
 
 
-def _text(node: Scalar, what: str) -> str:
+def _text(node: Scalar) -> str:
     if node.kind in {Kind.TEXT, Kind.LOOSE}:
         return node.text
     hints = [f"put quotes around it: {quoted(node.text)}"] if node.kind is not Kind.NOTHING else []
-    raise Wrong(f"expected {what}, found {found(node)}", *hints)
+    raise _Unexpected(node, *hints)
 
 
 def _variable(node: Scalar) -> str:
@@ -124,74 +138,74 @@ def _variable(node: Scalar) -> str:
 
 def _environment_text(node: Scalar) -> str:
     if node.kind is Kind.NOTHING:
-        raise Wrong(f"expected text, found {found(node)}", "write '' for an empty text")
-    text = _text(node, "text")
+        raise _Unexpected(node, "write '' for an empty text")
+    text = _text(node)
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise Wrong(f"expected text that an environment can hold, found {found(node)}")
     return text
 
 
-def _flag(node: Scalar, what: str) -> bool:
+def _flag(node: Scalar) -> bool:
     if node.kind is Kind.TRUTH or (node.kind is Kind.LOOSE and node.text.lower() in {"true", "false"}):
         return node.text.lower() in {"true", "yes", "on"}
     unquote = node.kind is Kind.TEXT and node.text in {"true", "false"}
-    raise Wrong(f"expected {what}, found {found(node)}", *(["write it without quotes"] if unquote else []))
+    raise _Unexpected(node, *(["write it without quotes"] if unquote else []))
 
 
-def _digits(node: Scalar, what: str, pattern: re.Pattern[str]) -> str:
+def _digits(node: Scalar, pattern: re.Pattern[str]) -> str:
     if node.kind in {Kind.NUMBER, Kind.LOOSE} and pattern.fullmatch(node.text):
         return node.text
     unquote = node.kind is Kind.TEXT and pattern.fullmatch(node.text)
-    raise Wrong(f"expected {what}, found {found(node)}", *(["write it without quotes"] if unquote else []))
+    raise _Unexpected(node, *(["write it without quotes"] if unquote else []))
 
 
-def _whole(kind: Whole | Duration, node: Scalar, what: str, limits: Limits) -> int | timedelta:
-    number = int(_digits(node, what, _WHOLE))
+def _whole(kind: Whole | Duration, node: Scalar, limits: Limits) -> int | timedelta:
+    number = int(_digits(node, _WHOLE))
     least, most = kind.bounds(limits)
     step = kind.strict_step if isinstance(kind, Whole) and limits is STRICT else 1
     if not least <= number <= most or number % step:
-        raise Wrong(f"expected {what}, found {number}")
+        raise _Unexpected(node, shown=str(number))
     return timedelta(seconds=number) if isinstance(kind, Duration) else number
 
 
-def _number(kind: Number, node: Scalar, what: str) -> float:
-    number = float(_digits(node, what, _NUMBER))
+def _number(kind: Number, node: Scalar) -> float:
+    number = float(_digits(node, _NUMBER))
     if not kind.least <= number <= kind.most or (kind.above and number == kind.least):
-        raise Wrong(f"expected {what}, found {node.text}")
+        raise _Unexpected(node, shown=node.text)
     return number
 
 
-def _instant(node: Scalar, what: str) -> datetime:
+def _instant(node: Scalar) -> datetime:
     try:
         moment = datetime.fromisoformat(node.text)
         if moment.utcoffset() is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Wrong(f"expected {what}, found {found(node)}")
+    raise _Unexpected(node)
 
 
 def _runtime(text: str) -> str:
     if text in RUNTIMES:
         return text
     hints = _guess(text, RUNTIMES) or ["allowed: " + ", ".join(RUNTIMES)]
-    raise Wrong(f"expected {expected(Plain.RUNTIME, STRICT)}, found {quoted(text)}", *hints)
+    raise _Unexpected(Scalar(Place(0, 0), text), *hints)
 
 
-def _function(node: Scalar, what: str) -> Scalar:
+def _function(node: Scalar) -> Scalar:
     try:
         FunctionRef.parse(node.text)
     except ValueError:
-        raise Wrong(f"expected {what}, found {quoted(node.text)}") from None
+        raise _Unexpected(node) from None
     return node
 
 
-def _qualifier(node: Scalar, what: str) -> Scalar:
+def _qualifier(node: Scalar) -> Scalar:
     if node.kind is Kind.NUMBER and _WHOLE.fullmatch(node.text):
         return node
-    if _QUALIFIER.fullmatch(_text(node, what)):
+    if _QUALIFIER.fullmatch(_text(node)):
         return node
-    raise Wrong(f"expected {what}, found {found(node)}")
+    raise _Unexpected(node)
 
 
 def _destination(text: str, limits: Limits) -> Destination:

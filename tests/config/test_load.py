@@ -154,9 +154,9 @@ def test_anchors_repeat_a_value_and_merge_keys_fill_in_what_is_not_there():
     assert read["nested"] == {"z": "5", "y": "3"}
 
 
-def test_an_alias_knows_the_path_where_it_is_used():
+def test_what_an_alias_repeats_is_where_it_is_written():
     value = tree("a: &a {x: 1}\nb: *a\n").get("b").get("x")
-    assert value.place[:3] == (1, 11, "b.x")
+    assert value.place[:3] == (1, 11, "a.x")
 
 
 def test_duplicate_keys_are_reported_in_every_map_and_keep_the_rest_readable():
