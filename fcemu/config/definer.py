@@ -22,7 +22,7 @@ from fcemu.config.making import (
     trigger_of,
 )
 from fcemu.config.node_handlers import wrong_node_handler
-from fcemu.config.problems import Report, closest, quoted
+from fcemu.config.problems import Report, quoted
 from fcemu.config.schema import (
     AliasShape,
     DomainShape,
@@ -165,7 +165,9 @@ class Definer:
             self._report.add(code.place, message, key="code")
             return None
         beside, name = os.path.split(path)
-        near = closest(name, [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))])
+        near = self._report.closest(
+            name, [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))]
+        )
         hints = [f"did you mean {os.path.join(os.path.dirname(code.text), near)!r}?"] if near else []
         self._report.add(code.place, f"no directory {quoted(code.text)}", *hints, key="code")
         return None
@@ -200,8 +202,12 @@ class Definer:
             return
         asked = target.destination.ref
         if asked not in written:
-            hints = _guess(str(asked), written)
+            hints = self._guess(str(asked), written)
             self._report.warn(target.place, f"there is no function {asked}, to which {ref} reports", *hints, key=key)
+
+    def _guess(self, word: str, written: Mapping[FunctionRef, Written]) -> list[str]:
+        near = self._report.closest(word, map(str, written))
+        return [f"did you mean {near!r}?"] if near else []
 
     # Triggers and domains.
 
@@ -217,7 +223,7 @@ class Definer:
             ref = FunctionRef.parse(route.function.text)
             if ref not in written:
                 message = f"there is no function {ref}, to which {path} of {name} leads"
-                self._report.warn(route.function.place, message, *_guess(str(ref), written), key="function")
+                self._report.warn(route.function.place, message, *self._guess(str(ref), written), key="function")
         return domain_of(name, shape)
 
     # Versions and aliases.
@@ -311,7 +317,7 @@ class Definer:
             said += [trigger.qualifier for _, trigger in _of(each.shape.triggers)]
             for scalar in said:
                 if scalar is not None and scalar.text != LATEST and scalar.text not in known:
-                    near = closest(scalar.text, known)
+                    near = self._report.closest(scalar.text, known)
                     hints = [f"did you mean {near!r}?"] if near else []
                     message = f"{owner} has no version or alias {quoted(scalar.text)}"
                     say(scalar.place, message, *hints, key="qualifier")
@@ -343,8 +349,3 @@ def _capacity(ref: FunctionRef, limit: int) -> Capacity:
     if ref.service is None:
         return Capacity(CONCURRENCY, ref, LATEST, MappingProxyType({"reservedConcurrency": limit}))
     return Capacity(ON_DEMAND, ref, LATEST, MappingProxyType({"maximumInstanceCount": limit}))
-
-
-def _guess(word: str, written: Mapping[FunctionRef, Written]) -> list[str]:
-    near = closest(word, map(str, written))
-    return [f"did you mean {near!r}?"] if near else []

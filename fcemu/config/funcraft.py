@@ -42,7 +42,7 @@ class _Template(Translation):
         self.intrinsic(tree)
         resources = self.table(tree.get("Resources"), "Resources")
         for each in resources.entries if resources else ():
-            resource = self.table(each.value, each.key.text)
+            resource = self.part(each)
             if resource is not None:
                 self._resource(each.key, resource)
         return self.tree()
@@ -75,7 +75,7 @@ class _Template(Translation):
         for each in service.entries:
             if each.key.text in {"Type", "Properties"}:
                 continue
-            function = self.table(each.value, each.key.text)
+            function = self.part(each)
             if function is not None and self._type(function, each.key) == "function":
                 self._function(key.text, each.key, function)
             elif function is not None:
@@ -91,7 +91,7 @@ class _Template(Translation):
         triggers: dict[str, Entry] = {}
         events = self.table(function.get("Events"), "Events")
         for each in events.entries if events else ():
-            event = self.table(each.value, each.key.text)
+            event = self.part(each)
             if event is not None:
                 add_trigger(self, triggers, self._event(each.key, event, whole), f"of {whole}")
         if triggers:
@@ -121,7 +121,7 @@ class _Template(Translation):
         config = self.table(properties.get("routeConfig"), "RouteConfig")
         routes = self.table(config.get("routes"), "Routes") if config else None
         for each in routes.entries if routes else ():
-            route = self.table(each.value, each.key.text)
+            route = self.part(each)
             if route is None:
                 continue
             more = self.entries(route, _ROUTE, f"in route {each.key.text} of {key.text}")

@@ -8,6 +8,9 @@ CLOSE: Final = 0.6
 """How alike a wrong and a right word are at least. Source: yaml-formats §5."""
 LONGEST: Final = 60
 """How many characters of a user's text a message repeats."""
+MOST_PROBLEMS: Final = 500
+MOST_COMPARED: Final = 20_000
+"""How many words are compared for hints before no more hints are given."""
 LISTED: Final = 5
 """How many of many things a message lists."""
 
@@ -78,6 +81,7 @@ class Report:
         self.positions = positions
         self._found: dict[tuple[str, int, int, str, str], Problem] = {}
         self._kept: dict[str, list[Place]] = {}
+        self._compared = 0
 
     def add(self, place: Place | None, message: str, *hints: str, key: str = "") -> None:
         """Record one problem. The same message at the same place, as an alias makes it, is recorded once."""
@@ -91,7 +95,17 @@ class Report:
         """Record a setting that is known and does nothing here; all of them become one warning."""
         self._kept.setdefault(name, []).append(place)
 
+    def closest(self, word: str, right: Iterable[str]) -> str | None:
+        """The module's ``closest``, as long as it did not compare too often: a file may be wrong in thousands of
+        places."""
+        words = list(right)
+        self._compared += len(words)
+        return closest(word, words) if self._compared <= MOST_COMPARED else None
+
     def _record(self, place: Place | None, problem: Problem) -> None:
+        if len(self._found) == MOST_PROBLEMS:
+            more = Problem(self.source, f"more than {MOST_PROBLEMS} problems and warnings; the rest was not looked at")
+            raise DefinitionError([*self.problems, more], self.warnings)
         where = place or Place(0, 0)
         problem = replace(problem, path=where.path, source=where.file or self.source)
         if place and self.positions:

@@ -5,7 +5,7 @@ from typing import Final
 from fcemu.config.code_uri import local_code
 from fcemu.config.devs import code_texts, extended, is_component, overlays_of, said_actions, say_placeholders
 from fcemu.config.devs_variables import Resources, names_3
-from fcemu.config.problems import Place, closest, quoted
+from fcemu.config.problems import Place, quoted
 from fcemu.config.translate import (
     Rules,
     Source,
@@ -110,7 +110,7 @@ class _Edition3(Translation):
         raw: dict[str, Table] = {}
         resources = self.table(tree.get("resources"), "resources")
         for each in resources.entries if resources else ():
-            resource = self.table(each.value, each.key.text)
+            resource = self.part(each)
             if resource is not None:
                 raw[each.key.text] = self._resource(each.key, resource, overlays)
         everything = Resources(tree.get("vars"), raw, code_texts(raw, ("props", "code")))
@@ -144,7 +144,7 @@ class _Edition3(Translation):
         template = self._templates.get(name.text) if self._templates else None
         if template is None:
             names = [each.key.text for each in self._templates.entries] if self._templates else []
-            near = closest(name.text, names)
+            near = self.report.closest(name.text, names)
             hints = [f"did you mean {near!r}?"] if near else []
             self.report.add(name.place, f"there is no template {quoted(name.text)}", *hints, key="name")
             return None

@@ -48,7 +48,7 @@ class _Edition1(Translation):
         raw: dict[str, Table] = {}
         services = self.table(tree.get("services"), "services")
         for each in services.entries if services else ():
-            project = self.table(each.value, each.key.text)
+            project = self.part(each)
             if project is not None:
                 raw[each.key.text] = project
                 self.entries(project, _PROJECT, f"in project {each.key.text}")

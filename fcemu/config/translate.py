@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from fcemu.config.definition import Choices
-from fcemu.config.problems import Place, Report, closest, quoted
+from fcemu.config.problems import Place, Report, quoted
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
 from fcemu.core.names import Account
 
@@ -134,6 +134,12 @@ class Translation:
             self.report.add(node.place, f"expected a map, found {found(node)}", key=key)
         return None
 
+    def part(self, each: Entry) -> Table | None:
+        """A map that the file names; nothing in its place is wrong, too."""
+        if is_nothing(each.value):
+            self.report.add(each.key.place, "expected a map, found nothing", key=written(each.key))
+        return self.table(each.value, written(each.key))
+
     def items(self, node: Node | None, key: str) -> tuple[Node, ...]:
         """A value that must be a list."""
         if isinstance(node, Items):
@@ -179,7 +185,7 @@ class Translation:
         name, words = written(key), rules.known
         if name[:1].isupper() and name != key.text:  # Funcraft
             words = frozenset(word[:1].upper() + word[1:] for word in words)
-        near = closest(name, words)
+        near = self.report.closest(name, words)
         hints = [f"did you mean {near!r}?"] if near else []
         self.report.warn(key.place, f"unknown key {quoted(name)} {where}", *hints)
 
