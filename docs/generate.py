@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
+from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
 from fcemu.runtimes.timeshift.known import BOTH, TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -144,9 +145,12 @@ def definition() -> str:
         larger,
         "```",
         "",
-        "Destinations are `function:NAME` (`function:SERVICE/NAME` in 2.0, `:QUALIFIER` may follow), `queue:NAME`, "
-        "`topic:NAME`, `eventbus:NAME` or FC's ARNs. The `clock` of the `emulator:` block is for `fcemu serve`: in a "
-        "test the clock starts paused, at its option `start`.",
+        "Destinations are `function:NAME` (`function:SERVICE/NAME` in 2.0, `:QUALIFIER` may follow), `queue:NAME` and "
+        "`topic:NAME` of MNS, `topic:INSTANCE/TOPIC` of RocketMQ, `eventbus:NAME` of EventBridge, or FC's ARNs. What "
+        "is delivered to them, a test reads; with `deliverTo: {'queue:declined': 'http://127.0.0.1:8080/hook'}` it is "
+        "posted to that URL as well, as JSON, and the clock waits for the answer: any 2xx is good, all else a failed "
+        "delivery. The `clock` of the `emulator:` block is for `fcemu serve`: in a test the clock "
+        "starts paused, at its option `start`.",
         "",
         "In any value, `${vars.NAME}` is what `vars` says, and `${env('NAME', default)}` a variable of the "
         "environment. A value that is nothing else keeps its type; inside a text it is a part of the text.",
@@ -202,7 +206,8 @@ def time_reads() -> str:
     lines = [
         "# Which time reads are virtual",
         "",
-        "In a handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` by `docs/generate.py`; "
+        "In a Python handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` and "
+        "`fcemu/runtimes/known_programs.py` by `docs/generate.py`; for Python "
         "the contract test reads the same table, and fails for a read that is virtual and in it, or real and not.",
         "",
         "| what | where | with freezegun | with time-machine | why |",
@@ -218,8 +223,32 @@ def time_reads() -> str:
         "is imported by name at the top is always virtual.",
         "",
         "Outside of handlers everything is real, in the zone of the process.",
+        "",
+        "## Node.js handlers",
+        "",
+        *_program_rows(NODE),
+        "",
+        "## Programs of custom runtimes",
+        "",
+        "On a paused clock:",
+        "",
+        *_program_rows(PAUSED),
+        "",
+        "On a clock that flowed when the program started, at any rate:",
+        "",
+        *_program_rows(FLOWING),
+        "",
+        "Real in any case:",
+        "",
+        *_program_rows(BLIND),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _program_rows(rows: Iterable[Row]) -> list[str]:
+    return ["| what | | why |", "| --- | --- | --- |"] + [
+        f"| {row.what} | {'real' if row.why else 'virtual'} | {row.why} |" for row in rows
+    ]
 
 
 def operations() -> str:

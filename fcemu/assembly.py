@@ -1,17 +1,20 @@
 """The one place that knows every part: configuration -> clock + runtimes + emulator + server."""
 
 import asyncio
+import os
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from fcemu import __version__
+from fcemu.api.guard import Guard as Guard
 from fcemu.api.server import ApiServer as ApiServer
 from fcemu.api.setup import BadDefinition
 from fcemu.config import FILE_NAMES, Definition
@@ -22,6 +25,11 @@ from fcemu.core.names import Account, FunctionRef
 from fcemu.core.places import read_places
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
+from fcemu.endpoints.authority import authority
+from fcemu.endpoints.environment import pointing, redirecting
+from fcemu.endpoints.environment import without_proxies as without_proxies
+from fcemu.endpoints.hosts import is_fc_host
+from fcemu.endpoints.redirect import Redirection as Redirection
 from fcemu.engine.chance import CHANCES
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator
@@ -90,7 +98,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
     "task_retention_seconds": Option(float, (int, float)),
-    "deliver_to": Option(_destinations, (dict, Mapping)),
+    "deliver_to": Option(_destinations, (Mapping,)),
     "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
@@ -198,7 +206,6 @@ LATER: Final = frozenset(
         "data",
         "explore",
         "idle_seconds",
-        "intercept",
         "throttle_mode",
     }
 )
@@ -233,18 +240,20 @@ class Runtimes:
 
     def __init__(self, extra_environment: Mapping[str, str]) -> None:
         self._extra = dict(extra_environment)
-        self._made: dict[tuple[str, bool], Runtime] = {}
+        self._made: dict[tuple[str, bool, str], Runtime] = {}
         self._packages: UnpackedPackages | None = None
 
-    def __call__(self, name: str, *, isolate: bool = False, process: bool = False) -> Runtime:
+    def __call__(self, name: str, *, isolate: bool = False, process: bool = False, python: str = "") -> Runtime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
-        its instances imports its modules anew. ``process``: Python handlers run in processes of their own."""
+        its instances imports its modules anew. ``process``: Python handlers run in processes of their own, by
+        ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process)
-        runtime = self._made.get((make.__name__, isolate))
+        make = runtime_named(name, process=process, python=python)
+        which = (getattr(make, "func", make).__name__, isolate, python)
+        runtime = self._made.get(which)
         if runtime is None:
-            runtime = self._made[make.__name__, isolate] = make(self._extra, isolate=isolate)
+            runtime = self._made[which] = make(self._extra, isolate=isolate)
         return runtime
 
     def stub(self, steps: Sequence[object]) -> StandIn:
@@ -350,6 +359,19 @@ class Parts:
         return native_form(*emulator.setup.defined(), emulator.setup.extras())
 
 
+def program_named(text: str) -> str:
+    """Where a program is: a path from the working directory, or a name that is looked for as a shell does.
+
+    Raises ``ValueError``.
+    """
+    import shutil
+
+    found = shutil.which(text)
+    if found is None:
+        raise ValueError(f"option python: there is no program {text!r}")
+    return os.path.abspath(found)
+
+
 def patch_time() -> None:
     """Let handlers of this process see virtual time, once for all; everything else keeps real time."""
     from fcemu.runtimes import timeshift
@@ -398,6 +420,13 @@ def time_backend() -> str:
     return timeshift.backend_in_force() or ""
 
 
+def tools() -> list[tuple[str, str, str]]:
+    """What this machine has for functions in other languages: name, what was found, what to do if it cannot be used."""
+    from fcemu.runtimes import known_programs
+
+    return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
+
+
 def real_on_purpose() -> list[tuple[str, str]]:
     """What stays real although a handler runs on virtual time, each with the reason."""
     from fcemu.runtimes import timeshift
@@ -407,11 +436,47 @@ def real_on_purpose() -> list[tuple[str, str]]:
     ]
 
 
+def api_server() -> ApiServer:
+    """A server that nobody is behind yet; its port speaks HTTP and TLS."""
+    return ApiServer(version=__version__, tls=authority)
+
+
+def redirection(host: str, port: int) -> Redirection:
+    """What brings the connections of this process to FC's hosts to an emulator; ``begin`` puts it in force."""
+    return Redirection((host, port), lambda: authority().pem, is_fc_host)
+
+
+def environment(endpoint: str, account: Account, *, intercept: bool, token: str = "") -> dict[str, str]:
+    """The variables that point a program at the emulator at ``endpoint``; ``intercept``: also Python programs with
+    hosts of FC written down in them. ``token``: what that emulator wants."""
+    known = pointing(endpoint, account.id, account.region)
+    if token:
+        known |= pointing(endpoint, account.id, account.region, (token, token)) | {"FCEMU_TOKEN": token}
+    return known | redirecting(os.environ, endpoint) if intercept else known
+
+
+@asynccontextmanager
+async def intercepted(environment: Mapping[str, str], endpoint: str, *, only: bool) -> AsyncIterator[dict[str, str]]:
+    """More variables, by which programs in any language that have hosts of FC written down reach ``endpoint``; for as
+    long as the ``async with`` lasts. ``environment``: what they are added to. ``only``: other hosts are refused."""
+    from fcemu.endpoints.environment import intercepting
+    from fcemu.endpoints.proxy import Proxy
+
+    host, _, port = endpoint.rpartition(":")
+    proxy = Proxy((host, int(port)), only=only)
+    with TemporaryDirectory(prefix="fcemu-") as folder:
+        proxy_port = await proxy.start()
+        try:
+            yield intercepting(environment, endpoint, proxy_port, Path(folder), only=only)
+        finally:
+            await proxy.close()
+
+
 class ServerThread:
     """An API server with an event loop of its own in a thread of its own, so that any thread may block on it."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.server: Final = ApiServer(version=__version__)
+        self.server: Final = api_server()
         self._loop: Final = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
         Context().run(self._thread.start)

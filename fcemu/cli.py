@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from fcemu.commands.printing import count, print_json, print_line
 
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
+    from fcemu.commands.serve import Plan
     from fcemu.config import Definition
 
 
@@ -54,6 +56,18 @@ def demo() -> None:
 # An emulator in this process.
 
 
+def _of_exec(param: click.Parameter) -> click.Parameter:
+    """An option of ``serve`` as ``exec`` has it: any free port, a paused clock."""
+    if param.name not in {"port", "rate"}:
+        return param
+    ours = copy(param)
+    if param.name == "port":
+        ours.default = 0
+    elif isinstance(ours, click.Option):
+        ours.help = "Virtual seconds per second; 0: paused.  [default: 0]"
+    return ours
+
+
 @main.command()
 @click.argument("definition", required=False, type=click.Path(path_type=Path))
 @setting("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -64,19 +78,22 @@ def demo() -> None:
 @setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
 @setting("--chance", type=click.Choice(["calm", "seeded"]), help="What FC leaves open: calm, or drawn by the seed.")
 @setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: process]")
+@setting("--python", metavar="PROGRAM", help="Which Python runs handlers in processes.  [default: this one]")
 @setting(
     "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"
 )
 @setting("--region", help="Region in ARNs and contexts.  [default: cn-hangzhou]")
 @setting("--limits", type=click.Choice(["strict", "relaxed"]), help="FC's quotas, or wider.  [default: strict]")
 @setting("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Gets the URL once the port is open.")
+@setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
+@setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")
+@setting("--intercept-only", is_flag=True, help="The same, and other hosts are refused.")
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
 @later_option("--data")
 @later_option("--auth", flag=True)
 @later_option("--access-key")
-@later_option("--intercept", flag=True)
 @later_option("--watch", flag=True)
 @setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
 def serve(
@@ -84,45 +101,136 @@ def serve(
     host: str,
     port: int,
     runtime: str | None,
+    python: str | None,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
-    environment: str | None,
+    token: str | None,
+    intercept: bool,
+    intercept_only: bool,
     **settings: object,
 ) -> None:
     """Run the emulator until SIGINT or SIGTERM.
 
     DEFINITION is a file, or a directory with fcemu.yaml; without one, the emulator starts empty. The command line wins
-    over FCEMU_* variables, those over the definition's "emulator:" block.
+    over FCEMU_* variables, those over the definition's "emulator:" block. With --intercept, a file with the variables
+    that bring programs here is named at the start; "fcemu exec" sets them by itself.
     """
     with _garbage_kept():
-        if ready_file is not None:
-            _make_way(ready_file)
-        from fcemu.commands import serve as serving
-        from fcemu.config import EMPTY
+        from fcemu.commands.serve import Reach
 
-        serving.log_to_stderr(log_format)
-        read = EMPTY if definition is None else _read(definition, settings, environment)
-        plan = serving.Plan(
-            definition=read,
-            options={name: value for name, value in settings.items() if value is not None},
-            host=host,
-            port=port,
-            ready_file=ready_file,
-            verbose=verbose,
-            process=runtime != "inline",
-        )
-        for warning in read.warnings:
-            serving.LOG.warning("%s", warning)
-        options = plan.all_options()
-        if options["autojump"] and options["rate"]:
-            serving.LOG.warning("autojump moves a paused clock only; add --rate 0")
-        try:
+        reach = Reach.of(intercept, intercept_only)
+        where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, python=python or "", **where)
+        from fcemu.commands import serve as serving
+
+        with _refused_in_one_message():
             serving.run(plan)
-        except serving.CannotListen as refused:
-            raise click.ClickException(str(refused)) from None
-        except ValueError as wrong:
-            raise click.UsageError(str(wrong)) from None
+
+
+def _plan(
+    definition: Path | None, runtime: str | None, log_format: str, settings: dict[str, object], **more: Any
+) -> "Plan":
+    """What the options of ``serve`` come to, with the warnings said. Exits for what is wrong."""
+    if more["ready_file"] is not None:
+        _make_way(more["ready_file"])
+    from fcemu.commands import serve as serving
+    from fcemu.config import EMPTY
+
+    serving.log_to_stderr(log_format)
+    environment = settings.pop("environment")
+    read = EMPTY if definition is None else _read(definition, settings, environment)
+    plan = serving.Plan(
+        definition=read,
+        options={name: value for name, value in settings.items() if value is not None},
+        process=runtime != "inline",
+        **more,
+    )
+    for warning in read.warnings:
+        serving.LOG.warning("%s", warning)
+    options = plan.all_options()
+    if options["autojump"] and options["rate"]:
+        serving.LOG.warning("autojump moves a paused clock only; add --rate 0")
+    return plan
+
+
+@contextmanager
+def _refused_in_one_message() -> Iterator[None]:
+    from fcemu.commands.serve import CannotListen
+
+    try:
+        yield
+    except CannotListen as refused:
+        raise click.ClickException(str(refused)) from None
+    except ValueError as wrong:
+        raise click.UsageError(str(wrong)) from None
+
+
+class _WithCommand(click.Command):
+    """A command whose arguments end at ``--``; what follows is the parameter ``words``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ours, separator, words = args, "", []
+        if "--" in args:
+            at = args.index("--")
+            ours, separator, words = args[:at], "--", args[at + 1 :]
+        rest = super().parse_args(ctx, ours)  # --help ends here
+        if not words:
+            what = "there is no command after --" if separator else "there is no --, and no command after it"
+            ctx.fail(f"{what}; write: fcemu exec [DEFINITION] -- COMMAND…")
+        ctx.params["words"] = words
+        return rest
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND…"]
+
+
+@main.command("exec", cls=_WithCommand, params=[_of_exec(param) for param in serve.params])
+@click.option(
+    "--timeline",
+    type=click.Choice(["failed", "always", "never"]),
+    default="failed",
+    show_default=True,
+    help="When what happened is shown at the end, on stderr.",
+)
+def exec_(
+    words: list[str],
+    definition: Path | None,
+    host: str,
+    port: int,
+    runtime: str | None,
+    ready_file: Path | None,
+    log_format: str,
+    verbose: bool,
+    token: str | None,
+    intercept: bool,
+    intercept_only: bool,
+    python: str | None,
+    timeline: str,
+    **settings: object,
+) -> None:
+    """Run COMMAND beside an emulator that stops with it.
+
+    COMMAND finds the emulator by FC_ENDPOINT, FC_HOST, FC_ACCOUNT_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and others, or, with
+    --intercept, by FC's own host names. The clock is paused, and moves by 'fcemu clock', --autojump or --rate. The
+    status is COMMAND's (128 and more: the signal that ended it; 126, 127: it cannot be started). Options as of serve.
+    """
+    with _garbage_kept():
+        from fcemu.commands.serve import Reach
+
+        reach = Reach.of(intercept, intercept_only)
+        where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, python=python or "", rate=0.0, **where)
+        from fcemu.commands import exec as executing
+        from fcemu.commands.command import CannotStart
+
+        execution = executing.Execution(plan, words, timeline)
+        try:
+            with _refused_in_one_message():
+                sys.exit(executing.run(execution))
+        except CannotStart as refused:
+            click.echo(f"Error: {refused}", err=True)
+            sys.exit(refused.status)
 
 
 @contextmanager
@@ -150,7 +258,7 @@ def _make_way(ready_file: Path) -> None:
         raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
 
 
-def _read(path: Path, settings: Mapping[str, Any], environment: str | None) -> "Definition":
+def _read(path: Path, settings: Mapping[str, Any], environment: Any) -> "Definition":
     from fcemu.config import Choices, DefinitionError, read_definition
 
     choices = Choices(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -163,10 +164,10 @@ class Client:
     """Talks to a running emulator. Every method raises ``ClientError``.
 
     Proxy variables are ignored: an emulator is local. Each call has a connection of its own, so one client may be used
-    by several threads.
+    by several threads. ``token``: what an emulator wants that is open to other machines; by default FCEMU_TOKEN.
     """
 
-    def __init__(self, url: str = DEFAULT_URL) -> None:
+    def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
             port = parts.port or 80
@@ -179,6 +180,8 @@ class Client:
         self.url: Final = f"http://{parts.netloc}{parts.path.rstrip('/')}"
         self._address: Final = (parts.hostname, port)
         self._prefix: Final = parts.path.rstrip("/")
+        token = os.environ.get("FCEMU_TOKEN") if token is None else token
+        self._headers: Final = {"Authorization": f"Bearer {token}"} if token else {}
 
     # The clock.
 
@@ -272,10 +275,10 @@ class Client:
         with self._exchange("DELETE", _mailbox_path(address)):
             return
 
-    def send(self, queue: str, body: bytes, *, delay: float | timedelta = 0) -> Message:
-        """Put a message into a queue; ``delay`` in whole seconds."""
+    def send(self, queue: str, body: bytes, *, delay: float | timedelta | None = None) -> Message:
+        """Put a message into a queue; ``delay`` in whole seconds, ``None``: the queue's own."""
         asked: dict[str, Any] = {"body": _text_or_base64(body)}
-        if delay:
+        if delay is not None:
             seconds = _seconds(delay)
             asked["delay_seconds"] = int(seconds) if seconds == int(seconds) else seconds
         return _message(self._json("POST", _mailbox_path(f"queue:{queue}"), asked))
@@ -348,7 +351,8 @@ class Client:
         try:
             connection.connect()
             connection.sock.settimeout(seconds)
-            connection.request(method, self._prefix + path, body, {**(headers or {}), "Connection": "close"})
+            more = {**(headers or {}), **self._headers, "Connection": "close"}
+            connection.request(method, self._prefix + path, body, more)
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise self._refused(answer)

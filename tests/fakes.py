@@ -36,6 +36,10 @@ class FakeInstance:
             return Finish(FunctionError(outcomes.UNHANDLED, document, type(error).__name__), exception=error)
         return Finish(Returned(value if isinstance(value, bytes) else str(value).encode()), "".join(call.output))
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """It waits for its handlers itself."""
+        return False
+
     def stop(self) -> None:
         self.stopped = True
 

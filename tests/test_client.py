@@ -124,6 +124,19 @@ def test_lists_are_filtered_and_read(client):
     assert b"NotYet" in message.body
 
 
+def test_messages_are_sent_read_and_cleared(client):
+    sent = client.send("flaky-failures", b"\xff", delay=s(5))
+    client.send("flaky-failures", "grüße".encode())
+    assert [message.body for message in client.messages("queue:flaky-failures")] == [b"\xff", "grüße".encode()]
+    first, _ = client.messages("queue:flaky-failures", waiting=True)
+    assert (first.message_id, first.request_id, first.dequeue_count) == (sent.message_id, None, 0)
+    assert (first.visible, first.at) == (START + s(5), START)
+    client.clear("queue:flaky-failures")
+    assert client.messages("queue:flaky-failures") == []
+    with pytest.raises(ClientError, match=r"found 0\.5 \(a number\), expected a whole number"):
+        client.send("flaky-failures", b"x", delay=0.5)
+
+
 def test_the_journal_is_read_from_a_position_and_for_one_function(client):
     client.invoke("flaky", b"{}", asynchronous=True)
     client.run_until_idle()

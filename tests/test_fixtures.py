@@ -55,3 +55,16 @@ def test_generations_is_one_handler_for_both(name):
         assert (failed.error, failed.json()["errorType"]) == ("UnhandledInvocationError", "ValueError")
         resize.invoke({"width": 1, "sleep": 20})
         assert emulator.seconds(emulator.now) == 20
+
+
+def test_languages_reminds_after_hours_and_converts_behind_a_server():
+    with LocalEmulator(FIXTURES / "languages") as emulator:
+        reminder = emulator.function("remind").invoke_async({"hours": 3, "text": "tea"})
+        emulator.run_until_idle()
+        assert reminder.result() == {"text": "tea", "at": "2026-01-01T03:00:00.000Z"}
+        assert [one.source for one in emulator.function("audit").invocations] == ["destination"]
+        assert emulator.function("remind").invoke({"text": "tea"}).error == "HandledInvocationError"
+        convert = emulator.function("convert")
+        assert convert.invoke({"amount": 2, "currency": "CNY"}).json() == {"cents": 1560}
+        unknown = convert.invoke({"amount": 2, "currency": "XXX"})
+        assert (unknown.error, unknown.json()["errorType"]) == ("HandledInvocationError", "UnknownCurrency")

@@ -12,8 +12,8 @@ from fcemu.api.dialect import ANY_METHOD, Paths
 from fcemu.api.history import Handler, History, one_invocation, records
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
-from fcemu.api.wire import Answer, Stream, WireRequest
-from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument
+from fcemu.api.wire import Answer, Stream, WireRequest, status_line
+from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError, InvalidArgument
 from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
@@ -48,6 +48,7 @@ class Control:
         self._resetting: Final = asyncio.Lock()
         own: dict[tuple[str, str], Handler] = {
             ("GET", "/health"): self._health,
+            ("GET", "/ca.pem"): self._authority,
             ("GET", "/clock"): self._show_clock,
             ("PATCH", "/clock"): self._change_clock,
             ("POST", "/clock/advance"): self._advance,
@@ -89,6 +90,12 @@ class Control:
     async def _health(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         read_members(query, {}, "parameter")
         return json_answer({"status": "ok", "version": self._api.version})
+
+    async def _authority(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        if self._api.tls is None:
+            raise Problem(404, "not-found", "this server does not speak TLS")
+        head = f"{status_line(200)}Content-Type: application/x-pem-file\r\n"
+        return Answer(200, head, self._api.tls().pem.encode())
 
     async def _reset(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         started = request.emulator.clock.started
@@ -205,6 +212,8 @@ def refusal(request: WireRequest, error: Exception) -> Answer:
             return Problem(413, "too-large", error.message).answer()
         case FCError():
             kind = "invalid-request" if error.status < 500 else "unavailable"
+            if isinstance(error, AccessDenied):
+                kind = "access-denied"
             return Problem(error.status, kind, error.message).answer()
     _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
     return Problem(500, "internal-error", "the emulator failed; its log says how").answer()

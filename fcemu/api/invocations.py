@@ -94,7 +94,7 @@ class Invocations:
             manner.task_mode,
         )
         if manner.asynchronous:
-            return _accepted(dialect, emulator.accept(asked))
+            return accepted_answer(dialect, emulator.accept(asked))
         connection, wakeups = request.connection, self._wakeups
 
         def then(ended: Invocation) -> None:
@@ -105,7 +105,7 @@ class Invocations:
         return None
 
 
-def _accepted(dialect: Dialect, invocation: Invocation) -> Answer:
+def accepted_answer(dialect: Dialect, invocation: Invocation) -> Answer:
     """The id of a task is told where the invocation is one. ASSUMED: not where task mode is off
     (async-invocation §1.3)."""
     task_id = invocation.accepted.task_id
@@ -130,7 +130,7 @@ def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_lo
         200,
         f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nX-Fc-Request-Id: {invocation.id}\r\n{error}"
         f"{_about(emulator, invocation, attempt)}"
-        f"{_log(emulator, invocation, attempt) if with_log else ''}{dialect.extra_headers}",
+        f"{log_headers(emulator, invocation, attempt) if with_log else ''}{dialect.extra_headers}",
         body,
     )
 
@@ -149,7 +149,7 @@ def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
     )
 
 
-def _log(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
+def log_headers(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
     memory_mb = emulator.memory_mb(invocation.accepted.function)
     log = log_of(attempt, invocation.id, memory_mb, emulator.settings.max_memory_usage_mb)
     return f"X-Fc-Log-Result: {tail(log, emulator.settings.limits.tail_log_bytes)}\r\n"

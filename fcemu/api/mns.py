@@ -71,13 +71,17 @@ class Call:
         text = self.query.get(name.lower())
         return None if text is None else forms.whole(name, text)
 
+    async def body(self) -> bytes:
+        """The body, which can be read once; raises ``EntityTooLarge``."""
+        return await self.request.body(_BODY_BYTES)
+
     async def document(self, *roots: str) -> Element:
-        """The body; raises ``MalformedXML``."""
-        return read_xml(await self.request.body(_BODY_BYTES), *roots)
+        """The body as a document; raises ``MalformedXML``."""
+        return read_xml(await self.body(), *roots)
 
     async def attributes(self, root: str) -> Element:
         """The same where the body may be empty, because everything in it has a default."""
-        data = await self.request.body(_BODY_BYTES)
+        data = await self.body()
         return read_xml(data, root) if data.strip() else Element(root)
 
     def answer(self, status: int, root: str = "", fields: Fields | None = None, location: str = "") -> Answer:
@@ -152,7 +156,12 @@ class MNS:
             messages: list[Received] = await got
             return messages
         request.end()  # a clock that jumps need not wait for who only waits
-        request.on_disconnect = give_up
+
+        def disconnected() -> None:
+            give_up()
+            then([])
+
+        request.on_disconnect = disconnected
         try:
             while not (await asyncio.wait({got}, timeout=PAUSED_POLL_SECONDS))[0] and emulator.rate:
                 pass
@@ -223,6 +232,7 @@ def _sent(call: Call, sending: Sending) -> Fields:
 def _messages(call: Call, messages: list[Received], many: bool, *, peeked: bool) -> Answer:
     if not messages:
         raise MessageNotExist(f"no message of the queue {call.name!r} can be received now")
+    call.emulator.read_outside.update(message.request_id for message in messages)
     found = [forms.of_message(message, peeked=peeked) for message in messages]
     if not many:
         return call.answer(200, "Message", found[0])
@@ -234,9 +244,10 @@ async def _delete_messages(call: Call) -> Answer:
     if handle is not None:
         call.emulator.queues.delete(call.name, handle)
         return call.answer(204)
-    if not (await call.request.body(_BODY_BYTES)).strip():
+    data = await call.body()
+    if not data.strip():
         raise MissingReceiptHandle("expected the parameter ReceiptHandle, or a document ReceiptHandles")
-    handles = [each.text for each in (await call.document("ReceiptHandles")).all("ReceiptHandle")]
+    handles = [each.text for each in read_xml(data, "ReceiptHandles").all("ReceiptHandle")]
     _check_batch("ReceiptHandle", len(handles))
     call.emulator.queues.show(call.name)
     wrong: Fields = []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from http import HTTPStatus
-from math import isfinite
+from sys import float_info
 from typing import Any, Final
 
 from fcemu.api.wire import Answer, status_line
@@ -107,10 +107,12 @@ def found(value: Any) -> str:
 
 # Readers.
 
+_MOST: Final = float_info.max
+
 
 def number(value: Any) -> float:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
         raise ValueError("a number")
     return value
 

@@ -9,6 +9,9 @@ from typing import Any, Final, NamedTuple
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
+from fcemu.api.front import Front, Tls
+from fcemu.api.guard import Guard
+from fcemu.api.http_triggers import DEFAULT_HOSTS, HOST, HttpTriggers, find_door
 from fcemu.api.invocations import Invocations
 from fcemu.api.mns import MNS, PREFIXES
 from fcemu.api.serving import HttpServer, Response
@@ -65,8 +68,8 @@ class ApiServer:
 
     ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
     emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
-    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``start`` and ``stop`` run on the event
-    loop that serves.
+    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is
+    spoken to in TLS; made when that happens. ``start`` and ``stop`` run on the event loop that serves.
     """
 
     def __init__(
@@ -76,13 +79,17 @@ class ApiServer:
         version: str = "unknown",
         reset: control.Reset | None = None,
         parts: Parts | None = None,
+        tls: Callable[[], Tls] | None = None,
     ) -> None:
         self.version: Final = version
+        self.tls: Final = tls
         self.reset = reset
         self.parts = parts
+        self.guard = Guard()
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}
+        self._by_host: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT))
 
     @property
     def emulator(self) -> Emulator | None:
@@ -94,14 +101,21 @@ class ApiServer:
         self._emulator = emulator
         self._control.end_streams()
 
+    @property
+    def requests(self) -> int:
+        """How many have been read so far."""
+        return self._http.requests
+
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
         self.wakeups = Wakeups(loop)
         self._mns = MNS(self.wakeups)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
+        self._triggers = HttpTriggers(self.wakeups)
         self._http = HttpServer(loop, self._serve, lambda: self._emulator)
-        self._listener = await loop.create_server(self._http, host, port, backlog=1024)
+        self._front = Front(self._http, self.tls)
+        self._listener = await loop.create_server(self._front, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
@@ -113,6 +127,7 @@ class ApiServer:
         for _ in range(_TURNS_OF_ACCEPTING):
             await asyncio.sleep(0)
         self._listener.close()
+        self._front.close()
         self._control.end_streams()
         await self._http.close(_STOP_SECONDS)
         await self._listener.wait_closed()
@@ -120,8 +135,11 @@ class ApiServer:
     def _serve(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
         key = (request.method, request.target)
         route = self._routes.get(key)
-        if route is None:
+        if self._goes_by_host(request):
+            route = self._by_host._replace(handle=self.guard.watch(*key, self._to_function))
+        elif route is None:
             route = self._find(*key)
+            route = route._replace(handle=self.guard.watch(*key, route.handle))
             if len(request.target) <= _TARGET_KEPT:
                 if len(self._routes) >= _ROUTES_KEPT:
                     self._routes.clear()
@@ -137,6 +155,33 @@ class ApiServer:
             return route.refuse(request, error)
         return response if response is None or isinstance(response, Answer) else _awaited(request, response)
 
+    def _goes_by_host(self, request: WireRequest) -> bool:
+        """Whether the host name alone says where the request goes: to a function. Never so for FC's API, whatever its
+        clients call it (wire-api §2.1)."""
+        host = request.headers.get(HOST)
+        if host is None or not request.is_served:
+            return False
+        furnishings = request.emulator.furnishings
+        if DEFAULT_HOSTS not in host and not furnishings.has_domains:
+            return False
+        name = host.partition(":")[0].lower()
+        return name.endswith(DEFAULT_HOSTS) or furnishings.routes_of(name) is not None
+
+    def _to_function(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+        """A request for an HTTP trigger or a custom domain. Raises ``FCError``."""
+        door = find_door(request.emulator, request.headers.get(HOST, ""), request.target)
+        if door is None:
+            raise PathNotSupported(request.method, request.target.partition("?")[0])
+        return self._triggers.serve(request, v2023_03_30.DIALECT, door)
+
+    def _proxy(
+        self, dialect: Dialect, path: Mapping[str, str], request: WireRequest
+    ) -> Answer | Awaitable[Response | None] | None:
+        wanted = dialect.read_target(path, {})
+        rest = request.target.split("/", 5)[5:]
+        target = f"/{rest[0]}" if rest else f"/{''.join(request.target.partition('?')[1:])}"
+        return self._triggers.proxy(request, dialect, wanted.ref, wanted.qualifier, target)
+
     def _find(self, method: str, target: str) -> Route:
         segments, query = split_target(target)
         if segments[0] == control.PREFIX:
@@ -146,11 +191,15 @@ class ApiServer:
         dialect, paths = DIALECTS.get(segments[0], DEFAULT)
         refuse = partial(_refusal, dialect)
         found = paths.find("GET" if method == "HEAD" else method, segments[1:]) or paths.find(method, segments[1:])
+        if found is None and segments[0] not in DIALECTS:
+            return Route(self._to_function, refuse)
         if found is None:
             return Route(partial(_raise, PathNotSupported, method, target.partition("?")[0]), refuse)
         operation, parameters = found
         if not operation.handler:
             return Route(partial(_raise, NotImplementedYet, f"{operation.name} is not supported yet"), refuse)
+        if operation.handler == "http_trigger":
+            return Route(partial(self._proxy, dialect, parameters), refuse)
         if operation.handler in HANDLERS:
             answer = HANDLERS[operation.handler]
             return Route(lambda request: _ask(answer, request, dialect, parameters, query), refuse)

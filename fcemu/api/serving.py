@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from aiohttp.http import HttpProcessingError, HttpRequestParser
 from aiohttp.streams import StreamReader
 
+from fcemu.api.overdue import Overdue
 from fcemu.api.wire import Answer, BrokenRequest, Stream, WireRequest
 from fcemu.engine.emulator import Emulator
 
@@ -19,6 +20,9 @@ its coroutine may raise ``ConnectionError``."""
 
 LINGER: Final = 2.0
 """Real seconds in which a client that is still sending may read the answer to what it should not have sent."""
+HEAD_SECONDS: Final = 30.0
+BODY_SECONDS: Final = 300.0
+"""Real seconds that a client may take to send its headers, and its body."""
 _HEADER_BYTES: Final = 16 * 1024
 _READ_BYTES: Final = 256 * 1024
 _PIPELINED: Final = 32
@@ -59,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._ended = False
         """The client sends no more."""
         self._reading_paused = False
+        self._crowded = False
+        """Reading is paused until fewer requests wait, although aiohttp resumes it when a body is read."""
         self._writable: asyncio.Future[None] | None = None
         """There while the client reads too slowly."""
 
@@ -80,14 +86,21 @@ class Connection(asyncio.Protocol):
             self._waiting.append(WireRequest(message, body, self))
             self._newest = body
         if messages:
-            self._head = b""
+            if self._head:
+                self._head = b""
+                self._http.slow_heads.end(self)
+            if self._incomplete():
+                self._http.slow_bodies.end(self)
+                self._http.slow_bodies.begin(self)
             self._deaf = upgraded
             if len(self._waiting) > _PIPELINED:
+                self._crowded = True
                 self.pause_reading()
             if self._current is None:
                 self._http.soon(self)
         elif self._current is None:
             self._head = (self._head + data)[:_HEADER_BYTES]
+            self._http.slow_heads.begin(self)
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still wait for answers, unless it listens to a stream."""
@@ -99,6 +112,8 @@ class Connection(asyncio.Protocol):
         self.transport = None
         self._deaf = True
         self._waiting.clear()
+        self._http.slow_heads.end(self)
+        self._http.slow_bodies.end(self)
         self._cut_off("the client is gone")
         self.resume_writing()
         if self._current is not None:
@@ -127,7 +142,7 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        if self.transport is not None and self._reading_paused:
+        if self.transport is not None and self._reading_paused and not self._crowded:
             self._reading_paused = False
             self.transport.resume_reading()
 
@@ -169,6 +184,7 @@ class Connection(asyncio.Protocol):
         """Answer what waits, in order, as far as that can be done at once."""
         while self._waiting and self._current is None and self._writable is None:
             request = self._current = self._waiting.popleft()
+            self._http.requests += 1
             emulator = self._http.emulator()
             if emulator is not None:
                 request.begin(emulator)
@@ -177,7 +193,8 @@ class Connection(asyncio.Protocol):
                 self._write(request, response)
             elif response is not None:
                 self._http.run(self._answer(request, response))
-        if self._reading_paused and len(self._waiting) < _PIPELINED and not self._incomplete():
+        if self._reading_paused and len(self._waiting) < _PIPELINED and (self._crowded or not self._incomplete()):
+            self._crowded = False
             self.resume_reading()
 
     async def _answer(self, request: WireRequest, answering: Awaitable[Response | None]) -> None:
@@ -225,6 +242,15 @@ class Connection(asyncio.Protocol):
             self._waiting.append(WireRequest.malformed(target, text, self))
             self.serve_waiting()
 
+    def head_is_late(self) -> None:
+        """A request has begun and its headers do not come to an end."""
+        self._not_http(f"its headers took longer than {HEAD_SECONDS:g} seconds", self._head)
+
+    def body_is_late(self) -> None:
+        """A request's body does not come to an end."""
+        if self._incomplete():
+            self._not_http(f"its body took longer than {BODY_SECONDS:g} seconds", b"")
+
     def _incomplete(self) -> bool:
         return self._newest is not None and not self._newest.is_eof()
 
@@ -239,6 +265,7 @@ class Connection(asyncio.Protocol):
 
     def _close_gently(self, transport: asyncio.Transport) -> None:
         """Let the client read the answer first: closing while it sends would take the answer from it."""
+        self._crowded = False
         self.resume_reading()
         if transport.can_write_eof():
             transport.write_eof()
@@ -253,7 +280,11 @@ class HttpServer:
         self.serve: Final = serve
         self.emulator: Final = emulator
         self.connections: Final[set[Connection]] = set()
+        self.requests = 0
+        """How many have been read so far."""
         self._ready: list[Connection] = []
+        self.slow_heads: Final = Overdue(loop, HEAD_SECONDS, Connection.head_is_late)
+        self.slow_bodies: Final = Overdue(loop, BODY_SECONDS, Connection.body_is_late)
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._empty: asyncio.Future[None] | None = None
 
@@ -289,6 +320,8 @@ class HttpServer:
 
     async def close(self, patience: float) -> None:
         """Let what is being answered go on for ``patience`` real seconds; then end it. Nobody connects any more."""
+        self.slow_heads.close()
+        self.slow_bodies.close()
         for connection in list(self.connections):
             connection.close()
         gone = self._empty = self.loop.create_future()

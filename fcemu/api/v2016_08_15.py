@@ -93,7 +93,7 @@ GetTempCodeBucketToken GET /services/{svc}/tempCodeBucketToken
 GetAccountConfigs GET /accountConfigs get_account_configs
 CreateVpcBinding POST /services/{svc}/binding create_vpc_binding keeps
 ListVpcBindings GET /services/{svc}/bindings list_vpc_bindings keeps
-InvokeHTTPTrigger * /proxy/{svc}/{function}/{path…}
+InvokeHTTPTrigger * /proxy/{svc}/{function}/{path…} http_trigger
 """)
 """Source: wire-api §3. The last columns name what answers, and whether it acts or only keeps; where they are empty, the
 operation is refused by its name."""

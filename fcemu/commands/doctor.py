@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 
 _HOST: Final = "127.0.0.1"
 _OLDEST_FREEZEGUN: Final = (1, 5)
-_TOOLS: Final = {
-    "node": "Node handlers come later",
-    "go": "Go handlers come later",
-    "faketime": "virtual time in child processes comes later",
-}
 _INDISPENSABLE: Final = ("time.time", "time.sleep", "time.monotonic", "datetime.now", "asyncio.sleep")
 """Without these, hours of virtual time would take hours, or be seen by nobody."""
 _START: Final = "2040-01-01T00:00:00Z"
@@ -197,6 +192,6 @@ def _port(port: int) -> Finding:
 
 
 def _tools() -> list[Finding]:
-    from shutil import which
+    from fcemu import assembly
 
-    return [Finding(tool, f"{which(tool) or 'not found'}; {about}") for tool, about in _TOOLS.items()]
+    return [Finding(*found) for found in assembly.tools()]

@@ -25,7 +25,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LATER_COMMANDS: Final = (
     "analyse",
-    "exec",
     "explore",
     "mutate",
     "openapi",
@@ -68,6 +67,7 @@ class Main(Commands):
         "demo",
         "init",
         "serve",
+        "exec",
         "check",
         "invoke",
         "clock",

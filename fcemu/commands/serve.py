@@ -5,33 +5,53 @@ import gc
 import json
 import logging
 import os
+import resource
+import secrets
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fcemu import __version__, assembly
+from fcemu.commands.waiting import telling_who_waits
 from fcemu.config import EMPTY, Definition
 from fcemu.core.settings import Settings
 
 if TYPE_CHECKING:
-    from fcemu.client import Fact
+    from fcemu.client import Client, Fact
 
 LOG: Final = logging.getLogger("fcemu.serve")
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+TOKEN: Final = "FCEMU_TOKEN"
+"""The variable of ``--token``, which clients read, too."""
 DEFAULT_URL: Final = "http://127.0.0.1:9527"
 """Where clients look without being told."""
+_MOST_FILES: Final = 65_536
 _PATIENT_COLLECTOR: Final = (50_000, 20, 100)
 """A fifth more requests a second than with Python's thresholds, which walk over all facts again and again."""
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that one listens on but does not connect to."""
+
+
+class Reach(Enum):
+    """Which host names lead to the emulator, for programs in its environment."""
+
+    ITS_OWN = "its own"
+    FC = "FC's too"
+    FC_ALONE = "FC's, and no others"
+
+    @classmethod
+    def of(cls, intercept: bool, only: bool) -> "Reach":
+        """From the options."""
+        return cls.FC_ALONE if only else cls.FC if intercept else cls.ITS_OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +64,24 @@ class Plan:
     port: int
     ready_file: Path | None = None
     verbose: bool = False
+    token: str = ""
+    reach: Reach = Reach.ITS_OWN
+    rate: float = 1.0
+    """The clock's, where neither options nor the definition say another."""
     process: bool = True
     """Whether Python handlers run in processes of their own."""
+    python: str = ""
+    """By which Python, if not by this one."""
 
     def all_options(self) -> dict[str, object]:
-        """With what the definition says, and with the defaults of ``serve``: real time, from now on."""
-        return {"rate": 1.0, "autojump": False, "start": datetime.now(UTC), **self.definition.options, **self.options}
+        """With what the definition says, and with the defaults: real time, from now on."""
+        return {
+            "rate": self.rate,
+            "autojump": False,
+            "start": datetime.now(UTC),
+            **self.definition.options,
+            **self.options,
+        }
 
 
 class CannotListen(Exception):
@@ -58,12 +90,54 @@ class CannotListen(Exception):
 
 def run(plan: Plan) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
+    prepare(plan)
+    _allow_files()
+    asyncio.run(_serve(plan))
+
+
+def prepare(plan: Plan) -> None:
+    """Check the options, and patch the time functions. Raises ``ValueError``."""
+    if plan.reach is not Reach.ITS_OWN and ":" in plan.host:
+        raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan.host}")
     assembly.settings_of(plan.all_options())
     if plan.definition.functions and not plan.process:
         assembly.patch_time()
     elif "FCEMU_BACKEND" in os.environ:
         assembly.time_backend()  # functions may come later
-    asyncio.run(_serve(plan))
+
+
+def _allow_files() -> None:
+    """As many connections as the system allows; shells start programs with 1,024 files, for ``select``'s sake."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that runs: where it is, and the settings that the emulator behind it began with."""
+
+    server: assembly.ApiServer
+    url: str
+    settings: Settings
+    token: str
+
+    @property
+    def endpoint(self) -> str:
+        """``host:port``."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def client(self) -> "Client":
+        """A client of it."""
+        from fcemu.client import Client
+
+        return Client(self.url, token=self.token)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point a program here."""
+        return assembly.environment(self.endpoint, self.settings.account, intercept=False, token=self.token)
 
 
 async def _serve(plan: Plan) -> None:
@@ -71,13 +145,39 @@ async def _serve(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    server = assembly.ApiServer(version=__version__)
+    async with served(plan) as running, telling_who_waits(running.server), environment(plan, running) as variables:
+        _greet(plan, running)
+        if plan.reach is not Reach.ITS_OWN:
+            script = variables["FCEMU_VARIABLES"]
+            LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
+        await stop.wait()
+        LOG.info("stopping", extra={"fields": {"event": "stopping"}})
+
+
+@asynccontextmanager
+async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str, str]]:
+    """The variables of a program beside the emulator: those of this process, without its proxies, and more."""
+    ours = assembly.without_proxies(os.environ) | running.environment()
+    if plan.reach is Reach.ITS_OWN:
+        yield ours
+        return
+    async with assembly.intercepted(ours, running.endpoint, only=plan.reach is Reach.FC_ALONE) as more:
+        yield ours | more
+
+
+@asynccontextmanager
+async def served(plan: Plan) -> AsyncIterator[Served]:
+    """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
+    token = plan.token or ("" if _is_loopback(plan.host) else secrets.token_urlsafe(16))
+    python = assembly.program_named(plan.python) if plan.python else ""
+    server = assembly.api_server()
+    server.guard = assembly.Guard(token, frozenset({plan.host.lower()}))
     try:
         port = await server.start(plan.host, plan.port)
     except OSError as refused:
         raise CannotListen(_why(plan, refused)) from None
     url = base_url(plan.host, port)
-    runtimes = assembly.Runtimes({"FCEMU_URL": url})
+    runtimes = assembly.Runtimes({"FCEMU_URL": url} | ({TOKEN: token} if token else {}))
     server.parts = assembly.Parts(runtimes)
 
     def begin(asked: Mapping[str, object]) -> Settings:
@@ -85,7 +185,7 @@ async def _serve(plan: Plan) -> None:
         settings = assembly.settings_of({**plan.all_options(), **asked})
         if server.emulator is not None:
             server.emulator.close()
-        chosen = partial(runtimes, process=plan.process)
+        chosen = partial(runtimes, process=plan.process, python=python)
         server.emulator = assembly.emulator_of(plan.definition, settings, chosen, packages=runtimes.packages)
         return settings
 
@@ -96,14 +196,12 @@ async def _serve(plan: Plan) -> None:
     server.reset = reset
     if plan.ready_file is not None:
         write_atomically(plan.ready_file, url)
-    _greet(plan, settings, url)
-    narrator = _Narrator(url) if plan.verbose else None
+    narrator = _Narrator(url, token) if plan.verbose else None
     gc.freeze()  # what was imported lives as long as the process, and so do nearly all facts
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        await stop.wait()
-        LOG.info("stopping", extra={"fields": {"event": "stopping"}})
+        yield Served(server, url, settings, token)
     finally:
         if plan.ready_file is not None:
             plan.ready_file.unlink(missing_ok=True)
@@ -148,7 +246,8 @@ def _why(plan: Plan, refused: OSError) -> str:
 # What it says.
 
 
-def _greet(plan: Plan, settings: Settings, url: str) -> None:
+def _greet(plan: Plan, running: Served) -> None:
+    settings, url = running.settings, running.url
     functions = len(plan.definition.functions)
     source = f" from {_shown(plan.definition.path)}" if plan.definition.path else ""
     count = "1 function" if functions == 1 else f"{functions or 'no'} functions"
@@ -162,10 +261,22 @@ def _greet(plan: Plan, settings: Settings, url: str) -> None:
     }
     LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": fields})
     LOG.info("%s", _clock_state(settings, "" if url == DEFAULT_URL else f" --url {url}"))
-    if not _is_loopback(plan.host):
-        LOG.warning(
-            "--host %s: whoever reaches this machine can run your handlers, and signatures are not checked", plan.host
-        )
+    warn_of_others(plan, running)
+
+
+def warn_of_others(plan: Plan, running: Served) -> None:
+    """Beyond loopback: who may ask, and how."""
+    if _is_loopback(plan.host):
+        return
+    how = "its token, --token" if plan.token else f"this token, made for the run: {running.token}"
+    LOG.warning(
+        "--host %s: whoever reaches this machine and knows %s can run your handlers. Requests carry it as "
+        "'Authorization: Bearer TOKEN', SDKs as access key id, fcemu's commands as the variable %s",
+        plan.host,
+        how,
+        TOKEN,
+        extra={"fields": {"event": "open", "host": plan.host}},
+    )
 
 
 def _clock_state(settings: Settings, url: str) -> str:
@@ -201,11 +312,11 @@ def _is_loopback(host: str) -> bool:
 class _Narrator(threading.Thread):
     """Logs each fact: listens to the emulator as any client does, also to the one that follows after a reset."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str) -> None:
         from fcemu.client import Client
 
         super().__init__(name="fcemu-narrator", daemon=True)
-        self._client: Final = Client(url)
+        self._client: Final = Client(url, token=token)
         self.stopping = False
         self.start()
 

@@ -1,6 +1,7 @@
 """A whole shape -> definition: what belongs together is looked up, the files that it names are looked for."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -117,7 +118,27 @@ class Definer:
         bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory)
         function = function_of(bare, written.shape, written.shape.handler, self._layer)
         good = self._check_handlers(written.shape, written.shape.handler, directory, written.code)
-        return function if good else None
+        return self._with_python(function, written.shape) if good else None
+
+    def _with_python(self, function: Function, shape: SettingsShape) -> Function | None:
+        """``None`` after a problem."""
+        if shape.python is None:
+            return function
+        program = self._program(shape.python)
+        return None if program is None else replace(function, python=program)
+
+    def _program(self, program: Scalar) -> str | None:
+        """Where a program is: a path from here, or a name that is looked for as a shell does; ``None`` after a problem.
+
+        Links are not resolved: by its place a Python knows its environment.
+        """
+        path = os.path.abspath(self._root / program.text) if os.sep in program.text else shutil.which(program.text)
+        if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+        inside = os.path.join(program.text, "bin", "python")
+        hints = [f"did you mean {inside!r}?"] if os.path.isfile(self._root / inside) else []
+        self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
+        return None
 
     def _check_handlers(
         self, shape: SettingsShape, handler: Scalar | None, directory: str, code: Scalar | None
@@ -277,7 +298,8 @@ class Definer:
         if shape.code is not None or shape.handler is not None:
             self._check_handlers(shape, shape.handler, directory, shape.code)
         described = replace(shape, description=None)  # of the version, not of the function
-        return function_of(replace(base, code=directory), described, shape.handler, self._layer)
+        frozen = function_of(replace(base, code=directory), described, shape.handler, self._layer)
+        return self._with_python(frozen, shape) or frozen
 
     def _aliases(
         self, shape: FileShape, versions: Mapping[Owner, tuple[Version, ...]]

@@ -269,6 +269,7 @@ _DAY: Final = 86_400
 
 _HANDLER: Final = Written("module.function")
 _DIRECTORY: Final = Written("the path of a directory")
+_PROGRAM: Final = Written("the path of a program")
 _TEXT: Final = Text()
 _RETRIES: Final = Whole("", lambda limits: (0, limits.retry_attempts_max))
 _EVENT_AGE: Final = Duration(lambda limits: (1, limits.event_age_max_seconds))
@@ -352,7 +353,7 @@ class TriggerShape(Shape):
         str | None, Key("timer", Plain.CRON, "When: @every 5m, or six fields of cron; CRON_TZ=ZONE may come first.")
     ] = None
     http: Annotated[
-        tuple[str, ...] | None, Key("http", Plain.METHODS, "Which HTTP methods: a list, or any for all.", inert=True)
+        tuple[str, ...] | None, Key("http", Plain.METHODS, "Which HTTP methods: a list, or any for all.")
     ] = None
     oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP, inert=True)] = None
     mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP, inert=True)] = None
@@ -412,6 +413,10 @@ class SettingsShape(Shape):
     command: Annotated[
         tuple[str, ...] | None,
         Key("command", Texts("texts"), "How a custom runtime is started, in the code directory.", DEFAULT_COMMAND),
+    ] = None
+    python: Annotated[
+        Scalar | None,
+        Key("python", _PROGRAM, "Which Python runs it in a process, such as .venv/bin/python.", "that of the emulator"),
     ] = None
     port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", DEFAULT_PORT)] = None
     layers: Annotated[
@@ -635,7 +640,7 @@ class FileShape(Shape):
     ] = None
     domains: Annotated[
         Mapping[str, DomainShape] | None,
-        Key("customDomains", Named(DomainShape, "domain", _DOMAINS), "Host names that lead to functions.", inert=True),
+        Key("customDomains", Named(DomainShape, "domain", _DOMAINS), "Host names that lead to functions."),
     ] = None
     emulator: Annotated[
         EmulatorShape | None, Key("emulator", Nested(EmulatorShape), "Settings of the emulator itself.")

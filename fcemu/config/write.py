@@ -100,6 +100,8 @@ def _function(function: Function) -> dict[str, Any]:
     for key, (attribute, timeout) in _HOOKS.items():
         if handler := getattr(function, attribute):
             written[key] = {"handler": handler, "timeout": _seconds(getattr(function, timeout))}
+    if function.python:
+        written["python"] = function.python
     if function.instance_concurrency != 1:
         written["instanceConcurrency"] = function.instance_concurrency
     if function.layers:

@@ -25,7 +25,7 @@ from fcemu.core.layers import Layers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Names, Page, Wanted
 from fcemu.core.releases import Owner, Releases
-from fcemu.core.triggers import Trigger
+from fcemu.core.triggers import HTTP, Trigger
 
 T = TypeVar("T")
 Choose = Callable[[dict[str, float]], str]
@@ -59,6 +59,7 @@ class Catalog:
         self._async: dict[FunctionRef, dict[str, AsyncSettings]] = {}
         self._releases: dict[Owner, Releases] = {}
         self._triggers: dict[FunctionRef, dict[str, Trigger]] = {}
+        self._by_id: dict[str, Trigger] = {}
         self._domains: dict[str, Domain] = {}
         self.layers = Layers()
         self.belongings = Belongings()
@@ -142,7 +143,8 @@ class Catalog:
         del self._functions[ref]
         self._names_in(ref.service).discard(ref.name)
         self._async.pop(ref, None)
-        self._triggers.pop(ref, None)
+        for trigger in self._triggers.pop(ref, {}).values():
+            self._by_id.pop(trigger.stamp.id, None)
         self.belongings.forget(ref)
         if ref.service is None:
             self._releases.pop(Owner.of(ref), None)
@@ -290,6 +292,7 @@ class Catalog:
     def set_trigger(self, trigger: Trigger) -> None:
         """Define a trigger, or replace the one of the same name."""
         self._triggers.setdefault(trigger.function, {})[trigger.name] = trigger
+        self._by_id[trigger.stamp.id] = trigger
 
     def forget_triggers(self, ref: FunctionRef) -> None:
         """Forget all triggers of a function."""
@@ -297,8 +300,17 @@ class Catalog:
 
     def remove_trigger(self, ref: FunctionRef, name: str) -> Trigger:
         """Raises what ``trigger`` raises."""
-        self.trigger(ref, name)
+        self._by_id.pop(self.trigger(ref, name).stamp.id, None)
         return self._triggers[ref].pop(name)
+
+    def trigger_of_id(self, trigger_id: str) -> Trigger | None:
+        """Which trigger has this id, if one does."""
+        return self._by_id.get(trigger_id)
+
+    def http_trigger(self, ref: FunctionRef, qualifier: str) -> Trigger | None:
+        """The HTTP trigger of a qualifier; there is one at most (http-triggers §1)."""
+        there = self._triggers.get(ref, {}).values()
+        return next((each for each in there if each.kind == HTTP and each.qualifier == qualifier), None)
 
     # Domains.
 

@@ -280,6 +280,36 @@ class ResourceExhausted(FCError):
     code, status = "ResourceExhausted", 429
 
 
+class MethodNotAllowed(FCError):
+    """An HTTP trigger that does not take this method. ASSUMED: status and code (http-triggers §1)."""
+
+    code, status = "InvalidArgument", 405
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"the HTTP trigger does not allow the method {method} (allowed: {allowed})")
+
+
+class AccessDenied(FCError):
+    """The caller may not do that."""
+
+    code, status = "AccessDenied", 403
+
+
+class BadResponse(FCError):
+    """What a function answered to an HTTP request cannot be passed on."""
+
+    code, status = "BadResponse", 502
+
+
+class ExternalRedirectForbidden(FCError):
+    """A function on FC's own host name sends its caller to another one."""
+
+    code, status = "ExternalRedirectForbidden", 400
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"a redirect to another host is forbidden on this host: '{location}'; use a custom domain")
+
+
 class TooManyRequests(FCError):
     """The emulator's guard: one outside request caused more invocations than any program means to."""
 

@@ -1,11 +1,12 @@
 """What can happen to an invocation, each with its time; and its form in the journal."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from fcemu.core.http import HttpAnswer
+from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
@@ -18,7 +19,7 @@ class Accepted:
 
     ``source`` is ``api``, ``http``, ``timer`` or ``destination``. ``root`` is the request id of the outside request
     that caused it, ``depth`` how many destinations lie between them. ``task_id``: its name as a task, ``""`` without
-    task mode.
+    task mode. ``http``: the request of an HTTP trigger, where the function gets it as it is.
     """
 
     at: datetime
@@ -32,6 +33,7 @@ class Accepted:
     root: str
     depth: int
     task_id: str = ""
+    http: HttpRequest | None = None
 
 
 @value
@@ -264,7 +266,7 @@ def to_json(fact: Fact) -> dict[str, Any]:
     """
     data: dict[str, Any] = {}
     for name in fact.__match_args__:
-        if name not in _OUTSIDE_DATA:
+        if name not in _OUTSIDE_DATA and (name != "http" or getattr(fact, name) is not None):
             data[name] = _write(getattr(fact, name))
     return {
         "at": time_text(fact.at),
@@ -320,10 +322,22 @@ def _write(given: object) -> object:
             inside = {name: getattr(given, name) for name in given.__match_args__}
             said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
             return {"kind": type(given).__name__} | said
+        case HttpRequest():
+            return {each.name: _write_plainly(getattr(given, each.name)) for each in fields(given)}
         case HttpAnswer(status, headers):
             return {"status": status, "headers": [list(each) for each in headers]}
         case _:
             return given
+
+
+def _write_plainly(given: object) -> object:
+    if isinstance(given, tuple):
+        return [list(each) for each in given]
+    return dict(given) if isinstance(given, Mapping) else given
+
+
+def _read_request(record: dict[str, Any]) -> HttpRequest:
+    return HttpRequest(**{**record, "headers": tuple((name, text) for name, text in record["headers"])})
 
 
 def _write_bytes(data: bytes) -> object:
@@ -356,5 +370,6 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: str,
     int: int,
     bool: bool,
+    HttpRequest | None: _read_request,
     Properties: lambda given: tuple(tuple(one) for one in given),
 }

@@ -69,8 +69,9 @@ class Function:
     """One function as it is defined now, or as a version has frozen it.
 
     ``code`` is the directory on this machine that the handler sees as ``/code``; FC's API never shows it. ``package``:
-    what was uploaded, where it was. ``kept`` are settings that do nothing here, by FC's names. ``disabled``: why
-    nobody may invoke it, if so.
+    what was uploaded, where it was. ``python``: the program that runs its instances in processes, ``""``: the
+    emulator's choice; FC's API never shows it. ``kept`` are settings that do nothing here, by FC's names. ``disabled``:
+    why nobody may invoke it, if so.
     """
 
     ref: FunctionRef
@@ -88,6 +89,7 @@ class Function:
     pre_stop_timeout: timedelta = DEFAULT_HOOK_TIMEOUT
     instance_concurrency: int = 1
     layers: tuple[LayerRef, ...] = ()
+    python: str = field(default="", repr=False)
     package: Package | None = None
     disabled: str | None = None
     kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
@@ -97,6 +99,12 @@ class Function:
     def generation(self) -> Generation:
         """2.0 functions live in a service, 3.0 functions do not."""
         return FC3 if self.ref.service is None else FC2
+
+
+def takes_events(function: Function) -> bool:
+    """Whether an HTTP trigger makes an event of a request for this function: 3.0 does, for its own runtimes; those of
+    2.0, and custom ones, get the request as it is (http-triggers §3-§4)."""
+    return function.ref.service is None and not function.runtime.startswith("custom")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """A request that came to an HTTP trigger, and the answer of the function that serves it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import parse_qsl, unquote
 
 from fcemu.core.values import value
 
@@ -23,6 +24,38 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = ()
     queries: Mapping[str, str | list[str]] = field(default_factory=lambda: MappingProxyType({}))
     client_ip: str = "127.0.0.1"
+    domain: str = ""
+    """The host name that was called."""
+    uri: str = ""
+    """Path and query as they were called, where more stood in front of ``target``."""
+
+    @classmethod
+    def of(
+        cls, method: str, target: str, headers: Iterable[tuple[str, str]], domain: str = "", uri: str = ""
+    ) -> "HttpRequest":
+        """A request by its ``target``: path and query, percent-encoded."""
+        path, _, query = target.partition("?")
+        queries: dict[str, str | list[str]] = {}
+        for name, text in parse_qsl(query, keep_blank_values=True):
+            there = queries.get(name)
+            if there is None:
+                queries[name] = text
+            else:
+                queries[name] = [*([there] if isinstance(there, str) else there), text]
+        return cls(
+            method=method,
+            path=unquote(path) or "/",
+            target=target or "/",
+            headers=tuple(headers),
+            queries=queries,
+            domain=domain,
+            uri=uri,
+        )
+
+    @property
+    def base_path(self) -> str:
+        """What stands in front of the function's own paths, a slash at its end (http-triggers §4)."""
+        return f"{self.uri.removesuffix(self.target)}/" if self.uri else "/"
 
     def passed_on(self) -> list[tuple[str, str]]:
         """The headers that a function gets."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fcemu.core.mail_facts import (
@@ -103,19 +103,21 @@ class Mail:
         self.arrived: Final[dict[str, list[Arrival]]] = {}
         self.queues: Final[dict[str, Queue]] = {}
         self.topics: Final[dict[str, Topic]] = {}
+        self.since = datetime.min.replace(tzinfo=UTC)
+        """When those were made that no client made: the start of the clock."""
 
-    def queue(self, name: str, since: datetime) -> Queue:
-        """The queue of that name; ``since``: when it was made, if nobody has touched it yet."""
+    def queue(self, name: str, made: datetime | None = None) -> Queue:
+        """The queue of that name."""
         queue = self.queues.get(name)
         if queue is None:
-            queue = self.queues[name] = Queue(name, since, self.arrived.setdefault(f"queue:{name}", []))
+            queue = self.queues[name] = Queue(name, made or self.since, self.arrived.setdefault(f"queue:{name}", []))
         return queue
 
-    def topic(self, name: str, since: datetime) -> Topic:
-        """The topic of that name; ``since``: when it was made, if nobody has touched it yet."""
+    def topic(self, name: str, made: datetime | None = None) -> Topic:
+        """The topic of that name."""
         topic = self.topics.get(name)
         if topic is None:
-            topic = self.topics[name] = Topic(name, since)
+            topic = self.topics[name] = Topic(name, made or self.since)
         return topic
 
     def deliver(self, fact: Arrival) -> None:
@@ -135,9 +137,9 @@ class Mail:
             if name in self.queues and kind == "queue":
                 self.queues[name].clear()
         elif kind == "queue":
-            self._apply_to_queue(self.queue(name, fact.at), fact)
+            self._apply_to_queue(self.queue(name, fact.at if isinstance(fact, QueueSet) else None), fact)
         else:
-            self._apply_to_topic(self.topic(name, fact.at), fact)
+            self._apply_to_topic(self.topic(name, fact.at if isinstance(fact, TopicSet) else None), fact)
 
     @staticmethod
     def _apply_to_queue(queue: Queue, fact: MailFact) -> None:

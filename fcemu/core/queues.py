@@ -165,6 +165,7 @@ class Queue:
         self._take()
         if self.dropped:
             self.dropped, self.created = False, now
+            self._empty(len(self._arrived))
         self.attributes, self.modified = attributes, now
 
     def drop(self) -> None:

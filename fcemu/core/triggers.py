@@ -52,6 +52,36 @@ def read_timer(config: Mapping[str, Any]) -> Timer:
         raise ValueError(f"cronExpression is set to an invalid value: {wrong}") from None
 
 
+METHODS: Final = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
+AUTH_TYPES: Final = ("anonymous", "function", "jwt")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDoor:
+    """What an HTTP trigger says: who may call it, and how. Source: http-triggers §1."""
+
+    methods: tuple[str, ...]
+    auth_type: str = "function"
+    public: bool = True
+
+
+def read_http(config: Mapping[str, Any]) -> HttpDoor:
+    """Read the configuration of an HTTP trigger. Raises ``ValueError`` that names the key.
+
+    ASSUMED: without ``methods``, all are allowed.
+    """
+    methods = config.get("methods") or list(METHODS)
+    if not isinstance(methods, list) or any(each not in METHODS for each in methods):
+        raise ValueError(f"methods must be a list of {' | '.join(METHODS)}, found {methods!r}")
+    auth_type = config.get("authType") or "function"
+    if auth_type not in AUTH_TYPES:
+        raise ValueError(f"authType must be {' | '.join(AUTH_TYPES)}, found {auth_type!r}")
+    hidden = config.get("disableURLInternet", False)
+    if not isinstance(hidden, bool | None):
+        raise ValueError(f"disableURLInternet must be true or false, found {hidden!r}")
+    return HttpDoor(tuple(methods), auth_type, not hidden)
+
+
 def timer_event(trigger: "Trigger", payload: str, at: datetime) -> bytes:
     """What a time trigger hands to its function (timers-and-instances §1.3). ASSUMED: ``triggerTime`` is the scheduled
     time, and ``payload`` is empty where none is configured."""

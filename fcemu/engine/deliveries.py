@@ -109,7 +109,7 @@ class Deliveries:
         if len(body) > most:
             self._failed(destination, f"the report has {len(body)} bytes, {service} takes {most}", invocation, now)
             return
-        refused = self._mail.refuses(str(destination))
+        refused = self._mail.refuses(str(destination), body)
         if refused is not None:
             self._failed(destination, refused, invocation, now)
             return

@@ -296,6 +296,7 @@ class Dispatcher:
             invocation.executions - invocation.repeats - 1,
             invocation.accepted.payload,
             run,
+            http=invocation.accepted.http,
         )
         return run
 

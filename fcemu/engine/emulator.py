@@ -18,8 +18,10 @@ from fcemu.core.errors import (
     TooManyRequests,
 )
 from fcemu.core.facts import Accepted, Warned
-from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
+from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function, takes_events
 from fcemu.core.generation import Generation
+from fcemu.core.http import HttpRequest
+from fcemu.core.http_events import event_of
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
@@ -61,7 +63,8 @@ class Asked:
     """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
 
     ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
-    becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it.
+    becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it. ``http``:
+    the request that came to an HTTP trigger; ``payload`` is its body.
     """
 
     ref: FunctionRef
@@ -72,6 +75,7 @@ class Asked:
     access_key_id: str = ""
     task_id: str = ""
     task_mode: bool = False
+    http: HttpRequest | None = None
 
 
 class ClosedError(RuntimeError):
@@ -252,7 +256,7 @@ class Emulator:
                 self._movers.nest(caller, invocation)
             else:
                 self._strangers[invocation.id] = WATCHDOG.time()
-                self._movers.let_errands_be()
+                self._movers.lend_errands(invocation)
                 self._movers.post(Ended(invocation))
         return invocation
 
@@ -343,6 +347,9 @@ class Emulator:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source == "destination")
             self._count_caused(root)
         due = now + asked.delay if asked.delay else now
+        payload, http = asked.payload, asked.http
+        if http is not None and takes_events(function):
+            payload, http = event_of(http, payload, request_id, now, self.settings.account), None
         return self.journal.open(
             Accepted(
                 now,
@@ -351,11 +358,12 @@ class Emulator:
                 asked.qualifier,
                 synchronous,
                 asked.source,
-                asked.payload,
+                payload,
                 due,
                 root,
                 depth,
                 task_id,
+                http,
             )
         )
 

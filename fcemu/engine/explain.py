@@ -53,6 +53,9 @@ def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: 
     if waiting_for:
         lines.append("moving for:")
         lines += [f"  {line}" for line in waiting_for]
+    lines += [
+        f"somebody waits for a message of queue:{one.queue.name} until {_at(one.end, clock)}" for one in movers.polls
+    ]
     fires = [(at, f"timer {tick.trigger.function}/{tick.trigger.name}") for at, tick in timers.in_order(_DUE_SHOWN)]
     if fires:
         lines.append("timers, for which alone nobody waits until idle:")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from fcemu.core.belongings import Capacity
-from fcemu.core.domains import Domain
+from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import Function, Service
 from fcemu.core.layers import LayerVersion
 from fcemu.core.names import FunctionRef
@@ -50,6 +50,19 @@ class Furnishings(Keeper):
         """By name."""
         with self._baton:
             return by_name(self._catalog.domains, wanted)
+
+    @property
+    def has_domains(self) -> bool:
+        """Whether there is any custom domain."""
+        return bool(self._catalog.domains)
+
+    def routes_of(self, name: str) -> Sequence[Route] | None:
+        """The routes of a domain by its host name, ``None`` where there is no such domain."""
+        if not self._catalog.domains:
+            return None
+        with self._baton:
+            domain = self._catalog.domains.get(name)
+            return None if domain is None else domain.routes
 
     # Layers.
 

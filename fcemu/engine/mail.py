@@ -53,6 +53,7 @@ class Mail:
         self.journal: Final = journal
         self.movers: Final = movers
         self.state: Final = journal.mail
+        self.state.since = clock.started
         self._clock: Final = clock
         self._catalog: Final = catalog
         self._chance: Final = chance
@@ -92,13 +93,13 @@ class Mail:
         """The queue of that name; raises ``QueueNotExist``."""
         if not self.has_queue(name):
             raise QueueNotExist(name)
-        return self.state.queue(name, self._clock.started)
+        return self.state.queue(name)
 
     def topic(self, name: str) -> Topic:
         """The topic of that name; raises ``TopicNotExist``."""
         if not self.has_topic(name):
             raise TopicNotExist(name)
-        return self.state.topic(name, self._clock.started)
+        return self.state.topic(name)
 
     def has_queue(self, name: str) -> bool:
         """Whether there is such a queue."""
@@ -110,21 +111,27 @@ class Mail:
         topic = self.state.topics.get(name)
         return not topic.dropped if topic is not None else name in self.names("topic")
 
-    def refuses(self, destination: str) -> str | None:
-        """Why no report can be delivered there, if there is a reason."""
+    def refuses(self, destination: str, body: bytes) -> str | None:
+        """Why a report cannot be delivered there, if there is a reason."""
         dropped = self._dropped(destination)
-        return None if dropped is None else f"{dropped} was deleted"
+        if dropped is not None:
+            return f"{dropped} was deleted"
+        there = self._there(destination)
+        if there is not None and len(body) > there.attributes.maximum_bytes:
+            return f"the report has {len(body)} bytes, {destination} takes {there.attributes.maximum_bytes}"
+        return None
 
     def deliver(self, fact: Delivered, invocation: Invocation) -> None:
         """A report arrives."""
         self.journal.record(fact, invocation)
         self._pass_on(fact)
 
-    def put(self, address: str, sending: Sending, delay_seconds: int, request_id: str = "") -> MessageSent:
+    def put(
+        self, address: str, sending: Sending, delay_seconds: int, now: datetime, request_id: str = ""
+    ) -> MessageSent:
         """A message of a client arrives, or one that a topic pushes. Raises ``InvalidMNSArgument``."""
         if not sending.body:
             raise InvalidMNSArgument("MessageBody: expected at least one byte")
-        now = self.now()
         fact = MessageSent(
             now,
             request_id,
@@ -141,11 +148,11 @@ class Mail:
         self._pass_on(fact)
         return fact
 
-    def serve(self) -> None:
+    def serve(self, now: datetime) -> None:
         """There may be something new for those who wait for messages."""
         polls = self.movers.polls
         if polls:
-            polls.serve(self.now())
+            polls.serve(now)
         if polls:
             self.movers.pursue()  # when the next one becomes visible may have changed
 
@@ -156,7 +163,7 @@ class Mail:
                 if subscription.wants(arrival):
                     self._push(topic, subscription, arrival)
         elif kind == "queue":
-            self.serve()
+            self.serve(arrival.at)
 
     def _push(self, topic: Topic, subscription: Subscription, arrival: Arrival) -> None:
         """ASSUMED: what is pushed to a queue that there is not, or that takes no message of that size, is lost, as
@@ -167,26 +174,28 @@ class Mail:
         body = pushed(topic, subscription, arrival, self._account)
         if len(body) <= attributes.maximum_bytes:
             address = f"queue:{subscription.queue}"
-            self.put(address, Sending(body=body), attributes.delay_seconds, arrival.request_id)
+            self.put(address, Sending(body=body), attributes.delay_seconds, arrival.at, arrival.request_id)
 
     def _addresses(self) -> list[str]:
         named: dict[str, None] = {}
         for function in self._catalog:
-            asked = self._catalog.async_settings(function.ref)
-            for destination in (asked.on_success, asked.on_failure):
-                if takes_mail(destination):
-                    named[str(destination)] = None
+            for asked in self._catalog.async_of(function.ref).values():
+                for destination in (asked.on_success, asked.on_failure):
+                    if takes_mail(destination):
+                        named[str(destination)] = None
         named |= {f"queue:{name}": None for name in self.state.queues}
         named |= {f"topic:{name}": None for name in self.state.topics}
-        named |= {address: None for address, got in self.state.arrived.items() if got and address[:9] != "function:"}
+        named |= {address: None for address in self.state.arrived if not address.startswith("function:")}
         return [one for one in named if self._dropped(one) is None or self.state.arrived.get(one)]
 
     def _dropped(self, address: str) -> str | None:
         """What was deleted, if that is so."""
+        there = self._there(address)
+        return "the {} {!r}".format(*address.split(":", 1)) if there is not None and there.dropped else None
+
+    def _there(self, address: str) -> Queue | Topic | None:
+        """The queue or topic of that address, if somebody has touched it."""
         kind, _, name = address.partition(":")
-        there: Queue | Topic | None = None
         if kind == "queue":
-            there = self.state.queues.get(name)
-        elif kind == "topic":
-            there = self.state.topics.get(name)
-        return f"the {kind} {name!r}" if there is not None and there.dropped else None
+            return self.state.queues.get(name)
+        return self.state.topics.get(name) if kind == "topic" else None

@@ -100,6 +100,8 @@ class Movers:
         """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
         self.errands: dict[Errand, bool] = {}
         """What is done outside at the moment, and whether the clock waits for it."""
+        self._lent: dict[str, list[Errand]] = {}
+        """Errands that the clock does not wait for because of an invocation, by its id."""
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
@@ -171,6 +173,8 @@ class Movers:
         for goal in self.goals:
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
+        if self._lent:
+            self._take_errands_back(invocation)
         caller = self._callers.pop(invocation.id, None)
         if caller is not None:
             caller.calls = tuple(call for call in caller.calls if call is not invocation)
@@ -351,7 +355,9 @@ class Movers:
         self._count(run)
         self.runs.add(run)
         self._watch_deadline(run)
-        self._crew.offer(partial(self._work, run))
+        job = partial(self._work, run)
+        if not run.place.instance.begin(run.call, partial(self._crew.offer, job), partial(self._crew.run, job)):
+            self._crew.offer(job)
         if not self._ticking:
             self.pursue()
         elif self._crew.waits:
@@ -440,13 +446,21 @@ class Movers:
         if not self.closed:
             errand.done(failed, self.clock.now())
 
-    def let_errands_be(self) -> None:
-        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock
-        waits for them no longer."""
-        for errand, counted in self.errands.items():
-            if counted:
-                self.errands[errand] = False
-                self.in_flight -= 1
+    def lend_errands(self, invocation: Invocation) -> None:
+        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock does
+        not wait for them until that invocation has ended."""
+        lent = [errand for errand, counted in self.errands.items() if counted]
+        for errand in lent:
+            self.errands[errand] = False
+            self.in_flight -= 1
+        if lent:
+            self._lent[invocation.id] = lent
+
+    def _take_errands_back(self, invocation: Invocation) -> None:
+        for errand in self._lent.pop(invocation.id, ()):
+            if self.errands.get(errand) is False:
+                self.errands[errand] = True
+                self.in_flight += 1
 
     # Parking.
 

@@ -1,6 +1,6 @@
 """Consumers that wait for a message: long polls, which end on the virtual clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -36,6 +36,9 @@ class Polls:
 
     def __bool__(self) -> bool:
         return bool(self._there)
+
+    def __iter__(self) -> Iterator[Poll]:
+        return iter(self._there)
 
     def add(self, poll: Poll) -> None:
         """Let somebody wait."""

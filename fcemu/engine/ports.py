@@ -153,6 +153,13 @@ class Instance(Protocol):
     def run(self, call: Call) -> Finish:
         """Run one attempt to its end on the calling thread; never raises."""
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """Begin an attempt on the calling thread without waiting for it; ``False``: it cannot, and nothing happened.
+
+        Later ``run`` is to be called for it, which then goes on: ``soon`` is called when it will return at once,
+        ``long`` when it will take a while; one of them, once, on any thread.
+        """
+
     def stop(self) -> None:
         """Give the instance up. Not called while an attempt runs in it."""
 

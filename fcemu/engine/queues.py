@@ -84,7 +84,7 @@ class Queues:
         """Give a queue what ``change`` makes of its attributes."""
         with self._baton:
             self._set(name, _checked(change(self._mail.queue(name).attributes)))
-            self._mail.serve()
+            self._mail.serve(self._mail.now())
 
     def drop(self, name: str) -> None:
         """Delete a queue and what is in it. One that there is not is deleted already."""
@@ -107,7 +107,7 @@ class Queues:
             queue = self._mail.queue(name)
             queue.check_size(sending.body)
             delay = queue.attributes.delay_seconds if sending.delay_seconds is None else sending.delay_seconds
-            sent = self._mail.put(f"queue:{name}", sending, delay)
+            sent = self._mail.put(f"queue:{name}", sending, delay, self._mail.now())
             return Received.of(Message(sent, 0, sent.visible))
 
     def receive(self, name: str, at_most: int, wait_seconds: int | None, then: Then) -> Callable[[], None] | None:
@@ -174,7 +174,7 @@ class Queues:
             until = later(now, timedelta(seconds=seconds))
             self._note(VisibilityChanged(now, message.request_id, f"queue:{name}", message.id, until))
             changed = Received.of(message)
-            self._mail.serve()
+            self._mail.serve(now)
             return changed
 
 

@@ -11,7 +11,7 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted, page_of
 from fcemu.core.releases import Alias, Owner, Version, alias_changes
 from fcemu.core.stamps import UNSTAMPED, Stamp
-from fcemu.core.triggers import TIMER, Trigger, read_timer
+from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
 
@@ -319,9 +319,30 @@ class Resources(Keeper):
         with self._baton:
             return by_name(self._catalog.triggers(ref), wanted)
 
+    def trigger_of_id(self, trigger_id: str) -> Trigger | None:
+        """Which trigger has this id, if one does."""
+        with self._baton:
+            return self._catalog.trigger_of_id(trigger_id)
+
+    def http_trigger(self, ref: FunctionRef, qualifier: str) -> Trigger | None:
+        """The HTTP trigger of a qualifier, if there is one. Raises what ``Catalog.find`` raises."""
+        with self._baton:
+            self._catalog.find(ref, qualifier)
+            return self._catalog.http_trigger(ref, qualifier)
+
     def _check_trigger(self, trigger: Trigger) -> None:
         """Raises ``InvalidArgument``, and what ``Catalog.find`` raises."""
         self._catalog.find(trigger.function, trigger.qualifier)
+        if trigger.kind == HTTP:
+            try:
+                read_http(trigger.config)
+            except ValueError as wrong:
+                raise InvalidArgument(f"TriggerConfig: {wrong}") from None
+            other = self._catalog.http_trigger(trigger.function, trigger.qualifier)
+            if other is not None and other.name != trigger.name:
+                raise InvalidArgument(
+                    f"qualifier '{trigger.qualifier}' has the HTTP trigger '{other.name}' already; there is one at most"
+                )
         if trigger.kind == TIMER:
             try:
                 read_timer(trigger.config)

@@ -110,7 +110,7 @@ class Topics:
             most = self._mail.topic(name).attributes.maximum_bytes
             if len(sending.body) > most:
                 raise InvalidMNSArgument(f"the message has {len(sending.body)} bytes, the topic {name!r} takes {most}")
-            return self._mail.put(f"topic:{name}", sending, 0)
+            return self._mail.put(f"topic:{name}", sending, 0, self._mail.now())
 
     # Subscriptions.
 

@@ -1,22 +1,24 @@
 """How a handler runs: runtime name -> factory, the whole table."""
 
 from collections.abc import Callable
+from functools import partial
 
 from fcemu.core.functions import PYTHON_RUNTIMES
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.engine.ports import Runtime
 
 
-def runtime_named(name: str, *, process: bool = False) -> Callable[..., Runtime]:
+def runtime_named(name: str, *, process: bool = False, python: str = "") -> Callable[..., Runtime]:
     """What runs functions whose ``runtime`` is ``name``; raises ``ValueError`` for one that the emulator lacks.
 
-    ``process``: Python handlers run in processes of their own, as those of other languages always do. It is made with
-    variables that handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
+    ``process``: Python handlers run in processes of their own, as those of other languages always do; ``python``: by
+    which Python, if not by this one. It is made with variables that handlers get besides FC's, e.g. where the emulator
+    listens. Imported when asked for.
     """
     if name in PYTHON_RUNTIMES and process:
         from fcemu.runtimes.python_process import PythonProcess
 
-        return PythonProcess
+        return partial(PythonProcess, python=python)
     if name in PYTHON_RUNTIMES:
         from fcemu.runtimes.python_inline import PythonInline
 

@@ -35,6 +35,8 @@ from fcemu.engine.ports import Call, HandlerClock
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
+_ON_THE_WAY: Final = frozenset({"park", "roused", "warn"})
+"""Kinds of messages that do not end an attempt."""
 _FOR_EVER: Final = 1e9
 """Virtual seconds, longer than any timeout: nothing of a child that waits for ever holds up the clock."""
 
@@ -77,6 +79,8 @@ class Child:
         self._killed = False
         self._closed = False
         self._buffer = bytearray()
+        self._next: Message | None = None
+        """A frame that was looked at already."""
         self._rouse: int | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         os.set_blocking(output, False)
@@ -98,6 +102,10 @@ class Child:
         while the child runs. Raises ``Gone``; and ``Abandoned`` when the attempt ends first: then kill the child.
         """
         self.send(header, call.payload)
+        return self.answer(call, watch, watch_seconds)
+
+    def answer(self, call: Call, watch: Callable[[], None] | None = None, watch_seconds: float = 0.02) -> Message:
+        """The same for an attempt whose frame was sent already."""
         every = None if watch is None else round(watch_seconds * 1000)
         while True:
             message = self._take()
@@ -123,6 +131,16 @@ class Child:
         except OSError:
             raise Gone from None
 
+    def fileno(self) -> int:
+        """The descriptor of the channel."""
+        return self._channel.fileno()
+
+    def has_answered(self, call: Call) -> bool:
+        """Take in what the child has said; whether ``answer`` returns without waiting. Raises ``Gone``."""
+        self._receive(call.output, 0)
+        self._next = self._take()
+        return self._next is not None and self._next.kind not in _ON_THE_WAY
+
     def receive(self, output: list[str]) -> Message:
         """Wait for the next frame; what the child writes meanwhile is appended to ``output``. Raises ``Gone``."""
         while (message := self._take()) is None:
@@ -131,6 +149,9 @@ class Child:
 
     def _take(self) -> Message | None:
         """The next whole frame of what was received."""
+        message, self._next = self._next, None
+        if message is not None:
+            return message
         buffer = self._buffer
         if len(buffer) < _LENGTHS.size:
             return None
@@ -232,10 +253,10 @@ class Child:
 
     def has_ended(self) -> bool:
         """Whether the process is gone; asked between attempts."""
-        if self._channel.fileno() not in self._ready(self._poll, 0):
-            return False
         try:
-            return not self._channel.recv(1, socket.MSG_PEEK)
+            return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
         except OSError:
             return True
 

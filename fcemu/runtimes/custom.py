@@ -93,6 +93,10 @@ class CustomInstance:
             outcome, broken = Halted("abandoned"), True
         return Finish(outcome, "".join(call.output), broken=broken)
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """It waits for its handlers itself."""
+        return False
+
     def stop(self) -> None:
         """End the program: SIGTERM, and SIGKILL after a while. Does not wait for that."""
         self._runtime.end(self._end)

@@ -171,9 +171,9 @@ def ask_invoke(connections: Connections, call: Call, meanwhile: Callable[[], obj
         *request.passed_on(),
         *common_headers(call, HTTP_INVOKE),
         ("x-fc-client-ip", request.client_ip),
-        ("x-fc-base-path", "/"),
+        ("x-fc-base-path", request.base_path),
     ]
-    answer = connections.ask(request.method, request.target, headers, call.payload, meanwhile=meanwhile)
+    answer = connections.ask(request.method, request.uri or request.target, headers, call.payload, meanwhile=meanwhile)
     return served(answer)
 
 

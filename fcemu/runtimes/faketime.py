@@ -5,6 +5,7 @@ clocks are real, because nothing could end the sleeps of a program whose clock s
 flow with it. Which of the two is chosen when the program starts.
 """
 
+import math
 import mmap
 import os
 import struct
@@ -31,6 +32,8 @@ _PLACES: Final = (
 )
 _INSTALL: Final = f"install libfaketime (Debian: apt install faketime) or set {VARIABLE} to its libfaketimeMT.so.1"
 _INTERPRETER: Final = 3
+_UNSEEN_SECONDS: Final = 0.05
+"""Real seconds by which the time that a program sees may be wrong where time flows."""
 _RATE_AT: Final = 32
 """Where the dial has the rate (engine/dial.py)."""
 
@@ -103,10 +106,9 @@ class FakeTime:
     def __init__(self, clock: HandlerClock, real_now: Callable[[], float] = time.monotonic) -> None:
         self._rate: Final[float] = struct.unpack("<d", os.pread(clock.dial(), 8, _RATE_AT))[0]
         self._real_now: Final = real_now
-        self._started: Final = real_now()
         handle, self._path = tempfile.mkstemp(prefix="fcemu-time-")
         os.close(handle)
-        self._written = ""
+        self._shown = (-math.inf, 0.0)
         self.show(clock.now())
 
     @property
@@ -128,19 +130,23 @@ class FakeTime:
         return variables if self._rate else variables | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
     def show(self, now: datetime) -> None:
-        """Let the program see this instant from now on."""
-        seconds = now.timestamp()
-        if self._rate:
-            seconds -= (self._real_now() - self._started) * self._rate
-            text = f"@{seconds:.6f} x{self._rate:g}"
-        else:
-            text = f"{seconds:.6f}"
-        if text == self._written:
+        """Let the program see this instant from now on, and later ones, where time flows.
+
+        The library takes a time with a rate other than 1 for that of its next look at the file, so that the program
+        lags behind by what passes until then; therefore nothing is written as long as time flows as it did.
+        """
+        seconds, real = now.timestamp(), self._real_now()
+        expected, since = self._shown
+        if abs(seconds - (expected + (real - since) * self._rate)) <= _UNSEEN_SECONDS * self._rate:
             return
+        self._shown = (seconds, real)
+        if self._rate == 1:
+            text = f"{seconds - time.time():+.6f}"
+        else:
+            text = f"@{seconds:.6f} x{self._rate:g}" if self._rate else f"{seconds:.6f}"
         beside = f"{self._path}.new"
         Path(beside).write_text(text + "\n")
         os.replace(beside, self._path)
-        self._written = text
 
     def close(self) -> None:
         """Remove the file."""

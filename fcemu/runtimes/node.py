@@ -3,7 +3,7 @@
 import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -93,6 +93,10 @@ class NodeInstance:
         if broken:
             self.stop()
         return Finish(outcome, "".join(call.output), broken=broken)
+
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """It waits for its handlers itself."""
+        return False
 
     def stop(self) -> None:
         """End the process."""

@@ -100,6 +100,10 @@ class InlineInstance:
         self._initialized = self._initialized or not finish.broken
         return finish
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """It waits for its handlers itself."""
+        return False
+
     def stop(self) -> None:
         """Nothing to end: an instance has no thread and no process. ``sys.modules`` is as it was without its modules,
         and what it imported for itself is let go."""

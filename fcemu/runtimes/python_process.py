@@ -6,8 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
@@ -15,30 +16,52 @@ from typing import Any, Final
 from fcemu.core.functions import Function
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.names import Account
-from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Ran, Returned, error_document
+from fcemu.core.outcome import (
+    INITIALIZATION,
+    UNHANDLED,
+    FunctionError,
+    Halted,
+    Ran,
+    Refusal,
+    Returned,
+    SystemFailed,
+    error_document,
+)
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, Message, pipes
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
+from fcemu.runtimes.poller import Errand, Poller
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
+_SMALL_BYTES: Final = 1 << 16
+"""A payload that fits into the buffer of a socket, so that sending it does not wait."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class PythonProcess:
     """Implements ``Runtime``. No process is started before the first attempt.
 
-    ``extra_environment``: as of ``PythonInline``. ``isolate`` changes nothing: instances share nothing anyway.
+    ``extra_environment``: as of ``PythonInline``. ``python``: the interpreter of functions that choose
+    none. ``isolate`` changes nothing: instances share nothing anyway.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
+    def __init__(
+        self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False, python: str = ""
+    ) -> None:
         self._extra: Final = extra_environment
+        self._python: Final = python or sys.executable
         self._lock: Final = threading.Lock()
         self._templates: Final[dict[str, _Template]] = {}
+        self._poller: Poller | None = None
 
-    def start(self, function: Function, instance_id: str) -> "ProcessInstance":
-        """A new instance; its process is started by its first attempt."""
+    def start(self, function: Function, instance_id: str) -> "ProcessInstance | Refusal":
+        """A new instance; its process is started by its first attempt. A refusal where there is no such Python."""
+        python = function.python or self._python
+        if not os.access(python, os.X_OK):
+            text = f"{function.ref} is to run on {python}, which is no program; write another path as its 'python'"
+            return SystemFailed(412, "FunctionNotStarted", text)
         return ProcessInstance(self, function)
 
     def module_of(self, function: Function, clock: HandlerClock, account: Account | None = None) -> ModuleType:
@@ -48,23 +71,34 @@ class PythonProcess:
     def forget(self, code: str) -> None:
         """Nothing of a code directory is kept here."""
 
+    def poller(self) -> Poller:
+        """Who waits for attempts that were begun."""
+        with self._lock:
+            if self._poller is None:
+                self._poller = Poller()
+            return self._poller
+
     def close(self) -> None:
         """End all processes; repeatable."""
         with self._lock:
+            poller, self._poller = self._poller, None
             templates = list(self._templates.values())
             self._templates.clear()
         for template in templates:
             template.close()
+        if poller is not None:
+            poller.close()
 
     def fork(self, call: Call) -> tuple[Child, int]:
         """A new process for the function of ``call``, and its process id. Raises ``NotStarted``."""
-        child = self._template(interpreter_of(call.function)).fork(call.clock.dial())
+        python = call.function.python or self._python
+        child = self._template(python).fork(call.clock.dial())
         try:
             child.send(self._spec(call))
             started = child.receive(call.output)
         except Gone:
             child.close()
-            raise NotStarted(interpreter_of(call.function)) from None
+            raise NotStarted(python) from None
         return child, int(started.header["pid"])
 
     def _template(self, python: str) -> "_Template":
@@ -99,6 +133,19 @@ class PythonProcess:
         }
 
 
+def _header(call: Call) -> dict[str, Any]:
+    return {
+        "kind": "invoke",
+        "request_id": call.request_id,
+        "retry_count": call.retry_count,
+        "qualifier": call.qualifier,
+        "version": call.version,
+        "access_key_id": call.access_key_id,
+        "keys": keys_of(call),
+        "http": None if call.http is None else _request(call.http),
+    }
+
+
 def _request(http: HttpRequest) -> dict[str, Any]:
     given = {name: getattr(http, name) for name in ("method", "path", "target", "headers", "client_ip")}
     return {**given, "queries": dict(http.queries)}
@@ -111,11 +158,6 @@ class NotStarted(Exception):
         super().__init__(f"{python} did not run the handler; it has to be Python 3.11 or later, see what it wrote")
 
 
-def interpreter_of(function: Function) -> str:
-    """The Python that runs the instances of a function."""
-    return sys.executable
-
-
 class ProcessInstance:
     """Implements ``Instance``."""
 
@@ -125,6 +167,7 @@ class ProcessInstance:
         self._lock: Final = threading.Lock()
         self._child: Child | None = None
         self._interrupted = False
+        self._begun = False
         self._memory: MemoryWatch | None = None
 
     def run(self, call: Call) -> Finish:
@@ -139,23 +182,37 @@ class ProcessInstance:
         except Abandoned:
             return self._broken(call, Halted("abandoned"))
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """Let the poller run a small attempt, if the process has come up already."""
+        child = self._child
+        if child is None or len(call.payload) > _SMALL_BYTES:
+            return False
+        self._runtime.poller().add(Errand(child, call, partial(self._send, child, call), soon, long))
+        return True
+
+    def _send(self, child: Child, call: Call) -> bool:
+        """Begin an attempt that ``run`` ends; ``False``: the process is gone, and ``run`` begins it."""
+        try:
+            if not child.has_ended():
+                child.send(_header(call), call.payload)
+                self._begun = True
+        except Gone:
+            return False
+        return self._begun
+
     def _run(self, call: Call) -> Finish:
+        if self._begun:
+            self._begun = False
+            assert self._child is not None
+            return self._finish(call, self._child.answer(call, self._memory))
         if self._child is not None and self._child.has_ended():
+            if self._interrupted:
+                raise Gone
             self._child.close()
             self._child = None
             call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
         child = self._child or self._start(call)
-        header = {
-            "kind": "invoke",
-            "request_id": call.request_id,
-            "retry_count": call.retry_count,
-            "qualifier": call.qualifier,
-            "version": call.version,
-            "access_key_id": call.access_key_id,
-            "keys": keys_of(call),
-            "http": None if call.http is None else _request(call.http),
-        }
-        return self._finish(call, child.attempt(call, header, self._memory))
+        return self._finish(call, child.attempt(call, _header(call), self._memory))
 
     def _start(self, call: Call) -> Child:
         child, pid = self._runtime.fork(call)

@@ -86,6 +86,10 @@ class StubInstance:
         step = self._stub.begin(call)
         return self._inline.run(call, _played(step, call) if isinstance(step, Step) else step)
 
+    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
+        """It waits for its handlers itself."""
+        return False
+
     def stop(self) -> None:
         """Give the instance up."""
         self._inline.stop()

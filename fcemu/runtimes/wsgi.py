@@ -81,7 +81,7 @@ def environ_of(request: HttpRequest, body: bytes, context: Any, handler: str) ->
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-        "fc.request_uri": request.target,
+        "fc.request_uri": request.uri or request.target,
         "fc.context": context,
     }
 

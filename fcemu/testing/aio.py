@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fcemu import assembly
 from fcemu.core import invocation as core
+from fcemu.core.errors import FCError
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
 
@@ -225,6 +226,45 @@ class FunctionAio:
         """Accept an asynchronous invocation; it runs when the clock gets there."""
         refuse(self._function._emulator._engine, blocks=False)
         return self._function._emulator._accept(self._function._asked(payload, delay, headers, task_id))
+
+    async def http(
+        self,
+        method: str,
+        path: str = "/",
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Payload = b"",
+    ) -> Reply:
+        """Send an HTTP request as an HTTP trigger hands it on."""
+        from fcemu.testing.web import refused
+
+        emulator = self._function._emulator
+        refuse(emulator._engine, blocks=False)
+        more = {"params": params, "headers": headers, "json": json, "data": data}
+        try:
+            record = await _ended(emulator._engine, self._function._http_asked(method, path, more))
+        except FCError as error:
+            return refused(error)
+        return emulator._http_reply(record)
+
+    async def http_async(
+        self,
+        method: str,
+        path: str = "/",
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Payload = b"",
+        delay: Duration = 0,
+        task_id: str | None = None,
+    ) -> Invocation:
+        """Send an HTTP request that is accepted now, and served when the clock gets there."""
+        refuse(self._function._emulator._engine, blocks=False)
+        more = {"params": params, "headers": headers, "json": json, "data": data}
+        return self._function._emulator._accept(self._function._http_asked(method, path, more, delay, task_id))
 
 
 class InvocationAio:

@@ -14,6 +14,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
+from fcemu.core.errors import FCError
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, Account, FunctionRef
@@ -24,6 +25,7 @@ from fcemu.core.times import parse_duration, parse_instant
 from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.testing import web
 from fcemu.testing.aio import EmulatorAio, refuse
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
@@ -34,7 +36,6 @@ from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
 from fcemu.testing.timers import Timer, find_timer
 
 Source = str | Path | Mapping[str, Any] | Definition | None
-_ENVIRONMENT_KEYS: Final = ("test", "test")
 
 
 class NeverTrue(TimeoutError):
@@ -46,16 +47,18 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``runtime``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the ``emulator:`` block in
-    snake_case. Raises ``DefinitionError`` or ``ValueError``. Use it as a context manager; a clean exit runs
-    ``check()``.
+    ``intercept``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the
+    ``emulator:`` block in snake_case. Raises ``DefinitionError`` or ``ValueError``. As a context manager, a clean exit
+    runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
         self._process: Final = _is_process(options.pop("runtime", "inline"))
+        self._python: Final = _python(options.pop("python", ""))
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
+        intercept = _intercept(options.pop("intercept", False))
         self._definition: Final = _read(definition)
         self._options: Final = _without_clock(self._definition.options) | options
         self._places: tuple[Path, ...] = ()
@@ -65,6 +68,7 @@ class LocalEmulator:
         self._closed = False
         try:
             self._begin(assembly.settings_of(self._options))
+            self._redirection: Final = self._intercept(intercept)
         except BaseException:
             if self._own_host:
                 self._host.close()
@@ -75,13 +79,24 @@ class LocalEmulator:
         self._engine: Emulator = assembly.emulator_of(
             self._definition,
             settings,
-            partial(self._host.runtimes, isolate=self._isolate, process=self._process),
+            partial(self._host.runtimes, isolate=self._isolate, process=self._process, python=self._python),
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
         )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
         self._host.serve(self._engine, self._reset)
+
+    def _intercept(self, asked: bool | None) -> assembly.Redirection | None:
+        if asked is False:
+            return None
+        redirection = assembly.redirection(self.host, self.port)
+        if redirection.begin():
+            return redirection
+        if asked is None:
+            return None
+        self._engine.close()
+        raise ValueError("option intercept: another emulator of this process intercepts already; close it first")
 
     # Where it is.
 
@@ -118,7 +133,7 @@ class LocalEmulator:
     @property
     def env(self) -> dict[str, str]:
         """The variables that point a program at this emulator."""
-        return environment_of(self._host, self._settings.account)
+        return environment_of(self._host, self._settings.account, intercept=self._redirection is not None)
 
     # The clock.
 
@@ -310,6 +325,9 @@ class LocalEmulator:
         return Invocation(self, self._engine.accept(asked))
 
     def _invoke(self, asked: Asked) -> Reply:
+        return self._reply_of(self._ended(asked))
+
+    def _ended(self, asked: Asked) -> core.Invocation:
         refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
@@ -318,7 +336,18 @@ class LocalEmulator:
         except BaseException:  # Ctrl-C, or a test's time-out
             self._engine.forget_call(record)
             raise
-        return self._reply_of(record)
+        return record
+
+    def _http(self, asked: Asked) -> Reply:
+        try:
+            record = self._ended(asked)
+        except FCError as error:
+            return web.refused(error)
+        return self._http_reply(record)
+
+    def _http_reply(self, record: core.Invocation) -> Reply:
+        reply = Invocation(self, record).reply
+        return web.reply_of(record, "" if reply is None else reply.logs)
 
     def _reply_of(self, record: core.Invocation) -> Reply:
         reply = Invocation(self, record).reply
@@ -411,7 +440,11 @@ class LocalEmulator:
         if self._closed:
             return
         self._closed = True
-        self._engine.close()
+        try:
+            self._engine.close()
+        finally:
+            if self._redirection is not None:
+                self._redirection.end()
         if self._own_host:
             self._host.close()
         else:
@@ -473,23 +506,10 @@ class ServerHost:
         self.runtimes.close()
 
 
-def environment_of(server: ServerHost, account: Account) -> dict[str, str]:
-    """The variables that point a program at the emulator behind ``server``."""
-    key, secret = _ENVIRONMENT_KEYS
-    endpoint = f"{server.host}:{server.port}"
-    return {
-        "FCEMU_URL": f"http://{endpoint}",
-        "FC_ENDPOINT": f"http://{endpoint}",
-        "FC_HOST": endpoint,
-        "MNS_ENDPOINT": f"http://{endpoint}",
-        "FC_ACCOUNT_ID": account.id,
-        "ACCOUNT_ID": account.id,
-        "FC_REGION": account.region,
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": key,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
-        "ACCESS_KEY_ID": key,
-        "ACCESS_KEY_ID_SECRET": secret,
-    }
+def environment_of(server: ServerHost, account: Account, *, intercept: bool) -> dict[str, str]:
+    """The variables that point a program at the emulator behind ``server``; ``intercept``: also Python programs with
+    hosts of FC written down in them."""
+    return assembly.environment(f"{server.host}:{server.port}", account, intercept=intercept)
 
 
 def _read(definition: Source) -> Definition:
@@ -517,6 +537,17 @@ def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"option {name}: expected True or False, found {value!r}")
     return value
+
+
+def _intercept(value: object) -> bool | None:
+    """``None``, the fixture's default: unless another emulator of this process does."""
+    return None if value is None else _flag("intercept", value)
+
+
+def _python(value: object) -> str:
+    if not isinstance(value, str | Path):
+        raise ValueError(f"option python: expected the path of a program, found {value!r}")
+    return assembly.program_named(str(value)) if str(value) else ""
 
 
 def _is_process(runtime: object) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from types import ModuleType
@@ -197,6 +197,51 @@ class Function:
             task_id=task_id,
             task_mode=is_fc2 and said.get("x-fc-stateful-async-invocation-enable", "").lower() == "true",
         )
+
+    def http(
+        self,
+        method: str,
+        path: str = "/",
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Payload = b"",
+    ) -> Reply:
+        """Send an HTTP request as an HTTP trigger hands it on; ``path`` is below the trigger's address.
+
+        Never raises for what FC or the function answers: look at ``reply.status_code``.
+        """
+        more = {"params": params, "headers": headers, "json": json, "data": data}
+        return self._emulator._http(self._http_asked(method, path, more))
+
+    def http_async(
+        self,
+        method: str,
+        path: str = "/",
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Payload = b"",
+        delay: Duration = 0,
+        task_id: str | None = None,
+    ) -> "Invocation":
+        """Send an HTTP request that is accepted now, and served when the clock gets there, ``delay`` from now.
+
+        Raises ``FCError`` for what FC refuses: then nothing is kept.
+        """
+        more = {"params": params, "headers": headers, "json": json, "data": data}
+        return self._emulator._accept(self._http_asked(method, path, more, delay, task_id))
+
+    def _http_asked(
+        self, method: str, path: str, more: Mapping[str, Any], delay: Duration = 0, task_id: str | None = None
+    ) -> Asked:
+        from fcemu.testing.web import asked_for
+
+        later = self._asked(b"", delay, None, task_id)
+        asked = asked_for(self._definition, self._qualifier, self._emulator.region, method, path, **more)
+        return replace(asked, delay=later.delay, task_id=later.task_id)
 
     @property
     def invocations(self) -> list["Invocation"]:

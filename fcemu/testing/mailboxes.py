@@ -82,16 +82,16 @@ class Queue(Mailbox):
         hidden; a new list each time."""
         return self._shown(self._emulator._engine.queues.waiting(self.name))
 
-    def send(self, body: Payload, *, delay: Duration = 0) -> Message:
-        """Put a message into the queue, to be received ``delay`` (whole seconds) from now.
+    def send(self, body: Payload, *, delay: Duration | None = None) -> Message:
+        """Put a message into the queue, to be received ``delay`` (whole seconds) from now, ``None``: the queue's own.
 
         Raises ``MNSError`` for what MNS does not take: an empty body, one over the queue's limit, a delay of more
         than seven days.
         """
-        seconds = parse_duration(delay).total_seconds()
-        if not seconds.is_integer():
+        seconds = 0 if delay is None else parse_duration(delay).total_seconds()
+        if seconds != int(seconds):
             raise ValueError(f"delay: MNS counts in whole seconds, found {seconds:g}")
-        sending = Sending(body=encode(body), delay_seconds=int(seconds) if seconds else None)
+        sending = Sending(body=encode(body), delay_seconds=None if delay is None else int(seconds))
         return self._message(self._emulator._engine.queues.send(self.name, sending))
 
 

@@ -9,7 +9,7 @@ from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 
-_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "isolate", "runtime", "strict"})
+_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "intercept", "isolate", "python", "runtime", "strict"})
 
 
 def prepare(backend: str) -> None:
@@ -51,6 +51,8 @@ class Suite:
     ) -> LocalEmulator:
         given = {**self._of_ini(), **more, **options}
         definition = self._definition(given.pop("definition", None), beside)
+        if shared:
+            given.setdefault("intercept", None)
         emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
         emulator._places = (beside, self._root)
         return emulator
@@ -62,7 +64,8 @@ class Suite:
             definition = self._definition(given.pop("definition", None), self._root)
             defaults = definition.options if isinstance(definition, Definition) else {}
             known = {name: value for name, value in {**defaults, **given}.items() if name in {"account_id", "region"}}
-            return environment_of(self._shared_host(), assembly.settings_of(known).account)
+            account, intercept = assembly.settings_of(known).account, given.get("intercept", True) is not False
+            return environment_of(self._shared_host(), account, intercept=intercept)
         except ValueError as wrong:
             return str(wrong)
 
@@ -84,7 +87,7 @@ class Suite:
             self._host.close()
 
     def _from_ini(self, name: str, text: str) -> object:
-        if name in {"isolate", "strict"}:
+        if name in {"intercept", "isolate", "strict"}:
             return {"true": True, "false": False}.get(text.lower(), text)
         return text if name in _OF_THE_FIXTURE else assembly.read_option(name, text)
 

@@ -1,6 +1,7 @@
 """Recorded pairs: what each API version is sent and answers, byte for byte but for the date.
 
-A file is a request, a line ``===``, and the answer. Each has an emulator of its own with the seed 0, so ids repeat.
+A file is a request, a line ``===``, and the answer, or several of them on one connection. Each file has an emulator of
+its own with the seed 0, so ids repeat.
 """
 
 import re
@@ -11,7 +12,8 @@ from api.conftest import echo
 from fakes import CREW, FakeRuntime, s
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.functions import Function
+from fcemu.core.destinations import QueueDestination
+from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Throttled
 from fcemu.core.settings import Settings
@@ -51,6 +53,7 @@ def emulator():
     catalog = Catalog()
     for name in handlers:
         catalog.add(Function(ref=FunctionRef.parse(name), handler="index.handler", code="/nowhere", timeout=s(60)))
+    catalog.set_async(FunctionRef("boom"), AsyncSettings(on_failure=QueueDestination("declined")))
     runtime = Unwilling(handlers)
     return Emulator(settings=Settings(), catalog=catalog, runtimes=lambda _: runtime, chance=Chance(0), crew=CREW)
 
@@ -64,6 +67,6 @@ def on_the_wire(text: str) -> bytes:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.parent.name}/{pair.stem}")
 def test_a_recorded_request_gets_the_recorded_answer(pair, serve):
-    request, _, expected = pair.read_text(encoding="utf-8").partition("\n===\n")
-    answer = serve(emulator()).raw(on_the_wire(request))
-    assert re.sub(rb"Date: [^\r]* GMT\r\n", b"", answer).decode() == on_the_wire(expected).decode()
+    parts = [on_the_wire(part) for part in pair.read_text(encoding="utf-8").split("\n===\n")]
+    answer = serve(emulator()).raw(b"".join(parts[::2]))
+    assert re.sub(rb"Date: [^\r]* GMT\r\n", b"", answer).decode() == b"".join(parts[1::2]).decode()

@@ -47,6 +47,7 @@ EVERY_KEY = [
 
 
 SETTINGS = {
+    "python",
     *("code", "runtime", "timeout", "memorySize", "environmentVariables", "initializer", "preFreeze", "preStop"),
     *("instanceConcurrency", "command", "port", "layers", "description", "kept", "handler"),
 }

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcemu.core import facts
+from fcemu.core.http import HttpRequest
 from fcemu.core.mail_facts import Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Returned, SystemFailed, Throttled, TimedOut
@@ -23,6 +24,16 @@ OUTCOMES = st.one_of(
     st.builds(SystemFailed, st.sampled_from([500, 503]), st.text()),
     st.builds(Halted, st.text()),
 )
+REQUESTS = st.builds(
+    HttpRequest,
+    method=st.sampled_from(["GET", "POST"]),
+    path=st.text(),
+    target=st.text(),
+    headers=st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple),
+    queries=st.dictionaries(st.text(), st.text() | st.lists(st.text(), max_size=2), max_size=2),
+    domain=st.text(),
+    uri=st.text(),
+)
 VALUES = {
     datetime: TIMES,
     str: st.text(),
@@ -31,6 +42,7 @@ VALUES = {
     bytes: st.binary(),
     FunctionRef: REFS,
     facts.Outcome: OUTCOMES,
+    HttpRequest | None: st.none() | REQUESTS,
     Properties: st.lists(st.tuples(st.text(), st.text(), st.text(), st.text()), max_size=2).map(tuple),
 }
 

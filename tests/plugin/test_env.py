@@ -11,11 +11,18 @@ def test_the_variables_point_a_program_at_the_tests_emulator(suite, monkeypatch)
     suite("""
         import os
 
+        OF_CHILDREN = {"FCEMU_REDIRECT_TO", "PYTHONPATH"}
+
+        @pytest.mark.fcemu("orders", account_id="42", region="cn-beijing", intercept=False)
+        def test_without_interception_children_are_left_alone(fcemu):
+            assert not OF_CHILDREN & set(fcemu.env)
+
         @pytest.mark.fcemu("orders", account_id="42", region="cn-beijing")
         def test_it(fcemu, fcemu_env):
             assert fcemu_env == fcemu.env
             assert fcemu_env == {name: os.environ[name] for name in fcemu_env}
-            assert fcemu_env == {
+            assert os.environ["FCEMU_REDIRECT_TO"] == fcemu.endpoint
+            assert {name: value for name, value in fcemu_env.items() if name not in OF_CHILDREN} == {
                 "FCEMU_URL": fcemu.url,
                 "FC_ENDPOINT": fcemu.url,
                 "FC_HOST": fcemu.endpoint,
@@ -36,7 +43,7 @@ def test_the_variables_point_a_program_at_the_tests_emulator(suite, monkeypatch)
 
         def test_alone(fcemu_env):
             assert os.environ["FCEMU_URL"] == fcemu_env["FCEMU_URL"]
-    """).assert_outcomes(passed=3)
+    """).assert_outcomes(passed=4)
 
 
 SETTINGS = """

@@ -152,7 +152,7 @@ def test_the_emulator_block_comes_after_the_ini_file_and_before_the_default(suit
     [
         ("sed=7", "there is no option 'sed'; did you mean 'seed'?*"),
         ("seed='7'", "option seed: expected int, found '7'"),
-        ("intercept=True", "option 'intercept' is not supported yet"),
+        ("intercept=1", "*option intercept: expected True or False, found 1"),
         ("'nowhere'", "*nowhere: no such file or directory"),
         ("rate=-1", "option rate: expected 0 or more, found -1"),
         ("strict='yes'", "option strict: expected False, True or 'idle', found 'yes'"),

@@ -1,7 +1,7 @@
 'use strict';
 // Virtual time in a Node.js child: everything that reads the time or waits for it asks the clock's dial.
 //
-// Built in before user code is loaded. What is real on purpose is listed in fcemu/runtimes/known_node.py.
+// Built in before user code is loaded. What is real on purpose is listed in fcemu/runtimes/known_programs.py.
 
 const fs = require('node:fs');
 const { AsyncResource } = require('node:async_hooks');

@@ -1,0 +1,50 @@
+"""exec: an emulator for as long as one command runs."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fcemu.client import Client, ClientError
+from fcemu.commands.command import Command
+from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others
+from fcemu.commands.waiting import telling_who_waits
+
+FAILED, ALWAYS, NEVER = "failed", "always", "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What to run beside which emulator; ``timeline``: when it is shown at the end."""
+
+    plan: Plan
+    words: Sequence[str]
+    timeline: str = FAILED
+
+
+def run(execution: Execution) -> int:
+    """The status of the command. Raises ``CannotListen``, ``CannotStart``, and ``ValueError`` for wrong options."""
+    prepare(execution.plan)
+    return asyncio.run(_run(execution))
+
+
+async def _run(execution: Execution) -> int:
+    async with (
+        Command(execution.words) as command,
+        served(execution.plan) as running,
+        telling_who_waits(running.server),
+        environment(execution.plan, running) as variables,
+    ):
+        warn_of_others(execution.plan, running)
+        status = await command.run(variables)
+        if execution.timeline == ALWAYS or (execution.timeline == FAILED and status):
+            print(await asyncio.to_thread(_what_happened, running.client), file=sys.stderr, flush=True)
+        return status
+
+
+def _what_happened(client: Client) -> str:
+    try:
+        timeline, explanation = client.timeline(), client.explain().text
+    except ClientError as error:  # the command may have ended the emulator's use, such as by filling its disk
+        return f"fcemu: no timeline: {error}"
+    return f"fcemu timeline:\n{timeline.rstrip() or 'nothing happened'}\n\n{explanation}"

@@ -1,0 +1,138 @@
+"""HTTP triggers of 3.0 in front of event handlers: a request becomes an event, and what is returned a response.
+
+Source: FC docs, "Use an HTTP trigger to invoke a function" (http-triggers §3, runtimes §2.2).
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from fcemu.core.errors import BadResponse
+from fcemu.core.http import HttpAnswer, HttpRequest
+from fcemu.core.names import Account
+
+_TEXTS: Final = (
+    "text/", "application/json", "application/xml", "application/x-www-form-urlencoded", "application/javascript",
+)  # fmt: skip
+_RESPONSE_HEADER_BYTES: Final = 8 * 1024
+NOT_PASSED_BACK: Final = frozenset(
+    {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+)
+"""Response headers that a function cannot set, like all that begin with ``x-fc-``. ASSUMED: they are dropped."""
+
+
+def event_of(request: HttpRequest, body: bytes, request_id: str, now: datetime, account: Account) -> bytes:
+    """The event that a handler gets for a request."""
+    headers: dict[str, str] = {}
+    for name, text in request.passed_on():
+        name = _canonical(name)
+        headers[name] = f"{headers[name]},{text}" if name in headers else text
+    queries = {name: text if isinstance(text, str) else ",".join(text) for name, text in request.queries.items()}
+    readable = _as_text(body, headers.get("Content-Type", ""))
+    event = {
+        "version": "v1",
+        "rawPath": request.target.partition("?")[0] or "/",
+        "body": base64.b64encode(body).decode() if readable is None else readable,
+        "isBase64Encoded": readable is None,
+        "headers": headers,
+        "queryParameters": queries,
+        "requestContext": {
+            "accountId": account.id,
+            "domainName": request.domain,
+            "domainPrefix": request.domain.partition(".")[0],
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": request.client_ip,
+                "userAgent": headers.get("User-Agent", ""),
+            },
+            "requestId": request_id,
+            "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timeEpoch": str(int(now.timestamp() * 1000)),
+        },
+    }
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def answer_of(payload: bytes) -> tuple[HttpAnswer, bytes]:
+    """Status, headers and body for what a handler returned. Raises ``BadResponse`` for a response object that is none.
+
+    ASSUMED: what has no ``statusCode`` is the whole body, with 200.
+    """
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        return HttpAnswer(200, (("Content-Type", "text/plain; charset=utf-8"),)), payload
+    if not isinstance(document, dict) or "statusCode" not in document:
+        return HttpAnswer(200, (("Content-Type", "application/json"),)), payload
+    return HttpAnswer(_status(document["statusCode"]), _headers(document.get("headers"))), _body(document)
+
+
+def checked(answer: HttpAnswer) -> HttpAnswer:
+    """An answer without what a function cannot set. Raises ``BadResponse``."""
+    kept = tuple(
+        (name, text)
+        for name, text in answer.headers
+        if name.lower() not in NOT_PASSED_BACK
+        and not name.lower().startswith("x-fc-")
+        and not (name.lower() == "content-disposition" and text.strip().lower() == "attachment")
+    )
+    if not 200 <= answer.status <= 599:
+        raise BadResponse(f"the function answered with the status {answer.status}")
+    if any(not name.isascii() or not name or any(c in name + text for c in "\r\n\0") for name, text in kept):
+        raise BadResponse("the function answered with a header that cannot be sent")
+    if sum(len(name) + len(text.encode()) for name, text in kept) > _RESPONSE_HEADER_BYTES:
+        raise BadResponse(f"the function answered with more than {_RESPONSE_HEADER_BYTES} bytes of headers")
+    return HttpAnswer(answer.status, kept)
+
+
+def _canonical(name: str) -> str:
+    """``content-type`` as ``Content-Type``. ASSUMED: the form of FC's samples holds for all names."""
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def _as_text(body: bytes, content_type: str) -> str | None:
+    """The body if it is text; ``None`` if it is binary. ASSUMED: FC does not say which is which."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind and not kind.startswith(_TEXTS) and not kind.endswith(("+json", "+xml")):
+        return None if body else ""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _status(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
+        return value
+    raise BadResponse(f"statusCode must be a number from 200 to 599, found {value!r}")
+
+
+def _headers(value: object) -> tuple[tuple[str, str], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        raise BadResponse(f"headers must be an object, found {value!r}")
+    return tuple((str(name), _plain(text)) for name, text in value.items())
+
+
+def _plain(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _body(document: Mapping[str, Any]) -> bytes:
+    body = document.get("body", "")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    if str(document.get("isBase64Encoded", False)).lower() != "true":
+        return body.encode("utf-8", "backslashreplace")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadResponse("isBase64Encoded is true, and the body is not base64") from None

@@ -1,0 +1,37 @@
+// Node.js programs below `fcemu exec --intercept`: their connections to FC's hosts go to the emulator.
+//
+// NODE_OPTIONS requires this file. Everything that speaks HTTP in Node.js (http, https, fetch, and what is built on them)
+// ends in net.Socket.prototype.connect. The certificate is trusted through NODE_EXTRA_CA_CERTS.
+'use strict';
+
+const net = require('net');
+
+const target = /^(.*):(\d+)$/.exec(process.env.FCEMU_REDIRECT_TO || '');
+const only = 'FCEMU_REDIRECT_ONLY' in process.env;
+const plain = '[a-z0-9_-]+';
+const ours = new RegExp(
+  `^(?:${plain}\\.${plain}\\.fc\\.aliyuncs\\.com|fc(?:v3)?(?:-internal|-vpc)?\\.${plain}\\.aliyuncs\\.com` +
+    `|(?:${plain}\\.)+fcapp\\.run|${plain}\\.mns\\.${plain}\\.aliyuncs\\.com)\\.?$`,
+  'i',
+);
+const loopback = /^(?:localhost|::1|::|0\.0\.0\.0|(?:::ffff:)?127\..*|)$/i;
+
+if (target) {
+  const original = net.Socket.prototype.connect;
+  net.Socket.prototype.connect = function connect(...args) {
+    // Node calls this with its own normalized [options, callback], programs with options, or with a port and a host.
+    const normalized = Array.isArray(args[0]) ? args[0] : net._normalizeArgs(args);
+    const [options] = normalized;
+    if (options.path || !options.host) return original.apply(this, args);
+    if (ours.test(options.host)) {
+      const there = { ...options, host: target[1], port: Number(target[2]), lookup: undefined };
+      normalized[0] = there;
+    } else if (only && !loopback.test(options.host)) {
+      const refused = new Error(`--intercept-only refuses connections to ${options.host}`);
+      refused.code = 'ECONNREFUSED';
+      process.nextTick(() => this.destroy(refused));
+      return this;
+    }
+    return original.call(this, normalized);
+  };
+}

@@ -1,0 +1,93 @@
+"""Functions in Node.js and behind custom runtimes, as a user defines and calls them."""
+
+import textwrap
+
+import pytest
+
+from fcemu.core.errors import FCError
+from fcemu.testing import LocalEmulator
+
+SLOW = """
+import time
+
+def handler(event, context):
+    time.sleep(100)
+    return event + b" at last"
+"""
+
+NODE = """
+exports.handler = async (event) => {
+  const answer = await fetch(`${process.env.FCEMU_URL}/2023-03-30/functions/slow/invocations`, {
+    method: 'POST',
+    body: event,
+    headers: { Authorization: `FC ${process.env.ALIBABA_CLOUD_ACCESS_KEY_ID}:x` },
+  });
+  return `${await answer.text()} after ${(Date.now() - Date.parse('2026-01-01T00:00:00Z')) / 1000} s`;
+};
+"""
+
+CUSTOM = """
+import os, urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Server(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        url = os.environ["FCEMU_URL"] + "/2023-03-30/functions/slow/invocations"
+        keys = {"Authorization": f"FC {self.headers['x-fc-access-key-id']}:x"}
+        answered = urllib.request.urlopen(urllib.request.Request(url, body, keys)).read()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(answered)
+
+    def log_message(self, *_): pass
+
+HTTPServer(("0.0.0.0", int(os.environ["FC_CUSTOM_LISTEN_PORT"])), Server).serve_forever()
+"""
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    for name, text in {"slow.py": SLOW, "caller.js": NODE, "server.py": CUSTOM}.items():
+        (tmp_path / name).write_text(textwrap.dedent(text))
+    definition = {
+        "code": str(tmp_path),
+        "functions": {
+            "slow": {"handler": "slow.handler", "timeout": 300},
+            "node": {"runtime": "nodejs20", "handler": "caller.handler", "timeout": 300},
+            "custom": {"runtime": "custom", "command": ["python3", "server.py"], "timeout": 300},
+        },
+    }
+    with LocalEmulator(definition) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize(("name", "text"), [("node", "done at last after 100 s"), ("custom", "done at last")])
+def test_a_caller_in_a_process_of_its_own_waits_as_long_as_its_callee_sleeps(emulator, name, text):
+    reply = emulator.function(name).invoke("done")
+    assert (reply.error, reply.text) == (None, text)
+    assert emulator.now == emulator.at("+100s")
+    assert "was called by somebody without" not in emulator.timeline()
+
+
+def test_where_there_is_no_node_the_caller_hears_what_to_install(emulator, monkeypatch):
+    monkeypatch.setenv("FCEMU_NODE", "/nowhere/node")
+    with pytest.raises(FCError, match=r"needs Node\.js on this machine: install") as refused:
+        emulator.function("node").invoke()
+    assert (refused.value.code, refused.value.status) == ("FunctionNotStarted", 412)
+    invocation = emulator.function("node").invoke_async()
+    emulator.run_until_idle()
+    assert invocation.status == "Failed"
+    assert len(invocation.attempts) == 1, "another attempt would come to the same"
+    assert "needs Node.js on this machine" in emulator.timeline()
+
+
+def test_the_module_of_a_function_in_another_language_is_not_here(emulator):
+    with pytest.raises(LookupError, match="nodejs20"):
+        _ = emulator.function("node").module
+
+
+def test_a_container_without_a_command_is_refused_with_advice(tmp_path):
+    definition = {"functions": {"image": {"runtime": "custom-container"}}}
+    with LocalEmulator(definition) as emulator, pytest.raises(FCError, match="write 'command'"):
+        emulator.function("image").invoke()

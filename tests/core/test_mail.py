@@ -1,0 +1,252 @@
+"""Topics that push, buses' envelopes, and the fold of what happened to messages."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
+
+import pytest
+from rules import rule
+
+from fcemu.core.destinations import (
+    Ending,
+    EventBusDestination,
+    QueueDestination,
+    RocketMQDestination,
+    TopicDestination,
+    envelope,
+    most_bytes,
+    parse_destination,
+    report,
+)
+from fcemu.core.facts import Delivered
+from fcemu.core.mail import Mail, pushed, xml_text
+from fcemu.core.mail_facts import Cleared, Dropped, MessageSent, QueueSet, Subscribed, TopicSet, Unsubscribed
+from fcemu.core.names import Account, FunctionRef
+from fcemu.core.places import check_place, read_places
+from fcemu.core.timeline import render
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNT = Account("42", "cn-beijing")
+NAMESPACE = "{http://mns.aliyuncs.com/doc/v1/}"
+
+
+def at(seconds):
+    return T0 + timedelta(seconds=seconds)
+
+
+def published(body=b"news", tag=""):
+    return MessageSent(at(1), "", "topic:t", "m1", body, at(1), 8, tag)
+
+
+def topic(content_format="XML", filter_tag=""):
+    mail = Mail()
+    mail.apply(Subscribed(T0, "", "topic:t", "s", "q", filter_tag, "BACKOFF_RETRY", content_format))
+    return mail.topic("t")
+
+
+@rule("retry-and-destinations §2", "assumed")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("eventbus:b", EventBusDestination("b")),
+        ("acs:eventbridge:cn-x:1:eventbus/b", EventBusDestination("b")),
+        ("acs:eventbridge:::eventbus/b", EventBusDestination("b")),
+        ("topic:mq-1/orders", RocketMQDestination("mq-1", "orders")),
+        ("acs:mq:cn-x:1:/instances/mq-1/topics/orders/messages", RocketMQDestination("mq-1", "orders")),
+        ("acs:mq:::/instances/mq-1/topics/orders/messages", RocketMQDestination("mq-1", "orders")),
+    ],
+)
+def test_buses_and_rocketmq_topics_have_short_forms_and_arns_with_region_and_account_or_without(text, expected):
+    assert parse_destination(text) == expected
+    assert parse_destination(str(expected)) == expected
+
+
+@rule("retry-and-destinations §3.2", "assumed")
+@pytest.mark.parametrize(
+    ("destination", "kilobytes", "service"),
+    [
+        (QueueDestination("q"), 64, "MNS"),
+        (TopicDestination("t"), 64, "MNS"),
+        (EventBusDestination("b"), 64, "EventBridge"),
+        (RocketMQDestination("i", "t"), 4096, "RocketMQ"),
+    ],
+)
+def test_each_service_has_its_own_limit(destination, kilobytes, service):
+    assert most_bytes(destination) == (kilobytes * 1024, service)
+
+
+@rule("retry-and-destinations §3.1", "documented")
+def test_a_report_of_a_2_0_function_names_service_and_qualifier():
+    """The example of retry-and-destinations §4.2."""
+    body = report(
+        ref=FunctionRef("resize", "media"),
+        qualifier="prod",
+        account=Account("1234567890123456", "cn-hangzhou"),
+        request_id="0b0e8b5e-6f0c-4a0e-9d6f-0d8e1f2a3b4c",
+        executions=1,
+        request_payload=b"hello",
+        ending=Ending(payload=b"HELLO"),
+        now=datetime(2024, 1, 12, 10, 0, 0, 250_000, tzinfo=UTC),
+    )
+    assert json.loads(body) == {
+        "timestamp": 1705053600250,
+        "requestContext": {
+            "requestId": "0b0e8b5e-6f0c-4a0e-9d6f-0d8e1f2a3b4c",
+            "functionArn": "acs:fc:cn-hangzhou:1234567890123456:services/media.prod/functions/resize",
+            "condition": "",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": "hello",
+        "responseContext": {"statusCode": 200, "functionError": ""},
+        "responsePayload": "HELLO",
+    }
+
+
+@rule("retry-and-destinations §3.1", "assumed")
+@pytest.mark.parametrize(("succeeded", "kind"), [(True, "Succeeded"), (False, "Failed")])
+def test_a_bus_gets_the_report_in_a_cloudevents_envelope(succeeded, kind):
+    event = envelope(
+        ref=FunctionRef("f", "s"),
+        qualifier="prod",
+        account=ACCOUNT,
+        request_id="r1",
+        succeeded=succeeded,
+        body=b'{"timestamp":1}',
+        now=datetime(2026, 1, 1, 2, 3, 4, 567890, tzinfo=UTC),
+    )
+    assert json.loads(event) == {
+        "specversion": "1.0",
+        "id": "r1",
+        "source": "acs.fc",
+        "type": f"fc:AsyncInvoke:{kind}",
+        "subject": "acs:fc:cn-beijing:42:services/s.prod/functions/f",
+        "time": "2026-01-01T02:03:04.567Z",
+        "datacontenttype": "application/json",
+        "aliyunaccountid": "42",
+        "aliyunregionid": "cn-beijing",
+        "data": {"timestamp": 1},
+    }
+
+
+def test_a_simplified_push_is_the_message_itself():
+    there = topic("SIMPLIFIED")
+    assert pushed(there, there.subscriptions["s"], published(b"\xff"), ACCOUNT) == b"\xff"
+
+
+FIELDS = {
+    "TopicOwner": "42",
+    "TopicName": "t",
+    "Subscriber": "42",
+    "SubscriptionName": "s",
+    "MessageId": "m1",
+    "MessageMD5": "508C75C8507A2AE5223DFD2FAEB98122",
+    "Message": "a < b & c\r\n",
+    "MessageTag": "red",
+    "PublishTime": "1767225601000",
+}
+
+
+def test_a_push_in_xml_says_whose_message_it_is():
+    there = topic()
+    document = pushed(there, there.subscriptions["s"], published(b"a < b & c\r\n", "red"), ACCOUNT)
+    found = {element.tag.removeprefix(NAMESPACE): element.text for element in ElementTree.fromstring(document)}
+    assert found | {"MessageMD5": ""} == FIELDS | {"MessageMD5": ""}
+    assert len(found["MessageMD5"]) == 32
+
+
+def test_a_push_in_json_says_the_same():
+    there = topic("JSON")
+    found = json.loads(pushed(there, there.subscriptions["s"], published(b"a < b & c\r\n", "red"), ACCOUNT))
+    assert found.keys() == FIELDS.keys()
+    assert (found["Message"], found["PublishTime"]) == ("a < b & c\r\n", 1767225601000)
+
+
+@pytest.mark.parametrize(
+    ("filter_tag", "tag", "wants"), [("", "", True), ("", "red", True), ("red", "red", True), ("red", "", False)]
+)
+def test_a_filter_lets_pass_what_has_its_tag(filter_tag, tag, wants):
+    assert topic(filter_tag=filter_tag).subscriptions["s"].wants(published(tag=tag)) is wants
+
+
+def test_a_report_has_no_tag():
+    report = Delivered(T0, "r", "topic:t", "m", b"{}")
+    assert topic().subscriptions["s"].wants(report)
+    assert not topic(filter_tag="red").subscriptions["s"].wants(report)
+
+
+def test_a_changed_subscription_is_the_old_one_with_other_attributes():
+    there = Mail()
+    for now, strategy in ((0, "BACKOFF_RETRY"), (5, "EXPONENTIAL_DECAY_RETRY")):
+        there.apply(Subscribed(at(now), "", "topic:t", "s", "q", "", strategy, "XML"))
+    subscription = there.topic("t").subscriptions["s"]
+    assert (subscription.created, subscription.modified) == (at(0), at(5))
+    there.apply(Unsubscribed(at(6), "", "topic:t", "s"))
+    assert there.topic("t").subscriptions == {}
+
+
+def test_a_deleted_topic_loses_its_subscriptions_and_attributes():
+    there = Mail()
+    there.apply(TopicSet(at(1), "", "topic:t", 2048, True))
+    there.apply(Subscribed(at(2), "", "topic:t", "s", "q", "", "BACKOFF_RETRY", "XML"))
+    there.apply(Dropped(at(3), "", "topic:t"))
+    found = there.topic("t")
+    assert (found.dropped, found.subscriptions, found.attributes.maximum_bytes) == (True, {}, 65_536)
+    there.apply(TopicSet(at(4), "", "topic:t", 1024, False))
+    assert (found.dropped, found.created) == (False, at(4))
+
+
+def test_what_was_cleared_is_gone_for_everybody():
+    there = Mail()
+    there.apply(MessageSent(T0, "", "queue:q", "m1", b"x", T0, 8))
+    assert there.queue("q").first(T0) is not None
+    there.apply(Cleared(T0, "", "queue:q"))
+    assert (there.queue("q").first(T0), there.arrived["queue:q"]) == (None, [])
+    there.apply(MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
+    assert there.queue("q").first(T0).id == "m2"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a<b>&", "a&lt;b&gt;&amp;"),
+        ("\x00\x1b\ufffe\ud800", "\ufffd" * 4),
+        ("\r\n\t", "&#13;\n\t"),
+        ("\U0001f600", "\U0001f600"),
+    ],
+)
+def test_any_text_can_stand_in_xml(text, written):
+    assert xml_text(text) == written
+
+
+def test_the_timeline_says_what_happened_to_messages():
+    facts = [
+        QueueSet(at(0), "", "queue:q", 30, 5, 345_600, 65_536, 0, False),
+        MessageSent(at(1), "", "queue:q", "m", b"hello", at(6), 8),
+        Subscribed(at(2), "", "topic:t", "s", "q", "", "BACKOFF_RETRY", "XML"),
+        Dropped(at(3), "", "topic:t"),
+    ]
+    assert render(facts, T0).splitlines() == [
+        "+0 s  queue:q  set: visibility time-out 30 s, delay 5 s",
+        "+1 s  queue:q  message arrives, to be received from +6 s: 'hello'",
+        "+2 s  topic:t  subscription s pushes to queue:q",
+        "+3 s  topic:t  deleted",
+    ]
+
+
+def test_reports_are_posted_by_address_however_the_destination_is_written():
+    url = "http://127.0.0.1:8080/hook?a=b"
+    given = {"acs:mns:::/queues/q/messages": url, "topic:mq-1/orders": "https://a/", "eventbus:b": url}
+    assert read_places(given) == {"queue:q": url, "topic:mq-1/orders": "https://a/", "eventbus:b": url}
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8080", "ftp://a/b", "http://", "http://a:0/", "http://a:x/", "http://a/ b", 7]
+)
+def test_what_is_no_url_is_refused(url):
+    with pytest.raises(ValueError, match="is not a URL; write it like"):
+        check_place("queue:q", url)
+
+
+def test_reports_to_functions_cannot_be_posted():
+    with pytest.raises(ValueError, match="'function:f' is a function"):
+        check_place("function:f", "http://a/")
