@@ -105,7 +105,7 @@ def trigger_of(ref: FunctionRef, name: str, shape: TriggerShape) -> Trigger:
         function=ref,
         name=name,
         kind=kind,
-        config=MappingProxyType({**_config(kind, shape), **(shape.kept or {})}),
+        config={**_config(kind, shape), **(shape.kept or {})},
         qualifier=text_of(shape.qualifier),
         source_arn=shape.source_arn or "",
         role=shape.role or "",
@@ -129,7 +129,7 @@ def alias_of(name: str, shape: AliasShape) -> Alias:
         name=name,
         version=shape.version.text,
         description=shape.description or "",
-        weights=MappingProxyType(dict(shape.weights or {})),
+        weights=dict(shape.weights or {}),
     )
 
 
@@ -139,7 +139,7 @@ def domain_of(name: str, shape: DomainShape) -> Domain:
         name=name,
         protocol=shape.protocol or "HTTP",
         routes=tuple(_route(path, route) for path, route in (shape.routes or {}).items()),
-        kept=MappingProxyType(dict(shape.kept or {})),
+        kept=dict(shape.kept or {}),
     )
 
 
@@ -149,5 +149,5 @@ def _route(path: str, shape: RouteShape) -> Route:
         function=FunctionRef.parse(shape.function.text),
         qualifier=text_of(shape.qualifier),
         methods=shape.methods or (),
-        rewrite=MappingProxyType(dict(shape.rewrite or {})),
+        rewrite=dict(shape.rewrite or {}),
     )

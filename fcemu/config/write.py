@@ -164,12 +164,20 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
     return written | {name: value for name, value in named.items() if value}
 
 
+def _frozen(function: Function) -> dict[str, Any]:
+    """A function as a version has it; ``description`` there is that of the version, so its own is with what is kept."""
+    written = _function(function)
+    if description := written.pop("description", ""):
+        written["kept"] = {"description": description, **written.get("kept", {})}
+    return written
+
+
 def _version(owner: Owner, version: Version) -> dict[str, Any]:
     if owner.kind == "function":
-        written = _function(version.functions[owner.name])
+        written = _frozen(version.functions[owner.name])
     else:
         kept = dict(version.service.kept) if version.service else {}
-        written = {"functions": {name: _function(each) for name, each in version.functions.items()}, "kept": kept}
+        written = {"functions": {name: _frozen(each) for name, each in version.functions.items()}, "kept": kept}
     return written | ({"description": version.description} if version.description else {})
 
 
