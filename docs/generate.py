@@ -21,7 +21,7 @@ from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
 from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
-from fcemu.runtimes.timeshift.known import BOTH, TABLE
+from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -210,17 +210,17 @@ def time_reads() -> str:
         "`fcemu/runtimes/known_programs.py` by `docs/generate.py`; for Python "
         "the contract test reads the same table, and fails for a read that is virtual and in it, or real and not.",
         "",
-        "| what | where | with freezegun | with time-machine | why |",
-        "| --- | --- | --- | --- | --- |",
+        "| what | where | inline, with freezegun | inline, with time-machine | in a process | why |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in TABLE:
-        marks = " | ".join("real" if backend in row.backends else "virtual" for backend in BOTH)
+        marks = " | ".join("real" if backend in row.backends else "virtual" for backend in ALWAYS)
         lines.append(f"| {row.what} | {row.where} | {marks} | {row.why} |")
     lines += [
         "",
         '"Before" is before the time functions were replaced: under pytest that is after all tests are collected, so '
         "it is what test modules and `conftest.py` import. In handlers' own modules, below their code directory, what "
-        "is imported by name at the top is always virtual.",
+        "is imported by name at the top is always virtual. In a process nothing is loaded before.",
         "",
         "Outside of handlers everything is real, in the zone of the process.",
         "",

@@ -177,8 +177,11 @@ def _ended(emulator: Emulator, door: Door, invocation: Invocation, with_log: boo
     attempt = invocation.attempts[-1] if invocation.attempts else None
     error = ""
     match attempt and attempt.outcome:
-        case Returned(payload, http):
-            answer, body = (http, payload) if http is not None else answer_of(payload)
+        case Returned(payload, http) | FunctionError(_, payload, _, http) if http is not None:
+            answer, body = checked(http), payload
+            _check_redirect(answer, door)
+        case Returned(payload):
+            answer, body = answer_of(payload)
             answer = checked(answer)
             _check_redirect(answer, door)
         case FunctionError(error_type, body) | TimedOut(body, error_type):

@@ -172,7 +172,8 @@ class ApiServer:
         door = find_door(request.emulator, request.headers.get(HOST, ""), request.target)
         if door is None:
             raise PathNotSupported(request.method, request.target.partition("?")[0])
-        return self._triggers.serve(request, v2023_03_30.DIALECT, door)
+        is_fc2 = door.ref.service is not None
+        return self._triggers.serve(request, (v2021_04_06 if is_fc2 else v2023_03_30).DIALECT, door)
 
     def _proxy(
         self, dialect: Dialect, path: Mapping[str, str], request: WireRequest

@@ -18,10 +18,7 @@ class Wakeups:
 
     def call(self, function: Callable[..., None], *of: Any) -> None:
         """Call ``function(*of)`` on the loop, soon; it must not raise. Nothing happens when the loop is closed."""
-        self._calls.append((function, of))
-        if not self._pending:
-            self._pending = True
-            self._wake()
+        self.call_by(_at_once, function, *of)
 
     def call_by(self, wake_by: Callable[[Callable[[], None]], None], function: Callable[..., None], *of: Any) -> None:
         """The same, but ``wake_by`` says when the loop is woken: ``Emulator.at_batch_end``."""
@@ -51,6 +48,10 @@ class Wakeups:
         while calls:
             function, of = calls.popleft()
             function(*of)
+
+
+def _at_once(wake: Callable[[], None]) -> None:
+    wake()
 
 
 def _resolve(future: "asyncio.Future[T]", result: T) -> None:

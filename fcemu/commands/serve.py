@@ -162,6 +162,7 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
         yield ours
         return
     async with assembly.intercepted(ours, running.endpoint, only=plan.reach is Reach.FC_ALONE) as more:
+        os.environ.update(more)  # for handlers in processes of their own
         yield ours | more
 
 

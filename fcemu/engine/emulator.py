@@ -29,7 +29,7 @@ from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted
-from fcemu.engine.clock import Clock
+from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher, Plan
@@ -196,8 +196,16 @@ class Emulator:
         """Who waits without a thread of its own, and how much longer that makes sense."""
         self.check_every: Final = pause_between_looks(settings.watchdog, settings.grace)
         if settings.autojump:
-            self.autojump = True
+            self._set_autojump(True)
         WATCHDOG.watch(self)
+
+    # For emulators whose clock has to do with another one; each may refuse by an exception.
+
+    def before_accept(self, *, runs: bool) -> None:
+        """Called, without the baton, before an invocation is accepted; ``runs``: it will run at once, or by itself."""
+
+    def before_move(self, until: datetime | None) -> None:
+        """Called, without the baton, before what is due by ``until`` may run; ``None``: whatever is due."""
 
     # Invoking.
 
@@ -208,6 +216,7 @@ class Emulator:
         payload over the limit, an id that another task has; then nothing is kept. Checks in the order of
         errors-and-limits §2.1.
         """
+        self.before_accept(runs=bool(self.clock.rate) or self.autojump)
         limits = self.settings.limits
         if not timedelta(0) <= asked.delay <= limits.delay_max:
             raise InvalidArgument.choice(
@@ -238,6 +247,7 @@ class Emulator:
 
         On a paused clock it moves the clock itself, just as far as its handler sleeps. Raises what ``accept`` raises.
         """
+        self.before_accept(runs=True)
         limit = self.settings.limits.sync_payload_bytes
         with self._baton:
             plan = self._plan(asked)
@@ -263,11 +273,11 @@ class Emulator:
     def _plan(self, asked: Asked) -> Plan:
         """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
 
-        ASSUMED: what was accepted before runs nevertheless.
+        ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
         """
         plan = self._dispatcher.plan(asked.ref, asked.qualifier)
-        if plan.resolved.function.disabled is not None:
-            raise InvocationDisabled(asked.ref, plan.resolved.function.disabled)
+        if asked.ref.service is None and (reason := self._catalog.function(asked.ref).disabled) is not None:
+            raise InvocationDisabled(asked.ref, reason)
         return plan
 
     # Timers.
@@ -429,6 +439,7 @@ class Emulator:
 
     def advance_to(self, end: datetime) -> Goal:
         """Run all that is due up to and including ``end``. Raises ``ValueError`` when ``end`` is past already."""
+        self.before_move(end)
         with self._baton:
             self._check_open()
             if end < self.clock.shown() and not self.clock.rate:
@@ -440,6 +451,7 @@ class Emulator:
         """Run all that is due within ``by`` from now, its end included. Raises ``ValueError`` when negative."""
         if by < timedelta(0):
             raise ValueError(f"time does not go back: {by.total_seconds():g} s")
+        self.before_move(later(self.clock.now(), by))
         with self._baton:
             self._check_open()
             try:
@@ -450,6 +462,7 @@ class Emulator:
 
     def sleep_until(self, end: datetime) -> Goal:
         """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
+        self.before_move(end)
         with self._baton:
             self._check_open()
             return self._post(Advance(end))
@@ -462,6 +475,7 @@ class Emulator:
 
     def run_next(self) -> Goal:
         """Move to the next due instant and run what is due there; nothing happens when nothing is due."""
+        self.before_move(None)
         with self._baton:
             self._check_open()
             return self._post(Next())
@@ -472,6 +486,7 @@ class Emulator:
         def not_idle() -> NotIdle:
             return NotIdle(f"there is still work after {at_most} of virtual time\n{self._explain()}")
 
+        self.before_move(None)
         with self._baton:
             self._check_open()
             end = None if at_most is None else self.clock.shown() + at_most
@@ -479,6 +494,7 @@ class Emulator:
 
     def run_until_ended(self, invocation: Invocation) -> Goal:
         """Run until ``invocation`` has ended."""
+        self.before_move(None)
         with self._baton:
             self._check_open()
             return self._post(Ended(invocation))
@@ -556,6 +572,8 @@ class Emulator:
 
     @rate.setter
     def rate(self, rate: float) -> None:
+        if rate:
+            self.before_move(None)
         with self._baton:
             self._movers.set_rate(rate)
 
@@ -566,6 +584,8 @@ class Emulator:
 
     @autojump.setter
     def autojump(self, on: bool) -> None:
+        if on:
+            self.before_move(None)
         self._set_autojump(on)
 
     def _set_autojump(self, on: bool) -> None:

@@ -24,6 +24,8 @@ _KEYS: Final = {
 
 
 _OF_THE_EMULATOR: Final = ("FCEMU_", "PYTHON", "PYTEST_", "COV_CORE_")
+_REDIRECTED: Final = "FCEMU_REDIRECT"
+"""What brings calls of FC's own host names to the emulator, handlers' too: with a bootstrap first in ``PYTHONPATH``."""
 """Beginnings of names that tell something to the emulator's process, not to handlers."""
 
 
@@ -100,6 +102,9 @@ def outside_variables() -> dict[str, str]:
     """What a process of its own gets of this process's variables."""
     variables = os.environ.items()
     outside = {name: value for name, value in variables if not name.startswith(_OF_THE_EMULATOR)}
+    redirected = {name: value for name, value in variables if name.startswith(_REDIRECTED)}
+    if redirected:
+        outside |= redirected | {"PYTHONPATH": os.environ.get("PYTHONPATH", "").partition(os.pathsep)[0]}
     return {name: value for name, value in outside.items() if not _is_reserved(name) or name in KEPT}
 
 

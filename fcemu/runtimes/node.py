@@ -152,6 +152,7 @@ class NodeInstance:
             if self._interrupted:
                 child.kill()
         started = child.receive(call.output)
+        child.watch_process(int(started.header["pid"]))
         self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)
         self._initialized = not self._function.initializer
         return child

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from fcemu import assembly
 from fcemu.core.errors import FCError
-from fcemu.core.invocation import Invocation
 from fcemu.engine.clock import Clock
-from fcemu.engine.emulator import Asked, Emulator, Then
+from fcemu.engine.emulator import Emulator
 from fcemu.engine.goals import Goal
 
 OWN: Final = "own"
@@ -63,73 +62,20 @@ def kind_of(clock: object, rate: float) -> type[Emulator]:
 class OwnClock(Emulator):
     """Runs no attempt while the test has frozen its own time: raises ``ClockConflict`` before anything moves."""
 
-    def accept(self, asked: Asked) -> Invocation:
-        if self.clock.rate or self.autojump:
+    def before_accept(self, *, runs: bool) -> None:
+        if runs:
             self._refuse()
-        return super().accept(asked)
 
-    def invoke(self, asked: Asked, then: Then) -> Invocation:
-        self._refuse()
-        return super().invoke(asked, then)
-
-    def advance_to(self, end: datetime) -> Goal:
-        self._refuse_until(end)
-        return super().advance_to(end)
-
-    def advance(self, by: timedelta) -> Goal:
-        self._refuse_until(self.clock.now() + max(by, timedelta(0)))
-        return super().advance(by)
-
-    def sleep_until(self, end: datetime) -> Goal:
-        self._refuse_until(end)
-        return super().sleep_until(end)
-
-    def run_next(self) -> Goal:
-        self._refuse_until(None)
-        return super().run_next()
-
-    def run_until_idle(self, at_most: timedelta | None) -> Goal:
-        self._refuse_until(None)
-        return super().run_until_idle(at_most)
-
-    def run_until_ended(self, invocation: Invocation) -> Goal:
-        self._refuse_until(None)
-        return super().run_until_ended(invocation)
-
-    @property
-    def rate(self) -> float:
-        """0: paused; 1: real speed; n: n times as fast."""
-        return super().rate
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
-        if rate:
-            self._refuse_until(None)
-        with self._baton:
-            self._movers.set_rate(rate)
-
-    @property
-    def autojump(self) -> bool:
-        """Whether a paused clock jumps to the next due thing."""
-        return super().autojump
-
-    @autojump.setter
-    def autojump(self, on: bool) -> None:
-        if on:
-            self._refuse_until(None)
-        self._set_autojump(on)
+    def before_move(self, until: datetime | None) -> None:
+        if assembly.freezer() is not None:
+            due = self.next_due()
+            if due is not None and (until is None or due <= until):
+                self._refuse()
 
     def _refuse(self) -> None:
         freezer = assembly.freezer()
         if freezer is not None:
             raise ClockConflict(freezer)
-
-    def _refuse_until(self, end: datetime | None) -> None:
-        """Something is due by ``end`` (``None``: at all), and would run."""
-        if assembly.freezer() is not None:
-            due = self.next_due()
-            if due is not None and (end is None or due <= end):
-                self._refuse()
 
 
 class FollowingClock(Clock):
@@ -137,10 +83,11 @@ class FollowingClock(Clock):
 
     __slots__ = ("_begun", "_seen")
 
+    _begun: bool
+    _seen: datetime
+
     def __init__(self, start: datetime) -> None:
-        super().__init__(start)
-        self._begun = False
-        self._seen = start
+        self.forget(start)
 
     def shown(self) -> datetime:
         """The test's time, or where it was when its freezer ended. Raises ``ValueError`` when it went back."""
@@ -154,6 +101,12 @@ class FollowingClock(Clock):
                 raise WentBack(assembly.freezer(), there, self._seen)
             self._seen = there
         return self._seen
+
+    def forget(self, start: datetime) -> None:
+        """It has not been used yet: it starts when it is looked at, at the test's time or else at ``start``."""
+        super().__init__(start)
+        self._begun = False
+        self._seen = start
 
     def begin(self) -> None:
         """It has been used: from now on it does not start anew."""
@@ -176,41 +129,22 @@ class Following(Emulator):
     clock: FollowingClock  # type: ignore[misc]
 
     def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts, clock=FollowingClock(parts["settings"].start))
+        start = parts["settings"].start
+        super().__init__(**parts, clock=FollowingClock(start))
+        if self.timers.next_due is None:  # timers count from where the clock is already
+            self.clock.forget(start)  # that it was looked at for ids and times
 
-    def accept(self, asked: Asked) -> Invocation:
+    def before_accept(self, *, runs: bool) -> None:
         self.clock.begin()
-        return super().accept(asked)
 
-    def invoke(self, asked: Asked, then: Then) -> Invocation:
+    def before_move(self, until: datetime | None) -> None:
         self.clock.begin()
-        return super().invoke(asked, then)
-
-    def advance_to(self, end: datetime) -> Goal:
-        self.clock.begin()
-        return super().advance_to(end)
 
     def advance(self, by: timedelta) -> Goal:
+        """Counts from the test's time, which may be ahead of where the last move came to."""
         if by < timedelta(0):
             return super().advance(by)
-        self.clock.begin()
-        return super().advance_to(self.clock.shown() + by)
-
-    def sleep_until(self, end: datetime) -> Goal:
-        self.clock.begin()
-        return super().sleep_until(end)
-
-    def run_next(self) -> Goal:
-        self.clock.begin()
-        return super().run_next()
-
-    def run_until_idle(self, at_most: timedelta | None) -> Goal:
-        self.clock.begin()
-        return super().run_until_idle(at_most)
-
-    def run_until_ended(self, invocation: Invocation) -> Goal:
-        self.clock.begin()
-        return super().run_until_ended(invocation)
+        return self.advance_to(self.clock.shown() + by)
 
     @property
     def rate(self) -> float:

@@ -27,11 +27,11 @@ def needs(tool):
     return path
 
 
-def below(*command, options=("--intercept",), status=0, **more):
+def below(*command, definition=HELLO, options=("--intercept",), status=0, **more):
     """What a command prints below exec."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FCEMU_", "FC_"))}
     done = subprocess.run(
-        [sys.executable, "-m", "fcemu", "exec", HELLO, *options, "--timeline", "never", "--", *command],
+        [sys.executable, "-m", "fcemu", "exec", str(definition), *options, "--timeline", "never", "--", *command],
         env=kept | more,
         cwd=ROOT,
         capture_output=True,
@@ -84,6 +84,26 @@ def test_curl(scheme):
 def test_a_shell_gets_it_all_from_a_file():
     text = f". $FCEMU_VARIABLES; exec {sys.executable} {PROGRAMS / 'program.py'}"
     assert below("env", "-u", "PYTHONPATH", "sh", "-c", text).splitlines() == lines("python")
+
+
+CALLER = """
+import requests
+
+def call(event, context):
+    with requests.Session() as session:
+        session.trust_env = False  # neither a proxy nor a certificate
+        return session.post(URL, event).content
+"""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_handlers_in_processes_of_their_own(tmp_path, scheme):
+    (tmp_path / "index.py").write_text(CALLER.replace("URL", repr(URL.replace("http", scheme, 1))))
+    (tmp_path / "hello.py").write_text("def hello(event, context):\n    return b'hello ' + event\n")
+    (tmp_path / "fcemu.yaml").write_text("functions: {call: {handler: index.call}, hello: {handler: hello.hello}}\n")
+    command = f"{sys.executable} -m fcemu invoke call --payload you"
+    told = below("sh", "-c", command, definition=tmp_path)
+    assert told == "hello you"
 
 
 # What the user had before is still there.

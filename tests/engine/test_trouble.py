@@ -90,6 +90,21 @@ def test_a_stuck_handler_leaves_a_short_move_alone_and_stays_running_until_its_t
     assert invocation.state is State.FAILED
 
 
+def test_a_handler_that_goes_on_after_its_timeout_has_struck_in_its_sleep_is_ended_at_that_instant():
+    def handler(call):
+        try:
+            call.clock.sleep(1000)
+        except BaseException:
+            swallows_everything(call)
+
+    emulator, _ = make({"f": ONCE}, f=handler, timeout=60)
+    invocation = emulator.accept(ask("f"))
+    move(emulator, emulator.run_until_idle(None))
+    LEAVE.set()
+    assert invocation.attempts[0].word == "timed out"
+    assert (invocation.ended - emulator.clock.started).total_seconds() == 60
+
+
 def test_the_next_emulator_is_unharmed_by_a_thread_left_behind():
     emulator, _ = make({"f": ONCE}, f=swallows_everything)
     emulator.accept(ask("f"))

@@ -450,20 +450,19 @@ def test_what_is_stuck_is_named_by_its_line_and_harms_no_other(emulate, shared, 
         settings=QUICK,
         other="def handler(event, context): time.sleep(5); return 'unharmed'",
     )
-    attempt = emulated.run()
-    assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 60)
-    [warning] = emulated.warnings
-    assert "f made no progress for 1 real seconds at " in warning
-    assert "/code/index.py:" in warning or name == "an event loop"
-    assert where in warning or name == "an event loop"
-    assert emulated.returned("other") == "unharmed"
+    attempt, warnings, other = emulated.run(), emulated.warnings, emulated.run("other")
     emulated.emulator.close()
-    fresh = emulate("def handler(event, context): time.sleep(5); return 'unharmed'")
-    assert fresh.returned() == "unharmed"
+    fresh = emulate("def handler(event, context): time.sleep(5); return 'unharmed'").run()
     theirs.send(b"x")
     shared.leave.append(True)
     ours.close()
     theirs.close()
+    assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 60)
+    [warning] = warnings
+    assert "f made no progress for 1 real seconds at " in warning
+    assert "/code/index.py:" in warning or name == "an event loop"
+    assert where in warning or name == "an event loop"
+    assert other.outcome.payload == fresh.outcome.payload == b"unharmed"
 
 
 def test_a_running_attempt_that_waits_for_a_lock_of_a_parked_one_is_ended_and_the_parked_one_goes_on(emulate, shared):

@@ -17,6 +17,7 @@ from runtimes.custom.conftest import PYTHON, server
 
 from fcemu.core.functions import Function
 from fcemu.core.http import HttpRequest
+from fcemu.core.http_events import checked
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.outcome import SystemFailed
 from fcemu.core.settings import Settings
@@ -90,7 +91,15 @@ def test_the_answer_to_an_http_trigger_goes_to_the_client_with_status_and_header
     )
     function.http = REQUEST
     outcome = function.run().outcome
-    assert (outcome.payload, outcome.http.status, outcome.http.headers) == (b"short", 418, (("X-Kind", "teapot"),))
+    answer = checked(outcome.http)
+    assert (outcome.payload, answer.status, answer.headers) == (b"short", 418, (("X-Kind", "teapot"),))
+
+
+def test_a_failure_that_is_answered_to_an_http_trigger_goes_to_the_client_too(custom):
+    function = custom(server("def answer(server, body): return 404, {'x-fc-status': '404'}, b'not here'"))
+    function.http = REQUEST
+    outcome = function.run().outcome
+    assert (outcome.error_type, outcome.document, outcome.http.status) == ("HandledInvocationError", b"not here", 404)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,371 @@
+"""Parking: whom of a handler the clock waits for; threads and work items that wait in virtual time and wake."""
+
+import threading
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from threading import get_ident
+from typing import Final
+
+from fcemu.core.facts import Slept, Warned
+from fcemu.core.invocation import Invocation
+from fcemu.core.outcome import Ran
+from fcemu.engine import real
+from fcemu.engine.baton import Baton
+from fcemu.engine.clock import Clock, later
+from fcemu.engine.crew import Crew
+from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
+from fcemu.engine.inflight import WATCHDOG
+from fcemu.engine.journal import Journal
+from fcemu.engine.ports import Abandoned
+from fcemu.engine.runs import Run, Strands
+from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
+
+_REST_SECONDS: Final = 0.05
+"""Real seconds that the threads of a handler which has returned have to come to rest, before they are left behind."""
+
+
+def duration(seconds: float) -> timedelta:
+    """At most the longest there is."""
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        return timedelta.max
+
+
+class Parking:
+    """Counts the attempts that hold the clock. An attempt is parked when all its strands wait in virtual time; the end
+    of the first of these waits, or its timeout, then falls due.
+
+    The base of ``Movers``, which moves the clock there. Every method is called with the baton held unless it says
+    otherwise.
+    """
+
+    def __init__(
+        self,
+        *,
+        baton: Baton,
+        clock: Clock,
+        due: "Due[Invocation | Run | Wait | Errand]",
+        crew: Crew,
+        dispatcher: Dispatcher,
+        journal: Journal,
+        io_grace: timedelta,
+    ) -> None:
+        self._baton: Final = baton
+        self.clock: Final = clock
+        self._due: Final = due
+        self._crew: Final = crew
+        self._dispatcher: Final = dispatcher
+        self._journal: Final = journal
+        self.io_grace: Final = io_grace
+        self.in_flight = 0
+        self.steps = 0
+        """Grows with every step; real time without growth is no progress."""
+        self.left_behind: dict[Strand, float] = {}
+        """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
+
+    # What who moves the clock does.
+
+    def pursue(self) -> None:
+        """See to it that somebody moves the clock if it may move."""
+        raise NotImplementedError
+
+    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+        """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
+        raise NotImplementedError
+
+    # Counting what is in flight.
+
+    def _count(self, run: Run) -> None:
+        if not run.counted:
+            run.counted = True
+            self.in_flight += 1
+
+    def _uncount(self, run: Run) -> None:
+        if run.counted:
+            run.counted = False
+            self.in_flight -= 1
+
+    # Parking.
+
+    def wait(self, wait: Wait, seconds: float | None) -> bool:
+        """Wait until ``wait`` is released or ``seconds`` of virtual time have passed; whether it was released.
+
+        Called on the strand's thread, without the baton. Raises ``Abandoned``.
+        """
+        strand = wait.strand
+        self._baton.acquire()
+        try:
+            run = strand.run
+            if run.verdict is not None or (run.over and seconds is not None):
+                raise Abandoned
+            if wait.released:
+                return True
+            if run.over:
+                self._drift(strand, wait)
+            else:
+                now = self.clock.now()
+                wait.until = None if seconds is None else later(now, duration(seconds))
+                strand.waits_in = wait
+                strand.prepare_wait()
+                self._park(run, wait, now)
+                if self._wakes_itself(run, wait):
+                    return False
+                self.pursue()
+        finally:
+            self._baton.release()
+        if self.clock.rate and strand is run:
+            self._crew.replace_me()
+        if wait.block is None:
+            strand.wait_for_wake()
+        else:
+            wait.block()
+            self.release(wait)
+        return self._woken(wait)
+
+    def _abandon(self, run: Run, verdict: Ran) -> None:
+        """``run`` comes to ``verdict``: whatever of it waits wakes and unwinds."""
+        run.verdict = verdict
+        for strand in (run, *run.others()):
+            if strand.waits_in is not None:
+                self._wake(strand.waits_in)
+
+    def _woken(self, wait: Wait) -> bool:
+        run = wait.strand.run
+        if not wait.released and (run.over or run.verdict is not None):
+            raise Abandoned
+        return wait.released
+
+    def _park(self, run: Run, wait: Wait, now: datetime) -> None:
+        """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
+        if wait.block is not None:
+            run.blocked += 1
+        if run.strands is None:
+            run.awake -= 1
+            self._expect(run, wait)
+            self._settle(run, wait.until, now)
+            return
+        self._one_less_awake(run, run.strands)
+        run.strands.fresh.append(wait)
+        if run.awake > 0:
+            run.since = WATCHDOG.time()
+            if self.clock.rate:
+                self._expect_all(run)
+            return
+        self._settle_all(run, run.strands, now)
+
+    def _settle_all(self, run: Run, strands: Strands, now: datetime) -> None:
+        """No strand of ``run`` runs any more."""
+        self._expect_all(run)
+        instants = strands.instants
+        while instants and instants[0][2].over:
+            heappop(instants)
+        self._settle(run, instants[0][0] if instants else None, now)
+
+    def _settle(self, run: Run, until: datetime | None, now: datetime) -> None:
+        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only."""
+        if run.awake > 0 or (run.blocked and until is None):
+            return
+        until = run.deadline if until is None else until
+        if run.strands is None or (until > now and run.strands.slept != (now, until)):
+            if run.strands is not None:
+                run.strands.slept = (now, until)
+            self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
+        died = self._dispatcher.dies(run, "sleeping", now)
+        if died is not None:
+            self._abandon(run, died)
+        else:
+            self._uncount(run)
+
+    def _expect(self, run: Run, wait: Wait) -> None:
+        """Let the end of ``wait`` fall due, or the timeout of ``run`` if that comes first."""
+        wait.expected = True
+        if wait.until is not None and wait.until < run.deadline:
+            self._due.push(wait.until, wait)
+        else:
+            self._expect_deadline(run)
+
+    def _expect_deadline(self, run: Run) -> None:
+        if not run.deadline_expected:
+            run.deadline_expected = True
+            self._due.push(run.deadline, run)
+
+    def _expect_all(self, run: Run) -> None:
+        """Let the new waits of all strands fall due in the order of the strands, not in that in which their threads
+        happened to get here."""
+        strands = run.strands
+        if strands is None or not strands.fresh:
+            return
+        for wait in sorted(strands.fresh, key=lambda wait: wait.strand.order):
+            if not wait.over:
+                self._expect(run, wait)
+                if wait.until is not None:
+                    strands.timed += 1
+                    heappush(strands.instants, (wait.until, strands.timed, wait))
+        strands.fresh.clear()
+
+    def _unpark(self, wait: Wait) -> None:
+        """A strand runs again; its thread is not woken yet."""
+        self._end_wait(wait)
+        self._one_more_awake(wait.strand.run)
+
+    def _end_wait(self, wait: Wait) -> None:
+        wait.over = True
+        wait.strand.waits_in = None
+        if wait.block is not None:
+            wait.strand.run.blocked -= 1
+
+    def _one_more_awake(self, run: Run) -> None:
+        run.awake += 1
+        run.since = WATCHDOG.time()
+        if run.awake > 0 and not run.over and not run.struck:
+            self._count(run)
+
+    def _wake(self, wait: Wait) -> None:
+        self._unpark(wait)
+        wait.rouse()
+
+    def release(self, wait: Wait) -> None:
+        """What ``wait`` waits for has happened; on any thread, without the baton."""
+        left_behind = None
+        with self._baton:
+            if wait.released or wait.over:
+                return
+            wait.released = True
+            if wait.strand.waits_in is wait:
+                if wait.strand.run.over:
+                    left_behind = wait
+                    self._end_wait(wait)
+                    DRIFTING.discard(wait.strand)
+                else:
+                    self.steps += 1
+                    self._wake(wait)
+        if left_behind is not None:
+            self._take_over(left_behind)
+
+    def sleep_really(self, run: Run, seconds: float) -> None:
+        """A thread of which nothing is known, but that carries the context of ``run``, sleeps."""
+        self.warn(run, f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds")
+        real.sleep(seconds)
+
+    # Threads and work items of a handler.
+
+    def add_strand(self, run: Run) -> Strand:
+        """Another strand of ``run`` begins; takes the baton itself. Raises ``Abandoned``."""
+        with self._baton:
+            if run.over or run.verdict is not None:
+                raise Abandoned
+            strand = Strand(run, self._join(run))
+            strands = run.strands
+            assert strands is not None
+            strands.alive.add(strand)
+            self._one_more_awake(run)
+            return strand
+
+    def _join(self, run: Run) -> int:
+        if run.strands is None:
+            run.strands = Strands()
+        run.strands.made += 1
+        return run.strands.made
+
+    def end_strand(self, strand: Strand) -> None:
+        """A thread or work item has ended, or will never begin; takes the baton itself. Repeatable."""
+        with self._baton:
+            run = strand.run
+            joined = strand.take_joined()
+            ours = [wait for wait in joined if wait.strand.run.movers is self and not wait.strand.run.over]
+            for wait in ours:
+                wait.released = True
+                if wait.strand.waits_in is wait:
+                    self._wake(wait)
+            self.left_behind.pop(strand, None)
+            if run.strands is not None and strand in run.strands.alive:
+                run.strands.alive.discard(strand)
+                self._one_less_awake(run, run.strands)
+                self.steps += 1
+                if not run.over and run.awake <= 0 and run.counted:
+                    self._settle_all(run, run.strands, self.clock.now())
+                    self.pursue()
+            strand.ended = True
+        for wait in joined:
+            wait.release()
+
+    def joins(self, strand: Strand, wait: Wait) -> bool:
+        """Whether ``strand`` has ended; else ``wait`` is released when it does. Takes the baton itself."""
+        with self._baton:
+            if not strand.ended:
+                strand.joined_by(wait)
+            return strand.ended
+
+    def _drift(self, strand: Strand, wait: Wait) -> None:
+        """A strand waits whose attempt has returned: as in an instance that is frozen, until somebody wakes it."""
+        strand.waits_in = wait
+        strand.prepare_wait()
+        DRIFTING.add(strand)
+
+    def _take_over(self, wait: Wait) -> None:
+        """Somebody has woken a strand that an attempt left behind: it goes on as a part of the attempt that did.
+
+        Called without the baton: that attempt may belong to another emulator.
+        """
+        waker = STRANDS.get(get_ident())
+        if waker is not None:
+            run = waker.run
+            run.movers.adopt(wait.strand, run)
+        wait.rouse()
+
+    def adopt(self, strand: Strand, run: Run) -> None:
+        """Make a strand that runs on its own a part of ``run``; takes the baton itself."""
+        with self._baton:
+            if run.over or run.verdict is not None:
+                return
+            strand.join(run)
+            strand.order = self._join(run)
+            assert run.strands is not None
+            run.strands.alive.add(strand)
+            self._one_more_awake(run)
+
+    def _dismiss(self, run: Run) -> None:
+        """``run`` is over: what of it waits for an instant, or was not left in peace, ends; the rest is left behind."""
+        in_peace = run.verdict is None
+        for strand in (run, *run.others()):
+            wait = strand.waits_in
+            if wait is None:
+                if strand is not run:
+                    self.left_behind[strand] = WATCHDOG.time()
+            elif in_peace and wait.until is None:
+                DRIFTING.add(strand)
+            else:
+                self._end_wait(wait)
+                wait.rouse()
+
+    def _let_rest(self, run: Run, strands: Strands) -> None:
+        """Threads that are about to end or to wait for more work do so before the attempt is over, as good as always
+        in the same order as everywhere; others are left behind as they are."""
+        if run.over or run.struck:
+            return
+        strands.at_rest = at_rest = threading.Lock()
+        at_rest.acquire()
+        run.since = WATCHDOG.time()
+        self._baton.release()
+        at_rest.acquire(timeout=_REST_SECONDS)
+        self._baton.acquire()
+        strands.at_rest = None
+
+    def _one_less_awake(self, run: Run, strands: Strands) -> None:
+        run.awake -= 1
+        if strands.at_rest is not None and run.awake == 1:
+            strands.at_rest.release()
+
+    # Warnings.
+
+    def warn(self, run: Run, text: str) -> None:
+        """Record a warning about ``run``; takes the baton itself."""
+        with self._baton:
+            if not run.over:
+                self._warn(run, text)
+
+    def _warn(self, run: Run, text: str, at: datetime | None = None) -> None:
+        self._journal.record(Warned(at or self.clock.now(), run.invocation.id, run.number, text), run.invocation)
