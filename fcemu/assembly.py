@@ -243,6 +243,7 @@ def catalog_of(definition: Definition) -> Catalog:
     catalog = Catalog(definition.services, definition.functions)
     for (ref, qualifier), asked in definition.async_settings.items():
         catalog.set_async(ref, asked, qualifier)
+    definition.extras.put_into(catalog)
     return catalog
 
 
@@ -345,7 +346,7 @@ def define(emulator: Emulator, definition: Definition, code: Mapping[FunctionRef
     other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
     if other:
         raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
-    emulator.setup.define(definition.services, definition.functions, definition.async_settings, code)
+    emulator.setup.define(definition.services, definition.functions, definition.async_settings, code, definition.extras)
 
 
 class Parts:
@@ -370,7 +371,7 @@ class Parts:
         """All that is defined, in native form."""
         from fcemu.config import native_form
 
-        return native_form(*emulator.setup.defined())
+        return native_form(*emulator.setup.defined(), emulator.setup.extras())
 
 
 def program_named(text: str) -> str:
