@@ -1,6 +1,7 @@
 """Writes the documents that are made from the code; ``--check`` only says whether they are as they should be."""
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,12 +15,13 @@ import click
 from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.server import DIALECTS, effect_of
 from fcemu.cli import main as program
+from fcemu.config.json_schema import json_schema
 from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
 from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
-from fcemu.runtimes.timeshift.known import BOTH, TABLE
+from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -30,6 +32,8 @@ MADE = {
     "docs/explanation/states.md": lambda: states(),
     "docs/explanation/assumed.md": lambda: assumed(),
     "docs/reference/definition.md": lambda: definition(),
+    "docs/reference/fcemu.schema.json": lambda: schema(),
+    "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
     "docs/reference/rules.md": lambda: rules(),
     "docs/reference/chance.md": lambda: chance(),
@@ -147,10 +151,30 @@ def definition() -> str:
         "posted to that URL as well, as JSON, and the clock waits for the answer: any 2xx is good, all else a failed "
         "delivery. The `clock` of the `emulator:` block is for `fcemu serve`: in a test the clock "
         "starts paused, at its option `start`.",
+        "",
+        "In any value, `${vars.NAME}` is what `vars` says, and `${env('NAME', default)}` a variable of the "
+        "environment. A value that is nothing else keeps its type; inside a text it is a part of the text.",
+        "",
+        "Editors complete and check the file by [its JSON Schema](fcemu.schema.json), which is also in the package: "
+        "`fcemu check --schema > fcemu.schema.json`, then `# yaml-language-server: $schema=fcemu.schema.json` as the "
+        "first line of the file.",
+        "",
+        "What is kept is shown by FC's API and has no effect; `fcemu check` says so once for each file.",
     ]
-    for place, shape in [("", FileShape), *((way, shape) for way, _, shape in below(FileShape))]:
-        lines += ["", f"## {f'`{place}`' if place else 'The whole file'}", "", *_table(shape)]
+    ways: dict[type[Shape], list[str]] = {FileShape: []}
+    for way, _, shape in below(FileShape):
+        ways.setdefault(shape, []).append(way)
+    for shape, places in ways.items():
+        lines += ["", f"## {_heading(places)}", ""]
+        if len(places) > 1:
+            lines += ["Also " + ", ".join(f"`{place}`" for place in places[1:]) + ".", ""]
+        lines += _table(shape)
     return "\n".join(lines) + "\n"
+
+
+def schema() -> str:
+    """The shape of the native file as JSON Schema."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def command_line() -> str:
@@ -186,17 +210,17 @@ def time_reads() -> str:
         "`fcemu/runtimes/known_programs.py` by `docs/generate.py`; for Python "
         "the contract test reads the same table, and fails for a read that is virtual and in it, or real and not.",
         "",
-        "| what | where | with freezegun | with time-machine | why |",
-        "| --- | --- | --- | --- | --- |",
+        "| what | where | inline, with freezegun | inline, with time-machine | in a process | why |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in TABLE:
-        marks = " | ".join("real" if backend in row.backends else "virtual" for backend in BOTH)
+        marks = " | ".join("real" if backend in row.backends else "virtual" for backend in ALWAYS)
         lines.append(f"| {row.what} | {row.where} | {marks} | {row.why} |")
     lines += [
         "",
         '"Before" is before the time functions were replaced: under pytest that is after all tests are collected, so '
         "it is what test modules and `conftest.py` import. In handlers' own modules, below their code directory, what "
-        "is imported by name at the top is always virtual.",
+        "is imported by name at the top is always virtual. In a process nothing is loaded before.",
         "",
         "Outside of handlers everything is real, in the zone of the process.",
         "",
@@ -287,12 +311,17 @@ def _option(option: click.Option) -> str:
     return f"| {names} | {variable} | {' '.join(about.split())} |"
 
 
+def _heading(places: list[str]) -> str:
+    return f"`{places[0]}`" if places else "The whole file"
+
+
 def _table(shape: type[Shape]) -> Iterator[str]:
     yield "| key | what | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for key in keys_of(shape).values():
         default = "required" if key.required else "" if key.default is None else f"`{_plain(key.default)}`"
-        yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {key.about} |"
+        about = key.about + (" Kept, but without effect yet." if key.inert else "")
+        yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {about} |"
     for name, about in shape.later.items():
         yield f"| `{name}` | *not supported yet* | | {about} |"
 

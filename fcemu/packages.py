@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import lzma
 import os
 import shutil
 import stat
@@ -9,7 +10,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from fcemu.core.functions import Package
@@ -19,6 +20,9 @@ _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT: Final = frozenset({"__pycache__"})
 _ENTRIES: Final = 100_000
 _PIECE: Final = 1024 * 1024
+_LINK_BYTES: Final = 4096
+_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+"""What ``zipfile`` raises for what is no zip, or one in a form that it does not know."""
 
 
 class UnpackedPackages:
@@ -91,7 +95,7 @@ class UnpackedPackages:
 
 
 def _extract(data: bytes, directory: str, limits: Limits) -> None:
-    """Raises ``ValueError``."""
+    """Files come first and links last, so that nothing is written through a link. Raises ``ValueError``."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
@@ -99,49 +103,67 @@ def _extract(data: bytes, directory: str, limits: Limits) -> None:
                 raise ValueError(f"the zip has {len(entries)} entries; at most {_ENTRIES} are taken")
             left = limits.unpacked_bytes
             os.makedirs(directory)
+            links = [entry for entry in entries if _is_link(entry)]
             for entry in entries:
-                left = _extract_one(archive, entry, directory, left, limits)
-            _check_links(entries, directory)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as wrong:
+                if not _is_link(entry):
+                    left = _extract_one(archive, entry, directory, left, limits)
+            for entry in links:
+                _link(archive, entry, directory)
+            _check_links(links, directory)
+    except _UNREADABLE as wrong:
         raise ValueError(f"the code is not a zip that can be unpacked: {wrong}") from None
     except OSError as wrong:
         raise ValueError(f"the zip cannot be unpacked: {wrong.strerror or wrong}") from None
 
 
 def _extract_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, directory: str, left: int, limits: Limits) -> int:
-    """Unpack one entry; returns how many bytes may still come."""
-    parts = entry.filename.replace("\\", "/").split("/")
-    if entry.filename.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in entry.filename:
-        raise ValueError(f"the zip has a path that leads out of it: {entry.filename!r}")
-    path = os.path.join(directory, *parts)
+    """Unpack a file or directory; returns how many bytes may still come."""
+    path = _path(entry, directory)
     if entry.is_dir():
         os.makedirs(path, exist_ok=True)
         return left
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    mode = entry.external_attr >> 16
-    if stat.S_ISLNK(mode):
-        os.symlink(archive.read(entry).decode("utf-8", "surrogateescape"), path)
-        return left
-    if _realpath_leads_out(os.path.dirname(path), directory):
-        raise ValueError(f"the zip writes through a link that leads out of it: {entry.filename!r}")
     with archive.open(entry) as source, open(path, "wb") as target:
         while piece := source.read(_PIECE):
             left -= len(piece)
             if left < 0:
                 raise ValueError(f"the zip unpacks to more than {limits.unpacked_bytes} bytes")
             target.write(piece)
-    os.chmod(path, 0o755 if mode & 0o111 else 0o644)
+    os.chmod(path, 0o755 if (entry.external_attr >> 16) & 0o111 else 0o644)
     return left
 
 
-def _check_links(entries: list[zipfile.ZipInfo], directory: str) -> None:
-    for entry in entries:
-        path = os.path.join(directory, entry.filename)
-        if os.path.islink(path) and _realpath_leads_out(path, directory):
+def _link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, directory: str) -> None:
+    """Make a link, unless what it stands in leads out."""
+    path = _path(entry, directory)
+    if entry.file_size > _LINK_BYTES:
+        raise ValueError(f"the zip has a link that is no path: {entry.filename!r}")
+    if _leads_out(os.path.dirname(path), directory):
+        raise ValueError(f"the zip writes through a link that leads out of it: {entry.filename!r}")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.symlink(archive.read(entry).decode("utf-8", "surrogateescape"), path)
+
+
+def _check_links(links: Iterable[zipfile.ZipInfo], directory: str) -> None:
+    """Once all are there, for one link may change where another leads."""
+    for entry in links:
+        if _leads_out(_path(entry, directory), directory):
             raise ValueError(f"the zip has a link that leads out of it: {entry.filename!r}")
 
 
-def _realpath_leads_out(path: str, directory: str) -> bool:
+def _is_link(entry: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(entry.external_attr >> 16)
+
+
+def _path(entry: zipfile.ZipInfo, directory: str) -> str:
+    """Where an entry belongs."""
+    parts = entry.filename.replace("\\", "/").split("/")
+    if not parts[0] or ".." in parts or ":" in parts[0] or "\0" in entry.filename:
+        raise ValueError(f"the zip has a path that leads out of it: {entry.filename!r}")
+    return os.path.join(directory, *parts)
+
+
+def _leads_out(path: str, directory: str) -> bool:
     return os.path.commonpath([directory, os.path.realpath(path)]) != directory
 
 

@@ -15,7 +15,12 @@ from fcemu.api.control import LATER, Control
 from fcemu.api.server import ApiServer
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "fixtures").rglob("README.md")),
+]
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLING = "python3 -m venv"
 """The two commands of the README; the build itself runs them, in a fresh clone."""

@@ -130,7 +130,7 @@ def delete_capacity(kind: str, asking: Asking) -> Answer:
 
 
 def list_capacities(kind: str, asking: Asking) -> Answer:
-    """By name of the resource; an empty list of on-demand configurations has no key in 2016-08-15 (wire-api §9)."""
+    """By name of the resource; an empty list of on-demand configurations has no key (wire-api §9)."""
     in_services = asking.dialect.generation.versions_belong_to == "service"
     service, function = asking.query.get("serviceName", ""), asking.query.get("functionName", "")
     qualifier = asking.query.get("qualifier", "")
@@ -147,6 +147,8 @@ def list_capacities(kind: str, asking: Asking) -> Answer:
 
     found = {f"{each.function}.{each.qualifier}": each for each in asking.furnishings.capacities(kind, chosen)}
     page = by_name(found, asking.wanted)
+    if kind == ON_DEMAND and not page.items:
+        return asking.answer({})
     return asking.page(asking.dialect.capacity_lists[kind], asking.dialect.capacities[kind], page)
 
 
@@ -156,7 +158,7 @@ def list_capacities(kind: str, asking: Asking) -> Answer:
 def tag_resource(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     service = _service_of(required(body, "resourceArn", TEXT, limits))
-    asking.furnishings.tag(service, required(body, "tags", TEXT_MAP, limits))
+    asking.furnishings.tag([service], required(body, "tags", TEXT_MAP, limits))
     return _tagged(asking)
 
 
@@ -164,7 +166,7 @@ def untag_resource(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     keys = read_value(TEXTS, body.get("tagKeys", []), "tagKeys", limits)
     everything = read_value(FLAG, body.get("all", False), "all", limits)
-    asking.furnishings.untag(_service_of(required(body, "resourceArn", TEXT, limits)), keys, everything=everything)
+    asking.furnishings.untag([_service_of(required(body, "resourceArn", TEXT, limits))], keys, everything=everything)
     return _tagged(asking)
 
 
@@ -207,15 +209,13 @@ def _whole_arn(resource: str, asking: Asking) -> str:
 def tag_resources(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     tags = tags_in(required(body, "Tag", LIST, limits))
-    for resource in _functions_named(required(body, "ResourceId", TEXTS, limits)):
-        asking.furnishings.tag(resource, tags)
+    asking.furnishings.tag(_functions_named(required(body, "ResourceId", TEXTS, limits)), tags)
     return asking.answer()
 
 
 def untag_resources(asking: Asking) -> Answer:
     keys, everything = _json_texts(asking, "TagKey"), bool(asking.flag("All"))
-    for resource in _functions_named(_json_texts(asking, "ResourceId")):
-        asking.furnishings.untag(resource, keys, everything=everything)
+    asking.furnishings.untag(_functions_named(_json_texts(asking, "ResourceId")), keys, everything=everything)
     return asking.answer()
 
 

@@ -72,7 +72,7 @@ def create_function(asking: Asking) -> Answer:
     tags = tags_in(read_value(LIST, body.get("tags", []), "tags", limits)) if ref.service is None else {}
     function = asking.resources.create_function(ref, changes, code)
     if tags:
-        asking.furnishings.tag(f"functions/{name}", tags)
+        asking.furnishings.tag([f"functions/{name}"], tags)
     return asking.resource(shape, function)
 
 

@@ -16,6 +16,7 @@ from fcemu.api.invocations import Invocations
 from fcemu.api.mns import MNS, PREFIXES
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
+from fcemu.api.signatures import verify
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import (
@@ -172,7 +173,8 @@ class ApiServer:
         door = find_door(request.emulator, request.headers.get(HOST, ""), request.target)
         if door is None:
             raise PathNotSupported(request.method, request.target.partition("?")[0])
-        return self._triggers.serve(request, v2023_03_30.DIALECT, door)
+        is_fc2 = door.ref.service is not None
+        return self._triggers.serve(request, (v2021_04_06 if is_fc2 else v2023_03_30).DIALECT, door)
 
     def _proxy(
         self, dialect: Dialect, path: Mapping[str, str], request: WireRequest
@@ -202,9 +204,21 @@ class ApiServer:
             return Route(partial(self._proxy, dialect, parameters), refuse)
         if operation.handler in HANDLERS:
             answer = HANDLERS[operation.handler]
-            return Route(lambda request: _ask(answer, request, dialect, parameters, query), refuse)
+            return Route(_signed(lambda request: _ask(answer, request, dialect, parameters, query)), refuse)
         handler, wanted = self._handlers[operation.handler], dialect.read_target(parameters, query)
-        return Route(lambda request: handler(request, dialect, wanted), refuse)
+        return Route(_signed(lambda request: handler(request, dialect, wanted)), refuse)
+
+
+def _signed(handle: Handle) -> Handle:
+    """``handle``, after the signature is verified where the emulator wants that. It raises ``FCError``."""
+
+    def verified(request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+        emulator = request.emulator
+        if emulator.settings.auth:
+            verify(request, emulator.secret_of)
+        return handle(request)
+
+    return verified
 
 
 def _ask(

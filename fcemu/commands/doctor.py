@@ -46,13 +46,15 @@ def doctor(port: int, as_json: bool) -> None:
     from fcemu import assembly
 
     backend = _backend()
-    virtual, failed = ({}, "") if backend.wrong else _look()
+    virtual, failed = ({}, "") if backend.wrong else _look("inline")
+    in_process, failed_there = ({}, "") if backend.wrong else _look("process")
     findings = [
         _python(),
         Finding("fcemu", _version("fcemu") or "not installed"),
         *_libraries(),
         backend,
-        *([] if backend.wrong else [_virtual(virtual, failed)]),
+        *([] if backend.wrong else [_virtual("virtual time", virtual, failed)]),
+        *([] if backend.wrong else [_virtual("in processes", in_process, failed_there)]),
         _plugin(),
         _port(port),
         *_tools(),
@@ -64,6 +66,7 @@ def doctor(port: int, as_json: bool) -> None:
             {
                 "found": {each.name: each.found for each in findings},
                 "virtual": virtual,
+                "virtual_in_processes": in_process,
                 "real_on_purpose": [{"what": what, "why": why} for what, why in real],
                 "problems": problems,
             }
@@ -73,6 +76,7 @@ def doctor(port: int, as_json: bool) -> None:
             click.echo(line)
         _list("virtual in handlers", [name for name, is_virtual in virtual.items() if is_virtual])
         _list("real in handlers", [name for name, is_virtual in virtual.items() if not is_virtual])
+        _list("real in processes", [name for name, is_virtual in in_process.items() if not is_virtual])
         _list("real on purpose", [f"{what}: {why}" for what, why in real])
         for problem in problems:
             click.echo(f"wrong: {problem}", err=True)
@@ -96,23 +100,24 @@ def _backend() -> Finding:
         return Finding("backend", "none", str(wrong))
 
 
-def _look() -> tuple[dict[str, bool], str]:
+def _look(runtime: str) -> tuple[dict[str, bool], str]:
     """Which reads and waits of a handler are virtual, found out by a handler; and how that failed, if it did."""
     from pathlib import Path
 
     from fcemu.testing import LocalEmulator
 
-    with LocalEmulator(Path(__file__).parent.parent / "templates" / "doctor", start=_START, strict=False) as emulator:
+    code = Path(__file__).parent.parent / "templates" / "doctor"
+    with LocalEmulator(code, start=_START, strict=False, runtime=runtime) as emulator:
         reply = emulator.function("look").invoke(emulator.now.timestamp())
     return (reply.json(), "") if reply.error is None else ({}, reply.text)
 
 
-def _virtual(found: dict[str, bool], failed: str) -> Finding:
+def _virtual(name: str, found: dict[str, bool], failed: str) -> Finding:
     missing = [name for name in _INDISPENSABLE if not found.get(name)]
     wrong = f"handlers get real time from {', '.join(missing)}; something else has replaced them" if missing else ""
     if failed:
         wrong = f"a handler that reads the time failed: {failed}"
-    return Finding("virtual time", f"{sum(found.values())} of {len(found)} reads and waits in a handler", wrong)
+    return Finding(name, f"{sum(found.values())} of {len(found)} reads and waits in a handler", wrong)
 
 
 def _python() -> Finding:

@@ -91,7 +91,7 @@ class Function:
     layers: tuple[LayerRef, ...] = ()
     python: str = field(default="", repr=False)
     package: Package | None = None
-    disabled: str | None = None
+    disabled: str | None = field(default=None, compare=False)
     kept: Mapping[str, Any] = field(default_factory=lambda: _NOTHING_KEPT)
     stamp: Stamp = field(default=UNSTAMPED, compare=False)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from fcemu.core.invocation import Attempt
-from fcemu.core.outcome import HANDLED, FunctionError, Returned
+from fcemu.core.outcome import HANDLED, FunctionError, Halted, Returned
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -25,18 +25,22 @@ def log_of(attempt: Attempt, request_id: str, memory_mb: int, memory_used_mb: fl
         return lines
     milliseconds = (attempt.ended - attempt.started) / _MILLISECOND
     return (
-        f"{lines}FC Invoke End RequestId: {request_id}{_failure(attempt)}\n\n"
+        f"{lines}FC Invoke End RequestId: {request_id}{_failure(attempt, milliseconds, memory_used_mb)}\n\n"
         f"Duration: {milliseconds:.2f} ms, Billed Duration: {-(-milliseconds // 1):.0f} ms, "
         f"Memory Size: {memory_mb} MB, Max Memory Used: {memory_used_mb:.2f} MB"
     )
 
 
-def _failure(attempt: Attempt) -> str:
+def _failure(attempt: Attempt, milliseconds: float, memory_used_mb: float) -> str:
+    """What the end marker says. Source: task-mode §4.4. ASSUMED: a stop reads like a caller's cancel."""
     match attempt.outcome:
         case Returned():
             return ""
         case FunctionError(error_type=error_type) if error_type == HANDLED:
             return ", Error: Handled function error"
+        case Halted():
+            about = f"(duration: {milliseconds:.0f}ms, maxMemoryUsage: {memory_used_mb:.2f}MB)"
+            return f", Error: Invocation canceled by client {about}"
         case _:
             return ", Error: Unhandled function error"
 

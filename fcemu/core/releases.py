@@ -1,7 +1,8 @@
 """Versions and aliases of one owner: publish, point an alias, resolve a qualifier."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from fcemu.core.errors import (
@@ -101,6 +102,22 @@ class Releases:
         self._last += 1
         self.versions[version.id] = version
 
+    def replace(self, versions: Iterable[Version], aliases: Iterable[Alias]) -> None:
+        """Have these versions and aliases and no others, as a definition says. Raises ``VersionNotFound`` for an alias
+        that leads to none of them."""
+        self.versions = {version.id: version for version in versions}
+        self.aliases = {}
+        self._last = max([self._last, *map(int, self.versions)])
+        for alias in aliases:
+            self.set_alias(alias)
+
+    def unstamped(self, now: datetime) -> list[Alias]:
+        """The aliases that a definition has brought; its versions get their times here."""
+        for number, version in self.versions.items():
+            if version.stamp.created == UNSTAMPED.created:
+                self.versions[number] = replace(version, stamp=Stamp(number, now, now))
+        return [alias for alias in self.aliases.values() if alias.stamp is UNSTAMPED]
+
     def version(self, version: str) -> Version:
         """Raises ``VersionNotFound``."""
         if version not in self.versions:
@@ -142,29 +159,33 @@ class Releases:
 
     def resolve(self, qualifier: str) -> str:
         """The version that ``qualifier`` means now, ``LATEST`` for the unpublished one; of an alias with weights, the
-        version that it names first.
+        first that has a share.
 
         Raises ``VersionNotFound`` or ``AliasNotFound``. A qualifier of digits is a version (errors-and-limits §2.3).
         """
         if qualifier == LATEST:
             return LATEST
-        version = qualifier if qualifier.isdigit() else self.alias(qualifier).version
+        version = qualifier
+        if not qualifier.isdigit():
+            alias = self.alias(qualifier)
+            version = next(iter(self._there(alias)), alias.version)
         return LATEST if version == LATEST else self.version(version).id
 
     def shares(self, qualifier: str) -> dict[str, float]:
-        """The versions among which chance chooses for this qualifier; empty when there is no choice.
-
-        Versions that are gone, or have no share, are left out.
-        """
+        """The versions among which chance chooses for this qualifier; empty when there is no choice."""
         alias = self.aliases.get(qualifier)
         if alias is None or not alias.weights:
             return {}
-        shares = {
+        shares = self._there(alias)
+        return shares if len(shares) > 1 else {}
+
+    def _there(self, alias: Alias) -> dict[str, float]:
+        """The share of each version of an alias; versions that are gone, or have no share, are left out."""
+        return {
             version: share
             for version, share in alias.shares.items()
             if share and (version == LATEST or version in self.versions)
         }
-        return shares if len(shares) > 1 else {}
 
 
 def alias_changes(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -149,21 +149,27 @@ class Furnishings(Keeper):
 
     # Tags. A resource is ``services/NAME`` or ``functions/NAME``.
 
-    def tag(self, resource: str, tags: Mapping[str, str]) -> None:
-        """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
+    def tag(self, resources: Sequence[str], tags: Mapping[str, str]) -> None:
+        """All of them, or none. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
         with self._baton:
-            self._tagged(resource)
-            self._catalog.belongings.tags.setdefault(resource, {}).update(tags)
-            self._note(None, f"tags of {resource}", "updated")
+            for resource in self._all_there(resources):
+                self._catalog.belongings.tags.setdefault(resource, {}).update(tags)
+                self._note(None, f"tags of {resource}", "updated")
 
-    def untag(self, resource: str, keys: Sequence[str], *, everything: bool) -> None:
-        """Keys that are not there are no error. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
+    def untag(self, resources: Sequence[str], keys: Sequence[str], *, everything: bool) -> None:
+        """All of them, or none. Keys that are not there are no error. Raises ``ServiceNotFound`` or
+        ``FunctionNotFound``."""
         with self._baton:
+            for resource in self._all_there(resources):
+                there = self._catalog.belongings.tags.get(resource, {})
+                for key in list(there) if everything else keys:
+                    there.pop(key, None)
+                self._note(None, f"tags of {resource}", "updated")
+
+    def _all_there(self, resources: Sequence[str]) -> Sequence[str]:
+        for resource in resources:
             self._tagged(resource)
-            there = self._catalog.belongings.tags.get(resource, {})
-            for key in list(there) if everything else keys:
-                there.pop(key, None)
-            self._note(None, f"tags of {resource}", "updated")
+        return resources
 
     def tags(self, resource: str) -> dict[str, str]:
         """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""

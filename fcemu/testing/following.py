@@ -83,6 +83,9 @@ class FollowingClock(Clock):
 
     __slots__ = ("_begun", "_seen")
 
+    _begun: bool
+    _seen: datetime
+
     def __init__(self, start: datetime) -> None:
         self.forget(start)
 
@@ -126,9 +129,10 @@ class Following(Emulator):
     clock: FollowingClock  # type: ignore[misc]
 
     def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts, clock=FollowingClock(parts["settings"].start))
-        if self.timers.next_due is None:
-            self.clock.forget(parts["settings"].start)  # that it was looked at for ids and times; timers already count from there
+        start = parts["settings"].start
+        super().__init__(**parts, clock=FollowingClock(start))
+        if self.timers.next_due is None:  # timers count from where the clock is already
+            self.clock.forget(start)  # that it was looked at for ids and times
 
     def before_accept(self, *, runs: bool) -> None:
         self.clock.begin()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from acceptance.control import Api, zipped
+from rules import rule
 
 from fcemu.testing import FCError, LocalEmulator
 
@@ -36,6 +37,7 @@ def test_new_code_runs_from_the_next_attempt_on_and_what_runs_goes_on_as_it_was(
     assert [attempt.instance_id for attempt in first.attempts] != [each.instance_id for each in second.attempts]
 
 
+@rule("retry-and-destinations §1.1", "documented")
 def test_what_waits_for_a_function_that_is_deleted_becomes_invalid(emulator, api):
     api.function("f", "def handler(event, context):\n    return 1\n")
     invocation = emulator.function("f").invoke_async(delay=20)
@@ -103,6 +105,7 @@ def test_nobody_invokes_a_function_that_is_disabled_until_it_is_enabled(emulator
     assert emulator.function("f").invoke().text == "1"
 
 
+@rule("retry-and-destinations §1.4", "assumed")
 def test_asynchronous_settings_hold_for_what_waits_already(emulator, api):
     api.function("f", "def handler(event, context):\n    raise ValueError\n")
     invocation = emulator.function("f").invoke_async(delay=20)

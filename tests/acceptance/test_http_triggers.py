@@ -8,6 +8,7 @@ import httpx
 import pytest
 import requests
 from acceptance.control import Api, zipped
+from patience import WAIT_SECONDS as LONG
 
 from fcemu.testing import LocalEmulator
 
@@ -68,16 +69,16 @@ def open_door(api: Api, function: str, **config: Any) -> Any:
 def wsgi(emulator: LocalEmulator, handler: str, **files: str) -> str:
     """A 2.0 function ``web/app`` with an HTTP trigger; returns the address of its proxy path."""
     old = f"{emulator.url}/2016-08-15/services"
-    requests.post(old, json={"serviceName": "web"}, timeout=10).raise_for_status()
+    requests.post(old, json={"serviceName": "web"}, timeout=LONG).raise_for_status()
     function = {"functionName": "app", "runtime": "python3.10", "handler": handler, "timeout": 60}
     function["code"] = {"zipFile": zipped(**files)}
-    requests.post(f"{old}/web/functions", json=function, timeout=10).raise_for_status()
+    requests.post(f"{old}/web/functions", json=function, timeout=LONG).raise_for_status()
     trigger = {
         "triggerName": "t",
         "triggerType": "http",
         "triggerConfig": {"authType": "anonymous", "methods": ["GET", "POST"]},
     }
-    requests.post(f"{old}/web/functions/app/triggers", json=trigger, timeout=10).raise_for_status()
+    requests.post(f"{old}/web/functions/app/triggers", json=trigger, timeout=LONG).raise_for_status()
     return f"{emulator.url}/2016-08-15/proxy/web/app"
 
 
@@ -85,7 +86,7 @@ def test_a_request_becomes_fcs_event(emulator, api):
     api.function("f", ECHO)
     url = open_door(api, "f")
     event = requests.post(
-        f"{url}/hello%20you?name=a&name=b", data="Hi", headers={"Content-Type": "text/plain"}, timeout=10
+        f"{url}/hello%20you?name=a&name=b", data="Hi", headers={"Content-Type": "text/plain"}, timeout=LONG
     ).json()
     assert (event["version"], event["rawPath"], event["body"], event["isBase64Encoded"]) == (
         "v1",
@@ -105,7 +106,7 @@ def test_a_request_becomes_fcs_event(emulator, api):
 def test_a_binary_body_is_base64(emulator, api):
     api.function("f", ECHO)
     body = b"\x00\xff"
-    event = requests.post(open_door(api, "f"), data=body, headers={"Content-Type": "image/png"}, timeout=10).json()
+    event = requests.post(open_door(api, "f"), data=body, headers={"Content-Type": "image/png"}, timeout=LONG).json()
     assert (event["isBase64Encoded"], base64.b64decode(event["body"])) == (True, body)
 
 
@@ -124,7 +125,7 @@ def test_a_binary_body_is_base64(emulator, api):
 )
 def test_what_a_handler_returns_becomes_the_response(api, returned, status, content_type, body):
     api.function("f", f"import json\ndef handler(event, context):\n    return {returned!r}\n")
-    reply = requests.get(open_door(api, "f"), timeout=10, allow_redirects=False)
+    reply = requests.get(open_door(api, "f"), timeout=LONG, allow_redirects=False)
     assert (reply.status_code, reply.headers.get("Content-Type")) == (status, content_type)
     if body is not None:
         assert reply.content.translate(None, b" \n") == body
@@ -132,20 +133,20 @@ def test_what_a_handler_returns_becomes_the_response(api, returned, status, cont
 
 def test_a_function_error_is_a_502_with_the_error_document(api):
     api.function("f", "def handler(event, context):\n    raise ValueError('no')\n")
-    reply = requests.get(open_door(api, "f"), timeout=10)
+    reply = requests.get(open_door(api, "f"), timeout=LONG)
     assert (reply.status_code, reply.headers["X-Fc-Error-Type"]) == (502, "UnhandledInvocationError")
     assert reply.json()["errorMessage"] == "no"
 
 
 def test_a_method_that_the_trigger_does_not_allow_is_refused(api):
     api.function("f", ECHO)
-    reply = requests.delete(open_door(api, "f"), timeout=10)
+    reply = requests.delete(open_door(api, "f"), timeout=LONG)
     assert (reply.status_code, reply.json()["Code"]) == (405, "InvalidArgument")
 
 
 def test_a_trigger_whose_public_address_is_off_refuses(api):
     api.function("f", ECHO)
-    assert requests.get(open_door(api, "f", disableURLInternet=True), timeout=10).status_code == 403
+    assert requests.get(open_door(api, "f", disableURLInternet=True), timeout=LONG).status_code == 403
 
 
 def test_fcs_own_host_name_leads_to_the_trigger_and_forbids_redirects_elsewhere(emulator, api):
@@ -153,10 +154,10 @@ def test_fcs_own_host_name_leads_to_the_trigger_and_forbids_redirects_elsewhere(
     api.function("f", code)
     trigger_id = open_door(api, "f").rpartition("/")[2]
     host = {"Host": f"{trigger_id}.cn-hangzhou.fcapp.run"}
-    reply = requests.get(f"{emulator.url}/2023-03-30/functions", headers=host, timeout=10, allow_redirects=False)
+    reply = requests.get(f"{emulator.url}/2023-03-30/functions", headers=host, timeout=LONG, allow_redirects=False)
     assert (reply.status_code, reply.json()["Code"]) == (400, "ExternalRedirectForbidden")
     api.update("f", ECHO)
-    reply = requests.get(f"{emulator.url}/x?y=1", headers=host, timeout=10)
+    reply = requests.get(f"{emulator.url}/x?y=1", headers=host, timeout=LONG)
     assert (reply.json()["rawPath"], reply.headers["Content-Disposition"]) == ("/x", "attachment")
 
 
@@ -173,14 +174,14 @@ def test_a_custom_domain_leads_by_its_longest_route_and_rewrites(emulator, api):
     ]
     api("POST", "/custom-domains", {"domainName": "shop.example.com", "routeConfig": {"routes": routes}})
     host = {"Host": "shop.example.com:8080"}
-    assert requests.get(f"{emulator.url}/x", headers=host, timeout=10).text == "all"
-    assert requests.get(f"{emulator.url}/api/v1/y", headers=host, timeout=10).json()["rawPath"] == "/v1/y"
+    assert requests.get(f"{emulator.url}/x", headers=host, timeout=LONG).text == "all"
+    assert requests.get(f"{emulator.url}/api/v1/y", headers=host, timeout=LONG).json()["rawPath"] == "/v1/y"
 
 
 def test_a_request_that_is_accepted_runs_when_the_clock_gets_there(emulator, api):
     api.function("f", ECHO)
     headers = {"X-Fc-Invocation-Type": "Async", "X-Fc-Async-Delay": "30"}
-    reply = requests.post(f"{open_door(api, 'f')}/start", data="x", headers=headers, timeout=10)
+    reply = requests.post(f"{open_door(api, 'f')}/start", data="x", headers=headers, timeout=LONG)
     assert (reply.status_code, reply.content) == (202, b"")
     invocation = emulator.invocation(reply.headers["X-Fc-Request-Id"])
     assert (invocation.source, invocation.status) == ("http", "Enqueued")
@@ -190,28 +191,28 @@ def test_a_request_that_is_accepted_runs_when_the_clock_gets_there(emulator, api
 
 def test_a_flask_application_behind_a_trigger_of_20(emulator):
     url = wsgi(emulator, "index.app", index_py=FLASK)
-    reply = requests.get(f"{url}/hello/you?q=1&q=2", timeout=10)
+    reply = requests.get(f"{url}/hello/you?q=1&q=2", timeout=LONG)
     assert (reply.status_code, reply.json()) == (201, {"name": "you", "query": ["1", "2"], "size": None})
     assert reply.headers["X-Own"] == "yes"
     reply = httpx.post(
-        f"{url}/hello/me", files={"photo": ("p.png", b"\x00" * 1000, "image/png")}, data={"a": "b"}, timeout=10
+        f"{url}/hello/me", files={"photo": ("p.png", b"\x00" * 1000, "image/png")}, data={"a": "b"}, timeout=LONG
     )
     assert reply.json()["size"] == 1000
-    cookies = httpx.get(f"{url}/cookies", timeout=10).headers.get_list("set-cookie")
+    cookies = httpx.get(f"{url}/cookies", timeout=LONG).headers.get_list("set-cookie")
     assert [cookie.partition(";")[0] for cookie in cookies] == ["a=1", "b=2"]
-    assert requests.get(f"{url}/nowhere", timeout=10).status_code == 404
+    assert requests.get(f"{url}/nowhere", timeout=LONG).status_code == 404
 
 
 def test_a_django_application_behind_a_trigger_of_20(emulator):
     url = wsgi(emulator, "index.application", index_py=DJANGO, urls_py=URLS)
-    reply = requests.get(f"{url}/items/7?q=x", timeout=10)
+    reply = requests.get(f"{url}/items/7?q=x", timeout=LONG)
     assert reply.json() == {"number": 7, "query": "x", "body": ""}
 
 
 def test_a_wsgi_application_is_called_later_with_the_same_request(emulator):
     url = wsgi(emulator, "index.app", index_py=FLASK)
     headers = {"X-Fc-Invocation-Type": "Async", "X-Fc-Async-Delay": "5"}
-    reply = requests.post(f"{url}/hello/later", headers=headers, timeout=10)
+    reply = requests.post(f"{url}/hello/later", headers=headers, timeout=LONG)
     emulator.run_until_idle()
     invocation = emulator.invocation(reply.headers["X-Fc-Request-Id"])
     assert (invocation.status, invocation.reply.json()["name"]) == ("Succeeded", "later")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from api.harness import Served
+from api.plane import Plane
 from fakes import make
 
 
@@ -31,3 +32,25 @@ def echo(call: Any) -> bytes:
 def served(serve: Callable[..., Served]) -> Served:
     """A server with ``echo`` and ``media/echo`` on a paused clock."""
     return serve(echo=echo, media__echo=echo)
+
+
+@pytest.fixture
+def open_plane() -> Iterator[Callable[..., Plane]]:
+    """``open_plane(version, settings)``: an empty control plane that is closed after the test."""
+    opened: list[Plane] = []
+
+    def _open(*of: Any) -> Plane:
+        opened.append(Plane(*of))
+        return opened[-1]
+
+    yield _open
+    for plane in opened:
+        plane.close()
+
+
+@pytest.fixture
+def plane(open_plane: Callable[..., Plane], version: str) -> Plane:
+    """One with the function ``resize``, asked in the words of ``version``."""
+    plane = open_plane(version)
+    plane.make()
+    return plane

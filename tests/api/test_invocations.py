@@ -9,6 +9,7 @@ from api.conftest import echo
 from api.harness import FC2, FC3
 from fakes import make, s
 from patience import WAIT_SECONDS
+from rules import rule
 
 from fcemu.core.settings import SPEC_START, Settings
 
@@ -24,6 +25,7 @@ def test_a_synchronous_call_gets_what_the_handler_returned(served, path):
     assert served.emulator.journal.invocations[reply.headers["x-fc-request-id"]].accepted.payload == b"\x00\xff"
 
 
+@rule("async-invocation §1.3", "documented")
 @BOTH
 def test_an_asynchronous_call_is_kept_and_answered_without_a_body(served, path):
     reply = served.request("POST", path.format("echo"), b"x", X_Fc_Async_Delay="200", **ASYNC)
@@ -34,6 +36,7 @@ def test_an_asynchronous_call_is_kept_and_answered_without_a_body(served, path):
     assert (invocation.accepted.payload, invocation.accepted.synchronous) == (b"x", False)
 
 
+@rule("async-invocation §3", "documented")
 @pytest.mark.parametrize(("delay", "seconds"), [("0", 0), ("", 0), ("007", 7), ("3600", 3600), (" 5 ", 5)])
 def test_a_delay_is_whole_seconds_and_an_empty_one_is_none(served, delay, seconds):
     reply = served.request("POST", FC3.format("echo"), b"x", x_fc_async_delay=delay, x_fc_invocation_type="async")
@@ -42,11 +45,13 @@ def test_a_delay_is_whole_seconds_and_an_empty_one_is_none(served, delay, second
     assert due - SPEC_START == timedelta(seconds=seconds)
 
 
+@rule("async-invocation §2", "documented")
 def test_the_largest_events_are_taken(served):
     assert served.request("POST", FC3.format("echo"), b"x" * 131_072, **ASYNC).status == 202
     assert len(served.request("POST", FC3.format("echo"), b"x" * 33_554_432).body) == 33_554_432
 
 
+@rule("async-invocation §1.1", "documented")
 @pytest.mark.parametrize(
     ("path", "qualifier"),
     [
@@ -77,6 +82,7 @@ def test_a_synchronous_call_moves_a_paused_clock_as_far_as_its_handler_sleeps(se
     assert served.emulator.clock.now() == SPEC_START + s(2.5)
 
 
+@rule("async-invocation §1.2", "documented")
 def test_the_log_tail_is_the_last_4096_bytes(serve):
     def talkative(call):
         call.output.append("é" * 4000)

@@ -1,5 +1,7 @@
 """Task mode over HTTP: the headers of InvokeFunction, and fcemu's own routes."""
 
+import json
+
 import pytest
 from api.conftest import echo
 from api.harness import FC2, FC3
@@ -411,3 +413,30 @@ def test_a_task_that_was_read_over_the_api_is_a_failure_that_somebody_looked_at(
     assert task not in studio.emulator.read_outside
     get(studio, FC3, "boom", "a")
     assert task in studio.emulator.read_outside
+
+
+@rule("async-invocation §1.2", "documented")
+@pytest.mark.parametrize(
+    ("owner", "header", "code"),
+    [
+        ("media/", "X-Fc-Stateful-Async-Invocation-Id", "StatefulAsyncInvocationAlreadyExists"),
+        ("", "X-Fc-Async-Task-Id", "AsyncTaskAlreadyExists"),
+    ],
+)
+def test_an_http_trigger_takes_the_task_id_in_the_header_of_the_functions_generation(studio, owner, header, code):
+    version, service = ("2021-04-06", "/services/media") if owner else ("2023-03-30", "")
+    route = {"path": "/*", "functionName": "echo"} | ({"serviceName": "media"} if owner else {})
+    trigger = {"authType": "anonymous", "methods": ["POST"]}
+    made = studio.request(
+        "POST",
+        f"/{version}{service}/functions/echo/triggers",
+        json.dumps({"triggerName": "web", "triggerType": "http", "triggerConfig": json.dumps(trigger)}).encode(),
+    )
+    assert made.status == 200, made.body
+    domain = {"domainName": "films.example.com", "routeConfig": {"routes": [route]}}
+    assert studio.request("POST", f"/{version}/custom-domains", json.dumps(domain).encode()).status == 200
+    said = {**ASYNC, header: "video-42", "Host": "films.example.com"}
+    reply = studio.request("POST", "/convert", b"x", **said)
+    assert (reply.status, reply.headers[header.lower()]) == (202, "video-42")
+    again = studio.request("POST", "/convert", b"x", **said)
+    assert (again.status, again.json()["Code"]) == (409, code)

@@ -1,11 +1,13 @@
 import os
+import sys
+import zipfile
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from fcemu.config import EMPTY, Definition, DefinitionError, read_definition, read_mapping
+from fcemu.config import EMPTY, Definition, DefinitionError, native_form, read_definition, read_mapping
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination, QueueDestination
 from fcemu.core.functions import AsyncSettings, Function, Service
@@ -170,10 +172,12 @@ def test_each_qualifier_may_have_settings_of_its_own(here):
         functions:
           f:
             handler: a.b
+            versions: {'3': {}}
+            aliases: {stable: 3}
             asyncInvokeConfig:
               - {asyncTask: true, maxAsyncRetryAttempts: 0}
               - {qualifier: stable, onFailure: queue:broken}
-              - {qualifier: '3', asyncTask: false}
+              - {qualifier: 3, asyncTask: false}
         """,
     )
     f = FunctionRef("f")
@@ -240,8 +244,23 @@ def test_a_missing_directory_is_a_problem_even_where_nobody_uses_it(here, text):
 
 
 def test_code_that_is_a_file_is_refused(here):
+    write("code.tar")
+    assert said("code: code.tar") == "fcemu.yaml:1:7: code: expected a directory or a zip, found the file 'code.tar'"
+
+
+def test_code_that_is_no_zip_is_refused(here):
     write("code.zip")
-    assert said("code: code.zip") == "fcemu.yaml:1:7: code: expected a directory, found the file 'code.zip'"
+    assert said("code: code.zip") == (
+        "fcemu.yaml:1:7: code: 'code.zip': the code is not a zip that can be unpacked: File is not a zip file"
+    )
+
+
+def test_code_that_is_a_zip_is_unpacked(here):
+    with zipfile.ZipFile("code.zip", "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): ...\n")
+    Path("fcemu.yaml").write_text("functions: {f: {code: code.zip, handler: index.handler}}\n")
+    (function,) = read_definition(Path()).functions
+    assert (Path(function.code) / "index.py").is_file()
 
 
 # Where handlers are
@@ -364,3 +383,35 @@ def test_the_fixtures_load_into_a_catalog(folder, functions):
     catalog = Catalog(definition.services, definition.functions)
     assert {str(function.ref): function.generation for function in catalog} == functions
     assert (FIXTURES / folder / "README.md").is_file()
+
+
+# Which Python
+
+
+def test_the_python_of_a_function_is_a_path_from_the_file_whose_links_are_kept(here):
+    write("index.py")
+    (here / "env/bin").mkdir(parents=True)
+    (here / "env/bin/python").symlink_to(sys.executable)
+    write("fcemu.yaml", "functions: {f: {handler: index.handler, python: env/bin/python}}\n")
+    (function,) = read_definition(Path("fcemu.yaml")).functions
+    assert function.python == str(here / "env/bin/python")
+    assert native_form([], [function], {})["functions"]["f"]["python"] == function.python
+
+
+def test_a_name_without_a_slash_is_looked_for_as_a_shell_does(here, monkeypatch):
+    write("index.py")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    write("fcemu.yaml", f"functions: {{f: {{handler: index.handler, python: {Path(sys.executable).name}}}}}\n")
+    (function,) = read_definition(Path("fcemu.yaml")).functions
+    assert Path(function.python) == Path(sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("python", "says"),
+    [("env", "no program 'env/'\n  did you mean 'env/bin/python'?"), ("nowhere", "no program 'nowhere/'")],
+)
+def test_a_python_that_is_not_there_is_named(here, python, says):
+    write("index.py")
+    write("env/bin/python")
+    text = f"functions: {{f: {{handler: index.handler, python: {python}/}}}}"
+    assert said(text) == f"fcemu.yaml:1:{text.index(python + '/') + 1}: python: {says}"

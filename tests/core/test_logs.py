@@ -33,7 +33,10 @@ def test_markers_stand_around_the_output_and_a_summary_follows():
         (FunctionError(UNHANDLED, b"{}"), ", Error: Unhandled function error"),
         (FunctionError(HANDLED, b"{}"), ", Error: Handled function error"),
         (TimedOut(b"{}"), ", Error: Unhandled function error"),
-        (Halted("closed"), ", Error: Unhandled function error"),
+        (
+            Halted("stopped as asked"),
+            ", Error: Invocation canceled by client (duration: 3ms, maxMemoryUsage: 1.00MB)",
+        ),
     ],
 )
 def test_the_end_marker_says_that_the_attempt_failed(outcome, suffix):

@@ -62,6 +62,7 @@ def test_buses_and_rocketmq_topics_have_short_forms_and_arns_with_region_and_acc
 
 
 @rule("retry-and-destinations §3.2", "assumed")
+@rule("retry-and-destinations §3.2", "assumed")
 @pytest.mark.parametrize(
     ("destination", "kilobytes", "service"),
     [
@@ -75,6 +76,7 @@ def test_each_service_has_its_own_limit(destination, kilobytes, service):
     assert most_bytes(destination) == (kilobytes * 1024, service)
 
 
+@rule("retry-and-destinations §3.1", "documented")
 @rule("retry-and-destinations §3.1", "documented")
 def test_a_report_of_a_2_0_function_names_service_and_qualifier():
     """The example of retry-and-destinations §4.2."""
@@ -102,6 +104,7 @@ def test_a_report_of_a_2_0_function_names_service_and_qualifier():
     }
 
 
+@rule("retry-and-destinations §3.1", "assumed")
 @rule("retry-and-destinations §3.1", "assumed")
 @pytest.mark.parametrize(("succeeded", "kind"), [(True, "Succeeded"), (False, "Failed")])
 def test_a_bus_gets_the_report_in_a_cloudevents_envelope(succeeded, kind):

@@ -232,3 +232,33 @@ def test_a_destination_function_is_retried_by_its_own_settings():
     idle(emulator)
     audit = list(emulator.journal.invocations.values())[-1]
     assert (len(audit.attempts), reported(emulator)) == (2, ["function:audit", "queue:q"])
+
+
+@rule("retry-and-destinations §3.3", "documented")
+def test_a_success_is_reported_to_on_success_and_a_failure_to_on_failure():
+    told = {"on_success": QueueDestination("good"), "on_failure": QueueDestination("bad")}
+    emulator, _ = make({name: AsyncSettings(max_retries=0, **told) for name in ("f", "g")}, f=lambda call: b"", g=fails)
+    for name in ("f", "g"):
+        emulator.accept(ask(name))
+    idle(emulator)
+    assert reported(emulator) == ["queue:good", "queue:bad"]
+
+
+@rule("retry-and-destinations §3.3", "assumed")
+def test_what_expired_is_reported_to_on_failure():
+    settings = AsyncSettings(max_age=s(1), on_success=QueueDestination("good"), on_failure=QueueDestination("bad"))
+    emulator, _ = make({"f": settings}, f=lambda call: b"")
+    emulator.accept(ask("f", delay=2))
+    idle(emulator)
+    [message] = emulator.journal.messages["queue:bad"]
+    assert b'"condition":"AsyncEventExpired","approximateInvokeCount":0' in message.body
+
+
+@rule("retry-and-destinations §3.3", "inferred")
+def test_what_was_refused_for_five_hours_is_reported_to_on_failure_with_the_status_of_the_refusal():
+    emulator, runtime = make({"f": AsyncSettings(on_failure=QueueDestination("bad"))}, f=lambda call: b"")
+    runtime.refusals = [Throttled()] * 100
+    emulator.accept(ask("f"))
+    idle(emulator)
+    [message] = emulator.journal.messages["queue:bad"]
+    assert b'"statusCode":429' in message.body

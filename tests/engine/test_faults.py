@@ -6,6 +6,7 @@ import threading
 import pytest
 from fakes import ask, make, s
 from patience import WAIT_SECONDS
+from rules import rule
 
 from fcemu.core.facts import FaultStruck, Succeeded, from_json
 from fcemu.core.functions import AsyncSettings
@@ -102,6 +103,7 @@ def test_the_other_reading_of_fc_retries_no_500():
     assert (invocation.state, invocation.reason) == (State.FAILED, "500 InternalServerError, not retried")
 
 
+@rule("errors-and-limits §2.1", "documented")
 def test_a_synchronous_caller_hears_of_a_refusal_at_once():
     emulator, _ = make(f=Handler())
     fault(emulator, faults.fail(503))
@@ -164,6 +166,7 @@ def test_an_instance_of_an_old_definition_is_stopped_when_its_attempt_is_over():
     assert runtime.started[0].stopped
 
 
+@rule("retry-and-destinations §1.1", "documented")
 def test_a_crash_uses_up_a_retry_as_any_function_error_does():
     emulator, _ = make({"f": NEVER}, f=Handler())
     fault(emulator, faults.crash("after"))
@@ -221,6 +224,7 @@ def test_a_synchronous_call_may_be_delayed():
     assert attempts(emulator, call(emulator)) == [("returned", 2)]
 
 
+@rule("async-invocation §5", "assumed")
 @pytest.mark.parametrize("again", [0, 30])
 def test_what_is_delivered_twice_runs_twice_and_is_reported_once(again):
     handler = Handler(sleeps=5)

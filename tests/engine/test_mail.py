@@ -509,6 +509,7 @@ def test_what_has_no_url_is_not_posted():
 
 
 @rule("retry-and-destinations §3.4", "assumed")
+@rule("retry-and-destinations §3.4", "assumed")
 def test_a_posting_that_fails_is_a_failed_delivery_and_is_not_tried_again():
     hook = Hook("http://hook/ answers 503")
     emulator = posting(hook)

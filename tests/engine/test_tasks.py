@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import ask, make, s
+from patience import WAIT_SECONDS
 from rules import rule
 
 from fcemu.core.destinations import QueueDestination
@@ -23,10 +24,10 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Halted, Throttled
 from fcemu.core.settings import Settings
 from fcemu.core.tasks import Query, events
+from fcemu.engine.inflight import WATCHDOG
 
 TASK = AsyncSettings(task_mode=True)
 TOLD = AsyncSettings(task_mode=True, on_success=QueueDestination("q"), on_failure=QueueDestination("q"))
-WAIT_SECONDS = 10
 
 
 def words(invocation):
@@ -468,11 +469,12 @@ def test_the_watchdog_ends_a_stopped_handler_that_does_not_come_back():
         begun.set()
         hold.wait(WAIT_SECONDS)  # real: nothing can end it
 
-    emulator, _ = make({"f": TOLD}, Settings(watchdog=s(0.3)), timeout=900, f=f)
+    emulator, _ = make({"f": TOLD}, timeout=900, f=f)
     task = emulator.accept(ask("f", task_id="a"))
     goal = emulator.run_until_ended(task)
     assert begun.wait(WAIT_SECONDS)
     emulator.tasks.stop(FunctionRef("f"), "LATEST", "a")
+    emulator.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
     emulator.wait(goal)
     hold.set()
     assert task.state is State.STOPPED

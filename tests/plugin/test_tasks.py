@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import http.client
 import json
+import threading
 import time
 
 import pytest
 from rules import rule
 
+from fcemu.core.facts import Started, Stopped
 from fcemu.testing import FCError, InvocationFailed, LocalEmulator, UnknownName
 
+WAIT_SECONDS = 30
 TASK = {"asyncInvokeConfig": {"asyncTask": True, "maxAsyncRetryAttempts": 1, "onFailure": "queue:broken"}}
 
 
@@ -143,3 +146,58 @@ def test_a_stopped_task_is_no_failure_that_somebody_must_look_at():
         emulator.advance(1)
         task.stop()
         emulator.run_until_idle()
+
+
+HANDLER = """
+import time
+
+
+def sleeps(event, context):
+    try:
+        print("begun")
+        time.sleep(600)
+    finally:
+        print("cleaned up")
+
+
+def works(event, context):
+    while True:
+        pass
+"""
+
+
+def recorded(emulator, kind):
+    """Set when the next fact of that kind is recorded."""
+    seen, journal = threading.Event(), emulator._engine.journal
+    journal.follow(lambda: seen.set() if isinstance(journal[-1], kind) else None)
+    return seen
+
+
+@pytest.mark.parametrize("runtime", ["inline", "process"])
+@pytest.mark.parametrize("name", ["sleeps", "works"])
+def test_a_task_is_stopped_wherever_its_handler_runs(tmp_path, runtime, name):
+    (tmp_path / "film.py").write_text(HANDLER)
+    function = {"handler": f"film.{name}", "code": str(tmp_path), "timeout": 900, **TASK}
+    with LocalEmulator({"functions": {"convert": function}}, runtime=runtime, rate=1) as emulator:
+        started, stopped = recorded(emulator, Started), recorded(emulator, Stopped)
+        task = emulator.function("convert").invoke_async(task_id="video-42")
+        assert started.wait(WAIT_SECONDS)
+        task.stop()
+        assert stopped.wait(WAIT_SECONDS)
+        assert [event.status for event in task.events][-3:] == ["Running", "Stopping", "Stopped"]
+        assert "Invocation canceled by client" in task.attempts[0].logs
+        again = emulator.function("convert").invoke_async()
+        again.stop()
+
+
+@pytest.mark.parametrize("runtime", ["inline", "process"])
+def test_a_task_that_sleeps_is_stopped_on_a_paused_clock(tmp_path, runtime):
+    (tmp_path / "film.py").write_text(HANDLER)
+    function = {"handler": "film.sleeps", "code": str(tmp_path), "timeout": 900, **TASK}
+    with LocalEmulator({"functions": {"convert": function}}, runtime=runtime) as emulator:
+        task = emulator.function("convert").invoke_async(task_id="video-42")
+        emulator.advance(300)
+        task.stop()
+        emulator.run_until_idle()
+        assert (task.status, emulator.seconds(task.ended)) == ("Stopped", 300)
+        assert "begun\n" in task.attempts[0].logs

@@ -5,7 +5,10 @@ from typing import Final
 
 from fcemu.backends import FREEZEGUN, TIME_MACHINE
 
+PROCESS: Final = "process"
+"""In a process of its own, where neither backend is."""
 BOTH: Final = (FREEZEGUN, TIME_MACHINE)
+ALWAYS: Final = (*BOTH, PROCESS)
 
 ANYWHERE: Final = "anywhere"
 BEFORE: Final = "in modules loaded before"
@@ -95,21 +98,21 @@ TABLE: Final = (
     RealOnPurpose(
         'NumPy: `datetime64("now")`',
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "its compiled code asks the operating system",
         ("numpy datetime64('now')",),
     ),
     RealOnPurpose(
         "databases: `CURRENT_TIMESTAMP`, `now()`",
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "the database asks the operating system",
         ("sqlite CURRENT_TIMESTAMP",),
     ),
     RealOnPurpose(
         "times of files",
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "the file system's own",
         ("os.stat of a new file",),
     ),
@@ -117,7 +120,7 @@ TABLE: Final = (
         "`time.process_time`, `time.thread_time`, `clock_gettime` of any clock but `CLOCK_REALTIME` and "
         "`CLOCK_MONOTONIC`",
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "they measure this process, or this machine",
         ("clock_gettime(CLOCK_BOOTTIME)", "time.process_time"),
     ),
@@ -131,30 +134,30 @@ TABLE: Final = (
     RealOnPurpose(
         "sleeps of threads that were not started with `threading.Thread`",
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "nothing tells when such a thread ends; the timeline says so when one sleeps",
     ),
     RealOnPurpose(
         "`Lock.acquire`, `SimpleQueue`, `select`, `multiprocessing` and pools of processes",
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "they wait in C or for other processes, and the clock waits for them",
     ),
     RealOnPurpose(
         "sockets and subprocesses",
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "they are outside of this process",
     ),
     RealOnPurpose(
         "an event loop with open sockets or pipes",
         ANYWHERE,
-        BOTH,
+        ALWAYS,
         "the clock waits for them, `ioGraceSeconds` at most; then it jumps to its next timer, and the timeline says so",
     ),
 )
 
 
 def real_on_purpose(backend: str) -> tuple[RealOnPurpose, ...]:
-    """What does not give virtual time in a handler with ``backend``."""
+    """What does not give virtual time in a handler with ``backend``, or with ``PROCESS``."""
     return tuple(one for one in TABLE if backend in one.backends)

@@ -128,7 +128,7 @@ class Kind:
     exit_type: str = "UnhandledInvocationError"
     settings: Mapping[str, Any] = field(default_factory=dict)
     sleeps_virtually: bool = True
-    starts: float = 0.3
+    starts: float = 0.5
     many: int = 100
     cuts_writes: bool = True
     keys_in_environment: bool = True
@@ -139,4 +139,4 @@ class Kind:
 
 
 INLINE = Kind("inline", "python3.10", process=False, handlers=PYTHON)
-PROCESS = Kind("process", "python3.10", process=True, handlers=PYTHON, starts=1)
+PROCESS = Kind("process", "python3.10", process=True, handlers=PYTHON, starts=4)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fakes import ask, s
+from patience import WAIT_SECONDS
 
 from fcemu.core.settings import Settings
 
@@ -313,7 +314,7 @@ def test_real_io_takes_no_virtual_time(node, listener):
     )
     invocation = function.emulator.accept(ask("f", str(listener.port).encode()))
     moving = function.emulator.run_until_idle(None)
-    assert listener.came.wait(20)
+    assert listener.came.wait(WAIT_SECONDS)
     listener.taken[0].sendall(b"x")
     function.emulator.wait(moving)
     assert invocation.attempts[0].outcome.payload == b"0"
