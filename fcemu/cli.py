@@ -88,12 +88,19 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
 @setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")
 @setting("--intercept-only", is_flag=True, help="The same, and other hosts are refused.")
+@setting("--auth/--no-auth", default=None, help="Verify FC's signatures.  [default: no; any key is accepted]")
+@setting(
+    "--access-key",
+    "access_keys",
+    multiple=True,
+    metavar="ID:SECRET",
+    callback=lambda _ctx, _param, given: list(given) or None,
+    help="A key that --auth accepts; repeatable.  [default: test:test]",
+)
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
 @later_option("--data")
-@later_option("--auth", flag=True)
-@later_option("--access-key")
 @later_option("--watch", flag=True)
 @setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
 def serve(

@@ -106,7 +106,10 @@ class PythonProcess:
     def _template(self, python: str) -> "_Template":
         with self._lock:
             template = self._templates.get(python)
-            if template is None or not template.lives():
+            if template is not None and not template.lives():
+                template.close()
+                template = None
+            if template is None:
                 template = self._templates[python] = _Template(python)
             return template
 

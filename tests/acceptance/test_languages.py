@@ -1,6 +1,9 @@
 """Functions in Node.js and behind custom runtimes, as a user defines and calls them."""
 
+import json
 import textwrap
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -112,6 +115,29 @@ def test_a_custom_runtime_answers_the_request_of_a_trigger_as_it_came(emulator):
     assert (reply.status_code, reply.headers["X-Kind"], reply.text) == (201, "custom", "PUT /a%20b?x=1 body")
     missing = web.http("PUT", "/", data="nothing")
     assert (missing.status_code, missing.text) == (404, "PUT / nothing")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        (["./nowhere"], "CAFileNotFound", "The function cannot be started. nowhere: No such file or directory"),
+        (["false"], "CAExited", "The function either cannot be started or exited. It ended with exit code 1."),
+    ],
+)
+def test_a_program_that_cannot_be_started_is_refused_and_retried(command, code, message):
+    with LocalEmulator({"functions": {"f": {"runtime": "custom", "command": command}}}, strict=False) as emulator:
+        function = emulator.function("f")
+        with pytest.raises(FCError) as refused:
+            function.invoke()
+        assert (refused.value.code, refused.value.status) == (code, 412)
+        assert refused.value.message.startswith(message)
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            urllib.request.urlopen(f"{emulator.url}/2023-03-30/functions/f/invocations", b"")
+        with answer.value:
+            assert (answer.value.code, json.load(answer.value)["Code"]) == (412, code)
+        invocation = function.invoke_async()
+        emulator.run_until_idle()
+        assert (invocation.status, len(invocation.attempts)) == ("Failed", 4)
 
 
 def test_where_there_is_no_node_the_caller_hears_what_to_install(emulator, monkeypatch):

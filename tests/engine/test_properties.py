@@ -20,7 +20,7 @@ from fcemu.core.tasks import events
 from fcemu.engine.chance import Chance, Odds, Seeded
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
-BOUNDED = settings(max_examples=5000 if FULL else 250, deadline=None)
+BOUNDED = settings(max_examples=5000 if FULL else 250, deadline=None, database=None, derandomize=not FULL)
 
 F = FunctionRef("f")
 TIMEOUT = 5
