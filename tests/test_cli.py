@@ -123,8 +123,6 @@ def test_a_mistyped_move_names_the_closest_one():
     "args",
     [
         ("serve", "--data", "x.db"),
-        ("serve", "--auth"),
-        ("serve", "--access-key", "a:b"),
         ("serve", "--watch"),
     ],
 )

@@ -57,6 +57,7 @@ class Plain(Enum):
     INSTANT = "a date and time with a zone, read as an aware datetime in UTC"
     TARGET = "a destination: a short form or an ARN"
     PLACES = "a map from destinations to URLs"
+    SECRETS = "a map from the ids of access keys to their secrets"
     CRON = "an expression of FC's timers"
     METHODS = "a list of HTTP methods, or any; read as a tuple, which is empty for any"
     FREE = "whatever plain data it is, read as Python values"
@@ -182,6 +183,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return "plain data"
         case Plain.PLACES:
             return "a map of destinations and URLs"
+        case Plain.SECRETS:
+            return "a map of access keys and their secrets"
         case Plain.WEIGHTS:
             return "a map from versions to shares of 1"
         case Plain.VARIABLES:
@@ -557,16 +560,27 @@ class ClockShape(Shape):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthShape(Shape):
+    """``auth``: who may use the emulator."""
+
+    auth: Annotated[bool | None, Key("verify", Plain.FLAG, "Whether signatures are verified.", _USUAL.auth)] = None
+    access_keys: Annotated[
+        Mapping[str, str] | None,
+        Key("accessKeys", Plain.SECRETS, "The keys that are good, with their secrets.", dict(_USUAL.access_keys)),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorShape(Shape):
     """``emulator``: settings of the emulator itself. Its fields have the names of the fixture's options."""
 
     later: ClassVar[Mapping[str, str]] = {
-        "auth": "Whether signatures are verified, and the access keys.",
         "coldStartSeconds": "How long a new instance takes to start.",
         "idleSeconds": "How long an idle instance is kept.",
         "throttleMode": "What a throttled invocation does: wait or backoff.",
     }
     clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
+    authentication: Annotated[AuthShape | None, Key("auth", Nested(AuthShape), "Who may use the emulator.")] = None
     seed: Annotated[int | None, Key("seed", _SEED, "Decides ids and every draw.", _USUAL.seed)] = None
     limits: Annotated[
         str | None,
