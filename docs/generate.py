@@ -95,9 +95,9 @@ def rules() -> str:
         "| rule | source | mark | test |",
         "| --- | --- | --- | --- |",
     ]
-    for page, section, mark, name, place in sorted(_rules()):
+    for page, section, mark, name, place in sorted(_rules(), key=_by_section):
         text = name.removeprefix("test_").replace("_", " ")
-        where = f"{page} §{'.'.join(map(str, section))}"
+        where = f"{page} §{section}"
         lines.append(f"| {text[0].upper()}{text[1:]} | {where} | {mark} | `{place}` |")
     return "\n".join(lines) + "\n"
 
@@ -326,7 +326,12 @@ def _table(shape: type[Shape]) -> Iterator[str]:
         yield f"| `{name}` | *not supported yet* | | {about} |"
 
 
-def _rules() -> Iterator[tuple[str, list[int], str, str, str]]:
+def _by_section(rule: tuple[str, str, str, str, str]) -> tuple[object, ...]:
+    page, section, *rest = rule
+    return page, [int(number) for number in re.findall(r"\d+", section)], *rest
+
+
+def _rules() -> Iterator[tuple[str, str, str, str, str]]:
     """Page, section, mark, name and place of each test that is marked as a rule."""
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
