@@ -10,7 +10,7 @@ from fcemu.api.dialect import Dialect, Target
 from fcemu.api.tasks import TaskWords
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, access_key_id, header_text
-from fcemu.core.asking import never_ran, read_delay
+from fcemu.core.asking import is_refusal, never_ran, read_delay
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.limits import Limits
@@ -119,7 +119,9 @@ def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_lo
     match attempt and attempt.outcome:
         case Returned(body):
             kind, error = "application/octet-stream", ""
-        case FunctionError(error_type, body) | TimedOut(body, error_type):
+        case FunctionError(error_type, body) | TimedOut(body, error_type) if not is_refusal(
+            invocation.accepted.function, attempt and attempt.outcome
+        ):
             kind, error = "application/json", f"X-Fc-Error-Type: {header_text(error_type)}\r\n"
         case nothing_ran:
             refused = never_ran(invocation.accepted.function, nothing_ran)

@@ -47,14 +47,14 @@ def doctor(port: int, as_json: bool) -> None:
 
     backend = _backend()
     virtual, failed = ({}, "") if backend.wrong else _look("inline")
-    in_process, failed_there = _look("process")
+    in_process, failed_there = ({}, "") if backend.wrong else _look("process")
     findings = [
         _python(),
         Finding("fcemu", _version("fcemu") or "not installed"),
         *_libraries(),
         backend,
         *([] if backend.wrong else [_virtual("virtual time", virtual, failed)]),
-        _virtual("in processes", in_process, failed_there),
+        *([] if backend.wrong else [_virtual("in processes", in_process, failed_there)]),
         _plugin(),
         _port(port),
         *_tools(),

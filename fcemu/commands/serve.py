@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import resource
-import secrets
 import signal
 import sys
 import threading
@@ -137,7 +136,7 @@ class Served:
 
     def environment(self) -> dict[str, str]:
         """The variables that point a program here."""
-        return assembly.environment(self.endpoint, self.settings.account, intercept=False, token=self.token)
+        return assembly.environment(self.endpoint, self.settings, intercept=False, token=self.token)
 
 
 async def _serve(plan: Plan) -> None:
@@ -152,6 +151,12 @@ async def _serve(plan: Plan) -> None:
             LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
         await stop.wait()
         LOG.info("stopping", extra={"fields": {"event": "stopping"}})
+
+
+def _new_token() -> str:
+    from secrets import token_urlsafe
+
+    return token_urlsafe(16)
 
 
 @asynccontextmanager
@@ -169,7 +174,7 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
 @asynccontextmanager
 async def served(plan: Plan) -> AsyncIterator[Served]:
     """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
-    token = plan.token or ("" if _is_loopback(plan.host) else secrets.token_urlsafe(16))
+    token = plan.token or ("" if _is_loopback(plan.host) else _new_token())
     python = assembly.program_named(plan.python) if plan.python else ""
     server = assembly.api_server()
     server.guard = assembly.Guard(token, frozenset({plan.host.lower()}))

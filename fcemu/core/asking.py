@@ -1,8 +1,13 @@
 """What a caller asks for and is refused, the same over HTTP and through handles: the delay, and why nothing ran."""
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Final
 
 from fcemu.core.errors import (
+    CAExited,
+    CAFileNotFound,
     FCError,
     FunctionNotStarted,
     InternalServerError,
@@ -12,7 +17,7 @@ from fcemu.core.errors import (
 )
 from fcemu.core.limits import Limits
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import SystemFailed, Throttled
+from fcemu.core.outcome import FunctionError, SystemFailed, Throttled
 
 
 def read_delay(text: str, limits: Limits) -> timedelta:
@@ -28,9 +33,20 @@ def read_delay(text: str, limits: Limits) -> timedelta:
     raise InvalidArgument.choice("AsyncDelay", f"[0, {longest}]", text)
 
 
+PROGRAM_ENDED: Final[Mapping[str, type[FCError]]] = {"CAExited": CAExited, "CAFileNotFound": CAFileNotFound}
+
+
+def is_refusal(function: FunctionRef, outcome: object) -> bool:
+    """Whether the caller of a synchronous invocation hears of an error that FC refuses requests with, although an
+    attempt ran: in 3.0 a program that cannot be started or has ended is one. For retries it is a function error."""
+    return function.service is None and isinstance(outcome, FunctionError) and outcome.error_type in PROGRAM_ENDED
+
+
 def never_ran(function: FunctionRef, outcome: object) -> FCError:
     """Why no handler ran, as the caller of a synchronous invocation hears it. ASSUMED: the texts."""
     match outcome:
+        case FunctionError(error_type, document) if error_type in PROGRAM_ENDED:
+            return PROGRAM_ENDED[error_type](json.loads(document)["errorMessage"])
         case Throttled():
             return ResourceExhausted(f"the concurrency limit of function '{function.name}' has been reached")
         case SystemFailed(message=text) if text:

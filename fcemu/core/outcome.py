@@ -26,12 +26,14 @@ class FunctionError:
     """The code ran and failed.
 
     ``error_type`` is FC's header value (``UnhandledInvocationError``, …), ``document`` the JSON body the caller gets,
-    ``name`` the finer name: the exception's class, or a word of FC's request log (runtimes §5.4).
+    ``name`` the finer name: the exception's class, or a word of FC's request log (runtimes §5.4). ``http``: what the
+    client of an HTTP trigger gets, where a custom runtime has answered it with a failure.
     """
 
     error_type: str
     document: bytes
     name: str = ""
+    http: HttpAnswer | None = None
 
 
 @value

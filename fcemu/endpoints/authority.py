@@ -3,7 +3,6 @@
 import ipaddress
 import os
 import ssl
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -75,7 +74,9 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         context.sni_callback = self._choose
-        number, path = tempfile.mkstemp(prefix="fcemu-", suffix=".pem")  # ssl reads files only
+        from tempfile import mkstemp
+
+        number, path = mkstemp(prefix="fcemu-", suffix=".pem")  # ssl reads files only
         try:
             with os.fdopen(number, "w") as file:
                 file.write(self._leaf_pem(name))

@@ -10,6 +10,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 STAND_IN = "127.70.67.1"
@@ -19,6 +20,13 @@ asking us fails, and never reaches FC."""
 _MISSING = object()
 _HOSTNAME_OF_WRAP_SOCKET = 4
 _HOSTNAME_OF_WRAP_BIO = 3
+
+_wrappers: "dict[tuple[Any, str], tuple[Any, Any]]" = {}
+"""What was put around which original, kept: emulators of a suite begin and end hundreds of times a second."""
+_trusting: "weakref.WeakKeyDictionary[ssl.SSLContext, str]" = weakref.WeakKeyDictionary()
+"""What each context was taught to trust."""
+_connected: "weakref.WeakKeyDictionary[socket.socket, tuple[str, int]]" = weakref.WeakKeyDictionary()
+"""Connections that were redirected, and where to: clients keep them in pools."""
 
 
 class Redirection:
@@ -43,10 +51,9 @@ class Redirection:
         only: bool = False,
     ) -> None:
         self.target = target
+        self.authority = authority
+        self.is_ours = is_ours
         self._only = only
-        self._authority = authority
-        self._is_ours = is_ours
-        self._trusting: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def begin(self) -> bool:
@@ -55,13 +62,12 @@ class Redirection:
             if Redirection.current is not None:
                 return False
             Redirection.current = self
-        self._replace(socket, "getaddrinfo", self._resolving)
-        self._replace(socket, "gethostbyname", self._resolving)
-        self._replace(socket, "gethostbyname_ex", self._resolving)
-        self._replace(socket.socket, "connect", self._connecting)
-        self._replace(socket.socket, "connect_ex", self._connecting)
-        self._replace(ssl.SSLContext, "wrap_socket", self._wrapping(_HOSTNAME_OF_WRAP_SOCKET))
-        self._replace(ssl.SSLContext, "wrap_bio", self._wrapping(_HOSTNAME_OF_WRAP_BIO))
+        self._hang_up_others()
+        for owner, name, make in _PLACES:
+            before = vars(owner).get(name, _MISSING)
+            ours = _wrapped(owner, name, make)
+            self._replaced.append((owner, name, before, ours))
+            setattr(owner, name, ours)
         return True
 
     def end(self) -> None:
@@ -78,52 +84,88 @@ class Redirection:
         self._replaced.clear()
         Redirection.current = None
 
-    def _replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-        original = getattr(owner, name)
-        ours = functools.wraps(original)(make(original))
-        self._replaced.append((owner, name, vars(owner).get(name, _MISSING), ours))
-        setattr(owner, name, ours)
-
-    def _resolving(self, original: Any) -> Any:
-        def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
-            ours = Redirection.current is self and self._is_ours(host)
-            return original(STAND_IN if ours else host, *args, **kwargs)
-
-        return resolve
-
-    def _connecting(self, original: Any) -> Any:
-        def connect(this: socket.socket, address: Any) -> Any:
-            return original(this, self._instead(address))
-
-        return connect
-
-    def _instead(self, address: Any) -> Any:
-        if Redirection.current is self and isinstance(address, tuple) and address:
+    def instead(self, address: Any) -> Any:
+        """Where a connection to ``address`` goes. Raises ``ConnectionRefusedError``."""
+        if isinstance(address, tuple) and address:
             host = address[0]
-            if host == STAND_IN or self._is_ours(host):
+            if host == STAND_IN or self.is_ours(host):
                 return self.target
             if self._only and isinstance(host, str) and not _is_loopback(host):
                 raise ConnectionRefusedError(errno.ECONNREFUSED, f"--intercept-only refuses connections to {host}")
         return address
 
-    def _wrapping(self, position: int) -> Callable[[Any], Any]:
-        def make(original: Any) -> Any:
-            def wrap(context: ssl.SSLContext, *args: Any, **kwargs: Any) -> Any:
-                name = kwargs.get("server_hostname")
-                if name is None and len(args) > position:
-                    name = args[position]
-                if name is not None and Redirection.current is self and self._is_ours(name):
-                    self._trust(context)
+    def _hang_up_others(self) -> None:
+        """Clients that kept a connection to another emulator make a new one."""
+        for connection, target in list(_connected.items()):
+            if target != self.target:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                _connected.pop(connection, None)
+
+    def trust(self, context: ssl.SSLContext) -> None:
+        """Let a context trust the authority, from now on."""
+        pem = self.authority()
+        if _trusting.get(context) != pem:
+            context.load_verify_locations(cadata=pem)
+            _trusting[context] = pem
+
+
+def _wrapped(owner: Any, name: str, make: Callable[[Any], Any]) -> Any:
+    original = getattr(owner, name)
+    known = _wrappers.get((owner, name))
+    if known is None or known[0] is not original:
+        known = _wrappers[owner, name] = (original, functools.wraps(original)(make(original)))
+    return known[1]
+
+
+def _resolving(original: Any) -> Any:
+    def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+        current = Redirection.current
+        ours = current is not None and current.is_ours(host)
+        return original(STAND_IN if ours else host, *args, **kwargs)
+
+    return resolve
+
+
+def _connecting(original: Any) -> Any:
+    def connect(this: socket.socket, address: Any) -> Any:
+        current = Redirection.current
+        there = address if current is None else current.instead(address)
+        if there is not address:
+            _connected[this] = there
+        return original(this, there)
+
+    return connect
+
+
+def _wrapping(position: int) -> Callable[[Any], Any]:
+    def make(original: Any) -> Any:
+        def wrap(context: ssl.SSLContext, *args: Any, **kwargs: Any) -> Any:
+            current, name = Redirection.current, kwargs.get("server_hostname")
+            if name is None and len(args) > position:
+                name = args[position]
+            if name is None or current is None or not current.is_ours(name):
                 return original(context, *args, **kwargs)
+            current.trust(context)
+            wrapped = original(context, *args, **kwargs)
+            if isinstance(wrapped, socket.socket):  # it took the connection over from the one that was redirected
+                _connected[wrapped] = current.target
+            return wrapped
 
-            return wrap
+        return wrap
 
-        return make
+    return make
 
-    def _trust(self, context: ssl.SSLContext) -> None:
-        if context not in self._trusting:
-            context.load_verify_locations(cadata=self._authority())
-            self._trusting.add(context)
+
+_PLACES: "tuple[tuple[Any, str, Callable[[Any], Any]], ...]" = (
+    (socket, "getaddrinfo", _resolving),
+    (socket, "gethostbyname", _resolving),
+    (socket, "gethostbyname_ex", _resolving),
+    (socket.socket, "connect", _connecting),
+    (socket.socket, "connect_ex", _connecting),
+    (ssl.SSLContext, "wrap_socket", _wrapping(_HOSTNAME_OF_WRAP_SOCKET)),
+    (ssl.SSLContext, "wrap_bio", _wrapping(_HOSTNAME_OF_WRAP_BIO)),
+)
 
 
 def _is_loopback(host: str) -> bool:

@@ -53,7 +53,6 @@ class Mail:
         self.journal: Final = journal
         self.movers: Final = movers
         self.state: Final = journal.mail
-        self.state.since = clock.started
         self._clock: Final = clock
         self._catalog: Final = catalog
         self._chance: Final = chance
@@ -93,12 +92,14 @@ class Mail:
         """The queue of that name; raises ``QueueNotExist``."""
         if not self.has_queue(name):
             raise QueueNotExist(name)
+        self.state.since = self._clock.started
         return self.state.queue(name)
 
     def topic(self, name: str) -> Topic:
         """The topic of that name; raises ``TopicNotExist``."""
         if not self.has_topic(name):
             raise TopicNotExist(name)
+        self.state.since = self._clock.started
         return self.state.topic(name)
 
     def has_queue(self, name: str) -> bool:

@@ -48,6 +48,12 @@ class Resources(Keeper):
             if trigger.stamp is UNSTAMPED:
                 what = f"trigger {trigger.function}/{trigger.name}"
                 catalog.set_trigger(replace(trigger, stamp=self._stamp(what, now)))
+        for domain in list(catalog.domains.values()):
+            if domain.stamp is UNSTAMPED:
+                catalog.set_domain(replace(domain, stamp=self._stamp(f"domain {domain.name}", now)))
+        for releases in catalog.all_releases():
+            for alias in releases.unstamped(now):
+                releases.set_alias(replace(alias, stamp=self._stamp(f"alias {alias.name} of {releases.owner}", now)))
 
     # Services.
 
@@ -349,15 +355,18 @@ class Resources(Keeper):
 
     # Asynchronous settings.
 
-    def put_async(self, ref: FunctionRef, qualifier: str, settings: AsyncSettings) -> AsyncSettings:
-        """Define the settings of a qualifier, as a whole. They hold for what is decided from now on, also of what
-        waits in the queue. Raises what ``Catalog.find`` raises."""
+    def put_async(self, ref: FunctionRef, qualifier: str, changes: Changes) -> AsyncSettings:
+        """Define settings of a qualifier; those that are not given stay as they are. They hold for what is decided from
+        now on, also of what waits in the queue. Raises what ``Catalog.find`` raises.
+
+        Source: FC docs, "PutFunctionAsyncInvokeConfig" (async-invocation §7).
+        """
         with self._baton:
             self._catalog.find(ref, qualifier)
             there = self._catalog.async_of(ref).get(qualifier)
             now = self._clock.shown()
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
-            made = replace(settings, stamp=stamp)
+            made = replace(there or AsyncSettings(), **changes, stamp=stamp)
             self._catalog.set_async(ref, made, qualifier)
             self._dispatcher.settings_changed(ref)
             return self._note(made, f"async settings of {_named(ref, qualifier)}", "updated" if there else "created")

@@ -28,7 +28,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.engine.ports import Call, HandlerClock
 
@@ -57,9 +57,13 @@ class Message(NamedTuple):
         return str(self.header.get("kind"))
 
 
+_encode: Final = json.JSONEncoder(check_circular=False).encode
+_decode: Final = json.JSONDecoder().decode
+
+
 def framed(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """A frame as bytes."""
-    head = json.dumps(header).encode()
+    head = _encode(header).encode()
     return b"".join((_LENGTHS.pack(len(head), len(body)), head, body))
 
 
@@ -82,12 +86,20 @@ class Child:
         self._next: Message | None = None
         """A frame that was looked at already."""
         self._rouse: int | None = None
+        self._process: int | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         os.set_blocking(output, False)
         self._poll: Final = select.poll()
         # In this order: output is written before a frame, so it is there when the frame is.
         self._poll.register(channel, select.POLLIN)
         self._poll.register(output, select.POLLIN)
+
+    def watch_process(self, pid: int) -> None:
+        """Notice the end of the process itself, where the system tells: what it has started may hold its channel open
+        for longer."""
+        with suppress(OSError, AttributeError):
+            self._process = os.pidfd_open(pid)
+            self._poll.register(self._process, select.POLLIN)
 
     def attempt(
         self,
@@ -136,10 +148,13 @@ class Child:
         return self._channel.fileno()
 
     def has_answered(self, call: Call) -> bool:
-        """Take in what the child has said; whether ``answer`` returns without waiting. Raises ``Gone``."""
-        self._receive(call.output, 0)
+        """Take in what the child has said by now; whether ``answer`` returns without waiting. Raises ``Gone``."""
+        self._read_channel(call.output)
         self._next = self._take()
-        return self._next is not None and self._next.kind not in _ON_THE_WAY
+        if self._next is None or self._next.kind in _ON_THE_WAY:
+            return False
+        self._read_output(call.output)
+        return True
 
     def receive(self, output: list[str]) -> Message:
         """Wait for the next frame; what the child writes meanwhile is appended to ``output``. Raises ``Gone``."""
@@ -159,7 +174,7 @@ class Child:
         start, end = _LENGTHS.size + head, _LENGTHS.size + head + body
         if len(buffer) < end:
             return None
-        message = Message(json.loads(buffer[_LENGTHS.size : start]), bytes(buffer[start:end]))
+        message = Message(_decode(buffer[_LENGTHS.size : start].decode()), bytes(buffer[start:end]))
         del buffer[:end]
         return message
 
@@ -170,6 +185,8 @@ class Child:
             self._read_output(output)
         if self._channel.fileno() in ready:
             self._read_channel(output)
+        elif self._process in ready:
+            self._end_here(output)
         return bool(ready)
 
     def _ready(self, poll: "select.poll", milliseconds: int | None) -> set[int]:
@@ -181,10 +198,13 @@ class Child:
         except OSError:
             received = b""
         if not received:
-            self._read_output(output)
-            self._flush(output)
-            raise Gone
+            self._end_here(output)
         self._buffer += received
+
+    def _end_here(self, output: list[str]) -> NoReturn:
+        self._read_output(output)
+        self._flush(output)
+        raise Gone
 
     def _read_output(self, output: list[str]) -> None:
         """All that is in the pipe. Its other end may stay open for longer than the child lives."""
@@ -231,8 +251,9 @@ class Child:
 
         def block() -> None:
             poll = select.poll()
-            for fd in (self._channel, rouse, self._output):
-                poll.register(fd, select.POLLIN)
+            for fd in (self._channel, rouse, self._output, self._process):
+                if fd is not None:
+                    poll.register(fd, select.POLLIN)
             while True:
                 ready = self._ready(poll, None)
                 if self._output in ready:
@@ -240,19 +261,22 @@ class Child:
                 if rouse in ready:
                     os.eventfd_read(rouse)
                     return
-                if self._channel.fileno() in ready:
+                if self._channel.fileno() in ready or self._process in ready:
                     return
 
         return waiting.wait(seconds, block, lambda: os.eventfd_write(rouse, 1))
 
     def _is_silent(self) -> bool:
         """Whether the child has said nothing since it parked, and lives."""
-        return len(self._buffer) < _LENGTHS.size and self._channel.fileno() not in self._ready(self._poll, 0)
+        ready = self._ready(self._poll, 0)
+        return len(self._buffer) < _LENGTHS.size and not {self._channel.fileno(), self._process} & ready
 
     # The end.
 
     def has_ended(self) -> bool:
         """Whether the process is gone; asked between attempts."""
+        if self._process is not None and self._process in self._ready(self._poll, 0):
+            return True
         try:
             return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -276,8 +300,9 @@ class Child:
         self._closed = True
         self._channel.close()
         os.close(self._output)
-        if self._rouse is not None:
-            os.close(self._rouse)
+        for fd in (self._rouse, self._process):
+            if fd is not None:
+                os.close(fd)
 
 
 # Starting a program.

@@ -17,10 +17,6 @@ INITIALIZE: Final = "/initialize"
 PRE_STOP: Final = "/pre-stop"
 PRE_FREEZE: Final = "/pre-freeze"
 _FAILED: Final = "404"
-_NOT_PASSED_BACK: Final = frozenset(
-    {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
-)
-"""Source: http-triggers §1; ASSUMED: such headers are dropped, not refused."""
 
 
 class Lost(Exception):
@@ -189,12 +185,8 @@ def invoked(answer: Answer) -> Ran:
 
 
 def served(answer: Answer) -> Ran:
-    """The answer to the request of an HTTP trigger: it goes to the client as it is."""
+    """The answer to the request of an HTTP trigger: it goes to the client as it is, also where it is a failure."""
+    http = HttpAnswer(answer.status, tuple(answer.headers))
     if answer.header("x-fc-status") == _FAILED:
-        return FunctionError(HANDLED, answer.body, "FunctionHandledError")
-    kept = tuple(
-        (name, text)
-        for name, text in answer.headers
-        if name.lower() not in _NOT_PASSED_BACK and not name.lower().startswith("x-fc-")
-    )
-    return Returned(answer.body, HttpAnswer(answer.status, kept))
+        return FunctionError(HANDLED, answer.body, "FunctionHandledError", http)
+    return Returned(answer.body, http)

@@ -54,10 +54,14 @@ def not_installed(function: Function) -> SystemFailed:
 class NodeRuntime:
     """Implements ``Runtime``. One process for each instance, started with its first attempt.
 
-    ``extra_environment``: variables that handlers get besides FC's. Each instance loads its modules anew.
+    ``extra_environment``: variables that handlers get besides FC's. ``isolate`` changes nothing: each instance loads
+    its modules anew.
+
+    ASSUMED: of the frames of an error those of Node.js itself are left out, as they differ from version to version;
+    ``console.setLogLevel`` takes debug, verbose, info, warn and error, in this order, and at first all is written.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = True) -> None:
+    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
         self._extra: Final = extra_environment
 
     def start(self, function: Function, instance_id: str) -> "NodeInstance | Refusal":
@@ -177,6 +181,7 @@ class NodeInstance:
             if self._interrupted:
                 child.kill()
         started = child.receive(call.output)
+        child.watch_process(int(started.header["pid"]))
         self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)
         self._initialized = not self._function.initializer
         return child

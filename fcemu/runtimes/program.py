@@ -1,5 +1,6 @@
 """A program of the user's: started, its output kept, ended gently or at once."""
 
+import atexit
 import os
 import select
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import Final
+from weakref import WeakSet
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0
@@ -40,6 +42,7 @@ class Program:
         finally:
             os.close(writing)
         os.set_blocking(self._output, False)
+        _RUNNING.add(self)
         self._sink: list[str] = []
         self._closed = False
         self._reading: Final = threading.Lock()
@@ -118,5 +121,16 @@ class Program:
             self.status_soon(GRACE_SECONDS)
         self.kill()
         self._process.wait()
+        _RUNNING.discard(self)
         os.write(self._tell_over, b".")
         self._reader.join()
+
+
+_RUNNING: Final[WeakSet[Program]] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """No program outlives a process that ends without closing its runtimes."""
+    for program in list(_RUNNING):
+        program.kill()

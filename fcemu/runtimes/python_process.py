@@ -99,12 +99,17 @@ class PythonProcess:
         except Gone:
             child.close()
             raise NotStarted(python) from None
-        return child, int(started.header["pid"])
+        pid = int(started.header["pid"])
+        child.watch_process(pid)
+        return child, pid
 
     def _template(self, python: str) -> "_Template":
         with self._lock:
             template = self._templates.get(python)
-            if template is None or not template.lives():
+            if template is not None and not template.lives():
+                template.close()
+                template = None
+            if template is None:
                 template = self._templates[python] = _Template(python)
             return template
 
@@ -209,12 +214,11 @@ class ProcessInstance:
     def _send(self, child: Child, call: Call) -> bool:
         """Begin an attempt that ``run`` ends; ``False``: the process is gone, and ``run`` begins it."""
         try:
-            if not child.has_ended():
-                child.send(_header(call), call.payload)
-                self._begun = True
+            child.send(_header(call), call.payload)
         except Gone:
             return False
-        return self._begun
+        self._begun = True
+        return True
 
     def _run(self, call: Call, hook: str = "") -> Finish:
         if self._begun:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fcemu.core import invocation as core
-from fcemu.core.asking import read_delay
+from fcemu.core.asking import is_refusal, never_ran, read_delay
 from fcemu.core.functions import Function as Definition
 from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
@@ -368,7 +368,8 @@ class Invocation:
             case Returned(payload):
                 status, body, error = 200, payload, None
             case FunctionError(error_type, document) | TimedOut(document, error_type):
-                status, body, error = 200, document, error_type
+                status = never_ran(record.accepted.function, last.outcome).status if self._is_refused(record) else 200
+                body, error = document, error_type
             case Throttled(code, refused) | SystemFailed(refused, code):
                 status, body, error = refused, b"", code
             case _:
@@ -377,6 +378,9 @@ class Invocation:
         if error is not None and status == 200:
             headers["X-Fc-Error-Type"] = error
         return Reply(status, Headers(headers), body, error, self._attempt(last).logs, record.id)
+
+    def _is_refused(self, record: core.Invocation) -> bool:
+        return record.accepted.synchronous and is_refusal(record.accepted.function, record.attempts[-1].outcome)
 
     def result(self) -> Any:
         """Move the clock until this invocation has ended, and return what it returned: JSON, else text.

@@ -47,13 +47,13 @@ def reply_of(record: core.Invocation, logs: str) -> Reply:
     """What the caller of an HTTP trigger got from an invocation that has ended; refusals have their status."""
     last = record.attempts[-1].outcome if record.attempts else None
     match last:
-        case Returned(payload, http):
+        case Returned(payload, http) | FunctionError(_, payload, _, http) if isinstance(last, Returned) or http:
             try:
                 answer, body = (http, payload) if http is not None else answer_of(payload)
                 answer = checked(answer)
             except FCError as bad:
                 return refused(bad, record.id)
-            error = None
+            error = None if isinstance(last, Returned) else last.error_type
         case FunctionError(error_type, body) | TimedOut(body, error_type):
             answer = HttpAnswer(502, (("Content-Type", "application/json"), ("X-Fc-Error-Type", error_type)))
             error = error_type

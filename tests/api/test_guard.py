@@ -139,3 +139,8 @@ def test_with_it_any_name_leads_here_but_no_page_of_others(guarded):
     headers = {"X_Fcemu_Token": TOKEN, "Host": "fcemu.internal:9527"}
     assert guarded("POST", "/_fcemu/clock/run-next", **headers)[0] == 200
     assert guarded("POST", "/_fcemu/clock/run-next", Origin="http://evil.example", **headers)[0] == 403
+
+
+def test_a_trigger_that_is_called_by_its_host_name_has_no_open_paths(guarded):
+    status, told = guarded("GET", "/_fcemu/health", Host="resize-x.cn-hangzhou.fcapp.run")
+    assert (status, "wants its token" in told) == (403, True)

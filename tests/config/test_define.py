@@ -1,12 +1,14 @@
 import os
 import sys
+import zipfile
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from fcemu.config import EMPTY, Definition, DefinitionError, native_form, read_definition, read_mapping
+from fcemu.assembly import settings_of
+from fcemu.config import EMPTY, Definition, DefinitionError, document_of, native_form, read_definition, read_mapping
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination, QueueDestination
 from fcemu.core.functions import AsyncSettings, Function, Service
@@ -171,10 +173,12 @@ def test_each_qualifier_may_have_settings_of_its_own(here):
         functions:
           f:
             handler: a.b
+            versions: {'3': {}}
+            aliases: {stable: 3}
             asyncInvokeConfig:
               - {asyncTask: true, maxAsyncRetryAttempts: 0}
               - {qualifier: stable, onFailure: queue:broken}
-              - {qualifier: '3', asyncTask: false}
+              - {qualifier: 3, asyncTask: false}
         """,
     )
     f = FunctionRef("f")
@@ -241,8 +245,23 @@ def test_a_missing_directory_is_a_problem_even_where_nobody_uses_it(here, text):
 
 
 def test_code_that_is_a_file_is_refused(here):
+    write("code.tar")
+    assert said("code: code.tar") == "fcemu.yaml:1:7: code: expected a directory or a zip, found the file 'code.tar'"
+
+
+def test_code_that_is_no_zip_is_refused(here):
     write("code.zip")
-    assert said("code: code.zip") == "fcemu.yaml:1:7: code: expected a directory, found the file 'code.zip'"
+    assert said("code: code.zip") == (
+        "fcemu.yaml:1:7: code: 'code.zip': the code is not a zip that can be unpacked: File is not a zip file"
+    )
+
+
+def test_code_that_is_a_zip_is_unpacked(here):
+    with zipfile.ZipFile("code.zip", "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): ...\n")
+    Path("fcemu.yaml").write_text("functions: {f: {code: code.zip, handler: index.handler}}\n")
+    (function,) = read_definition(Path()).functions
+    assert (Path(function.code) / "index.py").is_file()
 
 
 # Where handlers are
@@ -397,3 +416,26 @@ def test_a_python_that_is_not_there_is_named(here, python, says):
     write("env/bin/python")
     text = f"functions: {{f: {{handler: index.handler, python: {python}/}}}}"
     assert said(text) == f"fcemu.yaml:1:{text.index(python + '/') + 1}: python: {says}"
+
+
+def test_the_auth_block_gives_two_options(here):
+    write(
+        "fcemu.yaml",
+        "emulator: {auth: {verify: true, accessKeys: {LTAIexample: secret}}, deliverTo: {'queue:q': 'http://a/'}}\n",
+    )
+    definition = read_definition(here)
+    assert definition.options == {
+        "auth": True,
+        "access_keys": {"LTAIexample": "secret"},
+        "deliver_to": {"queue:q": "http://a/"},
+    }
+    assert document_of(definition)["emulator"] == {
+        "auth": {"verify": True, "accessKeys": {"LTAIexample": "secret"}},
+        "deliverTo": {"queue:q": "http://a/"},
+    }
+
+
+def test_an_emulator_takes_the_auth_block(here):
+    write("fcemu.yaml", "emulator: {auth: {verify: true, accessKeys: {LTAIexample: secret}}}\n")
+    settings = settings_of(read_definition(here).options)
+    assert (settings.auth, dict(settings.access_keys)) == (True, {"LTAIexample": "secret"})

@@ -128,7 +128,7 @@ def test_every_library_reaches_the_emulator(emulator, call, scheme):
     ["fcv3.cn-hangzhou.aliyuncs.com", "fc-vpc.eu-central-1.aliyuncs.com", "echo-x.cn-beijing.fcapp.run", HOST.upper()],
 )
 def test_every_host_has_its_certificate(emulator, host):
-    assert requests.get(f"https://{host}/_fcemu/health", timeout=20).json()["status"] == "ok"
+    assert "x-fc-request-id" in requests.get(f"https://{host}/", timeout=20).headers
 
 
 # The SDKs, as their documents show them: no scheme, hosts of FC, certificates verified.
@@ -261,6 +261,19 @@ def test_the_authority_cannot_vouch_for_anybody_else():
 def test_the_key_of_the_authority_is_nowhere_in_the_file_that_is_trusted():
     assert authority().pem.count("-----BEGIN") == 1
     assert "PRIVATE" not in authority().pem
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("call", [by_an_older_session, by_an_older_httpx])
+def test_a_connection_that_a_client_kept_does_not_lead_to_an_emulator_that_intercepts_no_more(call, scheme):
+    with LocalEmulator(intercept=True) as first, LocalEmulator() as elsewhere:
+        for emulator, answer in ((first, b"first"), (elsewhere, b"elsewhere")):
+            emulator.add("echo", lambda event, context, answer=answer: answer)
+        assert call(f"{scheme}://{HOST}{PATH}") == b"first"
+        first._redirection.end()  # and is still there
+        with LocalEmulator(intercept=True) as second:
+            second.add("echo", lambda event, context: b"second")
+            assert call(f"{scheme}://{HOST}{PATH}") == b"second"
 
 
 # One at a time, and gone without a trace.

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
 
 TIMES = 200 if os.environ.get("FCEMU_EFFORT") == "full" else 20
-CODE = """
+PYTHON = """
 import os, subprocess, time
 
 def handler(event, context):
@@ -46,6 +47,49 @@ def temporary(tmp_path, monkeypatch):
     return made
 
 
+NODE = """
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+
+exports.handler = async (event) => {
+  const [how, path] = event.toString().split(':');
+  if (how === 'echo') return path;
+  const helper = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  helper.unref();
+  fs.writeFileSync(path, `${process.pid} ${helper.pid}`);
+  if (how === 'sleeps') await new Promise((go) => setTimeout(go, 3_600_000));
+  else fs.readFileSync(`${path}.fifo`);
+};
+"""
+CUSTOM = (
+    PYTHON
+    + """
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Server(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        answer = handler(self.rfile.read(int(self.headers["Content-Length"])), None).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_): pass
+
+ThreadingHTTPServer(("0.0.0.0", int(os.environ["FC_CUSTOM_LISTEN_PORT"])), Server).serve_forever()
+"""
+)
+EXITED = b"Process exited unexpectedly before completing request"
+KINDS = {
+    "process": ("python3.10", "index.py", PYTHON, ("UnhandledInvocationError", EXITED)),
+    "node": ("nodejs20", "index.js", NODE, ("UnhandledInvocationError", EXITED)),
+    "custom": ("custom", "index.py", CUSTOM, ("CAExited", b"It ended with signal 9.")),
+}
+"""Runtime, file, code, and how a killed attempt is reported."""
+
+
 @pytest.fixture
 def runtimes():
     made = assembly.Runtimes({})
@@ -54,10 +98,19 @@ def runtimes():
 
 
 @pytest.fixture
-def emulator(runtimes, tmp_path):
-    (tmp_path / "index.py").write_text(CODE)
+def kind():
+    """Which of ``KINDS`` runs."""
+    return "process"
+
+
+@pytest.fixture
+def emulator(kind, runtimes, tmp_path):
+    runtime, file, code, _ = KINDS[kind]
+    (tmp_path / file).write_text(code)
     catalog, ref = Catalog(), FunctionRef("f")
-    catalog.add(Function(ref=ref, handler="index.handler", code=str(tmp_path), timeout=s(7200)))
+    kept = {"customRuntimeConfig": {"command": [sys.executable, "-u", file]}}
+    given = {"handler": "index.handler", "runtime": runtime, "timeout": s(7200), "kept": kept}
+    catalog.add(Function(ref=ref, code=str(tmp_path), **given))
     catalog.set_async(ref, AsyncSettings(max_retries=0))
     made = Emulator(
         settings=Settings(),
@@ -106,8 +159,13 @@ def wait_until(condition):
         os.sched_yield()
 
 
-@pytest.mark.parametrize("how", ["sleeps", "waits"])
-def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emulator, runtimes, tmp_path, how):
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [("process", "sleeps"), ("process", "waits"), ("node", "sleeps"), ("node", "waits"), ("custom", "waits")],
+)
+def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emulator, runtimes, tmp_path, kind, how):
+    error_type, text = KINDS[kind][3]
+
     def echo(text):
         invocation = emulator.accept(ask("f", f"echo:{text}".encode()))
         emulator.wait(emulator.run_until_idle(None))
@@ -116,7 +174,8 @@ def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emu
     assert echo("warm").outcome.payload == b"warm"
     before, known = descriptors(), set(descendants())
     instances = set()
-    for number in range(TIMES):
+    times = TIMES if kind == "process" else TIMES // 4  # these take longer to start
+    for number in range(times):
         path = tmp_path / f"pid{number}"
         os.mkfifo(f"{path}.fifo")
         invocation = emulator.accept(ask("f", f"{how}:{path}".encode()))
@@ -130,22 +189,23 @@ def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emu
         emulator.wait(emulator.advance(s(0)))
         wait_until(lambda invocation=invocation: invocation.ended is not None)
         (attempt,) = invocation.attempts
-        assert attempt.outcome.error_type == "UnhandledInvocationError"
-        assert b"Process exited unexpectedly before completing request" in attempt.outcome.document
+        assert attempt.outcome.error_type == error_type
+        assert text in attempt.outcome.document
         after = echo(str(number))
         assert after.outcome.payload == str(number).encode()
         assert after.instance_id != attempt.instance_id
         instances.add(after.instance_id)
         wait_until(lambda helper=helper: is_gone(helper))
-    assert len(instances) == TIMES
+    assert len(instances) == times
     # One warm instance was there before, and one is there now.
     wait_until(lambda: len(descendants()) == len(known))
     assert "Z" not in descendants().values()
     assert descriptors() <= before + 1  # the park of an instance needs one more
-    assert list(temporary.iterdir()) == []
+    assert len(list(temporary.iterdir())) <= (kind == "custom"), "a program that runs has a file that shows it the time"
     emulator.close()
     runtimes.close()
     wait_until(lambda: not set(descendants()) - known)
+    assert list(temporary.iterdir()) == []
 
 
 def test_an_instance_that_died_between_two_attempts_is_replaced_without_a_failure(emulator, tmp_path):

@@ -1,6 +1,6 @@
 'use strict';
-// Frames between a Node.js child and the emulator, as fcemu/runtimes/children.py describes them. All of it blocks: while
-// this program waits here nothing of it runs, as in an instance that is frozen.
+// Frames between a Node.js child and the emulator, as fcemu/runtimes/children.py describes them. All of it blocks:
+// while this program waits here nothing of it runs, as in an instance that is frozen.
 
 const fs = require('node:fs');
 

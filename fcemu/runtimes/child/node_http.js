@@ -38,7 +38,9 @@ class Response {
   setHeader(name, value) {
     if (typeof name !== 'string') throw new TypeError('header name must be a string');
     const values = Array.isArray(value) ? value : [value];
-    if (!values.every((one) => typeof one === 'string')) throw new TypeError('header value must be a string or an array of strings');
+    if (!values.every((one) => typeof one === 'string')) {
+      throw new TypeError('header value must be a string or an array of strings');
+    }
     this.headers.set(name.toLowerCase(), { name, values });
   }
 
@@ -57,7 +59,9 @@ class Response {
       this.gather(data);
       return;
     }
-    if (typeof data !== 'string' && !Buffer.isBuffer(data)) throw new TypeError('data must be a string, a Buffer or a stream.Readable');
+    if (typeof data !== 'string' && !Buffer.isBuffer(data)) {
+      throw new TypeError('data must be a string, a Buffer or a stream.Readable');
+    }
     this.sent = true;
     this.finish(Buffer.from(data));
   }

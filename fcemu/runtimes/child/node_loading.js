@@ -31,12 +31,16 @@ class Loader {
     const known = this.loaded.get(handler);
     if (known) return known;
     const dot = handler.lastIndexOf('.');
-    if (dot <= 0 || dot === handler.length - 1) throw new LoadFailed('InvalidHandlerName', `Invalid handler '${handler}'`);
+    if (dot <= 0 || dot === handler.length - 1) {
+      throw new LoadFailed('InvalidHandlerName', `Invalid handler '${handler}'`);
+    }
     console.log(`load code for handler:${handler}`);
     const [where, name] = [handler.slice(0, dot), handler.slice(dot + 1)];
     const module = await this.load(where);
     const found = [module, module?.default].map((each) => each?.[name]).find((each) => each !== undefined);
-    if (typeof found !== 'function') throw new LoadFailed('HandlerNotFound', `Handler '${name}' is missing on module '${where}'`);
+    if (typeof found !== 'function') {
+      throw new LoadFailed('HandlerNotFound', `Handler '${name}' is missing on module '${where}'`);
+    }
     this.loaded.set(handler, found);
     return found;
   }
@@ -82,7 +86,6 @@ class Loader {
   }
 
   // The lines of an error's stack, without the frames of this program and of Node itself.
-  // ASSUMED: FC's own frames are those that its documents leave out; Node's differ from version to version.
   stackOf(error) {
     if (typeof error.stack !== 'string') return [];
     const lines = error.stack.split('\n').filter((line) => {
@@ -94,17 +97,23 @@ class Loader {
 
   // The document of a failure. `handled`: it was given to the callback.
   document(error, handled) {
-    if (!(error instanceof Error) && !(typeof error?.stack === 'string' && typeof error?.message === 'string')) {
-      const text = typeof error === 'string' ? error : error === null || typeof error !== 'object' ? String(error) : asJson(error);
-      return { errorMessage: text };
-    }
-    const type = error.name && typeof error.name === 'string' ? error.name : 'Error';
-    const errorType = handled || this.modern || error instanceof LoadFailed ? type : `FunctionUnhandledError: ${type}`;
-    return { errorMessage: this.shown(String(error.message)), errorType, stackTrace: this.stackOf(error.cause && error instanceof LoadFailed ? error.cause : error) };
+    if (!isError(error)) return { errorMessage: asText(error) };
+    const isOurs = error instanceof LoadFailed;
+    const type = typeof error.name === 'string' && error.name ? error.name : 'Error';
+    return {
+      errorMessage: this.shown(String(error.message)),
+      errorType: handled || this.modern || isOurs ? type : `FunctionUnhandledError: ${type}`,
+      stackTrace: this.stackOf(isOurs && error.cause ? error.cause : error),
+    };
   }
 }
 
-function asJson(value) {
+function isError(value) {
+  return value instanceof Error || (typeof value?.stack === 'string' && typeof value?.message === 'string');
+}
+
+function asText(value) {
+  if (typeof value !== 'object' || value === null) return String(value);
   try {
     return JSON.stringify(value) ?? inspect(value);
   } catch {

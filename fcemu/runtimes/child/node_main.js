@@ -87,7 +87,8 @@ function jump(first) {
   const counts = new Map();
   for (const kind of time.active()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const what = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
-  channel.send({ kind: 'warn', text: `the event loop of the handler jumped ${seconds} s ahead over outstanding I/O: ${what}` });
+  const text = `the event loop of the handler jumped ${seconds} s ahead over outstanding I/O: ${what}`;
+  channel.send({ kind: 'warn', text });
   parked = { number: park(seconds, true), due: first.due };
 }
 
@@ -176,7 +177,8 @@ function finish(mine, header, body) {
     fail(mine, error);
     return;
   }
-  if (!mine.context?.waitsForEmptyEventLoopBeforeCallback) time.realSetImmediate(() => { if (attempt === mine) end(); });
+  if (mine.context?.waitsForEmptyEventLoopBeforeCallback) return;
+  time.realSetImmediate(() => { if (attempt === mine) end(); });
 }
 
 function end() {

@@ -7,7 +7,6 @@ const { writeAll } = require('./node_channel.js');
 
 const WRITE_LIMIT = 128 * 1024; // bytes; what is longer is cut (runtimes §1.8)
 const LEVELS = ['debug', 'verbose', 'info', 'warn', 'error'];
-// ASSUMED: this is their order, and setLogLevel takes these names; at first everything is written.
 
 class Output extends Writable {
   constructor(fd) {
@@ -29,7 +28,8 @@ class Output extends Writable {
 // `requestId` tells which request is served now. Returns what `context.logger` is.
 function install(requestId) {
   for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
-    Object.defineProperty(process, name, { value: new Output(fd), configurable: true, enumerable: true, writable: true });
+    const value = new Output(fd);
+    Object.defineProperty(process, name, { value, configurable: true, enumerable: true, writable: true });
   }
   let least = 0;
   const logger = {
@@ -38,7 +38,8 @@ function install(requestId) {
       if (found >= 0) least = found;
     },
   };
-  for (const [name, level] of [['log', 'verbose'], ['info', 'info'], ['warn', 'warn'], ['error', 'error'], ['debug', 'debug']]) {
+  const methods = { log: 'verbose', info: 'info', warn: 'warn', error: 'error', debug: 'debug' };
+  for (const [name, level] of Object.entries(methods)) {
     logger[name] = (...args) => {
       if (LEVELS.indexOf(level) < least) return;
       const text = format(...args).replace(/\r?\n/g, '\r');

@@ -109,7 +109,8 @@ function asDelay(delay) {
   const number = delay * 1;
   if (number >= 1 && number <= LONGEST) return Math.trunc(number);
   if (number > LONGEST) {
-    process.emitWarning(`${number} does not fit into a 32-bit signed integer.\nTimeout duration was set to 1.`, 'TimeoutOverflowWarning');
+    const text = `${number} does not fit into a 32-bit signed integer.\nTimeout duration was set to 1.`;
+    process.emitWarning(text, 'TimeoutOverflowWarning');
   }
   return 1;
 }
@@ -325,4 +326,14 @@ function events() {
   return process._getActiveHandles().reduce((sum, each) => sum + (each.bytesRead ?? 0) + (each.bytesWritten ?? 0), 0);
 }
 
-module.exports = { Dial, active, events, install, realHrtime, realSetImmediate, realSetInterval, realClearInterval, LOOK_EVERY_MS };
+module.exports = {
+  Dial,
+  LOOK_EVERY_MS,
+  active,
+  events,
+  install,
+  realClearInterval,
+  realHrtime,
+  realSetImmediate,
+  realSetInterval,
+};

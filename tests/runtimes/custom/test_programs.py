@@ -17,6 +17,7 @@ from runtimes.custom.conftest import PYTHON, server
 
 from fcemu.core.functions import Function
 from fcemu.core.http import HttpRequest
+from fcemu.core.http_events import checked
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.outcome import SystemFailed
 from fcemu.core.settings import Settings
@@ -90,7 +91,15 @@ def test_the_answer_to_an_http_trigger_goes_to_the_client_with_status_and_header
     )
     function.http = REQUEST
     outcome = function.run().outcome
-    assert (outcome.payload, outcome.http.status, outcome.http.headers) == (b"short", 418, (("X-Kind", "teapot"),))
+    answer = checked(outcome.http)
+    assert (outcome.payload, answer.status, answer.headers) == (b"short", 418, (("X-Kind", "teapot"),))
+
+
+def test_a_failure_that_is_answered_to_an_http_trigger_goes_to_the_client_too(custom):
+    function = custom(server("def answer(server, body): return 404, {'x-fc-status': '404'}, b'not here'"))
+    function.http = REQUEST
+    outcome = function.run().outcome
+    assert (outcome.error_type, outcome.document, outcome.http.status) == ("HandledInvocationError", b"not here", 404)
 
 
 @pytest.mark.parametrize(
@@ -335,6 +344,21 @@ def test_what_a_program_has_started_ends_with_it(custom):
     helper = function.value()
     function.close()
     stat = Path(f"/proc/{helper}/stat")
+    while stat.exists() and " Z " not in stat.read_text():
+        os.sched_yield()
+
+
+def test_no_program_outlives_a_process_that_forgets_to_close_its_emulator(tmp_path):
+    (tmp_path / "server.py").write_text(server("def answer(server, body): return 200, {}, os.getpid()"))
+    forgetful = f"""
+from fcemu.testing import LocalEmulator
+
+functions = {{"f": {{"runtime": "custom", "command": {PYTHON}}}}}
+emulator = LocalEmulator({{"code": {str(tmp_path)!r}, "functions": functions}})
+print(emulator.function("f").invoke().text)
+"""
+    done = subprocess.run([sys.executable, "-c", forgetful], capture_output=True, text=True, check=True)
+    stat = Path(f"/proc/{int(done.stdout)}/stat")
     while stat.exists() and " Z " not in stat.read_text():
         os.sched_yield()
 

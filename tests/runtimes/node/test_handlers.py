@@ -1,6 +1,8 @@
 """How a Node.js handler is found, called, and what becomes of what it returns or throws (runtimes §3)."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -226,6 +228,18 @@ def test_an_instance_that_ends_itself_is_reported_as_in_fc(node):
     error_type, document = node("exports.handler = () => process.kill(process.pid, 'SIGKILL');").failure()
     assert error_type == UNHANDLED
     assert document["errorMessage"].startswith("Process exited unexpectedly before completing request (duration: 0ms")
+
+
+def test_an_instance_that_died_between_two_attempts_is_replaced_without_a_failure(node):
+    function = node("exports.handler = async () => process.pid;")
+    first = function.value()
+    os.kill(first, signal.SIGKILL)
+    while os.waitid(os.P_PID, first, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        os.sched_yield()
+    assert function.value() != first
+    assert function.warnings == [
+        "the process of this instance had ended since its last attempt; another one took its place"
+    ]
 
 
 # Context, console.

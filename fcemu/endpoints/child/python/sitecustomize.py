@@ -4,6 +4,7 @@ Python imports this at its start because its directory is in ``PYTHONPATH``. It 
 ``sitecustomize`` that would have been imported without it, and never keeps a program from running.
 """
 
+import functools
 import importlib.machinery
 import importlib.util
 import os
@@ -32,6 +33,7 @@ def _redirect() -> None:
     redirect = _load("_fcemu_redirect", os.path.join(_BESIDE, "redirect.py"))
     target, only = (host, int(port)), "FCEMU_REDIRECT_ONLY" in os.environ
 
+    @functools.cache
     def authority() -> str:
         """What to trust, from the emulator itself; asked when the program first speaks TLS to FC."""
         from http.client import HTTPConnection
