@@ -144,7 +144,6 @@ class Emulator:
             timers=self.timers,
         )
         self.fleet: Final = self._dispatcher.fleet
-        self.fleet.clock = self.clock
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
         self.tasks: Final = Tasks(

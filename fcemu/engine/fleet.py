@@ -18,7 +18,7 @@ from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
-from fcemu.engine.hooks import call_for, why_failed
+from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Finish, Runtime
@@ -68,7 +68,8 @@ class Fleet:
         self._held = 0
         """How many invocations were ever held."""
         self.clock: Clock
-        """Set by the emulator."""
+        """Set by the movers, as what lets the clock move while a hook waits."""
+        self.parks: Parks
         self.on_idle: Callable[[datetime], None] = lambda instant: None
         """Called when an instance becomes idle at an instant that may be earlier than all before."""
         self.closed = False
@@ -177,7 +178,8 @@ class Fleet:
         """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
         function = place.pool.function
         request_id = self._chance.request_id(function.generation, now)
-        call = call_for(place, request_id, self.clock, self._settings.account)
+        clock = HookClock(self.clock, self.parks, self._settings.max_memory_usage_mb)
+        call = call_for(place, request_id, clock, self._settings.account)
         finish: list[Finish] = []
 
         def go() -> str | None:
@@ -189,7 +191,8 @@ class Fleet:
             self._journal.note(fact)
             then(place, failed or "", now)
 
-        self._push(now, Errand(f"{name} of instance {place.id} of {function.ref}", go, done))
+        clock.errand = Errand(f"{name} of instance {place.id} of {function.ref}", go, done)
+        self._push(now, clock.errand)
 
     def end(self) -> None:
         """The emulator is closed: stop everything, and run no more hooks."""

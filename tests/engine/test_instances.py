@@ -435,10 +435,11 @@ def test_the_initializer_of_a_provisioned_instance_runs_before_anything_else():
     emulator, _ = make(f=lambda call: seen.append(call.request_id) or call.clock.sleep(30))
     hooked(emulator, initializer="index.initialize")
     provision(emulator, 1)
+    emulator.wait(emulator.run_until_idle(None))
     call_all(emulator, "f")
     (ran,) = of(emulator, HookRan)
     assert (ran.hook, ran.error, seen[0]) == ("initializer", "", ran.request_id)
-    assert since(emulator, ran.at) == 0
+    assert since(emulator, ran.at) == 30
 
 
 def test_a_provisioned_instance_whose_initializer_fails_is_stopped():
@@ -450,17 +451,30 @@ def test_a_provisioned_instance_whose_initializer_fails_is_stopped():
     assert of(emulator, InstanceStopped)[0].reason == "its initializer failed: ValueError"
 
 
-def test_the_hook_before_the_stop_runs_at_the_moment_of_the_stop_and_delays_nobody():
-    emulator, runtime = make(f=sleeps(5))
+def test_the_hook_before_the_stop_runs_at_the_moment_of_the_stop_and_may_sleep():
+    emulator, runtime = make(f=sleeps(5), g=at_once)
     hooked(emulator, pre_stop="index.pre_stop")
     call_all(emulator, "f")
+    emulator.accept(ask("g", delay=302))
     emulator.wait(emulator.advance(s(299)))
-    assert not of(emulator, HookRan)
-    emulator.wait(emulator.advance(s(1)))
-    (ran,) = of(emulator, HookRan)
-    assert (since(emulator, ran.at), ran.hook) == (305, "pre-stop")
+    assert not emulator.explain().in_flight
+    emulator.wait(emulator.advance(s(4)))
+    assert since(emulator, of(emulator, InstanceStopped)[0].at) == 305
+    assert starts(emulator)[-1] == (307, b"")
+    assert not of(emulator, HookRan) + [one for one in runtime.started[:1] if one.stopped]
+    emulator.wait(emulator.advance(s(2)))
+    assert [(since(emulator, ran.at), ran.hook) for ran in of(emulator, HookRan)] == [(310, "pre-stop")]
     assert runtime.started[0].stopped
-    assert since(emulator, emulator.clock.now()) == 305
+
+
+def test_a_hook_that_sleeps_ends_with_its_emulator():
+    emulator, _ = make(f=sleeps(100), timeout=1000)
+    hooked(emulator, pre_stop="index.pre_stop")
+    call_all(emulator, "f")
+    emulator.wait(emulator.advance(s(310)))
+    assert emulator.in_flight == 0
+    emulator.close()
+    assert not of(emulator, HookRan)
 
 
 def test_a_closed_emulator_runs_no_hook_and_leaves_no_instance():
