@@ -79,7 +79,7 @@ TagResource POST /tag tag_resource keeps
 UntagResource DELETE /tag untag_resource keeps
 GetResourceTags GET /tag get_resource_tags keeps
 ListReservedCapacities GET /reservedCapacities list_reserved_capacities
-ListInstances GET /services/{svc}/functions/{function}/instances
+ListInstances GET /services/{svc}/functions/{function}/instances list_instances
 InstanceExec GET /services/{svc}/functions/{function}/instances/{id}/exec
 PublishLayerVersion POST /layers/{layer}/versions publish_layer
 GetLayerVersion GET /layers/{layer}/versions/{version} get_layer

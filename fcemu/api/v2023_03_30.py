@@ -91,7 +91,7 @@ ListConcurrencyConfigs GET /concurrency-configs list_concurrency keeps
 ListCustomDomains GET /custom-domains list_domains
 ListFunctionVersions GET /functions/{function}/versions list_versions
 ListFunctions GET /functions list_functions
-ListInstances GET /functions/{function}/instances
+ListInstances GET /functions/{function}/instances list_instances
 ListLayerVersions GET /layers/{layer}/versions list_layer_versions
 ListLayers GET /layers list_layers
 ListProvisionConfigs GET /provision-configs list_provision keeps

@@ -334,7 +334,6 @@ def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        *((emulator, key) for key in ("throttleMode", "idleSeconds", "coldStartSeconds")),
         (shape, "stubs"),
     ],
 )
