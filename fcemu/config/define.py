@@ -114,7 +114,10 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
 def _options(shape: FileShape) -> Mapping[str, object]:
     """What is written of the emulator's options; the fields of its shapes have their names."""
     said: dict[str, object] = {"region": shape.region, "account_id": shape.account_id}
-    for block in (shape.emulator, shape.emulator.clock if shape.emulator else None):
+    own = shape.emulator
+    for block in (own, own.clock, own.signatures) if own else ():
         if block is not None:
-            said |= {each.name: getattr(block, each.name) for each in fields(block) if each.name != "clock"}
+            said |= {each.name: getattr(block, each.name) for each in fields(block)}
+    for nested in ("clock", "signatures"):
+        said.pop(nested, None)
     return MappingProxyType({name: value for name, value in said.items() if value is not None})

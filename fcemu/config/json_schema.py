@@ -41,6 +41,7 @@ _EXAMPLES: Final[dict[Value, list[Any]]] = {
     Plain.INSTANT: ["2026-01-01T00:00:00Z"],
     Plain.VARIABLES: [{"LEVEL": "INFO"}],
     Plain.WEIGHTS: [{"2": 0.1}],
+    Plain.SECRETS: [{"LTAIexample": "secret"}],
     Plain.PLACES: [{"queue:failed": "http://127.0.0.1:8080/hook"}],
 }
 
@@ -115,7 +116,7 @@ def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dic
             return [_map({"type": ["string", "number", "boolean"]}, "^[A-Za-z][A-Za-z0-9_]*$")]
         case Plain.WEIGHTS:
             return [_map({"type": "number", "minimum": 0, "maximum": 1})]
-        case Plain.PLACES:
+        case Plain.PLACES | Plain.SECRETS:
             return [_map({"type": "string"})]
         case Plain.METHODS:
             return [_words((*METHODS, "any")), {"type": "array", "items": _words(METHODS), "minItems": 1}]

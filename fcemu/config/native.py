@@ -145,6 +145,8 @@ class _Reader:
                 return self._weights(entry)
             case Plain.PLACES:
                 return self._places(entry)
+            case Plain.SECRETS:
+                return self._secrets(entry)
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, entry.key) for value in node.values]
                 return None if None in read else tuple(read)
@@ -239,6 +241,15 @@ class _Reader:
                 except ValueError as wrong:
                     self._report.add(each.key.place, str(wrong), key=entry.key.text)
         return MappingProxyType(places)
+
+    def _secrets(self, entry: Entry) -> Mapping[str, str]:
+        table = self._table(entry, expected(Plain.SECRETS, self._limits))
+        secrets: dict[str, str] = {}
+        for each in table.entries if table else ():
+            secret = self._scalar(Text(), each.value, each.key)
+            if isinstance(secret, str):
+                secrets[each.key.text] = secret
+        return secrets
 
     def _weights(self, entry: Entry) -> Mapping[str, float]:
         table = self._table(entry, expected(Plain.WEIGHTS, self._limits))

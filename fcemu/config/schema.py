@@ -61,6 +61,7 @@ class Plain(Enum):
     METHODS = "a list of HTTP methods, or any; read as a tuple, which is empty for any"
     FREE = "whatever plain data it is, read as Python values"
     VARIABLES = "a map of environment variables; other scalars than texts become text"
+    SECRETS = "a map from access key ids to their secrets"
     WEIGHTS = "a map from versions to shares of 1"
 
 
@@ -182,6 +183,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return "plain data"
         case Plain.PLACES:
             return "a map of destinations and URLs"
+        case Plain.SECRETS:
+            return "a map of access key ids and secrets"
         case Plain.WEIGHTS:
             return "a map from versions to shares of 1"
         case Plain.VARIABLES:
@@ -355,12 +358,12 @@ class TriggerShape(Shape):
     http: Annotated[
         tuple[str, ...] | None, Key("http", Plain.METHODS, "Which HTTP methods: a list, or any for all.")
     ] = None
-    oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    eventbridge: Annotated[object | None, Key("eventbridge", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    log: Annotated[object | None, Key("log", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    cdn_events: Annotated[object | None, Key("cdn_events", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    tablestore: Annotated[object | None, Key("tablestore", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP)] = None
+    mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP)] = None
+    eventbridge: Annotated[object | None, Key("eventbridge", Plain.FREE, _SOURCE_HELP)] = None
+    log: Annotated[object | None, Key("log", Plain.FREE, _SOURCE_HELP)] = None
+    cdn_events: Annotated[object | None, Key("cdn_events", Plain.FREE, _SOURCE_HELP)] = None
+    tablestore: Annotated[object | None, Key("tablestore", Plain.FREE, _SOURCE_HELP)] = None
     rds: Annotated[object | None, Key("rds", Plain.FREE, _SOURCE_HELP, inert=True)] = None
     kafka: Annotated[object | None, Key("kafka", Plain.FREE, _SOURCE_HELP, inert=True)] = None
     mqtt: Annotated[object | None, Key("mqtt", Plain.FREE, _SOURCE_HELP, inert=True)] = None
@@ -557,16 +560,31 @@ class ClockShape(Shape):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthShape(Shape):
+    """``auth``: whose requests to FC's API are taken."""
+
+    auth: Annotated[
+        bool | None, Key("verify", Plain.FLAG, "Verify FC's signatures; else any key is accepted.", _USUAL.auth)
+    ] = None
+    access_keys: Annotated[
+        Mapping[str, str] | None, Key("accessKeys", Plain.SECRETS, "Secrets by access key id.", _USUAL.access_keys)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorShape(Shape):
-    """``emulator``: settings of the emulator itself. Its fields have the names of the fixture's options."""
+    """``emulator``: settings of the emulator itself. Its fields, and those of ``clock`` and ``auth``, have the names of
+    the fixture's options."""
 
     later: ClassVar[Mapping[str, str]] = {
-        "auth": "Whether signatures are verified, and the access keys.",
         "coldStartSeconds": "How long a new instance takes to start.",
         "idleSeconds": "How long an idle instance is kept.",
         "throttleMode": "What a throttled invocation does: wait or backoff.",
     }
     clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
+    signatures: Annotated[
+        AuthShape | None, Key("auth", Nested(AuthShape), "Whether signatures are verified, and the access keys.")
+    ] = None
     seed: Annotated[int | None, Key("seed", _SEED, "Decides ids and every draw.", _USUAL.seed)] = None
     limits: Annotated[
         str | None,
