@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fcemu.commands.options import Commands, Start, ParamType, as_json, where
+from fcemu.commands.options import Commands, ParamType, Start, as_json, where
 from fcemu.commands.printing import print_json
-from fcemu.core.events import DATA, KINDS, LIST, MAP, TEXT, WHOLE, Field, Occasion, complete, event_bytes
+from fcemu.core.events import KINDS, TEXT, WHOLE, Field, Occasion, complete, event_bytes
 from fcemu.core.names import Account
 from fcemu.core.settings import SPEC_START
 
@@ -77,7 +77,7 @@ def _command(kind: str) -> click.Command:
     options = [_option(name, each) for name, each in KINDS[kind].fields.items()]
     fire = click.Option(["--fire"], metavar="FUNCTION/TRIGGER", help="Send it to a trigger of a running emulator.")
     at = click.Option(["--at"], type=Start(), help="When it happens.  [default: 2026-01-01T00:00:00Z]")
-    made = click.command(kind, help=_ABOUT[kind])(run)
+    made: click.Command = click.command(kind, help=_ABOUT[kind])(run)
     made.params[:0] = [*options, fire, at]
     return made
 
@@ -91,17 +91,24 @@ def _option(name: str, each: Field) -> click.Option:
 
 
 def _print(kind: str, given: dict[str, Any], at: str | None) -> None:
-    occasion = Occasion(at=datetime.fromisoformat(at).astimezone(UTC) if at else SPEC_START, id="0" * 31 + "1", account=Account(), config={})
+    occasion = Occasion(
+        at=datetime.fromisoformat(at).astimezone(UTC) if at else SPEC_START,
+        id="0" * 31 + "1",
+        account=Account(),
+        config={},
+    )
     try:
         document = event_bytes(kind, complete(kind, given, occasion), occasion)
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
-    click.get_binary_stream("stdout").write(document + (b"" if kind == "tablestore" else b"\n"))
+    click.echo(document, nl=kind != "tablestore")
 
 
 def _fire(emulator: "Client", trigger: str, given: dict[str, Any], as_json: bool) -> None:
     if "/" not in trigger:
-        raise click.UsageError(f"--fire: {trigger!r} names no trigger; write FUNCTION/TRIGGER or SERVICE/FUNCTION/TRIGGER")
+        raise click.UsageError(
+            f"--fire: {trigger!r} names no trigger; write FUNCTION/TRIGGER or SERVICE/FUNCTION/TRIGGER"
+        )
     fired = emulator.fire(trigger, given)
     if as_json:
         print_json(fired)

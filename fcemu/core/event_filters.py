@@ -1,4 +1,4 @@
-"""Which events a trigger lets through: OSS's names, prefix and suffix, an MNS tag, CDN's domains, EventBridge's pattern."""
+"""Which events a trigger lets through: by the name, prefix, suffix, tag, domain or pattern that it is set to."""
 
 import json
 from collections.abc import Mapping, Sequence

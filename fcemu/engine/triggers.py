@@ -133,7 +133,9 @@ class Triggers:
             self._accept(trigger, event, source=_source(trigger), cause=cause)
         except (FCError, ValueError) as lost:
             if cause is not None:
-                text = f"trigger {trigger.function}/{trigger.name} did not take the message from {message.topic}: {lost}"
+                text = (
+                    f"trigger {trigger.function}/{trigger.name} did not take the message from {message.topic}: {lost}"
+                )
                 self._journal.record(Warned(message.at, cause.id, 0, text), cause)
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fcemu.core.triggers import HTTP
 from fcemu.core.triggers import Trigger as Definition
 from fcemu.testing.aio import TriggerAio
 from fcemu.testing.handles import Invocation, Payload, UnknownName, encode
@@ -27,6 +28,13 @@ class Trigger:
     def kind(self) -> str:
         """FC's word: ``oss``, ``mns_topic``, ``log``, ``eventbridge``, ``cdn_events``, ``tablestore``, ``timer``, …"""
         return self._definition.kind
+
+    @property
+    def url(self) -> str:
+        """Where an HTTP trigger can be reached, as FC's ``urlInternet``. Raises ``LookupError`` for another kind."""
+        if self.kind != HTTP:
+            raise LookupError(f"trigger {self.name} is of type {self.kind}, which has no address; fire() it")
+        return f"{self._emulator.url}/{self._definition.stamp.id}"
 
     def fire(self, *, payload: Payload | None = None, **fields: Any) -> Invocation:
         """Let something happen of which the trigger hears: ``fire(object="in/a.csv", size=12)``. That is recorded;
