@@ -300,7 +300,7 @@ class Emulator:
     def _defined(self) -> None:
         """Called with the baton held, or before anybody else has it."""
         self.resources.stamp_all()
-        for ref in {trigger.function for trigger in self._catalog.all_triggers()}:
+        for ref in dict.fromkeys([*self.timers.functions, *(each.function for each in self._catalog.all_triggers())]):
             self._set_timers(ref)
 
     def _set_timers(self, ref: FunctionRef) -> None:
