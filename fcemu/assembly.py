@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, fields, replace
@@ -333,6 +333,13 @@ class Runtimes:
 
             self._packages = UnpackedPackages()
         return self._packages
+
+    def forget(self, directories: Collection[str]) -> None:
+        """Code in these directories was changed: handlers of this process import it anew."""
+        for runtime in self._made.values():
+            if hasattr(runtime, "forget"):
+                for directory in directories:
+                    cast("PythonInline", runtime).forget(directory)
 
     def close(self) -> None:
         """Close what was made."""

@@ -33,7 +33,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "cli": ({"assembly", "client", "cli", "commands", "config", "core", "testing"}, {"click"}, set()),
-    "commands": ({"assembly", "client", "commands", "config", "core", "testing"}, {"click"}, set()),
+    "commands": ({"assembly", "client", "commands", "config", "core", "testing"}, {"click", "watchfiles"}, set()),
     "__main__": ({"cli"}, set(), set()),
     "__init__": (set(), set(), set()),
 }

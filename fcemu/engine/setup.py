@@ -1,6 +1,7 @@
 """Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from fcemu.core.catalog import Catalog
@@ -84,6 +85,14 @@ class Setup:
         """What runs a function that was defined without files."""
         with self._baton:
             return self._added.get(ref)
+
+    def code_changed(self, directories: Collection[str]) -> list[FunctionRef]:
+        """Files in code directories were changed: attempts that start from now on get new instances, those that run go
+        on. Returns whose code it is."""
+        with self._baton:
+            refs = [function.ref for function in self._catalog if os.path.realpath(function.code) in directories]
+            self._dispatcher.definitions_changed(refs)
+            return refs
 
     # Stubs.
 

@@ -425,15 +425,13 @@ def test_a_misspelt_handler_is_not_missing_as_well(key):
 
 
 def test_all_problems_are_told_at_once():
-    assert problems(
-        shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nemulator: {idleSeconds: x}"
-    ) == [
+    assert problems(shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nstubs: 1") == [
         "unknown key 'regio' at the top level",
         "accountId: expected digits, found 'x'",
         "handler is missing in function f",
         SECONDS + "'x'",
         "handler: expected module.function, found 1",
-        "idleSeconds: expected seconds 0-31536000, found 'x'",
+        "'stubs' is not supported yet",
     ]
 
 
