@@ -77,6 +77,8 @@ class Fleet:
         """Set by the dispatcher: the instances that a qualifier means now."""
         self._stopping: Final[set[Place]] = set()
         """Instances that stop as soon as their hook has run."""
+        self._in_hook: Final[set[Place]] = set()
+        """Instances whose hook runs now."""
 
     # Pools.
 
@@ -119,15 +121,19 @@ class Fleet:
         """A free instance, or a new one, or why there is none."""
         if pool.free:
             return pool.take()
-        while (scope := self._full(pool)) is not None:
-            spare = self._spare(scope)
-            if spare is None:
-                return Throttled()
-            self._give_up(spare, now, f"to make room for {pool.function.ref}")
-        if not self._may_grow(now):
+        if not self._make_room(pool, now) or not self._may_grow(now):
             return Throttled()
         started = self._start(pool, now)
         return pool.take() if isinstance(started, Place) else started
+
+    def _make_room(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> bool:
+        """Give up what is idle until one more instance may start; whether it may."""
+        while (scope := self._full(pool, provisioned=provisioned)) is not None:
+            spare = self._spare(scope)
+            if spare is None:
+                return False
+            self._give_up(spare, now, f"to make room for {pool.function.ref}")
+        return True
 
     def _start(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> Place | Refusal:
         instance_id = self._chance.instance_id(pool.function.generation, now)
@@ -183,7 +189,9 @@ class Fleet:
         finish: list[Finish] = []
 
         def go() -> str | None:
+            self._in_hook.add(place)
             finish.append(hook(call))
+            self._in_hook.discard(place)
             return why_failed(finish[0].outcome) or None
 
         def done(failed: str | None, now: datetime) -> None:
@@ -198,7 +206,10 @@ class Fleet:
         """The emulator is closed: stop everything, and run no more hooks."""
         self.closed = True
         for place in self._stopping:
-            place.instance.stop()
+            if place in self._in_hook:
+                place.instance.interrupt()
+            else:
+                place.instance.stop()
         self._stopping.clear()
 
     def shown(self, ref: FunctionRef) -> list[Shown]:
@@ -227,7 +238,7 @@ class Fleet:
         there = sorted((place for place in pool.places.values() if place.provisioned), key=lambda place: place.used > 0)
         self._let_go(there[: max(0, len(there) - count)], now)
         for _ in range(count - len(there)):
-            if self._count >= self._limit or self._start_provisioned(pool, now) is None:
+            if not self._make_room(pool, now, provisioned=True) or self._start_provisioned(pool, now) is None:
                 break
         return pool
 
@@ -276,13 +287,13 @@ class Fleet:
 
     # Limits.
 
-    def _full(self, pool: Pool, more: int = 1) -> Callable[[Pool], bool] | None:
+    def _full(self, pool: Pool, more: int = 1, *, provisioned: bool = False) -> Callable[[Pool], bool] | None:
         """The pools that share the limit which ``more`` instances of this one would exceed; ``None``: they would not.
 
         The narrowest limit comes first: an instance that is given up for it counts for the wider ones as well.
         """
         (ref, _), most, reserved = pool.key, self._belongings.on_demand(*pool.key), self._belongings.reserved
-        if most is not None and self._on_demand[pool.key] + more > most:
+        if most is not None and not provisioned and self._on_demand[pool.key] + more > most:
             return lambda other: other.key == pool.key
         own = reserved.get(ref)
         if own is not None and self._of_function[ref] + more > own:

@@ -408,6 +408,17 @@ def test_provisioned_instances_do_not_count_for_the_limit_of_those_on_demand(lim
     assert call_all(emulator, *["s/f"] * 4).count(State.FAILED) == refused
 
 
+def test_no_more_instances_are_provisioned_than_limits_allow_and_idle_ones_make_room():
+    emulator, runtime = make(settings=Settings(instance_limit=4), f=at_once, g=at_once)
+    call_all(emulator, "g")
+    limit(emulator, CONCURRENCY, "reservedConcurrency", 3)
+    provision(emulator, 5)
+    assert len(of(emulator, InstanceProvisioned)) == 3
+    provision(emulator, 2, "g")
+    assert [fact.reason for fact in of(emulator, InstanceStopped)] == ["to make room for g"]
+    assert len(runtime.started) == 5
+
+
 def test_fewer_provisioned_instances_stop_those_that_are_idle():
     emulator, runtime = make(f=at_once)
     provision(emulator, 3)
