@@ -1,8 +1,7 @@
 """The fleet: all instances of an emulator: limits, what waits for one, idle recycling."""
 
-from collections import Counter, deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
@@ -12,7 +11,7 @@ from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
-from fcemu.core.settings import UNBOUNDED, Settings
+from fcemu.core.settings import Settings
 from fcemu.engine.backlog import Backlog, Begin, Turn, Waiter
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
@@ -22,9 +21,9 @@ from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Finish, Runtime
+from fcemu.engine.quotas import Quotas
 
 CHANGED: Final = "its function was changed"
-_MINUTE: Final = timedelta(minutes=1)
 
 
 class Fleet:
@@ -50,16 +49,10 @@ class Fleet:
         self._journal: Final = journal
         self._push: Final = push
         self._begin: Final = begin
-        limit = settings.instance_limit
-        self._limit: Final = settings.limits.instances if limit is None else limit
+        self._quotas: Final = Quotas(settings, belongings)
         self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
         """By function, qualifier and version."""
         self._backlogs: Final[dict[Key, Backlog]] = {}
-        self._of_function: Final[Counter[FunctionRef]] = Counter()
-        self._on_demand: Final[Counter[Key]] = Counter()
-        self._count = 0
-        self._starts: Final[deque[datetime]] = deque()
-        """When instances were started in the last minute, where their growth is limited."""
         self._idle: Final[Due[Place]] = Due()
         self.next_idle: datetime | None = None
         """When the fleet looks next whether an instance has been idle for long enough."""
@@ -115,20 +108,20 @@ class Fleet:
 
     def is_full(self, pool: Pool) -> bool:
         """Whether none can be had for one more attempt, not even in place of one that is idle."""
-        return not pool.free and (scope := self._full(pool)) is not None and self._spare(scope) is None
+        return not pool.free and (scope := self._quotas.full(pool)) is not None and self._spare(scope) is None
 
     def take(self, pool: Pool, now: datetime) -> Place | Refusal:
         """A free instance, or a new one, or why there is none."""
         if pool.free:
             return pool.take()
-        if not self._make_room(pool, now) or not self._may_grow(now):
+        if not self._make_room(pool, now) or not self._quotas.may_grow(now):
             return Throttled()
         started = self._start(pool, now)
         return pool.take() if isinstance(started, Place) else started
 
     def _make_room(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> bool:
         """Give up what is idle until one more instance may start; whether it may."""
-        while (scope := self._full(pool, provisioned=provisioned)) is not None:
+        while (scope := self._quotas.full(pool, provisioned=provisioned)) is not None:
             spare = self._spare(scope)
             if spare is None:
                 return False
@@ -142,7 +135,7 @@ class Fleet:
             return instance
         place = Place(pool, instance_id, instance, now)
         place.provisioned = provisioned
-        self._counted(place, 1)
+        self._quotas.count(place, 1)
         pool.add(place)
         return place
 
@@ -267,58 +260,24 @@ class Fleet:
         """Of those in use, each goes like any other once it is idle."""
         for place in places:
             if place.used:
-                self._on_demand[place.pool.key] += 1
+                self._quotas.count(place, -1)
                 place.provisioned = False
+                self._quotas.count(place, 1)
             else:
                 self._give_up(place, now, "fewer instances are provisioned now")
 
     def _forget(self, place: Place, now: datetime, reason: str) -> None:
         place.pool.remove(place)
-        self._counted(place, -1)
+        self._quotas.count(place, -1)
         if not self.closed:
             function = place.pool.function.ref
             self._journal.note(InstanceStopped(now, "", function, place.id, reason))
 
-    def _counted(self, place: Place, by: int) -> None:
-        self._count += by
-        self._of_function[place.pool.key[0]] += by
-        if not place.provisioned:
-            self._on_demand[place.pool.key] += by
-
     # Limits.
-
-    def _full(self, pool: Pool, more: int = 1, *, provisioned: bool = False) -> Callable[[Pool], bool] | None:
-        """The pools that share the limit which ``more`` instances of this one would exceed; ``None``: they would not.
-
-        The narrowest limit comes first: an instance that is given up for it counts for the wider ones as well.
-        """
-        (ref, _), most, reserved = pool.key, self._belongings.on_demand(*pool.key), self._belongings.reserved
-        if most is not None and not provisioned and self._on_demand[pool.key] + more > most:
-            return lambda other: other.key == pool.key
-        own = reserved.get(ref)
-        if own is not None and self._of_function[ref] + more > own:
-            return lambda other: other.key[0] == ref
-        if own is None and reserved:
-            others = self._count - sum(self._of_function[one] for one in reserved)
-            if others + more > self._limit - sum(reserved.values()):
-                return lambda other: other.key[0] not in reserved
-        return None if self._count + more <= self._limit else lambda other: True
 
     def _spare(self, scope: Callable[[Pool], bool]) -> Place | None:
         spares = (pool.spare() for pool in self.pools.values() if pool.free and scope(pool))
         return min((one for one in spares if one is not None), key=lambda one: one.idle_since, default=None)
-
-    def _may_grow(self, now: datetime) -> bool:
-        """Source: errors-and-limits §4, creation speed. ASSUMED: the minute slides."""
-        most = self._settings.instances_per_minute
-        if most >= UNBOUNDED:
-            return True
-        while self._starts and self._starts[0] <= now - _MINUTE:
-            self._starts.popleft()
-        if len(self._starts) >= most:
-            return False
-        self._starts.append(now)
-        return True
 
     def limits_changed(self) -> None:
         """What is idle and above a limit now is given up; whoever waits may have an instance now.
@@ -326,7 +285,7 @@ class Fleet:
         ASSUMED: what runs goes on."""
         now = self.clock.shown()
         for pool in list(self.pools.values()):
-            while (above := self._full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
+            while (above := self._quotas.full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
                 self._give_up(spare, now, "its function may have fewer instances now")
         self.provide(now)
         self.call_all(now)
