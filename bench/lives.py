@@ -1,4 +1,4 @@
-"""Whole lives: invocations that are deferred, fail once, succeed and are reported to a queue; a stub runs them; no HTTP.
+"""Whole lives of invocations: deferred, failed once, retried, reported to a queue; run by a stub, without HTTP.
 
 The baseline is the same with 1,000 of them.
 """
