@@ -123,9 +123,6 @@ def test_a_mistyped_move_names_the_closest_one():
     "args",
     [
         ("serve", "--data", "x.db"),
-        ("serve", "--auth"),
-        ("serve", "--access-key", "a:b"),
-        ("serve", "--watch"),
     ],
 )
 def test_an_option_that_comes_later_is_refused_by_name(args):

@@ -26,15 +26,15 @@ FUNCTION: Final = Rules(
     read=frozenset(
         {
             *("name", "codeUri", "initializer", "initializationTimeout", "instanceLifecycleConfig"),
-            *("environmentVariables", "asyncConfiguration", "customRuntimeConfig"),
+            *("environmentVariables", "asyncConfiguration", "customRuntimeConfig", "customHealthCheckConfig"),
         }
     ),
     kept=frozenset(
         {
             *("instanceSoftConcurrency", "instanceType", "gpuMemorySize", "cpu", "diskSize", "customDNS"),
-            *("customHealthCheckConfig", "customContainerConfig"),
         }
     ),
+    carried=frozenset({"customContainerConfig"}),
     silent=frozenset({"ossBucket", "ossKey"}),
 )
 SERVICE: Final = Rules(
@@ -73,6 +73,10 @@ def function_entries(
     made += _asynchronous(translation, function, where)
     made += _hooks(translation, function, where)
     made += _command(translation, function, where)
+    health = translation.table(function.get("customHealthCheckConfig"), "customHealthCheckConfig")
+    if health is not None:  # what FC 3.0 has inside customRuntimeConfig
+        inner = Table(health.place, (entry("healthCheckConfig", loose(health)),))
+        kept.append(entry("customRuntimeConfig", inner))
     written = {each.key.text for each in made}
     defaults = {"memorySize": MEMORY_MB} | ({"runtime": runtime, "handler": "index.handler"} if runtime else {})
     made += [entry(key, text(function.place, value)) for key, value in defaults.items() if key not in written]

@@ -16,7 +16,7 @@ _TOP: Final = Rules(
     read=frozenset({"ROSTemplateFormatVersion", "Transform", "Resources", "Parameters"}),
     silent=frozenset({"Description", "Outputs", "Mappings", "Metadata", "Globals", "Conditions"}),
 )
-_FREE: Final = frozenset({"EnvironmentVariables", "Policies", "CustomContainerConfig"})
+_FREE: Final = frozenset({"EnvironmentVariables", "Policies"})
 """Maps whose keys are the user's or FC's own, so that they stay as they are."""
 _FUNCTION: Final = Rules(read=frozenset({"Type", "Properties", "Events"}))
 _EVENT: Final = Rules(read=frozenset({"Type", "Properties"}))

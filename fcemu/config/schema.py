@@ -24,7 +24,7 @@ from fcemu.core.functions import (
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
-from fcemu.core.settings import Settings
+from fcemu.core.settings import THROTTLE_MODES, UNBOUNDED, Settings
 
 RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
@@ -57,11 +57,11 @@ class Plain(Enum):
     INSTANT = "a date and time with a zone, read as an aware datetime in UTC"
     TARGET = "a destination: a short form or an ARN"
     PLACES = "a map from destinations to URLs"
+    SECRETS = "a map from the ids of access keys to their secrets"
     CRON = "an expression of FC's timers"
     METHODS = "a list of HTTP methods, or any; read as a tuple, which is empty for any"
     FREE = "whatever plain data it is, read as Python values"
     VARIABLES = "a map of environment variables; other scalars than texts become text"
-    SECRETS = "a map from access key ids to their secrets"
     WEIGHTS = "a map from versions to shares of 1"
 
 
@@ -184,7 +184,7 @@ def expected(kind: Value, limits: Limits) -> str:
         case Plain.PLACES:
             return "a map of destinations and URLs"
         case Plain.SECRETS:
-            return "a map of access key ids and secrets"
+            return "a map of access keys and their secrets"
         case Plain.WEIGHTS:
             return "a map from versions to shares of 1"
         case Plain.VARIABLES:
@@ -407,11 +407,11 @@ class SettingsShape(Shape):
     ] = None
     pre_stop: Annotated[
         HookShape | None,
-        Key("preStop", Nested(HookShape, "handler"), "Runs before an instance is ended.", inert=True),
+        Key("preStop", Nested(HookShape, "handler"), "Runs before an instance is stopped."),
     ] = None
     instance_concurrency: Annotated[
         int | None,
-        Key("instanceConcurrency", _CONCURRENCY, "How many requests one instance takes at a time.", 1, inert=True),
+        Key("instanceConcurrency", _CONCURRENCY, "How many requests one instance takes at a time.", 1),
     ] = None
     command: Annotated[
         tuple[str, ...] | None,
@@ -472,7 +472,7 @@ class FunctionShape(SettingsShape):
         ),
     ] = None
     reserved_concurrency: Annotated[
-        int | None, Key("reservedConcurrency", _RESERVED, "How many requests may run at a time.", inert=True)
+        int | None, Key("reservedConcurrency", _RESERVED, "How many instances it may have, which are for it alone.")
     ] = None
     asynchronous: Annotated[
         tuple[AsyncShape, ...] | None,
@@ -561,13 +561,12 @@ class ClockShape(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthShape(Shape):
-    """``auth``: whose requests to FC's API are taken."""
+    """``auth``: who may use the emulator."""
 
-    auth: Annotated[
-        bool | None, Key("verify", Plain.FLAG, "Verify FC's signatures; else any key is accepted.", _USUAL.auth)
-    ] = None
+    auth: Annotated[bool | None, Key("verify", Plain.FLAG, "Whether signatures are verified.", _USUAL.auth)] = None
     access_keys: Annotated[
-        Mapping[str, str] | None, Key("accessKeys", Plain.SECRETS, "Secrets by access key id.", _USUAL.access_keys)
+        Mapping[str, str] | None,
+        Key("accessKeys", Plain.SECRETS, "The keys that are good, with their secrets.", dict(_USUAL.access_keys)),
     ] = None
 
 
@@ -576,15 +575,8 @@ class EmulatorShape(Shape):
     """``emulator``: settings of the emulator itself. Its fields, and those of ``clock`` and ``auth``, have the names of
     the fixture's options."""
 
-    later: ClassVar[Mapping[str, str]] = {
-        "coldStartSeconds": "How long a new instance takes to start.",
-        "idleSeconds": "How long an idle instance is kept.",
-        "throttleMode": "What a throttled invocation does: wait or backoff.",
-    }
     clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
-    signatures: Annotated[
-        AuthShape | None, Key("auth", Nested(AuthShape), "Whether signatures are verified, and the access keys.")
-    ] = None
+    authentication: Annotated[AuthShape | None, Key("auth", Nested(AuthShape), "Who may use the emulator.")] = None
     seed: Annotated[int | None, Key("seed", _SEED, "Decides ids and every draw.", _USUAL.seed)] = None
     limits: Annotated[
         str | None,
@@ -636,6 +628,46 @@ class EmulatorShape(Shape):
     io_grace_seconds: Annotated[
         float | None,
         Key("ioGraceSeconds", _GRACE, "Real time an event loop waits for its sockets.", _seconds(_USUAL.io_grace)),
+    ] = None
+    throttle_mode: Annotated[
+        str | None,
+        Key(
+            "throttleMode",
+            Choice(THROTTLE_MODES),
+            "What an asynchronous invocation does while no instance can be had.",
+            _USUAL.throttle_mode,
+        ),
+    ] = None
+    idle_seconds: Annotated[
+        float | None,
+        Key(
+            "idleSeconds",
+            Number("seconds", 0, 365 * _DAY),
+            "How long an instance without work is kept.",
+            _seconds(_USUAL.idle),
+        ),
+    ] = None
+    cold_start_seconds: Annotated[
+        float | None,
+        Key("coldStartSeconds", Number("seconds", 0, _DAY), "How long a new instance takes to start.", 0),
+    ] = None
+    instance_limit: Annotated[
+        int | None,
+        Key(
+            "instanceLimit",
+            Whole("", lambda _: (0, UNBOUNDED)),
+            "How many instances the account may have.",
+            STRICT.instances,
+        ),
+    ] = None
+    instances_per_minute: Annotated[
+        int | None,
+        Key(
+            "instancesPerMinute",
+            Whole("", lambda _: (0, UNBOUNDED)),
+            "How many instances may start within a minute.",
+            _USUAL.instances_per_minute,
+        ),
     ] = None
 
 

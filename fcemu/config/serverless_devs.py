@@ -45,12 +45,13 @@ _PROPS: Final = Rules(
     ),
     kept=frozenset(
         {
-            *("cpu", "diskSize", "customContainerConfig", "tags", "role", "internetAccess", "vpcConfig", "vpcBinding"),
+            *("cpu", "diskSize", "tags", "role", "internetAccess", "vpcConfig", "vpcBinding"),
             *("nasConfig", "ossMountConfig", "logConfig", "customDNS", "tracingConfig", "gpuConfig"),
             *("provisionConfig", "scalingConfig", "resourceGroupId", "sessionAffinity", "sessionAffinityConfig"),
             *("instanceIsolationMode", "enableLongLiving", "idleTimeout", "disableOndemand"),
         }
     ),
+    carried=frozenset({"customContainerConfig"}),
     silent=frozenset({"endpoint", "supplement", "annotations", "buildDir"}),
 )
 _ASYNC: Final = Rules(

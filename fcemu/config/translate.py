@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from fcemu.config.definition import Choices
 from fcemu.config.problems import Place, Report, quoted
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
+from fcemu.core.functions import DEFAULT_RUNTIME
+from fcemu.core.languages import CUSTOM_CONTAINER
 from fcemu.core.names import Account
 
 ACCOUNT: Final = Account()
@@ -214,7 +216,16 @@ class Translation:
         unique: dict[str, Entry] = {}
         for each in entries:
             unique.setdefault(each.key.text, each)
+        self._say_missing(whole, name, unique)
         there[name.text] = Entry(Scalar(name.place, name.text), Table(name.place, tuple(unique.values())))
+
+    def _say_missing(self, whole: str, name: Scalar, entries: Mapping[str, Entry]) -> None:
+        """What the tools need and a native file does not: what is taken instead is said."""
+        runtime = entries["runtime"].value if "runtime" in entries else None
+        if runtime is None:
+            self.report.warn(name.place, f"function {whole} has no runtime: it runs as {DEFAULT_RUNTIME}")
+        elif "code" not in entries and not (isinstance(runtime, Scalar) and runtime.text == CUSTOM_CONTAINER):
+            self.report.warn(name.place, f"function {whole} has no code: that beside the file is taken")
 
     def service(self, name: Scalar, entries: list[Entry]) -> None:
         """A service; of one that several functions repeat, the first holds."""

@@ -13,6 +13,7 @@ from fcemu.config.problems import Place, Report, closest, cut
 from fcemu.config.tree import DEEPEST, MOST_VALUES, Entry, Items, Kind, Node, Scalar, Table, is_number, is_refused
 
 LONGEST_TEXT: Final = 64 * 1024
+MOST_IN_A_TEXT: Final = 1000
 MOST_TEXT: Final = 4 * 1024 * 1024
 """How many characters all texts together may have in which something was put in."""
 DEEPEST_CHAIN: Final = 50
@@ -127,6 +128,8 @@ class Expander:
         return self._counted(node, scalar)
 
     def _replaced(self, scalar: Scalar) -> Node:
+        if scalar.text.count("${") > MOST_IN_A_TEXT:
+            self.report.stop(scalar.place, f"more than {MOST_IN_A_TEXT} variables in one text")
         parts = parts_of(scalar.text)
         found = [self._part(part, scalar.place) for part in parts]
         if any(is_refused(node) for node in found if not isinstance(node, str)):

@@ -311,8 +311,8 @@ def _beside(layer: str, root: str) -> str:
 
 def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
     """The ``emulator:`` block from options; the fields of its shapes have their names."""
-    nested = {"clock": _written(ClockShape, options), "auth": _written(AuthShape, options)}
-    return {name: block for name, block in nested.items() if block} | _written(EmulatorShape, options)
+    inner = {"clock": _written(ClockShape, options), "auth": _written(AuthShape, options)}
+    return {name: block for name, block in inner.items() if block} | _written(EmulatorShape, options)
 
 
 def _written(shape: type[Shape], options: Mapping[str, object]) -> dict[str, Any]:

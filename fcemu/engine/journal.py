@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from fcemu.core.facts import Accepted, Changed, Delivered, Fact, InvocationFact, to_json
+from fcemu.core.facts import Accepted, Delivered, Fact, InstanceFact, InvocationFact, OutsideFact, to_json
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
@@ -71,17 +71,20 @@ class Journal(Sequence[Fact]):
                 others[fact.request_id].append(fact)
         return found
 
-    def note(self, fact: Changed | MailFact) -> None:
+    def note(self, fact: OutsideFact | MailFact) -> None:
         """Append what happened outside of any invocation, and fold it in."""
         self._append(fact)
-        if not isinstance(fact, Changed):
+        if not isinstance(fact, OutsideFact):
             self.mail.apply(fact)
         for follower in self._followers:
             follower()
 
     def function_of(self, index: int) -> FunctionRef | None:
         """Whose function a fact is about; ``None`` when it belongs to no invocation."""
-        invocation = self.invocations.get(self._facts[index].request_id)
+        fact = self._facts[index]
+        if isinstance(fact, InstanceFact):
+            return fact.function
+        invocation = self.invocations.get(fact.request_id)
         return None if invocation is None else invocation.accepted.function
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
@@ -99,7 +102,7 @@ class Journal(Sequence[Fact]):
         for fact in facts:
             if isinstance(fact, Accepted):
                 self.open(fact)
-            elif isinstance(fact, Changed | MailFact):
+            elif isinstance(fact, OutsideFact | MailFact):
                 self.note(fact)
             else:
                 self.record(fact)

@@ -38,6 +38,7 @@ def said(text, name="fcemu.yaml"):
         (f"vars:\n{DOUBLING_MAPS}  v40: x\n", "more than 100000 values once the variables are put in"),
         (f"vars:\n{NESTING_MAPS}  v80: x\n", "variables lead too far"),
         (f"vars:\n{WIDE}{USES}", "more than 100000 values once the variables are put in"),
+        ("vars: {a: 1}\nregion: '" + "${vars.a}" * 1001 + "'", "fcemu.yaml:2:9: more than 1000 variables in one text"),
         ("vars: {a: '${vars.a}'}", "fcemu.yaml:1:11: ${vars.a} leads back to itself"),
         ("vars: {a: {b: '${vars.a}'}}", "fcemu.yaml:1:15: ${vars.a} leads back to itself"),
         ("vars: {a: '${vars}'}", "${vars}: write ${vars.NAME}"),

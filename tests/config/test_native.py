@@ -347,7 +347,6 @@ def test_who_may_ask_is_said_by_a_flag_and_texts(line, message):
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        *((emulator, key) for key in ("throttleMode", "idleSeconds", "coldStartSeconds")),
         (shape, "stubs"),
     ],
 )

@@ -73,18 +73,19 @@ def test_the_file_has_the_keys_that_the_format_promises():
         DomainShape: {"protocol", "routes", "kept"},
         RouteShape: {"function", "qualifier", "methods", "rewriteConfig"},
         EmulatorShape: {
-            *("clock", "auth", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
+            *("auth", "clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
             *("deliverTo", "deliveryRetrySeconds", "taskRetentionSeconds"),
+            *("throttleMode", "idleSeconds", "coldStartSeconds", "instanceLimit", "instancesPerMinute"),
         },
-        AuthShape: {"verify", "accessKeys"},
         ClockShape: {"rate", "start", "autojump"},
+        AuthShape: {"verify", "accessKeys"},
     }
 
 
 def test_the_keys_that_come_later_are_known():
     later = {name for shape in SHAPES for name in shape.later}
-    assert later == {"throttleMode", "idleSeconds", "coldStartSeconds", "stubs"}
+    assert later == {"stubs"}
 
 
 def test_triggers_are_of_the_kinds_that_the_core_knows():
