@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from rules import rule
 
 from fcemu.testing import FCError, LocalEmulator, NotFired, UnknownName
 
@@ -43,6 +44,7 @@ def invoked(emulator: LocalEmulator) -> list[bytes]:
 # By a test.
 
 
+@rule("async-invocation §1", "assumed")
 def test_a_fired_trigger_invokes_asynchronously_at_the_next_move(emulator):
     invocation = emulator.trigger("work/files").fire(object="in/a.mov", size=7)
     assert (invocation.kind, invocation.source, invocation.status) == ("async", "trigger", "Enqueued")

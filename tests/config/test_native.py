@@ -332,7 +332,7 @@ def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
     ("line", "message"),
     [
         ("auth: {verify: maybe}", "verify: expected true or false, found 'maybe'"),
-        ("auth: {accessKeys: LTAIme}", "accessKeys: expected a map of access key ids and secrets, found 'LTAIme'"),
+        ("auth: {accessKeys: LTAIme}", "accessKeys: expected a map of access keys and their secrets, found 'LTAIme'"),
         ("auth: {accessKeys: {LTAIme: 7}}", "LTAIme: expected text, found 7"),
         ("auth: {keys: {}}", "unknown key 'keys' in auth of emulator"),
     ],
