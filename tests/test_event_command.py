@@ -35,8 +35,8 @@ def test_an_event_is_printed_without_any_emulator(monkeypatch):
 
 
 def test_when_it_happens_can_be_said_in_any_zone():
-    printed = json.loads(event("cdn", "--domain", "a.example", "--at", "2026-07-01T08:00:00+08:00").stdout)
-    assert printed["events"][0]["eventTime"] == "2026-07-01T00:00:00Z"
+    printed = json.loads(event("cdn", "--domain", "a.example", "--at", "2026-07-01T02:00:00+02:00").stdout)
+    assert printed["events"][0]["eventTime"] == "2026-07-01T08:00:00+08:00"
 
 
 def test_fields_that_are_data_are_given_as_json_and_rows_are_printed_as_cbor():

@@ -1,5 +1,6 @@
 """Triggers of other services: fired by a test, by a request, by what is published to a topic."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -148,6 +149,17 @@ def test_what_is_fired_is_retried_and_reported_like_any_asynchronous_invocation(
     emulator.run_until_idle()
     assert (len(invocation.attempts), fails.invocations) == (2, [invocation])
     assert emulator.queue("broken").messages[0].invocation == invocation
+
+
+def test_in_an_event_loop_its_coroutine_fires():
+    async def main() -> None:
+        async with LocalEmulator("", strict=False) as emulator:
+            emulator.add("work", lambda event, context: 1, triggers={"files": OSS})
+            invocation = await emulator.trigger("work/files").aio.fire(object="in/a")
+            await emulator.aio.run_until_idle()
+            assert (invocation.source, invocation.status) == ("trigger", "Succeeded")
+
+    asyncio.run(main())
 
 
 # By what is published.

@@ -143,6 +143,13 @@ def test_rows_are_those_that_were_said_or_one_of_key_and_columns():
     assert event("tablestore", {"records": [row, row]}) == encoded({"Version": "Sync-v1", "Records": [row, row]})
 
 
+def test_a_stream_of_eventbridge_hands_over_lists():
+    said = {"source": "shop", "data": {"stock": 3}}
+    one = json.loads(event("eventbridge", said, runOptions={"mode": "event-driven"}))
+    assert (one["specversion"], one["aliyuneventbusname"], one["data"]) == ("1.0", "default", {"stock": 3})
+    assert json.loads(event("eventbridge", said, runOptions={"mode": "event-streaming"})) == [one]
+
+
 # Filters.
 
 FILE = {"bucket": "b", "object": "in/a.csv"}
