@@ -1,11 +1,13 @@
 """Triggers of other services: fired by a test, by a request, by what is published to a topic."""
 
+import asyncio
 import json
 import re
 from typing import Any
 
 import httpx
 import pytest
+from rules import rule
 
 from fcemu.testing import FCError, LocalEmulator, NotFired, UnknownName
 
@@ -43,6 +45,7 @@ def invoked(emulator: LocalEmulator) -> list[bytes]:
 # By a test.
 
 
+@rule("async-invocation §1", "assumed")
 def test_a_fired_trigger_invokes_asynchronously_at_the_next_move(emulator):
     invocation = emulator.trigger("work/files").fire(object="in/a.mov", size=7)
     assert (invocation.kind, invocation.source, invocation.status) == ("async", "trigger", "Enqueued")
@@ -146,6 +149,17 @@ def test_what_is_fired_is_retried_and_reported_like_any_asynchronous_invocation(
     emulator.run_until_idle()
     assert (len(invocation.attempts), fails.invocations) == (2, [invocation])
     assert emulator.queue("broken").messages[0].invocation == invocation
+
+
+def test_in_an_event_loop_its_coroutine_fires():
+    async def main() -> None:
+        async with LocalEmulator("", strict=False) as emulator:
+            emulator.add("work", lambda event, context: 1, triggers={"files": OSS})
+            invocation = await emulator.trigger("work/files").aio.fire(object="in/a")
+            await emulator.aio.run_until_idle()
+            assert (invocation.source, invocation.status) == ("trigger", "Succeeded")
+
+    asyncio.run(main())
 
 
 # By what is published.

@@ -328,6 +328,19 @@ def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
         assert problems(function, line, top=top) == [said]
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("auth: {verify: maybe}", "verify: expected true or false, found 'maybe'"),
+        ("auth: {accessKeys: LTAIme}", "accessKeys: expected a map of access keys and their secrets, found 'LTAIme'"),
+        ("auth: {accessKeys: {LTAIme: 7}}", "LTAIme: expected text, found 7"),
+        ("auth: {keys: {}}", "unknown key 'keys' in auth of emulator"),
+    ],
+)
+def test_who_may_ask_is_said_by_a_flag_and_texts(line, message):
+    assert problems(emulator, line) == [message]
+
+
 # Keys
 
 

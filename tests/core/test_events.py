@@ -5,6 +5,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
+from rules import rule
 
 from fcemu.core.cbor import encoded
 from fcemu.core.event_filters import refused
@@ -110,6 +111,7 @@ def test_an_object_that_is_removed_makes_the_bucket_smaller():
     assert (removed["eventName"], removed["oss"]["object"]["deltaSize"]) == ("ObjectRemoved:DeleteObject", -5)
 
 
+@rule("yaml-formats §1.4", "documented")
 def test_a_message_is_handed_on_alone_or_with_what_mns_tells_of_it():
     said = {"topic": "news", "body": "é", "tag": "urgent"}
     assert event("mns_topic", said) == "é".encode()
@@ -141,12 +143,20 @@ def test_rows_are_those_that_were_said_or_one_of_key_and_columns():
     assert event("tablestore", {"records": [row, row]}) == encoded({"Version": "Sync-v1", "Records": [row, row]})
 
 
+def test_a_stream_of_eventbridge_hands_over_lists():
+    said = {"source": "shop", "data": {"stock": 3}}
+    one = json.loads(event("eventbridge", said, runOptions={"mode": "event-driven"}))
+    assert (one["specversion"], one["aliyuneventbusname"], one["data"]) == ("1.0", "default", {"stock": 3})
+    assert json.loads(event("eventbridge", said, runOptions={"mode": "event-streaming"})) == [one]
+
+
 # Filters.
 
 FILE = {"bucket": "b", "object": "in/a.csv"}
 KEYS = {"key": {"prefix": "in/", "suffix": ".csv"}}
 
 
+@rule("yaml-formats §1.4", "documented")
 @pytest.mark.parametrize(
     ("said", "config", "passes"),
     [
@@ -171,6 +181,7 @@ def test_a_filter_that_is_no_map_is_named():
         why("oss", FILE, filter=["in/"])
 
 
+@rule("wire-api §10", "from SDK")
 @pytest.mark.parametrize(
     ("wanted", "tag", "passes"), [("", "", True), ("", "a", True), ("a", "a", True), ("a", "", False)]
 )
