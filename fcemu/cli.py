@@ -91,7 +91,15 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
-@later_option("--data")
+@setting("--data", type=click.Path(path_type=Path), help="Keeps everything in this file; nothing accepted is lost.")
+@setting(
+    "--data-sync", type=click.Choice(["normal", "full"]), help="Survive a kill, or a power cut.  [default: normal]"
+)
+@setting(
+    "--while-down",
+    type=click.Choice(["stand-still", "catch-up"]),
+    help="What the clock of kept data does between two runs.  [default: stand-still]",
+)
 @later_option("--auth", flag=True)
 @later_option("--access-key")
 @later_option("--watch", flag=True)
@@ -139,8 +147,11 @@ def _plan(
 
     serving.log_to_stderr(log_format)
     read = EMPTY if definition is None else _read(definition, settings["limits"])
+    from fcemu.assembly import Data
+
     plan = serving.Plan(
         definition=read,
+        data=Data.taken_from(settings),
         options={name: value for name, value in settings.items() if value is not None},
         process=runtime != "inline",
         **more,
@@ -155,11 +166,12 @@ def _plan(
 
 @contextmanager
 def _refused_in_one_message() -> Iterator[None]:
+    from fcemu.assembly import StoreError
     from fcemu.commands.serve import CannotListen
 
     try:
         yield
-    except CannotListen as refused:
+    except (CannotListen, StoreError) as refused:
         raise click.ClickException(str(refused)) from None
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None

@@ -14,6 +14,7 @@ from fcemu.core.errors import EntityTooLarge, InvalidArgument
 if TYPE_CHECKING:
     from fcemu.api.serving import Connection
     from fcemu.engine.emulator import Emulator
+    from fcemu.engine.saving import Saving
 
 AUTHORIZATION: Final = istr("Authorization")
 CONTENT_LENGTH: Final = istr("Content-Length")
@@ -42,6 +43,7 @@ class WireRequest:
         "method",
         "on_disconnect",
         "refuse",
+        "saving",
         "streams",
         "target",
         "version",
@@ -64,6 +66,8 @@ class WireRequest:
         self.connection = connection
         self.why_malformed = ""
         self.streams = False
+        self.saving: Saving | None = None
+        """What keeps what happens in ``emulator``."""
         self.on_disconnect: Callable[[], None] | None = None
         self._body = body
         self._counted = False
@@ -99,6 +103,7 @@ class WireRequest:
     def begin(self, emulator: "Emulator") -> None:
         """``emulator`` serves this request from now on."""
         self.emulator = emulator
+        self.saving = emulator.saving
         self._counted = True
         emulator.serving += 1
 

@@ -77,6 +77,19 @@ class Setup:
         with self._baton:
             return self._added.get(ref)
 
+    def all_added(self) -> Mapping[FunctionRef, StandIn]:
+        """What runs the functions that were defined without files."""
+        with self._baton:
+            return dict(self._added)
+
+    def put_back(self, code: Mapping[FunctionRef, StandIn]) -> None:
+        """Let the code of an emulator before this one run its functions, where they are still defined."""
+        with self._baton:
+            for ref, stand_in in code.items():
+                if ref in self._catalog.names:
+                    self._added[ref] = stand_in
+                    self._dispatcher.put(ref, stand_in, below=True)
+
     # Stubs.
 
     def stub(self, ref: FunctionRef, stand_in: StandIn, *, alone: bool = False) -> None:
