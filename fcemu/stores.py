@@ -260,8 +260,8 @@ class SqliteStore:
 
     def _damaged(self, how: str) -> StoreError:
         return StoreError(
-            f"data file {self.path} is damaged: {how}. Put a copy of it back, or move it away and begin with a new file; "
-            "'sqlite3 FILE .recover' shows what can still be read"
+            f"data file {self.path} is damaged: {how}. Put a copy of it back, or move it away and begin with a new "
+            "file; 'sqlite3 FILE .recover' shows what can still be read"
         )
 
     def _error(self, refused: sqlite3.Error, what: str) -> StoreError:

@@ -16,7 +16,7 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Final = loop
-        self._held: list[tuple["Connection", WireRequest, Answer | Stream]] = []
+        self._held: list[tuple[Connection, WireRequest, Answer | Stream]] = []
 
     def put(self, connection: "Connection", request: WireRequest, response: Answer | Stream) -> None:
         """Write the answer in this turn of the loop or the next, once what happened is kept."""

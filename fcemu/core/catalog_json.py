@@ -1,10 +1,10 @@
 """The catalogue as plain JSON values, and back: what is defined outlives the process."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fcemu.core import belongings, destinations, domains, functions, layers, names, releases, stamps, triggers
 from fcemu.core.catalog import Catalog
@@ -87,14 +87,14 @@ def _write(given: Any, directory: Directory) -> Any:
     if _KINDS.get(kind.__name__) is not kind:
         raise TypeError(f"{kind.__name__} is no part of a catalogue")
     written: dict[str, Any] = {_KIND: kind.__name__}
-    for name in _attributes(kind) or vars(given):
+    for name in _attributes(cast(Hashable, kind)) or vars(given):
         value = getattr(given, name)
         written[name] = directory(value) if name in _PLACES else _write(value, directory)
     return written
 
 
 @cache
-def _attributes(kind: type[Any]) -> tuple[str, ...]:
+def _attributes(kind: Any) -> tuple[str, ...]:
     """By name, in order; nothing for classes that keep theirs in a dictionary."""
     if is_dataclass(kind):
         return tuple(one.name for one in fields(kind))

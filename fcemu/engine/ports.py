@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fcemu.core.facts import Fact
-
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
 from fcemu.core.names import Account

@@ -457,7 +457,7 @@ class LocalEmulator:
         self._begin(settings, store)
 
     def restart(self) -> None:
-        """End as by ``kill -9``, and begin again with what was kept: in the file of the option ``data``, else in memory.
+        """End as by ``kill -9``, and begin again with what was kept: in the file of option ``data``, else in memory.
 
         Handlers that ran or were parked are abandoned, and their attempts are delivered again; warm instances, stubs
         and faults are gone. Raises ``StoreError``, and ``ValueError`` where the clock follows the test's.
