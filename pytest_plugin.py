@@ -108,6 +108,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from fcemu.testing.suite import prepare
 
         prepare(str(session.config.getini("fcemu_backend")))
+        if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
+            patch = pytest.MonkeyPatch()
+            session.config.add_cleanup(patch.undo)
+            _set(patch, {})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

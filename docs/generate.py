@@ -1,6 +1,7 @@
 """Writes the documents that are made from the code; ``--check`` only says whether they are as they should be."""
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ import click
 from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.server import DIALECTS, effect_of
 from fcemu.cli import main as program
+from fcemu.config.json_schema import json_schema
 from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
@@ -30,6 +32,8 @@ MADE = {
     "docs/explanation/states.md": lambda: states(),
     "docs/explanation/assumed.md": lambda: assumed(),
     "docs/reference/definition.md": lambda: definition(),
+    "docs/reference/fcemu.schema.json": lambda: schema(),
+    "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
     "docs/reference/rules.md": lambda: rules(),
     "docs/reference/chance.md": lambda: chance(),
@@ -91,9 +95,9 @@ def rules() -> str:
         "| rule | source | mark | test |",
         "| --- | --- | --- | --- |",
     ]
-    for page, section, mark, name, place in sorted(_rules()):
+    for page, section, mark, name, place in sorted(_rules(), key=_by_section):
         text = name.removeprefix("test_").replace("_", " ")
-        where = f"{page} §{'.'.join(map(str, section))}"
+        where = f"{page} §{section}"
         lines.append(f"| {text[0].upper()}{text[1:]} | {where} | {mark} | `{place}` |")
     return "\n".join(lines) + "\n"
 
@@ -147,10 +151,30 @@ def definition() -> str:
         "posted to that URL as well, as JSON, and the clock waits for the answer: any 2xx is good, all else a failed "
         "delivery. The `clock` of the `emulator:` block is for `fcemu serve`: in a test the clock "
         "starts paused, at its option `start`.",
+        "",
+        "In any value, `${vars.NAME}` is what `vars` says, and `${env('NAME', default)}` a variable of the "
+        "environment. A value that is nothing else keeps its type; inside a text it is a part of the text.",
+        "",
+        "Editors complete and check the file by [its JSON Schema](fcemu.schema.json), which is also in the package: "
+        "`fcemu check --schema > fcemu.schema.json`, then `# yaml-language-server: $schema=fcemu.schema.json` as the "
+        "first line of the file.",
+        "",
+        "What is kept is shown by FC's API and has no effect; `fcemu check` says so once for each file.",
     ]
-    for place, shape in [("", FileShape), *((way, shape) for way, _, shape in below(FileShape))]:
-        lines += ["", f"## {f'`{place}`' if place else 'The whole file'}", "", *_table(shape)]
+    ways: dict[type[Shape], list[str]] = {FileShape: []}
+    for way, _, shape in below(FileShape):
+        ways.setdefault(shape, []).append(way)
+    for shape, places in ways.items():
+        lines += ["", f"## {_heading(places)}", ""]
+        if len(places) > 1:
+            lines += ["Also " + ", ".join(f"`{place}`" for place in places[1:]) + ".", ""]
+        lines += _table(shape)
     return "\n".join(lines) + "\n"
+
+
+def schema() -> str:
+    """The shape of the native file as JSON Schema."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def command_line() -> str:
@@ -287,17 +311,27 @@ def _option(option: click.Option) -> str:
     return f"| {names} | {variable} | {' '.join(about.split())} |"
 
 
+def _heading(places: list[str]) -> str:
+    return f"`{places[0]}`" if places else "The whole file"
+
+
 def _table(shape: type[Shape]) -> Iterator[str]:
     yield "| key | what | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for key in keys_of(shape).values():
         default = "required" if key.required else "" if key.default is None else f"`{_plain(key.default)}`"
-        yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {key.about} |"
+        about = key.about + (" Kept, but without effect yet." if key.inert else "")
+        yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {about} |"
     for name, about in shape.later.items():
         yield f"| `{name}` | *not supported yet* | | {about} |"
 
 
-def _rules() -> Iterator[tuple[str, list[int], str, str, str]]:
+def _by_section(rule: tuple[str, str, str, str, str]) -> tuple[object, ...]:
+    page, section, *rest = rule
+    return page, [int(number) for number in re.findall(r"\d+", section)], *rest
+
+
+def _rules() -> Iterator[tuple[str, str, str, str, str]]:
     """Page, section, mark, name and place of each test that is marked as a rule."""
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

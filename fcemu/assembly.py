@@ -86,6 +86,20 @@ def _destinations(text: str) -> dict[str, str]:
     return {destination: url for destination, _, url in pairs}
 
 
+def _keys(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _read_keys(given: object) -> Mapping[str, str]:
+    """Access keys as a mapping of id to secret, or as texts ``ID:SECRET``. Raises ``ValueError``."""
+    pairs = [*given.items()] if isinstance(given, dict) else [each.partition(":")[::2] for each in given]  # type: ignore[attr-defined]
+    for pair in pairs:
+        if not all(isinstance(part, str) and part for part in pair):
+            expected = "texts 'ID:SECRET', or a mapping of ids to secrets"
+            raise ValueError(f"option access_keys: expected {expected}, found {given!r}")
+    return dict(pairs)
+
+
 OPTIONS: Final[Mapping[str, Option]] = {
     "seed": Option(int, (int,)),
     "chance": Option(str, (str,)),
@@ -99,6 +113,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "grace_seconds": Option(float, (int, float)),
     "io_grace_seconds": Option(float, (int, float)),
     "retry_seconds": Option(_many_seconds, (list, tuple)),
+    "auth": Option(_flag, (bool,)),
+    "access_keys": Option(_keys, (dict, list, tuple)),
     "retry_server_errors": Option(_flag, (bool,)),
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
@@ -147,6 +163,8 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         retry_seconds=tuple(timedelta(seconds=wait) for wait in given["retry_seconds"])
         if "retry_seconds" in given
         else default.retry_seconds,
+        auth=given.get("auth", default.auth),
+        access_keys=_read_keys(given["access_keys"]) if "access_keys" in given else default.access_keys,
         retry_server_errors=given.get("retry_server_errors", default.retry_server_errors),
         age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
         destination_depth=given.get("destination_depth", default.destination_depth),
@@ -205,8 +223,6 @@ def _check(name: str, value: object) -> None:
 
 LATER: Final = frozenset(
     {
-        "access_keys",
-        "auth",
         "cold_start_seconds",
         "explore",
         "idle_seconds",
@@ -232,6 +248,7 @@ def catalog_of(definition: Definition) -> Catalog:
     catalog = Catalog(definition.services, definition.functions)
     for (ref, qualifier), asked in definition.async_settings.items():
         catalog.set_async(ref, asked, qualifier)
+    definition.extras.put_into(catalog)
     return catalog
 
 
@@ -307,8 +324,10 @@ def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any])
         if catalog.names.get(function.ref) != function:
             catalog.add(function)
         catalog.forget_async(function.ref)
+        catalog.forget_triggers(function.ref)
     for (ref, qualifier), asked in definition.async_settings.items():
         catalog.set_async(ref, asked, qualifier)
+    definition.extras.put_into(catalog)
     return catalog
 
 
@@ -425,7 +444,7 @@ def define(emulator: Emulator, definition: Definition, code: Mapping[FunctionRef
     other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
     if other:
         raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
-    emulator.setup.define(definition.services, definition.functions, definition.async_settings, code)
+    emulator.setup.define(definition.services, definition.functions, definition.async_settings, code, definition.extras)
 
 
 class Parts:
@@ -450,7 +469,7 @@ class Parts:
         """All that is defined, in native form."""
         from fcemu.config import native_form
 
-        return native_form(*emulator.setup.defined())
+        return native_form(*emulator.setup.defined(), emulator.setup.extras())
 
 
 def program_named(text: str) -> str:
@@ -540,10 +559,11 @@ def redirection(host: str, port: int) -> Redirection:
     return Redirection((host, port), lambda: authority().pem, is_fc_host)
 
 
-def environment(endpoint: str, account: Account, *, intercept: bool, token: str = "") -> dict[str, str]:
-    """The variables that point a program at the emulator at ``endpoint``; ``intercept``: also Python programs with
-    hosts of FC written down in them. ``token``: what that emulator wants."""
-    known = pointing(endpoint, account.id, account.region)
+def environment(endpoint: str, settings: Settings, *, intercept: bool, token: str = "") -> dict[str, str]:
+    """The variables that point a program at the emulator at ``endpoint``, with the first of its access keys;
+    ``intercept``: also Python programs with hosts of FC written down in them. ``token``: what that emulator wants."""
+    account = settings.account
+    known = pointing(endpoint, account.id, account.region, next(iter(settings.access_keys.items()), ("test", "test")))
     if token:
         known |= pointing(endpoint, account.id, account.region, (token, token)) | {"FCEMU_TOKEN": token}
     return known | redirecting(os.environ, endpoint) if intercept else known

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from datetime import timedelta
@@ -29,7 +29,7 @@ from fcemu.commands.printing import count, print_json, print_line
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
     from fcemu.commands.serve import Plan
-    from fcemu.config import Definition, DefinitionError
+    from fcemu.config import Definition
 
 
 @click.group(
@@ -88,6 +88,15 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
 @setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")
 @setting("--intercept-only", is_flag=True, help="The same, and other hosts are refused.")
+@setting("--auth/--no-auth", default=None, help="Verify FC's signatures.  [default: no; any key is accepted]")
+@setting(
+    "--access-key",
+    "access_keys",
+    multiple=True,
+    metavar="ID:SECRET",
+    callback=lambda _ctx, _param, given: list(given) or None,
+    help="A key that --auth accepts; repeatable.  [default: test:test]",
+)
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
@@ -100,10 +109,8 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     type=click.Choice(["stand-still", "catch-up"]),
     help="What the clock of kept data does between two runs.  [default: stand-still]",
 )
-@later_option("--auth", flag=True)
-@later_option("--access-key")
 @later_option("--watch", flag=True)
-@later_option("--env")
+@setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
 def serve(
     definition: Path | None,
     host: str,
@@ -146,12 +153,13 @@ def _plan(
     from fcemu.config import EMPTY
 
     serving.log_to_stderr(log_format)
-    read = EMPTY if definition is None else _read(definition, settings["limits"])
     from fcemu.assembly import Data
 
+    environment, data = settings.pop("environment"), Data.taken_from(settings)
+    read = EMPTY if definition is None else _read(definition, settings, environment)
     plan = serving.Plan(
         definition=read,
-        data=Data.taken_from(settings),
+        data=data,
         options={name: value for name, value in settings.items() if value is not None},
         process=runtime != "inline",
         **more,
@@ -269,60 +277,26 @@ def _make_way(ready_file: Path) -> None:
         raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
 
 
-def _read(path: Path, limits: object) -> "Definition":
-    from fcemu.config import DefinitionError, find_definition, read_definition
+def _read(path: Path, settings: Mapping[str, Any], environment: Any) -> "Definition":
+    from fcemu.config import Choices, DefinitionError, read_definition
 
+    choices = Choices(
+        region=settings["region"],
+        account_id=settings["account_id"],
+        environment=environment,
+        variables=os.environ,
+    )
     try:
-        return read_definition(find_definition(path))
+        return read_definition(path, choices)
     except DefinitionError as wrong:
         click.echo(str(wrong), err=True)
-        if limits == "relaxed":
+        if settings["limits"] == "relaxed":
             click.echo(
                 "--limits relaxed is for requests; what a definition may say widens with 'emulator: {limits: relaxed}' "
                 "in it",
                 err=True,
             )
         raise click.ClickException(f"{path} cannot be used: {count(len(wrong.problems), 'problem')}") from None
-
-
-@main.command()
-@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--strict", is_flag=True, help="Warnings are problems.")
-@as_json
-@later_option("--print", flag=True, variable=False)
-def check(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
-    """Show all problems of definitions with their places."""
-    from fcemu.config import DefinitionError, find_definition, read_definition
-
-    found, bad = [], False
-    for path in files:
-        problems: list[dict[str, Any]] = []
-        warnings: list[str] = []
-        try:
-            definition = read_definition(find_definition(path))
-            warnings = definition.warnings
-            summary = f"good, {count(len(definition.functions), 'function')}"
-        except DefinitionError as wrong:
-            problems = _written(wrong)
-            summary = count(len(problems), "problem")
-            if not as_json:
-                click.echo(str(wrong))
-        if warnings:
-            summary += f", {count(len(warnings), 'warning')}"
-        bad = bad or bool(problems) or (strict and bool(warnings))
-        found.append({"file": str(path), "problems": problems, "warnings": warnings})
-        if not as_json:
-            for warning in warnings:
-                click.echo(f"{path}: warning: {warning}")
-            click.echo(f"{path}: {summary}", err=True)
-    if as_json:
-        print_json(found)
-    sys.exit(bad)
-
-
-def _written(wrong: "DefinitionError") -> list[dict[str, Any]]:
-    names = ("source", "line", "column", "path", "key", "message", "hints")
-    return [{name: getattr(problem, name) for name in names} for problem in wrong.problems]
 
 
 # A running emulator.

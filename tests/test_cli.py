@@ -122,12 +122,9 @@ def test_a_mistyped_move_names_the_closest_one():
 @pytest.mark.parametrize(
     "args",
     [
-        ("serve", "--data", "x.db"),
         ("serve", "--auth"),
         ("serve", "--access-key", "a:b"),
         ("serve", "--watch"),
-        ("serve", "--env", "prod"),
-        ("check", "fixtures/hello", "--print"),
     ],
 )
 def test_an_option_that_comes_later_is_refused_by_name(args):
@@ -136,8 +133,8 @@ def test_an_option_that_comes_later_is_refused_by_name(args):
 
 
 def test_a_variable_of_an_option_that_comes_later_is_refused_by_name(monkeypatch):
-    monkeypatch.setenv("FCEMU_DATA", "x.db")
-    assert "FCEMU_DATA (option --data) is not supported yet" in wrong(2, "serve")
+    monkeypatch.setenv("FCEMU_WATCH", "1")
+    assert "FCEMU_WATCH (option --watch) is not supported yet" in wrong(2, "serve")
 
 
 def test_python_m_fcemu_is_the_same_program():
@@ -184,7 +181,9 @@ def test_a_report_to_nobody_is_a_warning_and_strictly_a_problem(tmp_path):
         "functions: {a: {handler: index.handler, asyncInvokeConfig: {onSuccess: 'function:nobody'}}}\n"
     )
     result = good("check", str(definition))
-    assert result.stdout == f"{definition}: warning: onSuccess of a: there is no function nobody\n"
+    assert result.stdout == (
+        f"{definition}:1:72: warning: onSuccess: there is no function nobody, to which a reports\n"
+    )
     assert fcemu("check", "--strict", str(definition)).exit_code == 1
 
 
@@ -522,9 +521,8 @@ def test_a_folder_that_cannot_be_made_is_one_message(tmp_path):
 def test_a_definition_that_is_there_gets_a_test(tmp_path, monkeypatch):
     shutil.copytree(FIXTURES / "generations", tmp_path / "media", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
-    assert good("init", "--from", "media").stdout == "media/test_functions.py\n"
+    assert good("init", "--from", "media").stdout == "media/conftest.py\nmedia/test_functions.py\n"
     test = tmp_path / "media" / "test_functions.py"
-    assert 'pytest.mark.fcemu("fcemu.yaml")' in test.read_text()
     test.write_text(test.read_text().replace("{}", '{"width": 21}'))
     assert "\n4 passed" in suite(tmp_path / "media")
     assert "is there already" in wrong(1, "init", "--from", "media/fcemu.yaml")
@@ -535,6 +533,47 @@ def test_a_test_may_stand_elsewhere_and_calls_functions_that_report_once_more(tm
     written = (tmp_path / "tests" / "test_functions.py").read_text()
     assert re.findall(r"def (\w+)", written) == ["test_flaky_returns", "test_flaky_succeeds_later"]
     assert "\n2 passed" in suite(tmp_path / "tests")
+
+
+def test_a_conftest_that_is_there_stays_and_the_test_names_the_definition(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(FIXTURES / "hello", "hello", ignore=shutil.ignore_patterns("__pycache__"))
+    Path("hello/conftest.py").write_text("# mine\n")
+    assert good("init", "--from", "hello").stdout == "hello/test_functions.py\n"
+    assert 'pytestmark = pytest.mark.fcemu("fcemu.yaml")' in Path("hello/test_functions.py").read_text()
+    assert Path("hello/conftest.py").read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "file", "tests"),
+    [
+        ("funcraft-domains", "template.yml", ["test_forms_page_answers"]),
+        (
+            "devs-3-dotenv",
+            "s.yaml",
+            ["test_env_returns"],
+        ),
+    ],
+)
+def test_a_foreign_definition_gets_tests_that_pass(tmp_path, monkeypatch, folder, file, tests):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(FIXTURES / "foreign" / folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    good("init", "--from", f"{folder}/{file}")
+    written = Path(folder, "test_functions.py").read_text()
+    assert re.findall(r"def (\w+)", written) == tests
+
+
+def test_a_timer_gets_a_test_that_fires_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(FIXTURES / "foreign" / "funcraft-events", "events", ignore=shutil.ignore_patterns("__pycache__"))
+    good("init", "--from", "events/template.yml")
+    written = Path("events/test_functions.py").read_text()
+    assert re.findall(r"def (\w+)", written) == [
+        "test_events_all_answers",
+        "test_events_all_runs_when_hourly_fires",
+        "test_events_all_runs_when_nightly_fires",
+    ]
+    assert "\n2 passed" in suite(tmp_path / "events", "-k", "fires")
 
 
 def test_functions_whose_names_read_alike_get_a_test_each(tmp_path):
@@ -553,9 +592,9 @@ def test_a_definition_that_cannot_be_used_gets_no_test(tmp_path):
     assert "defines no functions" in wrong(1, "init", "--from", str(empty))
 
 
-def suite(directory):
+def suite(directory, *more):
     """What pytest says of a directory as its user runs it: all passed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(directory)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(directory), *more]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=CHILD_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -22,7 +22,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     ),
     "api": ({"core", "engine", "api"}, {"aiohttp", "multidict"}, set()),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
-    "config": ({"core", "config"}, {"yaml"}, set()),
+    "config": ({"core", "config", "packages"}, {"yaml"}, set()),
     "testing": ({"backends", "core", "engine", "config", "assembly", "testing"}, set(), set()),
     "client": (set(), set(), set()),
     "packages": ({"core"}, {"fastcrc"}, set()),

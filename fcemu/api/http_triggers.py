@@ -9,6 +9,7 @@ from multidict import istr
 
 from fcemu.api.dialect import Dialect
 from fcemu.api.invocations import Manner, accepted_answer, log_headers, read_manner
+from fcemu.api.signatures import verify
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, access_key_id, header_text, status_line
 from fcemu.core.asking import never_ran
@@ -160,11 +161,14 @@ class HttpTriggers:
 
 
 def _check(request: WireRequest, door: Door) -> None:
-    """Raises ``MethodNotAllowed``, ``InvalidArgument``."""
+    """Raises ``MethodNotAllowed``, ``InvalidArgument``; for a trigger with ``authType: function``, where the emulator
+    verifies signatures, what ``verify`` raises."""
     if door.trigger is not None:
-        methods = read_http(door.trigger.config).methods
-        if request.method not in methods:
-            raise MethodNotAllowed(request.method, " | ".join(methods))
+        config = read_http(door.trigger.config)
+        if request.method not in config.methods:
+            raise MethodNotAllowed(request.method, " | ".join(config.methods))
+        if config.auth_type == "function" and request.emulator.settings.auth:
+            verify(request, request.emulator.secret_of, with_query=True)
     if len(request.target.partition("?")[0]) > _PATH_BYTES:
         raise InvalidArgument(f"the path is longer than {_PATH_BYTES} bytes")
     if sum(len(name) + len(text) for name, text in request.headers.items()) > _HEADER_BYTES:

@@ -16,6 +16,7 @@ from fcemu.api.invocations import Invocations
 from fcemu.api.mns import MNS, PREFIXES
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
+from fcemu.api.signatures import verify
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import (
@@ -203,9 +204,21 @@ class ApiServer:
             return Route(partial(self._proxy, dialect, parameters), refuse)
         if operation.handler in HANDLERS:
             answer = HANDLERS[operation.handler]
-            return Route(lambda request: _ask(answer, request, dialect, parameters, query), refuse)
+            return Route(_signed(lambda request: _ask(answer, request, dialect, parameters, query)), refuse)
         handler, wanted = self._handlers[operation.handler], dialect.read_target(parameters, query)
-        return Route(lambda request: handler(request, dialect, wanted), refuse)
+        return Route(_signed(lambda request: handler(request, dialect, wanted)), refuse)
+
+
+def _signed(handle: Handle) -> Handle:
+    """``handle``, after the signature is verified where the emulator wants that. It raises ``FCError``."""
+
+    def verified(request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+        emulator = request.emulator
+        if emulator.settings.auth:
+            verify(request, emulator.secret_of)
+        return handle(request)
+
+    return verified
 
 
 def _ask(

@@ -1,5 +1,6 @@
 """WireRequest; reading bodies and headers with good error messages; what is written back."""
 
+import hashlib
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -9,7 +10,7 @@ from aiohttp.http import HttpProcessingError, HttpVersion11, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
-from fcemu.core.errors import EntityTooLarge, InvalidArgument
+from fcemu.core.errors import EntityTooLarge, InvalidArgument, SignatureNotMatch
 
 if TYPE_CHECKING:
     from fcemu.api.serving import Connection
@@ -36,6 +37,7 @@ class WireRequest:
     __slots__ = (
         "_body",
         "_counted",
+        "body_sha256",
         "connection",
         "emulator",
         "headers",
@@ -65,6 +67,8 @@ class WireRequest:
         self.keep_alive = not message.should_close
         self.connection = connection
         self.why_malformed = ""
+        self.body_sha256 = ""
+        """The hash of the body that the request's signature covers, if one does."""
         self.streams = False
         self.saving: Saving | None = None
         """What keeps what happens in ``emulator``."""
@@ -124,7 +128,7 @@ class WireRequest:
         """The body, whatever its size, when all of it is here. Raises ``InvalidArgument`` when the client's HTTP
         broke in it."""
         try:
-            return self._body.read_nowait()
+            return self._signed(self._body.read_nowait())
         except (BrokenRequest, HttpProcessingError) as broken:
             raise _broken(broken) from None
 
@@ -146,7 +150,13 @@ class WireRequest:
                 pieces.append(piece)
         except (BrokenRequest, HttpProcessingError) as broken:
             raise _broken(broken) from None
-        return b"".join(pieces)
+        return self._signed(b"".join(pieces))
+
+    def _signed(self, body: bytes) -> bytes:
+        """Raises ``SignatureNotMatch``."""
+        if self.body_sha256 and hashlib.sha256(body).hexdigest() != self.body_sha256.lower():
+            raise SignatureNotMatch
+        return body
 
 
 def _broken(error: BrokenRequest | HttpProcessingError) -> InvalidArgument:

@@ -1,4 +1,4 @@
-"""init: a new folder with a definition, a handler and a passing test; or a test for an existing definition."""
+"""init: a new folder with a definition, a handler and a passing test; or tests for an existing definition."""
 
 import json
 import os
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fcemu.core.names import FunctionRef
 
 TEMPLATE: Final = Path(__file__).parent.parent / "templates" / "init"
+CONFTEST: Final = "conftest.py"
 FILES: Final = ("fcemu.yaml", "handler.py", "test_handler.py")
 
 
@@ -24,8 +25,9 @@ FILES: Final = ("fcemu.yaml", "handler.py", "test_handler.py")
 def init(directory: Path | None, source: Path | None) -> None:
     """Write a definition, a handler and a passing test into DIRECTORY (here, without one).
 
-    With --from FILE, write a test for the functions of that definition, beside it or into DIRECTORY. Files that are
-    there already stay as they are: then nothing is written, and the status is 1.
+    With --from FILE, write a test for the functions of that definition, of whatever format, beside it or into
+    DIRECTORY, and a conftest.py that names it, unless there is one. Files that are there already stay as they are: then
+    nothing is written, and the status is 1.
     """
     if source is None:
         into = directory or Path()
@@ -48,18 +50,42 @@ def _test_of(source: Path, directory: Path | None) -> None:
         raise click.ClickException(f"{source} defines no functions, so there is nothing to test")
     into = directory or path.parent
     where = Path(os.path.relpath(path.resolve(), into.resolve())).as_posix()
-    _write(into, {"test_functions.py": _tests(definition, where)})
+    if os.path.lexists(into / CONFTEST):
+        texts = {"test_functions.py": _tests(definition, where)}
+    else:
+        texts = {CONFTEST: _conftest(where), "test_functions.py": _tests(definition, None)}
+    _write(into, texts)
+    for warning in definition.warnings:
+        click.echo(str(warning), err=True)
     click.echo("Give each test an event that its function understands. ", nl=False, err=True)
     _say_next(into)
 
 
-def _tests(definition: "Definition", where: str) -> str:
-    """A module of tests: each function is called once, and, where it has settings for that, asynchronously too.
+def _conftest(where: str) -> str:
+    """Options of the fixture for every test of the directory."""
+    return f'''"""Every test of this directory has the fixture 'fcemu', with the functions of this definition."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def fcemu_options():
+    return {{"definition": Path(__file__).parent / {json.dumps(where, ensure_ascii=False)}}}
+'''
+
+
+def _tests(definition: "Definition", where: str | None) -> str:
+    """A module of tests: each function is called once, by HTTP where that is how it is called, and, where it has
+    settings for that, asynchronously too; each timer is fired. ``where``: the definition, where no conftest names it.
 
     Functions to which others report run after those; they are called only if there are no others.
     """
     called = [each for each in definition.functions if each.ref not in _hearers(definition)] or definition.functions
-    lines = ["import pytest", "", f"pytestmark = pytest.mark.fcemu({json.dumps(where, ensure_ascii=False)})"]
+    marked = f"pytestmark = pytest.mark.fcemu({json.dumps(where, ensure_ascii=False)})"
+    pieces = [f"import pytest\n\n{marked}"] if where is not None else []
+    by_http = {trigger.function for trigger in definition.extras.triggers if trigger.kind == "http"}
     words: list[str] = []
     for function in called:
         name = str(function.ref)
@@ -67,25 +93,42 @@ def _tests(definition: "Definition", where: str) -> str:
         words.append(word)
         if words.count(word) > 1:  # such as a-b and a_b
             word = f"{word}_{words.count(word)}"
-        lines += [
-            "",
-            "",
-            f"def test_{word}_returns(fcemu):",
-            f'    reply = fcemu.function("{name}").invoke({{}})',
-            "",
-            "    assert reply.error is None, reply.text",
-        ]
+        pieces.append((_ANSWERS if function.ref in by_http else _RETURNS).format(word=word, name=name))
         if (function.ref, "LATEST") in definition.async_settings:
-            lines += [
-                "",
-                "",
-                f"def test_{word}_succeeds_later(fcemu):",
-                f'    invocation = fcemu.function("{name}").invoke_async({{}}, delay=200)',
-                "    fcemu.run_until_idle()",
-                "",
-                '    assert invocation.status == "Succeeded", fcemu.timeline()',
-            ]
-    return "\n".join(lines) + "\n"
+            pieces.append(_LATER.format(word=word, name=name))
+        timers = [each for each in definition.extras.triggers if each.function == function.ref and each.kind == "timer"]
+        for trigger in timers:
+            as_word = re.sub(r"\W", "_", trigger.name)
+            pieces.append(_TIMER.format(word=word, name=name, timer=trigger.name, as_word=as_word))
+    return "\n\n\n".join(piece.strip() for piece in pieces) + "\n"
+
+
+_RETURNS: Final = """
+def test_{word}_returns(fcemu):
+    reply = fcemu.function("{name}").invoke({{}})
+
+    assert reply.error is None, reply.text
+"""
+_ANSWERS: Final = """
+def test_{word}_answers(fcemu):
+    reply = fcemu.function("{name}").http("GET", "/")
+
+    assert reply.status_code < 500, reply.text
+"""
+_LATER: Final = """
+def test_{word}_succeeds_later(fcemu):
+    invocation = fcemu.function("{name}").invoke_async({{}}, delay=200)
+    fcemu.run_until_idle()
+
+    assert invocation.status == "Succeeded", fcemu.timeline()
+"""
+_TIMER: Final = """
+def test_{word}_runs_when_{as_word}_fires(fcemu):
+    invocation = fcemu.timer("{name}/{timer}").fire()
+    fcemu.run_until_idle()
+
+    assert invocation.status == "Succeeded", fcemu.timeline()
+"""
 
 
 def _hearers(definition: "Definition") -> set["FunctionRef"]:

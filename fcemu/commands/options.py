@@ -77,7 +77,7 @@ class Main(Commands):
         "explain",
         "doctor",
     )
-    elsewhere = frozenset({"init", "clock", "invocations", "journal", "doctor"})
+    elsewhere = frozenset({"init", "check", "clock", "invocations", "journal", "doctor"})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.elsewhere:

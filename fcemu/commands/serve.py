@@ -138,7 +138,7 @@ class Served:
 
     def environment(self) -> dict[str, str]:
         """The variables that point a program here."""
-        return assembly.environment(self.endpoint, self.settings.account, intercept=False, token=self.token)
+        return assembly.environment(self.endpoint, self.settings, intercept=False, token=self.token)
 
 
 async def _serve(plan: Plan) -> None:

@@ -2,22 +2,26 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fcemu.config.definition import EMPTY, FILE_NAMES, Definition
+from fcemu.config.definition import EMPTY, FILE_NAMES, Choices, Definition
 
 if TYPE_CHECKING:
     from fcemu.config.define import read_definition, read_function, read_mapping
     from fcemu.config.load import find_definition
     from fcemu.config.problems import DefinitionError, Problem
-    from fcemu.config.write import native_form
+    from fcemu.config.write import composed, document_of, native_form, native_text
 
 __all__ = [
     "EMPTY",
     "FILE_NAMES",
+    "Choices",
     "Definition",
     "DefinitionError",
     "Problem",
+    "composed",
+    "document_of",
     "find_definition",
     "native_form",
+    "native_text",
     "read_definition",
     "read_function",
     "read_mapping",
@@ -26,8 +30,11 @@ __all__ = [
 _HOMES = {
     "DefinitionError": "problems",
     "Problem": "problems",
+    "composed": "write",
+    "document_of": "write",
     "find_definition": "load",
     "native_form": "write",
+    "native_text": "write",
     "read_definition": "define",
     "read_function": "define",
     "read_mapping": "define",

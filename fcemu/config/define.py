@@ -1,49 +1,69 @@
-"""schema -> core definitions."""
+"""A file or a mapping -> definition: the whole way from the text to core definitions."""
 
+import gc
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from fcemu.config import load, native
-from fcemu.config.definition import Definition
-from fcemu.config.load import Scalar, Table
-from fcemu.config.node_handlers import wrong_node_handler
-from fcemu.config.problems import Report, closest, quoted
-from fcemu.config.schema import AsyncShape, FileShape, FunctionShape
-from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, Service
-from fcemu.core.languages import NODE_RUNTIMES
-from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.programs import config_of
+from fcemu.config import funcraft, load, native, serverless_devs, serverless_devs_1
+from fcemu.config.definer import Definer
+from fcemu.config.definition import Choices, Definition
+from fcemu.config.formats import Format, Stranger, format_of
+from fcemu.config.making import CUSTOM_HANDLER, function_of, settings_of, text_of
+from fcemu.config.mapping import from_mapping
+from fcemu.config.parse import SMALLEST
+from fcemu.config.problems import Report
+from fcemu.config.schema import FileShape
+from fcemu.config.translate import Source
+from fcemu.config.tree import Table
+from fcemu.config.variables import Expander, native_names
+from fcemu.core.functions import Function, LayerRef
+from fcemu.core.names import FunctionRef
 
-LISTED: Final = 5
-"""How many files a hint lists."""
-MISSING: Final = "is missing"
-CUSTOM_HANDLER: Final = "index.handler"
-"""What FC's tools fill in for a custom runtime, which calls no handler by its name."""
+TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
+    Format.DEVS_3: serverless_devs.translate,
+    Format.DEVS_1: serverless_devs_1.translate,
+    Format.FUNCRAFT: funcraft.translate,
+}
 
 
-def read_definition(path: Path) -> Definition:
-    """Read a file, or the definition in a directory (``find_definition``).
+def read_definition(path: Path, choices: Choices | None = None, *, thorough: bool = False) -> Definition:
+    """Read a file of any format, or the definition in a directory (``find_definition``).
 
-    Raises ``DefinitionError`` with all problems. Looks at handler files but imports nothing of them.
+    ``thorough``: also whether the handlers' functions are in their files, which costs parsing them. Raises
+    ``DefinitionError`` with all problems. Imports nothing of the handlers.
     """
     file = load.find_definition(path)
     report = Report(load.shown(file))
-    tree = load.read_file(file, report)
-    return _define(tree, report, file.parent, file.absolute())
+    given = choices or Choices(variables=os.environ)
+    with _garbage_kept():
+        tree, varies = load.read_file(file, report)
+        return _define(tree, report, file.parent, file.absolute(), given, thorough=thorough, varies=varies)
 
 
-def read_mapping(mapping: Mapping[str, object], root: Path) -> Definition:
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """No garbage collection: of a tree that grows, nothing is garbage. It costs a third of the time of a large file."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def read_mapping(mapping: Mapping[str, object], root: Path, choices: Choices | None = None) -> Definition:
     """Read a definition that is a Python mapping in native form; paths are relative to ``root``.
 
     Raises ``DefinitionError`` as ``read_definition`` does, with the path of keys in place of line and column.
     """
     report = Report(load.MAPPING, positions=False)
-    return _define(load.from_mapping(mapping, report), report, root, None)
+    return _define(from_mapping(mapping, report), report, root, None, choices or Choices(variables=os.environ))
 
 
 def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str, code: str) -> Definition:
@@ -57,192 +77,53 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
     function = {ref.name: {"handler": handler, **settings}}
     report = Report(load.MAPPING, positions=False)
     whole = {"functions": function} if ref.service is None else {"services": {ref.service: {"functions": function}}}
-    shape = native.read(load.from_mapping(whole, report), report)
+    shape = native.read(from_mapping(whole, report), report)
     report.check()
     if shape is None:
         raise AssertionError("a shape that could not be read left no problem")
     made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
     each = (made or {})[ref.name]
-    settled = MappingProxyType(_settings(ref, each.asynchronous))
-    return Definition((), (_made(ref, each, code),), settled, MappingProxyType({}), None)
+    settled = {(ref, text_of(one.qualifier)): settings_of(one) for one in each.asynchronous or ()}
+    bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=code)
+    function_made = function_of(bare, each, each.handler, LayerRef)
+    return Definition((), (function_made,), MappingProxyType(settled), MappingProxyType({}), None)
 
 
-def _define(tree: Table, report: Report, root: Path, path: Path | None) -> Definition:
-    if unsupported := load.foreign(tree):
-        place, kind = unsupported
-        alone = Report(report.source, positions=report.positions)  # what else is odd is that format's business
-        alone.stop(place, f"this looks like {kind}, which is not supported yet", load.SMALLEST)
-    shape = native.read(tree, report)
-    definition = None if shape is None else _Definer(report, root).definition(shape, path)
-    report.check()
-    if definition is None:
+def _define(
+    tree: Table,
+    report: Report,
+    root: Path,
+    path: Path | None,
+    choices: Choices,
+    *,
+    thorough: bool = False,
+    varies: bool = True,
+) -> Definition:
+    is_foreign, tree = _in_native_form(tree, report, root, choices, varies=varies)
+    shape = native.read(tree, report, foreign=is_foreign)
+    if shape is None:
+        report.check()
         raise AssertionError("a shape that could not be read left no problem")
-    return definition
+    definer = Definer(report, root, is_foreign=is_foreign, thorough=thorough)
+    definition = replace(definer.definition(shape, path), options=_options(shape))
+    report.check()
+    return replace(definition, warnings=report.warnings)
 
 
-class _Definer:
-    """Makes core definitions from a shape, and looks for the files it names."""
-
-    def __init__(self, report: Report, root: Path) -> None:
-        self._report = report
-        self._root = root
-        self._directories: dict[Scalar, str | None] = {}
-
-    def definition(self, shape: FileShape, path: Path | None) -> Definition:
-        """Problems with files go into the report; their functions are left out."""
-        services = shape.services or {}
-        written = {FunctionRef(name): (each, each.code or shape.code) for name, each in (shape.functions or {}).items()}
-        for service, inner in services.items():
-            self._directory(inner.code or shape.code)
-            for name, each in (inner.functions or {}).items():
-                written[FunctionRef(name, service)] = (each, each.code or inner.code or shape.code)
-        self._directory(shape.code)
-        made = (self._function(ref, each, code) for ref, (each, code) in written.items())
-        settings: dict[tuple[FunctionRef, str], AsyncSettings] = {}
-        for ref, (each, _) in written.items():
-            settings |= _settings(ref, each.asynchronous)
-        return Definition(
-            services=tuple(Service(name) for name in services),
-            functions=tuple(function for function in made if function is not None),
-            async_settings=MappingProxyType(settings),
-            options=_options(shape),
-            path=path,
-        )
-
-    def _function(self, ref: FunctionRef, shape: FunctionShape, code: Scalar | None) -> Function | None:
-        directory = self._directory(code)
-        if directory is None:
-            return None
-        if shape.handler is not None:
-            wrong = _wrong_in(shape, shape.handler.text, directory, os.path.join(code.text, "") if code else "")
-            if wrong:
-                message, *hints = wrong
-                self._report.add(shape.handler.place, message, *hints, key="handler")
-                return None
-        made = _made(ref, shape, directory)
-        if shape.python is None:
-            return made
-        python = self._program(shape.python)
-        return None if python is None else replace(made, python=python)
-
-    def _program(self, program: Scalar) -> str | None:
-        """Where a program is: a path from here, or a name that is looked for as a shell does; ``None`` after a problem.
-
-        Links are not resolved: by its place a Python knows its environment.
-        """
-        path = os.path.abspath(self._root / program.text) if os.sep in program.text else shutil.which(program.text)
-        if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-        inside = os.path.join(program.text, "bin", "python")
-        hints = [f"did you mean {inside!r}?"] if os.path.isfile(self._root / inside) else []
-        self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
-        return None
-
-    def _directory(self, code: Scalar | None) -> str | None:
-        """Where code is, absolute, links resolved; ``None`` after a problem."""
-        if code is None:
-            return os.path.realpath(self._root)
-        if code not in self._directories:
-            self._directories[code] = self._look(code)
-        return self._directories[code]
-
-    def _look(self, code: Scalar) -> str | None:
-        path = os.path.realpath(self._root / code.text)
-        if os.path.isdir(path):
-            return path
-        if os.path.exists(path):
-            self._report.add(code.place, f"expected a directory, found the file {quoted(code.text)}", key="code")
-            return None
-        beside, name = os.path.split(path)
-        near = closest(name, [each for each in _names(beside) if os.path.isdir(os.path.join(beside, each))])
-        hints = [f"did you mean {os.path.join(os.path.dirname(code.text), near)!r}?"] if near else []
-        self._report.add(code.place, f"no directory {quoted(code.text)}", *hints, key="code")
-        return None
-
-
-def _made(ref: FunctionRef, shape: FunctionShape, code: str) -> Function:
-    function = Function(ref=ref, handler=CUSTOM_HANDLER if shape.handler is None else shape.handler.text, code=code)
-    chosen = {name: getattr(shape, name) for name in ("runtime", "timeout", "memory_mb", "environment")}
-    made = replace(function, **{name: value for name, value in chosen.items() if value is not None})
-    program = config_of(made.runtime, shape.command or (), shape.port)
-    return replace(made, kept=MappingProxyType(program)) if program else made
-
-
-def _wrong_in(shape: FunctionShape, handler: str, directory: str, prefix: str) -> list[str]:
-    runtime = shape.runtime or DEFAULT_RUNTIME
-    if runtime in NODE_RUNTIMES:
-        return wrong_node_handler(handler, directory, prefix, runtime)
-    return _wrong_handler(handler, directory, prefix) if runtime in PYTHON_RUNTIMES else []
-
-
-def _wrong_handler(handler: str, directory: str, prefix: str) -> list[str]:
-    """Why no file belongs to a handler: a message and hints; empty when all is well.
-
-    The rule is that of runtimes §1.1: what is before the last slash is a directory, the dots after it walk packages.
-    ``prefix``: how the user wrote ``directory``, for messages.
-    """
-    module, _, function = handler.rpartition(".")
-    folder, _, dotted = module.rpartition("/")
-    if handler.startswith("/") or ".." in handler.split("/") or ".." in folder.split("/"):
-        return [f"expected a path inside the code directory, found {quoted(handler)}"]
-    *packages, name = dotted.split(".")
-    if not all([function, name, *packages]) or "/" in function:
-        return [f"expected module.function, found {quoted(handler)}", "such as index.handler for handler() in index.py"]
-    for package in packages:
-        folder = os.path.join(folder, package)
-        looked_for = os.path.join(folder, "__init__.py")
-        if wrong := _wrong_file(directory, looked_for):
-            return [f"no package for {quoted(handler)}: {prefix}{looked_for} {wrong}"]
-    choices = [os.path.join(folder, name, "__init__.py"), os.path.join(folder, f"{name}.py")]
-    for choice in choices:
-        wrong = _wrong_file(directory, choice)
-        if not wrong:
-            return []
-        if wrong != MISSING:
-            return [f"no file for {quoted(handler)}: {prefix}{choice} {wrong}"]
-    looked = f"looked for {prefix}{choices[1]} and {prefix}{choices[0]}"
-    return [f"no file for {quoted(handler)}: {looked}", *_close_by(handler, name, os.path.join(directory, folder))]
-
-
-def _wrong_file(directory: str, relative: str) -> str:
-    path = os.path.join(directory, relative)
-    if not os.path.isfile(path):
-        return MISSING
-    inside = os.path.commonpath([directory, os.path.realpath(path)]) == directory
-    return "" if inside else "is a link that leads out of the code directory"
-
-
-def _close_by(handler: str, name: str, folder: str) -> list[str]:
-    if not os.path.isdir(folder):
-        return ["there is no such directory"]
-    modules = [each.removesuffix(".py") for each in _names(folder) if each.endswith(".py") and each != "__init__.py"]
-    near = closest(name, modules)
-    module, _, function = handler.rpartition(".")
-    guess = [f"did you mean '{module.removesuffix(name)}{near}.{function}'?"] if near else []
-    more = ", …" if len(modules) > LISTED else ""
-    listed = ", ".join(f"{each}.py" for each in modules[:LISTED])
-    return [*guess, f"found there: {listed}{more}" if modules else "there are no Python files"]
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
-
-
-def _settings(ref: FunctionRef, shapes: tuple[AsyncShape, ...] | None) -> dict[tuple[FunctionRef, str], AsyncSettings]:
-    """The settings of one function by qualifier."""
-    return {
-        (ref, shape.qualifier or LATEST): AsyncSettings(
-            max_retries=shape.max_retries,
-            max_age=shape.max_age,
-            on_success=shape.on_success,
-            on_failure=shape.on_failure,
-            task_mode=shape.task_mode,
-        )
-        for shape in shapes or ()
-    }
+def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *, varies: bool) -> tuple[bool, Table]:
+    """The tree as a native file would have it, variables replaced; and whether it was something else."""
+    found = format_of(tree)
+    if isinstance(found, Stranger):
+        alone = Report(report.source, positions=report.positions)  # what else is odd is that format's business
+        alone.stop(found.place, f"this looks like {found.looks_like}, which fcemu does not read", found.hint)
+    if found in TRANSLATORS:
+        if not report.positions:
+            report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
+        return True, TRANSLATORS[found](Source(tree, report, root, choices))
+    if not varies:
+        return False, tree
+    expanded = Expander(report, native_names(tree, choices.variables)).tree(tree)
+    return False, expanded if isinstance(expanded, Table) else tree
 
 
 def _options(shape: FileShape) -> Mapping[str, object]:

@@ -1,12 +1,13 @@
 """What a definition comes to: core definitions and options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from fcemu.core.destinations import FunctionDestination
+from fcemu.config.problems import Problem
+from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 
@@ -18,9 +19,10 @@ FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.
 class Definition:
     """What a definition says, checked; nothing in it is a default of the emulator.
 
-    ``async_settings`` are by function and qualifier. ``options`` has only what is written, by the fixture's option
-    names: ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``, ``grace_seconds`` and
-    ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping.
+    ``async_settings`` are by function and qualifier; ``extras`` has the rest. ``options`` has only what is written, by
+    the fixture's option names: ``start`` is an aware ``datetime`` in UTC; ``retry_seconds`` (a tuple), ``watchdog``,
+    ``grace_seconds`` and ``io_grace_seconds`` are seconds. ``path`` is absolute, ``None`` for a mapping. ``warnings``:
+    what is odd and can be used all the same.
     """
 
     services: tuple[Service, ...]
@@ -28,17 +30,19 @@ class Definition:
     async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings]
     options: Mapping[str, object]
     path: Path | None
+    warnings: tuple[Problem, ...] = ()
+    extras: Extras = NO_EXTRAS
 
-    @property
-    def warnings(self) -> list[str]:
-        """What is odd and can be used all the same: reports to functions that nobody defined."""
-        known = {function.ref for function in self.functions}
-        return [
-            f"{name} of {owner}: there is no function {destination.ref}"
-            for (owner, _), asked in self.async_settings.items()
-            for name, destination in (("onSuccess", asked.on_success), ("onFailure", asked.on_failure))
-            if isinstance(destination, FunctionDestination) and destination.ref not in known
-        ]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the user says beside the file. ``region``: which region's functions are meant; ``environment``: which of
+    ``env.yaml``; ``variables``: of the process."""
+
+    region: str | None = None
+    account_id: str | None = None
+    environment: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 EMPTY: Final = Definition((), (), MappingProxyType({}), MappingProxyType({}), None)

@@ -8,22 +8,29 @@ CLOSE: Final = 0.6
 """How alike a wrong and a right word are at least. Source: yaml-formats §5."""
 LONGEST: Final = 60
 """How many characters of a user's text a message repeats."""
+MOST_PROBLEMS: Final = 500
+MOST_COMPARED: Final = 20_000
+"""How many words are compared for hints before no more hints are given."""
+LISTED: Final = 5
+"""How many of many things a message lists."""
 
 
 class Place(NamedTuple):
     """Where something is written: line and column from 1, and the keys that lead there (``functions.hello.timeout``).
 
     In a definition that is a mapping, ``line`` counts values in their order, so that places of either kind sort alike.
+    ``file`` is set where it is another file than the one that is read, such as one that it extends.
     """
 
     line: int
     column: int
     path: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a definition; ``str()`` is the frame people see.
+    """One thing that is wrong with a definition, or odd (``warning``); ``str()`` is the frame people see.
 
     ``key`` is set where a value is wrong, and empty where the message names the key itself. ``line`` and ``column``
     are ``None`` where there are none: in a mapping, and for a file that cannot be read.
@@ -36,20 +43,30 @@ class Problem:
     line: int | None = None
     column: int | None = None
     path: str = ""
+    warning: bool = False
+
+    @property
+    def where(self) -> str:
+        """The place as messages begin with it."""
+        return self.source if self.line is None else f"{self.source}:{self.line}:{self.column}"
+
+    @property
+    def said(self) -> str:
+        """The message with the key, or the path where there are no lines."""
+        name = self.key if self.line is not None else self.path
+        return f"{name}: {self.message}" if name else self.message
 
     def __str__(self) -> str:
-        if self.line is not None:
-            head = f"{self.source}:{self.line}:{self.column}: " + (f"{self.key}: " if self.key else "")
-        else:
-            head = f"{self.source}: " + (f"{self.path}: " if self.path else "")
-        return "\n".join([head + self.message, *(f"  {hint}" for hint in self.hints)])
+        head = f"{self.where}: " + ("warning: " if self.warning else "")
+        return "\n".join([head + self.said, *(f"  {hint}" for hint in self.hints)])
 
 
 class DefinitionError(ValueError):
     """A definition that cannot be used, with all its problems in the order of the file; never with none."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
         super().__init__(self.problems)
 
     def __str__(self) -> str:
@@ -57,32 +74,84 @@ class DefinitionError(ValueError):
 
 
 class Report:
-    """Collects the problems of one definition. ``positions``: whether places are lines of a file."""
+    """Collects the problems and warnings of one definition. ``positions``: whether places are lines of a file."""
 
     def __init__(self, source: str, *, positions: bool = True) -> None:
         self.source = source
         self.positions = positions
-        self._found: dict[tuple[int, int, str, str], Problem] = {}
+        self._found: dict[tuple[str, int, int, str, str], Problem] = {}
+        self._kept: dict[str, list[Place]] = {}
+        self._compared = 0
 
     def add(self, place: Place | None, message: str, *hints: str, key: str = "") -> None:
         """Record one problem. The same message at the same place, as an alias makes it, is recorded once."""
+        self._record(place, Problem(self.source, message, key, hints))
+
+    def warn(self, place: Place | None, message: str, *hints: str, key: str = "") -> None:
+        """Record what is odd and can be used all the same."""
+        self._record(place, Problem(self.source, message, key, hints, warning=True))
+
+    def keep(self, place: Place, name: str) -> None:
+        """Record a setting that is known and does nothing here; all of them become one warning."""
+        self._kept.setdefault(name, []).append(place)
+
+    def closest(self, word: str, right: Iterable[str]) -> str | None:
+        """The module's ``closest``, as long as it did not compare too often: a file may be wrong in thousands of
+        places."""
+        words = list(right)
+        self._compared += len(words)
+        return closest(word, words) if self._compared <= MOST_COMPARED else None
+
+    def _record(self, place: Place | None, problem: Problem) -> None:
+        if len(self._found) == MOST_PROBLEMS:
+            more = Problem(self.source, f"more than {MOST_PROBLEMS} problems and warnings; the rest was not looked at")
+            raise DefinitionError([*self.problems, more], self.warnings)
         where = place or Place(0, 0)
-        problem = Problem(self.source, message, key, hints, path=where.path)
+        problem = replace(problem, path=where.path, source=where.file or self.source)
         if place and self.positions:
             problem = replace(problem, line=place.line, column=place.column)
-        self._found.setdefault((where.line, where.column, key, message), problem)
+        self._found.setdefault((where.file, where.line, where.column, problem.key, problem.message), problem)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong, in the order of the file."""
+        return tuple(one for one in self._ordered() if not one.warning)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is odd, in the order of the file; what is kept comes last."""
+        odd = [one for one in self._ordered() if one.warning]
+        if self._kept:
+            first = min(place for places in self._kept.values() for place in places)
+            kept = Report(self.source, positions=self.positions)
+            kept.warn(first, "kept, but without effect here: " + ", ".join(self._kept_names()))
+            odd += kept.warnings
+        return tuple(odd)
+
+    def _kept_names(self) -> list[str]:
+        if not self.positions:
+            return sorted(self._kept)
+        lines = ((name, sorted({place.line for place in places})) for name, places in sorted(self._kept.items()))
+        return [f"{name} (line {_some(numbers)})" for name, numbers in lines]
+
+    def _ordered(self) -> list[Problem]:
+        return [problem for _, problem in sorted(self._found.items(), key=lambda found: found[0][:3])]
 
     def check(self) -> None:
-        """Raises ``DefinitionError`` when anything was recorded."""
-        if self._found:
-            ordered = sorted(self._found.items(), key=lambda found: found[0][:2])
-            raise DefinitionError(problem for _, problem in ordered)
+        """Raises ``DefinitionError`` when anything wrong was recorded."""
+        if problems := self.problems:
+            raise DefinitionError(problems, self.warnings)
 
     def stop(self, place: Place | None, message: str, *hints: str) -> NoReturn:
         """Record a problem behind which nothing can be read, and raise ``DefinitionError``."""
         self.add(place, message, *hints)
         self.check()
         raise AssertionError("a recorded problem raises")
+
+
+def _some(numbers: list[int]) -> str:
+    """A few of the lines."""
+    return ", ".join(map(str, numbers[:LISTED])) + (", …" if len(numbers) > LISTED else "")
 
 
 def cut(text: str) -> str:

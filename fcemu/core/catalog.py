@@ -217,6 +217,10 @@ class Catalog:
 
     # Versions and aliases.
 
+    def all_releases(self) -> Iterator[Releases]:
+        """Of all owners that have published or named something."""
+        yield from self._releases.values()
+
     def releases(self, owner: Owner) -> Releases:
         """What an owner has published; an owner that does not exist has nothing."""
         found = self._releases.get(owner)
@@ -289,6 +293,10 @@ class Catalog:
         """Define a trigger, or replace the one of the same name."""
         self._triggers.setdefault(trigger.function, {})[trigger.name] = trigger
         self._by_id[trigger.stamp.id] = trigger
+
+    def forget_triggers(self, ref: FunctionRef) -> None:
+        """Forget all triggers of a function."""
+        self._triggers.pop(ref, None)
 
     def remove_trigger(self, ref: FunctionRef, name: str) -> Trigger:
         """Raises what ``trigger`` raises."""

@@ -295,6 +295,36 @@ class AccessDenied(FCError):
     code, status = "AccessDenied", 403
 
 
+class MissingRequiredHeader(FCError):
+    """A request without a header that it must have."""
+
+    code, status = "MissingRequiredHeader", 400
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"required HTTP header {name} was not specified")
+
+
+class InvalidAccessKeyID(FCError):
+    """An access key that nobody has."""
+
+    code, status = "InvalidAccessKeyID", 403
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"invalid access key ID '{key_id}'.")
+
+
+class SignatureNotMatch(FCError):
+    """A request that was not signed with the secret of its access key, or was changed since."""
+
+    code, status = "SignatureNotMatch", 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your access key and signing method"
+        )
+
+
 class BadResponse(FCError):
     """What a function answered to an HTTP request cannot be passed on."""
 

@@ -1,7 +1,8 @@
 """Versions and aliases of one owner: publish, point an alias, resolve a qualifier."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from fcemu.core.errors import (
@@ -100,6 +101,22 @@ class Releases:
             raise VersionPublishError(*self.owner)
         self._last += 1
         self.versions[version.id] = version
+
+    def replace(self, versions: Iterable[Version], aliases: Iterable[Alias]) -> None:
+        """Have these versions and aliases and no others, as a definition says. Raises ``VersionNotFound`` for an alias
+        that leads to none of them."""
+        self.versions = {version.id: version for version in versions}
+        self.aliases = {}
+        self._last = max([self._last, *map(int, self.versions)])
+        for alias in aliases:
+            self.set_alias(alias)
+
+    def unstamped(self, now: datetime) -> list[Alias]:
+        """The aliases that a definition has brought; its versions get their times here."""
+        for number, version in self.versions.items():
+            if version.stamp.created == UNSTAMPED.created:
+                self.versions[number] = replace(version, stamp=Stamp(number, now, now))
+        return [alias for alias in self.aliases.values() if alias.stamp is UNSTAMPED]
 
     def version(self, version: str) -> Version:
         """Raises ``VersionNotFound``."""

@@ -33,6 +33,10 @@ class Settings:
 
     ASSUMED: no page prints this schedule; it is the only one FC's documents know (retry-and-destinations §1.2).
     """
+    auth: bool = False
+    """Whether FC's signatures are verified; without it, any key is accepted, and none."""
+    access_keys: Mapping[str, str] = field(default_factory=lambda: {"test": "test"})
+    """Secrets by access key id, for ``auth``."""
     retry_server_errors: bool = True
     """Whether refusals with 500 and 503 are retried; ``False`` is the other reading of FC 3.0's page."""
     age_excludes_delay: bool = False

@@ -10,6 +10,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 STAND_IN = "127.70.67.1"
@@ -24,6 +25,8 @@ _wrappers: "dict[tuple[Any, str], tuple[Any, Any]]" = {}
 """What was put around which original, kept: emulators of a suite begin and end hundreds of times a second."""
 _trusting: "weakref.WeakKeyDictionary[ssl.SSLContext, str]" = weakref.WeakKeyDictionary()
 """What each context was taught to trust."""
+_connected: "weakref.WeakKeyDictionary[socket.socket, tuple[str, int]]" = weakref.WeakKeyDictionary()
+"""Connections that were redirected, and where to: clients keep them in pools."""
 
 
 class Redirection:
@@ -59,6 +62,7 @@ class Redirection:
             if Redirection.current is not None:
                 return False
             Redirection.current = self
+        self._hang_up_others()
         for owner, name, make in _PLACES:
             before = vars(owner).get(name, _MISSING)
             ours = _wrapped(owner, name, make)
@@ -90,6 +94,14 @@ class Redirection:
                 raise ConnectionRefusedError(errno.ECONNREFUSED, f"--intercept-only refuses connections to {host}")
         return address
 
+    def _hang_up_others(self) -> None:
+        """Clients that kept a connection to another emulator make a new one."""
+        for connection, target in list(_connected.items()):
+            if target != self.target:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                _connected.pop(connection, None)
+
     def trust(self, context: ssl.SSLContext) -> None:
         """Let a context trust the authority, from now on."""
         pem = self.authority()
@@ -118,7 +130,10 @@ def _resolving(original: Any) -> Any:
 def _connecting(original: Any) -> Any:
     def connect(this: socket.socket, address: Any) -> Any:
         current = Redirection.current
-        return original(this, address if current is None else current.instead(address))
+        there = address if current is None else current.instead(address)
+        if there is not address:
+            _connected[this] = there
+        return original(this, there)
 
     return connect
 
@@ -129,9 +144,13 @@ def _wrapping(position: int) -> Callable[[Any], Any]:
             current, name = Redirection.current, kwargs.get("server_hostname")
             if name is None and len(args) > position:
                 name = args[position]
-            if name is not None and current is not None and current.is_ours(name):
-                current.trust(context)
-            return original(context, *args, **kwargs)
+            if name is None or current is None or not current.is_ours(name):
+                return original(context, *args, **kwargs)
+            current.trust(context)
+            wrapped = original(context, *args, **kwargs)
+            if isinstance(wrapped, socket.socket):  # it took the connection over from the one that was redirected
+                _connected[wrapped] = current.target
+            return wrapped
 
         return wrap
 

@@ -44,7 +44,7 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Packages, Post, Runtime, Store, read_credentials
+from fcemu.engine.ports import Packages, Post, Runtime, Store, read_credentials, secret_of
 from fcemu.engine.queues import Queues
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
@@ -471,6 +471,14 @@ class Emulator:
                 "each other, or of destinations, is the usual reason"
             )
         self._caused[root] = caused
+
+    def secret_of(self, access_key_id: str) -> str | None:
+        """The secret of an access key: of one that the settings name, or of an attempt that runs; else ``None``."""
+        known = self.settings.access_keys.get(access_key_id)
+        if known is not None:
+            return known
+        with self._baton:
+            return None if self._caller(access_key_id) is None else secret_of(access_key_id)
 
     def _caller(self, access_key_id: str) -> Run | None:
         credentials = read_credentials(access_key_id)

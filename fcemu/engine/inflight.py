@@ -124,8 +124,11 @@ def _is_debuggers(trace: object) -> bool:
 
 
 def _is_debugged(frame: FrameType | None) -> bool:
-    """Whether a debugger traces this frame or one that called it, or is one of them."""
-    while frame is not None:
+    """Whether a debugger traces this frame or one that called it, or is one of them.
+
+    The thread goes on meanwhile, so that a frame may have ended: CPython 3.11 then shows something else in its place.
+    """
+    while isinstance(frame, FrameType):
         if frame.f_globals.get("__name__") in DEBUGGERS:
             return True
         if frame.f_trace is not None and _is_debuggers(frame.f_trace):

@@ -123,6 +123,11 @@ def credentials_of(request_id: str, attempt: int) -> str:
     return f"STS.{request_id}.{attempt}"
 
 
+def secret_of(access_key_id: str) -> str:
+    """The secret that belongs to the access key id of an attempt."""
+    return f"secret-of-{access_key_id}"
+
+
 def read_credentials(access_key_id: str) -> tuple[str, int] | None:
     """The request id and attempt number of a temporary key id; ``None`` for any other key."""
     if not access_key_id.startswith("STS."):

@@ -48,6 +48,12 @@ class Resources(Keeper):
             if trigger.stamp is UNSTAMPED:
                 what = f"trigger {trigger.function}/{trigger.name}"
                 catalog.set_trigger(replace(trigger, stamp=self._stamp(what, now)))
+        for domain in list(catalog.domains.values()):
+            if domain.stamp is UNSTAMPED:
+                catalog.set_domain(replace(domain, stamp=self._stamp(f"domain {domain.name}", now)))
+        for releases in catalog.all_releases():
+            for alias in releases.unstamped(now):
+                releases.set_alias(replace(alias, stamp=self._stamp(f"alias {alias.name} of {releases.owner}", now)))
 
     # Services.
 

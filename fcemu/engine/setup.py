@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from fcemu.core.catalog import Catalog
+from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Ran
@@ -35,6 +36,7 @@ class Setup:
         functions: Iterable[Function],
         async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings],
         code: Mapping[FunctionRef, StandIn] | None = None,
+        extras: Extras = NO_EXTRAS,
     ) -> None:
         """Add definitions; those of the same name are replaced, settings included.
 
@@ -48,6 +50,7 @@ class Setup:
                 refs.append(function.ref)
                 self._catalog.add(function)
                 self._catalog.forget_async(function.ref)
+                self._catalog.forget_triggers(function.ref)
                 if (old := self._added.pop(function.ref, None)) is not None:
                     self._dispatcher.take_away(function.ref, old)
             for (ref, qualifier), asked in async_settings.items():
@@ -56,7 +59,10 @@ class Setup:
             for ref, stand_in in (code or {}).items():
                 self._added[ref] = stand_in
                 self._dispatcher.put(ref, stand_in, below=True)
+            extras.put_into(self._catalog)
             self._dispatcher.definitions_changed(refs)
+            for owner in extras.owners:
+                self._dispatcher.releases_changed(owner)
             self.on_defined()
 
     def defined(
@@ -71,6 +77,11 @@ class Setup:
                 for qualifier, settings in self._catalog.async_of(function.ref).items()
             }
             return self._catalog.services, functions, asked
+
+    def extras(self) -> Extras:
+        """What is defined beside them."""
+        with self._baton:
+            return Extras.of(self._catalog)
 
     def added(self, ref: FunctionRef) -> StandIn | None:
         """What runs a function that was defined without files."""

@@ -9,6 +9,8 @@ import math
 import mmap
 import os
 import struct
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,6 +33,7 @@ _PLACES: Final = (
     "/opt/homebrew/lib/faketime",
 )
 _INSTALL: Final = f"install libfaketime (Debian: apt install faketime) or set {VARIABLE} to its libfaketimeMT.so.1"
+_ANY_SECOND: Final = 2_000_000_000
 _INTERPRETER: Final = 3
 _UNSEEN_SECONDS: Final = 0.05
 """Real seconds by which the time that a program sees may be wrong where time flows."""
@@ -40,12 +43,23 @@ _RATE_AT: Final = 32
 
 @cache
 def library() -> str | None:
-    """The path of libfaketime on this machine."""
+    """The path of the libfaketime on this machine that works, found out by a program that reads the time."""
     said = os.environ.get(VARIABLE)
-    if said:
-        return said if said != "off" and Path(said).is_file() else None
-    found = (path for place in _PLACES for name in _NAMES for path in Path("/").glob(f"{place[1:]}/{name}"))
-    return next((str(path) for path in found), None)
+    if said == "off":
+        return None
+    found = [Path("/").glob(f"{place[1:]}/{name}") for place in _PLACES for name in _NAMES]
+    paths = [said] if said else [str(path) for each in found for path in each]
+    return next(filter(_works, paths), None)
+
+
+def _works(path: str) -> bool:
+    variables = {"LD_PRELOAD": path, "FAKETIME": str(_ANY_SECOND), "FAKETIME_FMT": "%s"}
+    program = [sys.executable, "-I", "-S", "-c", "import time; print(int(time.time()))"]
+    try:
+        told = subprocess.run(program, env=variables, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return told.stdout.strip() == str(_ANY_SECOND)
 
 
 def why_real(command: str, directory: str) -> str | None:

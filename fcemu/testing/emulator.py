@@ -17,7 +17,7 @@ from fcemu.core.asking import never_ran
 from fcemu.core.errors import FCError
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
-from fcemu.core.names import LATEST, Account, FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
@@ -152,7 +152,7 @@ class LocalEmulator:
     @property
     def env(self) -> dict[str, str]:
         """The variables that point a program at this emulator."""
-        return environment_of(self._host, self._settings.account, intercept=self._redirection is not None)
+        return environment_of(self._host, self._settings, intercept=self._redirection is not None)
 
     # The clock.
 
@@ -557,10 +557,10 @@ class ServerHost:
         self.runtimes.close()
 
 
-def environment_of(server: ServerHost, account: Account, *, intercept: bool) -> dict[str, str]:
+def environment_of(server: ServerHost, settings: Settings, *, intercept: bool) -> dict[str, str]:
     """The variables that point a program at the emulator behind ``server``; ``intercept``: also Python programs with
     hosts of FC written down in them."""
-    return assembly.environment(f"{server.host}:{server.port}", account, intercept=intercept)
+    return assembly.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
 
 
 def _read(definition: Source) -> Definition:

@@ -9,6 +9,7 @@ from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 
+_IN_VARIABLES: Final = frozenset({"access_keys", "account_id", "region"})
 _OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "intercept", "isolate", "python", "runtime", "strict"})
 
 
@@ -63,9 +64,9 @@ class Suite:
             given = self._of_ini()
             definition = self._definition(given.pop("definition", None), self._root)
             defaults = definition.options if isinstance(definition, Definition) else {}
-            known = {name: value for name, value in {**defaults, **given}.items() if name in {"account_id", "region"}}
-            account, intercept = assembly.settings_of(known).account, given.get("intercept", True) is not False
-            return environment_of(self._shared_host(), account, intercept=intercept)
+            known = {name: value for name, value in {**defaults, **given}.items() if name in _IN_VARIABLES}
+            settings, intercept = assembly.settings_of(known), given.get("intercept", True) is not False
+            return environment_of(self._shared_host(), settings, intercept=intercept)
         except ValueError as wrong:
             return str(wrong)
 

@@ -1,5 +1,6 @@
 import os
 import sys
+import zipfile
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,10 +172,12 @@ def test_each_qualifier_may_have_settings_of_its_own(here):
         functions:
           f:
             handler: a.b
+            versions: {'3': {}}
+            aliases: {stable: 3}
             asyncInvokeConfig:
               - {asyncTask: true, maxAsyncRetryAttempts: 0}
               - {qualifier: stable, onFailure: queue:broken}
-              - {qualifier: '3', asyncTask: false}
+              - {qualifier: 3, asyncTask: false}
         """,
     )
     f = FunctionRef("f")
@@ -241,8 +244,23 @@ def test_a_missing_directory_is_a_problem_even_where_nobody_uses_it(here, text):
 
 
 def test_code_that_is_a_file_is_refused(here):
+    write("code.tar")
+    assert said("code: code.tar") == "fcemu.yaml:1:7: code: expected a directory or a zip, found the file 'code.tar'"
+
+
+def test_code_that_is_no_zip_is_refused(here):
     write("code.zip")
-    assert said("code: code.zip") == "fcemu.yaml:1:7: code: expected a directory, found the file 'code.zip'"
+    assert said("code: code.zip") == (
+        "fcemu.yaml:1:7: code: 'code.zip': the code is not a zip that can be unpacked: File is not a zip file"
+    )
+
+
+def test_code_that_is_a_zip_is_unpacked(here):
+    with zipfile.ZipFile("code.zip", "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): ...\n")
+    Path("fcemu.yaml").write_text("functions: {f: {code: code.zip, handler: index.handler}}\n")
+    (function,) = read_definition(Path()).functions
+    assert (Path(function.code) / "index.py").is_file()
 
 
 # Where handlers are

@@ -5,30 +5,38 @@ from typing import get_type_hints
 
 import pytest
 
-from fcemu.config.load import Kind, Scalar
-from fcemu.config.native import scalar
 from fcemu.config.problems import Place
 from fcemu.config.schema import (
     ALIASES,
-    RUNTIMES,
+    RUN_HERE,
+    AliasShape,
     AsyncShape,
     ClockShape,
+    DomainShape,
     Duration,
     EmulatorShape,
     FileShape,
+    FrozenShape,
     FunctionShape,
+    HookShape,
     Number,
     Plain,
+    RouteShape,
     ServiceShape,
+    ServiceVersionShape,
+    TriggerShape,
     Whole,
     below,
     expected,
     keys_of,
     names_of,
 )
-from fcemu.core.functions import DEFAULT_RUNTIME
+from fcemu.config.tree import Kind, Scalar
+from fcemu.config.values import scalar
+from fcemu.core.functions import DEFAULT_RUNTIME, RUNTIMES
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.settings import Settings
+from fcemu.core.triggers import KINDS
 
 SHAPES = [FileShape, *(shape for _, _, shape in below(FileShape))]
 EVERY_KEY = [
@@ -38,29 +46,35 @@ EVERY_KEY = [
 ]
 
 
-def test_the_file_has_the_keys_that_the_format_promises_now():
+SETTINGS = {
+    "python",
+    *("code", "runtime", "timeout", "memorySize", "environmentVariables", "initializer", "preFreeze", "preStop"),
+    *("instanceConcurrency", "command", "port", "layers", "description", "kept", "handler"),
+}
+
+
+def test_the_file_has_the_keys_that_the_format_promises():
     assert {shape: set(keys_of(shape)) for shape in SHAPES} == {
-        FileShape: {"region", "accountId", "code", "functions", "services", "emulator"},
-        ServiceShape: {"code", "functions"},
-        FunctionShape: {
-            *("code", "runtime", "handler", "timeout", "memorySize", "environmentVariables", "asyncInvokeConfig"),
-            *("command", "port", "python"),
-        },
+        FileShape: {"region", "accountId", "vars", "code", "functions", "services", "customDomains", "emulator"},
+        ServiceShape: {"code", "functions", "versions", "aliases", "description", "kept"},
+        ServiceVersionShape: {"functions", "description", "kept"},
+        FunctionShape: SETTINGS | {"reservedConcurrency", "asyncInvokeConfig", "triggers", "versions", "aliases"},
+        FrozenShape: SETTINGS,
+        HookShape: {"handler", "timeout"},
         AsyncShape: {
-            *("qualifier", "asyncTask"),
-            *("maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"),
+            *("qualifier", "asyncTask", "maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"),
         },
+        TriggerShape: {
+            *(*TriggerShape.one_of, "payload", "enable", "qualifier", "authType", "description", "sourceArn"),
+            *("invocationRole", "kept"),
+        },
+        AliasShape: {"version", "additionalVersionWeight", "description"},
+        DomainShape: {"protocol", "routes", "kept"},
+        RouteShape: {"function", "qualifier", "methods", "rewriteConfig"},
         EmulatorShape: {
             *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
-            *(
-                "deliverTo",
-                "deliveryRetrySeconds",
-                "destinationDepth",
-                "taskRetentionSeconds",
-                "watchdogSeconds",
-                "graceSeconds",
-                "ioGraceSeconds",
-            ),
+            *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
+            *("deliverTo", "deliveryRetrySeconds", "taskRetentionSeconds"),
         },
         ClockShape: {"rate", "start", "autojump"},
     }
@@ -68,11 +82,11 @@ def test_the_file_has_the_keys_that_the_format_promises_now():
 
 def test_the_keys_that_come_later_are_known():
     later = {name for shape in SHAPES for name in shape.later}
-    assert later == {
-        *("instanceConcurrency", "reservedConcurrency", "initializer", "preStop", "preFreeze", "triggers"),
-        *("versions", "aliases", "layers", "customDomains", "stubs", "vars"),
-        *("auth", "throttleMode", "idleSeconds", "coldStartSeconds"),
-    }
+    assert later == {"auth", "throttleMode", "idleSeconds", "coldStartSeconds", "stubs"}
+
+
+def test_triggers_are_of_the_kinds_that_the_core_knows():
+    assert set(TriggerShape.one_of) == set(KINDS)
 
 
 @pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
@@ -84,8 +98,8 @@ def test_no_key_is_both_for_now_and_for_later_and_each_field_is_a_key(shape):
 @pytest.mark.parametrize(("shape", "key"), EVERY_KEY)
 def test_each_key_has_a_help_text_and_only_a_required_one_must_be_there(shape, key):
     assert re.fullmatch(r"[A-Z].*\.", key.about)
-    must_be_there = key.required and not key.not_for
-    assert must_be_there == (type(None) not in getattr(get_type_hints(shape)[key.field], "__args__", ()))
+    is_always_there = type(None) not in getattr(get_type_hints(shape)[key.field], "__args__", ())
+    assert (key.required and not key.not_for) == is_always_there
 
 
 @pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
@@ -95,11 +109,15 @@ def test_each_later_key_has_a_help_text(shape):
 
 @pytest.mark.parametrize(("shape", "key"), EVERY_KEY)
 def test_a_documented_default_is_a_value_that_may_be_written(shape, key):
-    if isinstance(key.value, Whole | Duration | Number):
+    if isinstance(key.value, Whole | Duration | Number) and key.default is not None:
         value = scalar(key.value, Scalar(Place(1, 1), str(key.default), Kind.NUMBER), STRICT)
         assert value == (timedelta(seconds=key.default) if isinstance(key.value, Duration) else key.default)
     if key.value is Plain.RUNTIME:
         assert key.default in RUNTIMES
+
+
+def test_what_runs_here_is_a_runtime_of_fc():
+    assert set(RUN_HERE) <= set(RUNTIMES)
 
 
 def test_documented_defaults_are_those_of_the_core():
@@ -120,15 +138,11 @@ def test_every_alias_names_words_of_the_schema_and_is_none_itself():
 
 
 def test_the_nearest_shapes_come_first():
-    assert [(way, depth) for way, depth, _ in below(FileShape)] == [
-        ("emulator", 1),
-        ("functions.NAME", 2),
-        ("services.NAME", 2),
-        ("emulator.clock", 2),
-        ("functions.NAME.asyncInvokeConfig", 3),
-        ("services.NAME.functions.NAME", 4),
-        ("services.NAME.functions.NAME.asyncInvokeConfig", 5),
-    ]
+    depths = [depth for _, depth, _ in below(FileShape)]
+    assert depths == sorted(depths)
+    ways = [way for way, _, _ in below(FileShape)]
+    assert ways[:3] == ["emulator", "functions.NAME", "services.NAME"]
+    assert "services.NAME.versions.NAME.functions.NAME.preStop" in ways
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,19 @@ def test_the_key_of_the_authority_is_nowhere_in_the_file_that_is_trusted():
     assert "PRIVATE" not in authority().pem
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("call", [by_an_older_session, by_an_older_httpx])
+def test_a_connection_that_a_client_kept_does_not_lead_to_an_emulator_that_intercepts_no_more(call, scheme):
+    with LocalEmulator(intercept=True) as first, LocalEmulator() as elsewhere:
+        for emulator, answer in ((first, b"first"), (elsewhere, b"elsewhere")):
+            emulator.add("echo", lambda event, context, answer=answer: answer)
+        assert call(f"{scheme}://{HOST}{PATH}") == b"first"
+        first._redirection.end()  # and is still there
+        with LocalEmulator(intercept=True) as second:
+            second.add("echo", lambda event, context: b"second")
+            assert call(f"{scheme}://{HOST}{PATH}") == b"second"
+
+
 # One at a time, and gone without a trace.
 
 

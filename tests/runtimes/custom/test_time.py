@@ -82,6 +82,17 @@ def test_without_the_library_a_program_sees_real_time_and_the_journal_says_what_
     assert text.startswith("f: its program sees real time, and its sleeps are real: libfaketime was not found: install")
 
 
+def test_a_library_that_does_not_do_it_is_not_taken_for_one(custom, monkeypatch, tmp_path):
+    (tmp_path / "libfaketimeMT.so.1").write_bytes(b"not a library")
+    monkeypatch.setenv(faketime.VARIABLE, str(tmp_path / "libfaketimeMT.so.1"))
+    faketime.library.cache_clear()
+    try:
+        assert faketime.library() is None
+    finally:
+        monkeypatch.undo()
+        faketime.library.cache_clear()
+
+
 def elf(*segments: int, wide: bool = True) -> bytes:
     """The head of a program with these kinds of segments and no sections."""
     bits, head, segment = (2, "<HHIQQQIHHHHHH", "<I52x") if wide else (1, "<HHIIIIIHHHHHH", "<I28x")

@@ -1,0 +1,81 @@
+"""What an unknown key may have meant."""
+
+from typing import NamedTuple
+
+from fcemu.config.problems import closest
+from fcemu.config.schema import ALIASES, Shape, below, names_of
+
+
+class Level(NamedTuple):
+    """Where the reader is: what it reads, how messages call that, whose it is (``shop/charge``), what is around it."""
+
+    shape: type[Shape]
+    where: str
+    owner: str = ""
+    above: "Level | None" = None
+    named: bool = False
+
+
+class Advice(NamedTuple):
+    """A hint on an unknown key, empty if nothing is like it, and which keys of its level it may mean. ``certain``: it
+    means the first of them, and a key that is read now."""
+
+    hint: str = ""
+    meant: tuple[str, ...] = ()
+    certain: bool = False
+
+
+def advise(word: str, level: Level) -> Advice:
+    folded = {alias.casefold(): natives for alias, natives in ALIASES.items()}
+    natives = folded.get(word.casefold(), (word,))
+    if not natives:
+        return Advice("the name is the key above" if level.named else "")
+    looked = [seen for seen in (_look(native, level) for native in natives) if seen]
+    certain = len(looked) == 1
+    if not looked:
+        here = names_of(level.shape)
+        near = {name: (name,) for name in here} | {
+            alias: meant for alias, meant in ALIASES.items() if meant and here.issuperset(meant)
+        }
+        best = closest(word, near)
+        looked = [seen for seen in (_look(native, level) for native in near[best]) if seen] if best else []
+    if not looked:
+        return Advice()
+    names = " or ".join(repr(seen.name) for seen in looked)
+    first, later = looked[0], " (not supported yet)" if looked[0].later else ""
+    if first.where:
+        known = f"{names} belongs {first.where}"
+        return Advice((known if first.name == word else f"did you mean {names}? it belongs {first.where}") + later)
+    case = " case matters" if first.name.casefold() == word.casefold() else ""
+    return Advice(f"did you mean {names}?{case}{later}", tuple(seen.name for seen in looked), certain and not later)
+
+
+class _Seen(NamedTuple):
+    """A key by its right spelling; ``where`` it belongs, if not here; ``later``: only a later version takes it."""
+
+    name: str
+    where: str
+    later: bool
+
+
+def _look(word: str, level: Level) -> _Seen | None:
+    """The nearest key that is written like this in any case: here, then around, then inside."""
+
+    def seen(shape: type[Shape], where: str) -> _Seen | None:
+        names = sorted(name for name in names_of(shape) if name.casefold() == word.casefold())
+        return _Seen(names[0], where, names[0] in shape.later) if names else None
+
+    if here := seen(level.shape, ""):
+        return here
+    steps, current = 0, level
+    while current.above is not None:
+        steps += 2 if current.named else 1
+        current = current.above
+        if around := seen(current.shape, f"{_levels(steps)} up, {current.where}"):
+            return around
+    inside = (seen(shape, f"{_levels(depth)} down, in {way}") for way, depth, shape in below(level.shape))
+    return next((key for key in inside if key), None)
+
+
+def _levels(steps: int) -> str:
+    return "one level" if steps == 1 else "further"

@@ -1,0 +1,373 @@
+"""A whole shape -> definition: what belongs together is looked up, the files that it names are looked for."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
+
+from fcemu.config.archives import unpacked
+from fcemu.config.definition import Definition
+from fcemu.config.handlers import names_in, wrong_handler
+from fcemu.config.making import (
+    CUSTOM_HANDLER,
+    HOOKS,
+    alias_of,
+    domain_of,
+    function_of,
+    kept_of,
+    settings_of,
+    text_of,
+    trigger_of,
+)
+from fcemu.config.node_handlers import wrong_node_handler
+from fcemu.config.problems import Report, quoted
+from fcemu.config.schema import (
+    AliasShape,
+    DomainShape,
+    FileShape,
+    FrozenShape,
+    FunctionShape,
+    ServiceShape,
+    SettingsShape,
+    Target,
+)
+from fcemu.config.tree import Scalar
+from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, Capacity
+from fcemu.core.defined import Extras
+from fcemu.core.destinations import FunctionDestination
+from fcemu.core.domains import Domain
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, LayerRef, Service
+from fcemu.core.languages import NODE_RUNTIMES
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.releases import Alias, Owner, Version
+from fcemu.core.stamps import UNSTAMPED, Stamp
+from fcemu.core.triggers import Trigger
+
+T = TypeVar("T")
+
+
+class Written(NamedTuple):
+    """A function of the file, with the directory of its code, absolute, and how the file has it."""
+
+    shape: FunctionShape
+    code: Scalar | None
+
+
+class Definer:
+    """Makes core definitions from a shape. Problems go into the report; what has one is left out."""
+
+    def __init__(self, report: Report, root: Path, *, is_foreign: bool, thorough: bool) -> None:
+        self._report = report
+        self._root = root
+        self._is_foreign = is_foreign
+        self._thorough = thorough
+        self._directories: dict[Scalar, str | None] = {}
+        self._looked: dict[tuple[str, str, str], list[str]] = {}
+
+    def definition(self, shape: FileShape, path: Path | None) -> Definition:
+        """All of it but the options."""
+        written = {FunctionRef(name): Written(each, each.code or shape.code) for name, each in _of(shape.functions)}
+        for service, inner in _of(shape.services):
+            self._directory(inner.code or shape.code)
+            for name, each in _of(inner.functions):
+                written[FunctionRef(name, service)] = Written(each, each.code or inner.code or shape.code)
+        self._directory(shape.code)
+        made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
+        services = {name: Service(name, kept_of(each.kept, each.description)) for name, each in _of(shape.services)}
+        self._check_destinations(written)
+        return Definition(
+            services=tuple(services.values()),
+            functions=tuple(made.values()),
+            async_settings=MappingProxyType(_settings(written)),
+            options=MappingProxyType({}),
+            path=path,
+            extras=self._extras(shape, written, made, services),
+        )
+
+    def _extras(
+        self,
+        shape: FileShape,
+        written: Mapping[FunctionRef, Written],
+        made: Mapping[FunctionRef, Function],
+        services: Mapping[str, Service],
+    ) -> Extras:
+        versions = self._versions(shape, written, made, services)
+        aliases = self._aliases(shape, versions)
+        self._check_qualifiers(written, versions, aliases)
+        return Extras(
+            triggers=tuple(self._triggers(written)),
+            versions=MappingProxyType(versions),
+            aliases=MappingProxyType(aliases),
+            domains=tuple(self._domain(name, each, written) for name, each in _of(shape.domains)),
+            capacities=tuple(
+                _capacity(ref, each.shape.reserved_concurrency)
+                for ref, each in written.items()
+                if each.shape.reserved_concurrency is not None
+            ),
+        )
+
+    # Functions and their files.
+
+    def _function(self, ref: FunctionRef, written: Written) -> Function | None:
+        directory = self._directory(written.code)
+        if directory is None:
+            return None
+        bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory)
+        function = function_of(bare, written.shape, written.shape.handler, self._layer)
+        good = self._check_handlers(written.shape, written.shape.handler, directory, written.code)
+        return self._with_python(function, written.shape) if good else None
+
+    def _with_python(self, function: Function, shape: SettingsShape) -> Function | None:
+        """``None`` after a problem."""
+        if shape.python is None:
+            return function
+        program = self._program(shape.python)
+        return None if program is None else replace(function, python=program)
+
+    def _program(self, program: Scalar) -> str | None:
+        """Where a program is: a path from here, or a name that is looked for as a shell does; ``None`` after a problem.
+
+        Links are not resolved: by its place a Python knows its environment.
+        """
+        path = os.path.abspath(self._root / program.text) if os.sep in program.text else shutil.which(program.text)
+        if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+        inside = os.path.join(program.text, "bin", "python")
+        hints = [f"did you mean {inside!r}?"] if os.path.isfile(self._root / inside) else []
+        self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
+        return None
+
+    def _check_handlers(
+        self, shape: SettingsShape, handler: Scalar | None, directory: str, code: Scalar | None
+    ) -> bool:
+        """Whether the files of all handlers are there, those of the hooks too."""
+        runtime = shape.runtime or DEFAULT_RUNTIME
+        if runtime not in (*PYTHON_RUNTIMES, *NODE_RUNTIMES):
+            return True
+        hooks = [getattr(shape, name) for name in HOOKS]
+        named = [("handler", handler), *((name, hook.handler) for name, hook in zip(HOOKS, hooks, strict=True) if hook)]
+        good = True
+        for _, scalar in named:
+            if scalar is not None and (wrong := self._wrong_handler(scalar.text, directory, code, runtime)):
+                message, *hints = wrong
+                self._report.add(scalar.place, message, *hints, key="handler")
+                good = False
+        return good
+
+    def _wrong_handler(self, handler: str, directory: str, code: Scalar | None, runtime: str) -> list[str]:
+        key = (handler, directory, runtime)
+        if key not in self._looked:
+            prefix = os.path.join(code.text, "") if code else ""
+            if runtime in NODE_RUNTIMES:
+                self._looked[key] = wrong_node_handler(handler, directory, prefix, runtime)
+            else:
+                self._looked[key] = wrong_handler(handler, directory, prefix, thorough=self._thorough)
+        return self._looked[key]
+
+    def _directory(self, code: Scalar | None) -> str | None:
+        """Where code is, absolute, links resolved; ``None`` after a problem."""
+        if code is None:
+            return os.path.realpath(self._root)
+        if code not in self._directories:
+            self._directories[code] = self._look(code)
+        return self._directories[code]
+
+    def _look(self, code: Scalar) -> str | None:
+        path = os.path.realpath(self._root / code.text)
+        if os.path.isdir(path):
+            return path
+        if os.path.isfile(path):
+            if path.endswith((".zip", ".jar")):
+                return self._unpacked(code, path)
+            message = f"expected a directory or a zip, found the file {quoted(code.text)}"
+            self._report.add(code.place, message, key="code")
+            return None
+        beside, name = os.path.split(path)
+        near = self._report.closest(
+            name, [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))]
+        )
+        hints = [f"did you mean {os.path.join(os.path.dirname(code.text), near)!r}?"] if near else []
+        self._report.add(code.place, f"no directory {quoted(code.text)}", *hints, key="code")
+        return None
+
+    def _unpacked(self, code: Scalar, path: str) -> str | None:
+        try:
+            return unpacked(path)
+        except (OSError, ValueError) as wrong:
+            self._report.add(code.place, f"{quoted(code.text)}: {wrong}", key="code")
+            return None
+
+    def _layer(self, text: str) -> LayerRef:
+        """An ARN, or a directory of this machine, which gets an ARN of its name."""
+        if text.startswith("acs:"):
+            return LayerRef(text)
+        path = os.path.realpath(self._root / text)
+        return LayerRef(f"acs:fc:::layers/{os.path.basename(path)}/versions/1", directory=path)
+
+    # Destinations.
+
+    def _check_destinations(self, written: Mapping[FunctionRef, Written]) -> None:
+        """A destination that nobody defined is odd: it may be defined later, else its reports fail."""
+        for ref, each in written.items():
+            for one in each.shape.asynchronous or ():
+                self._check_destination(ref, "onSuccess", one.on_success, written)
+                self._check_destination(ref, "onFailure", one.on_failure, written)
+
+    def _check_destination(
+        self, ref: FunctionRef, key: str, target: Target | None, written: Mapping[FunctionRef, Written]
+    ) -> None:
+        if target is None or not isinstance(target.destination, FunctionDestination):
+            return
+        asked = target.destination.ref
+        if asked not in written:
+            hints = self._guess(str(asked), written)
+            self._report.warn(target.place, f"there is no function {asked}, to which {ref} reports", *hints, key=key)
+
+    def _guess(self, word: str, written: Mapping[FunctionRef, Written]) -> list[str]:
+        near = self._report.closest(word, map(str, written))
+        return [f"did you mean {near!r}?"] if near else []
+
+    # Triggers and domains.
+
+    def _triggers(self, written: Mapping[FunctionRef, Written]) -> list[Trigger]:
+        return [
+            trigger_of(ref, name, trigger)
+            for ref, each in written.items()
+            for name, trigger in _of(each.shape.triggers)
+        ]
+
+    def _domain(self, name: str, shape: DomainShape, written: Mapping[FunctionRef, Written]) -> Domain:
+        for path, route in _of(shape.routes):
+            ref = FunctionRef.parse(route.function.text)
+            if ref not in written:
+                message = f"there is no function {ref}, to which {path} of {name} leads"
+                self._report.warn(route.function.place, message, *self._guess(str(ref), written), key="function")
+        return domain_of(name, shape)
+
+    # Versions and aliases.
+
+    def _versions(
+        self,
+        shape: FileShape,
+        written: Mapping[FunctionRef, Written],
+        made: Mapping[FunctionRef, Function],
+        services: Mapping[str, Service],
+    ) -> dict[Owner, tuple[Version, ...]]:
+        versions: dict[Owner, tuple[Version, ...]] = {}
+        for name, each in _of(shape.functions):
+            base = made.get(FunctionRef(name))
+            if base is not None and each.versions:
+                frozen = [
+                    Version({name: self._frozen(base, one)}, None, one.description or "", _numbered(number))
+                    for number, one in each.versions.items()
+                ]
+                versions[Owner.of(base.ref)] = tuple(sorted(frozen, key=_number))
+        for name, service in _of(shape.services):
+            if service.versions:
+                versions[Owner("service", name)] = self._service_versions(service, services[name], made)
+        return versions
+
+    def _service_versions(
+        self, shape: ServiceShape, service: Service, made: Mapping[FunctionRef, Function]
+    ) -> tuple[Version, ...]:
+        frozen: list[Version] = []
+        now = {ref.name: each for ref, each in made.items() if ref.service == service.name}
+        for number, one in _of(shape.versions):
+            functions = now
+            if one.functions is not None:
+                functions = {
+                    name: self._frozen(now.get(name) or self._bare(FunctionRef(name, service.name)), each)
+                    for name, each in one.functions.items()
+                }
+            then = service if one.kept is None else replace(service, kept=MappingProxyType(dict(one.kept)))
+            frozen.append(Version(functions, then, one.description or "", _numbered(number)))
+        return tuple(sorted(frozen, key=_number))
+
+    def _bare(self, ref: FunctionRef) -> Function:
+        """A function that only versions have."""
+        return Function(ref=ref, handler=CUSTOM_HANDLER, code=os.path.realpath(self._root))
+
+    def _frozen(self, base: Function, shape: FrozenShape) -> Function:
+        """A function as a version has it."""
+        directory = base.code if shape.code is None else self._directory(shape.code)
+        if directory is None:
+            return base
+        if shape.code is not None or shape.handler is not None:
+            self._check_handlers(shape, shape.handler, directory, shape.code)
+        described = replace(shape, description=None)  # of the version, not of the function
+        frozen = function_of(replace(base, code=directory), described, shape.handler, self._layer)
+        return self._with_python(frozen, shape) or frozen
+
+    def _aliases(
+        self, shape: FileShape, versions: Mapping[Owner, tuple[Version, ...]]
+    ) -> dict[Owner, tuple[Alias, ...]]:
+        aliases: dict[Owner, tuple[Alias, ...]] = {}
+        owned = [(Owner("function", name), each.aliases) for name, each in _of(shape.functions)]
+        owned += [(Owner("service", name), each.aliases) for name, each in _of(shape.services)]
+        for owner, named in owned:
+            known = {version.id for version in versions.get(owner, ())}
+            good = [alias_of(name, each) for name, each in _of(named) if self._leads(owner, name, each, known)]
+            if good:
+                aliases[owner] = tuple(good)
+        return aliases
+
+    def _leads(self, owner: Owner, name: str, shape: AliasShape, known: set[str]) -> bool:
+        """Whether there are all versions that an alias names."""
+        for version in (shape.version.text, *(shape.weights or {})):
+            if version != LATEST and version not in known:
+                there = f"there are: {', '.join(sorted(known, key=int))}" if known else f"{owner} has no versions"
+                self._report.add(shape.version.place, f"alias {name} leads to version {quoted(version)}", there)
+                return False
+        return True
+
+    def _check_qualifiers(
+        self,
+        written: Mapping[FunctionRef, Written],
+        versions: Mapping[Owner, tuple[Version, ...]],
+        aliases: Mapping[Owner, tuple[Alias, ...]],
+    ) -> None:
+        """A qualifier of settings or triggers that means nothing. Foreign files do not define versions and aliases, so
+        there it is odd, not wrong."""
+        say = self._report.warn if self._is_foreign else self._report.add
+        for ref, each in written.items():
+            owner = Owner.of(ref)
+            known = {version.id for version in versions.get(owner, ())} | {one.name for one in aliases.get(owner, ())}
+            said = [one.qualifier for one in each.shape.asynchronous or ()]
+            said += [trigger.qualifier for _, trigger in _of(each.shape.triggers)]
+            for scalar in said:
+                if scalar is not None and scalar.text != LATEST and scalar.text not in known:
+                    near = self._report.closest(scalar.text, known)
+                    hints = [f"did you mean {near!r}?"] if near else []
+                    message = f"{owner} has no version or alias {quoted(scalar.text)}"
+                    say(scalar.place, message, *hints, key="qualifier")
+
+
+def _of(mapping: Mapping[str, T] | None) -> list[tuple[str, T]]:
+    return list((mapping or {}).items())
+
+
+def _settings(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, str], AsyncSettings]:
+    """Asynchronous settings by function and qualifier."""
+    return {
+        (ref, text_of(one.qualifier)): settings_of(one)
+        for ref, each in written.items()
+        for one in each.shape.asynchronous or ()
+    }
+
+
+def _numbered(number: str) -> Stamp:
+    return Stamp(number, UNSTAMPED.created, UNSTAMPED.modified)
+
+
+def _number(version: Version) -> int:
+    return int(version.id)
+
+
+def _capacity(ref: FunctionRef, limit: int) -> Capacity:
+    """How 3.0 and 2.0 call a bound of running requests (timers-and-instances §2)."""
+    if ref.service is None:
+        return Capacity(CONCURRENCY, ref, LATEST, MappingProxyType({"reservedConcurrency": limit}))
+    return Capacity(ON_DEMAND, ref, LATEST, MappingProxyType({"maximumInstanceCount": limit}))

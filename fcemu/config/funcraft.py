@@ -1,0 +1,173 @@
+"""template.yml of Funcraft -> native form."""
+
+from typing import Final
+
+from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
+from fcemu.config.problems import Place, quoted
+from fcemu.config.translate import ACCOUNT, Rules, Source, Translation, entry, is_nothing, kept_entry
+from fcemu.config.tree import Entry, Items, Node, Scalar, Table
+
+_TYPES: Final = {
+    "Aliyun::Serverless::Service": "service",
+    "Aliyun::Serverless::Function": "function",
+    "Aliyun::Serverless::CustomDomain": "domain",
+}
+_TOP: Final = Rules(
+    read=frozenset({"ROSTemplateFormatVersion", "Transform", "Resources", "Parameters"}),
+    silent=frozenset({"Description", "Outputs", "Mappings", "Metadata", "Globals", "Conditions"}),
+)
+_FREE: Final = frozenset({"EnvironmentVariables", "Policies"})
+"""Maps whose keys are the user's or FC's own, so that they stay as they are."""
+_FUNCTION: Final = Rules(read=frozenset({"Type", "Properties", "Events"}))
+_EVENT: Final = Rules(read=frozenset({"Type", "Properties"}))
+_WORDS_OF_EVENTS: Final = Rules(same={"qualifier": "qualifier", "invocationRole": "invocationRole"})
+_DOMAIN: Final = Rules(
+    same={"protocol": "protocol"},
+    read=frozenset({"routeConfig", "domainName"}),
+    kept=frozenset({"certConfig"}),
+)
+_ROUTE: Final = Rules(same={"qualifier": "qualifier"}, read=frozenset({"serviceName", "functionName"}))
+
+
+def translate(source: Source) -> Table:
+    """A template in native form."""
+    return _Template(source).translated(source.tree)
+
+
+class _Template(Translation):
+    """Walks the resources. ROS functions are not evaluated, as ``fun local`` does not (yaml-formats §3.1)."""
+
+    def translated(self, tree: Table) -> Table:
+        self.entries(tree, _TOP, "at the top level")
+        self.intrinsic(tree)
+        resources = self.table(tree.get("Resources"), "Resources")
+        for each in resources.entries if resources else ():
+            resource = self.part(each)
+            if resource is not None:
+                self._resource(each.key, resource)
+        return self.tree()
+
+    def intrinsic(self, tree: Table) -> None:
+        """Say of each ``Ref`` and ``Fn::…`` that it is not evaluated."""
+        for place, name in _intrinsics(tree):
+            self.report.warn(place, f"{name} is not evaluated: write the value itself")
+
+    def _resource(self, key: Scalar, resource: Table) -> None:
+        kind = self._type(resource, key)
+        if kind == "service":
+            self._service(key, resource)
+        elif kind == "domain":
+            self._domain(key, resource)
+        elif kind == "function":
+            self.report.add(key.place, f"function {key.text} is in no service", "write it inside a service")
+        elif kind is not None:
+            self.report.warn(key.place, f"resource {key.text} is left out: {quoted(kind)} is no function")
+
+    def _type(self, table: Table, key: Scalar) -> str | None:
+        name = self.name(table, "Type", key.place, f"in {key.text}")
+        return None if name is None else _TYPES.get(name.text, name.text)
+
+    def _service(self, key: Scalar, service: Table) -> None:
+        kept: list[Entry] = []
+        properties = self._lower(self.table(service.get("Properties"), "Properties"))
+        settings = self.entries(properties, SERVICE, f"in service {key.text}", kept) if properties else []
+        self.service(key, [*settings, *kept_entry(kept, key.place)])
+        for each in service.entries:
+            if each.key.text in {"Type", "Properties"}:
+                continue
+            function = self.part(each)
+            if function is not None and self._type(function, each.key) == "function":
+                self._function(key.text, each.key, function)
+            elif function is not None:
+                self.report.warn(each.key.place, f"unknown key {quoted(each.key.text)} in service {key.text}")
+
+    def _function(self, service: str, key: Scalar, function: Table) -> None:
+        whole = f"{service}/{key.text}"
+        self.entries(function, _FUNCTION, f"in function {whole}")
+        properties = self._lower(self.table(function.get("Properties"), "Properties"))
+        properties = properties or Table(key.place, ())
+        kept: list[Entry] = []
+        made = function_entries(self, properties, kept, whole, None)
+        triggers: dict[str, Entry] = {}
+        events = self.table(function.get("Events"), "Events")
+        for each in events.entries if events else ():
+            event = self.part(each)
+            if event is not None:
+                add_trigger(self, triggers, self._event(each.key, event, whole), f"of {whole}")
+        if triggers:
+            made.append(entry("triggers", Table(key.place, tuple(triggers.values()))))
+        self.function(service, key, [*made, *kept_entry(kept, key.place)])
+
+    def _event(self, key: Scalar, event: Table, whole: str) -> Entry | None:
+        where = f"in event {key.text} of {whole}"
+        self.entries(event, _EVENT, where)
+        kind = self.name(event, "Type", key.place, where)
+        properties = self._lower(self.table(event.get("Properties"), "Properties")) or Table(key.place, ())
+        if kind is None:
+            return None
+        shared = tuple(each for each in properties.entries if each.key.text in _WORDS_OF_EVENTS.same)
+        more = self.entries(Table(properties.place, shared), _WORDS_OF_EVENTS, where)
+        own = tuple(each for each in properties.entries if each.key.text not in _WORDS_OF_EVENTS.same)
+        region = self.choices.region or ACCOUNT.region
+        return trigger_entry(self, key, kind, Table(properties.place, own), more, where, region)
+
+    def _domain(self, key: Scalar, domain: Table) -> None:
+        properties = self._lower(self.table(domain.get("Properties"), "Properties")) or Table(key.place, ())
+        kept: list[Entry] = []
+        where = f"in custom domain {key.text}"
+        settings = [*self.entries(properties, _DOMAIN, where, kept), *kept_entry(kept, key.place)]
+        named = properties.get("domainName")
+        name = named if isinstance(named, Scalar) and named.text.lower() not in {"", "auto"} else key
+        config = self.table(properties.get("routeConfig"), "RouteConfig")
+        routes = self.table(config.get("routes"), "Routes") if config else None
+        for each in routes.entries if routes else ():
+            route = self.part(each)
+            if route is None:
+                continue
+            more = self.entries(route, _ROUTE, f"in route {each.key.text} of {key.text}")
+            service, function = route.get("serviceName"), route.get("functionName")
+            if is_nothing(service) or is_nothing(function):
+                self.report.add(each.key.place, f"ServiceName and FunctionName are needed {where}")
+                continue
+            value = route_value(function, service, more, route.place, ("", ""))
+            self.route(name, settings, each.key, value)
+
+    def _lower(self, table: Table | None) -> Table | None:
+        """The same with FC's own spelling: ``MemorySize`` becomes ``memorySize``. Places keep the original word."""
+        return None if table is None else _lowered(table)
+
+
+def _lowered(table: Table) -> Table:
+    return Table(table.place, tuple(_lowered_entry(each) for each in table.entries))
+
+
+def _lowered_entry(each: Entry) -> Entry:
+    name = each.key.text
+    key = Scalar(each.key.place, _word(name))
+    match each.value:
+        case Table() if name not in _FREE and not name.startswith("/"):
+            return Entry(key, _lowered(each.value))
+        case Table() if name.startswith("/"):
+            return Entry(Scalar(each.key.place, name), _lowered(each.value))
+        case value:
+            return Entry(key if not name.startswith("/") else each.key, value)
+
+
+def _word(name: str) -> str:
+    return "caPort" if name == "CAPort" else name[:1].lower() + name[1:]
+
+
+def _intrinsics(tree: Table) -> list[tuple[Place, str]]:
+    """Where a value is ``{Ref: …}`` or ``{Fn::…: …}``."""
+    found: list[tuple[Place, str]] = []
+    waiting: list[Node] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Items):
+            waiting += node.values
+        elif isinstance(node, Table):
+            names = [each.key for each in node.entries if each.key.text == "Ref" or each.key.text.startswith("Fn::")]
+            if len(node.entries) == 1 and names:
+                found.append((names[0].place, names[0].text))
+            waiting += [each.value for each in node.entries]
+    return found

@@ -1,0 +1,72 @@
+"""Python mapping -> tree."""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from fcemu.config.problems import Place, Report, cut
+from fcemu.config.tree import Bounds, Entry, Items, Kind, Node, Scalar, Table, as_table, below
+
+
+def from_mapping(mapping: Mapping[str, object], report: Report) -> Table:
+    """The tree of a definition that is a Python mapping. Raises ``DefinitionError`` where it is far too large or deep;
+    lesser problems go into ``report``."""
+    return as_table(_Mapping(report).node(mapping, ""), report)
+
+
+def from_mapping_node(value: object, report: Report) -> Node:
+    """The same for any plain data."""
+    return _Mapping(report).node(value, "")
+
+
+class _Mapping(Bounds):
+    """Our tree from a Python mapping."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self._open: list[int] = []
+
+    def node(self, value: Any, path: str) -> Node:
+        place = self._place(path)
+        match value:
+            case bool():
+                return Scalar(place, str(value).lower(), Kind.TRUTH)
+            case int() if value.bit_length() > 64:
+                return self.refuse(place, "is a number of more than 64 bits")
+            case int():
+                return Scalar(place, str(int(value)), Kind.NUMBER)
+            case float():
+                return Scalar(place, repr(float(value)), Kind.NUMBER)
+            case str() | os.PathLike():
+                return Scalar(place, os.fspath(value))
+            case None:
+                return Scalar(place, "", Kind.NOTHING)
+            case date():
+                return Scalar(place, value.isoformat(), Kind.MOMENT)
+            case Mapping() | list() | tuple() if id(value) in self._open:
+                return self.refuse(place, "contains itself")
+            case Mapping() | list() | tuple():
+                self._open.append(id(value))
+                node = self.inside(place, lambda: self._collection(value, place))
+                self._open.pop()
+                return node
+        return self.refuse(place, f"expected plain data, found an object of type {type(value).__name__}")
+
+    def _collection(self, value: Any, place: Place) -> Node:
+        if isinstance(value, Mapping):
+            return Table(place, tuple(self._entries(value, place.path)))
+        return Items(place, tuple(self.node(item, f"{place.path}[{n}]") for n, item in enumerate(value)))
+
+    def _entries(self, value: Mapping[object, object], path: str) -> Iterator[Entry]:
+        for name, item in value.items():
+            place = self._place(below(path, name))
+            if isinstance(name, str):
+                yield Entry(Scalar(place, name), self.node(item, place.path))
+            else:
+                self.report.add(place, f"expected a text as key, found {cut(repr(name))}")
+
+    def _place(self, path: str) -> Place:
+        """In place of a line, how many values were before."""
+        self.count(Place(0, 0, path))
+        return Place(self.values, 0, path)

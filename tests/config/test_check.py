@@ -1,0 +1,211 @@
+"""fcemu check, as a user sees it."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from patience import CHILD_SECONDS
+
+from fcemu.cli import main
+from fcemu.config import read_definition
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+def check(*args):
+    return CliRunner().invoke(main, ["check", *map(str, args)])
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(name, text=""):
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def warned(here):
+    write("s.yaml", (FIXTURES / "foreign/devs-3-kept/s.yaml").read_text())
+    write("code/index.py", "def handler(event, context): ...\n")
+
+
+def test_warnings_are_status_0_and_with_strict_1(here):
+    warned(here)
+    result = check("s.yaml")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("s.yaml:3:9: warning: {{ access }} is to be filled in by 's init'\n")
+    assert result.stderr == "s.yaml: good, 1 function, 5 warnings\n"
+    assert check("s.yaml", "--strict").exit_code == 1
+
+
+def test_problems_and_warnings_are_told_in_the_order_of_the_file(here):
+    warned(here)
+    write("code/index.py", "def hanlder(event, context): ...\n")
+    result = check("s.yaml")
+    assert result.exit_code == 1
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("  ")]
+    numbers = [int(line.split(":")[1]) for line in lines]
+    assert numbers == sorted(numbers)
+    assert "handler: ./code/index.py has no 'handler'\n  did you mean 'hanlder'?\n" in result.stdout
+
+
+def test_as_json_it_has_problems_warnings_and_the_definition(here):
+    warned(here)
+    [found] = json.loads(check("s.yaml", "--json", "--print").stdout)
+    assert (found["file"], found["problems"]) == ("s.yaml", [])
+    first = found["warnings"][0]
+    assert (first["line"], first["column"], first["path"]) == (3, 9, "access")
+    assert found["definition"]["functions"]["kept"]["reservedConcurrency"] == 3
+
+
+def test_printed_it_goes_to_stdout_alone_and_can_be_read_again(here):
+    warned(here)
+    result = check("s.yaml", "--print")
+    assert "warning: unknown key 'runtimeConfig'" in result.stderr
+    write("fcemu.yaml", result.stdout)
+    again = read_definition(Path("fcemu.yaml"))
+    assert [str(function.ref) for function in again.functions] == ["kept"]
+    assert check("fcemu.yaml").exit_code == 0
+
+
+def test_several_files_are_printed_as_one(here):
+    write("a/fcemu.yaml", "functions: {a: {handler: index.handler}}\n")
+    write("b/fcemu.yaml", "services: {s: {functions: {b: {handler: index.handler}}}}\n")
+    for folder in ("a", "b"):
+        write(f"{folder}/index.py", "def handler(event, context): ...\n")
+    printed = yaml.safe_load(check("a", "b", "--print").stdout)
+    assert printed["functions"]["a"].get("code", ".") == "."
+    assert printed["services"]["s"]["functions"]["b"]["code"] == "../b"
+
+
+def test_what_two_files_define_cannot_be_printed_as_one(here):
+    write("fcemu.yaml", "functions: {a: {handler: index.handler}}\n")
+    write("index.py", "def handler(event, context): ...\n")
+    result = check("fcemu.yaml", "fcemu.yaml", "--print")
+    assert result.exit_code == 1
+    assert "function a is defined in" in result.stderr
+    assert result.stdout == ""
+
+
+def test_nothing_is_printed_of_a_file_with_problems(here):
+    write("fcemu.yaml", "functions: {a: {handler: index.handler}}\n")
+    result = check("fcemu.yaml", "--print")
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+def test_the_schema_is_printed_without_any_file():
+    result = check("--schema")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["title"] == "fcemu.yaml"
+
+
+def test_an_environment_is_chosen_by_its_name():
+    folder = FIXTURES / "foreign/devs-3-environments"
+    assert "timeout: 7" in check(folder, "--env", "testing", "--print").stdout.replace("expected", "")
+    refused = check(folder / "s.yaml", "--env", "tseting")
+    assert refused.exit_code == 1
+    assert "there is no environment 'tseting'\n  did you mean 'testing'?" in refused.stdout
+
+
+def test_on_a_terminal_the_line_is_shown_with_a_caret_below_the_word(here):
+    write("fcemu.yaml", "functions:\n  hello:\n    handler: index.handler\n    timeuot: 3\n")
+    write("index.py", "def handler(event, context): ...\n")
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "fcemu", "check", "fcemu.yaml"]
+    environment = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stdout=follower, stderr=subprocess.PIPE, timeout=CHILD_SECONDS, env=environment)
+    os.close(follower)
+    shown = b""
+    while b"hint:" not in shown:
+        shown += os.read(leader, 65536)
+    os.close(leader)
+    assert done.returncode == 1
+    plain = shown.decode().replace("\r\n", "\n")
+    for code in ("\x1b[31m", "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"):
+        assert code in plain
+        plain = plain.replace(code, "")
+    assert plain.startswith(
+        "fcemu.yaml:4:5: problem: unknown key 'timeuot' in function hello\n"
+        " 4 |     timeuot: 3\n"
+        "   |     ^~~~~~~\n"
+        "  hint: did you mean 'timeout'?\n"
+    )
+
+
+# Whether a file has the function
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def run(event, context): ...",
+        "async def run(event, context): ...",
+        "class run: ...",
+        "run = print",
+        "a, (run, *b) = 1, (2, 3)",
+        "run: object = print",
+        "from other import run",
+        "from other import *",
+        "import other.thing as run",
+        "import run.deep",
+        "if True:\n    def run(e, c): ...\nelse:\n    run = None",
+        "try:\n    import x\nexcept ImportError:\n    run = None",
+        "with open('x') as run: ...",
+        "for run in (): ...",
+        "match 1:\n    case run: ...",
+        "(run := print)",
+        "globals()['run'] = print",
+        "exec('run = print')",
+        "def __getattr__(name): ...",
+    ],
+)
+def test_a_function_is_found_however_it_is_bound(here, source):
+    write("fcemu.yaml", "functions: {f: {handler: a.run}}\n")
+    write("a.py", source + "\n")
+    assert check("fcemu.yaml").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def Run(event, context): ...", "a.py has no 'run'\n  did you mean 'Run'?"),
+        ("def outer():\n    def run(): ...\n    run = 1", "a.py has no 'run'\n"),
+        ("class A:\n    def run(self): ...", "a.py has no 'run'\n"),
+        ("run()", "a.py has no 'run'\n"),
+        ("x = lambda run: (y := run)", "a.py has no 'run'\n"),
+        ("", "a.py has no 'run'\n"),
+        ("x = 1\ndef run(:", "a.py:2 is no Python: "),
+        ("x = '\x00'", "a.py"),
+    ],
+)
+def test_a_function_that_is_not_there_is_a_problem(here, source, message):
+    write("fcemu.yaml", "functions: {f: {handler: a.run}}\n")
+    write("a.py", source + "\n")
+    result = check("fcemu.yaml")
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"fcemu.yaml:1:26: handler: {message}")
+
+
+def test_handlers_are_not_imported(here):
+    write("fcemu.yaml", "functions: {f: {handler: a.run}}\n")
+    write("a.py", "open('ran', 'w')\n\n\ndef run(event, context): ...\n")
+    assert check("fcemu.yaml").exit_code == 0
+    assert not Path("ran").exists()
+
+
+def test_a_hook_that_is_not_there_is_a_problem(here):
+    write("fcemu.yaml", "functions: {f: {handler: a.run, initializer: a.begin, preStop: {handler: b.end}}}\n")
+    write("a.py", "def run(event, context): ...\n")
+    result = check("fcemu.yaml")
+    assert "fcemu.yaml:1:46: handler: a.py has no 'begin'" in result.stdout
+    assert "fcemu.yaml:1:74: handler: no file for 'b.end'" in result.stdout
