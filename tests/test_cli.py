@@ -122,8 +122,6 @@ def test_a_mistyped_move_names_the_closest_one():
 @pytest.mark.parametrize(
     "args",
     [
-        ("serve", "--auth"),
-        ("serve", "--access-key", "a:b"),
         ("serve", "--watch"),
     ],
 )
