@@ -263,14 +263,21 @@ def operations() -> str:
         "- **keeps**: takes, checks, stores and shows it; nothing follows from it yet.",
         "- **refused**: answers 501 `NotImplemented` and names the operation.",
     ]
-    for dialect, _ in DIALECTS.values():
+    versions = [dialect for dialect, _ in DIALECTS.values()]
+    known = [{each.name: effect_of(each) for each in dialect.operations} for dialect in versions]
+    lines += ["", "| operation | " + " | ".join(dialect.version for dialect in versions) + " |"]
+    lines.append("| --- |" + " --- |" * len(versions))
+    for name in sorted({name for there in known for name in there}):
+        lines.append(f"| {name} | " + " | ".join(there.get(name, "") for there in known) + " |")
+    lines += ["", "An empty place: that version has no such operation, or calls it otherwise."]
+    for dialect in versions:
         effects = [effect_of(operation) for operation in dialect.operations]
         counts = ", ".join(f"{effects.count(effect)} {effect}" for effect in ("acts", "keeps", "refused"))
         lines += ["", f"## {dialect.version}", "", f"{len(effects)} operations: {counts}.", ""]
-        lines += ["| operation | request | effect |", "| --- | --- | --- |"]
+        lines += ["| operation | request |", "| --- | --- |"]
         lines += [
-            f"| {operation.name} | `{_method(operation.method)} /{dialect.version}{operation.path}` | {effect} |"
-            for operation, effect in sorted(zip(dialect.operations, effects, strict=True), key=lambda row: row[0].name)
+            f"| {operation.name} | `{_method(operation.method)} /{dialect.version}{operation.path}` |"
+            for operation in sorted(dialect.operations, key=lambda each: each.name)
         ]
     return "\n".join(lines) + "\n"
 

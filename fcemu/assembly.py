@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, fields, replace
@@ -24,13 +24,14 @@ from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.places import read_places
-from fcemu.core.settings import Settings
+from fcemu.core.settings import THROTTLE_MODES, Settings
 from fcemu.core.stubs import Handler, step_of
 from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import without_proxies as without_proxies
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.endpoints.redirect import Redirection as Redirection
+from fcemu.engine.at_rest import AtRest
 from fcemu.engine.chance import CHANCES
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
@@ -39,7 +40,6 @@ from fcemu.engine.ports import Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import Kept, caught_up, read_kept
-from fcemu.engine.setup import AtRest
 from fcemu.senders import post
 
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "age_excludes_delay": Option(_flag, (bool,)),
     "destination_depth": Option(int, (int,)),
     "task_retention_seconds": Option(float, (int, float)),
+    "throttle_mode": Option(str, (str,)),
+    "idle_seconds": Option(float, (int, float)),
+    "cold_start_seconds": Option(float, (int, float)),
+    "instance_limit": Option(int, (int,)),
+    "instances_per_minute": Option(int, (int,)),
     "deliver_to": Option(_destinations, (Mapping,)),
     "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
@@ -140,6 +145,10 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
     chance = given.get("chance", default.chance)
     if chance not in CHANCES:
         raise ValueError(f"option chance: expected {' or '.join(map(repr, CHANCES))}, found {chance!r}")
+    throttle_mode = given.get("throttle_mode", default.throttle_mode)
+    if throttle_mode not in THROTTLE_MODES:
+        expected = " or ".join(map(repr, THROTTLE_MODES))
+        raise ValueError(f"option throttle_mode: expected {expected}, found {throttle_mode!r}")
     start = given.get("start", default.start)
     if isinstance(start, str):
         start = _read("start", start)
@@ -169,6 +178,11 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
         destination_depth=given.get("destination_depth", default.destination_depth),
         task_retention=seconds("task_retention_seconds", default.task_retention),
+        throttle_mode=throttle_mode,
+        idle=seconds("idle_seconds", default.idle),
+        cold_start=seconds("cold_start_seconds", default.cold_start),
+        instance_limit=given.get("instance_limit", default.instance_limit),
+        instances_per_minute=given.get("instances_per_minute", default.instances_per_minute),
         deliver_to=_places(given["deliver_to"]) if "deliver_to" in given else default.deliver_to,
         delivery_retry_seconds=tuple(timedelta(seconds=wait) for wait in given["delivery_retry_seconds"])
         if "delivery_retry_seconds" in given
@@ -201,7 +215,18 @@ def _read(name: str, text: str) -> Any:
 
 
 _NOT_BELOW_ZERO: Final = frozenset(
-    {"rate", "watchdog", "grace_seconds", "io_grace_seconds", "destination_depth", "task_retention_seconds"}
+    {
+        "cold_start_seconds",
+        "destination_depth",
+        "grace_seconds",
+        "idle_seconds",
+        "instance_limit",
+        "instances_per_minute",
+        "io_grace_seconds",
+        "rate",
+        "task_retention_seconds",
+        "watchdog",
+    }
 )
 
 
@@ -223,10 +248,7 @@ def _check(name: str, value: object) -> None:
 
 LATER: Final = frozenset(
     {
-        "cold_start_seconds",
         "explore",
-        "idle_seconds",
-        "throttle_mode",
     }
 )
 """Options that are promised and not there yet: refused by name, never ignored."""
@@ -395,6 +417,13 @@ class Runtimes:
 
             self._packages = UnpackedPackages()
         return self._packages
+
+    def forget(self, directories: Collection[str]) -> None:
+        """Code in these directories was changed: handlers of this process import it anew."""
+        for runtime in self._made.values():
+            if hasattr(runtime, "forget"):
+                for directory in directories:
+                    cast("PythonInline", runtime).forget(directory)
 
     def close(self) -> None:
         """Close what was made."""

@@ -20,7 +20,6 @@ from fcemu.commands.options import (
     Start,
     Whole,
     as_json,
-    later_option,
     setting,
     where,
 )
@@ -97,6 +96,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     callback=lambda _ctx, _param, given: list(given) or None,
     help="A key that --auth accepts; repeatable.  [default: test:test]",
 )
+@setting("--watch", is_flag=True, help="Changed code runs from the next attempt on.")
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
@@ -109,7 +109,6 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     type=click.Choice(["stand-still", "catch-up"]),
     help="What the clock of kept data does between two runs.  [default: stand-still]",
 )
-@later_option("--watch", flag=True)
 @setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
 def serve(
     definition: Path | None,
@@ -123,6 +122,7 @@ def serve(
     token: str | None,
     intercept: bool,
     intercept_only: bool,
+    watch: bool,
     **settings: object,
 ) -> None:
     """Run the emulator until SIGINT or SIGTERM.
@@ -136,7 +136,8 @@ def serve(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, python=python or "", **where)
+        more = {"verbose": verbose, "python": python or "", "watch": watch}
+        plan = _plan(definition, runtime, log_format, settings, **more, **where)
         from fcemu.commands import serve as serving
 
         with _refused_in_one_message():
@@ -225,6 +226,7 @@ def exec_(
     intercept: bool,
     intercept_only: bool,
     python: str | None,
+    watch: bool,
     timeline: str,
     **settings: object,
 ) -> None:
@@ -239,7 +241,8 @@ def exec_(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        plan = _plan(definition, runtime, log_format, settings, verbose=verbose, python=python or "", rate=0.0, **where)
+        more = {"verbose": verbose, "python": python or "", "watch": watch, "rate": 0.0}
+        plan = _plan(definition, runtime, log_format, settings, **more, **where)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import CannotStart
 

@@ -40,6 +40,12 @@ class FakeInstance:
         """It waits for its handlers itself."""
         return False
 
+    def initialize(self, call: Call) -> Finish:
+        return self.run(call)
+
+    def pre_stop(self, call: Call) -> Finish:
+        return self.run(call)
+
     def stop(self) -> None:
         self.stopped = True
 

@@ -20,7 +20,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"freezegun", "time_machine", "_time_machine"},
         set(),
     ),
-    "api": ({"core", "engine", "api"}, {"aiohttp", "multidict"}, set()),
+    "api": ({"core", "engine", "api"}, {"aiohttp", "multidict", "prometheus_client"}, set()),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
     "testing": ({"backends", "core", "engine", "config", "assembly", "testing"}, set(), set()),
@@ -34,7 +34,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "cli": ({"assembly", "client", "cli", "commands", "config", "core", "testing"}, {"click"}, set()),
-    "commands": ({"assembly", "client", "commands", "config", "core", "testing"}, {"click"}, set()),
+    "commands": ({"assembly", "client", "commands", "config", "core", "testing"}, {"click", "watchfiles"}, set()),
     "__main__": ({"cli"}, set(), set()),
     "__init__": (set(), set(), set()),
 }

@@ -91,16 +91,21 @@ def test_a_damaged_page_is_said(tmp_path):
         data[page * 4096 : page * 4096 + 4096] = b"\x5a" * 4096
         bad = tmp_path / f"bad{page}.db"
         bad.write_bytes(data)
-        try:
-            store = SqliteStore(bad)
-            read = list(store.facts()), store.notes()["clock"]
-            store.close()
-        except StoreError as error:
-            assert "is damaged" in str(error)
-            said += 1
-        else:
-            assert read == (facts, {"now": 1900}), page
+        read, error = _read(bad)
+        assert "is damaged" in error or read == (facts, {"now": 1900}), page
+        said += bool(error)
     assert said > 10
+
+
+def _read(path):
+    """What is in a file, or what is said of it."""
+    try:
+        store = SqliteStore(path)
+        read = list(store.facts()), store.notes()["clock"]
+    except StoreError as error:
+        return None, str(error)
+    store.close()
+    return read, ""
 
 
 def test_a_fact_that_is_missing_is_said(tmp_path):

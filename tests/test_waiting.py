@@ -25,8 +25,9 @@ def watched(emulator):
 
 
 def ask(emulator):
+    before = emulator._engine.serving
     Client(emulator.url).health()
-    while emulator._engine.serving:  # it is, for a moment after the answer is there
+    while emulator._engine.serving > before:  # it is, for a moment after the answer is there
         time.sleep(0)
 
 

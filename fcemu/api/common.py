@@ -153,11 +153,16 @@ def timeout_of(attribute: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """``destinationConfig``: ARNs of what hears of successes and failures, shown as they were written."""
+    """``destinationConfig``: ARNs of what hears of successes and failures, shown as they were written.
+
+    ASSUMED: given, it clears the side that is missing in it (async-invocation §7).
+    """
 
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
-        config = Body(read_value(OBJECT, body.get("destinationConfig", {}), "destinationConfig", limits))
-        changes: dict[str, Any] = {}
+        if "destinationConfig" not in body:
+            return {}
+        config = Body(read_value(OBJECT, body["destinationConfig"], "destinationConfig", limits))
+        changes: dict[str, Any] = {"on_success": None, "on_failure": None}
         written: dict[str, str] = {}
         for name, attribute in (("onSuccess", "on_success"), ("onFailure", "on_failure")):
             inner = Body(read_value(OBJECT, config.get(name, {}), name, limits))

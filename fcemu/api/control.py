@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.api import mailboxes, problems, timers
+from fcemu.api import mailboxes, metrics, problems, timers
 from fcemu.api.dialect import ANY_METHOD, Paths
 from fcemu.api.history import Handler, History, one_invocation, records
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
@@ -29,7 +29,6 @@ Reset = Callable[[Mapping[str, object]], None]
 LATER: Final = {
     (ANY_METHOD, "/"): "the page",
     (ANY_METHOD, "/openapi.json"): "the OpenAPI document",
-    (ANY_METHOD, "/metrics"): "metrics",
 }
 """What later versions bring: refused by name, never ignored."""
 
@@ -55,6 +54,7 @@ class Control:
             ("POST", "/clock/run-until-idle"): self._run_until_idle,
             ("POST", "/clock/run-next"): self._run_next,
             ("POST", "/reset"): self._reset,
+            ("GET", "/metrics"): metrics.show,
             ("POST", "/invocations/{id}/stop"): self._stop,
         }
         later = {pattern: _later(what) for pattern, what in LATER.items()}

@@ -11,6 +11,7 @@ from fcemu.api.wire import Answer
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity, has_tags
 from fcemu.core.errors import InvalidArgument, LayerNotFound
 from fcemu.core.layers import LayerVersion, read_layer_arn
+from fcemu.core.names import LATEST
 from fcemu.core.paging import Page, page_of, write_token
 from fcemu.engine.keeper import by_name
 
@@ -303,6 +304,31 @@ def list_reserved_capacities(asking: Asking) -> Answer:
     return asking.plain_page("reservedCapacities", page_of([], asking.wanted))
 
 
+def list_instances(asking: Asking) -> Answer:
+    """Those that there are, in the order in which they were started.
+
+    ASSUMED: what 3.0 adds is written in its words; an instance whose initializer runs is Creating.
+    """
+    wanted, states = asking.many("instanceIds"), asking.many("instanceStatus")
+    in_services = asking.dialect.generation.versions_belong_to == "service"
+    found = []
+    for each in asking.furnishings.instances(asking.ref, asking.qualifier if _names_qualifier(asking) else None):
+        shown: dict[str, object] = {"instanceId": each.id, "versionId": each.version}
+        status = "Running" if each.ready else "Creating"
+        if not in_services:
+            created = each.born.timestamp() * 1000
+            shown |= {"qualifier": each.qualifier, "status": status, "createdTimeMs": round(created)}
+        if (not wanted or each.id in wanted) and (not states or status in states):
+            found.append(shown)
+    instances = {"instances": found[: asking.wanted.limit]}
+    return asking.answer(instances) if in_services else asking.identified("requestId", instances)
+
+
+def _names_qualifier(asking: Asking) -> bool:
+    """Without one, those of all qualifiers are shown."""
+    return asking.qualifier != LATEST or "qualifier" in asking.query
+
+
 _WORDS: Final = {ON_DEMAND: "on_demand", PROVISION: "provision", CONCURRENCY: "concurrency", SCALING: "scaling"}
 
 _PLAIN: Final[tuple[Handler, ...]] = (
@@ -335,6 +361,7 @@ _PLAIN: Final[tuple[Handler, ...]] = (
     get_account_configs,
     describe_regions,
     list_reserved_capacities,
+    list_instances,
 )
 HANDLERS: Final[Mapping[str, Handler]] = {handler.__name__: handler for handler in _PLAIN} | {
     f"{does}_{word}": partial(handler, kind)

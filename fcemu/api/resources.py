@@ -252,9 +252,8 @@ def list_triggers(asking: Asking) -> Answer:
 
 
 def put_async(asking: Asking) -> Answer:
-    """The settings are replaced as a whole: what is left out is not set any more. ASSUMED: as its name says."""
     changes = asking.dialect.async_settings.read(asking)
-    settings = asking.resources.put_async(asking.ref, asking.qualifier, AsyncSettings(**changes))
+    settings = asking.resources.put_async(asking.ref, asking.qualifier, changes)
     return _async_answer(asking, settings)
 
 

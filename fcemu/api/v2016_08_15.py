@@ -55,11 +55,11 @@ GetTrigger GET /services/{svc}/functions/{function}/triggers/{trigger} get_trigg
 UpdateTrigger PUT /services/{svc}/functions/{function}/triggers/{trigger} update_trigger
 DeleteTrigger DELETE /services/{svc}/functions/{function}/triggers/{trigger} delete_trigger
 ListTriggers GET /services/{svc}/functions/{function}/triggers list_triggers
-CreateCustomDomain POST /custom-domains create_domain keeps
-GetCustomDomain GET /custom-domains/{domain} get_domain keeps
-UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps
-DeleteCustomDomain DELETE /custom-domains/{domain} delete_domain keeps
-ListCustomDomains GET /custom-domains list_domains keeps
+CreateCustomDomain POST /custom-domains create_domain
+GetCustomDomain GET /custom-domains/{domain} get_domain
+UpdateCustomDomain PUT /custom-domains/{domain} update_domain
+DeleteCustomDomain DELETE /custom-domains/{domain} delete_domain
+ListCustomDomains GET /custom-domains list_domains
 PutFunctionAsyncInvokeConfig PUT /services/{svc}/functions/{function}/async-invoke-config put_async
 GetFunctionAsyncInvokeConfig GET /services/{svc}/functions/{function}/async-invoke-config get_async
 DeleteFunctionAsyncInvokeConfig DELETE /services/{svc}/functions/{function}/async-invoke-config delete_async
@@ -79,7 +79,7 @@ TagResource POST /tag tag_resource keeps
 UntagResource DELETE /tag untag_resource keeps
 GetResourceTags GET /tag get_resource_tags keeps
 ListReservedCapacities GET /reservedCapacities list_reserved_capacities
-ListInstances GET /services/{svc}/functions/{function}/instances
+ListInstances GET /services/{svc}/functions/{function}/instances list_instances
 InstanceExec GET /services/{svc}/functions/{function}/instances/{id}/exec
 PublishLayerVersion POST /layers/{layer}/versions publish_layer
 GetLayerVersion GET /layers/{layer}/versions/{version} get_layer

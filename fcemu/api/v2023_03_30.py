@@ -47,7 +47,7 @@ OPERATIONS: Final = read_operations("""
 InvokeFunction POST /functions/{function}/invocations invoke
 ChangeResourceGroup PUT /resource-groups
 CreateAlias POST /functions/{function}/aliases create_alias
-CreateCustomDomain POST /custom-domains create_domain keeps
+CreateCustomDomain POST /custom-domains create_domain
 CreateFunction POST /functions create_function
 CreateLayerVersion POST /layers/{layer}/versions publish_layer
 CreateSession POST /functions/{function}/sessions
@@ -57,7 +57,7 @@ CreateVpcBinding POST /functions/{function}/vpc-bindings create_vpc_binding keep
 DeleteAlias DELETE /functions/{function}/aliases/{alias} delete_alias
 DeleteAsyncInvokeConfig DELETE /functions/{function}/async-invoke-config delete_async
 DeleteConcurrencyConfig DELETE /functions/{function}/concurrency delete_concurrency keeps
-DeleteCustomDomain DELETE /custom-domains/{domain} delete_domain keeps
+DeleteCustomDomain DELETE /custom-domains/{domain} delete_domain
 DeleteFunction DELETE /functions/{function} delete_function
 DeleteFunctionVersion DELETE /functions/{function}/versions/{version} delete_version
 DeleteLayerVersion DELETE /layers/{layer}/versions/{version} delete_layer
@@ -74,7 +74,7 @@ GetAlias GET /functions/{function}/aliases/{alias} get_alias
 GetAsyncInvokeConfig GET /functions/{function}/async-invoke-config get_async
 GetAsyncTask GET /functions/{function}/async-tasks/{id} get_task
 GetConcurrencyConfig GET /functions/{function}/concurrency get_concurrency keeps
-GetCustomDomain GET /custom-domains/{domain} get_domain keeps
+GetCustomDomain GET /custom-domains/{domain} get_domain
 GetFunction GET /functions/{function} get_function
 GetFunctionCode GET /functions/{function}/code get_function_code
 GetLayerVersion GET /layers/{layer}/versions/{version} get_layer
@@ -88,10 +88,10 @@ ListAliases GET /functions/{function}/aliases list_aliases
 ListAsyncInvokeConfigs GET /async-invoke-configs list_async
 ListAsyncTasks GET /functions/{function}/async-tasks list_tasks
 ListConcurrencyConfigs GET /concurrency-configs list_concurrency keeps
-ListCustomDomains GET /custom-domains list_domains keeps
+ListCustomDomains GET /custom-domains list_domains
 ListFunctionVersions GET /functions/{function}/versions list_versions
 ListFunctions GET /functions list_functions
-ListInstances GET /functions/{function}/instances
+ListInstances GET /functions/{function}/instances list_instances
 ListLayerVersions GET /layers/{layer}/versions list_layer_versions
 ListLayers GET /layers list_layers
 ListProvisionConfigs GET /provision-configs list_provision keeps
@@ -113,7 +113,7 @@ StopAsyncTask PUT /functions/{function}/async-tasks/{id}/stop stop_task
 TagResources POST /tags-v2 tag_resources keeps
 UntagResources DELETE /tags-v2 untag_resources keeps
 UpdateAlias PUT /functions/{function}/aliases/{alias} update_alias
-UpdateCustomDomain PUT /custom-domains/{domain} update_domain keeps
+UpdateCustomDomain PUT /custom-domains/{domain} update_domain
 UpdateFunction PUT /functions/{function} update_function
 UpdateSession PUT /functions/{function}/sessions/{session}
 UpdateTrigger PUT /functions/{function}/triggers/{trigger} update_trigger

@@ -9,8 +9,8 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu import __version__, assembly
 from fcemu.commands.waiting import telling_who_waits
+from fcemu.commands.watching import watching
 from fcemu.config import EMPTY, Definition
+from fcemu.core.functions import Function
 from fcemu.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class Plan:
     """By which Python, if not by this one."""
     data: assembly.Data | None = None
     """Where everything is kept."""
+    watch: bool = False
+    """Whether changed code runs from the next attempt on."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults: real time, from now on."""
@@ -123,6 +127,7 @@ class Served:
     url: str
     settings: Settings
     token: str
+    runtimes: assembly.Runtimes
 
     @property
     def endpoint(self) -> str:
@@ -135,6 +140,16 @@ class Served:
         from fcemu.client import Client
 
         return Client(self.url, token=self.token)
+
+    def functions(self) -> Collection[Function]:
+        """All functions that there are now."""
+        return () if self.server.emulator is None else self.server.emulator.functions()
+
+    def code_changed(self, directories: Collection[str]) -> Collection[str]:
+        """New instances for the next attempts of the functions whose code is there; returns their names."""
+        self.runtimes.forget(directories)
+        emulator = self.server.emulator
+        return [] if emulator is None else [str(ref) for ref in emulator.setup.code_changed(directories)]
 
     def environment(self) -> dict[str, str]:
         """The variables that point a program here."""
@@ -151,7 +166,8 @@ async def _serve(plan: Plan) -> None:
         if plan.reach is not Reach.ITS_OWN:
             script = variables["FCEMU_VARIABLES"]
             LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
-        await stop.wait()
+        async with watching(running) if plan.watch else nullcontext():
+            await stop.wait()
         LOG.info("stopping", extra={"fields": {"event": "stopping"}})
 
 
@@ -214,7 +230,7 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        yield Served(server, url, settings, token)
+        yield Served(server, url, settings, token, runtimes)
     finally:
         if plan.ready_file is not None:
             plan.ready_file.unlink(missing_ok=True)

@@ -126,10 +126,14 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
     return False, expanded if isinstance(expanded, Table) else tree
 
 
+_BLOCKS: Final = frozenset({"clock", "authentication"})
+
+
 def _options(shape: FileShape) -> Mapping[str, object]:
     """What is written of the emulator's options; the fields of its shapes have their names."""
     said: dict[str, object] = {"region": shape.region, "account_id": shape.account_id}
-    for block in (shape.emulator, shape.emulator.clock if shape.emulator else None):
+    blocks = (shape.emulator, *((shape.emulator.clock, shape.emulator.authentication) if shape.emulator else ()))
+    for block in blocks:
         if block is not None:
-            said |= {each.name: getattr(block, each.name) for each in fields(block) if each.name != "clock"}
+            said |= {each.name: getattr(block, each.name) for each in fields(block) if each.name not in _BLOCKS}
     return MappingProxyType({name: value for name, value in said.items() if value is not None})

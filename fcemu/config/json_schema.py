@@ -115,7 +115,7 @@ def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dic
             return [_map({"type": ["string", "number", "boolean"]}, "^[A-Za-z][A-Za-z0-9_]*$")]
         case Plain.WEIGHTS:
             return [_map({"type": "number", "minimum": 0, "maximum": 1})]
-        case Plain.PLACES:
+        case Plain.PLACES | Plain.SECRETS:
             return [_map({"type": "string"})]
         case Plain.METHODS:
             return [_words((*METHODS, "any")), {"type": "array", "items": _words(METHODS), "minItems": 1}]

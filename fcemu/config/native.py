@@ -145,6 +145,8 @@ class _Reader:
                 return self._weights(entry)
             case Plain.PLACES:
                 return self._places(entry)
+            case Plain.SECRETS:
+                return self._secrets(entry)
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, entry.key) for value in node.values]
                 return None if None in read else tuple(read)
@@ -227,6 +229,14 @@ class _Reader:
             message = f"{size} bytes of names and values, at most {self._limits.environment_bytes} are allowed"
             self._report.add(entry.key.place, message, key=self._said(entry.key))
         return MappingProxyType(variables)
+
+    def _secrets(self, entry: Entry) -> Mapping[str, str]:
+        table = self._table(entry, expected(Plain.SECRETS, self._limits))
+        read = {
+            each.key.text: self._scalar(Text("a secret"), each.value, each.key)
+            for each in (table.entries if table else ())
+        }
+        return {name: secret for name, secret in read.items() if isinstance(secret, str)}
 
     def _places(self, entry: Entry) -> Mapping[str, str]:
         table = self._table(entry, "a map of destinations and URLs")

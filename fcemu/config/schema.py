@@ -24,7 +24,7 @@ from fcemu.core.functions import (
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
-from fcemu.core.settings import Settings
+from fcemu.core.settings import THROTTLE_MODES, UNBOUNDED, Settings
 
 RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
@@ -57,6 +57,7 @@ class Plain(Enum):
     INSTANT = "a date and time with a zone, read as an aware datetime in UTC"
     TARGET = "a destination: a short form or an ARN"
     PLACES = "a map from destinations to URLs"
+    SECRETS = "a map from the ids of access keys to their secrets"
     CRON = "an expression of FC's timers"
     METHODS = "a list of HTTP methods, or any; read as a tuple, which is empty for any"
     FREE = "whatever plain data it is, read as Python values"
@@ -182,6 +183,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return "plain data"
         case Plain.PLACES:
             return "a map of destinations and URLs"
+        case Plain.SECRETS:
+            return "a map of access keys and their secrets"
         case Plain.WEIGHTS:
             return "a map from versions to shares of 1"
         case Plain.VARIABLES:
@@ -404,11 +407,11 @@ class SettingsShape(Shape):
     ] = None
     pre_stop: Annotated[
         HookShape | None,
-        Key("preStop", Nested(HookShape, "handler"), "Runs before an instance is ended.", inert=True),
+        Key("preStop", Nested(HookShape, "handler"), "Runs before an instance is stopped."),
     ] = None
     instance_concurrency: Annotated[
         int | None,
-        Key("instanceConcurrency", _CONCURRENCY, "How many requests one instance takes at a time.", 1, inert=True),
+        Key("instanceConcurrency", _CONCURRENCY, "How many requests one instance takes at a time.", 1),
     ] = None
     command: Annotated[
         tuple[str, ...] | None,
@@ -469,7 +472,7 @@ class FunctionShape(SettingsShape):
         ),
     ] = None
     reserved_concurrency: Annotated[
-        int | None, Key("reservedConcurrency", _RESERVED, "How many requests may run at a time.", inert=True)
+        int | None, Key("reservedConcurrency", _RESERVED, "How many instances it may have, which are for it alone.")
     ] = None
     asynchronous: Annotated[
         tuple[AsyncShape, ...] | None,
@@ -557,16 +560,22 @@ class ClockShape(Shape):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthShape(Shape):
+    """``auth``: who may use the emulator."""
+
+    auth: Annotated[bool | None, Key("verify", Plain.FLAG, "Whether signatures are verified.", _USUAL.auth)] = None
+    access_keys: Annotated[
+        Mapping[str, str] | None,
+        Key("accessKeys", Plain.SECRETS, "The keys that are good, with their secrets.", dict(_USUAL.access_keys)),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorShape(Shape):
     """``emulator``: settings of the emulator itself. Its fields have the names of the fixture's options."""
 
-    later: ClassVar[Mapping[str, str]] = {
-        "auth": "Whether signatures are verified, and the access keys.",
-        "coldStartSeconds": "How long a new instance takes to start.",
-        "idleSeconds": "How long an idle instance is kept.",
-        "throttleMode": "What a throttled invocation does: wait or backoff.",
-    }
     clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
+    authentication: Annotated[AuthShape | None, Key("auth", Nested(AuthShape), "Who may use the emulator.")] = None
     seed: Annotated[int | None, Key("seed", _SEED, "Decides ids and every draw.", _USUAL.seed)] = None
     limits: Annotated[
         str | None,
@@ -618,6 +627,46 @@ class EmulatorShape(Shape):
     io_grace_seconds: Annotated[
         float | None,
         Key("ioGraceSeconds", _GRACE, "Real time an event loop waits for its sockets.", _seconds(_USUAL.io_grace)),
+    ] = None
+    throttle_mode: Annotated[
+        str | None,
+        Key(
+            "throttleMode",
+            Choice(THROTTLE_MODES),
+            "What an asynchronous invocation does while no instance can be had.",
+            _USUAL.throttle_mode,
+        ),
+    ] = None
+    idle_seconds: Annotated[
+        float | None,
+        Key(
+            "idleSeconds",
+            Number("seconds", 0, 365 * _DAY),
+            "How long an instance without work is kept.",
+            _seconds(_USUAL.idle),
+        ),
+    ] = None
+    cold_start_seconds: Annotated[
+        float | None,
+        Key("coldStartSeconds", Number("seconds", 0, _DAY), "How long a new instance takes to start.", 0),
+    ] = None
+    instance_limit: Annotated[
+        int | None,
+        Key(
+            "instanceLimit",
+            Whole("", lambda _: (0, UNBOUNDED)),
+            "How many instances the account may have.",
+            STRICT.instances,
+        ),
+    ] = None
+    instances_per_minute: Annotated[
+        int | None,
+        Key(
+            "instancesPerMinute",
+            Whole("", lambda _: (0, UNBOUNDED)),
+            "How many instances may start within a minute.",
+            _USUAL.instances_per_minute,
+        ),
     ] = None
 
 

@@ -83,7 +83,7 @@ def _single(kind: Value, node: Node, limits: Limits) -> object:
             return _instant(node)
         case Plain.QUALIFIER:
             return _qualifier(node)
-        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES:
+        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES | Plain.SECRETS:
             raise _Unexpected(node)
         case Choice(words):
             if node.text in words:

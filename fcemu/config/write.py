@@ -11,7 +11,7 @@ from typing import Any, Final
 from fcemu.config.definition import EMPTY, Definition
 from fcemu.config.making import DEFAULT_AUTH, HOOKS
 from fcemu.config.problems import DefinitionError, Problem
-from fcemu.config.schema import METHODS, ClockShape, EmulatorShape, Shape, keys_of
+from fcemu.config.schema import METHODS, AuthShape, ClockShape, EmulatorShape, Shape, keys_of
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import AsyncSettings, Function, Service
@@ -311,8 +311,8 @@ def _beside(layer: str, root: str) -> str:
 
 def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
     """The ``emulator:`` block from options; the fields of its shapes have their names."""
-    clock = _written(ClockShape, options)
-    return ({"clock": clock} if clock else {}) | _written(EmulatorShape, options)
+    inner = {"clock": _written(ClockShape, options), "auth": _written(AuthShape, options)}
+    return {name: block for name, block in inner.items() if block} | _written(EmulatorShape, options)
 
 
 def _written(shape: type[Shape], options: Mapping[str, object]) -> dict[str, Any]:
@@ -326,5 +326,7 @@ def _plain(value: object) -> object:
             return value.isoformat().replace("+00:00", "Z")
         case tuple():
             return list(value)
+        case Mapping():
+            return dict(value)
         case _:
             return value

@@ -52,6 +52,7 @@ class Belongings:
 
     def __init__(self) -> None:
         self._capacities: dict[tuple[str, FunctionRef, str], Capacity] = {}
+        self._reserved: dict[FunctionRef, int] = {}
         self.tags: dict[str, dict[str, str]] = {}
         """By ``services/NAME`` and ``functions/NAME``; what has none is not there."""
         self._vpcs: dict[Owner, list[str]] = {}
@@ -62,6 +63,7 @@ class Belongings:
     def set_capacity(self, capacity: Capacity) -> None:
         """Add a configuration, or replace the one for the same."""
         self._capacities[capacity.kind, capacity.function, capacity.qualifier] = capacity
+        self._sum_up()
 
     def find_capacity(self, kind: str, ref: FunctionRef, qualifier: str) -> Capacity | None:
         """``None`` where there is none."""
@@ -78,11 +80,47 @@ class Belongings:
         """Raises what ``capacity`` raises."""
         self.capacity(kind, ref, qualifier)
         del self._capacities[kind, ref, qualifier]
+        self._sum_up()
 
     def capacities(self, kind: str) -> list[Capacity]:
         """All of one kind, in order of function and qualifier."""
         chosen = [each for each in self._capacities.values() if each.kind == kind]
         return sorted(chosen, key=lambda each: (each.function.service or "", each.function.name, each.qualifier))
+
+    # What acts of it: numbers of instances.
+
+    def on_demand(self, ref: FunctionRef, qualifier: str) -> int | None:
+        """How many instances that are not provisioned a qualifier may have (2.0); ``None``: as many as the account."""
+        found = self._capacities.get((ON_DEMAND, ref, qualifier))
+        return None if found is None else int(found.kept.get("maximumInstanceCount", 0))
+
+    @property
+    def reserved(self) -> Mapping[FunctionRef, int]:
+        """How many instances are for one function alone, which may have no more (3.0).
+
+        ASSUMED: ``reservedConcurrency`` counts instances, as the limit of the region does that it is a part of.
+        """
+        return self._reserved
+
+    def provisioned(self, ref: FunctionRef, qualifier: str) -> int:
+        """How many instances of a qualifier are kept whether there is work or not."""
+        provision = self._capacities.get((PROVISION, ref, qualifier))
+        scaling = self._capacities.get((SCALING, ref, qualifier))
+        kept = {} if provision is None else provision.kept
+        least = 0 if scaling is None else int(scaling.kept.get("minInstances", 0))
+        return max(int(kept.get("target") or kept.get("defaultTarget") or 0), least)
+
+    def all_provisioned(self) -> list[tuple[FunctionRef, str]]:
+        """The functions and qualifiers with such instances."""
+        keys = {(ref, qualifier): None for kind, ref, qualifier in self._capacities if kind in (PROVISION, SCALING)}
+        return [key for key in keys if self.provisioned(*key)]
+
+    def _sum_up(self) -> None:
+        self._reserved = {
+            ref: int(each.kept.get("reservedConcurrency", 0))
+            for (kind, ref, _), each in self._capacities.items()
+            if kind == CONCURRENCY
+        }
 
     # VPC bindings.
 
@@ -124,6 +162,7 @@ class Belongings:
     def forget(self, ref: FunctionRef) -> None:
         """The function is gone."""
         self._capacities = {key: each for key, each in self._capacities.items() if key[1] != ref}
+        self._sum_up()
         self._sources = {key: each for key, each in self._sources.items() if key[0] != ref}
         if ref.service is None:
             self.forget_owner(Owner.of(ref))

@@ -45,12 +45,22 @@ class Dequeued:
 
 
 @value
+class Held:
+    """No instance can be had for the attempt that is due: the invocation waits for one in the queue."""
+
+    at: datetime
+    request_id: str
+    attempt: int
+
+
+@value
 class InstanceStarted:
-    """A cold start for this invocation."""
+    """A cold start for this invocation, which takes ``seconds`` before the attempt begins."""
 
     at: datetime
     request_id: str
     instance_id: str
+    seconds: float = 0.0
 
 
 @value
@@ -245,9 +255,48 @@ class Changed:
     action: str
 
 
+@value
+class InstanceStopped:
+    """An instance is used no more, because of ``reason``; ``request_id`` is empty."""
+
+    at: datetime
+    request_id: str
+    function: FunctionRef
+    instance_id: str
+    reason: str
+
+
+@value
+class InstanceProvisioned:
+    """An instance was started because it shall be there whether there is work or not; ``request_id`` is empty."""
+
+    at: datetime
+    request_id: str
+    function: FunctionRef
+    qualifier: str
+    instance_id: str
+
+
+@value
+class HookRan:
+    """A hook of an instance ran outside of any attempt: ``initializer`` or ``pre-stop``; ``request_id`` is the hook's.
+
+    ``error``: why it failed, ``""`` when it did not; ``output`` is what it wrote.
+    """
+
+    at: datetime
+    request_id: str
+    function: FunctionRef
+    instance_id: str
+    hook: str
+    error: str
+    output: str
+
+
 InvocationFact = (
     Accepted
     | Dequeued
+    | Held
     | InstanceStarted
     | Started
     | Refused
@@ -269,7 +318,11 @@ InvocationFact = (
     | Warned
 )
 """What belongs to an invocation."""
-Fact = InvocationFact | Changed | MailFact
+InstanceFact = InstanceProvisioned | InstanceStopped | HookRan
+"""What belongs to an instance, whatever it runs."""
+OutsideFact = Changed | InstanceFact
+"""What belongs to no invocation, and to no queue, topic or bus."""
+Fact = InvocationFact | OutsideFact | MailFact
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
@@ -282,7 +335,7 @@ def to_json(fact: Fact) -> dict[str, Any]:
     """
     data: dict[str, Any] = {}
     for name in fact.__match_args__:
-        if name not in _OUTSIDE_DATA and (name != "http" or getattr(fact, name) is not None):
+        if name not in _OUTSIDE_DATA and (name not in _UNSAID or getattr(fact, name) != _UNSAID[name]):
             data[name] = _write(getattr(fact, name))
     return {
         "at": time_text(fact.at),
@@ -313,6 +366,8 @@ def read_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
+_UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
+"""Fields of facts that are written only if they say something."""
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
 _TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}
 _OUTCOMES: Final = {
@@ -385,6 +440,7 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     Outcome: _read_outcome,
     str: str,
     int: int,
+    float: float,
     bool: bool,
     HttpRequest | None: _read_request,
     Properties: lambda given: tuple(tuple(one) for one in given),

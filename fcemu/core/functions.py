@@ -30,6 +30,7 @@ DEFAULT_RETRIES: Final = 3
 DEFAULT_EVENT_AGE: Final = timedelta(seconds=86400)
 """Source: FC docs, PutAsyncInvokeConfig, all versions."""
 
+_LONGEST_IDLE_SECONDS: Final = 10**9
 _NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -99,6 +100,20 @@ class Function:
     def generation(self) -> Generation:
         """2.0 functions live in a service, 3.0 functions do not."""
         return FC3 if self.ref.service is None else FC2
+
+    @property
+    def idle(self) -> timedelta | None:
+        """How long an instance without work is kept, where 3.0's ``idleTimeout`` says so."""
+        seconds = self.kept.get("idleTimeout")
+        return None if seconds is None else timedelta(seconds=min(max(seconds, 0), _LONGEST_IDLE_SECONDS))
+
+
+def requests_at_once(function: Function) -> int:
+    """How many attempts run in one instance at a time: custom runtimes take as many as was set, FC's own one.
+
+    Source: timers-and-instances §2. ASSUMED: built-in runtimes of 2.0 take one as well.
+    """
+    return function.instance_concurrency if function.runtime.startswith("custom") else 1
 
 
 def takes_events(function: Function) -> bool:

@@ -25,6 +25,8 @@ class Limits:
     tail_log_bytes: int = 4096
     destination_arn_characters: int = 512
     instance_concurrency_max: int = 200
+    instances: int = 300
+    """Of one account in one region. Source: «Limits»; newer pages say 100 (timers-and-instances §2)."""
     hook_timeout_max_seconds: int = 300
     package_bytes: int = 100 * 1024 * 1024
     """Of an uploaded zip. Source: «Limits», through an SDK."""
@@ -42,6 +44,7 @@ RELAXED: Final = replace(
     memory_min_mb=1,
     event_age_max_seconds=2_592_000,
     environment_bytes=1024 * 1024,
+    instances=1_000_000,
     strict=False,
 )
 """The raised async payload that FC grants on request, the older 30-day age, and no bound that only costs money."""

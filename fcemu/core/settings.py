@@ -8,6 +8,8 @@ from typing import Final
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import Account
 
+THROTTLE_MODES: Final = ("wait", "backoff")
+UNBOUNDED: Final = 1_000_000
 SPEC_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """Where a test's clock starts unless it says otherwise."""
 
@@ -55,6 +57,17 @@ class Settings:
 
     ASSUMED: from its end, and what has not ended stays.
     """
+    throttle_mode: str = "wait"
+    """What an asynchronous invocation does that is due while no instance can be had: ``wait`` in the queue, or be
+    refused and come back after a ``backoff`` (retry-and-destinations §1.3)."""
+    instance_limit: int | None = None
+    """How many instances the account may have; ``None``: as ``limits`` say."""
+    instances_per_minute: int = UNBOUNDED
+    """How many instances may start within a minute. Source: errors-and-limits §4: 300 in 3.0. ASSUMED: unbounded."""
+    idle: timedelta = timedelta(seconds=300)
+    """How long an instance without work is kept. ASSUMED: FC prints no number (timers-and-instances §3.3)."""
+    cold_start: timedelta = timedelta(0)
+    """How long a new instance takes to start, before its initializer. ASSUMED: no time (timers-and-instances §3.4)."""
     max_memory_usage_mb: float = 64.0
     """What every report of used memory says; measuring it would make two runs differ."""
     watchdog: timedelta = timedelta(seconds=30)

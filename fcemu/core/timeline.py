@@ -18,7 +18,12 @@ from fcemu.core.facts import (
     Failed,
     FaultStruck,
     Finished,
+    Held,
+    HookRan,
+    InstanceFact,
+    InstanceProvisioned,
     InstanceStarted,
+    InstanceStopped,
     Invalid,
     Redelivered,
     Refused,
@@ -77,6 +82,8 @@ class Timeline:
         who = self._names.get(fact.request_id) or fact.request_id
         if isinstance(fact, Changed):
             who = "(definition)"
+        elif isinstance(fact, InstanceFact):
+            who = str(fact.function)
         elif not who and isinstance(fact, MailFact):
             who = fact.destination
         return offset(fact.at, self._started), who, _say(fact, self._started, self._names)
@@ -105,7 +112,16 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
         case Dequeued():
             return "dequeued"
         case InstanceStarted():
-            return f"new instance {fact.instance_id}"
+            takes = f", which takes {fact.seconds:g} s to start" if fact.seconds else ""
+            return f"new instance {fact.instance_id}{takes}"
+        case InstanceStopped():
+            return f"instance {fact.instance_id} is stopped: {fact.reason}"
+        case InstanceProvisioned():
+            return f"instance {fact.instance_id} is provisioned for {fact.qualifier}"
+        case HookRan():
+            return f"{fact.hook} of instance {fact.instance_id} {f'failed: {fact.error}' if fact.error else 'ran'}"
+        case Held():
+            return f"attempt {fact.attempt} waits for an instance"
         case Started():
             return f"attempt {fact.attempt} starts"
         case Refused():

@@ -14,6 +14,7 @@ from fcemu.core.facts import (
     Failed,
     FaultStruck,
     Finished,
+    Held,
     InstanceStarted,
     Invalid,
     Redelivered,
@@ -30,18 +31,21 @@ from fcemu.core.outcome import Outcome, Ran, Refusal
 from fcemu.core.releases import Owner
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.core.settings import Settings
+from fcemu.engine.backlog import Turn
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import later
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.faults import When
-from fcemu.engine.instances import Place, Pool
+from fcemu.engine.fleet import Fleet
+from fcemu.engine.instances import Key, Place, Pool
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Runtime, StandIn
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 
 EXCEPTIONS_KEPT: Final = 1000
+_MOMENT: Final = timedelta(microseconds=1)
 RIVALS: Final = 16
 """How many things that are due at the same instant are looked at when messages may overtake each other."""
 
@@ -49,7 +53,7 @@ RIVALS: Final = 16
 class Plan:
     """All that an attempt of one function and qualifier needs, looked up once per definition."""
 
-    __slots__ = ("asked", "policy", "pool", "resolved", "stand_in")
+    __slots__ = ("asked", "backlog", "policy", "pool", "resolved", "stand_in")
 
     def __init__(
         self, resolved: Resolved, asked: AsyncSettings, policy: RetryPolicy, pool: Pool, stand_in: StandIn | None
@@ -58,7 +62,24 @@ class Plan:
         self.asked = asked
         self.policy = policy
         self.pool = pool
+        self.backlog = pool.backlog
         self.stand_in = stand_in
+
+
+class Boot(Turn):
+    """An attempt that begins when its instance has started."""
+
+    def __init__(self, dispatcher: "Dispatcher", invocation: Invocation, plan: Plan, place: Place) -> None:
+        self._dispatcher: Final = dispatcher
+        self._invocation: Final = invocation
+        self._plan: Final = plan
+        self._place: Final = place
+
+    def begin(self, now: datetime) -> Run | None:
+        return self._dispatcher.booted(self._invocation, self._plan, self._place, now)
+
+    def __str__(self) -> str:
+        return f"start of an instance for {self._invocation.accepted.function} {self._invocation.id}"
 
 
 class Dispatcher:
@@ -72,7 +93,7 @@ class Dispatcher:
         runtime_of: Callable[[str], Runtime],
         chance: Chance,
         journal: Journal,
-        due: "Due[Invocation | Run | Wait | Errand]",
+        due: "Due[Invocation | Run | Wait | Errand | Turn]",
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
@@ -85,8 +106,8 @@ class Dispatcher:
         self._plans: dict[tuple[FunctionRef, str], Plan] = {}
         self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
         """Plans of aliases that lead to several versions, by the version that was chosen."""
-        self._pools: dict[tuple[FunctionRef, str], Pool] = {}
-        """By function and version."""
+        self.fleet: Final = Fleet(settings, catalog.belongings, chance, journal, self._push, self.begin)
+        self.fleet.pool_of = self._pool_of
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
@@ -112,13 +133,17 @@ class Dispatcher:
     def _made(self, resolved: Resolved) -> Plan:
         function = resolved.function
         ref, stand_in = function.ref, self.stand_in(function.ref)
-        pool = self._pools.get((ref, resolved.version))
-        if pool is None:
-            runtime = stand_in or self._runtime_for(function)
-            pool = self._pools[ref, resolved.version] = Pool(function, runtime, self._chance)
+        key = (ref, resolved.qualifier)
+        pool = self.fleet.pool(key, resolved.version, function, lambda: stand_in or self._runtime_for(function))
         asked = self._catalog.async_settings(ref, resolved.qualifier)
         policy = RetryPolicy.of(asked, function.generation, self._settings)
         return Plan(resolved, asked, policy, pool, stand_in)
+
+    def _pool_of(self, key: Key) -> Pool | None:
+        try:
+            return self.plan(*key).pool
+        except FCError:
+            return None
 
     def _runtime_for(self, function: Function) -> Runtime:
         try:
@@ -129,10 +154,9 @@ class Dispatcher:
     def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
         """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
         given up: free ones now, those in use when their attempt is over. Published versions keep theirs."""
-        changed = {ref for ref, _ in self._pools} if refs is None else set(refs)
-        self._forget_plans(None if refs is None else changed)
-        for ref in changed:
-            self._close_pool(ref, LATEST)
+        changed = None if refs is None else set(refs)
+        self._forget_plans(changed)
+        self.fleet.close(lambda pool: pool.version == LATEST and (changed is None or pool.function.ref in changed))
 
     def settings_changed(self, ref: FunctionRef) -> None:
         """Look up again how invocations of ``ref`` are retried and reported; its instances stay."""
@@ -141,20 +165,12 @@ class Dispatcher:
     def releases_changed(self, owner: Owner, gone: str = "") -> None:
         """Look up again what qualifiers of ``owner`` mean; the instances of the version that is ``gone`` are given
         up."""
-        refs = {ref for ref, _ in (*self._plans, *self._pools) if Owner.of(ref) == owner}
-        self._forget_plans(refs)
-        if gone:
-            for ref in refs:
-                self._close_pool(ref, gone)
+        self._forget_plans({ref for ref, _ in self._plans if Owner.of(ref) == owner})
+        self.fleet.close(lambda pool: pool.version == gone and Owner.of(pool.function.ref) == owner)
 
     def _forget_plans(self, of: set[FunctionRef] | None) -> None:
         self._plans = {key: plan for key, plan in self._plans.items() if of is not None and key[0] not in of}
         self._chosen = {key: plan for key, plan in self._chosen.items() if of is not None and key[0] not in of}
-
-    def _close_pool(self, ref: FunctionRef, version: str) -> None:
-        pool = self._pools.pop((ref, version), None)
-        if pool is not None:
-            pool.close()
 
     # Stand-ins: stubs, and callables of a test.
 
@@ -177,9 +193,7 @@ class Dispatcher:
 
     def _stand_in_changed(self, ref: FunctionRef) -> None:
         self._forget_plans({ref})
-        for pooled, version in list(self._pools):
-            if pooled == ref:
-                self._close_pool(ref, version)
+        self.fleet.close(lambda pool: pool.function.ref == ref)
 
     # Attempts.
 
@@ -197,18 +211,72 @@ class Dispatcher:
             return None
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
+        pool = plan.pool
+        if (not pool.free or plan.backlog.waiting) and self._waits(invocation, plan, now):
+            return None
         if self._held_up(invocation, now):
             return None
         self._dequeue(invocation, now)
         refusal = self._refusal(invocation, plan, now)
-        place = plan.pool.take(now) if refusal is None else refusal
+        place = refusal or (pool.take() if pool.free else self.fleet.take(pool, now))
         if not isinstance(place, Place):
             self._refused(invocation, plan, place, now)
             return None
-        number = self._start(invocation, place, now)
+        if place.cold:
+            self._cold_start(invocation, place, now)
+        if place.ready_at is not None:
+            self._push(place.ready_at, Boot(self, invocation, plan, place))
+            return None
+        return self._started(invocation, plan, place, now)
+
+    def _waits(self, invocation: Invocation, plan: Plan, now: datetime) -> bool:
+        """Whether an attempt that is due does not start now, because no instance can be had for it, or because others
+        wait for one. What is asynchronous then waits; the rest is refused."""
+        fleet, backlog = self.fleet, plan.backlog
+        waits = not invocation.accepted.synchronous and self._settings.throttle_mode == "wait"
+        serving = backlog.serving
+        is_next = serving is not None and serving.invocation is invocation
+        overtakes = waits and not is_next and backlog.first is not None
+        if not overtakes and not fleet.is_full(plan.pool):
+            return False
+        if not waits:
+            self._dequeue(invocation, now)
+            self._refused(invocation, plan, outcomes.Throttled(), now)
+        elif is_next:
+            backlog.serving = None
+        else:
+            self._hold(invocation, plan, now)
+        return True
+
+    def _hold(self, invocation: Invocation, plan: Plan, now: datetime) -> None:
+        self._journal.record(Held(now, invocation.id, len(invocation.attempts) + 1), invocation)
+        aged_from = invocation.tally(age_excludes_delay=self._settings.age_excludes_delay).aged_from
+        # ASSUMED: what has grown too old is dropped at once, not when an instance becomes free.
+        self.fleet.hold(plan.backlog, invocation, later(later(aged_from, plan.policy.max_age), _MOMENT))
+
+    def _cold_start(self, invocation: Invocation, place: Place, now: datetime) -> None:
+        """The first attempt in an instance: it waits until that has started, with all that come meanwhile."""
+        place.cold = False
+        takes = self._settings.cold_start
+        self._journal.record(InstanceStarted(now, invocation.id, place.id, takes.total_seconds()), invocation)
+        if takes:
+            place.ready_at = later(now, takes)
+
+    def booted(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run | None:
+        """The instance for this attempt has started; ``None`` when its invocation was stopped meanwhile."""
+        place.ready_at = None
+        if invocation.finished:
+            place.pool.give_back(place, now)
+            return None
+        return self._started(invocation, plan, place, now)
+
+    def _started(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run | None:
+        number = len(invocation.attempts) + 1
+        self._journal.record(Started(now, invocation.accepted.request_id, number, place.id), invocation)
         if self._dies(invocation, number, "before", now):
             place.instance.stop()
             self._finish(invocation, plan, number, self.exited(timedelta(0)), "", now)
+            self.fleet.lose(place, now, "its process exited")
             return None
         return self._run(invocation, plan, place, number, now)
 
@@ -217,7 +285,7 @@ class Dispatcher:
         """Whether chance may hand messages over in another order than the first in, first out."""
         return self._chance.permutes
 
-    def first_of(self, things: "Sequence[Invocation | Run | Wait | Errand]", now: datetime) -> int:
+    def first_of(self, things: "Sequence[Invocation | Run | Wait | Errand | Turn]", now: datetime) -> int:
         """Which of the things that are due at the same instant comes first: messages may overtake messages."""
         messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
         if len(messages) < 2 or messages[0] != 0:
@@ -272,16 +340,6 @@ class Dispatcher:
             self._journal.record(Expired(now, invocation.id), invocation)
         self._on_end(invocation, now)
         return True
-
-    def _start(self, invocation: Invocation, place: Place, now: datetime) -> int:
-        """Record that the next attempt starts; returns its number."""
-        request_id = invocation.accepted.request_id
-        number = len(invocation.attempts) + 1
-        if place.cold:
-            place.cold = False
-            self._journal.record(InstanceStarted(now, request_id, place.id), invocation)
-        self._journal.record(Started(now, request_id, number, place.id), invocation)
-        return number
 
     def _run(self, invocation: Invocation, plan: Plan, place: Place, number: int, now: datetime) -> Run:
         run = self.make_run(invocation, plan, place, now)
@@ -343,8 +401,8 @@ class Dispatcher:
     def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
         self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
 
-    def _push(self, due: datetime, invocation: Invocation) -> None:
-        self._due.push(due, invocation)
+    def _push(self, due: datetime, thing: Invocation | Turn | Errand) -> None:
+        self._due.push(due, thing)
         self.look_by(due)
 
     def keep_exception(self, request_id: str, attempt: int, error: BaseException) -> None:

@@ -27,6 +27,7 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
+from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock, later
@@ -128,7 +129,7 @@ class Emulator:
         self._catalog: Final = catalog
         self._chance: Final = Scripted(chance, faults)
         self._baton: Final = Baton()
-        self._due: Final[Due[Invocation | Run | Wait | Errand]] = Due()
+        self._due: Final[Due[Invocation | Run | Wait | Errand | Turn]] = Due()
         self._dispatcher: Final = Dispatcher(
             settings=settings,
             catalog=catalog,
@@ -149,6 +150,8 @@ class Emulator:
             io_grace=settings.io_grace,
             timers=self.timers,
         )
+        self.fleet: Final = self._dispatcher.fleet
+        self.fleet.clock = self.clock
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
         self.tasks: Final = Tasks(
@@ -167,6 +170,7 @@ class Emulator:
         self.furnishings: Final = Furnishings(*keeping, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
         self.resources.on_triggers = self._set_timers
+        self.furnishings.on_capacity = self._movers.pursue
         self.setup.on_defined = self._redefined
         self._defined()
         self.mail: Final = Mail(
@@ -817,6 +821,7 @@ class Emulator:
             for request_id, then in list(self._awaited.items()):
                 then(self.journal.invocations[request_id])
             self._awaited.clear()
+            self.fleet.end()
         WATCHDOG.forget(self)
         end = real.monotonic() + self.settings.grace.total_seconds()
         while any(not run.left for run in alive) and real.monotonic() < end:

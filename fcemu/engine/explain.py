@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fcemu.core.invocation import Invocation, State
+from fcemu.engine.backlog import Turn
 from fcemu.engine.clock import Clock
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
@@ -29,7 +30,9 @@ class Explanation:
         return self.text
 
 
-def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: Movers, timers: Timers) -> Explanation:
+def explain(
+    clock: Clock, due: "Due[Invocation | Run | Wait | Errand | Turn]", movers: Movers, timers: Timers
+) -> Explanation:
     """Called with the baton held."""
     now = clock.now()
     in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
@@ -53,6 +56,11 @@ def explain(clock: Clock, due: "Due[Invocation | Run | Wait | Errand]", movers: 
     if waiting_for:
         lines.append("moving for:")
         lines += [f"  {line}" for line in waiting_for]
+    for backlog in movers.fleet.waiting():
+        first = backlog.first
+        assert first is not None
+        waits = f"{_title(first.invocation)} and {len(backlog.waiting) - 1} more" if len(backlog.waiting) > 1 else ""
+        lines.append(f"no instance can be had for {waits or _title(first.invocation)}")
     lines += [
         f"somebody waits for a message of queue:{one.queue.name} until {_at(one.end, clock)}" for one in movers.polls
     ]
@@ -86,10 +94,10 @@ def _at(instant: datetime, clock: Clock) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():g} s)"
 
 
-def _name(thing: Invocation | Run | Wait | Errand) -> str:
+def _name(thing: Invocation | Run | Wait | Errand | Turn) -> str:
     if isinstance(thing, Invocation):
         return f"{_title(thing)} #{len(thing.attempts) + 1}"
-    if isinstance(thing, Errand):
+    if isinstance(thing, Errand | Turn):
         return str(thing)
     run = thing.strand.run if isinstance(thing, Wait) else thing
     halted = run.invocation.state is State.STOPPING

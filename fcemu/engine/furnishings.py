@@ -6,15 +6,19 @@ from fcemu.core.belongings import Capacity
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import Function, Service
 from fcemu.core.layers import LayerVersion
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import Stamp
+from fcemu.engine.instances import Shown
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
 
 class Furnishings(Keeper):
     """Makes, changes, shows and deletes what services and functions have besides."""
+
+    on_capacity: Callable[[], None] = staticmethod(lambda: None)
+    """Called with the baton held when something that waits may go on because more instances are allowed."""
 
     # Custom domains.
 
@@ -125,7 +129,9 @@ class Furnishings(Keeper):
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
             capacity = Capacity(kind, ref, qualifier, values, stamp)
             belongings.set_capacity(capacity)
-            return self._note(capacity, f"{kind} config of {ref}", "updated" if there else "created")
+            self._note(capacity, f"{kind} config of {ref}", "updated" if there else "created")
+            self._capacity_changed()
+            return capacity
 
     def capacity(self, kind: str, ref: FunctionRef, qualifier: str) -> Capacity:
         """Raises what ``Catalog.find`` raises, and the error of that kind's code."""
@@ -141,11 +147,23 @@ class Furnishings(Keeper):
             matching(belongings.capacity(kind, ref, qualifier), if_match)
             belongings.remove_capacity(kind, ref, qualifier)
             self._note(None, f"{kind} config of {ref}", "deleted")
+            self._capacity_changed()
 
     def capacities(self, kind: str, of: Callable[[Capacity], bool]) -> list[Capacity]:
         """Those of one kind that ``of`` takes, in order of function and qualifier."""
         with self._baton:
             return [each for each in self._catalog.belongings.capacities(kind) if of(each)]
+
+    def instances(self, ref: FunctionRef, qualifier: str | None) -> list[Shown]:
+        """The instances of a function, of one qualifier or of all of them (``None``), oldest first. Raises what
+        ``Catalog.find`` raises."""
+        with self._baton:
+            self._catalog.find(ref, qualifier or LATEST)
+            return [one for one in self._dispatcher.fleet.shown(ref) if qualifier in (None, one.qualifier)]
+
+    def _capacity_changed(self) -> None:
+        self._dispatcher.fleet.limits_changed()
+        self.on_capacity()
 
     # Tags. A resource is ``services/NAME`` or ``functions/NAME``.
 

@@ -1,53 +1,181 @@
-"""The pool: instances of one function, reused when free, given up when broken."""
+"""The pool: instances of one qualifier and version of a function, reused when free."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
-from fcemu.core.functions import Function
-from fcemu.core.outcome import Refusal
-from fcemu.engine.chance import Chance
+from fcemu.core.functions import Function, requests_at_once
+from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import FunctionError, Halted, Ran, word
 from fcemu.engine.ports import Instance, Runtime
 
+if TYPE_CHECKING:
+    from fcemu.engine.backlog import Backlog
+    from fcemu.engine.fleet import Fleet
 
-@dataclass(slots=True)
-class Place:
-    """An instance with its id; ``cold`` until an attempt has run in it."""
+Key = tuple[FunctionRef, str]
+"""A function and a qualifier of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An instance as it is shown outside. ``ready``: it has started."""
 
     id: str
-    instance: Instance
-    cold: bool = True
+    qualifier: str
+    version: str
+    born: datetime
+    ready: bool
+
+
+def reason_of(outcome: Ran) -> str:
+    """Why an instance is given up whose attempt came to ``outcome``."""
+    match outcome:
+        case FunctionError(error_type, _, name):
+            return f"an attempt in it failed: {name or error_type}"
+        case Halted(why):
+            return f"an attempt in it was {word(outcome)}: {why}"
+        case _:
+            return f"an attempt in it {word(outcome)}"
+
+
+class Place:
+    """An instance with its id; ``cold`` until an attempt has run in it.
+
+    ``used``: how many attempts run in it now. ``ready_at``: until when it starts, ``None`` once it has started.
+    ``watched``: whether the fleet will look whether it is idle. ``gone``: it is not to be used again.
+    """
+
+    __slots__ = (
+        "born",
+        "cold",
+        "gone",
+        "id",
+        "idle_since",
+        "instance",
+        "pool",
+        "provisioned",
+        "ready_at",
+        "used",
+        "watched",
+    )
+
+    def __init__(self, pool: "Pool", instance_id: str, instance: Instance, now: datetime) -> None:
+        self.pool: Final = pool
+        self.id: Final = instance_id
+        self.instance: Final = instance
+        self.born: Final = now
+        self.idle_since = now
+        self.ready_at: datetime | None = None
+        self.used = 0
+        self.cold = True
+        self.gone = False
+        self.provisioned = False
+        self.watched = False
 
 
 class Pool:
-    """Instances of one function as it is defined now; the one that was used last is used first."""
+    """Instances of a function as one qualifier means it now; the one that was used last is used first, provisioned
+    ones before all others.
 
-    __slots__ = ("_chance", "_closed", "_free", "_runtime", "function")
+    ASSUMED: instances belong to a qualifier and version: each knows its qualifier by ``FC_QUALIFIER``.
+    """
 
-    def __init__(self, function: Function, runtime: Runtime, chance: Chance) -> None:
-        self.function = function
-        self._runtime = runtime
-        self._chance = chance
-        self._free: list[Place] = []
-        self._closed = False
+    __slots__ = (
+        "_at_once",
+        "_fleet",
+        "backlog",
+        "closed",
+        "free",
+        "function",
+        "idle",
+        "key",
+        "places",
+        "runtime",
+        "version",
+    )
 
-    def take(self, now: datetime) -> Place | Refusal:
-        """A free instance, or a new one, or why there is none."""
-        if self._free:
-            return self._free.pop()
-        instance_id = self._chance.instance_id(self.function.generation, now)
-        started = self._runtime.start(self.function, instance_id)
-        return started if isinstance(started, Refusal) else Place(instance_id, started)
+    def __init__(
+        self,
+        fleet: "Fleet",
+        key: Key,
+        version: str,
+        function: Function,
+        runtime: Runtime,
+        idle: timedelta,
+        backlog: "Backlog",
+    ) -> None:
+        self._fleet: Final = fleet
+        self._at_once: Final = requests_at_once(function)
+        self.key: Final = key
+        self.version: Final = version
+        self.function: Final = function
+        self.runtime: Final = runtime
+        self.idle: Final = idle
+        """How long an instance without work is kept."""
+        self.backlog: Final = backlog
+        """What waits for an instance of this function and qualifier."""
+        self.free: Final[list[Place]] = []
+        """Instances that can take one more attempt."""
+        self.places: Final[dict[str, Place]] = {}
+        """All instances by id, in the order in which they were started."""
+        self.closed = False
 
-    def give_back(self, place: Place) -> None:
-        """The attempt is over and the instance is fit for another."""
-        if self._closed:
-            place.instance.stop()
+    def take(self) -> Place:
+        """The free instance that comes first; there must be one."""
+        place = self.free[-1]
+        place.used += 1
+        if place.used == self._at_once:
+            self.free.pop()
+        return place
+
+    def add(self, place: Place) -> None:
+        """A new instance, which is free."""
+        self.places[place.id] = place
+        self._make_free(place)
+
+    def give_back(self, place: Place, now: datetime) -> None:
+        """An attempt is over, and the instance is fit for another."""
+        full = place.used == self._at_once
+        place.used -= 1
+        if place.gone:
+            return
+        if self.closed:
+            if not place.used:
+                self._fleet.stop(place, now, "its function was changed")
+            return
+        if full:
+            self._make_free(place)
+        if not place.used:
+            place.idle_since = now
+            if not place.watched and not place.provisioned:
+                self._fleet.watch(place)
+        self._fleet.freed(self, now)
+
+    def occupy(self, place: Place) -> None:
+        """Let nothing run in an instance that is free, until it is ``ready``."""
+        self.free.remove(place)
+        place.used = self._at_once
+
+    def ready(self, place: Place, now: datetime) -> None:
+        """An instance that was occupied can be used now."""
+        place.used = self._at_once
+        for _ in range(self._at_once):
+            self.give_back(place, now)
+
+    def _make_free(self, place: Place) -> None:
+        if place.provisioned or not self.free or not self.free[-1].provisioned:
+            self.free.append(place)
         else:
-            self._free.append(place)
+            self.free.insert(sum(not one.provisioned for one in self.free), place)
 
-    def close(self) -> None:
-        """Stop the free instances; those in use are stopped when they are given back."""
-        self._closed = True
-        for place in self._free:
-            place.instance.stop()
-        self._free.clear()
+    def remove(self, place: Place) -> None:
+        """It is gone."""
+        place.gone = True
+        self.places.pop(place.id, None)
+        if place in self.free:
+            self.free.remove(place)
+
+    def spare(self) -> Place | None:
+        """The instance without work that was used longest ago, and may be given up for another."""
+        return next((place for place in self.free if not place.used and not place.provisioned), None)

@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast, overload
 
-from fcemu.core.facts import Accepted, Changed, Delivered, Fact, InvocationFact, to_json
+from fcemu.core.facts import Accepted, Delivered, Fact, InstanceFact, InvocationFact, OutsideFact, to_json
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
 from fcemu.core.names import FunctionRef
 from fcemu.core.queues import Arrival
 
-_OUTSIDE: Final[frozenset[type[Any]]] = frozenset({Changed, *MailFact.__args__})
+_OUTSIDE: Final[frozenset[type[Any]]] = frozenset({*OutsideFact.__args__, *MailFact.__args__})
 
 
 class Journal(Sequence[Fact]):
@@ -73,17 +73,20 @@ class Journal(Sequence[Fact]):
                 others[fact.request_id].append(fact)
         return found
 
-    def note(self, fact: Changed | MailFact) -> None:
+    def note(self, fact: OutsideFact | MailFact) -> None:
         """Append what happened outside of any invocation, and fold it in."""
         self._append(fact)
-        if not isinstance(fact, Changed):
+        if not isinstance(fact, OutsideFact):
             self.mail.apply(fact)
         for follower in self._followers:
             follower()
 
     def function_of(self, index: int) -> FunctionRef | None:
         """Whose function a fact is about; ``None`` when it belongs to no invocation."""
-        invocation = self.invocations.get(self._facts[index].request_id)
+        fact = self._facts[index]
+        if isinstance(fact, InstanceFact):
+            return fact.function
+        invocation = self.invocations.get(fact.request_id)
         return None if invocation is None else invocation.accepted.function
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
@@ -104,7 +107,7 @@ class Journal(Sequence[Fact]):
             if kind is Accepted:
                 self.open(cast(Accepted, fact))
             elif kind in outside:
-                self.note(cast(Changed | MailFact, fact))
+                self.note(cast(OutsideFact | MailFact, fact))
             else:
                 self.record(cast(InvocationFact, fact))
 

@@ -12,6 +12,7 @@ from typing import Final
 from fcemu.core.errors import StoreError
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran
+from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import STALLED, Crew
@@ -19,7 +20,7 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
-from fcemu.engine.instances import Place
+from fcemu.engine.instances import Place, reason_of
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.parking import Parking, duration
@@ -32,6 +33,7 @@ from fcemu.engine.timers import Timers
 _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 @contextmanager
@@ -64,7 +66,7 @@ class Movers(Parking):
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait | Errand]",
+        due: "Due[Invocation | Run | Wait | Errand | Turn]",
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,
@@ -83,6 +85,8 @@ class Movers(Parking):
         self._permutes: Final = dispatcher.permutes
         self._timers: Final = timers
         timers.on_due = self._look_by
+        self.fleet: Final = dispatcher.fleet
+        self.fleet.on_idle = self._look_by
         self.runs: set[Run] = set()
         self.errands: dict[Errand, bool] = {}
         """What is done outside at the moment, and whether the clock waits for it."""
@@ -170,6 +174,16 @@ class Movers(Parking):
             caller.calls = tuple(call for call in caller.calls if call is not invocation)
             self._one_more_awake(caller)
 
+    def _recycled(self, until: datetime | None) -> bool:
+        """Look after an instance that has been idle, where that comes before ``until``; nobody moves for that alone."""
+        idle = self.fleet.next_idle
+        if until is None or idle is None or idle > until:
+            return False
+        self.clock.set(max(idle, self.clock.now()))
+        self.steps += 1
+        self.fleet.recycle(idle)
+        return True
+
     def _reach(self, goal: Goal) -> None:
         end = goal.at_end()
         if end is not None:
@@ -235,12 +249,16 @@ class Movers(Parking):
             if self.polls and self._serve_polls(goal, due, now):
                 continue
             if not goal.wants(due, now) or due is None:
+                if self._recycled(goal.at_end()):
+                    continue
                 if goal is self.autojump:
                     break
                 self._reach(goal)
                 continue
             if self._baton.give_way():
                 continue  # somebody may have changed something
+            if due > now and self._recycled(due - _MOMENT):
+                continue  # ASSUMED: what is due as soon as an instance has been idle for long enough still has it
             if due > now:
                 self.clock.set(due)
                 now = due
@@ -251,6 +269,8 @@ class Movers(Parking):
             thing = self._take(now) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 doing: Run | Errand | None = self._dispatcher.begin(thing, now)
+            elif isinstance(thing, Turn):
+                doing = thing.begin(now)
             else:
                 doing = self._fall_due(thing, now)
             if doing is not None:
@@ -265,7 +285,7 @@ class Movers(Parking):
         if self.clock.rate:
             self.pursue()
 
-    def _take(self, now: datetime) -> Invocation | Run | Wait | Errand:
+    def _take(self, now: datetime) -> Invocation | Run | Wait | Errand | Turn:
         """What comes first of all that is due first, where chance may say so."""
         return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
@@ -336,6 +356,9 @@ class Movers(Parking):
         due, fires = self.next_due(), self._timers.next_due
         if fires is not None and (due is None or fires < due):
             due = fires
+        idle = self.fleet.next_idle
+        if idle is not None and (due is None or idle < due):
+            due = idle
         soon = self.polls.next_at(self.clock.now()) if self.polls else None
         if soon is not None and (due is None or soon < due):
             due = soon
@@ -365,11 +388,15 @@ class Movers(Parking):
                     self._strike_timeout(run, run.deadline)
         while (fires := self._timers.next_due) is not None and fires <= now:
             self._timers.fire_next()
+        while (idle := self.fleet.next_idle) is not None and idle <= now:
+            self.fleet.recycle(idle)
         while (due := self.next_due()) is not None and due <= self.clock.now():
             self.steps += 1
             thing = self._take(due) if self._permutes else self._due.pop()
             if isinstance(thing, Invocation):
                 self.start_at_once(thing, self.clock.now())
+            elif isinstance(thing, Turn):
+                self._hand_over(thing.begin(self.clock.now()), self.clock.now())
             elif (errand := self._fall_due(thing, due)) is not None:
                 self._send(errand)
                 self._crew.run(partial(self._do, errand))
@@ -378,7 +405,9 @@ class Movers(Parking):
 
     def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
         """Hand an invocation that is due on a flowing clock to the crew."""
-        run = self._dispatcher.begin(invocation, now, plan)
+        self._hand_over(self._dispatcher.begin(invocation, now, plan), now)
+
+    def _hand_over(self, run: Run | None, now: datetime) -> None:
         if run is None:
             if not self._ticking:  # it may be due again later
                 self.pursue()
@@ -480,6 +509,9 @@ class Movers(Parking):
         goal, now = self._goal(), self.clock.now()
         if goal is None or goal is self.autojump or not goal.wants(first[0], now):
             return False
+        fires, idle = self._timers.next_due, self.fleet.next_idle
+        if (fires is not None and fires <= first[0]) or (idle is not None and idle < first[0]):
+            return False
         self._due.pop()
         self.clock.set(first[0])
         self.steps += 1
@@ -557,11 +589,14 @@ class Movers(Parking):
         if run.verdict is None and not finish.broken:
             run.verdict = self._dispatcher.dies(run, "after", now)
             outcome = run.verdict or outcome
-        if finish.broken or run.verdict is not None:
+        broken = finish.broken or run.verdict is not None
+        if broken:
             run.place.instance.stop()
         else:
-            run.plan.pool.give_back(run.place)
+            run.place.pool.give_back(run.place, now)
         self._dispatcher.end(run, outcome, finish.output, now)
+        if broken:
+            self.fleet.lose(run.place, now, reason_of(outcome))
 
     def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
         """End a run whose thread has not come back: whatever it still does no longer counts."""
@@ -570,6 +605,7 @@ class Movers(Parking):
         if run.left:
             self.runs.discard(run)
         self._dispatcher.end(run, outcome, "".join(run.call.output), now)
+        self.fleet.lose(run.place, now, reason_of(outcome))
         self._interrupt(run)
         self._dismiss(run)
         self.pursue()

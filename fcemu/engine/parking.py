@@ -10,6 +10,7 @@ from fcemu.core.facts import Slept, Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Ran
 from fcemu.engine import real
+from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import Crew
@@ -47,7 +48,7 @@ class Parking:
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait | Errand]",
+        due: "Due[Invocation | Run | Wait | Errand | Turn]",
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,

@@ -166,6 +166,12 @@ class Instance(Protocol):
         ``long`` when it will take a while; one of them, once, on any thread.
         """
 
+    def initialize(self, call: Call) -> Finish:
+        """Run the initializer now, on the calling thread, before any attempt; never raises."""
+
+    def pre_stop(self, call: Call) -> Finish:
+        """Run the hook before ``stop``, on the calling thread, where the function has one; never raises."""
+
     def stop(self) -> None:
         """Give the instance up. Not called while an attempt runs in it."""
 

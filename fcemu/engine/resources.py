@@ -355,15 +355,18 @@ class Resources(Keeper):
 
     # Asynchronous settings.
 
-    def put_async(self, ref: FunctionRef, qualifier: str, settings: AsyncSettings) -> AsyncSettings:
-        """Define the settings of a qualifier, as a whole. They hold for what is decided from now on, also of what
-        waits in the queue. Raises what ``Catalog.find`` raises."""
+    def put_async(self, ref: FunctionRef, qualifier: str, changes: Changes) -> AsyncSettings:
+        """Define settings of a qualifier; those that are not given stay as they are. They hold for what is decided from
+        now on, also of what waits in the queue. Raises what ``Catalog.find`` raises.
+
+        Source: FC docs, "PutFunctionAsyncInvokeConfig" (async-invocation §7).
+        """
         with self._baton:
             self._catalog.find(ref, qualifier)
             there = self._catalog.async_of(ref).get(qualifier)
             now = self._clock.shown()
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
-            made = replace(settings, stamp=stamp)
+            made = replace(there or AsyncSettings(), **changes, stamp=stamp)
             self._catalog.set_async(ref, made, qualifier)
             self._dispatcher.settings_changed(ref)
             return self._note(made, f"async settings of {_named(ref, qualifier)}", "updated" if there else "created")

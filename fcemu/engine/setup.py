@@ -1,16 +1,14 @@
 """Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import Ran
 from fcemu.engine.baton import Baton
-from fcemu.engine.clock import Clock
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.faults import Fault, Faults, Trouble
 from fcemu.engine.ports import StandIn
@@ -101,6 +99,14 @@ class Setup:
                     self._added[ref] = stand_in
                     self._dispatcher.put(ref, stand_in, below=True)
 
+    def code_changed(self, directories: Collection[str]) -> list[FunctionRef]:
+        """Files in code directories were changed: attempts that start from now on get new instances, those that run go
+        on. Returns whose code it is."""
+        with self._baton:
+            refs = [function.ref for function in self._catalog if os.path.realpath(function.code) in directories]
+            self._dispatcher.definitions_changed(refs)
+            return refs
+
     # Stubs.
 
     def stub(self, ref: FunctionRef, stand_in: StandIn, *, alone: bool = False) -> None:
@@ -153,52 +159,3 @@ class Setup:
         """All that were not removed, in order."""
         with self._baton:
             return tuple(self._faults.there)
-
-
-class AtRest:
-    """The clock of code that is loaded outside of an attempt: it shows virtual time. Implements ``HandlerClock``."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock: Final = clock
-
-    def now(self) -> datetime:
-        return self._clock.now()
-
-    def elapsed_ns(self) -> int:
-        return self._clock.elapsed_ns()
-
-    def dial(self) -> int:
-        return self._clock.dial().fd
-
-    def sleep(self, seconds: float) -> None:
-        """Raises ``RuntimeError``: nobody would move the clock meanwhile."""
-        if seconds > 0:
-            raise RuntimeError(
-                f"this code sleeps {seconds:g} s while it is loaded outside of an attempt, where time stands still; "
-                "invoke the function first"
-            )
-
-    def waiting(self) -> None:
-        """It waits for other threads in real time."""
-
-    def strand(self) -> "AtRest":
-        """A thread begins, which nobody waits for."""
-        return self
-
-    def begin(self) -> None:
-        """Its code starts."""
-
-    def end(self) -> None:
-        """It has ended."""
-
-    def when_ended(self, waiting: object) -> None:
-        """Who waits for it waits in real time."""
-
-    def io_grace(self) -> float:
-        return 0.0
-
-    def exited(self) -> Ran:
-        raise RuntimeError("this code ends its process while it is loaded")
-
-    def warn(self, text: str) -> None:
-        """There is no invocation to warn about."""

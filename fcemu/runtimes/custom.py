@@ -8,7 +8,16 @@ from typing import Final
 
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC3
-from fcemu.core.outcome import INITIALIZATION, FunctionError, Halted, Ran, Refusal, SystemFailed, error_document
+from fcemu.core.outcome import (
+    INITIALIZATION,
+    FunctionError,
+    Halted,
+    Ran,
+    Refusal,
+    Returned,
+    SystemFailed,
+    error_document,
+)
 from fcemu.core.programs import Start, start_of
 from fcemu.engine.ports import Call, Finish
 from fcemu.runtimes.custom_http import INITIALIZE, Lost, ask_hook, ask_invoke
@@ -77,9 +86,12 @@ class CustomInstance:
 
     def run(self, call: Call) -> Finish:
         """Run one attempt; never raises. The program is started first, if it does not run."""
+        return self._finished(call, self._attempt)
+
+    def _finished(self, call: Call, what: Callable[[Call], Ran]) -> Finish:
         broken = True
         try:
-            outcome = self._attempt(call)
+            outcome = what(call)
             broken = False
         except NotStarted as failed:
             outcome = _not_started(failed)
@@ -96,6 +108,14 @@ class CustomInstance:
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""
         return False
+
+    def initialize(self, call: Call) -> Finish:
+        """Start the program, and initialize it."""
+        return self._finished(call, self._only_start)
+
+    def pre_stop(self, call: Call) -> Finish:
+        """``stop`` asks for it, by itself."""
+        return Finish(Returned(b""))
 
     def stop(self) -> None:
         """End the program: SIGTERM, and SIGKILL after a while. Does not wait for that."""
@@ -122,6 +142,12 @@ class CustomInstance:
         outcome = ask_invoke(server.connections, call, server.begin(call))
         server.pre_freeze(call)
         return outcome
+
+    def _only_start(self, call: Call) -> Ran:
+        with self._starting:
+            self._ready_server(call)
+        self._last = call
+        return Returned(b"")
 
     def _ready_server(self, call: Call) -> Server:
         """The program, started and initialized. Raises ``NotStarted``, ``InitializationFailed``, ``Lost``."""

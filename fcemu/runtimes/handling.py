@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from fcemu.engine.ports import Call
@@ -71,11 +72,23 @@ def pre_freeze(namespace: Namespace, call: Call, write: Callable[[str], object])
 
     ASSUMED: it runs inside the attempt, whose time it takes; in FC it is not part of the duration.
     """
-    function = call.function
-    write(f"FC PreFreeze Start RequestId: {call.request_id}\n")
+    _call_quietly(namespace, call, write, "PreFreeze", call.function.pre_freeze, call.function.pre_freeze_timeout)
+
+
+def pre_stop(namespace: Namespace, call: Call, write: Callable[[str], object]) -> None:
+    """Run the hook before an instance is stopped; what it comes to changes nothing."""
+    _call_quietly(namespace, call, write, "PreStop", call.function.pre_stop, call.function.pre_stop_timeout)
+
+
+def _call_quietly(
+    namespace: Namespace, call: Call, write: Callable[[str], object], word: str, name: str, timeout: timedelta
+) -> None:
+    how = f", Error: Unhandled {word} error"
+    write(f"FC {word} Start RequestId: {call.request_id}\n")
     with suppress(Exception, Late):
-        _call_hook(namespace, call, function.pre_freeze, function.pre_freeze_timeout.total_seconds())
-    write(f"FC PreFreeze End RequestId: {call.request_id}\n")
+        _call_hook(namespace, call, name, timeout.total_seconds())
+        how = ""
+    write(f"FC {word} End RequestId: {call.request_id}{how}\n")
 
 
 def _call_hook(namespace: Namespace, call: Call, name: str, seconds: float) -> None:

@@ -88,8 +88,11 @@ class NodeInstance:
 
     def run(self, call: Call) -> Finish:
         """Run one attempt in the child, on virtual time; never raises."""
+        return self._finished(call, self._attempt)
+
+    def _finished(self, call: Call, what: Callable[[Call], tuple[Ran, bool]]) -> Finish:
         try:
-            outcome, broken = self._attempt(call)
+            outcome, broken = what(call)
         except Abandoned:
             outcome, broken = Halted("abandoned"), True
         except Gone:
@@ -101,6 +104,14 @@ class NodeInstance:
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""
         return False
+
+    def initialize(self, call: Call) -> Finish:
+        """Start the process, and run the initializer."""
+        return self._finished(call, self._only_start)
+
+    def pre_stop(self, call: Call) -> Finish:
+        """Run the hook in the process, if there is one. What it comes to changes nothing."""
+        return self._finished(call, self._stopping)
 
     def stop(self) -> None:
         """End the process."""
@@ -131,6 +142,20 @@ class NodeInstance:
             frozen = child.attempt(call, _header(call, "pre_freeze", self._function.pre_freeze, seconds))
             broken = bool(frozen.header.get("broken"))
         return _outcome(call, message), broken
+
+    def _only_start(self, call: Call) -> tuple[Ran, bool]:
+        child = self._child or self._start(call)
+        failed = None if self._initialized else self._initialize(child, call)
+        return failed or Returned(b""), failed is not None
+
+    def _stopping(self, call: Call) -> tuple[Ran, bool]:
+        if self._child is not None and not self._child.has_ended():
+            seconds = self._function.pre_stop_timeout.total_seconds()
+            call.output.append(f"FC PreStop Start RequestId: {call.request_id}\n")
+            message = self._child.attempt(call, _header(call, "pre_stop", self._function.pre_stop, seconds))
+            how = "" if message.kind == "returned" else ", Error: Unhandled PreStop error"
+            call.output.append(f"FC PreStop End RequestId: {call.request_id}{how}\n")
+        return Returned(b""), False
 
     def _initialize(self, child: Child, call: Call) -> FunctionError | None:
         """Run the initializer, once; what it failed with (runtimes §1.5)."""

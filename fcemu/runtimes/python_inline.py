@@ -13,7 +13,7 @@ from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes import imports, timeshift, views
 from fcemu.runtimes.code import Handler, LoadFailed
 from fcemu.runtimes.environment import Environment
-from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze
+from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
@@ -100,6 +100,22 @@ class InlineInstance:
         self._initialized = self._initialized or not finish.broken
         return finish
 
+    def initialize(self, call: Call) -> Finish:
+        """Run the initializer, once."""
+        finish = self._hook(call, initialize)
+        self._initialized = not finish.broken
+        return finish
+
+    def pre_stop(self, call: Call) -> Finish:
+        """Run the hook in the environment of the attempts before."""
+        return self._hook(call, pre_stop)
+
+    def _hook(self, call: Call, hook: Hook) -> Finish:
+        if self._environment is None:
+            self._environment = Environment(call, self._extra)
+        namespace = self._namespace = self._own or _namespace_of(call.function)
+        return Context().run(_hooked, Running(call, namespace, self._environment), hook)
+
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""
         return False
@@ -157,11 +173,21 @@ def _end(running: Running) -> None:
     timeshift.leave()
 
 
-def _outcome(running: Running, handler: Handler | None, begin: Hook | None) -> Finish:
+def _hooked(running: Running, hook: Hook) -> Finish:
+    _begin(running)
+    try:
+        return _outcome(running, None, hook, alone=True)
+    finally:
+        _end(running)
+
+
+def _outcome(running: Running, handler: Handler | None, begin: Hook | None, *, alone: bool = False) -> Finish:
     call = running.call
     try:
         if begin is not None:
             begin(running.namespace, call, running.write)
+        if alone:
+            return _finish(running, Returned(b""))
         finish = _called(running, handler)
         if call.function.pre_freeze and handler is None:
             pre_freeze(running.namespace, call, running.write)

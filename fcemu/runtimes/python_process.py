@@ -134,13 +134,16 @@ class PythonProcess:
                 "initialization_timeout": function.initialization_timeout.total_seconds(),
                 "pre_freeze": function.pre_freeze,
                 "pre_freeze_timeout": function.pre_freeze_timeout.total_seconds(),
+                "pre_stop": function.pre_stop,
+                "pre_stop_timeout": function.pre_stop_timeout.total_seconds(),
             },
         }
 
 
-def _header(call: Call) -> dict[str, Any]:
+def _header(call: Call, hook: str = "") -> dict[str, Any]:
     return {
         "kind": "invoke",
+        "hook": hook,
         "request_id": call.request_id,
         "retry_count": call.retry_count,
         "qualifier": call.qualifier,
@@ -177,8 +180,11 @@ class ProcessInstance:
 
     def run(self, call: Call) -> Finish:
         """Run one attempt; never raises."""
+        return self._finished(call)
+
+    def _finished(self, call: Call, hook: str = "") -> Finish:
         try:
-            return self._run(call)
+            return self._run(call, hook)
         except NotStarted as refused:
             outcome = FunctionError(UNHANDLED, error_document(str(refused)), "FunctionNotStarted")
             return self._broken(call, outcome)
@@ -186,6 +192,16 @@ class ProcessInstance:
             return self._broken(call, self._ended(call))
         except Abandoned:
             return self._broken(call, Halted("abandoned"))
+
+    def initialize(self, call: Call) -> Finish:
+        """Start the process, and run the initializer."""
+        return self._finished(call, "initialize")
+
+    def pre_stop(self, call: Call) -> Finish:
+        """Run the hook in the process, if there is one."""
+        if self._child is None or self._child.has_ended():
+            return Finish(Returned(b""))
+        return self._finished(call, "pre_stop")
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """Let the poller run a small attempt, if the process has come up already."""
@@ -204,7 +220,7 @@ class ProcessInstance:
         self._begun = True
         return True
 
-    def _run(self, call: Call) -> Finish:
+    def _run(self, call: Call, hook: str = "") -> Finish:
         if self._begun:
             self._begun = False
             assert self._child is not None
@@ -216,7 +232,7 @@ class ProcessInstance:
             self._child = None
             call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
         child = self._child or self._start(call)
-        return self._finish(call, child.attempt(call, _header(call), self._memory))
+        return self._finish(call, child.attempt(call, _header(call, hook), self._memory))
 
     def _start(self, call: Call) -> Child:
         child, pid = self._runtime.fork(call)

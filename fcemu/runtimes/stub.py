@@ -10,7 +10,7 @@ from types import MethodType, ModuleType
 from typing import Any, Final
 
 from fcemu.core.functions import Function
-from fcemu.core.outcome import Refusal
+from fcemu.core.outcome import Refusal, Returned
 from fcemu.core.stubs import Handler, Step, StubCall
 from fcemu.engine.ports import Call, Finish
 from fcemu.runtimes.finding import INSTALLED, file_of
@@ -89,6 +89,14 @@ class StubInstance:
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""
         return False
+
+    def initialize(self, call: Call) -> Finish:
+        """A stub stands in for hooks, too, and does nothing."""
+        return Finish(Returned(b""))
+
+    def pre_stop(self, call: Call) -> Finish:
+        """The same."""
+        return Finish(Returned(b""))
 
     def stop(self) -> None:
         """Give the instance up."""

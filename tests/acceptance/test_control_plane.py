@@ -125,3 +125,14 @@ def test_times_are_those_of_the_virtual_clock(emulator, api):
     changed = api.update("f", "def handler(event, context):\n    return 2\n")
     assert (made["createdTime"], made["lastModifiedTime"]) == ("2026-01-01T01:00:00Z", "2026-01-01T01:00:00Z")
     assert (changed["createdTime"], changed["lastModifiedTime"]) == ("2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z")
+
+
+def test_putting_asynchronous_settings_changes_only_what_is_given(api):
+    api.function("f", "def handler(event, context):\n    return 1\n")
+    path, queue = "/functions/f/async-invoke-config", "acs:mns:::/queues/q/messages"
+    api("PUT", path, {"maxAsyncRetryAttempts": 0, "destinationConfig": {"onFailure": {"destination": queue}}})
+    put = api("PUT", path, {"maxAsyncEventAgeInSeconds": 60, "asyncTask": True})
+    assert (put["maxAsyncRetryAttempts"], put["maxAsyncEventAgeInSeconds"], put["asyncTask"]) == (0, 60, True)
+    assert put["destinationConfig"] == {"onFailure": {"destination": queue}}
+    cleared = api("PUT", path, {"destinationConfig": {}})
+    assert (cleared["maxAsyncRetryAttempts"], cleared["destinationConfig"]) == (0, {})

@@ -205,7 +205,7 @@ def test_what_cannot_be_read_is_named_with_what_was_expected(served, method, pat
         ("GET", "", 501, "not supported yet: the page"),
         ("GET", "/", 501, "not supported yet: the page"),
         ("GET", "/openapi.json", 501, "not supported yet: the OpenAPI document"),
-        ("GET", "/metrics", 501, "not supported yet: metrics"),
+        ("POST", "/metrics", 405, "/_fcemu/metrics takes GET, not POST"),
         ("POST", "/queues/a/messages", 400, "expected the field body: the message as text"),
         ("GET", "/eventbuses/a/messages", 404, "there is no eventbus 'a'"),
         ("GET", "/queues/a/messages?waiting=1", 404, "there is no queue 'a'"),

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.api.server import DIALECTS
-from fcemu.core.functions import AsyncSettings
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 
@@ -250,7 +249,7 @@ def begin(plane: Plane) -> None:
         resources.publish(Owner.of(ref))
         resources.create_alias(Owner.of(ref), "live", {"version": "1"})
         resources.create_trigger(ref, "t1", "timer", {"config": {"cronExpression": "@every 1h", "enable": False}})
-        resources.put_async(ref, "LATEST", AsyncSettings(max_retries=1))
+        resources.put_async(ref, "LATEST", {"max_retries": 1})
         resources.update_function(ref, {"handler": "index.other"})  # so that there is something to publish
     furnishings = plane.emulator.furnishings
     furnishings.publish_layer("tools", zipped(), {})

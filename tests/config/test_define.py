@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fcemu.config import EMPTY, Definition, DefinitionError, native_form, read_definition, read_mapping
+from fcemu.assembly import settings_of
+from fcemu.config import EMPTY, Definition, DefinitionError, document_of, native_form, read_definition, read_mapping
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination, QueueDestination
 from fcemu.core.functions import AsyncSettings, Function, Service
@@ -415,3 +416,26 @@ def test_a_python_that_is_not_there_is_named(here, python, says):
     write("env/bin/python")
     text = f"functions: {{f: {{handler: index.handler, python: {python}/}}}}"
     assert said(text) == f"fcemu.yaml:1:{text.index(python + '/') + 1}: python: {says}"
+
+
+def test_the_auth_block_gives_two_options(here):
+    write(
+        "fcemu.yaml",
+        "emulator: {auth: {verify: true, accessKeys: {LTAIexample: secret}}, deliverTo: {'queue:q': 'http://a/'}}\n",
+    )
+    definition = read_definition(here)
+    assert definition.options == {
+        "auth": True,
+        "access_keys": {"LTAIexample": "secret"},
+        "deliver_to": {"queue:q": "http://a/"},
+    }
+    assert document_of(definition)["emulator"] == {
+        "auth": {"verify": True, "accessKeys": {"LTAIexample": "secret"}},
+        "deliverTo": {"queue:q": "http://a/"},
+    }
+
+
+def test_an_emulator_takes_the_auth_block(here):
+    write("fcemu.yaml", "emulator: {auth: {verify: true, accessKeys: {LTAIexample: secret}}}\n")
+    settings = settings_of(read_definition(here).options)
+    assert (settings.auth, dict(settings.access_keys)) == (True, {"LTAIexample": "secret"})

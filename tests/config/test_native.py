@@ -334,7 +334,6 @@ def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        *((emulator, key) for key in ("auth", "throttleMode", "idleSeconds", "coldStartSeconds")),
         (shape, "stubs"),
     ],
 )
@@ -427,14 +426,14 @@ def test_a_misspelt_handler_is_not_missing_as_well(key):
 
 def test_all_problems_are_told_at_once():
     assert problems(
-        shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nemulator: {auth: 1}"
+        shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nemulator: {idleSeconds: 1}"
     ) == [
         "unknown key 'regio' at the top level",
         "accountId: expected digits, found 'x'",
         "handler is missing in function f",
         SECONDS + "'x'",
         "handler: expected module.function, found 1",
-        "'auth' is not supported yet",
+        "'idleSeconds' is not supported yet",
     ]
 
 

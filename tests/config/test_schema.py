@@ -11,6 +11,7 @@ from fcemu.config.schema import (
     RUN_HERE,
     AliasShape,
     AsyncShape,
+    AuthShape,
     ClockShape,
     DomainShape,
     Duration,
@@ -72,17 +73,19 @@ def test_the_file_has_the_keys_that_the_format_promises():
         DomainShape: {"protocol", "routes", "kept"},
         RouteShape: {"function", "qualifier", "methods", "rewriteConfig"},
         EmulatorShape: {
-            *("clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
+            *("auth", "clock", "seed", "limits", "retrySeconds", "retryServerErrors", "ageExcludesDelay"),
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
             *("deliverTo", "deliveryRetrySeconds", "taskRetentionSeconds"),
+            *("throttleMode", "idleSeconds", "coldStartSeconds", "instanceLimit", "instancesPerMinute"),
         },
         ClockShape: {"rate", "start", "autojump"},
+        AuthShape: {"verify", "accessKeys"},
     }
 
 
 def test_the_keys_that_come_later_are_known():
     later = {name for shape in SHAPES for name in shape.later}
-    assert later == {"auth", "throttleMode", "idleSeconds", "coldStartSeconds", "stubs"}
+    assert later == {"stubs"}
 
 
 def test_triggers_are_of_the_kinds_that_the_core_knows():

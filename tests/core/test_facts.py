@@ -39,6 +39,7 @@ VALUES = {
     str: st.text(),
     int: st.integers(0, 10**6),
     bool: st.booleans(),
+    float: st.floats(0, 1000),
     bytes: st.binary(),
     FunctionRef: REFS,
     facts.Outcome: OUTCOMES,

@@ -36,7 +36,7 @@ def advance(emulator, seconds):
 
 
 def put(emulator, qualifier=LATEST, **settings):
-    emulator.resources.put_async(F, qualifier, AsyncSettings(**settings))
+    emulator.resources.put_async(F, qualifier, settings)
 
 
 def started(emulator, invocation):

@@ -9,6 +9,7 @@ from patience import WAIT_SECONDS
 
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
+from fcemu.core.settings import Settings
 from fcemu.engine.emulator import ClosedError, NotIdle
 
 
@@ -99,7 +100,7 @@ def test_parked_attempts_overlap_each_on_an_instance_of_its_own():
 
 
 def test_a_thousand_attempts_are_parked_at_once():
-    emulator, _ = make(f=lambda call: call.clock.sleep(3600), timeout=86400)
+    emulator, _ = make(settings=Settings(instance_limit=1_000), f=lambda call: call.clock.sleep(3600), timeout=86400)
     invocations = [emulator.accept(ask("f")) for _ in range(1_000)]
     emulator.wait(emulator.advance(s(3599)))
     assert {invocation.state for invocation in invocations} == {State.RUNNING}

@@ -80,13 +80,13 @@ def settings_of(config):
     def queue(address):
         return QueueDestination(address.removeprefix("queue:")) if address else None
 
-    return AsyncSettings(
-        max_retries=config.retries,
-        max_age=s(config.age),
-        on_success=queue(config.on_success),
-        on_failure=queue(config.on_failure),
-        task_mode=True,
-    )
+    return {
+        "max_retries": config.retries,
+        "max_age": s(config.age),
+        "on_success": queue(config.on_success),
+        "on_failure": queue(config.on_failure),
+        "task_mode": True,
+    }
 
 
 def lived(stories):
@@ -100,7 +100,9 @@ def lived(stories):
         return b"done"
 
     first = stories[0]
-    emulator, _ = make({"f": settings_of(first.configs[0][1])}, chance=Written(stories), timeout=TIMEOUT, f=handler)
+    emulator, _ = make(
+        {"f": AsyncSettings(**settings_of(first.configs[0][1]))}, chance=Written(stories), timeout=TIMEOUT, f=handler
+    )
     invocations = [emulator.accept(ask("f", str(n).encode(), delay=story.delay)) for n, story in enumerate(stories)]
     happens: list[tuple[float, Callable[[], object]]] = [
         (at, partial(emulator.resources.put_async, F, LATEST, settings_of(config)))

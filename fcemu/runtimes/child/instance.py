@@ -20,7 +20,7 @@ from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.child.strands import Dial, Household
 from fcemu.runtimes.code import LoadFailed
 from fcemu.runtimes.finding import PRELOADED
-from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze
+from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
 from fcemu.runtimes.logs import Format
 from fcemu.runtimes.timeshift.switch import CLOCK
 from fcemu.runtimes.timeshift.zones import ZONE, zone_named
@@ -103,7 +103,7 @@ class _Instance:
         self._initialized = not spec["function"]["initializer"]
         function = dict(spec["function"])
         service, name = function.pop("service"), function.pop("name")
-        for each in ("timeout", "initialization_timeout", "pre_freeze_timeout"):
+        for each in ("timeout", "initialization_timeout", "pre_freeze_timeout", "pre_stop_timeout"):
             function[each] = timedelta(seconds=function[each])
         self._function: Final[Any] = SimpleNamespace(ref=SimpleNamespace(name=name, service=service), **function)
         self._account: Final = SimpleNamespace(**spec["account"])
@@ -172,6 +172,10 @@ class _Instance:
         if not self._initialized:
             initialize(self._modules, call, _write)
             self._initialized = True
+        if call.hook:
+            if call.hook == "pre_stop":
+                pre_stop(self._modules, call, _write)
+            return {"kind": "returned", "http": None}, b""
         try:
             body, answer = call_handler(self._modules, call)
             http = answer and [answer.status, answer.headers]

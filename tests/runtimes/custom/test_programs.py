@@ -21,8 +21,8 @@ from fcemu.core.http_events import checked
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.outcome import SystemFailed
 from fcemu.core.settings import Settings
+from fcemu.engine.at_rest import AtRest
 from fcemu.engine.ports import Call
-from fcemu.engine.setup import AtRest
 from fcemu.runtimes.custom import CustomRuntime
 
 TELL = server(

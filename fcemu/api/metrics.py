@@ -1,0 +1,121 @@
+"""Metrics of an emulator as Prometheus text: FC's names for the queue, and ours, which begin with ``fcemu_``."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from fcemu.api.problems import read_members
+from fcemu.api.wire import Answer, WireRequest, status_line
+from fcemu.core.metrics import Numbers, measure
+from fcemu.core.names import FunctionRef
+from fcemu.engine.emulator import Emulator
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+Number = Callable[[Numbers], float]
+
+
+def _mean_latency_ms(numbers: Numbers) -> float:
+    return 1000 * numbers.latency.total_seconds() / numbers.dequeued if numbers.dequeued else 0.0
+
+
+FC_METRICS: Final[Mapping[str, tuple[str, Number]]] = {
+    "FunctionEnqueueCount": ("Asynchronous invocations accepted.", lambda of: of.enqueued),
+    "FunctionDequeueCount": ("Asynchronous invocations taken from the queue.", lambda of: of.dequeued),
+    "FunctionAsyncMessageLatencyAvg": ("Mean time in the queue, delays included, in ms.", _mean_latency_ms),
+    "FunctionAsyncMessageLatencyMax": (
+        "Longest time in the queue, delays included, in ms.",
+        lambda of: 1000 * of.latency_most.total_seconds(),
+    ),
+    "FunctionAsyncEventExpiredDropped": ("Events dropped because of their age.", lambda of: of.expired),
+    "FunctionDestinationErrors": ("Reports that reached no destination.", lambda of: of.not_delivered),
+    "FunctionDestinationSucceeded": ("Reports that reached their destination.", lambda of: of.delivered),
+    "FunctionAsyncMessagesBacklogV2": ("Asynchronous invocations that wait, also for a retry.", lambda of: of.backlog),
+    "FunctionAsyncMessagesInProcess": ("Asynchronous invocations that run.", lambda of: of.in_process),
+}
+"""Source: retry-and-destinations §3.4. ASSUMED: from the start of the emulator, and latency as milliseconds."""
+
+
+class Collector:
+    """The metrics of one moment, for a registry of the Prometheus client."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        journal = emulator.journal
+        self._facts: Final = journal[:]
+        self._numbers: Final = measure(self._facts, list(journal.invocations.values()))
+        self._now: Final = emulator.clock.shown()
+        self._in_flight: Final = emulator.in_flight
+
+    def collect(self) -> "Iterator[Metric]":
+        """All of them."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+
+        for name, (help_text, number) in FC_METRICS.items():
+            family = GaugeMetricFamily(name, help_text, labels=_LABELS)
+            for labels, numbers in self._by_function():
+                family.add_metric(labels, number(numbers))
+            yield family
+        yield from self._counters()
+        seconds = SummaryMetricFamily("fcemu_attempt_seconds", "Virtual seconds that attempts took.", labels=_LABELS)
+        instances = GaugeMetricFamily("fcemu_instances", "Instances that there are.", labels=_LABELS)
+        for labels, numbers in self._by_function():
+            seconds.add_metric(labels, count_value=numbers.ran, sum_value=numbers.seconds.total_seconds())
+            instances.add_metric(labels, numbers.instances)
+        yield seconds
+        yield instances
+        yield GaugeMetricFamily("fcemu_clock_seconds", "The virtual clock, since 1970.", value=self._now.timestamp())
+        yield GaugeMetricFamily("fcemu_in_flight", "What the clock waits for.", value=self._in_flight)
+        yield CounterMetricFamily("fcemu_facts", "Facts in the journal.", value=len(self._facts))
+
+    def _counters(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily
+
+        invocations = CounterMetricFamily(
+            "fcemu_invocations", "Invocations by their state.", labels=[*_LABELS, "kind", "state"]
+        )
+        attempts = CounterMetricFamily("fcemu_attempts", "Attempts by their outcome.", labels=[*_LABELS, "outcome"])
+        plain = [
+            (CounterMetricFamily(f"fcemu_{name}", help_text, labels=_LABELS), number)
+            for name, (help_text, number) in _PLAIN.items()
+        ]
+        for labels, numbers in self._by_function():
+            for (kind, state), count in numbers.invocations.items():
+                invocations.add_metric([*labels, kind, state], count)
+            for outcome, count in numbers.attempts.items():
+                attempts.add_metric([*labels, outcome], count)
+            for counter, number in plain:
+                counter.add_metric(labels, number(numbers))
+        yield from (invocations, attempts, *(counter for counter, _ in plain))
+
+    def _by_function(self) -> Iterable[tuple[list[str], Numbers]]:
+        return ((_labels(ref), numbers) for ref, numbers in self._numbers.items())
+
+
+_LABELS: Final = ["service", "function"]
+_PLAIN: Final[Mapping[str, tuple[str, Number]]] = {
+    "cold_starts": ("Instances that were started for an attempt.", lambda of: of.cold_starts),
+    "provisioned_starts": ("Instances that were started to be there.", lambda of: of.provisioned),
+    "instance_stops": ("Instances that were stopped.", lambda of: of.stopped),
+    "holds": ("Attempts that waited because no instance could be had.", lambda of: of.held),
+}
+
+
+def _labels(ref: FunctionRef) -> list[str]:
+    return [ref.service or "", ref.name]
+
+
+def text_of(emulator: Emulator) -> tuple[bytes, str]:
+    """The metrics of this moment, and their content type. Nothing is kept from one call to the next."""
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector(emulator))
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+async def show(request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    """Made on another thread: a large journal takes a while."""
+    read_members(query, {}, "parameter")
+    body, kind = await asyncio.to_thread(text_of, request.emulator)
+    return Answer(200, f"{status_line(200)}Content-Type: {kind}\r\n", body)

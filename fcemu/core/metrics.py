@@ -1,0 +1,114 @@
+"""Metrics: what the facts of a journal come to in numbers, by function."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from fcemu.core.facts import (
+    Delivered,
+    DeliveryFailed,
+    Dequeued,
+    Expired,
+    Fact,
+    Finished,
+    Held,
+    InstanceProvisioned,
+    InstanceStarted,
+    InstanceStopped,
+    Refused,
+)
+from fcemu.core.invocation import Invocation, State
+from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import word
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Of one function. Times are virtual."""
+
+    invocations: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By ``sync`` or ``async``, and by state."""
+    enqueued: int = 0
+    dequeued: int = 0
+    latency: timedelta = timedelta(0)
+    """From when messages were accepted to when they were dequeued, all together; and the longest of them."""
+    latency_most: timedelta = timedelta(0)
+    backlog: int = 0
+    """Asynchronous invocations that are accepted, not ended, and do not run."""
+    in_process: int = 0
+    expired: int = 0
+    held: int = 0
+    """How often an attempt waited because no instance could be had."""
+    delivered: int = 0
+    not_delivered: int = 0
+    attempts: Counter[str] = field(default_factory=Counter)
+    """By the word of their outcome, refused ones included."""
+    ran: int = 0
+    seconds: timedelta = timedelta(0)
+    """How many attempts ran to an end, and how long they took together."""
+    cold_starts: int = 0
+    provisioned: int = 0
+    stopped: int = 0
+
+    @property
+    def instances(self) -> int:
+        """How many there are now."""
+        return self.cold_starts + self.provisioned - self.stopped
+
+
+def measure(facts: Iterable[Fact], invocations: Iterable[Invocation]) -> dict[FunctionRef, Numbers]:
+    """Numbers by function, in the order of their first invocations. ``invocations``: those that the facts are of."""
+    found: dict[FunctionRef, Numbers] = {}
+    known: dict[str, Invocation] = {}
+    for invocation in invocations:
+        known[invocation.id] = invocation
+        _count_invocation(found.setdefault(invocation.accepted.function, Numbers()), invocation)
+    for fact in facts:
+        if isinstance(fact, InstanceProvisioned):
+            found.setdefault(fact.function, Numbers()).provisioned += 1
+        elif isinstance(fact, InstanceStopped):
+            found.setdefault(fact.function, Numbers()).stopped += 1
+        elif (of := known.get(fact.request_id)) is not None:
+            _count(found[of.accepted.function], fact, of)
+    return found
+
+
+def _count_invocation(numbers: Numbers, invocation: Invocation) -> None:
+    synchronous, state = invocation.accepted.synchronous, invocation.state
+    numbers.invocations["sync" if synchronous else "async", str(state)] += 1
+    if synchronous:
+        return
+    numbers.enqueued += 1
+    if state in (State.RUNNING, State.STOPPING):
+        numbers.in_process += 1
+    elif not invocation.finished:
+        numbers.backlog += 1
+
+
+def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:
+    match fact:
+        case Dequeued():
+            latency = fact.at - invocation.accepted.at
+            numbers.dequeued += 1
+            numbers.latency += latency
+            numbers.latency_most = max(numbers.latency_most, latency)
+        case Finished():
+            numbers.attempts[word(fact.outcome)] += 1
+            numbers.ran += 1
+            attempt = next(one for one in invocation.attempts if one.number == fact.attempt)
+            numbers.seconds += fact.at - attempt.started
+        case Refused():
+            numbers.attempts[word(fact.outcome)] += 1
+        case Held():
+            numbers.held += 1
+        case Expired():
+            numbers.expired += 1
+        case Delivered():
+            numbers.delivered += 1
+        case DeliveryFailed():
+            numbers.not_delivered += 1
+        case InstanceStarted():
+            numbers.cold_starts += 1
+        case _:
+            pass

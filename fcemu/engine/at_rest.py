@@ -1,0 +1,56 @@
+"""At rest: the clock of code that runs outside of an attempt."""
+
+from datetime import datetime
+from typing import Final
+
+from fcemu.core.outcome import Ran
+from fcemu.engine.clock import Clock
+
+
+class AtRest:
+    """The clock of code that is loaded outside of an attempt: it shows virtual time. Implements ``HandlerClock``."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def elapsed_ns(self) -> int:
+        return self._clock.elapsed_ns()
+
+    def dial(self) -> int:
+        return self._clock.dial().fd
+
+    def sleep(self, seconds: float) -> None:
+        """Raises ``RuntimeError``: nobody would move the clock meanwhile."""
+        if seconds > 0:
+            raise RuntimeError(
+                f"this code sleeps {seconds:g} s while it is loaded outside of an attempt, where time stands still; "
+                "invoke the function first"
+            )
+
+    def waiting(self) -> None:
+        """It waits for other threads in real time."""
+
+    def strand(self) -> "AtRest":
+        """A thread begins, which nobody waits for."""
+        return self
+
+    def begin(self) -> None:
+        """Its code starts."""
+
+    def end(self) -> None:
+        """It has ended."""
+
+    def when_ended(self, waiting: object) -> None:
+        """Who waits for it waits in real time."""
+
+    def io_grace(self) -> float:
+        return 0.0
+
+    def exited(self) -> Ran:
+        raise RuntimeError("this code ends its process while it is loaded")
+
+    def warn(self, text: str) -> None:
+        """There is no invocation to warn about."""

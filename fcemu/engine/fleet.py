@@ -1,0 +1,380 @@
+"""The fleet: all instances of an emulator: limits, what waits for one, idle recycling."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import Final
+
+from fcemu.core.belongings import Belongings
+from fcemu.core.facts import HookRan, InstanceProvisioned, InstanceStopped
+from fcemu.core.functions import Function
+from fcemu.core.invocation import Invocation
+from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import Refusal, Throttled
+from fcemu.core.settings import UNBOUNDED, Settings
+from fcemu.engine.backlog import Backlog, Begin, Turn, Waiter
+from fcemu.engine.chance import Chance
+from fcemu.engine.clock import Clock, later
+from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
+from fcemu.engine.hooks import call_for, why_failed
+from fcemu.engine.instances import Key, Place, Pool, Shown
+from fcemu.engine.journal import Journal
+from fcemu.engine.ports import Call, Finish, Runtime
+
+CHANGED: Final = "its function was changed"
+_MINUTE: Final = timedelta(minutes=1)
+
+
+class Fleet:
+    """All pools, their limits, and what waits for them. Every method is called with the baton held.
+
+    Limits count instances (timers-and-instances §2): of a qualifier those on demand (2.0), of a function all of them
+    (reserved concurrency of 3.0), of the account all of all functions. An idle instance is given up where another one
+    needs its place under a limit that both come under. ASSUMED: that one goes that was used longest ago.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        belongings: Belongings,
+        chance: Chance,
+        journal: Journal,
+        push: Callable[[datetime, Turn | Errand], None],
+        begin: Begin,
+    ) -> None:
+        self._settings: Final = settings
+        self._belongings: Final = belongings
+        self._chance: Final = chance
+        self._journal: Final = journal
+        self._push: Final = push
+        self._begin: Final = begin
+        limit = settings.instance_limit
+        self._limit: Final = settings.limits.instances if limit is None else limit
+        self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
+        """By function, qualifier and version."""
+        self._backlogs: Final[dict[Key, Backlog]] = {}
+        self._of_function: Final[Counter[FunctionRef]] = Counter()
+        self._on_demand: Final[Counter[Key]] = Counter()
+        self._count = 0
+        self._starts: Final[deque[datetime]] = deque()
+        """When instances were started in the last minute, where their growth is limited."""
+        self._idle: Final[Due[Place]] = Due()
+        self.next_idle: datetime | None = None
+        """When the fleet looks next whether an instance has been idle for long enough."""
+        self._crowded: Final[dict[Backlog, None]] = {}
+        """Backlogs in which something waits, or did a moment ago."""
+        self._held = 0
+        """How many invocations were ever held."""
+        self.clock: Clock
+        """Set by the emulator."""
+        self.on_idle: Callable[[datetime], None] = lambda instant: None
+        """Called when an instance becomes idle at an instant that may be earlier than all before."""
+        self.closed = False
+        self.pool_of: Callable[[Key], Pool | None]
+        """Set by the dispatcher: the instances that a qualifier means now."""
+        self._stopping: Final[set[Place]] = set()
+        """Instances that stop as soon as their hook has run."""
+
+    # Pools.
+
+    def pool(self, key: Key, version: str, function: Function, runtime: Callable[[], Runtime]) -> Pool:
+        """The instances of a function as a qualifier means it now."""
+        pool = self.pools.get((*key, version))
+        if pool is None:
+            idle = self._settings.idle if function.idle is None else function.idle
+            pool = Pool(self, key, version, function, runtime(), idle, self.backlog(key))
+            self.pools[*key, version] = pool
+        return pool
+
+    def backlog(self, key: Key) -> Backlog:
+        """What waits for an instance of this function and qualifier."""
+        backlog = self._backlogs.get(key)
+        if backlog is None:
+            backlog = self._backlogs[key] = Backlog(self._begin, self.call)
+        return backlog
+
+    def close(self, chosen: Callable[[Pool], bool]) -> None:
+        """Give up pools: their free instances now, those in use when their attempts are over."""
+        now = self.clock.now() if self.closed else self.clock.shown()
+        for name, pool in list(self.pools.items()):
+            if chosen(pool):
+                del self.pools[name]
+                pool.closed = True
+                for place in list(pool.places.values()):
+                    if not place.used:
+                        self._give_up(place, now, CHANGED)
+        self.provide(now)
+        self.call_all(now)
+
+    # Instances.
+
+    def is_full(self, pool: Pool) -> bool:
+        """Whether none can be had for one more attempt, not even in place of one that is idle."""
+        return not pool.free and (scope := self._full(pool)) is not None and self._spare(scope) is None
+
+    def take(self, pool: Pool, now: datetime) -> Place | Refusal:
+        """A free instance, or a new one, or why there is none."""
+        if pool.free:
+            return pool.take()
+        while (scope := self._full(pool)) is not None:
+            spare = self._spare(scope)
+            if spare is None:
+                return Throttled()
+            self._give_up(spare, now, f"to make room for {pool.function.ref}")
+        if not self._may_grow(now):
+            return Throttled()
+        started = self._start(pool, now)
+        return pool.take() if isinstance(started, Place) else started
+
+    def _start(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> Place | Refusal:
+        instance_id = self._chance.instance_id(pool.function.generation, now)
+        instance = pool.runtime.start(pool.function, instance_id)
+        if isinstance(instance, Refusal):
+            return instance
+        place = Place(pool, instance_id, instance, now)
+        place.provisioned = provisioned
+        self._counted(place, 1)
+        pool.add(place)
+        return place
+
+    def stop(self, place: Place, now: datetime, reason: str) -> None:
+        """Give an instance up in which nothing runs; whoever waits may have another one."""
+        if not place.gone:
+            self._give_up(place, now, reason)
+            self.call_all(now)
+
+    def lose(self, place: Place, now: datetime, reason: str) -> None:
+        """An instance is broken: an attempt in it has ended, or still goes on, so that nobody may use it again."""
+        if not place.gone:
+            self._forget(place, now, reason)
+            if place.provisioned:
+                self.provide(now)
+            self.call_all(now)
+
+    def _give_up(self, place: Place, now: datetime, reason: str) -> None:
+        self._forget(place, now, reason)
+        if not place.pool.function.pre_stop or self.closed:
+            place.instance.stop()
+            return
+        self._stopping.add(place)
+        self._run_hook(place, now, "pre-stop", place.instance.pre_stop, self._stopped)
+
+    def _stopped(self, place: Place, error: str, now: datetime) -> None:
+        if place in self._stopping:
+            self._stopping.discard(place)
+            place.instance.stop()
+
+    def _run_hook(
+        self,
+        place: Place,
+        now: datetime,
+        name: str,
+        hook: Callable[[Call], Finish],
+        then: Callable[[Place, str, datetime], None],
+    ) -> None:
+        """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
+        function = place.pool.function
+        request_id = self._chance.request_id(function.generation, now)
+        call = call_for(place, request_id, self.clock, self._settings.account)
+        finish: list[Finish] = []
+
+        def go() -> str | None:
+            finish.append(hook(call))
+            return why_failed(finish[0].outcome) or None
+
+        def done(failed: str | None, now: datetime) -> None:
+            fact = HookRan(now, request_id, function.ref, place.id, name, failed or "", finish[0].output)
+            self._journal.note(fact)
+            then(place, failed or "", now)
+
+        self._push(now, Errand(f"{name} of instance {place.id} of {function.ref}", go, done))
+
+    def end(self) -> None:
+        """The emulator is closed: stop everything, and run no more hooks."""
+        self.closed = True
+        for place in self._stopping:
+            place.instance.stop()
+        self._stopping.clear()
+
+    def shown(self, ref: FunctionRef) -> list[Shown]:
+        """The instances of a function, oldest first."""
+        places = [place for pool in self.pools.values() if pool.key[0] == ref for place in pool.places.values()]
+        return [
+            Shown(place.id, place.pool.key[1], place.pool.version, place.born, place.ready_at is None)
+            for place in sorted(places, key=lambda place: place.born)
+        ]
+
+    # Provisioned instances.
+
+    def provide(self, now: datetime) -> None:
+        """Start the provisioned instances that are missing, and let those go that are too many."""
+        if self.closed:
+            return
+        wanted = {key: self._belongings.provisioned(*key) for key in self._belongings.all_provisioned()}
+        kept = {pool for key, count in wanted.items() if (pool := self._provide(key, count, now)) is not None}
+        for pool in [pool for pool in self.pools.values() if pool not in kept]:
+            self._let_go([place for place in pool.places.values() if place.provisioned], now)
+
+    def _provide(self, key: Key, count: int, now: datetime) -> Pool | None:
+        pool = self.pool_of(key)
+        if pool is None:
+            return None
+        there = sorted((place for place in pool.places.values() if place.provisioned), key=lambda place: place.used > 0)
+        self._let_go(there[: max(0, len(there) - count)], now)
+        for _ in range(count - len(there)):
+            if self._count >= self._limit or self._start_provisioned(pool, now) is None:
+                break
+        return pool
+
+    def _start_provisioned(self, pool: Pool, now: datetime) -> Place | None:
+        place = self._start(pool, now, provisioned=True)
+        if isinstance(place, Refusal):
+            return None
+        place.cold = False
+        self._journal.note(InstanceProvisioned(now, "", pool.function.ref, pool.key[1], place.id))
+        if pool.function.initializer:
+            pool.occupy(place)
+            self._run_hook(place, now, "initializer", place.instance.initialize, self._initialized)
+        else:
+            self.freed(pool, now)
+        return place
+
+    def _initialized(self, place: Place, error: str, now: datetime) -> None:
+        """ASSUMED: a provisioned instance whose initializer failed is not started again by itself."""
+        if error:
+            self._forget(place, now, f"its initializer failed: {error}")
+            place.instance.stop()
+        else:
+            place.pool.ready(place, now)
+
+    def _let_go(self, places: list[Place], now: datetime) -> None:
+        """Of those in use, each goes like any other once it is idle."""
+        for place in places:
+            if place.used:
+                self._on_demand[place.pool.key] += 1
+                place.provisioned = False
+            else:
+                self._give_up(place, now, "fewer instances are provisioned now")
+
+    def _forget(self, place: Place, now: datetime, reason: str) -> None:
+        place.pool.remove(place)
+        self._counted(place, -1)
+        if not self.closed:
+            function = place.pool.function.ref
+            self._journal.note(InstanceStopped(now, "", function, place.id, reason))
+
+    def _counted(self, place: Place, by: int) -> None:
+        self._count += by
+        self._of_function[place.pool.key[0]] += by
+        if not place.provisioned:
+            self._on_demand[place.pool.key] += by
+
+    # Limits.
+
+    def _full(self, pool: Pool, more: int = 1) -> Callable[[Pool], bool] | None:
+        """The pools that share the limit which ``more`` instances of this one would exceed; ``None``: they would not.
+
+        The narrowest limit comes first: an instance that is given up for it counts for the wider ones as well.
+        """
+        (ref, _), most, reserved = pool.key, self._belongings.on_demand(*pool.key), self._belongings.reserved
+        if most is not None and self._on_demand[pool.key] + more > most:
+            return lambda other: other.key == pool.key
+        own = reserved.get(ref)
+        if own is not None and self._of_function[ref] + more > own:
+            return lambda other: other.key[0] == ref
+        if own is None and reserved:
+            others = self._count - sum(self._of_function[one] for one in reserved)
+            if others + more > self._limit - sum(reserved.values()):
+                return lambda other: other.key[0] not in reserved
+        return None if self._count + more <= self._limit else lambda other: True
+
+    def _spare(self, scope: Callable[[Pool], bool]) -> Place | None:
+        spares = (pool.spare() for pool in self.pools.values() if pool.free and scope(pool))
+        return min((one for one in spares if one is not None), key=lambda one: one.idle_since, default=None)
+
+    def _may_grow(self, now: datetime) -> bool:
+        """Source: errors-and-limits §4, creation speed. ASSUMED: the minute slides."""
+        most = self._settings.instances_per_minute
+        if most >= UNBOUNDED:
+            return True
+        while self._starts and self._starts[0] <= now - _MINUTE:
+            self._starts.popleft()
+        if len(self._starts) >= most:
+            return False
+        self._starts.append(now)
+        return True
+
+    def limits_changed(self) -> None:
+        """What is idle and above a limit now is given up; whoever waits may have an instance now.
+
+        ASSUMED: what runs goes on."""
+        now = self.clock.shown()
+        for pool in list(self.pools.values()):
+            while (above := self._full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
+                self._give_up(spare, now, "its function may have fewer instances now")
+        self.provide(now)
+        self.call_all(now)
+
+    # Who waits.
+
+    def hold(self, backlog: Backlog, invocation: Invocation, end: datetime) -> None:
+        """Let an invocation wait for an instance, until ``end`` at the longest."""
+        held = Waiter(invocation, self._held, self._begin)
+        self._held += 1
+        self._crowded[backlog] = None
+        backlog.waiting.append(held)
+        self._push(end, held)
+
+    def waiting(self) -> list[Backlog]:
+        """The backlogs in which something waits, in the order of who waits longest."""
+        firsts = []
+        for backlog in list(self._crowded):
+            first = backlog.first
+            if first is None:
+                del self._crowded[backlog]
+            else:
+                firsts.append((first.number, backlog))
+        return [backlog for _, backlog in sorted(firsts, key=itemgetter(0))]
+
+    def freed(self, pool: Pool, now: datetime) -> None:
+        """An instance of this pool can take one more attempt: one of its own function and qualifier, if one waits."""
+        if pool.backlog.waiting:
+            self.call(pool.backlog, now)
+        elif self._crowded:
+            self.call_all(now)
+
+    def call(self, backlog: Backlog, now: datetime) -> None:
+        """Look at a backlog again at this moment."""
+        if backlog.waiting and not backlog.called:
+            backlog.called = True
+            self._push(now, backlog)
+
+    def call_all(self, now: datetime) -> None:
+        """Look at everybody who waits again."""
+        for backlog in self.waiting() if self._crowded else ():
+            self.call(backlog, now)
+
+    # Idle instances.
+
+    def watch(self, place: Place) -> None:
+        """Look whether it is idle when it may have been so for long enough."""
+        place.watched = True
+        due = later(place.idle_since, place.pool.idle)
+        self._idle.push(due, place)
+        if self.next_idle is None or due < self.next_idle:
+            self.next_idle = due
+            self.on_idle(due)
+
+    def recycle(self, now: datetime) -> None:
+        """Look at the instance that is due first, which is due now, and give it up if it was idle for that long."""
+        place = self._idle.pop()
+        self.next_idle = self._idle.next_due
+        place.watched = False
+        if place.gone or place.used or place.provisioned:
+            return
+        if later(place.idle_since, place.pool.idle) > now:
+            self.watch(place)
+        else:
+            self.stop(place, now, f"idle for {place.pool.idle.total_seconds():g} s")
