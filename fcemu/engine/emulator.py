@@ -211,28 +211,28 @@ class Emulator:
         self.starts: Final = 0 if kept is None else kept.starts + 1
         """How often one has begun before with what this one goes on from."""
         self._given: Final = given or {}
-        if kept is not None and store is not None:
-            self._go_on(store, kept)
         if store is not None:
-            self.saving = self._saving_to(store, packages)
-            self._movers.save = self.saving.save
-            self.save()
+            self._begin_with(store, kept, packages)
         if settings.autojump:
             self._set_autojump(True)
         WATCHDOG.watch(self)
 
     # Beyond the end of the process.
 
-    def _go_on(self, store: Store, kept: Kept) -> None:
-        """Go on from what is in ``store``. Raises ``StoreError``."""
-        with no_collector():
-            self.journal.fold(store.facts())
-        self._chance.go_on(f"{self.starts}/{len(self.journal)}")
-        self.timers.resume(kept.timers)
-        resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._caused)
+    def _begin_with(self, store: Store, kept: Kept | None, packages: Callable[[], Packages] | None) -> None:
+        """Go on from what is in ``store``, and keep there what happens from now on. Raises ``StoreError``."""
         with self._baton, no_collector():
-            resuming.resume(self.clock.now())
-            if self.clock.rate:
+            if kept is not None:
+                self.journal.fold(store.facts())
+                self._chance.go_on(f"{self.starts}/{len(self.journal)}")
+                self.timers.resume(kept.timers)
+            self.saving = self._saving_to(store, packages)
+            self._movers.save = self.saving.save
+            if kept is not None:
+                resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._caused)
+                resuming.resume(self.clock.now())
+            self.saving.save()
+            if kept is not None and self.clock.rate:
                 self._movers.pursue()
 
     def _saving_to(self, store: Store, packages: Callable[[], Packages] | None) -> Saving:
