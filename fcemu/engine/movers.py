@@ -220,10 +220,13 @@ class Movers(Parking):
             self.keep()
 
     def _keep_after_batch(self) -> None:
-        """Keep what has happened once the short jobs that wait are done; called without the baton."""
+        """Keep what has happened once the short jobs that wait are done.
+
+        On a thread of its own: the end of a batch may come with the baton held.
+        """
         if self.save is not None and not self._saves_soon:
             self._saves_soon = True
-            self._crew.at_batch_end(self._keep_soon)
+            self._crew.at_batch_end(lambda: self._crew.run(self._keep_soon))
 
     # The paused clock.
 
