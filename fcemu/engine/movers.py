@@ -1,13 +1,15 @@
 """Who moves the clock: one mover at a time, leader and followers; parking, nesting, and ending what is stuck."""
 
 import gc
+import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from fcemu.core.errors import StoreError
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran
 from fcemu.engine.backlog import Turn
@@ -29,6 +31,7 @@ from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 from fcemu.engine.timers import Timers
 
+_LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
 _MOMENT: Final = timedelta(microseconds=1)
@@ -96,6 +99,10 @@ class Movers(Parking):
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
+        self.save: Callable[[], None] | None = None
+        """Keeps what has happened; ``None`` where nothing is kept."""
+        self._says_why = True
+        self._saves_soon = False
         self.closed = False
         self._driving = False
         self._ticking = False
@@ -185,9 +192,45 @@ class Movers(Parking):
         end = goal.at_end()
         if end is not None:
             self.clock.set(end)
-        if goal is not self.autojump:
+        if self.save is not None:
+            self.keep()
+        if goal is not self.autojump and not goal.reached:
             self.goals.popleft()
             goal.finish()
+
+    def keep(self) -> None:
+        """Keep what has happened, before a handler or somebody outside learns of it.
+
+        What cannot be kept is said once, and is an error for who moves the clock; work goes on, because whatever is
+        lost in a crash then was not acknowledged to anybody, or happens once more.
+        """
+        if self.save is None:
+            return
+        try:
+            self.save()
+            self._says_why = True
+        except StoreError as failed:
+            if self._says_why:
+                self._says_why = False
+                _LOG.error("%s", failed)
+            for goal in self.goals:
+                if not goal.reached:
+                    goal.finish(failed)
+
+    def _keep_soon(self) -> None:
+        """Takes the baton itself."""
+        with self._baton:
+            self._saves_soon = False
+            self.keep()
+
+    def _keep_after_batch(self) -> None:
+        """Keep what has happened once the short jobs that wait are done.
+
+        On a thread of its own: the end of a batch may come with the baton held.
+        """
+        if self.save is not None and not self._saves_soon:
+            self._saves_soon = True
+            self._crew.at_batch_end(lambda: self._crew.run(self._keep_soon))
 
     # The paused clock.
 
@@ -244,6 +287,8 @@ class Movers(Parking):
                     return
                 self._driving = True
         self._driving = False
+        if self.save is not None:
+            self.keep()
         if self.clock.rate:
             self.pursue()
 
@@ -273,6 +318,8 @@ class Movers(Parking):
         """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
         if isinstance(doing, Errand):
             self._send(doing)
+            if self.save is not None:
+                self.keep()
             self._baton.release()
             failed = doing.go()
             self._baton.acquire()
@@ -281,6 +328,8 @@ class Movers(Parking):
         run = doing
         self._count(run)
         self.runs.add(run)
+        if self.save is not None:
+            self.keep()
         self._baton.release()
         finish = run.handle()
         self._baton.acquire()
@@ -293,6 +342,8 @@ class Movers(Parking):
         with self._baton.changed:
             while self.clock.rate and not self.closed:
                 self._run_what_is_due()
+                if self.save is not None:
+                    self.keep()
                 goal = self._goal()
                 if goal is not None and goal is not self.autojump and not self.in_flight:
                     due = self.next_stop(goal)
@@ -389,12 +440,15 @@ class Movers(Parking):
                 self.pursue()
         finally:
             self._baton.release()
+        if self.save is not None:
+            self._keep_after_batch()
 
     def _do(self, errand: Errand) -> None:
         """A job for the crew; takes the baton itself."""
         failed = errand.go()
         with self._baton:
             self._back(errand, failed)
+            self.keep()
             if not self.in_flight and self.goals:
                 self.pursue()
 
