@@ -209,7 +209,7 @@ class Published:
 def message_event(message: Published, occasion: Occasion) -> bytes:
     """What an MNS topic trigger hands on: in the format STREAM the message itself, in JSON what MNS tells of it.
 
-    Source: FC's documents, "MNS topic trigger". ASSUMED: a tag is a member ``MessageTag``, as in MNS's own notifications;
+    Source: FC's documents, "MNS topic trigger". ASSUMED: a tag is a member ``MessageTag``, as in MNS's notifications;
     the subscription has the trigger's name; properties of a message are left out. Raises ``ValueError`` for another
     format.
     """
