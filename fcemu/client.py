@@ -150,6 +150,13 @@ class Message(NamedTuple):
     dequeue_count: int | None = None
 
 
+class Fired(NamedTuple):
+    """What firing a trigger did: an invocation, or none, and then the ``reason``."""
+
+    request_id: str | None
+    reason: str | None
+
+
 class Reply(NamedTuple):
     """The answer to an invocation. ``error`` is FC's type when the function failed; ``body`` then describes it."""
 
@@ -282,6 +289,13 @@ class Client:
             seconds = _seconds(delay)
             asked["delay_seconds"] = int(seconds) if seconds == int(seconds) else seconds
         return _message(self._json("POST", _mailbox_path(f"queue:{queue}"), asked))
+
+    def fire(self, trigger: str, fields: Mapping[str, Any]) -> Fired:
+        """Fire ``[service/]function/trigger`` now, with what is said of its event."""
+        function, _, name = trigger.rpartition("/")
+        path = f"/_fcemu/triggers/{quote(function, safe='')}/{quote(name, safe='')}/fire"
+        answer = self._json("POST", path, dict(fields))
+        return Fired(answer["request_id"], answer["reason"])
 
     # FC's own InvokeFunction.
 

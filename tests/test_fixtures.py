@@ -68,3 +68,21 @@ def test_languages_reminds_after_hours_and_converts_behind_a_server():
         assert convert.invoke({"amount": 2, "currency": "CNY"}).json() == {"cents": 1560}
         unknown = convert.invoke({"amount": 2, "currency": "XXX"})
         assert (unknown.error, unknown.json()["errorType"]) == ("HandledInvocationError", "UnknownCurrency")
+
+
+def test_nightly_reports_at_the_same_time_in_berlin_in_winter_and_in_summer():
+    with LocalEmulator(FIXTURES / "nightly") as emulator:
+        emulator.advance_to("2026-06-30T00:00:00Z")
+        reports = emulator.function("report").invocations
+        assert {one.reply.json()["here"][11:] for one in reports} == {"02:30", "07:00"}
+        assert {one.accepted.hour for one in reports} == {0, 1, 5, 6}
+        assert len(emulator.queue("reports").messages) == len(reports)
+
+
+def test_web_answers_with_a_page_and_with_json():
+    with LocalEmulator(FIXTURES / "web") as emulator:
+        guestbook = emulator.function("guestbook")
+        entry = guestbook.http("POST", "/entries", json={"name": "Ada", "text": "hi"}).json()
+        assert entry in guestbook.http("GET", "/entries", params={"name": "Ada"}).json()
+        assert "<li>Ada: hi</li>" in guestbook.http("GET", "/").text
+        assert guestbook.http("POST", "/sign", data="text=hi").status_code == 400

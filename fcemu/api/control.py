@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.api import mailboxes, metrics, problems, timers
+from fcemu.api import mailboxes, metrics, problems, timers, triggers
 from fcemu.api.dialect import ANY_METHOD, Paths
 from fcemu.api.history import Handler, History, one_invocation, records
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
@@ -59,7 +59,13 @@ class Control:
         }
         later = {pattern: _later(what) for pattern, what in LATER.items()}
         self.routes: Final[Mapping[tuple[str, str], Handler]] = (
-            own | self._history.routes | mailboxes.routes() | dict(timers.ROUTES) | SetupRoutes(api).routes | later
+            own
+            | self._history.routes
+            | mailboxes.routes()
+            | dict(timers.ROUTES)
+            | dict(triggers.ROUTES)
+            | SetupRoutes(api).routes
+            | later
         )
         """By method and path below ``/_fcemu``."""
         self._paths: Final = Paths((method, path, handler) for (method, path), handler in self.routes.items())

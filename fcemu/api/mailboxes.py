@@ -22,7 +22,10 @@ _PLURALS: Final = {kind: "eventbuses" if kind == "eventbus" else f"{kind}s" for 
 
 def routes() -> dict[tuple[str, str], Handler]:
     """By method and path below ``/_fcemu``."""
-    found: dict[tuple[str, str], Handler] = {("POST", "/queues/{name}/messages"): _send}
+    found: dict[tuple[str, str], Handler] = {
+        ("POST", "/queues/{name}/messages"): _send,
+        ("POST", "/topics/{name}/messages"): _publish,
+    }
     for kind, plural in _PLURALS.items():
         found["GET", f"/{plural}/{{name}}/messages"] = partial(_messages, kind)
         found["DELETE", f"/{plural}/{{name}}/messages"] = partial(_clear, kind)
@@ -57,6 +60,20 @@ async def _send(request: WireRequest, path: Mapping[str, str], query: Mapping[st
     _address(emulator, "queue", path["name"])
     try:
         return json_answer(message_record(emulator.queues.send(path["name"], Sending(**given))))
+    except MNSError as refused:
+        raise Problem(400, "invalid-field", refused.message) from None
+
+
+async def _publish(request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    """Subscribed queues get it, and functions with a trigger on the topic."""
+    read_members(query, {}, "parameter")
+    given = read_object(await request.body(_BODY_BYTES), {"body": _bytes, "tag": problems.text})
+    if "body" not in given:
+        raise Problem(400, "invalid-body", 'expected the field body: the message as text, or {"base64": …}')
+    emulator = request.emulator
+    _address(emulator, "topic", path["name"])
+    try:
+        return json_answer(message_record(emulator.topics.publish(path["name"], Sending(**given))))
     except MNSError as refused:
         raise Problem(400, "invalid-field", refused.message) from None
 

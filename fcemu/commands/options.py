@@ -70,6 +70,7 @@ class Main(Commands):
         "exec",
         "check",
         "invoke",
+        "event",
         "clock",
         "invocations",
         "timeline",
@@ -77,7 +78,7 @@ class Main(Commands):
         "explain",
         "doctor",
     )
-    elsewhere = frozenset({"init", "check", "clock", "invocations", "journal", "doctor"})
+    elsewhere = frozenset({"init", "check", "clock", "event", "invocations", "journal", "doctor"})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.elsewhere:

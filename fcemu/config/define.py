@@ -13,7 +13,7 @@ from fcemu.config import funcraft, load, native, serverless_devs, serverless_dev
 from fcemu.config.definer import Definer
 from fcemu.config.definition import Choices, Definition
 from fcemu.config.formats import Format, Stranger, format_of
-from fcemu.config.making import CUSTOM_HANDLER, function_of, settings_of, text_of
+from fcemu.config.making import CUSTOM_HANDLER, function_of, settings_of, text_of, trigger_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import SMALLEST
 from fcemu.config.problems import Report
@@ -21,6 +21,7 @@ from fcemu.config.schema import FileShape
 from fcemu.config.translate import Source
 from fcemu.config.tree import Table
 from fcemu.config.variables import Expander, native_names
+from fcemu.core.defined import Extras
 from fcemu.core.functions import Function, LayerRef
 from fcemu.core.names import FunctionRef
 
@@ -86,7 +87,9 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
     settled = {(ref, text_of(one.qualifier)): settings_of(one) for one in each.asynchronous or ()}
     bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=code)
     function_made = function_of(bare, each, each.handler, LayerRef)
-    return Definition((), (function_made,), MappingProxyType(settled), MappingProxyType({}), None)
+    triggers = tuple(trigger_of(ref, name, one) for name, one in (each.triggers or {}).items())
+    extras = Extras(triggers=triggers)
+    return Definition((), (function_made,), MappingProxyType(settled), MappingProxyType({}), None, extras=extras)
 
 
 def _define(

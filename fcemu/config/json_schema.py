@@ -41,6 +41,7 @@ _EXAMPLES: Final[dict[Value, list[Any]]] = {
     Plain.INSTANT: ["2026-01-01T00:00:00Z"],
     Plain.VARIABLES: [{"LEVEL": "INFO"}],
     Plain.WEIGHTS: [{"2": 0.1}],
+    Plain.SECRETS: [{"LTAIexample": "secret"}],
     Plain.PLACES: [{"queue:failed": "http://127.0.0.1:8080/hook"}],
 }
 

@@ -230,14 +230,6 @@ class _Reader:
             self._report.add(entry.key.place, message, key=self._said(entry.key))
         return MappingProxyType(variables)
 
-    def _secrets(self, entry: Entry) -> Mapping[str, str]:
-        table = self._table(entry, expected(Plain.SECRETS, self._limits))
-        read = {
-            each.key.text: self._scalar(Text("a secret"), each.value, each.key)
-            for each in (table.entries if table else ())
-        }
-        return {name: secret for name, secret in read.items() if isinstance(secret, str)}
-
     def _places(self, entry: Entry) -> Mapping[str, str]:
         table = self._table(entry, "a map of destinations and URLs")
         places: dict[str, str] = {}
@@ -249,6 +241,15 @@ class _Reader:
                 except ValueError as wrong:
                     self._report.add(each.key.place, str(wrong), key=entry.key.text)
         return MappingProxyType(places)
+
+    def _secrets(self, entry: Entry) -> Mapping[str, str]:
+        table = self._table(entry, expected(Plain.SECRETS, self._limits))
+        secrets: dict[str, str] = {}
+        for each in table.entries if table else ():
+            secret = self._scalar(Text(), each.value, each.key)
+            if isinstance(secret, str):
+                secrets[each.key.text] = secret
+        return secrets
 
     def _weights(self, entry: Entry) -> Mapping[str, float]:
         table = self._table(entry, expected(Plain.WEIGHTS, self._limits))

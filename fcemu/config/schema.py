@@ -358,12 +358,12 @@ class TriggerShape(Shape):
     http: Annotated[
         tuple[str, ...] | None, Key("http", Plain.METHODS, "Which HTTP methods: a list, or any for all.")
     ] = None
-    oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    eventbridge: Annotated[object | None, Key("eventbridge", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    log: Annotated[object | None, Key("log", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    cdn_events: Annotated[object | None, Key("cdn_events", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    tablestore: Annotated[object | None, Key("tablestore", Plain.FREE, _SOURCE_HELP, inert=True)] = None
+    oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP)] = None
+    mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP)] = None
+    eventbridge: Annotated[object | None, Key("eventbridge", Plain.FREE, _SOURCE_HELP)] = None
+    log: Annotated[object | None, Key("log", Plain.FREE, _SOURCE_HELP)] = None
+    cdn_events: Annotated[object | None, Key("cdn_events", Plain.FREE, _SOURCE_HELP)] = None
+    tablestore: Annotated[object | None, Key("tablestore", Plain.FREE, _SOURCE_HELP)] = None
     rds: Annotated[object | None, Key("rds", Plain.FREE, _SOURCE_HELP, inert=True)] = None
     kafka: Annotated[object | None, Key("kafka", Plain.FREE, _SOURCE_HELP, inert=True)] = None
     mqtt: Annotated[object | None, Key("mqtt", Plain.FREE, _SOURCE_HELP, inert=True)] = None
@@ -572,7 +572,8 @@ class AuthShape(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorShape(Shape):
-    """``emulator``: settings of the emulator itself. Its fields have the names of the fixture's options."""
+    """``emulator``: settings of the emulator itself. Its fields, and those of ``clock`` and ``auth``, have the names of
+    the fixture's options."""
 
     clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
     authentication: Annotated[AuthShape | None, Key("auth", Nested(AuthShape), "Who may use the emulator.")] = None

@@ -17,9 +17,10 @@ from fcemu.core.values import value
 class Accepted:
     """An invocation was accepted and is now kept; ``due`` is when it may first run.
 
-    ``source`` is ``api``, ``http``, ``timer`` or ``destination``. ``root`` is the request id of the outside request
-    that caused it, ``depth`` how many destinations lie between them. ``task_id``: its name as a task, ``""`` without
-    task mode. ``http``: the request of an HTTP trigger, where the function gets it as it is.
+    ``source`` is ``api``, ``http``, ``timer``, ``trigger`` or ``destination``. ``root`` is the request id of the
+    outside request that caused it, ``depth`` how many destinations, and topics with triggers, lie between them.
+    ``task_id``: its name as a task, ``""`` without task mode. ``http``: the request of an HTTP trigger, where the
+    function gets it as it is.
     """
 
     at: datetime

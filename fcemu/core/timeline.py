@@ -190,7 +190,8 @@ def _say_mail(fact: MailFact, started: datetime) -> str:
 
 def _say_accepted(fact: Accepted, started: datetime, names: dict[str, str]) -> str:
     what = "invoked" if fact.synchronous else "accepted"
-    cause = f" from {names.get(fact.root, fact.root)}" if fact.source == "destination" else ""
+    behind = fact.source == "destination" or (fact.source == "trigger" and fact.depth)
+    cause = f" from {names.get(fact.root, fact.root)}" if behind else ""
     later = "" if fact.due == fact.at else f", due {offset(fact.due, started)}"
     return f"{what}{cause}{later} [{fact.request_id}]"
 

@@ -56,9 +56,12 @@ from fcemu.engine.strands import STRANDS, Wait
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.topics import Topics
+from fcemu.engine.triggers import Triggers
 
 Then = Callable[[Invocation], None]
 _LOOK_SECONDS: Final = 0.5
+_BEHIND: Final = frozenset({"destination", "trigger"})
+"""Sources of invocations that lie one step behind the invocation that caused them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,6 @@ class Emulator:
             timers=self.timers,
         )
         self.fleet: Final = self._dispatcher.fleet
-        self.fleet.clock = self.clock
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
         self.tasks: Final = Tasks(
@@ -185,6 +187,18 @@ class Emulator:
         """What was delivered to queues, topics and buses."""
         self.queues: Final = Queues(self.mail)
         self.topics: Final = Topics(self.mail)
+        self.triggers: Final = Triggers(
+            baton=self._baton,
+            catalog=catalog,
+            chance=self._chance,
+            journal=self.journal,
+            account=settings.account,
+            now=self.clock.shown,
+            accept=self._accept_event,
+        )
+        """Fires triggers of other services."""
+        self.mail.on_published = self.triggers.published
+        self.mail.named_topics = self.triggers.topics
         self._deliveries: Final = Deliveries(
             settings,
             self._chance,
@@ -366,7 +380,7 @@ class Emulator:
     def _defined(self) -> None:
         """Called with the baton held, or before anybody else has it."""
         self.resources.stamp_all()
-        for ref in {trigger.function for trigger in self._catalog.all_triggers()}:
+        for ref in dict.fromkeys([*self.timers.functions, *(each.function for each in self._catalog.all_triggers())]):
             self._set_timers(ref)
 
     def _redefined(self) -> None:
@@ -398,9 +412,26 @@ class Emulator:
             trigger = self._timer(ref, name)
             timer = read_timer(trigger.config)
             invocation = self._fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
-            if self.clock.rate or self._movers.goals or self._movers.autojump:
-                self._movers.pursue()
+            self._pursue()
             return invocation
+
+    def _pursue(self) -> None:
+        """Something is due that was not, maybe before everything else."""
+        if self.clock.rate or self._movers.goals or self._movers.autojump:
+            self._movers.pursue()
+
+    def _accept_event(self, trigger: Trigger, event: bytes, *, source: str, cause: Invocation | None) -> Invocation:
+        """Called with the baton held."""
+        asked = Asked(trigger.function, event, trigger.qualifier, source=source)
+        if cause is not None:
+            self._check_depth(cause)
+        function = self._plan(asked).resolved.function
+        if len(event) > self.settings.limits.async_payload_bytes:
+            raise EntityTooLarge(self.settings.limits.async_payload_bytes)
+        invocation = self._open(function, asked, cause, synchronous=False)
+        self._due.push(invocation.due, invocation)
+        self._pursue()
+        return invocation
 
     def upcoming(self, ref: FunctionRef, name: str, count: int) -> list[datetime]:
         """The next ``count`` firings of a time trigger, as it is set now. Raises what ``fire`` raises."""
@@ -441,7 +472,7 @@ class Emulator:
         task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
-            root, depth = cause.accepted.root, cause.accepted.depth + (asked.source == "destination")
+            root, depth = cause.accepted.root, cause.accepted.depth + (asked.source in _BEHIND)
             self._count_caused(root)
         due = now + asked.delay if asked.delay else now
         payload, http = asked.payload, asked.http
@@ -509,12 +540,7 @@ class Emulator:
 
     def _accept_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
         """Called with the baton held."""
-        depth = cause.accepted.depth + 1
-        if depth > self.settings.destination_depth:
-            raise TooManyRequests(
-                f"{depth} destinations in a row; the emulator follows {self.settings.destination_depth} "
-                "(destinationDepth), because a loop of destinations would never become idle"
-            )
+        self._check_depth(cause)
         plan = self._dispatcher.plan(destination.ref, destination.qualifier)
         if len(body) > self.settings.limits.async_payload_bytes:
             raise EntityTooLarge(self.settings.limits.async_payload_bytes)
@@ -524,6 +550,14 @@ class Emulator:
         if self.clock.rate:
             self._movers.pursue()
         return invocation
+
+    def _check_depth(self, cause: Invocation) -> None:
+        depth = cause.accepted.depth + 1
+        if depth > self.settings.destination_depth:
+            raise TooManyRequests(
+                f"{depth} destinations in a row; the emulator follows {self.settings.destination_depth} "
+                "(destinationDepth), because a loop of destinations would never become idle"
+            )
 
     def _set_out(self, due: datetime, errand: Errand) -> None:
         """Called with the baton held."""

@@ -1,5 +1,6 @@
 """Where messages arrive: reports and what clients send, at queues, topics and buses, on the clock."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -57,6 +58,10 @@ class Mail:
         self._catalog: Final = catalog
         self._chance: Final = chance
         self._account: Final = account
+        self.on_published: Callable[[str, Arrival], None] = lambda topic, arrival: None
+        """Called when a message has arrived at an MNS topic."""
+        self.named_topics: Callable[[], Iterable[str]] = lambda: ()
+        """The MNS topics of which triggers hear."""
 
     # From any thread.
 
@@ -163,6 +168,8 @@ class Mail:
             for subscription in list(topic.subscriptions.values()):
                 if subscription.wants(arrival):
                     self._push(topic, subscription, arrival)
+        if kind == "topic":
+            self.on_published(name, arrival)
         elif kind == "queue":
             self.serve(arrival.at)
 
@@ -184,6 +191,7 @@ class Mail:
                 for destination in (asked.on_success, asked.on_failure):
                     if takes_mail(destination):
                         named[str(destination)] = None
+        named |= {f"topic:{name}": None for name in self.named_topics()}
         named |= {f"queue:{name}": None for name in self.state.queues}
         named |= {f"topic:{name}": None for name in self.state.topics}
         named |= {address: None for address in self.state.arrived if not address.startswith("function:")}

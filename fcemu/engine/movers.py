@@ -20,12 +20,13 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
+from fcemu.engine.hooks import HookWait
 from fcemu.engine.instances import Place, reason_of
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.parking import Parking, duration
 from fcemu.engine.polls import Polls
-from fcemu.engine.ports import Finish
+from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 from fcemu.engine.timers import Timers
@@ -87,6 +88,9 @@ class Movers(Parking):
         timers.on_due = self._look_by
         self.fleet: Final = dispatcher.fleet
         self.fleet.on_idle = self._look_by
+        self.fleet.clock = clock
+        self.fleet.parks = self
+        self._hook_waits: Final[set[HookWait]] = set()
         self.runs: set[Run] = set()
         self.errands: dict[Errand, bool] = {}
         """What is done outside at the moment, and whether the clock waits for it."""
@@ -484,6 +488,39 @@ class Movers(Parking):
         if not self.closed:
             errand.done(failed, self.clock.now())
 
+    def park_errand(self, errand: Errand, wait: HookWait, seconds: float | None) -> None:
+        """A hook waits in virtual time; takes the baton itself. Raises ``Abandoned``."""
+        with self._baton:
+            if self.closed:
+                raise Abandoned
+            if wait.released:
+                wait.rouse()
+                return
+            if self.errands.get(errand):
+                self.errands[errand] = False
+                self.in_flight -= 1
+            self._hook_waits.add(wait)
+            if seconds is not None:
+                self._due.push(later(self.clock.now(), duration(seconds)), wait)
+            self.pursue()
+
+    def end_wait(self, wait: HookWait, *, released: bool = False) -> None:
+        """A hook goes on, because its time is over, or because what it waits for has happened (``released``): then this
+        takes the baton itself."""
+        with self._baton if released else nullcontext():
+            if wait.over or wait.released:
+                return
+            wait.over = True
+            wait.released = released
+            if wait not in self._hook_waits:
+                return  # it has not begun to wait
+            self._hook_waits.discard(wait)
+            self.steps += 1
+            if self.errands.get(wait.errand) is False:
+                self.errands[wait.errand] = True
+                self.in_flight += 1
+            wait.rouse()
+
     def lend_errands(self, invocation: Invocation) -> None:
         """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock does
         not wait for them until that invocation has ended."""
@@ -495,8 +532,9 @@ class Movers(Parking):
             self._lent[invocation.id] = lent
 
     def _take_errands_back(self, invocation: Invocation) -> None:
+        parked = {wait.errand for wait in self._hook_waits}
         for errand in self._lent.pop(invocation.id, ()):
-            if self.errands.get(errand) is False:
+            if self.errands.get(errand) is False and errand not in parked:
                 self.errands[errand] = True
                 self.in_flight += 1
 
@@ -689,5 +727,9 @@ class Movers(Parking):
             self._dismiss(run)
         for strand in self.left_behind:
             strand.interrupt()
+        for wait in self._hook_waits:
+            wait.over = wait.abandoned = True
+            wait.rouse()
+        self._hook_waits.clear()
         self._baton.changed.notify_all()
         return alive

@@ -42,6 +42,11 @@ class Timers:
         """Called when a timer is due at an instant that may be earlier than all before."""
 
     @property
+    def functions(self) -> list[FunctionRef]:
+        """Those that have, or had, timers."""
+        return list(self._ticks)
+
+    @property
     def next_due(self) -> datetime | None:
         """When the next timer fires; ``None`` when none does."""
         while (first := self._due.first()) is not None:

@@ -1,6 +1,7 @@
 """An emulator in the hand: in its own thread, with blocking methods. The fixtures hand it out; no pytest here."""
 
 from fcemu.core.errors import FCError
+from fcemu.core.event_filters import NotFired
 from fcemu.core.mns_errors import MNSError
 from fcemu.core.stubs import Step, StubCall
 from fcemu.engine.emulator import ClockStuck, ClosedError, NotIdle
@@ -20,6 +21,7 @@ from fcemu.testing.handles import (
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
 from fcemu.testing.stubs import Stub
 from fcemu.testing.timers import Timer
+from fcemu.testing.triggers import Trigger
 
 __all__ = [
     "Attempt",
@@ -39,6 +41,7 @@ __all__ = [
     "MNSError",
     "Message",
     "NeverTrue",
+    "NotFired",
     "NotIdle",
     "Queue",
     "Reply",
@@ -47,5 +50,6 @@ __all__ = [
     "StubCall",
     "Timer",
     "Topic",
+    "Trigger",
     "UnknownName",
 ]

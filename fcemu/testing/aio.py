@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
     from fcemu.testing.handles import Duration, Fact, Function, Invocation, Payload, Reply
     from fcemu.testing.timers import Timer
+    from fcemu.testing.triggers import Trigger
 
 
 def loop_runs() -> bool:
@@ -206,6 +207,17 @@ class TimerAio:
     async def fire(self) -> Invocation:
         """Fire it now; the invocation runs at the next move."""
         return self._timer.fire()
+
+
+class TriggerAio:
+    """``Trigger.aio``."""
+
+    def __init__(self, trigger: Trigger) -> None:
+        self._trigger: Final = trigger
+
+    async def fire(self, *, payload: Payload | None = None, **fields: Any) -> Invocation:
+        """Fire it now; the invocation runs at the next move. Raises what ``Trigger.fire`` raises."""
+        return self._trigger.fire(payload=payload, **fields)
 
 
 class FunctionAio:

@@ -34,6 +34,7 @@ from fcemu.testing.handles import Duration, Fact, Function, Invocation, Reply, U
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
 from fcemu.testing.timers import Timer, find_timer
+from fcemu.testing.triggers import Trigger, find_trigger
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 
@@ -301,6 +302,10 @@ class LocalEmulator:
     def timer(self, name: str) -> Timer:
         """The time trigger ``[service/]function/trigger``. Raises ``UnknownName``."""
         return find_timer(self, self._engine, name)
+
+    def trigger(self, name: str) -> Trigger:
+        """The trigger ``[service/]function/trigger`` of any kind, to fire it. Raises ``UnknownName``."""
+        return find_trigger(self, self._engine, name)
 
     # What a test arranges.
 

@@ -310,7 +310,7 @@ class Invocation:
 
     @property
     def source(self) -> str:
-        """``"api"`` or ``"destination"``."""
+        """``"api"``, ``"http"``, ``"timer"``, ``"trigger"`` or ``"destination"``."""
         return self._record.accepted.source
 
     @property

@@ -98,6 +98,13 @@ class Queue(Mailbox):
 class Topic(Mailbox):
     """An MNS topic, or, by the name ``INSTANCE/TOPIC``, one of RocketMQ."""
 
+    def publish(self, body: Payload, *, tag: str = "") -> Message:
+        """Publish to an MNS topic: subscribed queues get it, and functions with a trigger on it.
+
+        Raises ``MNSError`` for what MNS does not take: an empty body, one over the topic's limit, a topic of RocketMQ.
+        """
+        return self._message(self._emulator._engine.topics.publish(self.name, Sending(body=encode(body), tag=tag)))
+
 
 class EventBus(Mailbox):
     """An EventBridge bus: its messages are CloudEvents, with the report under ``data``."""

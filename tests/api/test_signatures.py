@@ -149,6 +149,18 @@ def test_released_sdks_are_accepted_with_the_right_secret_only(emulator):
     assert refused.value.code == "SignatureNotMatch"
 
 
+def test_a_definition_says_whether_signatures_are_verified_and_by_which_keys(caplog):
+    caplog.set_level(logging.CRITICAL)
+    auth = {"verify": True, "accessKeys": {"LTAIme": "mine"}}
+    with LocalEmulator({"emulator": {"auth": auth}}, strict=False) as emulator:
+        emulator.add("media/echo", lambda event, context: event)
+        assert old(emulator, "mine").invoke_function("media", "echo", payload=b"x").data == b"x"
+        with pytest.raises(fc2.FcError):
+            old(emulator, "theirs").list_services()
+    with LocalEmulator({"emulator": {"auth": auth}}, auth=False) as emulator:
+        assert old(emulator, "theirs").list_services().data["services"] == []
+
+
 def test_the_variables_have_a_key_that_is_accepted(emulator):
     assert emulator.env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] == "mine"
     assert emulator.client("2023-03-30").list_functions(models.ListFunctionsRequest()).status_code == 200

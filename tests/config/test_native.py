@@ -328,6 +328,19 @@ def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
         assert problems(function, line, top=top) == [said]
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("auth: {verify: maybe}", "verify: expected true or false, found 'maybe'"),
+        ("auth: {accessKeys: LTAIme}", "accessKeys: expected a map of access keys and their secrets, found 'LTAIme'"),
+        ("auth: {accessKeys: {LTAIme: 7}}", "LTAIme: expected text, found 7"),
+        ("auth: {keys: {}}", "unknown key 'keys' in auth of emulator"),
+    ],
+)
+def test_who_may_ask_is_said_by_a_flag_and_texts(line, message):
+    assert problems(emulator, line) == [message]
+
+
 # Keys
 
 
@@ -425,15 +438,13 @@ def test_a_misspelt_handler_is_not_missing_as_well(key):
 
 
 def test_all_problems_are_told_at_once():
-    assert problems(
-        shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nemulator: {idleSeconds: 1}"
-    ) == [
+    assert problems(shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nstubs: 1") == [
         "unknown key 'regio' at the top level",
         "accountId: expected digits, found 'x'",
         "handler is missing in function f",
         SECONDS + "'x'",
         "handler: expected module.function, found 1",
-        "'idleSeconds' is not supported yet",
+        "'stubs' is not supported yet",
     ]
 
 

@@ -1,0 +1,81 @@
+"""Whole lives of invocations: deferred, failed once, retried, reported to a queue; run by a stub, without HTTP.
+
+The baseline is the same with 1,000 of them.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from common import FULL, line
+
+from fcemu import assembly
+from fcemu.config import read_mapping
+from fcemu.core.names import FunctionRef
+from fcemu.engine.emulator import Asked, Emulator
+
+REF = FunctionRef("charge")
+ASKED = [Asked(REF, b"payload", delay=timedelta(seconds=delay)) for delay in range(3600)]
+"""Every delay that FC takes but the longest."""
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def charge(event: bytes, context: Any) -> str:
+    """Fails once."""
+    if context.retry_count == "0":
+        raise ValueError("not yet")
+    return "ok"
+
+
+def emulator() -> Emulator:
+    """One function that is a stub, and reports its successes."""
+    code = Path(__file__).parent
+    settings = {"handler": "lives.charge", "asyncInvokeConfig": {"onSuccess": "queue:done"}}
+    definition = read_mapping({"functions": {"charge": settings}}, code)
+    runtimes = assembly.Runtimes({})
+    made = assembly.emulator_of(definition, assembly.settings_of({}), runtimes)
+    made.setup.stub(REF, runtimes.stub([charge]))
+    return made
+
+
+def measure(count: int, memory: bool) -> dict[str, float]:
+    """Seconds for each whole life, or bytes that each leaves behind, its facts and its message included."""
+    emulated = emulator()
+    if memory:
+        tracemalloc.start()
+    before, begin = tracemalloc.get_traced_memory()[0] if memory else 0, time.perf_counter()
+    for n in range(count):
+        emulated.accept(ASKED[n % len(ASKED)])
+    emulated.wait(emulated.run_until_idle(None))
+    seconds = time.perf_counter() - begin
+    assert len(emulated.journal.messages["queue:done"]) == count, "each is reported once"
+    return {"bytes": (tracemalloc.get_traced_memory()[0] - before) / count} if memory else {"seconds": seconds / count}
+
+
+def apart(count: int, memory: bool = False) -> float:
+    """The same in a process of its own."""
+    command = [sys.executable, __file__, str(count), *(["memory"] if memory else [])]
+    (value,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout).values()
+    return float(value)
+
+
+def main() -> None:
+    """Print lives a second, the ratio and bytes."""
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(int(sys.argv[1]), "memory" in sys.argv)))
+        return
+    rounds = 5 if FULL else 3
+    costs = {count: [apart(count) for _ in range(rounds)] for count in SIZES}
+    for count, seconds in costs.items():
+        print(f"{count:,}: {1 / sorted(seconds)[rounds // 2]:,.0f} lives of two attempts a second", flush=True)
+    line("cost of a life among 1,000,000, to 1,000", costs[1_000_000], costs[1_000], "s")
+    print(f"{apart(100_000, memory=True):.0f} bytes that each of 100,000 leaves behind")
+
+
+if __name__ == "__main__":
+    main()

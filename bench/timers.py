@@ -1,0 +1,111 @@
+"""Time triggers: 30 days of a 10-minute timer; firings a second of a 10-second one, and the bytes of a firing."""
+
+import gc
+import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from datetime import timedelta
+from pathlib import Path
+
+from common import FULL, ROOT, line
+
+from fcemu import assembly
+from fcemu.config import read_mapping
+from fcemu.core.names import FunctionRef
+from fcemu.engine.emulator import Asked, Emulator
+
+REPORT = FunctionRef("report")
+MONTH = timedelta(days=30)
+FEW, MANY = 10_000, 100_000
+PAYLOAD = b'{"triggerTime":"2026-01-01T00:00:10Z","triggerName":"often","payload":""}'
+"""What a firing hands over; the baseline's invocations get the same."""
+
+
+def emulator(every: str | None) -> Emulator:
+    """One function whose code is a stub that returns nothing, with one timer or none."""
+    triggers = {} if every is None else {"often": {"timer": every}}
+    function = {"handler": "handler.hello", "code": str(ROOT / "fixtures/hello"), "triggers": triggers}
+    runtimes = assembly.Runtimes({})
+    made = assembly.emulator_of(
+        read_mapping({"functions": {"report": function}}, Path.cwd()), assembly.settings_of({}), runtimes
+    )
+    made.setup.stub(REPORT, runtimes.stub([None]))
+    return made
+
+
+def fire(every: str, span: timedelta, firings: int) -> float:
+    """Seconds for ``span`` of a timer, all of whose firings have ended then."""
+    emulated = emulator(every)
+    begin = time.perf_counter()
+    emulated.wait(emulated.advance(span))
+    seconds = time.perf_counter() - begin
+    _check(emulated, firings)
+    return seconds
+
+
+def defer(firings: int) -> float:
+    """Seconds for as many invocations of the same function that a caller accepts one by one, each a while later."""
+    emulated = emulator(None)
+    begin = time.perf_counter()
+    for n in range(firings):
+        emulated.accept(Asked(REPORT, PAYLOAD, delay=timedelta(seconds=n % 3600)))
+    emulated.wait(emulated.run_until_idle(None))
+    seconds = time.perf_counter() - begin
+    _check(emulated, firings)
+    return seconds
+
+
+def memory(firings: int) -> float:
+    """Bytes for each firing of a 10-second timer, with its record and all its facts; what the stub remembers of its
+    calls is not counted."""
+    emulated = emulator("@every 10s")
+    emulated.wait(emulated.advance(timedelta(seconds=1000)))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    emulated.wait(emulated.advance(timedelta(seconds=10 * firings)))
+    emulated.setup.unstub(REPORT)
+    gc.collect()
+    taken = (tracemalloc.get_traced_memory()[0] - before) / firings
+    _check(emulated, firings + 100)
+    return taken
+
+
+def _check(emulated: Emulator, firings: int) -> None:
+    ended = sum(each.finished for each in emulated.journal.invocations.values())
+    assert ended == firings, f"{ended} of {firings}"
+
+
+MEASURES = {
+    "month": lambda: fire("0 */10 * * * *", MONTH, 4320),
+    "month-deferred": lambda: defer(4320),
+    "few": lambda: fire("@every 10s", timedelta(seconds=10 * FEW), FEW) / FEW,
+    "many": lambda: fire("@every 10s", timedelta(seconds=10 * MANY), MANY) / MANY,
+    "many-deferred": lambda: defer(MANY) / MANY,
+    "memory": lambda: memory(MANY),
+}
+
+
+def apart(which: str) -> float:
+    """The same in a process of its own."""
+    return float(
+        json.loads(subprocess.run([sys.executable, __file__, which], stdout=subprocess.PIPE, check=True).stdout)
+    )
+
+
+def main() -> None:
+    """Print seconds, rates, ratios and bytes."""
+    if len(sys.argv) > 1:
+        print(json.dumps(MEASURES[sys.argv[1]]()))
+        return
+    rounds = 9 if FULL else 5
+    found = {name: [apart(name) for _ in range(rounds)] for name in MEASURES if name != "memory"}
+    line("30 days of a 10-minute timer, to as many deferred invocations", found["month"], found["month-deferred"], "s")
+    line("a firing of a 10-second timer, to a deferred invocation", found["many"], found["many-deferred"], "s")
+    line(f"a firing of {MANY:,}, to one of {FEW:,}", found["many"], found["few"], "s")
+    print(f"{1 / sorted(found['many'])[rounds // 2]:,.0f} firings a second; {apart('memory'):.0f} bytes for each")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Fires triggers of other services: by hand, and those of MNS topics whenever something is published."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from fcemu.core.catalog import Catalog
+from fcemu.core.errors import FCError, InvalidArgument
+from fcemu.core.event_filters import NotFired, refused, refused_tag
+from fcemu.core.events import KINDS, Occasion, Published, complete, event_bytes, message_event, source_name
+from fcemu.core.facts import Warned
+from fcemu.core.invocation import Invocation
+from fcemu.core.mail_facts import MessageSent
+from fcemu.core.names import Account, FunctionRef
+from fcemu.core.queues import Arrival
+from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer, timer_event
+from fcemu.engine.baton import Baton
+from fcemu.engine.chance import Chance
+from fcemu.engine.journal import Journal
+
+MNS_TOPIC: Final = "mns_topic"
+
+
+class Accept(Protocol):
+    """Accepts an invocation by a trigger, with the baton held; raises ``FCError``."""
+
+    def __call__(self, trigger: Trigger, event: bytes, *, source: str, cause: Invocation | None) -> Invocation: ...
+
+
+class Triggers:
+    """All triggers that fire because something happened, not because of the time.
+
+    ASSUMED: all of them invoke asynchronously, so that retries, age, destinations and task mode of the trigger's
+    qualifier hold; of some services FC's documents say so, of Log Service, Table Store and EventBridge they say that
+    those services retry by their own rules.
+    """
+
+    def __init__(
+        self,
+        *,
+        baton: Baton,
+        catalog: Catalog,
+        chance: Chance,
+        journal: Journal,
+        account: Account,
+        now: Callable[[], datetime],
+        accept: Accept,
+    ) -> None:
+        self._baton: Final = baton
+        self._catalog: Final = catalog
+        self._chance: Final = chance
+        self._journal: Final = journal
+        self._account: Final = account
+        self._now: Final = now
+        self._accept: Final = accept
+
+    def fire(
+        self, ref: FunctionRef, name: str, said: Mapping[str, Any] | None = None, payload: bytes | None = None
+    ) -> Invocation:
+        """Fire a trigger now with an event of which ``said`` tells the fields; the invocation runs when the clock
+        moves. ``payload``: the event as it is, which no filter sees.
+
+        Raises ``NotFired`` where the trigger's filter keeps the event away: nothing is invoked. Raises ``ValueError``
+        for fields that are wrong or missing, ``ServiceNotFound``, ``FunctionNotFound``, ``TriggerNotFound``, and
+        what accepting an invocation raises.
+        """
+        with self._baton:
+            trigger = self._catalog.trigger(ref, name)
+            if trigger.kind == HTTP:
+                raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type 'http'; send it a request")
+            if payload is not None:
+                if said:
+                    raise ValueError(f"expected fields or a payload, found both: {', '.join(said)}")
+                return self._accept(trigger, payload, source=_source(trigger), cause=None)
+            event = self._timer_event(trigger, said) if trigger.kind == TIMER else self._event(trigger, said or {})
+            return self._accept(trigger, event, source=_source(trigger), cause=None)
+
+    def all(self) -> list[Trigger]:
+        """All triggers of all functions, in the order of definition."""
+        with self._baton:
+            return list(self._catalog.all_triggers())
+
+    def _timer_event(self, trigger: Trigger, said: Mapping[str, Any] | None) -> bytes:
+        if said:
+            raise ValueError(f"a timer's event has no fields, found: {', '.join(said)}")
+        return timer_event(trigger, read_timer(trigger.config).payload, self._now())
+
+    def _event(self, trigger: Trigger, given: Mapping[str, Any]) -> bytes:
+        where = f"trigger {trigger.function}/{trigger.name}"
+        if trigger.kind not in KINDS:
+            raise ValueError(f"{where} is of type {trigger.kind}, whose events fcemu cannot write; give a payload")
+        occasion = self._occasion(trigger, self._now(), self._chance.message_id())
+        said = complete(trigger.kind, given, occasion)
+        why = _other_source(trigger, said) or refused(trigger.kind, said, occasion)
+        if why is not None:
+            raise NotFired(f"{where}: {why}")
+        return event_bytes(trigger.kind, said, occasion)
+
+    def _occasion(self, trigger: Trigger, at: datetime, name: str) -> Occasion:
+        return Occasion(
+            at=at,
+            id=name,
+            account=self._account,
+            source_arn=trigger.source_arn,
+            config=trigger.config,
+            trigger=trigger.name,
+        )
+
+    # MNS topics, with the baton held.
+
+    def topics(self) -> Iterator[str]:
+        """The topics of which triggers hear."""
+        return (source_name(trigger.source_arn) for trigger in self._mns_triggers())
+
+    def published(self, topic: str, arrival: Arrival) -> None:
+        """A message has arrived at a topic: the triggers that hear of it fire, if its tag is theirs.
+
+        ASSUMED: what a function cannot take (it is disabled, the message is too large, there is a loop) is lost.
+        """
+        tag = arrival.tag if isinstance(arrival, MessageSent) else ""
+        cause = self._journal.invocations.get(arrival.request_id)
+        for trigger in list(self._mns_triggers()):
+            if source_name(trigger.source_arn) == topic and refused_tag(trigger.config, tag) is None:
+                message = Published(topic, arrival.body, tag, arrival.message_id, arrival.at)
+                self._hand_on(trigger, message, cause)
+
+    def _mns_triggers(self) -> Iterator[Trigger]:
+        return (each for each in self._catalog.all_triggers() if each.kind == MNS_TOPIC and each.source_arn)
+
+    def _hand_on(self, trigger: Trigger, message: Published, cause: Invocation | None) -> None:
+        try:
+            event = message_event(message, self._occasion(trigger, message.at, message.message_id))
+            self._accept(trigger, event, source=_source(trigger), cause=cause)
+        except (FCError, ValueError) as lost:
+            if cause is not None:
+                text = (
+                    f"trigger {trigger.function}/{trigger.name} did not take the message from {message.topic}: {lost}"
+                )
+                self._journal.record(Warned(message.at, cause.id, 0, text), cause)
+
+
+def _source(trigger: Trigger) -> str:
+    return "timer" if trigger.kind == TIMER else "trigger"
+
+
+_SOURCES: Final = {"oss": "bucket", "mns_topic": "topic", "log": "project"}
+"""Which field of an event is what the trigger's ``sourceArn`` names."""
+
+
+def _other_source(trigger: Trigger, said: Mapping[str, Any]) -> str | None:
+    """Why an event does not come from where the trigger listens."""
+    name, own = _SOURCES.get(trigger.kind, ""), source_name(trigger.source_arn)
+    if name and own and said[name] != own:
+        return f"the {name} is {said[name]!r}, its sourceArn names {own!r}"
+    return None
