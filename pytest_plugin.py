@@ -19,6 +19,8 @@ INI_OPTIONS = (
     "autojump",
     "chance",
     "clock",
+    "data",
+    "data_sync",
     "definition",
     "deliver_to",
     "delivery_retry_seconds",
@@ -39,6 +41,7 @@ INI_OPTIONS = (
     "strict",
     "task_retention_seconds",
     "watchdog",
+    "while_down",
 )
 """Every option of the fixture that text can say; ``fcemu_`` before it makes the name of the ini option."""
 

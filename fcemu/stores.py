@@ -30,6 +30,10 @@ _TABLES: Final = (
     "CREATE TABLE code (sha256 TEXT PRIMARY KEY, zip BLOB NOT NULL) WITHOUT ROWID",
 )
 _WRITTEN: Final = "written"
+_WRITTEN_EVERY: Final = 0.1
+"""Real seconds between two notes of the time of writing."""
+_LOG_PAGES: Final = 8000
+"""How long the log may become before it is moved into the file: 32 MB. Only that waits for the disk, unless ``full``."""
 _write: Final = json.JSONEncoder(separators=(",", ":")).encode
 """In ASCII: what handlers write may hold halves of characters, which no file takes as they are."""
 
@@ -78,6 +82,7 @@ class SqliteStore:
         self.path: Final = Path(os.path.abspath(path))
         self._full: Final = sync == "full"
         self._commits = 0
+        self._written = 0.0
         self._die: Final = _read_die(os.environ.get(DIE, ""))
         self._count = -1
         """The file descriptor of ``FILE-count``."""
@@ -106,6 +111,7 @@ class SqliteStore:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL").fetchone()
             self._db.execute(f"PRAGMA synchronous={'FULL' if self._full else 'NORMAL'}")
+            self._db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._prepare()
@@ -215,8 +221,12 @@ class SqliteStore:
             execute("BEGIN IMMEDIATE")
             if facts:
                 many("INSERT INTO facts VALUES (?, ?)", enumerate(map(_text, facts), after + 1))
-            named = [*notes.items(), (_WRITTEN, time.time())]
-            many("INSERT OR REPLACE INTO notes VALUES (?, ?)", [(name, _write(value)) for name, value in named])
+            named = [(name, _write(value)) for name, value in notes.items()]
+            now = time.time()
+            if not 0 <= now - self._written < _WRITTEN_EVERY:
+                named.append((_WRITTEN, repr(now)))
+                self._written = now
+            many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
             if code:
                 many("INSERT OR IGNORE INTO code VALUES (?, ?)", code.items())
             self._commits += 1

@@ -359,6 +359,8 @@ def from_json(record: dict[str, Any]) -> Fact:
 
 def time_text(at: datetime) -> str:
     """RFC 3339 in UTC with six digits, always the same length."""
+    if at.year > 999 and at.tzinfo is UTC:
+        return f"{at.isoformat(timespec='microseconds')[:26]}Z"
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at.year > 999 else at.astimezone(UTC).isoformat()
 
 

@@ -10,7 +10,20 @@ from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 
 _IN_VARIABLES: Final = frozenset({"access_keys", "account_id", "region"})
-_OF_THE_FIXTURE: Final = frozenset({"clock", "definition", "intercept", "isolate", "python", "runtime", "strict"})
+_OF_THE_FIXTURE: Final = frozenset(
+    {
+        "clock",
+        "data",
+        "data_sync",
+        "definition",
+        "intercept",
+        "isolate",
+        "python",
+        "runtime",
+        "strict",
+        "while_down",
+    }
+)
 
 
 def prepare(backend: str) -> None:

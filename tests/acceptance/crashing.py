@@ -32,11 +32,12 @@ def slow(event, context):
     time.sleep(20)
     return event
 """
+# Time-outs that do not strike at fifty times real speed on a busy machine.
 DEFINITION = """
 functions:
-  good: {handler: index.good, asyncInvokeConfig: {onSuccess: 'queue:done', asyncTask: true}}
-  bad: {handler: index.bad, asyncInvokeConfig: {onFailure: 'queue:broken', maxAsyncRetryAttempts: 1}}
-  slow: {handler: index.slow, timeout: 60, asyncInvokeConfig: {onSuccess: 'function:good'}}
+  good: {handler: index.good, timeout: 36000, asyncInvokeConfig: {onSuccess: 'queue:done', asyncTask: true}}
+  bad: {handler: index.bad, timeout: 36000, asyncInvokeConfig: {onFailure: 'queue:broken', maxAsyncRetryAttempts: 1}}
+  slow: {handler: index.slow, timeout: 36000, asyncInvokeConfig: {onSuccess: 'function:good'}}
 """
 REPORTED = {"good": "queue:done", "bad": "queue:broken", "slow": "function:good"}
 

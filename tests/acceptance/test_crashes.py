@@ -9,7 +9,7 @@ import pytest
 from acceptance.crashing import DEFINITION, GONE, HANDLERS, REPORTED, Callers, Served, tear
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
-CHAINS, KILLS = (500, 20) if FULL else (5, 12)
+CHAINS, KILLS = (500, 20) if FULL else (4, 10)
 """Lives of one file after the other, and how often each is killed."""
 TERMINAL = {"Succeeded", "Failed", "Expired", "Stopped", "Invalid"}
 
