@@ -18,6 +18,8 @@ from fcemu.api.server import ApiServer as ApiServer
 from fcemu.api.setup import BadDefinition
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.core.catalog import Catalog
+from fcemu.core.catalog_json import catalog_to_json
+from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account, FunctionRef
@@ -31,9 +33,13 @@ from fcemu.endpoints.hosts import is_fc_host
 from fcemu.endpoints.redirect import Redirection as Redirection
 from fcemu.engine.at_rest import AtRest
 from fcemu.engine.chance import CHANCES
+from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
-from fcemu.engine.emulator import Emulator
-from fcemu.engine.ports import Packages, Runtime, StandIn
+from fcemu.engine.emulator import Emulator as Emulator
+from fcemu.engine.ports import Packages, StandIn
+from fcemu.engine.ports import Runtime as Runtime
+from fcemu.engine.ports import Store as Store
+from fcemu.engine.saving import Kept, caught_up, read_kept
 from fcemu.senders import post
 
 if TYPE_CHECKING:
@@ -242,7 +248,6 @@ def _check(name: str, value: object) -> None:
 
 LATER: Final = frozenset(
     {
-        "data",
         "explore",
     }
 )
@@ -263,6 +268,85 @@ def unknown_option(name: str, known: Mapping[str, object] | frozenset[str]) -> s
 def catalog_of(definition: Definition) -> Catalog:
     """All that a definition defines, as the engine wants it."""
     catalog = Catalog(definition.services, definition.functions)
+    for (ref, qualifier), asked in definition.async_settings.items():
+        catalog.set_async(ref, asked, qualifier)
+    definition.extras.put_into(catalog)
+    return catalog
+
+
+DATA_SYNCS: Final = ("normal", "full")
+WHILE_DOWN: Final = ("stand-still", "catch-up")
+"""What the clock of kept data does while no emulator has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where an emulator keeps everything, and how: the options ``data``, ``data_sync`` and ``while_down``."""
+
+    path: Path
+    sync: str = "normal"
+    while_down: str = "stand-still"
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> "Data | None":
+        """Take the three out of ``options``; ``None`` where nothing is to be kept. Raises ``ValueError``."""
+        path = options.pop("data", None)
+        sync, down = options.pop("data_sync", None), options.pop("while_down", None)
+        for name, value, allowed in (("data_sync", sync, DATA_SYNCS), ("while_down", down, WHILE_DOWN)):
+            if value is not None and value not in allowed:
+                raise ValueError(f"option {name}: expected {' or '.join(map(repr, allowed))}, found {value!r}")
+        if path is None or path == "":
+            return None
+        if not isinstance(path, str | Path):
+            raise ValueError(f"option data: expected the path of a file, found {path!r}")
+        return cls(Path(path), sync or "normal", down or "stand-still")
+
+    def open(self) -> Store:
+        """Raises ``StoreError``."""
+        from fcemu.stores import SqliteStore
+
+        return SqliteStore(self.path, sync=self.sync)
+
+
+def memory_store() -> Store:
+    """What keeps everything as long as this process lives."""
+    from fcemu.stores import MemoryStore
+
+    return MemoryStore()
+
+
+def _given(definition: Definition) -> dict[str, Any]:
+    """By what a definition is recognised after a restart."""
+    import hashlib
+    import json
+
+    catalog = catalog_of(definition)
+    text = json.dumps(catalog_to_json(catalog), sort_keys=True)
+    return {
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "functions": [str(function.ref) for function in definition.functions],
+    }
+
+
+def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any]) -> Catalog:
+    """What was defined when the emulator ended; where another definition is given than at its start, that wins for
+    what it defines, and what the earlier one defined beyond that is gone."""
+    catalog = kept.catalog
+    if not kept.given or kept.given == given:
+        return catalog
+    defined = {function.ref for function in definition.functions}
+    for name in kept.given["functions"]:
+        ref = FunctionRef.parse(name)
+        if ref in catalog.names and ref not in defined:
+            catalog.remove(ref)
+    for service in definition.services:
+        if service not in catalog.services:
+            catalog.add_service(service)
+    for function in definition.functions:
+        if catalog.names.get(function.ref) != function:
+            catalog.add(function)
+        catalog.forget_async(function.ref)
+        catalog.forget_triggers(function.ref)
     for (ref, qualifier), asked in definition.async_settings.items():
         catalog.set_async(ref, asked, qualifier)
     definition.extras.put_into(catalog)
@@ -356,16 +440,30 @@ def emulator_of(
     runtimes: Callable[[str], Runtime],
     kind: type[Emulator] = Emulator,
     packages: Callable[[], Packages] | None = None,
+    store: Store | None = None,
+    *,
+    catch_up: bool = False,
 ) -> Emulator:
-    """A new emulator with nothing in its journal."""
+    """A new emulator: with nothing in its journal, or with what ``store`` has kept, where it also keeps what happens
+    from now on. ``catch_up``: its clock moves on by the time for which nobody had the store. Raises ``StoreError``.
+    """
+    parts: dict[str, Any] = {"catalog": catalog_of(definition)}
+    if store is not None:
+        kept, given = read_kept(store, None if packages is None else packages()), _given(definition)
+        parts = {"catalog": parts["catalog"], "store": store, "given": given}
+        if kept is not None:
+            settings = replace(settings, start=kept.started)
+            clock = Clock(kept.started, settings.rate)
+            clock.set(caught_up(kept, store, settings.rate, counts=catch_up))
+            parts |= {"catalog": _catalog_after(kept, definition, given), "kept": kept, "clock": clock}
     return kind(
         settings=settings,
-        catalog=catalog_of(definition),
         runtimes=runtimes,
         chance=CHANCES[settings.chance](settings.seed),
         crew=CREW,
         packages=packages,
         post=post,
+        **parts,
     )
 
 

@@ -20,7 +20,6 @@ from fcemu.commands.options import (
     Start,
     Whole,
     as_json,
-    later_option,
     setting,
     where,
 )
@@ -101,7 +100,15 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
-@later_option("--data")
+@setting("--data", type=click.Path(path_type=Path), help="Keeps everything in this file; nothing accepted is lost.")
+@setting(
+    "--data-sync", type=click.Choice(["normal", "full"]), help="Survive a kill, or a power cut.  [default: normal]"
+)
+@setting(
+    "--while-down",
+    type=click.Choice(["stand-still", "catch-up"]),
+    help="What the clock of kept data does between two runs.  [default: stand-still]",
+)
 @setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
 def serve(
     definition: Path | None,
@@ -147,10 +154,13 @@ def _plan(
     from fcemu.config import EMPTY
 
     serving.log_to_stderr(log_format)
-    environment = settings.pop("environment")
+    from fcemu.assembly import Data
+
+    environment, data = settings.pop("environment"), Data.taken_from(settings)
     read = EMPTY if definition is None else _read(definition, settings, environment)
     plan = serving.Plan(
         definition=read,
+        data=data,
         options={name: value for name, value in settings.items() if value is not None},
         process=runtime != "inline",
         **more,
@@ -165,11 +175,12 @@ def _plan(
 
 @contextmanager
 def _refused_in_one_message() -> Iterator[None]:
+    from fcemu.assembly import StoreError
     from fcemu.commands.serve import CannotListen
 
     try:
         yield
-    except CannotListen as refused:
+    except (CannotListen, StoreError) as refused:
         raise click.ClickException(str(refused)) from None
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None

@@ -119,22 +119,6 @@ def test_a_mistyped_move_names_the_closest_one():
     assert "did you mean 'pause'?" in wrong(2, "clock", "paus")
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        ("serve", "--data", "x.db"),
-    ],
-)
-def test_an_option_that_comes_later_is_refused_by_name(args):
-    name = next(arg for arg in args if arg.startswith("--"))
-    assert f"{name} is not supported yet" in wrong(2, *args)
-
-
-def test_a_variable_of_an_option_that_comes_later_is_refused_by_name(monkeypatch):
-    monkeypatch.setenv("FCEMU_DATA", "x.db")
-    assert "FCEMU_DATA (option --data) is not supported yet" in wrong(2, "serve")
-
-
 def test_python_m_fcemu_is_the_same_program():
     command = [sys.executable, "-m", "fcemu", "exec"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS)

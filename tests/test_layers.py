@@ -27,8 +27,9 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "client": (set(), set(), set()),
     "packages": ({"core"}, {"fastcrc"}, set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
+    "stores": ({"core", "engine.ports"}, set(), set()),
     "assembly": (
-        {"core", "engine", "api", "config", "endpoints", "packages", "runtimes", "senders", "assembly"},
+        {"core", "engine", "api", "config", "endpoints", "packages", "runtimes", "senders", "stores", "assembly"},
         set(),
         set(),
     ),

@@ -9,8 +9,10 @@ from typing import Any, Final, cast
 from aiohttp.http import HttpProcessingError, HttpRequestParser
 from aiohttp.streams import StreamReader
 
+from fcemu.api.outbox import Outbox
 from fcemu.api.overdue import Overdue
 from fcemu.api.wire import Answer, BrokenRequest, Stream, WireRequest
+from fcemu.core.errors import StoreError
 from fcemu.engine.emulator import Emulator
 
 Response = Answer | Stream
@@ -154,7 +156,13 @@ class Connection(asyncio.Protocol):
         return self._current is None and not self._waiting
 
     def send(self, data: bytes) -> None:
-        """Write to the client. Raises ``ConnectionError`` when it is gone."""
+        """Write to the client, at once, what is kept by then. Raises ``ConnectionError`` when it is gone."""
+        request = self._current
+        if request is not None and request.saving is not None and request.saving.unsaved:
+            try:
+                request.emulator.save()
+            except StoreError as error:
+                raise ConnectionAbortedError(str(error)) from error
         if self.transport is None or self.transport.is_closing():
             raise ConnectionResetError("the client is gone")
         self.transport.write(data)
@@ -171,7 +179,7 @@ class Connection(asyncio.Protocol):
                 answer = make(*of)
             except Exception as error:
                 answer = request.refusal(error)
-            self._write(request, answer)
+            self._give(request, answer)
             self.serve_waiting()
 
     def close(self) -> None:
@@ -190,7 +198,7 @@ class Connection(asyncio.Protocol):
                 request.begin(emulator)
             response = self._http.serve(request)
             if isinstance(response, Answer):
-                self._write(request, response)
+                self._give(request, response)
             elif response is not None:
                 self._http.run(self._answer(request, response))
         if self._reading_paused and len(self._waiting) < _PIPELINED and (self._crowded or not self._incomplete()):
@@ -208,8 +216,25 @@ class Connection(asyncio.Protocol):
                 raise
             return
         if response is not None:
-            self._write(request, response)
+            self._give(request, response)
             self.serve_waiting()
+
+    def _give(self, request: WireRequest, response: Response) -> None:
+        """Write an answer; where what it tells of is to be kept, once it is."""
+        if request.saving is not None and request.saving.unsaved:
+            self._http.outbox.put(self, request, response)
+        else:
+            self._write(request, response)
+
+    def deliver(self, request: WireRequest, response: Response, failed: StoreError | None) -> None:
+        """Write what was held back; ``failed``: what it tells of could not be kept."""
+        if failed is not None and isinstance(response, Answer):
+            response = request.refusal(failed)
+        elif failed is not None and self.transport is not None:
+            self.transport.abort()
+            return
+        self._write(request, response)
+        self.serve_waiting()
 
     def _write(self, request: WireRequest, response: Response) -> None:
         """Write an answer, or the end of a stream. An answer before the whole body has come ends the connection:
@@ -282,6 +307,7 @@ class HttpServer:
         self.connections: Final[set[Connection]] = set()
         self.requests = 0
         """How many have been read so far."""
+        self.outbox: Final = Outbox(loop)
         self._ready: list[Connection] = []
         self.slow_heads: Final = Overdue(loop, HEAD_SECONDS, Connection.head_is_late)
         self.slow_bodies: Final = Overdue(loop, BODY_SECONDS, Connection.body_is_late)
@@ -305,6 +331,7 @@ class HttpServer:
         ready, self._ready = self._ready, []
         for connection in ready:
             connection.serve_waiting()
+        self.outbox.flush()
 
     def run(self, answering: Coroutine[Any, Any, None]) -> None:
         """Answer a request in a task; ``close`` ends it."""

@@ -15,6 +15,7 @@ from fcemu.core.errors import EntityTooLarge, InvalidArgument, SignatureNotMatch
 if TYPE_CHECKING:
     from fcemu.api.serving import Connection
     from fcemu.engine.emulator import Emulator
+    from fcemu.engine.saving import Saving
 
 AUTHORIZATION: Final = istr("Authorization")
 CONTENT_LENGTH: Final = istr("Content-Length")
@@ -44,6 +45,7 @@ class WireRequest:
         "method",
         "on_disconnect",
         "refuse",
+        "saving",
         "streams",
         "target",
         "version",
@@ -68,6 +70,8 @@ class WireRequest:
         self.body_sha256 = ""
         """The hash of the body that the request's signature covers, if one does."""
         self.streams = False
+        self.saving: Saving | None = None
+        """What keeps what happens in ``emulator``."""
         self.on_disconnect: Callable[[], None] | None = None
         self._body = body
         self._counted = False
@@ -103,6 +107,7 @@ class WireRequest:
     def begin(self, emulator: "Emulator") -> None:
         """``emulator`` serves this request from now on."""
         self.emulator = emulator
+        self.saving = emulator.saving
         self._counted = True
         emulator.serving += 1
 

@@ -223,27 +223,6 @@ def variable_of(option: str) -> str:
     return "FCEMU_" + option.lstrip("-").replace("-", "_").upper()
 
 
-def later_option(name: str, *, flag: bool = False, variable: bool = True) -> Callable[[F], F]:
-    """An option that a later issue brings: refused by name, also when its variable is set."""
-
-    def refuse(ctx: click.Context, param: click.Parameter, value: object) -> None:
-        if value is None or value is False:
-            return
-        from_variable = ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT
-        shown = f"{variable_of(name)} (option {name})" if from_variable else name
-        ctx.fail(f"{shown} is not supported yet")
-
-    return click.option(
-        name,
-        is_flag=flag,
-        default=False if flag else None,
-        hidden=True,
-        expose_value=False,
-        callback=refuse,
-        envvar=variable_of(name) if variable else None,
-    )
-
-
 def _default_url() -> str:
     from fcemu.client import DEFAULT_URL
 

@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,6 +73,8 @@ class Plan:
     """Whether Python handlers run in processes of their own."""
     python: str = ""
     """By which Python, if not by this one."""
+    data: assembly.Data | None = None
+    """Where everything is kept."""
     watch: bool = False
     """Whether changed code runs from the next attempt on."""
 
@@ -205,16 +207,21 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     def begin(asked: Mapping[str, object]) -> Settings:
         """Put a new emulator behind the server; the old one ends. Raises ``ValueError`` before anything changes."""
         settings = assembly.settings_of({**plan.all_options(), **asked})
+        again = server.emulator is not None
         if server.emulator is not None:
             server.emulator.close()
         chosen = partial(runtimes, process=plan.process, python=python)
-        server.emulator = assembly.emulator_of(plan.definition, settings, chosen, packages=runtimes.packages)
-        return settings
+        server.emulator = _emulator(plan, settings, chosen, runtimes, again=again)
+        return server.emulator.settings
 
     def reset(asked: Mapping[str, object]) -> None:
         begin(asked)
 
-    settings = begin({})
+    try:
+        settings = begin({})
+    except BaseException:
+        await server.stop()
+        raise
     server.reset = reset
     if plan.ready_file is not None:
         write_atomically(plan.ready_file, url)
@@ -235,6 +242,29 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
         if narrator is not None:
             await asyncio.to_thread(narrator.join)
         runtimes.close()
+
+
+def _emulator(
+    plan: Plan,
+    settings: Settings,
+    chosen: Callable[[str], assembly.Runtime],
+    runtimes: assembly.Runtimes,
+    *,
+    again: bool,
+) -> assembly.Emulator:
+    """``again``: from the beginning, whatever is kept. Raises ``StoreError``."""
+    store = None if plan.data is None else plan.data.open()
+    try:
+        if store is not None and again:
+            store.clear()
+        catch_up = plan.data is not None and plan.data.while_down == "catch-up"
+        return assembly.emulator_of(
+            plan.definition, settings, chosen, packages=runtimes.packages, store=store, catch_up=catch_up
+        )
+    except BaseException:
+        if store is not None:
+            store.close()
+        raise
 
 
 def base_url(host: str, port: int) -> str:
@@ -282,7 +312,8 @@ def _greet(plan: Plan, running: Served) -> None:
         "start": settings.start.isoformat(),
     }
     LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": fields})
-    LOG.info("%s", _clock_state(settings, "" if url == DEFAULT_URL else f" --url {url}"))
+    _tell_what_was_kept(plan, running)
+    LOG.info("%s", _clock_state(running.server.emulator, settings, "" if url == DEFAULT_URL else f" --url {url}"))
     warn_of_others(plan, running)
 
 
@@ -301,8 +332,26 @@ def warn_of_others(plan: Plan, running: Served) -> None:
     )
 
 
-def _clock_state(settings: Settings, url: str) -> str:
+def _tell_what_was_kept(plan: Plan, running: Served) -> None:
+    emulator = running.server.emulator
+    if plan.data is None or emulator is None:
+        return
+    invocations = emulator.journal.invocations.values()
+    waiting = sum(not one.finished for one in invocations)
+    fields = {"event": "kept", "data": str(plan.data.path), "invocations": len(invocations), "unfinished": waiting}
+    LOG.info(
+        "everything is kept in %s: %d invocations, %d of them unfinished",
+        _shown(plan.data.path.absolute()),
+        len(invocations),
+        waiting,
+        extra={"fields": fields},
+    )
+
+
+def _clock_state(emulator: assembly.Emulator | None, settings: Settings, url: str) -> str:
     start = f"the clock starts at {settings.start.isoformat()}"
+    if emulator is not None and emulator.starts:
+        start = f"the clock goes on at {emulator.clock.now().isoformat()}"
     if settings.rate:
         return f"{start} and runs at " + ("real speed" if settings.rate == 1 else f"{settings.rate:g} times real speed")
     if settings.autojump:

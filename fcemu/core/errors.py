@@ -410,3 +410,12 @@ class AsyncTaskAlreadyExists(FCError):
 
     def __init__(self, task_id: str) -> None:
         super().__init__(f"async task '{task_id}' already exists")
+
+
+class StoreError(FCError):
+    """What happened cannot be kept, or what was kept cannot be read; the text names the file, and what to do now."""
+
+    code, status = "InternalServerError", 500
+
+    def __str__(self) -> str:
+        return self.message

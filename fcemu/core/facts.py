@@ -209,6 +209,21 @@ class Delivered:
 
 
 @value
+class DeliveryStarted:
+    """The invocation's report sets out, at ``due``, for the URL that takes the place of ``destination``.
+
+    Followed by ``Delivered`` or ``DeliveryFailed``; without one, it is still to be posted.
+    """
+
+    at: datetime
+    request_id: str
+    destination: str
+    message_id: str
+    body: bytes
+    due: datetime
+
+
+@value
 class DeliveryFailed:
     """A report did not reach its destination; the invocation's state does not change."""
 
@@ -298,6 +313,7 @@ InvocationFact = (
     | StopAsked
     | Stopped
     | Invalid
+    | DeliveryStarted
     | Delivered
     | DeliveryFailed
     | Warned

@@ -11,6 +11,7 @@ from fcemu.core.facts import (
     Delayed,
     Delivered,
     DeliveryFailed,
+    DeliveryStarted,
     Dequeued,
     Expired,
     Fact,
@@ -146,6 +147,9 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
             return "asked to stop"
         case Delivered():
             return f"delivered to {fact.destination}"
+        case DeliveryStarted():
+            later = "" if fact.due == fact.at else f", at {offset(fact.due, started)}"
+            return f"report sets out for {fact.destination}{later}"
         case DeliveryFailed():
             return f"not delivered to {fact.destination}: {fact.reason}"
         case Warned():

@@ -21,6 +21,12 @@ class Chance:
         self._bits = random.Random(seed).getrandbits
         self._talk = random.Random(f"{seed}/talk").getrandbits
 
+    def go_on(self, whence: str) -> None:
+        """Draw anew from here on: the process before has drawn an unknown number of times. ``whence`` is another
+        text each time."""
+        self._bits = random.Random(f"{self.seed}/{whence}").getrandbits
+        self._talk = random.Random(f"{self.seed}/{whence}/talk").getrandbits
+
     def request_id(self, generation: Generation, now: datetime) -> str:
         """A request id in the generation's form (async-invocation §1.4); 3.0 ids carry the virtual second."""
         if generation.ids is IdStyle.UUID:
@@ -125,6 +131,10 @@ class Seeded(Chance):
         self._odds = odds
         self._random = random.Random(f"chance {seed}")
 
+    def go_on(self, whence: str) -> None:
+        super().go_on(whence)
+        self._random = random.Random(f"chance {self.seed}/{whence}")
+
     def first_of(self, messages: int) -> int:
         return self._random.randrange(1, messages) if messages > 1 and self._happens(self._odds.overtake) else 0
 
@@ -168,6 +178,9 @@ class Scripted(Chance):
         self._strike = faults.strike
         self._there = faults.there
         """Asked first, because nearly always there are none, and an attempt asks five times."""
+
+    def go_on(self, whence: str) -> None:
+        self._otherwise.go_on(whence)
 
     def request_id(self, generation: Generation, now: datetime) -> str:
         return self._otherwise.request_id(generation, now)

@@ -16,7 +16,7 @@ from fcemu.core.destinations import (
     report,
 )
 from fcemu.core.errors import FCError
-from fcemu.core.facts import Delivered, DeliveryFailed
+from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.settings import Settings
@@ -118,7 +118,7 @@ class Deliveries:
         if url is None:
             self._arrives(letter, now)
         else:
-            self._post_at(now, letter, url, 0)
+            self._start(now, letter, url, 0, now)
 
     def _invoke(self, destination: FunctionDestination, body: bytes, invocation: Invocation, now: datetime) -> None:
         try:
@@ -148,6 +148,33 @@ class Deliveries:
 
     # Posting to a URL.
 
+    def resume(self, started: DeliveryStarted, invocation: Invocation, retry: int, now: datetime) -> None:
+        """Post a report that had set out when the emulator ended, and that nobody knows the fate of: once more.
+
+        Where no URL takes the place of its destination any more, it arrives there.
+        """
+        destination = self._destination(invocation)
+        if destination is None or isinstance(destination, FunctionDestination):
+            return self._gone(started, invocation, now)
+        letter = Letter(destination, started.message_id, started.body, invocation)
+        url = self._settings.deliver_to.get(str(destination))
+        if str(destination) != started.destination:
+            self._gone(started, invocation, now)
+        elif url is None:
+            self._arrives(letter, now)
+        else:
+            self._post_at(max(started.due, now), letter, url, retry)
+        return None
+
+    def _gone(self, started: DeliveryStarted, invocation: Invocation, now: datetime) -> None:
+        reason = "the emulator ended while the report was on its way, and the function has another destination now"
+        self._journal.record(DeliveryFailed(now, invocation.id, started.destination, reason), invocation)
+
+    def _start(self, due: datetime, letter: Letter, url: str, retry: int, now: datetime) -> None:
+        fact = DeliveryStarted(now, letter.invocation.id, str(letter.destination), letter.message_id, letter.body, due)
+        self._journal.record(fact, letter.invocation)
+        self._post_at(due, letter, url, retry)
+
     def _post_at(self, due: datetime, letter: Letter, url: str, retry: int) -> None:
         kind = "cloudevents+json" if isinstance(letter.destination, EventBusDestination) else "json"
         headers = {
@@ -167,7 +194,9 @@ class Deliveries:
         waits = self._settings.delivery_retry_seconds
         if retry < len(waits):
             failed = f"{failed}; tried again after {waits[retry].total_seconds():g} s"
-            self._post_at(later(now, waits[retry]), letter, url, retry + 1)
+            self._failed(letter.destination, failed, letter.invocation, now)
+            self._start(later(now, waits[retry]), letter, url, retry + 1, now)
+            return
         self._failed(letter.destination, failed, letter.invocation, now)
 
     def _failed(self, destination: Destination, reason: str, invocation: Invocation, now: datetime) -> None:

@@ -45,10 +45,12 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Packages, Post, Runtime, read_credentials, secret_of
+from fcemu.engine.ports import Packages, Post, Runtime, Store, read_credentials, secret_of
 from fcemu.engine.queues import Queues
 from fcemu.engine.resources import Resources
+from fcemu.engine.resuming import Resuming
 from fcemu.engine.runs import Run
+from fcemu.engine.saving import Kept, Saving, no_collector
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS, Wait
 from fcemu.engine.tasks import Tasks
@@ -115,7 +117,12 @@ class Emulator:
         clock: Clock | None = None,
         packages: Callable[[], Packages] | None = None,
         post: Post = _cannot_post,
+        store: Store | None = None,
+        kept: Kept | None = None,
+        given: Mapping[str, object] | None = None,
     ) -> None:
+        """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
+        ``clock`` follow from that. ``given``: by what the definition is recognised after a restart."""
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -147,7 +154,6 @@ class Emulator:
             timers=self.timers,
         )
         self.fleet: Final = self._dispatcher.fleet
-        self.fleet.clock = self.clock
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
         self.tasks: Final = Tasks(
@@ -167,7 +173,7 @@ class Emulator:
         """The control plane: domains, layers, capacity, tags, bindings."""
         self.resources.on_triggers = self._set_timers
         self.furnishings.on_capacity = self._movers.pursue
-        self.setup.on_defined = self._defined
+        self.setup.on_defined = self._redefined
         self._defined()
         self.mail: Final = Mail(
             baton=self._baton,
@@ -214,9 +220,79 @@ class Emulator:
         self._waits: Final[dict[Callable[[], None], Patience]] = {}
         """Who waits without a thread of its own, and how much longer that makes sense."""
         self.check_every: Final = pause_between_looks(settings.watchdog, settings.grace)
+        self.saving: Saving | None = None
+        """What is kept of this emulator; ``None`` where nothing is."""
+        self.starts: Final = 0 if kept is None else kept.starts + 1
+        """How often one has begun before with what this one goes on from."""
+        self._given: Final = given or {}
+        if store is not None:
+            self._begin_with(store, kept, packages)
         if settings.autojump:
             self._set_autojump(True)
         WATCHDOG.watch(self)
+
+    # Beyond the end of the process.
+
+    def _begin_with(self, store: Store, kept: Kept | None, packages: Callable[[], Packages] | None) -> None:
+        """Go on from what is in ``store``, and keep there what happens from now on. Raises ``StoreError``."""
+        with self._baton, no_collector():
+            if kept is not None:
+                self.journal.fold(store.facts())
+                self._chance.go_on(f"{self.starts}/{len(self.journal)}")
+                self.timers.resume(kept.timers)
+            self.saving = self._saving_to(store, packages)
+            self._movers.save = self.saving.save
+            if kept is not None:
+                resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._caused)
+                resuming.resume(self.clock.now())
+            self.saving.save()
+            if kept is not None and self.clock.rate:
+                self._movers.pursue()
+
+    def _saving_to(self, store: Store, packages: Callable[[], Packages] | None) -> Saving:
+        return Saving(
+            store,
+            journal=self.journal,
+            clock=self.clock,
+            catalog=self._catalog,
+            timers=self.timers,
+            packages=None if packages is None else packages(),
+            starts=self.starts,
+            given=self._given,
+        )
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether something has happened that is to be kept and is not yet."""
+        saving = self.saving
+        return saving is not None and saving.unsaved
+
+    def save(self) -> None:
+        """Keep what has happened, where it is to be kept; nobody may hear of it before. Called without the baton.
+
+        Raises ``StoreError``."""
+        if self.saving is not None:
+            with self._baton:
+                if self.saving is not None:
+                    self.saving.save()
+
+    def kill(self, store: Store | None = None, packages: Callable[[], Packages] | None = None) -> None:
+        """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing
+        was kept."""
+        with self._baton:
+            self._stop_saving()
+            if store is not None:
+                self._saving_to(store, packages).take_all()
+        self.close()
+
+    def stop_saving(self) -> None:
+        """What happens from now on is not kept."""
+        with self._baton:
+            self._stop_saving()
+
+    def _stop_saving(self) -> Saving | None:
+        saving, self.saving, self._movers.save = self.saving, None, None
+        return saving
 
     # For emulators whose clock has to do with another one; each may refuse by an exception.
 
@@ -306,6 +382,12 @@ class Emulator:
         self.resources.stamp_all()
         for ref in dict.fromkeys([*self.timers.functions, *(each.function for each in self._catalog.all_triggers())]):
             self._set_timers(ref)
+
+    def _redefined(self) -> None:
+        """Called with the baton held."""
+        self._defined()
+        if self.saving is not None:
+            self.saving.defined = True
 
     def _set_timers(self, ref: FunctionRef) -> None:
         self.timers.set(ref, self.clock.shown())
@@ -709,6 +791,9 @@ class Emulator:
 
     def check_progress(self, now: float) -> None:
         """Called by the watchdog from time to time, on its own thread and with its own time."""
+        if self.unsaved:
+            with self._baton:
+                self._movers.keep()
         for call, patience in list(self._waits.items()):
             if patience.is_over():
                 call()
@@ -762,6 +847,7 @@ class Emulator:
             if self._movers.closed:
                 return
             alive = self._movers.close()
+            saving = self._stop_saving()
             self._movers.polls.end_all()
             for goal in self._movers.goals:
                 if not goal.reached:
@@ -776,6 +862,8 @@ class Emulator:
             real.sleep(0.0005)
         with self._baton:
             self._dispatcher.definitions_changed()
+            if saving is not None:
+                saving.close()
 
 
 __all__ = ["Asked", "ClockStuck", "ClosedError", "Emulator", "FCError", "NotIdle"]

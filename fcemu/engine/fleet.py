@@ -1,8 +1,7 @@
 """The fleet: all instances of an emulator: limits, what waits for one, idle recycling."""
 
-from collections import Counter, deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
@@ -12,19 +11,19 @@ from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
-from fcemu.core.settings import UNBOUNDED, Settings
+from fcemu.core.settings import Settings
 from fcemu.engine.backlog import Backlog, Begin, Turn, Waiter
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
-from fcemu.engine.hooks import call_for, why_failed
+from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Finish, Runtime
+from fcemu.engine.quotas import Quotas
 
 CHANGED: Final = "its function was changed"
-_MINUTE: Final = timedelta(minutes=1)
 
 
 class Fleet:
@@ -50,16 +49,10 @@ class Fleet:
         self._journal: Final = journal
         self._push: Final = push
         self._begin: Final = begin
-        limit = settings.instance_limit
-        self._limit: Final = settings.limits.instances if limit is None else limit
+        self._quotas: Final = Quotas(settings, belongings)
         self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
         """By function, qualifier and version."""
         self._backlogs: Final[dict[Key, Backlog]] = {}
-        self._of_function: Final[Counter[FunctionRef]] = Counter()
-        self._on_demand: Final[Counter[Key]] = Counter()
-        self._count = 0
-        self._starts: Final[deque[datetime]] = deque()
-        """When instances were started in the last minute, where their growth is limited."""
         self._idle: Final[Due[Place]] = Due()
         self.next_idle: datetime | None = None
         """When the fleet looks next whether an instance has been idle for long enough."""
@@ -68,7 +61,8 @@ class Fleet:
         self._held = 0
         """How many invocations were ever held."""
         self.clock: Clock
-        """Set by the emulator."""
+        """Set by the movers, as what lets the clock move while a hook waits."""
+        self.parks: Parks
         self.on_idle: Callable[[datetime], None] = lambda instant: None
         """Called when an instance becomes idle at an instant that may be earlier than all before."""
         self.closed = False
@@ -76,6 +70,8 @@ class Fleet:
         """Set by the dispatcher: the instances that a qualifier means now."""
         self._stopping: Final[set[Place]] = set()
         """Instances that stop as soon as their hook has run."""
+        self._in_hook: Final[set[Place]] = set()
+        """Instances whose hook runs now."""
 
     # Pools.
 
@@ -112,21 +108,25 @@ class Fleet:
 
     def is_full(self, pool: Pool) -> bool:
         """Whether none can be had for one more attempt, not even in place of one that is idle."""
-        return not pool.free and (scope := self._full(pool)) is not None and self._spare(scope) is None
+        return not pool.free and (scope := self._quotas.full(pool)) is not None and self._spare(scope) is None
 
     def take(self, pool: Pool, now: datetime) -> Place | Refusal:
         """A free instance, or a new one, or why there is none."""
         if pool.free:
             return pool.take()
-        while (scope := self._full(pool)) is not None:
-            spare = self._spare(scope)
-            if spare is None:
-                return Throttled()
-            self._give_up(spare, now, f"to make room for {pool.function.ref}")
-        if not self._may_grow(now):
+        if not self._make_room(pool, now) or not self._quotas.may_grow(now):
             return Throttled()
         started = self._start(pool, now)
         return pool.take() if isinstance(started, Place) else started
+
+    def _make_room(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> bool:
+        """Give up what is idle until one more instance may start; whether it may."""
+        while (scope := self._quotas.full(pool, provisioned=provisioned)) is not None:
+            spare = self._spare(scope)
+            if spare is None:
+                return False
+            self._give_up(spare, now, f"to make room for {pool.function.ref}")
+        return True
 
     def _start(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> Place | Refusal:
         instance_id = self._chance.instance_id(pool.function.generation, now)
@@ -135,7 +135,7 @@ class Fleet:
             return instance
         place = Place(pool, instance_id, instance, now)
         place.provisioned = provisioned
-        self._counted(place, 1)
+        self._quotas.count(place, 1)
         pool.add(place)
         return place
 
@@ -177,11 +177,14 @@ class Fleet:
         """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
         function = place.pool.function
         request_id = self._chance.request_id(function.generation, now)
-        call = call_for(place, request_id, self.clock, self._settings.account)
+        clock = HookClock(self.clock, self.parks, self._settings.max_memory_usage_mb)
+        call = call_for(place, request_id, clock, self._settings.account)
         finish: list[Finish] = []
 
         def go() -> str | None:
+            self._in_hook.add(place)
             finish.append(hook(call))
+            self._in_hook.discard(place)
             return why_failed(finish[0].outcome) or None
 
         def done(failed: str | None, now: datetime) -> None:
@@ -189,13 +192,17 @@ class Fleet:
             self._journal.note(fact)
             then(place, failed or "", now)
 
-        self._push(now, Errand(f"{name} of instance {place.id} of {function.ref}", go, done))
+        clock.errand = Errand(f"{name} of instance {place.id} of {function.ref}", go, done)
+        self._push(now, clock.errand)
 
     def end(self) -> None:
         """The emulator is closed: stop everything, and run no more hooks."""
         self.closed = True
         for place in self._stopping:
-            place.instance.stop()
+            if place in self._in_hook:
+                place.instance.interrupt()
+            else:
+                place.instance.stop()
         self._stopping.clear()
 
     def shown(self, ref: FunctionRef) -> list[Shown]:
@@ -224,7 +231,7 @@ class Fleet:
         there = sorted((place for place in pool.places.values() if place.provisioned), key=lambda place: place.used > 0)
         self._let_go(there[: max(0, len(there) - count)], now)
         for _ in range(count - len(there)):
-            if self._count >= self._limit or self._start_provisioned(pool, now) is None:
+            if not self._make_room(pool, now, provisioned=True) or self._start_provisioned(pool, now) is None:
                 break
         return pool
 
@@ -253,58 +260,24 @@ class Fleet:
         """Of those in use, each goes like any other once it is idle."""
         for place in places:
             if place.used:
-                self._on_demand[place.pool.key] += 1
+                self._quotas.count(place, -1)
                 place.provisioned = False
+                self._quotas.count(place, 1)
             else:
                 self._give_up(place, now, "fewer instances are provisioned now")
 
     def _forget(self, place: Place, now: datetime, reason: str) -> None:
         place.pool.remove(place)
-        self._counted(place, -1)
+        self._quotas.count(place, -1)
         if not self.closed:
             function = place.pool.function.ref
             self._journal.note(InstanceStopped(now, "", function, place.id, reason))
 
-    def _counted(self, place: Place, by: int) -> None:
-        self._count += by
-        self._of_function[place.pool.key[0]] += by
-        if not place.provisioned:
-            self._on_demand[place.pool.key] += by
-
     # Limits.
-
-    def _full(self, pool: Pool, more: int = 1) -> Callable[[Pool], bool] | None:
-        """The pools that share the limit which ``more`` instances of this one would exceed; ``None``: they would not.
-
-        The narrowest limit comes first: an instance that is given up for it counts for the wider ones as well.
-        """
-        (ref, _), most, reserved = pool.key, self._belongings.on_demand(*pool.key), self._belongings.reserved
-        if most is not None and self._on_demand[pool.key] + more > most:
-            return lambda other: other.key == pool.key
-        own = reserved.get(ref)
-        if own is not None and self._of_function[ref] + more > own:
-            return lambda other: other.key[0] == ref
-        if own is None and reserved:
-            others = self._count - sum(self._of_function[one] for one in reserved)
-            if others + more > self._limit - sum(reserved.values()):
-                return lambda other: other.key[0] not in reserved
-        return None if self._count + more <= self._limit else lambda other: True
 
     def _spare(self, scope: Callable[[Pool], bool]) -> Place | None:
         spares = (pool.spare() for pool in self.pools.values() if pool.free and scope(pool))
         return min((one for one in spares if one is not None), key=lambda one: one.idle_since, default=None)
-
-    def _may_grow(self, now: datetime) -> bool:
-        """Source: errors-and-limits §4, creation speed. ASSUMED: the minute slides."""
-        most = self._settings.instances_per_minute
-        if most >= UNBOUNDED:
-            return True
-        while self._starts and self._starts[0] <= now - _MINUTE:
-            self._starts.popleft()
-        if len(self._starts) >= most:
-            return False
-        self._starts.append(now)
-        return True
 
     def limits_changed(self) -> None:
         """What is idle and above a limit now is given up; whoever waits may have an instance now.
@@ -312,7 +285,7 @@ class Fleet:
         ASSUMED: what runs goes on."""
         now = self.clock.shown()
         for pool in list(self.pools.values()):
-            while (above := self._full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
+            while (above := self._quotas.full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
                 self._give_up(spare, now, "its function may have fewer instances now")
         self.provide(now)
         self.call_all(now)

@@ -1,52 +1,72 @@
 """Hooks that run outside of an attempt: the initializer of a provisioned instance, pre-stop of any."""
 
+import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fcemu.core.names import Account
 from fcemu.core.outcome import FunctionError, Ran, Returned, exited
 from fcemu.engine.at_rest import AtRest
-from fcemu.engine.clock import Clock, later
+from fcemu.engine.backlog import Turn
+from fcemu.engine.clock import Clock
+from fcemu.engine.errands import Errand
 from fcemu.engine.instances import Place
-from fcemu.engine.ports import Call, Waiting
+from fcemu.engine.ports import Abandoned, Call, Waiting
 
-_MEMORY_MB: Final = 64.0
+if TYPE_CHECKING:
+    from fcemu.engine.runs import Run
+
+
+class Parks(Protocol):
+    """Who knows what is done outside, and lets the clock move while that waits."""
+
+    def park_errand(self, errand: Errand, wait: "HookWait", seconds: float | None) -> None:
+        """The clock need not wait for ``errand`` any more; ``wait`` falls due after so many virtual seconds."""
+
+    def end_wait(self, wait: "HookWait", *, released: bool = False) -> None:
+        """What ``wait`` waits for has happened, or its time is over: the clock waits for the errand again.
+
+        Takes the baton itself where ``released``."""
 
 
 class HookClock(AtRest):
-    """The clock of one hook. It starts as the emulator's, and a wait moves it for this hook alone: nobody else waits.
+    """The clock of one hook, which parks like an attempt when it waits.
 
-    ASSUMED: the time that such a hook takes delays nobody.
+    Its threads are not counted: while one of them waits the clock may move although another one runs.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, parks: Parks, memory_mb: float) -> None:
         super().__init__(clock)
-        self._past = timedelta(0)
-
-    def now(self) -> datetime:
-        return later(super().now(), self._past)
-
-    def elapsed_ns(self) -> int:
-        return super().elapsed_ns() + self._past // timedelta(microseconds=1) * 1000
+        self._parks: Final = parks
+        self._began: Final = clock.now()
+        self._memory_mb: Final = memory_mb
+        self.errand: Errand
+        """Set once there is one."""
 
     def sleep(self, seconds: float) -> None:
+        """Raises ``Abandoned`` when the emulator is closed meanwhile."""
         if seconds > 0:
-            self._past += timedelta(seconds=min(seconds, 1e9))
+            HookWait(self._parks, self.errand).wait(seconds)
 
-    def waiting(self) -> "Waiting":  # type: ignore[override]
-        return _HookWait(self)
+    def waiting(self) -> Waiting:  # type: ignore[override]
+        return HookWait(self._parks, self.errand)
 
     def exited(self) -> Ran:
-        return exited(self._past, _MEMORY_MB)
+        return exited(self.now() - self._began, self._memory_mb)
 
 
-class _HookWait:
-    """Nobody but time ends it."""
+class HookWait(Turn):
+    """One virtual wait of a hook; implements ``Waiting``, and is due when its time is over."""
 
-    def __init__(self, clock: HookClock) -> None:
-        self._clock: Final = clock
-        self._released = False
+    def __init__(self, parks: Parks, errand: Errand) -> None:
+        self._parks: Final = parks
+        self.errand: Final = errand
+        self._lock: Final = threading.Lock()
+        self._lock.acquire()
+        self.rouse: Callable[[], object] = self._lock.release
+        self.released = False
+        self.abandoned = False
 
     def wait(
         self,
@@ -54,20 +74,36 @@ class _HookWait:
         block: Callable[[], object] | None = None,
         rouse: Callable[[], object] | None = None,
     ) -> bool:
-        if not self._released:
-            self._clock.sleep(1e9 if seconds is None else seconds)
-        return self._released
+        if self.released:
+            return True
+        if block is not None and rouse is not None:
+            self.rouse = rouse
+        self._parks.park_errand(self.errand, self, seconds)
+        if block is None:
+            self._lock.acquire()
+        else:
+            block()
+            self.release()
+        if self.abandoned:
+            raise Abandoned
+        return self.released
 
     def release(self) -> None:
-        self._released = True
+        self._parks.end_wait(self, released=True)
+
+    def begin(self, now: datetime) -> "Run | None":
+        if not self.over:
+            self._parks.end_wait(self)
+        return None
+
+    def __str__(self) -> str:
+        return f"wake-up of the {self.errand}"
 
 
-def call_for(place: Place, request_id: str, clock: Clock, account: Account) -> Call:
+def call_for(place: Place, request_id: str, clock: HookClock, account: Account) -> Call:
     """What a hook of an instance is called with."""
     pool = place.pool
-    return Call(
-        pool.function, pool.key[1], pool.version, account, place.id, request_id, 0, 0, b"", HookClock(clock)
-    )  # fmt: skip
+    return Call(pool.function, pool.key[1], pool.version, account, place.id, request_id, 0, 0, b"", clock)
 
 
 def why_failed(outcome: Ran) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import overload
+from typing import Any, Final, cast, overload
 
 from fcemu.core.facts import Accepted, Delivered, Fact, InstanceFact, InvocationFact, OutsideFact, to_json
 from fcemu.core.invocation import Invocation
@@ -10,6 +10,8 @@ from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
 from fcemu.core.names import FunctionRef
 from fcemu.core.queues import Arrival
+
+_OUTSIDE: Final[frozenset[type[Any]]] = frozenset({*OutsideFact.__args__, *MailFact.__args__})
 
 
 class Journal(Sequence[Fact]):
@@ -97,15 +99,17 @@ class Journal(Sequence[Fact]):
 
         return end
 
-    def fold(self, facts: Sequence[Fact]) -> None:
+    def fold(self, facts: Iterable[Fact]) -> None:
         """Take over the facts of another journal, as after a restart."""
+        outside = _OUTSIDE
         for fact in facts:
-            if isinstance(fact, Accepted):
-                self.open(fact)
-            elif isinstance(fact, OutsideFact | MailFact):
-                self.note(fact)
+            kind = type(fact)
+            if kind is Accepted:
+                self.open(cast(Accepted, fact))
+            elif kind in outside:
+                self.note(cast(OutsideFact | MailFact, fact))
             else:
-                self.record(fact)
+                self.record(cast(InvocationFact, fact))
 
     def lines(self, after: int = 0) -> Iterator[str]:
         """The facts after position ``after`` as one JSON object each: ``n``, ``at``, ``kind``, ``request_id``,

@@ -1,13 +1,15 @@
 """Who moves the clock: one mover at a time, leader and followers; parking, nesting, and ending what is stuck."""
 
 import gc
+import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from fcemu.core.errors import StoreError
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran
 from fcemu.engine.backlog import Turn
@@ -18,16 +20,18 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
+from fcemu.engine.hooks import HookWait
 from fcemu.engine.instances import Place, reason_of
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.parking import Parking, duration
 from fcemu.engine.polls import Polls
-from fcemu.engine.ports import Finish
+from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 from fcemu.engine.timers import Timers
 
+_LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
 _MOMENT: Final = timedelta(microseconds=1)
@@ -84,6 +88,9 @@ class Movers(Parking):
         timers.on_due = self._look_by
         self.fleet: Final = dispatcher.fleet
         self.fleet.on_idle = self._look_by
+        self.fleet.clock = clock
+        self.fleet.parks = self
+        self._hook_waits: Final[set[HookWait]] = set()
         self.runs: set[Run] = set()
         self.errands: dict[Errand, bool] = {}
         """What is done outside at the moment, and whether the clock waits for it."""
@@ -92,6 +99,10 @@ class Movers(Parking):
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
+        self.save: Callable[[], None] | None = None
+        """Keeps what has happened; ``None`` where nothing is kept."""
+        self._says_why = True
+        self._saves_soon = False
         self.closed = False
         self._driving = False
         self._ticking = False
@@ -181,9 +192,45 @@ class Movers(Parking):
         end = goal.at_end()
         if end is not None:
             self.clock.set(end)
-        if goal is not self.autojump:
+        if self.save is not None:
+            self.keep()
+        if goal is not self.autojump and not goal.reached:
             self.goals.popleft()
             goal.finish()
+
+    def keep(self) -> None:
+        """Keep what has happened, before a handler or somebody outside learns of it.
+
+        What cannot be kept is said once, and is an error for who moves the clock; work goes on, because whatever is
+        lost in a crash then was not acknowledged to anybody, or happens once more.
+        """
+        if self.save is None:
+            return
+        try:
+            self.save()
+            self._says_why = True
+        except StoreError as failed:
+            if self._says_why:
+                self._says_why = False
+                _LOG.error("%s", failed)
+            for goal in self.goals:
+                if not goal.reached:
+                    goal.finish(failed)
+
+    def _keep_soon(self) -> None:
+        """Takes the baton itself."""
+        with self._baton:
+            self._saves_soon = False
+            self.keep()
+
+    def _keep_after_batch(self) -> None:
+        """Keep what has happened once the short jobs that wait are done.
+
+        On a thread of its own: the end of a batch may come with the baton held.
+        """
+        if self.save is not None and not self._saves_soon:
+            self._saves_soon = True
+            self._crew.at_batch_end(lambda: self._crew.run(self._keep_soon))
 
     # The paused clock.
 
@@ -240,6 +287,8 @@ class Movers(Parking):
                     return
                 self._driving = True
         self._driving = False
+        if self.save is not None:
+            self.keep()
         if self.clock.rate:
             self.pursue()
 
@@ -269,6 +318,8 @@ class Movers(Parking):
         """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
         if isinstance(doing, Errand):
             self._send(doing)
+            if self.save is not None:
+                self.keep()
             self._baton.release()
             failed = doing.go()
             self._baton.acquire()
@@ -277,6 +328,8 @@ class Movers(Parking):
         run = doing
         self._count(run)
         self.runs.add(run)
+        if self.save is not None:
+            self.keep()
         self._baton.release()
         finish = run.handle()
         self._baton.acquire()
@@ -289,6 +342,8 @@ class Movers(Parking):
         with self._baton.changed:
             while self.clock.rate and not self.closed:
                 self._run_what_is_due()
+                if self.save is not None:
+                    self.keep()
                 goal = self._goal()
                 if goal is not None and goal is not self.autojump and not self.in_flight:
                     due = self.next_stop(goal)
@@ -385,12 +440,15 @@ class Movers(Parking):
                 self.pursue()
         finally:
             self._baton.release()
+        if self.save is not None:
+            self._keep_after_batch()
 
     def _do(self, errand: Errand) -> None:
         """A job for the crew; takes the baton itself."""
         failed = errand.go()
         with self._baton:
             self._back(errand, failed)
+            self.keep()
             if not self.in_flight and self.goals:
                 self.pursue()
 
@@ -430,6 +488,39 @@ class Movers(Parking):
         if not self.closed:
             errand.done(failed, self.clock.now())
 
+    def park_errand(self, errand: Errand, wait: HookWait, seconds: float | None) -> None:
+        """A hook waits in virtual time; takes the baton itself. Raises ``Abandoned``."""
+        with self._baton:
+            if self.closed:
+                raise Abandoned
+            if wait.released:
+                wait.rouse()
+                return
+            if self.errands.get(errand):
+                self.errands[errand] = False
+                self.in_flight -= 1
+            self._hook_waits.add(wait)
+            if seconds is not None:
+                self._due.push(later(self.clock.now(), duration(seconds)), wait)
+            self.pursue()
+
+    def end_wait(self, wait: HookWait, *, released: bool = False) -> None:
+        """A hook goes on, because its time is over, or because what it waits for has happened (``released``): then this
+        takes the baton itself."""
+        with self._baton if released else nullcontext():
+            if wait.over or wait.released:
+                return
+            wait.over = True
+            wait.released = released
+            if wait not in self._hook_waits:
+                return  # it has not begun to wait
+            self._hook_waits.discard(wait)
+            self.steps += 1
+            if self.errands.get(wait.errand) is False:
+                self.errands[wait.errand] = True
+                self.in_flight += 1
+            wait.rouse()
+
     def lend_errands(self, invocation: Invocation) -> None:
         """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock does
         not wait for them until that invocation has ended."""
@@ -441,8 +532,9 @@ class Movers(Parking):
             self._lent[invocation.id] = lent
 
     def _take_errands_back(self, invocation: Invocation) -> None:
+        parked = {wait.errand for wait in self._hook_waits}
         for errand in self._lent.pop(invocation.id, ()):
-            if self.errands.get(errand) is False:
+            if self.errands.get(errand) is False and errand not in parked:
                 self.errands[errand] = True
                 self.in_flight += 1
 
@@ -635,5 +727,9 @@ class Movers(Parking):
             self._dismiss(run)
         for strand in self.left_behind:
             strand.interrupt()
+        for wait in self._hook_waits:
+            wait.over = wait.abandoned = True
+            wait.rouse()
+        self._hook_waits.clear()
         self._baton.changed.notify_all()
         return alive

@@ -1,10 +1,11 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from fcemu.core.facts import Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
 from fcemu.core.names import Account
@@ -198,6 +199,9 @@ class Packages(Protocol):
         """Unpack a zip. Raises ``ValueError`` that says what is wrong with it: no zip, too large, a path or a link
         that leads out of it."""
 
+    def is_uploaded(self, directory: str) -> bool:
+        """Whether the directory holds an uploaded zip, and goes with this process."""
+
     def checksum(self, data: bytes) -> str:
         """The CRC-64 of a zip, in decimal digits (wire-api §2.8)."""
 
@@ -206,6 +210,36 @@ class Packages(Protocol):
 
     def zip_of(self, directory: str) -> bytes:
         """The zip that was unpacked there, or that the directory makes. Raises ``OSError``."""
+
+
+class Store(Protocol):
+    """Keeps facts beyond the end of the process: a row each, notes beside them, uploaded zips.
+
+    Used by who holds the baton. Every method may raise ``StoreError``.
+    """
+
+    @property
+    def down(self) -> float:
+        """Real seconds between the last ``write`` of the process before and the opening by this one."""
+
+    def facts(self) -> Iterator[Fact]:
+        """All facts in order, as they were when the store was opened."""
+
+    def notes(self) -> dict[str, Any]:
+        """JSON values by name; empty when nothing was kept yet."""
+
+    def code(self, sha256: str) -> bytes:
+        """An uploaded zip."""
+
+    def write(self, after: int, facts: Sequence[Fact], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
+        """Keep, in one transaction, the facts that follow the first ``after``, notes in place of those of the same
+        names, and zips by the SHA-256 of each. Nothing of it is kept when it raises."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+    def close(self) -> None:
+        """Give the file up; repeatable."""
 
 
 class StandIn(Runtime, Protocol):

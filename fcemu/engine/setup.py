@@ -86,6 +86,19 @@ class Setup:
         with self._baton:
             return self._added.get(ref)
 
+    def all_added(self) -> Mapping[FunctionRef, StandIn]:
+        """What runs the functions that were defined without files."""
+        with self._baton:
+            return dict(self._added)
+
+    def put_back(self, code: Mapping[FunctionRef, StandIn]) -> None:
+        """Let the code of an emulator before this one run its functions, where they are still defined."""
+        with self._baton:
+            for ref, stand_in in code.items():
+                if ref in self._catalog.names:
+                    self._added[ref] = stand_in
+                    self._dispatcher.put(ref, stand_in, below=True)
+
     def code_changed(self, directories: Collection[str]) -> list[FunctionRef]:
         """Files in code directories were changed: attempts that start from now on get new instances, those that run go
         on. Returns whose code it is."""

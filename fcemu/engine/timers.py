@@ -1,6 +1,6 @@
 """Turns timer triggers into invocations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -36,6 +36,8 @@ class Timers:
         self._fire: Final = fire
         self._due: Final[Due[Tick]] = Due()
         self._ticks: Final[dict[FunctionRef, dict[str, Tick]]] = {}
+        self.moves = 0
+        """Grows when the next firing of some timer changes."""
         self.on_due: Callable[[datetime], None] = lambda instant: None
         """Called when a timer is due at an instant that may be earlier than all before."""
 
@@ -60,6 +62,7 @@ class Timers:
         for name, tick in list(there.items()):
             if wanted.get(name) is not tick.trigger:
                 tick.over = True
+                self.moves += 1
                 del there[name]
         for name, trigger in wanted.items():
             if trigger.kind == TIMER and name not in there:
@@ -88,8 +91,29 @@ class Timers:
         """The next firings, one of each timer."""
         return [(due, tick) for due, tick in self._due.in_order(at_most) if not tick.over]
 
+    def standing(self) -> list[list[str]]:
+        """Function, name, time of the last change and next firing of each timer, for ``resume``."""
+        return [
+            [str(tick.trigger.function), tick.trigger.name, tick.trigger.stamp.modified.isoformat(), due.isoformat()]
+            for due, tick in self.in_order(len(self._due))
+        ]
+
+    def resume(self, standing: Sequence[Sequence[str]]) -> None:
+        """Let timers that are as they were fire next when they would have, had the emulator not ended."""
+        for function, name, modified, due in standing:
+            tick = self._ticks.get(FunctionRef.parse(function), {}).get(name)
+            if tick is not None and tick.trigger.stamp.modified.isoformat() == modified:
+                tick.over = True
+                again = Tick(tick.trigger, tick.timer)
+                self._ticks[tick.trigger.function][name] = again
+                self._put(again, datetime.fromisoformat(due))
+
     def _push(self, tick: Tick, after: datetime) -> None:
         due = tick.timer.schedule.after(after, tick.trigger.stamp.modified)
+        self.moves += 1
         if due is not None:
-            self._due.push(due, tick)
-            self.on_due(due)
+            self._put(tick, due)
+
+    def _put(self, tick: Tick, due: datetime) -> None:
+        self._due.push(due, tick)
+        self.on_due(due)

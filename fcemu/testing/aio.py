@@ -119,6 +119,7 @@ async def _ended(engine: Emulator, asked: Asked) -> core.Invocation:
     except BaseException:
         engine.forget_call(record)
         raise
+    engine.save()
     return record
 
 
@@ -178,6 +179,11 @@ class EmulatorAio:
         """Make it again as its options made it."""
         refuse(self._emulator._engine, blocks=False)
         await in_thread(lambda: self._emulator._reset({}))
+
+    async def restart(self) -> None:
+        """End as by ``kill -9``, and begin again with what was kept."""
+        refuse(self._emulator._engine, blocks=False)
+        await in_thread(self._emulator._restart)
 
     async def close(self) -> None:
         """Refuse requests, end parked handlers, run no pending work."""

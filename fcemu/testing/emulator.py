@@ -49,7 +49,8 @@ class LocalEmulator:
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
     ``intercept``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the
-    ``emulator:`` block in snake_case. Raises ``DefinitionError`` or ``ValueError``. As a context manager, a clean exit
+    ``emulator:`` block in snake_case; ``data`` (a file that keeps everything), ``data_sync``, ``while_down``.
+    Raises ``DefinitionError``, ``ValueError`` or ``StoreError``. As a context manager, a clean exit
     runs ``check()``.
     """
 
@@ -60,6 +61,10 @@ class LocalEmulator:
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         intercept = _intercept(options.pop("intercept", False))
+        self._data: Final = assembly.Data.taken_from(options)
+        self._store: assembly.Store | None = None
+        if self._data is not None and self._clock != OWN:
+            raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
         self._definition: Final = _read(definition)
         self._options: Final = _without_clock(self._definition.options) | options
         self._places: tuple[Path, ...] = ()
@@ -68,21 +73,35 @@ class LocalEmulator:
         self._host: Final = server or ServerHost()
         self._closed = False
         try:
-            self._begin(assembly.settings_of(self._options))
+            self._begin(assembly.settings_of(self._options), self._opened())
             self._redirection: Final = self._intercept(intercept)
         except BaseException:
             if self._own_host:
                 self._host.close()
             raise
 
-    def _begin(self, settings: Settings) -> None:
+    def _opened(self) -> assembly.Store | None:
+        return None if self._data is None else self._data.open()
+
+    def _begin(self, settings: Settings, store: assembly.Store | None = None) -> None:
+        try:
+            self._make(settings, store)
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
+
+    def _make(self, settings: Settings, store: assembly.Store | None) -> None:
         self._settings = settings
+        self._store = store
         self._engine: Emulator = assembly.emulator_of(
             self._definition,
             settings,
             partial(self._host.runtimes, isolate=self._isolate, process=self._process, python=self._python),
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
+            store,
+            catch_up=self._data is not None and self._data.while_down == "catch-up",
         )
         self._memory_used = settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
@@ -327,7 +346,9 @@ class LocalEmulator:
         return f"{kind}:{name}"
 
     def _accept(self, asked: Asked) -> Invocation:
-        return Invocation(self, self._engine.accept(asked))
+        record = self._engine.accept(asked)
+        self._engine.save()
+        return Invocation(self, record)
 
     def _invoke(self, asked: Asked) -> Reply:
         return self._reply_of(self._ended(asked))
@@ -341,6 +362,7 @@ class LocalEmulator:
         except BaseException:  # Ctrl-C, or a test's time-out
             self._engine.forget_call(record)
             raise
+        self._engine.save()
         return record
 
     def _http(self, asked: Asked) -> Reply:
@@ -434,7 +456,36 @@ class LocalEmulator:
     def _reset(self, options: Mapping[str, object]) -> None:
         settings = assembly.settings_of({**self._options, **options})
         self._engine.close()
-        self._begin(settings)
+        store = self._opened()
+        if store is not None:
+            store.clear()
+        self._begin(settings, store)
+
+    def restart(self) -> None:
+        """End as by ``kill -9``, and begin again with what was kept: in the file of option ``data``, else in memory.
+
+        Handlers that ran or were parked are abandoned, and their attempts are delivered again; warm instances, stubs
+        and faults are gone. Raises ``StoreError``, and ``ValueError`` where the clock follows the test's.
+        """
+        refuse(self._engine, blocks=True)
+        self._restart()
+
+    def _restart(self) -> None:
+        if self._clock != OWN:
+            raise ValueError("restart() needs a clock of the emulator's own, and this one follows the test's")
+        engine, added = self._engine, self._engine.setup.all_added()
+        if self._store is not None:
+            engine.kill()
+            self._store.close()
+            store, lasting = self._opened(), True
+        else:
+            store, lasting = assembly.memory_store(), False
+            engine.kill(store, self._host.runtimes.packages)
+        self._begin(self._settings, store)
+        if not lasting:
+            self._engine.stop_saving()
+            self._store = None
+        self._engine.setup.put_back(added)
 
     def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work."""

@@ -158,10 +158,11 @@ class TestFc2:
             client.invoke_function("media", "echo")
         assert (raised.value.status_code, raised.value.err_code) == (429, "ResourceExhausted")
 
-    def test_what_comes_later_is_refused_at_once(self, client: Any) -> None:
-        with pytest.raises(fc2.FcError) as raised:
-            client.list_instances("media", "LATEST", "echo")
-        assert (raised.value.status_code, raised.value.err_code) == (501, "NotImplemented")
+    def test_the_instances_of_a_function(self, client: Any) -> None:
+        assert client.list_instances("media", "LATEST", "echo").data == {"instances": []}
+        client.invoke_function("media", "echo")
+        (there,) = client.list_instances("media", "LATEST", "echo").data["instances"]
+        assert there["versionId"] == "LATEST"
 
 
 class TestOpenFc2:

@@ -14,6 +14,7 @@ from fcemu.core.destinations import FunctionDestination, QueueDestination
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.generation import FC2, FC3
 from fcemu.core.names import FunctionRef
+from fcemu.testing import LocalEmulator
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -439,3 +440,27 @@ def test_an_emulator_takes_the_auth_block(here):
     write("fcemu.yaml", "emulator: {auth: {verify: true, accessKeys: {LTAIexample: secret}}}\n")
     settings = settings_of(read_definition(here).options)
     assert (settings.auth, dict(settings.access_keys)) == (True, {"LTAIexample": "secret"})
+
+
+def test_an_emulator_takes_the_settings_of_instances_by_both_names(here):
+    block = "throttleMode: backoff, idleSeconds: 60, coldStartSeconds: 1.5, instanceLimit: 5, instancesPerMinute: 9"
+    write("fcemu.yaml", f"emulator: {{{block}}}\n")
+    settings = settings_of(read_definition(here).options)
+    assert (settings.throttle_mode, settings.idle.total_seconds(), settings.cold_start.total_seconds()) == (
+        "backoff",
+        60,
+        1.5,
+    )
+    assert (settings.instance_limit, settings.instances_per_minute) == (5, 9)
+    with pytest.raises(ValueError, match="option throttle_mode: expected 'wait' or 'backoff', found 'later'"):
+        settings_of({"throttle_mode": "later"})
+    with pytest.raises(ValueError, match="option instance_limit: expected 0 or more, found -1"):
+        settings_of({"instance_limit": -1})
+
+
+def test_the_reserved_concurrency_of_a_definition_is_in_force():
+    functions = {"f": {"handler": "handler.hello", "code": str(FIXTURES / "hello"), "reservedConcurrency": 0}}
+    with LocalEmulator({"functions": functions}, strict=False) as emulator:
+        waiting = emulator.function("f").invoke_async()
+        emulator.advance("1h")
+        assert waiting.status == "Enqueued"

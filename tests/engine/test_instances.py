@@ -2,6 +2,7 @@
 
 import pytest
 from fakes import ask, make, s
+from rules import rule
 
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION
 from fcemu.core.errors import FCError
@@ -55,6 +56,7 @@ def call_all(emulator, *names):
 # Limits.
 
 
+@rule("timers-and-instances §2", "documented")
 def test_what_is_asynchronous_waits_in_order_for_an_instance():
     emulator, runtime = make(settings=Settings(instance_limit=2), f=sleeps(10))
     for n in range(5):
@@ -84,6 +86,7 @@ def test_a_newcomer_does_not_overtake_what_waits():
     assert starts(emulator) == [(0, b"0"), (10, b"1"), (20, b"10"), (30, b"10")]
 
 
+@rule("timers-and-instances §2", "documented")
 def test_a_synchronous_call_over_the_limit_is_refused():
     emulator, _ = make(settings=ONE, f=sleeps(10))
     first, second = (emulator.invoke(ask("f"), lambda ended: None) for _ in range(2))
@@ -93,6 +96,7 @@ def test_a_synchronous_call_over_the_limit_is_refused():
     assert since(emulator, second.ended) == 0
 
 
+@rule("retry-and-destinations §1.3", "documented")
 def test_by_the_mode_backoff_what_is_asynchronous_is_refused_and_comes_back():
     emulator, _ = make(settings=Settings(instance_limit=1, throttle_mode="backoff"), f=sleeps(10))
     _, second = (emulator.accept(ask("f")) for _ in range(2))
@@ -101,6 +105,7 @@ def test_by_the_mode_backoff_what_is_asynchronous_is_refused_and_comes_back():
     assert second.state is State.SUCCEEDED
 
 
+@rule("timers-and-instances §2", "documented")
 @pytest.mark.parametrize(
     ("kind", "name", "function"),
     [(ON_DEMAND, "maximumInstanceCount", "s__f"), (CONCURRENCY, "reservedConcurrency", "f")],
@@ -141,6 +146,7 @@ def test_a_limit_that_is_taken_away_lets_what_waits_run():
     assert waiting.state is State.SUCCEEDED
 
 
+@rule("retry-and-destinations §1.5", "assumed")
 def test_what_waits_too_long_expires_at_that_moment():
     emulator, _ = make({"f": AsyncSettings(max_age=s(60))}, settings=Settings(instance_limit=0), f=at_once)
     waiting = emulator.accept(ask("f"))
@@ -180,6 +186,7 @@ def test_what_waits_runs_by_the_new_definition():
     assert [instance.stopped for instance in runtime.started] == [True, False]
 
 
+@rule("timers-and-instances §2", "assumed")
 def test_an_idle_instance_makes_room_for_another_function():
     emulator, runtime = make(settings=ONE, f=at_once, g=at_once)
     assert call_all(emulator, "f", "g", "f") == [State.SUCCEEDED] * 3
@@ -187,6 +194,7 @@ def test_an_idle_instance_makes_room_for_another_function():
     assert of(emulator, InstanceStopped)[0].reason == "to make room for g"
 
 
+@rule("timers-and-instances §2", "documented")
 def test_instances_that_are_reserved_are_not_there_for_others():
     emulator, _ = make(settings=Settings(instance_limit=3), f=sleeps(10), g=sleeps(10))
     limit(emulator, CONCURRENCY, "reservedConcurrency", 2)
@@ -211,6 +219,7 @@ def test_no_more_instances_start_within_a_minute_than_may():
     assert call_all(emulator, "f", "f", "f", "f") == [State.SUCCEEDED] * 4
 
 
+@rule("timers-and-instances §2", "documented")
 @pytest.mark.parametrize(("runtime", "instances"), [("custom", 2), ("python3.10", 5)])
 def test_an_instance_of_a_custom_runtime_takes_several_requests_at_a_time(runtime, instances):
     emulator, fake = make(f=sleeps(10))
@@ -225,6 +234,7 @@ def test_an_instance_of_a_custom_runtime_takes_several_requests_at_a_time(runtim
 # Idle instances.
 
 
+@rule("timers-and-instances §3.3", "assumed")
 def test_an_idle_instance_is_stopped_after_its_time():
     emulator, runtime = make(f=at_once)
     emulator.accept(ask("f"))
@@ -256,6 +266,7 @@ def test_what_comes_later_than_that_meets_a_new_instance():
     assert len(of(emulator, InstanceStarted)) == 2
 
 
+@rule("timers-and-instances §3.3", "from SDK")
 def test_a_function_of_3_0_says_itself_how_long_its_idle_instances_are_kept():
     emulator, _ = make(f=at_once)
     emulator.resources.update_function(FunctionRef("f"), {"kept": {"idleTimeout": 7}})
@@ -294,6 +305,7 @@ def test_a_new_instance_takes_its_time_and_a_warm_one_none():
     assert [fact.seconds for fact in of(emulator, InstanceStarted)] == [2]
 
 
+@rule("timers-and-instances §3.4", "inferred")
 def test_the_start_of_an_instance_is_no_part_of_the_time_out_or_the_duration():
     emulator, _ = make(settings=Settings(cold_start=s(100)), f=sleeps(4), timeout=5)
     invocation = emulator.accept(ask("f"))
@@ -324,6 +336,7 @@ def dies(call):
     raise SystemExit
 
 
+@rule("timers-and-instances §3.5", "assumed")
 @pytest.mark.parametrize(
     ("handler", "reason"),
     [
@@ -400,12 +413,24 @@ def test_provisioned_instances_are_used_first_and_others_are_recycled():
     assert [instance.stopped for instance in runtime.started] == [False, True]
 
 
+@rule("timers-and-instances §2", "documented")
 @pytest.mark.parametrize(("limited", "provisioned", "refused"), [(2, 0, 2), (2, 1, 1), (0, 3, 1), (0, 0, 4)])
 def test_provisioned_instances_do_not_count_for_the_limit_of_those_on_demand(limited, provisioned, refused):
     emulator, _ = make(s__f=sleeps(1))
     limit(emulator, ON_DEMAND, "maximumInstanceCount", limited, "s/f")
     provision(emulator, provisioned, "s/f")
     assert call_all(emulator, *["s/f"] * 4).count(State.FAILED) == refused
+
+
+def test_no_more_instances_are_provisioned_than_limits_allow_and_idle_ones_make_room():
+    emulator, runtime = make(settings=Settings(instance_limit=4), f=at_once, g=at_once)
+    call_all(emulator, "g")
+    limit(emulator, CONCURRENCY, "reservedConcurrency", 3)
+    provision(emulator, 5)
+    assert len(of(emulator, InstanceProvisioned)) == 3
+    provision(emulator, 2, "g")
+    assert [fact.reason for fact in of(emulator, InstanceStopped)] == ["to make room for g"]
+    assert len(runtime.started) == 5
 
 
 def test_fewer_provisioned_instances_stop_those_that_are_idle():
@@ -435,10 +460,11 @@ def test_the_initializer_of_a_provisioned_instance_runs_before_anything_else():
     emulator, _ = make(f=lambda call: seen.append(call.request_id) or call.clock.sleep(30))
     hooked(emulator, initializer="index.initialize")
     provision(emulator, 1)
+    emulator.wait(emulator.run_until_idle(None))
     call_all(emulator, "f")
     (ran,) = of(emulator, HookRan)
     assert (ran.hook, ran.error, seen[0]) == ("initializer", "", ran.request_id)
-    assert since(emulator, ran.at) == 0
+    assert since(emulator, ran.at) == 30
 
 
 def test_a_provisioned_instance_whose_initializer_fails_is_stopped():
@@ -450,17 +476,30 @@ def test_a_provisioned_instance_whose_initializer_fails_is_stopped():
     assert of(emulator, InstanceStopped)[0].reason == "its initializer failed: ValueError"
 
 
-def test_the_hook_before_the_stop_runs_at_the_moment_of_the_stop_and_delays_nobody():
-    emulator, runtime = make(f=sleeps(5))
+def test_the_hook_before_the_stop_runs_at_the_moment_of_the_stop_and_may_sleep():
+    emulator, runtime = make(f=sleeps(5), g=at_once)
     hooked(emulator, pre_stop="index.pre_stop")
     call_all(emulator, "f")
+    emulator.accept(ask("g", delay=302))
     emulator.wait(emulator.advance(s(299)))
-    assert not of(emulator, HookRan)
-    emulator.wait(emulator.advance(s(1)))
-    (ran,) = of(emulator, HookRan)
-    assert (since(emulator, ran.at), ran.hook) == (305, "pre-stop")
+    assert not emulator.explain().in_flight
+    emulator.wait(emulator.advance(s(4)))
+    assert since(emulator, of(emulator, InstanceStopped)[0].at) == 305
+    assert starts(emulator)[-1] == (307, b"")
+    assert not of(emulator, HookRan) + [one for one in runtime.started[:1] if one.stopped]
+    emulator.wait(emulator.advance(s(2)))
+    assert [(since(emulator, ran.at), ran.hook) for ran in of(emulator, HookRan)] == [(310, "pre-stop")]
     assert runtime.started[0].stopped
-    assert since(emulator, emulator.clock.now()) == 305
+
+
+def test_a_hook_that_sleeps_ends_with_its_emulator():
+    emulator, _ = make(f=sleeps(100), timeout=1000)
+    hooked(emulator, pre_stop="index.pre_stop")
+    call_all(emulator, "f")
+    emulator.wait(emulator.advance(s(310)))
+    assert emulator.in_flight == 0
+    emulator.close()
+    assert not of(emulator, HookRan)
 
 
 def test_a_closed_emulator_runs_no_hook_and_leaves_no_instance():

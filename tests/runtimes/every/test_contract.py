@@ -9,7 +9,10 @@ import pytest
 from fakes import s
 from runtimes.every.conftest import seconds, written
 
+from fcemu.core.belongings import PROVISION
+from fcemu.core.facts import HookRan
 from fcemu.core.limits import STRICT
+from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 
 
@@ -248,6 +251,40 @@ def test_the_hook_before_an_instance_is_frozen_changes_no_result(make, hooks):
     assert attempt.word == "returned"
     assert attempt.output.index("handling") < attempt.output.index("leaving")
     assert make(pre_freeze="index.fail").attempt("initializes").word == "returned"
+
+
+def hook_runs(world):
+    return [fact for fact in world.emulator.journal if isinstance(fact, HookRan)]
+
+
+@pytest.mark.parametrize("hook", ["leave", "fail", "sleep"])
+def test_the_hook_before_an_instance_is_stopped_runs_when_it_was_idle_and_delays_nobody(make, hooks, hook):
+    world = make(pre_stop=f"index.{hook}")
+    attempt = world.attempt("initializes")
+    assert not hook_runs(world)
+    world.move(310)
+    (ran,) = hook_runs(world)
+    assert (ran.hook, ran.instance_id) == ("pre-stop", attempt.instance_id)
+    assert (ran.at - attempt.ended).total_seconds() == (303 if hook == "sleep" else 300)
+    lines = [line.replace(ran.request_id, "ID") for line in ran.output.splitlines()]
+    failed = "" if hook == "leave" else ", Error: Unhandled PreStop error"
+    said = ["leaving"] if hook == "leave" else []
+    assert lines == ["FC PreStop Start RequestId: ID", *said, f"FC PreStop End RequestId: ID{failed}"]
+    assert world.attempt("initializes").instance_id != attempt.instance_id
+
+
+@pytest.mark.parametrize(("hook", "error"), [("initialize", ""), ("fail", "LookupError")])
+def test_the_initializer_of_a_provisioned_instance_runs_before_there_is_work(make, hooks, hook, error):
+    world = make(initializer=f"index.{hook}")
+    world.emulator.furnishings.put_capacity(PROVISION, FunctionRef("initializes"), "LATEST", {"target": 1})
+    world.move()
+    (ran,) = hook_runs(world)
+    assert (ran.hook, ran.error) == ("initializer", error)
+    assert f"FC Initialize Start RequestId: {ran.request_id}" in ran.output
+    attempt = world.attempt("initializes")
+    assert (attempt.instance_id == ran.instance_id) == (not error)
+    if not error:
+        assert (attempt.output, seconds(attempt)) == ("handling\n", 0)
 
 
 # The whole.

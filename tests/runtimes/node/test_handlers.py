@@ -5,7 +5,10 @@ import os
 import signal
 
 import pytest
+from fakes import s
 
+from fcemu.core.belongings import PROVISION
+from fcemu.core.facts import HookRan
 from fcemu.core.http import HttpRequest
 from fcemu.core.names import FunctionRef
 
@@ -332,6 +335,41 @@ def test_an_initializer_that_fails_fails_the_invocation_and_the_next_instance_tr
         assert document["errorMessage"].startswith(message)
     first, second = (invocation.attempts[0] for invocation in function.emulator.journal.invocations.values())
     assert first.instance_id != second.instance_id
+
+
+@pytest.mark.parametrize(
+    ("hook", "says", "failed"),
+    [
+        ("(context, callback) => { console.log('leaving'); setTimeout(callback, 2000); }", "leaving", False),
+        ("async () => { throw new Error('no'); }", "", True),
+        ("() => {}", "", True),
+    ],
+)
+def test_the_hook_before_an_instance_is_stopped_runs_when_it_was_idle(node, hook, says, failed):
+    function = node(f"exports.leave = {hook}; exports.handler = async () => 1;", pre_stop="index.leave")
+    attempt = function.run()
+    function.emulator.wait(function.emulator.advance(s(310)))
+    (ran,) = (fact for fact in function.emulator.journal if isinstance(fact, HookRan))
+    assert (ran.hook, ran.instance_id) == ("pre-stop", attempt.instance_id)
+    assert says in ran.output
+    assert ("Error: Unhandled PreStop error" in ran.output) == failed
+
+
+def test_the_initializer_of_a_provisioned_instance_runs_before_there_is_work(node):
+    function = node(
+        """
+        let ready = 0;
+        exports.initialize = (context, callback) => { ready += 1; setTimeout(callback, 2000); };
+        exports.handler = async () => ready;
+        """,
+        initializer="index.initialize",
+    )
+    function.emulator.furnishings.put_capacity(PROVISION, function.ref, "LATEST", {"target": 1})
+    function.emulator.wait(function.emulator.run_until_idle(None))
+    (ran,) = (fact for fact in function.emulator.journal if isinstance(fact, HookRan))
+    attempt = function.run()
+    assert (ran.hook, ran.error, attempt.instance_id) == ("initializer", "", ran.instance_id)
+    assert (attempt.outcome.payload, attempt.ended - attempt.started) == (b"1", s(0))
 
 
 # HTTP handlers of 2.0.

@@ -1,0 +1,37 @@
+"""Outbox: answers that wait until what they tell of is kept; one commit for all of a turn of the loop."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from fcemu.api.wire import Answer, Stream, WireRequest
+from fcemu.core.errors import StoreError
+from fcemu.engine.emulator import Emulator
+
+if TYPE_CHECKING:
+    from fcemu.api.serving import Connection
+
+
+class Outbox:
+    """Used on the event loop only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop: Final = loop
+        self._held: list[tuple[Connection, WireRequest, Answer | Stream]] = []
+
+    def put(self, connection: "Connection", request: WireRequest, response: Answer | Stream) -> None:
+        """Write the answer in this turn of the loop or the next, once what happened is kept."""
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append((connection, request, response))
+
+    def flush(self) -> None:
+        """Keep what happened, and write the answers; where it cannot be kept, they are refusals."""
+        held, self._held = self._held, []
+        failed: dict[Emulator, StoreError] = {}
+        for emulator in {request.emulator for _, request, _ in held}:
+            try:
+                emulator.save()
+            except StoreError as error:
+                failed[emulator] = error
+        for connection, request, response in held:
+            connection.deliver(request, response, failed.get(request.emulator))

@@ -1,0 +1,80 @@
+"""Resuming: what was going on when the emulator before this one ended goes on, as its facts say."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Failed, Finished, Redelivered, Stopped
+from fcemu.core.invocation import Attempt, Invocation, State
+from fcemu.core.outcome import Halted
+from fcemu.engine.journal import Journal
+
+ENDED: Final = "the emulator ended while it ran"
+CALLER_GONE: Final = "the emulator ended before it, and its caller is gone"
+
+
+class Resuming:
+    """Used once, after the journal was folded, before anybody else has the emulator.
+
+    ``push``: lets an invocation fall due. ``post``: posts a report once more that had set out; gets how often it has
+    failed before.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        push: Callable[[datetime, Invocation], None],
+        post: Callable[[DeliveryStarted, Invocation, int, datetime], None],
+        caused: dict[str, int],
+    ) -> None:
+        self._journal: Final = journal
+        self._push: Final = push
+        self._post: Final = post
+        self._caused: Final = caused
+
+    def resume(self, now: datetime) -> None:
+        """What waits is due again, what ran is delivered once more, what set out is posted once more."""
+        on_the_way: dict[str, DeliveryStarted] = {}
+        for fact in self._journal:
+            kind = type(fact)
+            if kind is DeliveryStarted:
+                on_the_way[fact.request_id] = fact  # type: ignore[assignment]
+            elif on_the_way and fact.request_id in on_the_way and kind in (Delivered, DeliveryFailed):
+                del on_the_way[fact.request_id]
+        for invocation in list(self._journal.invocations.values()):
+            accepted = invocation.accepted
+            if accepted.root != accepted.request_id:
+                self._caused[accepted.root] = self._caused.get(accepted.root, 0) + 1
+            if not invocation.finished:
+                self._go_on(invocation, now)
+        for started in on_the_way.values():
+            invocation = self._journal.invocations[started.request_id]
+            failures = sum(
+                isinstance(one, DeliveryFailed) and one.destination == started.destination
+                for one in invocation.deliveries
+            )
+            self._post(started, invocation, failures, now)
+
+    def _go_on(self, invocation: Invocation, now: datetime) -> None:
+        if invocation.accepted.synchronous:
+            self._break_off(invocation, now)
+            # FC would have answered; whoever waited for that answer has lost his connection.
+            self._journal.record(Failed(now, invocation.id, CALLER_GONE), invocation)
+        elif invocation.state is State.STOPPING:
+            self._break_off(invocation, now)
+            self._journal.record(Stopped(now, invocation.id), invocation)
+        elif invocation.state is State.RUNNING:
+            number = self._break_off(invocation, now)
+            self._journal.record(Redelivered(now, invocation.id, number, now), invocation)
+            self._push(now, invocation)
+        else:
+            self._push(max(invocation.due, now), invocation)
+
+    def _break_off(self, invocation: Invocation, now: datetime) -> int:
+        """The attempt that ran, if one did, ended with the emulator; returns its number."""
+        if not invocation.attempts:
+            return 0
+        last: Attempt = invocation.attempts[-1]
+        if last.outcome is None:
+            self._journal.record(Finished(now, invocation.id, last.number, Halted(ENDED), ""), invocation)
+        return last.number

@@ -1,0 +1,174 @@
+"""Saving: hands facts, definitions and the clock to a store, and takes them up again after a restart."""
+
+import gc
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from fcemu.core.catalog import Catalog
+from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
+from fcemu.core.errors import StoreError
+from fcemu.core.facts import Changed, read_time, time_text
+from fcemu.engine.clock import Clock, later
+from fcemu.engine.journal import Journal
+from fcemu.engine.ports import Packages, Store
+from fcemu.engine.timers import Timers
+
+_CLOCK: Final = "clock"
+_CATALOG: Final = "catalog"
+_TIMERS: Final = "timers"
+_STARTS: Final = "starts"
+_GIVEN: Final = "given"
+_STALE: Final = 1.0
+"""Real seconds after which the instant of a flowing clock is kept although nothing happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a store has kept beside facts. ``given``: the text by which the definition that was given at the start is
+    recognised, and the names of its functions. ``starts``: how often an emulator has begun with this store."""
+
+    started: datetime
+    now: datetime
+    catalog: Catalog
+    timers: list[list[str]]
+    starts: int
+    given: Mapping[str, Any]
+
+
+def read_kept(store: Store, packages: Packages | None) -> Kept | None:
+    """``None`` where nothing was kept yet. Raises ``StoreError``."""
+    notes = store.notes()
+    if _CLOCK not in notes:
+        return None
+
+    def unpacked(place: Any) -> str:
+        if not isinstance(place, dict):
+            return str(place)
+        if packages is None:
+            raise StoreError("what was kept has uploaded code, and this emulator takes none")
+        return packages.unpack(store.code(place["sha256"])).directory
+
+    try:
+        return Kept(
+            read_time(notes[_CLOCK]["started"]),
+            read_time(notes[_CLOCK]["now"]),
+            catalog_from_json(notes[_CATALOG], unpacked),
+            notes[_TIMERS],
+            notes[_STARTS],
+            notes[_GIVEN],
+        )
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise StoreError(f"what was kept cannot be read: {wrong!r}; begin with another file") from None
+
+
+class Saving:
+    """Knows what is not kept yet. Every method is called with the baton held, but for ``unsaved``.
+
+    Whoever lets something leave the process saves first: the server's loop once per turn, a mover before a handler
+    runs and when a goal is reached.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        journal: Journal,
+        clock: Clock,
+        catalog: Catalog,
+        timers: Timers,
+        packages: Packages | None,
+        starts: int,
+        given: Mapping[str, Any],
+    ) -> None:
+        self._store: Final = store
+        self._journal: Final = journal
+        self._clock: Final = clock
+        self._catalog: Final = catalog
+        self._timers: Final = timers
+        self._packages: Final = packages
+        self._written = len(journal)
+        self._now: datetime | None = None
+        self._moves = -1
+        self._hashes: Final[dict[str, str]] = {}
+        """SHA-256 of the zips that are in the store, by the directory in which they are unpacked."""
+        self._first: dict[str, Any] = {_STARTS: starts, _GIVEN: dict(given)}
+        self.defined = True
+        """Whether definitions have changed without a fact."""
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether ``save`` would keep something that somebody may have seen. On any thread."""
+        return len(self._journal) != self._written or self.defined or self._clock_moved()
+
+    def _clock_moved(self) -> bool:
+        now, clock = self._now, self._clock
+        if now is None:
+            return True
+        if not clock.rate:
+            return clock.now() != now
+        return clock.now() - now > timedelta(seconds=_STALE * clock.rate)
+
+    def save(self) -> None:
+        """Keep what has happened. Raises ``StoreError``; then it is tried again by the next call."""
+        if not self.unsaved:
+            return
+        facts, now = self._journal[self._written :], self._clock.now()
+        notes: dict[str, Any] = {
+            _CLOCK: {"started": time_text(self._clock.started), "now": time_text(now)},
+            **self._first,
+        }
+        code: dict[str, bytes] = {}
+        hashes: dict[str, str] = {}
+        if self.defined or any(type(fact) is Changed for fact in facts):
+            notes[_CATALOG] = catalog_to_json(self._catalog, lambda place: self._kept_place(place, code, hashes))
+        moves = self._timers.moves
+        if moves != self._moves:
+            notes[_TIMERS] = self._timers.standing()
+        self._store.write(self._written, facts, notes, code)
+        self._written += len(facts)
+        self._now, self._moves, self.defined, self._first = now, moves, False, {}
+        self._hashes.update(hashes)
+
+    def _kept_place(self, directory: str, code: dict[str, bytes], hashes: dict[str, str]) -> object:
+        """What stands for a directory in the store: the hash of the zip that was unpacked there."""
+        if self._packages is None or not self._packages.is_uploaded(directory):
+            return directory
+        sha256 = self._hashes.get(directory) or hashes.get(directory)
+        if sha256 is None:
+            zipped = self._packages.zip_of(directory)
+            sha256 = hashes[directory] = hashlib.sha256(zipped).hexdigest()
+            code[sha256] = zipped
+        return {"sha256": sha256}
+
+    def take_all(self) -> None:
+        """Save everything from the beginning."""
+        self._written = 0
+        self.save()
+
+    def close(self) -> None:
+        """Save what is left, and give the store up. Raises ``StoreError``, but the store is closed."""
+        try:
+            self.save()
+        finally:
+            self._store.close()
+
+
+def caught_up(kept: Kept, store: Store, rate: float, *, counts: bool) -> datetime:
+    """Where the clock goes on: where it stood; or, where the time while the emulator was down ``counts``, later."""
+    return later(kept.now, timedelta(seconds=max(0.0, store.down) * rate)) if counts else kept.now
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Hundreds of thousands of facts are made, and none is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

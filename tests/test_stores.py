@@ -1,0 +1,225 @@
+"""The store's file: what is committed is there again, and trouble is said, never hidden."""
+
+import json
+import os
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+from core.test_facts import ANY_FACT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fcemu import stores
+from fcemu.core.errors import StoreError
+from fcemu.core.facts import Succeeded, to_json
+from fcemu.stores import MemoryStore, SqliteStore
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def done(count):
+    return [Succeeded(AT, f"r{n}") for n in range(count)]
+
+
+def filled(path, count=2000, step=100):
+    """A file with facts, closed as a process that is killed leaves it: everything is in the log beside it."""
+    store = SqliteStore(path)
+    facts = done(count)
+    for after in range(0, count, step):
+        store.write(after, facts[after : after + step], {"clock": {"now": after}}, {})
+    copies = {name: (path.parent / name).read_bytes() for name in os.listdir(path.parent)}
+    store.close()
+    for name, data in copies.items():
+        (path.parent / name).write_bytes(data)
+    return facts
+
+
+@given(st.lists(ANY_FACT, max_size=20), st.dictionaries(st.text(), st.integers() | st.text(), max_size=3))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_facts_and_notes_come_back_as_they_were(tmp_path_factory, facts, notes):
+    path = tmp_path_factory.mktemp("store") / "a.db"
+    notes = {name.encode("utf-8", "replace").decode(): value for name, value in notes.items()}
+    store = SqliteStore(path)
+    store.write(0, facts, notes, {})
+    store.close()
+    again = SqliteStore(path)
+    assert list(again.facts()) == facts
+    assert {name: again.notes()[name] for name in notes} == notes
+    again.close()
+
+
+@given(ANY_FACT)
+def test_the_short_way_of_writing_a_fact_writes_what_the_long_way_does(fact):
+    assert json.loads(stores._text(fact)) == json.loads(json.dumps(to_json(fact)))
+
+
+def test_what_is_in_the_log_only_is_there(tmp_path):
+    facts = filled(tmp_path / "a.db")
+    store = SqliteStore(tmp_path / "a.db")
+    assert list(store.facts()) == facts
+    store.close()
+
+
+def test_half_a_frame_at_the_end_of_the_log_changes_nothing(tmp_path):
+    facts = filled(tmp_path / "a.db")
+    with open(tmp_path / "a.db-wal", "ab") as log:
+        log.write(os.urandom(2000))
+    store = SqliteStore(tmp_path / "a.db")
+    assert list(store.facts()) == facts
+    store.close()
+
+
+@pytest.mark.parametrize("left", [0, 0.3, 0.9])
+def test_a_log_that_was_cut_off_is_noticed(tmp_path, left):
+    filled(tmp_path / "a.db")
+    log = tmp_path / "a.db-wal"
+    os.truncate(log, int(log.stat().st_size * left))
+    with pytest.raises(StoreError, match=r"2000 facts were committed, and \d+ are there.*delete .*a\.db-count"):
+        SqliteStore(tmp_path / "a.db")
+    os.unlink(tmp_path / "a.db-count")
+    SqliteStore(tmp_path / "a.db").close()
+
+
+def test_a_damaged_page_is_said(tmp_path):
+    path = tmp_path / "a.db"
+    facts = filled(path)
+    SqliteStore(path).close()
+    said = 0
+    for page in range(1, path.stat().st_size // 4096):
+        data = bytearray(path.read_bytes())
+        data[page * 4096 : page * 4096 + 4096] = b"\x5a" * 4096
+        bad = tmp_path / f"bad{page}.db"
+        bad.write_bytes(data)
+        read, error = _read(bad)
+        assert "is damaged" in error or read == (facts, {"now": 1900}), page
+        said += bool(error)
+    assert said > 10
+
+
+def _read(path):
+    """What is in a file, or what is said of it."""
+    try:
+        store = SqliteStore(path)
+        read = list(store.facts()), store.notes()["clock"]
+    except StoreError as error:
+        return None, str(error)
+    store.close()
+    return read, ""
+
+
+def test_a_fact_that_is_missing_is_said(tmp_path):
+    path = tmp_path / "a.db"
+    filled(path)
+    SqliteStore(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM facts WHERE n = 17")
+    db.close()
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match="fact 17 is missing"):
+        list(store.facts())
+    store.close()
+
+
+def test_uploaded_code_that_is_not_what_it_was_is_said(tmp_path):
+    store = SqliteStore(tmp_path / "a.db")
+    store.write(0, [], {}, {"0" * 64: b"zip"})
+    for name, how in (("0" * 64, "not what it was"), ("1" * 64, "missing")):
+        with pytest.raises(StoreError, match=how):
+            store.code(name)
+    store.close()
+
+
+def test_no_database_another_program_s_database_and_a_directory_are_refused(tmp_path):
+    (tmp_path / "text").write_text("some text that is no database, " * 100)
+    with pytest.raises(StoreError, match="is no database; choose another file"):
+        SqliteStore(tmp_path / "text")
+    with sqlite3.connect(tmp_path / "other.db") as db:
+        db.execute("CREATE TABLE notes (a)")
+    db.close()
+    with pytest.raises(StoreError, match="is a database of another program"):
+        SqliteStore(tmp_path / "other.db")
+    with pytest.raises(StoreError, match="is a directory; name a file in it"):
+        SqliteStore(tmp_path)
+    with pytest.raises(StoreError, match="there is no directory"):
+        SqliteStore(tmp_path / "nowhere" / "a.db")
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path):
+    path = tmp_path / "a.db"
+    SqliteStore(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(StoreError, match="written by a newer fcemu"):
+        SqliteStore(path)
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (99,)
+    db.close()
+
+
+def test_a_file_of_an_older_version_is_migrated_step_by_step(tmp_path, monkeypatch):
+    path = tmp_path / "a.db"
+    filled(path, 100)
+    monkeypatch.setattr(stores, "VERSION", 3)
+    monkeypatch.setitem(stores.MIGRATIONS, 1, lambda db: db.execute("ALTER TABLE facts ADD COLUMN a DEFAULT 1"))
+    monkeypatch.setitem(stores.MIGRATIONS, 2, lambda db: db.execute("UPDATE facts SET a = a + 1"))
+    for _ in range(2):
+        store = SqliteStore(path)
+        assert store._db.execute("SELECT sum(a) FROM facts").fetchone() == (200,)
+        store.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "a.db"
+    filled(path, 100)
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "VERSION", 2)
+        patch.setitem(stores.MIGRATIONS, 1, lambda db: db.execute("DELETE FROM facts") and db.execute("nonsense"))
+        with pytest.raises(StoreError, match="cannot be opened"):
+            SqliteStore(path)
+    store = SqliteStore(path)
+    assert len(list(store.facts())) == 100
+    store.close()
+
+
+def test_a_full_disk_keeps_all_or_nothing_and_goes_on_when_there_is_room(tmp_path):
+    store = SqliteStore(tmp_path / "a.db")
+    facts = done(5000)
+    store.write(0, facts[:10], {"a": 1}, {})
+    ((pages,),) = store._db.execute("PRAGMA page_count")
+    store._db.execute(f"PRAGMA max_page_count={pages + 2}")
+    with pytest.raises(StoreError, match="the disk is full"):
+        store.write(10, facts[10:], {"a": 2}, {})
+    assert (list(store.facts()), store.notes()["a"]) == (facts[:10], 1)
+    store._db.execute("PRAGMA max_page_count=1000000")
+    store.write(10, facts[10:], {"a": 2}, {})
+    assert (list(store.facts()), store.notes()["a"]) == (facts, 2)
+    store.close()
+
+
+def test_a_file_that_nobody_may_write_is_refused(tmp_path):
+    path = tmp_path / "a.db"
+    SqliteStore(path).close()
+    store = SqliteStore(path)
+    store._db.execute("PRAGMA query_only=1")
+    with pytest.raises(StoreError, match="must be writable"):
+        store.write(0, done(1), {}, {})
+    store.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everything")
+def test_a_file_without_write_permission_is_refused(tmp_path):
+    path = tmp_path / "a.db"
+    SqliteStore(path).close()
+    path.chmod(0o444)
+    with pytest.raises(StoreError, match="must be writable"):
+        SqliteStore(path)
+
+
+def test_memory_forgets_what_is_cleared():
+    store = MemoryStore()
+    store.write(0, done(2), {"a": 1}, {"0": b"z"})
+    assert (len(list(store.facts())), store.notes(), store.code("0")) == (2, {"a": 1}, b"z")
+    store.clear()
+    assert (list(store.facts()), store.notes()) == ([], {})
