@@ -33,8 +33,7 @@ _WRITTEN: Final = "written"
 _WRITTEN_EVERY: Final = 0.1
 """Real seconds between two notes of the time of writing."""
 _LOG_PAGES: Final = 8000
-"""How long the log may become before it is moved into the file: 32 MB. Only that waits for the disk, but for ``full``.
-"""
+"""How long the log may become before it moves into the file: 32 MB. Unless ``full``, only that waits for the disk."""
 _write: Final = json.JSONEncoder(separators=(",", ":")).encode
 """In ASCII: what handlers write may hold halves of characters, which no file takes as they are."""
 
