@@ -209,9 +209,8 @@ class Published:
 def message_event(message: Published, occasion: Occasion) -> bytes:
     """What an MNS topic trigger hands on: in the format STREAM the message itself, in JSON what MNS tells of it.
 
-    Source: FC's documents, "MNS topic trigger". ASSUMED: a tag is a member ``MessageTag``, as in MNS's own notifications;
-    the subscription has the trigger's name; properties of a message are left out. Raises ``ValueError`` for another
-    format.
+    Source: FC's documents, "MNS topic trigger". ASSUMED: a tag is a member ``MessageTag``; the subscription has the
+    trigger's name; properties of a message are left out. Raises ``ValueError`` for another format.
     """
     form = occasion.config.get("notifyContentFormat") or STREAM
     if form not in CONTENT_FORMATS:

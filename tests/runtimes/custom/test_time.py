@@ -35,9 +35,8 @@ def test_a_program_reads_the_time_of_a_paused_clock_and_sees_it_move(custom):
     function.emulator.wait(function.emulator.advance(timedelta(days=400)))
     seconds, zone = function.value()
     assert (seconds, zone) == (pytest.approx((START + timedelta(days=400)).timestamp(), abs=1e-5), "UTC")
-    assert function.warnings == [
-        "f: its program sees virtual time through libfaketime; its sleeps and monotonic clocks are real"
-    ]
+    told = "f: its program sees virtual time through libfaketime; its sleeps and monotonic clocks are real"
+    assert function.warnings == [told, told], "the first instance was idle for long, so there is a second one"
 
 
 @with_library
