@@ -745,6 +745,15 @@ def test_serve_stops_cleanly_on_ctrl_c_with_a_handler_asleep():
         assert "Traceback" not in process.stderr.read()
 
 
+def test_serve_fires_the_timers_of_a_definition_by_itself_on_a_flowing_clock(tmp_path):
+    data = str(tmp_path / "nights.db")
+    for _ in range(2):
+        with serving("fixtures/nightly", "--rate", "1000000", "--data", data) as (_, client, _):
+            already = sum(1 for _ in client.journal())
+            facts = client.journal(after=already, follow=True)
+            assert any(fact.kind == "Accepted" and fact.data["source"] == "timer" for fact in facts)
+
+
 def test_serve_without_a_definition_starts_empty_in_real_time():
     with serving() as (process, client, line):
         assert "serves no functions at" in line

@@ -171,7 +171,7 @@ class Emulator:
         """The control plane: what runs, and what makes it run."""
         self.furnishings: Final = Furnishings(*keeping, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
-        self.resources.on_triggers = self._set_timers
+        self.resources.on_triggers = self._retimed
         self.furnishings.on_capacity = self._movers.pursue
         self.setup.on_defined = self._redefined
         self._defined()
@@ -229,6 +229,9 @@ class Emulator:
             self._begin_with(store, kept, packages)
         if settings.autojump:
             self._set_autojump(True)
+        if self.clock.rate and (kept is not None or self.timers.next_due is not None):
+            with self._baton:
+                self._movers.pursue()
         WATCHDOG.watch(self)
 
     # Beyond the end of the process.
@@ -246,8 +249,6 @@ class Emulator:
                 resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._caused)
                 resuming.resume(self.clock.now())
             self.saving.save()
-            if kept is not None and self.clock.rate:
-                self._movers.pursue()
 
     def _saving_to(self, store: Store, packages: Callable[[], Packages] | None) -> Saving:
         return Saving(
@@ -381,16 +382,21 @@ class Emulator:
         """Called with the baton held, or before anybody else has it."""
         self.resources.stamp_all()
         for ref in dict.fromkeys([*self.timers.functions, *(each.function for each in self._catalog.all_triggers())]):
-            self._set_timers(ref)
+            self.timers.set(ref, self.clock.shown())
 
     def _redefined(self) -> None:
         """Called with the baton held."""
         self._defined()
+        self._pursue_timers()
         if self.saving is not None:
             self.saving.defined = True
 
-    def _set_timers(self, ref: FunctionRef) -> None:
+    def _retimed(self, ref: FunctionRef) -> None:
+        """Called with the baton held."""
         self.timers.set(ref, self.clock.shown())
+        self._pursue_timers()
+
+    def _pursue_timers(self) -> None:
         if self.clock.rate or self._movers.goals:
             self._movers.pursue()
 

@@ -71,7 +71,7 @@ function look() {
   if (!attempt) return;
   const now = time.realHrtime();
   const seen = time.events();
-  const isBusy = timers.runDue() || seen !== eventsSeen;
+  const isBusy = timers.runDue() || (seen !== eventsSeen && time.isAnythingReal());
   eventsSeen = seen;
   if (parked) {
     if (isBusy) goOn();

@@ -318,6 +318,11 @@ function active() {
   return [...process._getActiveHandles(), ...process._getActiveRequests()].map((one) => one.constructor.name);
 }
 
+// Whether the loop waits for anything but its own next turn. In a loop of immediates, Node's own threads cause events.
+function isAnythingReal() {
+  return active().some((kind) => kind !== 'Immediate');
+}
+
 // A number that grows whenever something real has gone on: how many events the loop has had. Older versions of Node do
 // not count them; there it is how much was read and written.
 function events() {
@@ -330,6 +335,7 @@ module.exports = {
   Dial,
   LOOK_EVERY_MS,
   active,
+  isAnythingReal,
   events,
   install,
   realClearInterval,
