@@ -29,10 +29,12 @@ def open_views() -> None:
 
 
 def close_views() -> None:
-    """One runtime less; with the last one the process is as it was before."""
+    """One runtime less; with the last one the process is as it was before, whatever handlers it leaves behind."""
     global _open
     _open -= 1
     if _open == 0:
+        for left_behind in reversed(_active.copy()):
+            end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
         imports.uninstall()
