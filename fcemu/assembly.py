@@ -442,10 +442,12 @@ def emulator_of(
     packages: Callable[[], Packages] | None = None,
     store: Store | None = None,
     *,
+    stub: Callable[[Sequence[object]], StandIn],
     catch_up: bool = False,
 ) -> Emulator:
     """A new emulator: with nothing in its journal, or with what ``store`` has kept, where it also keeps what happens
-    from now on. ``catch_up``: its clock moves on by the time for which nobody had the store. Raises ``StoreError``.
+    from now on. ``stub`` makes what runs steps. ``catch_up``: its clock moves on by the time for which nobody had the
+    store. Raises ``StoreError``.
     """
     parts: dict[str, Any] = {"catalog": catalog_of(definition)}
     if store is not None:
@@ -463,17 +465,26 @@ def emulator_of(
         crew=CREW,
         packages=packages,
         post=post,
+        stubs={ref: stub(steps) for ref, steps in definition.stubs.items()},
         **parts,
     )
 
 
-def define(emulator: Emulator, definition: Definition, code: Mapping[FunctionRef, StandIn] | None = None) -> None:
+def define(
+    emulator: Emulator,
+    definition: Definition,
+    code: Mapping[FunctionRef, StandIn] | None = None,
+    *,
+    stub: Callable[[Sequence[object]], StandIn],
+) -> None:
     """Add a definition to a running emulator. Raises ``ValueError`` where it wants other options than there are."""
     has, wanted = emulator.settings, settings_of(definition.options, emulator.settings)
     other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
     if other:
         raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
     emulator.setup.define(definition.services, definition.functions, definition.async_settings, code, definition.extras)
+    for ref, steps in definition.stubs.items():
+        emulator.setup.stub(ref, stub(steps), alone=True)
 
 
 class Parts:
@@ -487,7 +498,7 @@ class Parts:
         from fcemu.config import DefinitionError, read_mapping
 
         try:
-            define(emulator, read_mapping(document, Path.cwd()))
+            define(emulator, read_mapping(document, Path.cwd()), stub=self.stub)
         except DefinitionError as wrong:
             found = [{"path": one.path, "message": one.message, "hints": list(one.hints)} for one in wrong.problems]
             raise BadDefinition(str(wrong), found) from None
@@ -497,8 +508,12 @@ class Parts:
     def defined(self, emulator: Emulator) -> dict[str, Any]:
         """All that is defined, in native form."""
         from fcemu.config import native_form
+        from fcemu.runtimes.stub import Stub
 
-        return native_form(*emulator.setup.defined(), emulator.setup.extras())
+        defined = emulator.setup.defined()
+        there = {function.ref: emulator.setup.stub_of(function.ref) for function in defined[1]}
+        stubs = {ref: stub.steps for ref, stub in there.items() if isinstance(stub, Stub)}
+        return native_form(*defined, emulator.setup.extras(), stubs)
 
 
 def program_named(text: str) -> str:

@@ -11,7 +11,7 @@ from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import FCError
 from fcemu.core.facts import time_text
 from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.stubs import Step, StubCall
+from fcemu.core.stubs import Step, StubCall, error_named
 from fcemu.engine import faults
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.faults import Fault, Trouble
@@ -233,8 +233,7 @@ def _raised(value: Any) -> Exception:
     name, message = value["errorType"], value.get("errorMessage", "")
     if not (isinstance(name, str) and isinstance(message, str) and name and "\0" not in name):
         raise ValueError(expected)
-    kind: type[Exception] = type(name, (Exception,), {"__module__": "stub"})
-    return kind(message)
+    return error_named(name, message)
 
 
 def _function(emulator: Emulator, path: Mapping[str, str]) -> FunctionRef:

@@ -259,7 +259,13 @@ def _emulator(
             store.clear()
         catch_up = plan.data is not None and plan.data.while_down == "catch-up"
         return assembly.emulator_of(
-            plan.definition, settings, chosen, packages=runtimes.packages, store=store, catch_up=catch_up
+            plan.definition,
+            settings,
+            chosen,
+            packages=runtimes.packages,
+            store=store,
+            stub=runtimes.stub,
+            catch_up=catch_up,
         )
     except BaseException:
         if store is not None:

@@ -66,6 +66,8 @@ class Definer:
         self._thorough = thorough
         self._directories: dict[Scalar, str | None] = {}
         self._looked: dict[tuple[str, str, str], list[str]] = {}
+        self._stubbed: frozenset[FunctionRef] = frozenset()
+        """Functions whose code does not run, so that it need not be there."""
 
     def definition(self, shape: FileShape, path: Path | None) -> Definition:
         """All of it but the options."""
@@ -75,9 +77,11 @@ class Definer:
             for name, each in _of(inner.functions):
                 written[FunctionRef(name, service)] = Written(each, each.code or inner.code or shape.code)
         self._directory(shape.code)
+        self._stubbed = frozenset(map(FunctionRef.parse, shape.stubs or ()))
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
         services = {name: Service(name, kept_of(each.kept, each.description)) for name, each in _of(shape.services)}
         self._check_destinations(written)
+        stubs = {FunctionRef.parse(name): each.steps for name, each in _of(shape.stubs)}
         return Definition(
             services=tuple(services.values()),
             functions=tuple(made.values()),
@@ -85,6 +89,7 @@ class Definer:
             options=MappingProxyType({}),
             path=path,
             extras=self._extras(shape, written, made, services),
+            stubs=MappingProxyType({ref: tuple(step.step() for step in steps) for ref, steps in stubs.items()}),
         )
 
     def _extras(
@@ -117,7 +122,9 @@ class Definer:
             return None
         bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory)
         function = function_of(bare, written.shape, written.shape.handler, self._layer)
-        good = self._check_handlers(written.shape, written.shape.handler, directory, written.code)
+        good = ref in self._stubbed or self._check_handlers(
+            written.shape, written.shape.handler, directory, written.code
+        )
         return self._with_python(function, written.shape) if good else None
 
     def _with_python(self, function: Function, shape: SettingsShape) -> Function | None:

@@ -10,6 +10,7 @@ from fcemu.config.problems import Problem
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
+from fcemu.core.stubs import Step
 
 FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.yaml")
 """What a definition in a directory may be called, in the order in which it is looked for."""
@@ -32,6 +33,7 @@ class Definition:
     path: Path | None
     warnings: tuple[Problem, ...] = ()
     extras: Extras = NO_EXTRAS
+    stubs: Mapping[FunctionRef, tuple[Step, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,10 +108,10 @@ def _value(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> dict[str, 
 
 def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dict[str, Any]]:
     match kind:
-        case Nested(shape, short, by):
-            return _nested(shape, short, by, shapes)
+        case Nested(shape, short, by, many):
+            return _nested(shape, short, bool(by) or many, shapes)
         case Named(shape, _, names, short):
-            return [_map({"anyOf": [*_nested(shape, short, "", shapes), _VARIABLE]}, f"^{names.pattern}$")]
+            return [_map({"anyOf": [*_nested(shape, short, False, shapes), _VARIABLE]}, f"^{names.pattern}$")]
         case Plain.VARIABLES:
             return [_map({"type": ["string", "number", "boolean"]}, "^[A-Za-z][A-Za-z0-9_]*$")]
         case Plain.WEIGHTS:
@@ -128,13 +128,15 @@ def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dic
             return [_scalar(scalar)]
 
 
-def _nested(shape: type[Shape], short: str, by: str, shapes: dict[type[Shape], dict[str, Any]]) -> list[dict[str, Any]]:
+def _nested(
+    shape: type[Shape], short: str, listed: bool, shapes: dict[type[Shape], dict[str, Any]]
+) -> list[dict[str, Any]]:
     _define(shape, shapes)
     reference = {"$ref": f"#/$defs/{_name(shape)}"}
     choices: list[dict[str, Any]] = [reference]
     if short:
         choices += _choices(keys_of(shape)[short].value, shapes)
-    if by:
+    if listed:
         choices.append({"type": "array", "items": reference})
     return choices
 

@@ -47,7 +47,25 @@ def read(tree: Table, report: Report, *, foreign: bool = False) -> FileShape | N
     ``foreign``: the tree was another format. What a later version brings is then kept and said, not refused.
     """
     reader = _Reader(report, _limits(tree), foreign)
-    return reader.block(tree, FileShape, tree.place, Level(FileShape, "at the top level"))
+    shape = reader.block(tree, FileShape, tree.place, Level(FileShape, "at the top level"))
+    if shape is not None and shape.stubs:
+        _check_stubs(tree, shape, report)
+    return shape
+
+
+def _check_stubs(tree: Table, shape: FileShape, report: Report) -> None:
+    """A stub needs a function."""
+    known = [*(shape.functions or ())]
+    known += [
+        f"{service}/{name}" for service, inner in (shape.services or {}).items() for name in inner.functions or ()
+    ]
+    stubs = tree.get("stubs")
+    for each in stubs.entries if isinstance(stubs, Table) else ():
+        name = each.key.text
+        if name in (shape.stubs or ()) and name not in known:
+            near = report.closest(name, known)
+            hints = [f"did you mean {near!r}?"] if near else ["define it under functions or services, too"]
+            report.add(each.key.place, f"there is no function {quoted(name)} for this stub", *hints)
 
 
 def _limits(tree: Table) -> Limits:
@@ -88,7 +106,11 @@ class _Reader:
         self._check_one(shape, meant, at, level)
         is_whole = all(key.field in values for key in needed)
         has_one = not shape.one_of or any(keys[name].field in values for name in shape.one_of)
-        return shape(**values) if is_whole and has_one else None
+        made = shape(**values) if is_whole and has_one else None
+        if made is not None and (wrong := made.contradiction()):
+            self._report.add(table.place, wrong)
+            return None
+        return made
 
     def _said(self, key: Scalar) -> str:
         """A key in the words of messages: those of the file, also where it is of another format."""
@@ -159,12 +181,13 @@ class _Reader:
     def _nested_key(self, kind: Nested, entry: Entry, level: Level) -> object:
         where = f"in {self._said(entry.key)}" + (f" of {level.owner}" if level.owner else "")
         inner = Level(kind.shape, where, level.owner or entry.key.text, level)
-        if not kind.by:
+        if not kind.by and not kind.many:
             return self._nested(entry, kind.shape, inner, kind.short)
         listed = entry.value.values if isinstance(entry.value, Items) and entry.value.values else (entry.value,)
         entries = [Entry(entry.key, value) for value in listed]
         made = [self._nested(each, kind.shape, inner) for each in entries]
-        self._check_different(entries, kind.by)
+        if kind.by:
+            self._check_different(entries, kind.by)
         return tuple(each for each in made if each is not None)
 
     def _check_different(self, entries: list[Entry], by: str) -> None:

@@ -5,7 +5,7 @@ instead. Each shape is a map of the file; each of its fields is a key. What is r
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Annotated, ClassVar, Final, NamedTuple, get_type_hints
@@ -25,6 +25,7 @@ from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
 from fcemu.core.settings import THROTTLE_MODES, UNBOUNDED, Settings
+from fcemu.core.stubs import Step, error_named
 
 RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
@@ -115,11 +116,13 @@ class Texts(NamedTuple):
 
 class Nested(NamedTuple):
     """A map of its own shape. ``short``: the key that a single text in its place stands for. ``by``: there may also be
-    a list of such maps, which this key tells apart; read as a tuple, also where there is one."""
+    a list of such maps, which this key tells apart; read as a tuple, also where there is one. ``many``: the same, and
+    nothing needs to tell them apart."""
 
     shape: "type[Shape]"
     short: str = ""
     by: str = ""
+    many: bool = False
 
 
 class Names(NamedTuple):
@@ -224,6 +227,10 @@ class Shape:
     later: ClassVar[Mapping[str, str]] = {}
     one_of: ClassVar[tuple[str, ...]] = ()
     only_with: ClassVar[Mapping[str, str]] = {}
+
+    def contradiction(self) -> str:
+        """What its values contradict each other in; empty when they do not."""
+        return ""
 
 
 _KEYS: Final[dict[type[Shape], Mapping[str, Key]]] = {}
@@ -672,10 +679,66 @@ class EmulatorShape(Shape):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RaisesShape(Shape):
+    """``raises``: the error with which an attempt ends."""
+
+    error_type: Annotated[str, Key("errorType", _TEXT, "The name of its class.", required=True)]
+    error_message: Annotated[str | None, Key("errorMessage", Plain.PAYLOAD, "Its text.", "")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShape(Shape):
+    """What one attempt comes to, in place of the handler's code."""
+
+    returns: Annotated[object | None, Key("returns", Plain.FREE, "What the handler returns.")] = None
+    raises: Annotated[RaisesShape | None, Key("raises", Nested(RaisesShape), "The error that it raises instead.")] = (
+        None
+    )
+    seconds: Annotated[
+        float | None, Key("seconds", Number("seconds", 0, UNBOUNDED), "How long it takes, in virtual time.", 0)
+    ] = None
+    logs: Annotated[str | None, Key("logs", Plain.PAYLOAD, "Text for the log of the attempt.", "")] = None
+    status: Annotated[
+        int | None,
+        Key("status", Whole("", lambda _: (200, 503)), "Refuses the attempt with 429, 500 or 503.", 200),
+    ] = None
+
+    def step(self) -> Step:
+        """The step itself. Raises ``ValueError`` for what contradicts itself."""
+        said = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
+        if self.raises is not None:
+            said["raises"] = error_named(self.raises.error_type, self.raises.error_message or "")
+        return Step(**said)
+
+    def contradiction(self) -> str:
+        """What a step refuses."""
+        try:
+            self.step()
+        except ValueError as wrong:
+            return str(wrong)
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StubShape(Shape):
+    """One of ``stubs``: what happens in place of a function's code."""
+
+    steps: Annotated[
+        tuple[StepShape, ...],
+        Key("steps", Nested(StepShape, many=True), "One an attempt; the last one repeats.", required=True),
+    ]
+
+
+_FUNCTIONS: Final = Names(
+    r"([A-Za-z_][A-Za-z0-9_-]{0,127}/)?[A-Za-z_][A-Za-z0-9_-]{0,127}",
+    "write NAME, or SERVICE/NAME for a function of 2.0",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileShape(Shape):
     """The whole file."""
 
-    later: ClassVar[Mapping[str, str]] = {"stubs": "Canned replies instead of code."}
     region: Annotated[str | None, Key("region", _TEXT, "In ARNs and contexts.", _USUAL.account.region)] = None
     account_id: Annotated[
         str | None, Key("accountId", Text("digits", r"[0-9]{1,32}"), "Owner of everything.", _USUAL.account.id)
@@ -691,6 +754,10 @@ class FileShape(Shape):
     domains: Annotated[
         Mapping[str, DomainShape] | None,
         Key("customDomains", Named(DomainShape, "domain", _DOMAINS), "Host names that lead to functions."),
+    ] = None
+    stubs: Annotated[
+        Mapping[str, StubShape] | None,
+        Key("stubs", Named(StubShape, "stub", _FUNCTIONS), "What happens in place of functions' code.", {}),
     ] = None
     emulator: Annotated[
         EmulatorShape | None, Key("emulator", Nested(EmulatorShape), "Settings of the emulator itself.")

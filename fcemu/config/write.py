@@ -19,6 +19,7 @@ from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.programs import config_key
 from fcemu.core.releases import Alias, Owner, Version
+from fcemu.core.stubs import Handler, Step, plain_step
 from fcemu.core.triggers import HTTP, TIMER, Trigger
 
 
@@ -27,9 +28,10 @@ def native_form(
     functions: Iterable[Function],
     async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings],
     extras: Extras = NO_EXTRAS,
+    stubs: Mapping[FunctionRef, Sequence[Step | Handler]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Definitions as a mapping that ``read_mapping`` reads; directories are absolute. Only what is set is written of
-    the asynchronous settings."""
+    the asynchronous settings; stubs that call code of the test cannot be written."""
     writer = _Writer(async_settings, extras)
     document: dict[str, Any] = {"functions": {}, "services": {}}
     for service in services:
@@ -40,6 +42,10 @@ def native_form(
         owner["functions"][function.ref.name] = writer.function(function)
     if extras.domains:
         document["customDomains"] = {domain.name: _domain(domain) for domain in extras.domains}
+    for ref, steps in stubs.items():
+        plain = [plain_step(step) for step in steps]
+        if None not in plain:
+            document.setdefault("stubs", {})[str(ref)] = {"steps": plain}
     return document
 
 
@@ -220,7 +226,9 @@ def _seconds(duration: timedelta) -> int:
 def document_of(definition: Definition) -> dict[str, Any]:
     """A definition as a mapping in native form, short: what is empty is left out, and directories count from where the
     definition was, if it was a file."""
-    whole = native_form(definition.services, definition.functions, definition.async_settings, definition.extras)
+    whole = native_form(
+        definition.services, definition.functions, definition.async_settings, definition.extras, definition.stubs
+    )
     document: dict[str, Any] = {}
     for name, key in (("region", "region"), ("account_id", "accountId")):
         if name in definition.options:
@@ -269,6 +277,7 @@ def composed(definitions: Sequence[Definition]) -> Definition:
         options=MappingProxyType(options),
         warnings=tuple(warning for each in definitions for warning in each.warnings),
         extras=_together([each.extras for each in definitions]),
+        stubs=MappingProxyType({ref: steps for each in definitions for ref, steps in each.stubs.items()}),
     )
 
 

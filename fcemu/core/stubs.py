@@ -53,6 +53,32 @@ class Step:
         return REFUSALS.get(self.status)
 
 
+def error_named(name: str, message: str) -> Exception:
+    """An exception whose class has that name, as a handler's own would."""
+    kind: type[Exception] = type(name, (Exception,), {"__module__": "stub"})
+    return kind(message)
+
+
+def plain_step(step: "Step | Handler") -> dict[str, Any] | None:
+    """A step as a definition and the emulator's API write it; ``None`` where it cannot be written."""
+    if not isinstance(step, Step):
+        return None
+    try:
+        json.dumps(step.returns)
+    except (TypeError, ValueError):
+        return None
+    said: dict[str, Any] = {"seconds": step.seconds, "logs": step.logs} | (
+        {"status": step.status} if step.status != 200 else {}
+    )
+    if isinstance(step.raises, type):
+        said["raises"] = {"errorType": step.raises.__name__}
+    elif step.raises is not None:
+        said["raises"] = {"errorType": type(step.raises).__name__, "errorMessage": str(step.raises)}
+    elif step.returns is not None:
+        said["returns"] = step.returns
+    return {name: value for name, value in said.items() if value or name == "returns"}
+
+
 def step_of(given: object) -> "Step | Handler":
     """A step as a test may write it: an exception is raised, a callable is the handler, anything else is returned."""
     if isinstance(given, Step):

@@ -45,7 +45,7 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Packages, Post, Runtime, Store, read_credentials, secret_of
+from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store, read_credentials, secret_of
 from fcemu.engine.queues import Queues
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
@@ -120,9 +120,11 @@ class Emulator:
         store: Store | None = None,
         kept: Kept | None = None,
         given: Mapping[str, object] | None = None,
+        stubs: Mapping[FunctionRef, StandIn] | None = None,
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
-        ``clock`` follow from that. ``given``: by what the definition is recognised after a restart."""
+        ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
+        ``stubs``: what runs functions in place of their code."""
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -156,6 +158,9 @@ class Emulator:
         self.fleet: Final = self._dispatcher.fleet
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
         """Definitions, stand-ins for code, faults."""
+        for ref, stub in (stubs or {}).items():
+            if ref in catalog.names:  # it may have been deleted before a restart
+                self.setup.stub(ref, stub)
         self.tasks: Final = Tasks(
             baton=self._baton,
             clock=self.clock,

@@ -27,13 +27,13 @@ class Stub:
     """
 
     def __init__(self, steps: Sequence[Step | Handler], inline: PythonInline) -> None:
-        self._steps: Final = tuple(steps) or (Step(),)
+        self.steps: Final = tuple(steps) or (Step(),)
         self._inline: Final = inline
         self._lock: Final = threading.Lock()
         self._taken = 0
         self._chosen: Final[dict[tuple[str, int], Step | Handler]] = {}
         self._calls: Final[list[StubCall]] = []
-        modules = [module_of(step) for step in self._steps if not isinstance(step, Step)]
+        modules = [module_of(step) for step in self.steps if not isinstance(step, Step)]
         self.module: Final = modules[0] if modules else None
         """Where its first callable is from, if that is code of the test."""
         for module in modules:
@@ -69,7 +69,7 @@ class Stub:
             return self._chosen.pop((call.request_id, call.attempt), None) or self._next()
 
     def _next(self) -> Step | Handler:
-        step = self._steps[min(self._taken, len(self._steps) - 1)]
+        step = self.steps[min(self._taken, len(self.steps) - 1)]
         self._taken += 1
         return step
 

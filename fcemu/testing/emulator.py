@@ -101,6 +101,7 @@ class LocalEmulator:
             kind_of(self._clock, settings.rate),
             self._host.runtimes.packages,
             store,
+            stub=self._host.runtimes.stub,
             catch_up=self._data is not None and self._data.while_down == "catch-up",
         )
         self._memory_used = settings.max_memory_usage_mb
@@ -313,7 +314,7 @@ class LocalEmulator:
         """Define a function that is a Python callable of FC's ``(event, context)``; settings by FC's key names, as in
         ``fcemu.yaml``. It replaces one of the same name. Raises ``DefinitionError``, ``ValueError``."""
         definition, code = self._host.runtimes.added(name, handler, settings)
-        assembly.define(self._engine, definition, {definition.functions[0].ref: code})
+        assembly.define(self._engine, definition, {definition.functions[0].ref: code}, stub=self._host.runtimes.stub)
         return self.function(name)
 
     def define(self, definition: Source) -> None:
@@ -323,7 +324,9 @@ class LocalEmulator:
         if isinstance(definition, str | Path) and definition != "":
             definition = next((found for place in self._places if (found := place / definition).exists()), definition)
         more = _read(definition)
-        assembly.define(self._engine, replace(more, options=_without_clock(more.options)))
+        assembly.define(
+            self._engine, replace(more, options=_without_clock(more.options)), stub=self._host.runtimes.stub
+        )
 
     @property
     def faults(self) -> Faults:

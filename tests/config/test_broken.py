@@ -13,7 +13,7 @@ SAME_IN_PYTHON = {
     "foreign-words",
     "missing-handler",
     "missing-handler-file",
-    "not-supported-yet",
+    "stubs",
     "out-of-range",
     "triggers",
     "versions",

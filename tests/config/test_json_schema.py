@@ -18,6 +18,7 @@ from fcemu.config.schema import (
     HookShape,
     Named,
     Plain,
+    RaisesShape,
     RouteShape,
     TriggerShape,
     below,
@@ -36,7 +37,6 @@ STRUCTURE = {
     "bad-names",
     "foreign-words",
     "missing-handler",
-    "not-supported-yet",
     "out-of-range",
     "triggers",
     "unknown-key",
@@ -81,6 +81,7 @@ COMPANIONS = {
     HookShape: {"handler": "index.handler"},
     AliasShape: {"version": "LATEST"},
     RouteShape: {"function": "f"},
+    RaisesShape: {"errorType": "Declined"},
 }
 """What must be there, too."""
 EVERY_KEY = [
@@ -106,6 +107,8 @@ def document_with(way, key, value):
         kind = TriggerShape.only_with.get(key.name, "timer")
         current[kind] = "any" if kind == "http" else "@every 5m"
     current[key.name] = value
+    if way.startswith("stubs"):
+        document["functions"] = {"n": {"handler": "index.handler"}}
     return document
 
 

@@ -345,16 +345,6 @@ def test_who_may_ask_is_said_by_a_flag_and_texts(line, message):
 
 
 @pytest.mark.parametrize(
-    ("make", "line"),
-    [
-        (shape, "stubs"),
-    ],
-)
-def test_a_key_that_comes_later_is_refused_by_name(make, line):
-    assert problems(make, f"{line}: [1]") == [f"'{line}' is not supported yet"]
-
-
-@pytest.mark.parametrize(
     ("line", "problem"),
     [
         ("[{asyncTask: true}, {qualifier: LATEST}]", "asyncInvokeConfig: qualifier 'LATEST' was there before"),
@@ -403,7 +393,7 @@ def test_settings_by_qualifier_name_each_qualifier_once(line, problem):
         (function, "region", "'region' belongs further up, at the top level"),
         (emulator, "rate", "'rate' belongs one level down, in clock"),
         (emulator, "region", "'region' belongs one level up, at the top level"),
-        (shape, "stub", "did you mean 'stubs'? (not supported yet)"),
+        (shape, "stub", "did you mean 'stubs'?"),
         (shape, "seed", "'seed' belongs one level down, in emulator"),
         (shape, "handler", "'handler' belongs further down, in functions.NAME"),
         (shape, "triggers", "'triggers' belongs further down, in functions.NAME"),
@@ -444,7 +434,7 @@ def test_all_problems_are_told_at_once():
         "handler is missing in function f",
         SECONDS + "'x'",
         "handler: expected module.function, found 1",
-        "'stubs' is not supported yet",
+        "stubs: expected a map of stubs by name, found 1",
     ]
 
 

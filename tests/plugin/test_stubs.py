@@ -4,7 +4,8 @@ import json
 import sys
 import textwrap
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
+from urllib.request import urlopen
 
 import pytest
 from patience import CHILD_SECONDS
@@ -499,3 +500,59 @@ def test_faults_stubs_and_callables_give_the_same_timeline_every_time(shop):
             return emulator.timeline()
 
     assert day() == day()
+
+
+# Stubs of a definition.
+
+STUBBED = {
+    "functions": {"f": {"handler": "nowhere.handler", "asyncInvokeConfig": {"maxAsyncRetryAttempts": 2}}},
+    "stubs": {
+        "f": {
+            "steps": [
+                {"raises": {"errorType": "Declined", "errorMessage": "no money"}, "seconds": 2},
+                {"status": 429},
+                {"returns": {"paid": True}, "logs": "at last"},
+            ]
+        }
+    },
+}
+
+
+def test_steps_of_a_definition_run_in_place_of_code_that_need_not_be_there():
+    with LocalEmulator(STUBBED) as emulator:
+        invocation = emulator.function("f").invoke_async({"order": 7})
+        assert invocation.result() == {"paid": True}
+        first, _, last = invocation.attempts
+        assert [each.outcome for each in invocation.attempts] == ["function error", "throttled", "returned"]
+        assert (first.ended - first.started, type(first.exception).__name__) == (timedelta(seconds=2), "Declined")
+        assert "at last\n" in last.logs
+
+
+def test_steps_of_a_definition_begin_anew_with_a_reset():
+    with LocalEmulator(STUBBED) as emulator:
+        for _ in range(2):
+            assert emulator.function("f").invoke().json()["errorType"] == "Declined"
+            emulator.reset()
+
+
+def test_steps_of_a_definition_that_is_added_take_the_place_of_the_code(shop):
+    with LocalEmulator(native(shop, charge="charging.charge")) as emulator:
+        emulator.define(STUBBED)
+        assert emulator.function("f").invoke().json()["errorType"] == "Declined"
+        with pytest.raises(DefinitionError, match="there is no function 'charg' for this stub"):
+            emulator.define({"stubs": {"charg": {"steps": {"returns": 1}}}})
+
+
+def test_what_is_stubbed_can_be_written_and_read_again():
+    with LocalEmulator(STUBBED) as emulator:
+        emulator.add("g", lambda event, context: None)
+        emulator.function("g").stub(lambda event, context: 1)
+        written = defined_over_http(emulator)
+        assert written["stubs"] == STUBBED["stubs"]
+        with LocalEmulator({"functions": {"f": written["functions"]["f"]}, "stubs": written["stubs"]}) as again:
+            assert again.function("f").invoke().json()["errorType"] == "Declined"
+
+
+def defined_over_http(emulator):
+    with urlopen(f"{emulator.url}/_fcemu/definition", timeout=CHILD_SECONDS) as answer:
+        return json.loads(answer.read())
