@@ -442,12 +442,12 @@ def emulator_of(
     packages: Callable[[], Packages] | None = None,
     store: Store | None = None,
     *,
-    stub: Callable[[Sequence[object]], StandIn],
+    stub: Callable[[Sequence[object]], StandIn] | None = None,
     catch_up: bool = False,
 ) -> Emulator:
     """A new emulator: with nothing in its journal, or with what ``store`` has kept, where it also keeps what happens
-    from now on. ``stub`` makes what runs steps. ``catch_up``: its clock moves on by the time for which nobody had the
-    store. Raises ``StoreError``.
+    from now on. ``stub`` makes what runs steps; without it, code runs. ``catch_up``: its clock moves on by the time for
+    which nobody had the store. Raises ``StoreError``.
     """
     parts: dict[str, Any] = {"catalog": catalog_of(definition)}
     if store is not None:
@@ -465,7 +465,7 @@ def emulator_of(
         crew=CREW,
         packages=packages,
         post=post,
-        stubs={ref: stub(steps) for ref, steps in definition.stubs.items()},
+        stubs={} if stub is None else {ref: stub(steps) for ref, steps in definition.stubs.items()},
         **parts,
     )
 
