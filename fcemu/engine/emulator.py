@@ -868,8 +868,13 @@ class Emulator:
             self._awaited.clear()
             self.fleet.end()
         WATCHDOG.forget(self)
-        end = real.monotonic() + self.settings.grace.total_seconds()
-        while any(not run.left for run in alive) and real.monotonic() < end:
+        grace = self.settings.grace.total_seconds()
+        begun, told_again = real.monotonic(), False
+        while any(not run.left for run in alive) and (waited := real.monotonic() - begun) < grace:
+            if waited >= grace / 2 and not told_again:
+                told_again = True
+                with self._baton:
+                    self._movers.interrupt_again(run for run in alive if not run.left)
             real.sleep(0.0005)
         with self._baton:
             self._dispatcher.definitions_changed()

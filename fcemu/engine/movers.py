@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
@@ -658,6 +658,13 @@ class Movers(Parking):
         for strand in (run, *run.others()):
             if strand.waits_in is None:
                 strand.interrupt()
+
+    def interrupt_again(self, runs: Iterable[Run]) -> None:
+        """End what still computes although it was told to end."""
+        for run in runs:
+            for strand in (run, *run.others()):
+                if strand.waits_in is None:
+                    strand.interrupt(again=True)
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
         run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)

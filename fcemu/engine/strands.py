@@ -217,13 +217,14 @@ class Strand:
         except Abandoned:
             self.left = True
 
-    def interrupt(self) -> None:
-        """Raise ``Abandoned`` in the strand's thread: ends a busy loop, not a call into C. Once at most.
+    def interrupt(self, *, again: bool = False) -> None:
+        """Raise ``Abandoned`` in the strand's thread: ends a busy loop, not a call into C. Once at most, but for
+        ``again``: the first may have been swallowed, by the handler or by a finalizer that happened to run there.
 
         Never while that thread is in the engine; there it notices by itself.
         """
         with _GATE:
-            if self.thread and not (self.left or self._sent or self.engine_calls):
+            if self.thread and not (self.left or self.engine_calls or (self._sent and not again)):
                 self._sent = True
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
 

@@ -191,3 +191,26 @@ def test_crew_threads_are_used_again():
         emulator.accept(ask("f"))
         emulator.wait(emulator.run_until_idle(None))
     assert CREW._made <= before + 2
+
+
+def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes():
+    started, left = threading.Event(), threading.Event()
+
+    def f(call):
+        try:
+            for told in range(2):
+                try:
+                    started.set()
+                    while True:
+                        pass
+                except BaseException:
+                    if told:
+                        raise
+        finally:
+            left.set()
+
+    emulator, _ = make(settings=Settings(rate=1), f=f)
+    emulator.accept(ask("f"))
+    assert started.wait(WAIT_SECONDS)
+    emulator.close()
+    assert left.wait(WAIT_SECONDS)

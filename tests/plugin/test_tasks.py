@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import threading
 import time
 
 import pytest
 from rules import rule
 
-from fcemu.core.facts import Started, Stopped
+from fcemu.core.facts import Stopped
 from fcemu.testing import FCError, InvocationFailed, LocalEmulator, UnknownName
 
 WAIT_SECONDS = 30
@@ -149,10 +150,12 @@ def test_a_stopped_task_is_no_failure_that_somebody_must_look_at():
 
 
 HANDLER = """
+import os
 import time
 
 
 def sleeps(event, context):
+    begin(event)
     try:
         print("begun")
         time.sleep(600)
@@ -161,8 +164,14 @@ def sleeps(event, context):
 
 
 def works(event, context):
+    begin(event)
     while True:
         pass
+
+
+def begin(event):
+    if event:
+        os.close(os.open(event, os.O_WRONLY))  # whoever reads goes on
 """
 
 
@@ -179,15 +188,14 @@ def test_a_task_is_stopped_wherever_its_handler_runs(tmp_path, runtime, name):
     (tmp_path / "film.py").write_text(HANDLER)
     function = {"handler": f"film.{name}", "code": str(tmp_path), "timeout": 900, **TASK}
     with LocalEmulator({"functions": {"convert": function}}, runtime=runtime, rate=1) as emulator:
-        started, stopped = recorded(emulator, Started), recorded(emulator, Stopped)
-        task = emulator.function("convert").invoke_async(task_id="video-42")
-        assert started.wait(WAIT_SECONDS)
+        stopped = recorded(emulator, Stopped)
+        os.mkfifo(begun := tmp_path / "begun")
+        task = emulator.function("convert").invoke_async(bytes(begun), task_id="video-42")
+        os.close(os.open(begun, os.O_RDONLY))
         task.stop()
         assert stopped.wait(WAIT_SECONDS)
         assert [event.status for event in task.events][-3:] == ["Running", "Stopping", "Stopped"]
         assert "Invocation canceled by client" in task.attempts[0].logs
-        again = emulator.function("convert").invoke_async()
-        again.stop()
 
 
 @pytest.mark.parametrize("runtime", ["inline", "process"])
