@@ -3,7 +3,6 @@
 import importlib
 import json
 import queue
-import socket
 import sys
 import threading
 from pathlib import Path
@@ -259,31 +258,6 @@ def test_a_thread_that_sleeps_beside_its_handler_does_not_disturb(two):
     assert [first.returned(), second.returned()] == ["first", "second"]
     from fcemu.runtimes import views
 
-    assert views._active == []
-
-
-def test_a_handler_left_behind_changes_nothing_once_the_last_runtime_is_closed(define, runtime):
-    from fcemu.runtimes import views
-
-    code = define("""
-        import socket, utils
-        def handler(event, context):
-            with socket.socket(fileno=int(event)) as line:
-                line.sendall(b"runs")
-                line.recv(1)
-    """)
-    code.write("utils.py", "WHO = 'mine'")
-    ours, theirs = socket.socketpair()
-    left_behind = threading.Thread(target=code.run, args=(str(theirs.detach()).encode(),))
-    left_behind.start()
-    assert ours.recv(4) == b"runs"
-    runtime.close()
-    try:
-        assert views._active == []
-        assert "utils" not in sys.modules
-    finally:
-        ours.close()
-        left_behind.join()
     assert views._active == []
 
 
