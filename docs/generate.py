@@ -329,8 +329,6 @@ def _table(shape: type[Shape]) -> Iterator[str]:
         default = "required" if key.required else "" if key.default is None else f"`{_plain(key.default)}`"
         about = key.about + (" Kept, but without effect yet." if key.inert else "")
         yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {about} |"
-    for name, about in shape.later.items():
-        yield f"| `{name}` | *not supported yet* | | {about} |"
 
 
 def _by_section(rule: tuple[str, str, str, str, str]) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fcemu.config.problems import closest
-from fcemu.config.schema import ALIASES, Shape, below, names_of
+from fcemu.config.schema import ALIASES, Shape, below, keys_of
 
 
 class Level(NamedTuple):
@@ -18,7 +18,7 @@ class Level(NamedTuple):
 
 class Advice(NamedTuple):
     """A hint on an unknown key, empty if nothing is like it, and which keys of its level it may mean. ``certain``: it
-    means the first of them, and a key that is read now."""
+    means the first of them."""
 
     hint: str = ""
     meant: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ def advise(word: str, level: Level) -> Advice:
     looked = [seen for seen in (_look(native, level) for native in natives) if seen]
     certain = len(looked) == 1
     if not looked:
-        here = names_of(level.shape)
+        here = frozenset(keys_of(level.shape))
         near = {name: (name,) for name in here} | {
             alias: meant for alias, meant in ALIASES.items() if meant and here.issuperset(meant)
         }
@@ -42,28 +42,27 @@ def advise(word: str, level: Level) -> Advice:
     if not looked:
         return Advice()
     names = " or ".join(repr(seen.name) for seen in looked)
-    first, later = looked[0], " (not supported yet)" if looked[0].later else ""
+    first = looked[0]
     if first.where:
         known = f"{names} belongs {first.where}"
-        return Advice((known if first.name == word else f"did you mean {names}? it belongs {first.where}") + later)
+        return Advice(known if first.name == word else f"did you mean {names}? it belongs {first.where}")
     case = " case matters" if first.name.casefold() == word.casefold() else ""
-    return Advice(f"did you mean {names}?{case}{later}", tuple(seen.name for seen in looked), certain and not later)
+    return Advice(f"did you mean {names}?{case}", tuple(seen.name for seen in looked), certain)
 
 
 class _Seen(NamedTuple):
-    """A key by its right spelling; ``where`` it belongs, if not here; ``later``: only a later version takes it."""
+    """A key by its right spelling; ``where`` it belongs, if not here."""
 
     name: str
     where: str
-    later: bool
 
 
 def _look(word: str, level: Level) -> _Seen | None:
     """The nearest key that is written like this in any case: here, then around, then inside."""
 
     def seen(shape: type[Shape], where: str) -> _Seen | None:
-        names = sorted(name for name in names_of(shape) if name.casefold() == word.casefold())
-        return _Seen(names[0], where, names[0] in shape.later) if names else None
+        names = sorted(name for name in keys_of(shape) if name.casefold() == word.casefold())
+        return _Seen(names[0], where) if names else None
 
     if here := seen(level.shape, ""):
         return here

@@ -44,7 +44,7 @@ _RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "security
 def read(tree: Table, report: Report, *, foreign: bool = False) -> FileShape | None:
     """The shape of a definition; problems go into ``report``, and then the shape has gaps or is ``None``.
 
-    ``foreign``: the tree was another format. What a later version brings is then kept and said, not refused.
+    ``foreign``: the tree was another format.
     """
     reader = _Reader(report, _limits(tree), foreign)
     shape = reader.block(tree, FileShape, tree.place, Level(FileShape, "at the top level"))
@@ -119,9 +119,6 @@ class _Reader:
     def _known(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> str | None:
         """The name of the key of the schema that is to be read, if one is; says what is odd with it."""
         name, keys = key.text, keys_of(level.shape)
-        if name in level.shape.later:
-            self._report.add(key.place, f"{quoted(name)} is not supported yet")
-            return None
         if name in keys:
             if keys[name].inert:
                 self._report.keep(key.place, f"{name} trigger" if name in level.shape.one_of else name)

@@ -220,11 +220,10 @@ class Key(NamedTuple):
 
 class Shape:
     """A map of the file. Each field is a key, with its ``Key`` as annotation; it is ``None`` when the key is not there,
-    so that "not said" and 0 stay apart. ``later``: keys that a later version takes, with their help. ``one_of``: keys
-    of which exactly one must be there. ``only_with``: keys that need one of these."""
+    so that "not said" and 0 stay apart. ``one_of``: keys of which exactly one must be there. ``only_with``: keys that
+    need one of these."""
 
     __slots__ = ()
-    later: ClassVar[Mapping[str, str]] = {}
     one_of: ClassVar[tuple[str, ...]] = ()
     only_with: ClassVar[Mapping[str, str]] = {}
 
@@ -243,11 +242,6 @@ def keys_of(shape: type[Shape]) -> Mapping[str, Key]:
         keys = [key._replace(field=name) for name, hint in hints for key in getattr(hint, "__metadata__", ())]
         _KEYS[shape] = {key.name: key for key in keys}
     return _KEYS[shape]
-
-
-def names_of(shape: type[Shape]) -> frozenset[str]:
-    """Every key that means something there, now or later."""
-    return frozenset(keys_of(shape)) | frozenset(shape.later)
 
 
 def below(shape: type[Shape]) -> Iterator[tuple[str, int, type[Shape]]]:

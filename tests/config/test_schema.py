@@ -33,7 +33,6 @@ from fcemu.config.schema import (
     below,
     expected,
     keys_of,
-    names_of,
 )
 from fcemu.config.tree import Kind, Scalar
 from fcemu.config.values import scalar
@@ -99,18 +98,12 @@ def test_the_file_has_the_keys_that_the_format_promises():
     }
 
 
-def test_the_keys_that_come_later_are_known():
-    later = {name for shape in SHAPES for name in shape.later}
-    assert later == set()
-
-
 def test_triggers_are_of_the_kinds_that_the_core_knows():
     assert set(TriggerShape.one_of) == set(KINDS)
 
 
 @pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
-def test_no_key_is_both_for_now_and_for_later_and_each_field_is_a_key(shape):
-    assert not set(keys_of(shape)) & set(shape.later)
+def test_each_field_is_a_key(shape):
     assert [key.field for key in keys_of(shape).values()] == [field.name for field in fields(shape)]
 
 
@@ -119,11 +112,6 @@ def test_each_key_has_a_help_text_and_only_a_required_one_must_be_there(shape, k
     assert re.fullmatch(r"[A-Z].*\.", key.about)
     is_always_there = type(None) not in getattr(get_type_hints(shape)[key.field], "__args__", ())
     assert (key.required and not key.not_for) == is_always_there
-
-
-@pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
-def test_each_later_key_has_a_help_text(shape):
-    assert all(re.fullmatch(r"[A-Z].*\.", about) for about in shape.later.values())
 
 
 @pytest.mark.parametrize(("shape", "key"), EVERY_KEY)
@@ -151,7 +139,7 @@ def test_documented_defaults_are_those_of_the_core():
 
 
 def test_every_alias_names_words_of_the_schema_and_is_none_itself():
-    words = frozenset[str]().union(*(names_of(shape) for shape in SHAPES))
+    words = frozenset[str]().union(*(keys_of(shape) for shape in SHAPES))
     assert not words & set(ALIASES)
     assert {native for natives in ALIASES.values() for native in natives} <= words
 
