@@ -171,18 +171,22 @@ class MNS:
         return got.result() if got.done() else []
 
 
+def _listed(call: Call, what: str, names: list[str], of: Callable[[str], Fields]) -> Answer:
+    """A page of queues or topics: their URLs, and what ``of`` tells of them where that is asked for."""
+    page, marker = forms.page(names, call.request.headers)
+    shown: Fields = []
+    for name in page:
+        url: Fields = [(f"{what}URL", call.url(f"{what.lower()}s", name))]
+        shown.append((what, url + (of(name) if forms.with_meta(call) else [])))
+    return call.answer(200, f"{what}s", [*shown, ("NextMarker", marker)])
+
+
 # Queues.
 
 
 async def _list_queues(call: Call) -> Answer:
-    page, marker = forms.page(call.emulator.queues.names(), call.request.headers)
-    shown: Fields = []
-    for name in page:
-        url: Fields = [("QueueURL", call.url("queues", name))]
-        shown.append(
-            ("Queue", url + (forms.of_queue(call.emulator.queues.show(name)) if forms.with_meta(call) else []))
-        )
-    return call.answer(200, "Queues", [*shown, ("NextMarker", marker)])
+    queues = call.emulator.queues
+    return _listed(call, "Queue", queues.names(), lambda name: forms.of_queue(queues.show(name)))
 
 
 async def _put_queue(call: Call) -> Answer:
@@ -279,14 +283,8 @@ def _check_batch(what: str, found: int) -> None:
 
 
 async def _list_topics(call: Call) -> Answer:
-    page, marker = forms.page(call.emulator.topics.names(), call.request.headers)
-    shown: Fields = []
-    for name in page:
-        url: Fields = [("TopicURL", call.url("topics", name))]
-        shown.append(
-            ("Topic", url + (forms.of_topic(call.emulator.topics.show(name)) if forms.with_meta(call) else []))
-        )
-    return call.answer(200, "Topics", [*shown, ("NextMarker", marker)])
+    topics = call.emulator.topics
+    return _listed(call, "Topic", topics.names(), lambda name: forms.of_topic(topics.show(name)))
 
 
 async def _put_topic(call: Call) -> Answer:

@@ -874,7 +874,9 @@ class Emulator:
             if waited >= grace / 2 and not told_again:
                 told_again = True
                 with self._baton:
-                    self._movers.interrupt_again(run for run in alive if not run.left)
+                    for run in alive:
+                        if not run.left:
+                            self._movers.interrupt_strands(run, again=True)
             real.sleep(0.0005)
         with self._baton:
             self._dispatcher.definitions_changed()

@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
@@ -653,18 +653,14 @@ class Movers(Parking):
 
     def _interrupt(self, run: Run) -> None:
         """End what of ``run`` computes; what waits is ended where it waits."""
-        if run.place.instance.interrupt():
-            return
+        if not run.place.instance.interrupt():
+            self.interrupt_strands(run)
+
+    def interrupt_strands(self, run: Run, *, again: bool = False) -> None:
+        """End the threads of ``run`` that compute; ``again``: although they were told to end."""
         for strand in (run, *run.others()):
             if strand.waits_in is None:
-                strand.interrupt()
-
-    def interrupt_again(self, runs: Iterable[Run]) -> None:
-        """End what still computes although it was told to end."""
-        for run in runs:
-            for strand in (run, *run.others()):
-                if strand.waits_in is None:
-                    strand.interrupt(again=True)
+                strand.interrupt(again=again)
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
         run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
