@@ -1,7 +1,5 @@
 """Deferred and retried attempts a second on the virtual clock, and bytes for each pending invocation; no HTTP."""
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -9,7 +7,7 @@ import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
-from common import FULL, line
+from common import FULL, apart, line
 
 from fcemu import assembly
 from fcemu.config import read_mapping
@@ -34,7 +32,7 @@ def emulator(folder: str) -> Emulator:
     return assembly.emulator_of(definition, assembly.settings_of({}), assembly.Runtimes({}))
 
 
-def measure(pending: int, memory: bool) -> dict[str, float]:
+def measure(pending: int, *, memory: bool) -> float:
     """Seconds an attempt with ``pending`` invocations waiting at the start; or bytes for each of them."""
     with tempfile.TemporaryDirectory() as folder:
         emulated = emulator(folder)
@@ -43,32 +41,25 @@ def measure(pending: int, memory: bool) -> dict[str, float]:
             before = tracemalloc.get_traced_memory()[0]
             for n in range(pending):
                 emulated.accept(ASKED[n % len(ASKED)])
-            return {"bytes": (tracemalloc.get_traced_memory()[0] - before) / pending}
+            return (tracemalloc.get_traced_memory()[0] - before) / pending
         for n in range(pending):
             emulated.accept(ASKED[n % len(ASKED)])
         begin = time.perf_counter()
         emulated.wait(emulated.run_until_idle(None))
-        return {"seconds": (time.perf_counter() - begin) / (2 * pending)}
-
-
-def apart(pending: int, memory: bool = False) -> float:
-    """The same in a process of its own."""
-    command = [sys.executable, __file__, str(pending), *(["memory"] if memory else [])]
-    (value,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout).values()
-    return float(value)
+        return (time.perf_counter() - begin) / (2 * pending)
 
 
 def main() -> None:
     """Print rates, ratios and bytes."""
     if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]), "memory" in sys.argv)))
+        print(measure(int(sys.argv[1]), memory="memory" in sys.argv))
         return
     rounds = 5 if FULL else 3
     costs = {pending: [apart(pending) for _ in range(rounds)] for pending in SIZES}
     for pending, seconds in costs.items():
         print(f"{pending:,} pending: {1 / sorted(seconds)[rounds // 2]:,.0f} attempts a second", flush=True)
     line("cost of an attempt at 1,000,000 pending, to 1,000", costs[1_000_000], costs[1_000], "s")
-    print(f"{apart(1_000_000, memory=True):.0f} bytes for each of 1,000,000 pending invocations")
+    print(f"{apart(1_000_000, 'memory'):.0f} bytes for each of 1,000,000 pending invocations")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,12 @@ def served(command: list[str], port: int, method: str, path: str) -> Iterator[No
         process.wait(30)
 
 
+def apart(*words: object) -> float:
+    """What the benchmark that runs measures with these arguments, in a process of its own: the number it prints."""
+    done = subprocess.run([sys.executable, sys.argv[0], *map(str, words)], stdout=subprocess.PIPE, check=True)
+    return float(done.stdout)
+
+
 def line(question: str, ours: list[float], baseline: list[float], unit: str) -> None:
     """Print medians and their ratio, and the ratio's spread over the pairs."""
     pairs = sorted(a / b for a, b in zip(ours, baseline, strict=True))

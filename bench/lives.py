@@ -3,8 +3,6 @@
 The baseline is the same with 1,000 of them.
 """
 
-import json
-import subprocess
 import sys
 import time
 import tracemalloc
@@ -12,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from common import FULL, line
+from common import FULL, apart, line
 
 from fcemu import assembly
 from fcemu.config import read_mapping
@@ -43,7 +41,7 @@ def emulator() -> Emulator:
     return made
 
 
-def measure(count: int, memory: bool) -> dict[str, float]:
+def measure(count: int, *, memory: bool) -> float:
     """Seconds for each whole life, or bytes that each leaves behind, its facts and its message included."""
     emulated = emulator()
     if memory:
@@ -54,27 +52,20 @@ def measure(count: int, memory: bool) -> dict[str, float]:
     emulated.wait(emulated.run_until_idle(None))
     seconds = time.perf_counter() - begin
     assert len(emulated.journal.messages["queue:done"]) == count, "each is reported once"
-    return {"bytes": (tracemalloc.get_traced_memory()[0] - before) / count} if memory else {"seconds": seconds / count}
-
-
-def apart(count: int, memory: bool = False) -> float:
-    """The same in a process of its own."""
-    command = [sys.executable, __file__, str(count), *(["memory"] if memory else [])]
-    (value,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout).values()
-    return float(value)
+    return ((tracemalloc.get_traced_memory()[0] - before) if memory else seconds) / count
 
 
 def main() -> None:
     """Print lives a second, the ratio and bytes."""
     if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]), "memory" in sys.argv)))
+        print(measure(int(sys.argv[1]), memory="memory" in sys.argv))
         return
     rounds = 5 if FULL else 3
     costs = {count: [apart(count) for _ in range(rounds)] for count in SIZES}
     for count, seconds in costs.items():
         print(f"{count:,}: {1 / sorted(seconds)[rounds // 2]:,.0f} lives of two attempts a second", flush=True)
     line("cost of a life among 1,000,000, to 1,000", costs[1_000_000], costs[1_000], "s")
-    print(f"{apart(100_000, memory=True):.0f} bytes that each of 100,000 leaves behind")
+    print(f"{apart(100_000, 'memory'):.0f} bytes that each of 100,000 leaves behind")
 
 
 if __name__ == "__main__":

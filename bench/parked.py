@@ -1,14 +1,12 @@
 """Attempts that are all parked at once: seconds until 5,000 handlers that sleep an hour have ended."""
 
-import json
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from common import FULL, line
+from common import FULL, apart, line
 
 from fcemu import assembly
 from fcemu.config import read_mapping
@@ -52,16 +50,10 @@ def threads() -> float:
     return time.perf_counter() - begin
 
 
-def apart(which: str) -> float:
-    """The same in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, which], stdout=subprocess.PIPE, check=True)
-    return float(json.loads(done.stdout))
-
-
 def main() -> None:
     """Print medians and their ratio."""
     if len(sys.argv) > 1:
-        print(json.dumps({"attempts": attempts, "threads": threads}[sys.argv[1]]()))
+        print({"attempts": attempts, "threads": threads}[sys.argv[1]]())
         return
     rounds = 9 if FULL else 5
     pairs = [(apart("attempts"), apart("threads")) for _ in range(rounds)]

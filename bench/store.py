@@ -4,7 +4,6 @@ import json
 import os
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from common import FULL, SERVE, free_port, line, served
+from common import FULL, SERVE, apart, free_port, line, served
 from invoke import BODY, rate, request
 
 from fcemu import assembly
@@ -99,12 +98,6 @@ def reading(path: Path) -> float:
     taken = time.perf_counter() - begin
     assert len(read) == PENDING
     return taken
-
-
-def apart(what: str, path: Path) -> float:
-    """The same in a process of its own."""
-    command = [sys.executable, __file__, what, str(path)]
-    return float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def main() -> None:

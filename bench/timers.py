@@ -1,15 +1,13 @@
 """Time triggers: 30 days of a 10-minute timer; firings a second of a 10-second one, and the bytes of a firing."""
 
 import gc
-import json
-import subprocess
 import sys
 import time
 import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
-from common import FULL, ROOT, line
+from common import FULL, ROOT, apart, line
 
 from fcemu import assembly
 from fcemu.config import read_mapping
@@ -87,17 +85,10 @@ MEASURES = {
 }
 
 
-def apart(which: str) -> float:
-    """The same in a process of its own."""
-    return float(
-        json.loads(subprocess.run([sys.executable, __file__, which], stdout=subprocess.PIPE, check=True).stdout)
-    )
-
-
 def main() -> None:
     """Print seconds, rates, ratios and bytes."""
     if len(sys.argv) > 1:
-        print(json.dumps(MEASURES[sys.argv[1]]()))
+        print(MEASURES[sys.argv[1]]())
         return
     rounds = 9 if FULL else 5
     found = {name: [apart(name) for _ in range(rounds)] for name in MEASURES if name != "memory"}
