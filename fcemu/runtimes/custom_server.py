@@ -3,7 +3,6 @@
 import errno
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
@@ -16,6 +15,7 @@ from fcemu.runtimes.faketime import FakeTime, why_real
 from fcemu.runtimes.listening import accepts, free_port, listeners
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.program import Program
+from fcemu.runtimes.timeshift.originals import Originals
 
 START_SECONDS: Final = 120.0
 """Real seconds in which a program must listen. Source: runtimes §4.1."""
@@ -25,6 +25,7 @@ PRE_STOP_SECONDS: Final = 5.0
 """Real seconds that a program has for ``/pre-stop`` at most, because the emulator waits for it when it closes."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _CODE: Final = "/code"
+_REAL: Final = Originals()
 
 
 class NotStarted(Exception):
@@ -127,13 +128,13 @@ class Server:
     # Its start.
 
     def _wait_until_it_listens(self, call: Call) -> int:
-        begun, pause, named = time.monotonic(), _FIRST_PAUSE, False
+        begun, pause, named = _REAL.monotonic(), _FIRST_PAUSE, False
         while True:
             if (found := self._listens_at(call)) is not None and self._is_healthy(found):
                 return found
             if (status := self._program.status()) is not None:
                 raise NotStarted("CAExited", exited(status, self._port_hint()))
-            waited = time.monotonic() - begun
+            waited = _REAL.monotonic() - begun
             if waited > START_SECONDS or self._given_up.is_set():
                 raise NotStarted("FunctionNotStarted", self._silent(waited))
             if waited > SLOW_SECONDS and not named:
