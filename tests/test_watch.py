@@ -28,13 +28,13 @@ def test_edited_code_runs_from_the_next_attempt_on_and_broken_code_does_not(tmp_
         line_with(process, "watching")
         assert client.invoke("f", b"").body == b"one"
 
-        code.write_text(HANDLER.format("three"))  # of another length: Python tells edits within a second by it
+        code.write_text(HANDLER.format("two"))
         assert "new instances for f" in line_with(process, "changed: ")
-        assert client.invoke("f", b"").body == b"three"
+        assert client.invoke("f", b"").body == b"two"
 
         code.write_text("def handler(event, context)\n    return 3\n")
         assert f"{code}:1: " in line_with(process, "the code before it stays")
-        assert client.invoke("f", b"").body == b"three"
+        assert client.invoke("f", b"").body == b"two"
 
         code.write_text(HANDLER.format("four"))
         line_with(process, "changed: ")

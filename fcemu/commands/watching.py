@@ -5,6 +5,8 @@ import logging
 import os
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
+from glob import escape
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from fcemu.core.functions import Function
@@ -56,8 +58,19 @@ async def _watch(changes: Any, directories: list[str], reloads: Reloads) -> None
             paths = [each for each in paths if not _shares_directory(each, path, directories)]
         touched = {directory for directory in directories for path in paths if _is_in(path, directory)}
         if touched:
+            forget_compiled(paths)
             names = await asyncio.to_thread(reloads.code_changed, touched)
             LOG.info("changed: %s; new instances for %s", ", ".join(map(os.path.basename, paths)), ", ".join(names))
+
+
+def forget_compiled(paths: list[str]) -> None:
+    """Remove what Python has compiled of these files: it tells by size and whole seconds whether that is of the same
+    text, so that a second edit within a second may go unnoticed."""
+    for path in paths:
+        folder, name = os.path.split(path)
+        if name.endswith(_ENDING):
+            for compiled in Path(folder, "__pycache__").glob(f"{escape(name.removesuffix(_ENDING))}.*.pyc"):
+                compiled.unlink(missing_ok=True)
 
 
 def broken(paths: list[str]) -> Iterator[tuple[str, SyntaxError]]:
