@@ -305,6 +305,42 @@ class Child:
                 os.close(fd)
 
 
+class InChild:
+    """An instance that is a child: started with its first attempt, killed from any thread."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._child: Child | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> bool:
+        """Kill the process: nothing gentler ends a busy loop."""
+        with self._lock:
+            self._interrupted = True
+            if self._child is not None:
+                self._child.kill()
+        return True
+
+    def stop(self) -> None:
+        """Kill the process, if there is one, and let go of it."""
+        if self._child is not None:
+            self._child.close()
+
+    def _adopt(self, child: Child) -> None:
+        """The process is there; it is killed at once if that was asked for meanwhile."""
+        with self._lock:
+            self._child = child
+            if self._interrupted:
+                child.kill()
+
+    def _drop_ended(self, call: Call) -> None:
+        """A process that has ended since the last attempt is replaced."""
+        if self._child is not None and self._child.has_ended():
+            self._child.close()
+            self._child = None
+            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
+
+
 # Starting a program.
 
 

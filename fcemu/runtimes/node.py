@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +23,7 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.engine.ports import Abandoned, Call, Finish
-from fcemu.runtimes.children import Child, Gone, Message, spawn
+from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn
 from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.environment import keys_of, variables_of
 from fcemu.runtimes.logs import stamp
@@ -73,16 +72,14 @@ class NodeRuntime:
         """Nothing was changed in this process."""
 
 
-class NodeInstance:
+class NodeInstance(InChild):
     """Implements ``Instance``: a Node.js process; it is frozen between two attempts."""
 
     def __init__(self, node: str, function: Function, extra: Mapping[str, str]) -> None:
+        super().__init__()
         self._node: Final = node
         self._function: Final = function
         self._extra: Final = extra
-        self._lock: Final = threading.Lock()
-        self._child: Child | None = None
-        self._interrupted = False
         self._initialized = False
         self._watch: MemoryWatch | None = None
 
@@ -113,24 +110,8 @@ class NodeInstance:
         """Run the hook in the process, if there is one. What it comes to changes nothing."""
         return self._finished(call, self._stopping)
 
-    def stop(self) -> None:
-        """End the process."""
-        if self._child is not None:
-            self._child.close()
-
-    def interrupt(self) -> bool:
-        """Kill the process: nothing gentler ends a busy loop."""
-        with self._lock:
-            self._interrupted = True
-            if self._child is not None:
-                self._child.kill()
-        return True
-
     def _attempt(self, call: Call) -> tuple[Ran, bool]:
-        if self._child is not None and self._child.has_ended():
-            self._child.close()
-            self._child = None
-            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
+        self._drop_ended(call)
         child = self._child or self._start(call)
         if not self._initialized and (failed := self._initialize(child, call)) is not None:
             return failed, True
@@ -176,10 +157,7 @@ class NodeInstance:
     def _start(self, call: Call) -> Child:
         """Start the process, and wait until it can run handlers. Raises ``Gone``."""
         child = self._spawn(call)
-        with self._lock:
-            self._child = child
-            if self._interrupted:
-                child.kill()
+        self._adopt(child)
         started = child.receive(call.output)
         child.watch_process(int(started.header["pid"]))
         self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)

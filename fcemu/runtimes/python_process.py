@@ -28,7 +28,7 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
-from fcemu.runtimes.children import Child, Gone, Message, pipes
+from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
@@ -166,15 +166,13 @@ class NotStarted(Exception):
         super().__init__(f"{python} did not run the handler; it has to be Python 3.11 or later, see what it wrote")
 
 
-class ProcessInstance:
+class ProcessInstance(InChild):
     """Implements ``Instance``."""
 
     def __init__(self, runtime: PythonProcess, function: Function) -> None:
+        super().__init__()
         self._runtime: Final = runtime
         self._memory_mb: Final = function.memory_mb
-        self._lock: Final = threading.Lock()
-        self._child: Child | None = None
-        self._interrupted = False
         self._begun = False
         self._memory: MemoryWatch | None = None
 
@@ -225,22 +223,16 @@ class ProcessInstance:
             self._begun = False
             assert self._child is not None
             return self._finish(call, self._child.answer(call, self._memory))
-        if self._child is not None and self._child.has_ended():
-            if self._interrupted:
-                raise Gone
-            self._child.close()
-            self._child = None
-            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
+        if self._interrupted and self._child is not None and self._child.has_ended():
+            raise Gone
+        self._drop_ended(call)
         child = self._child or self._start(call)
         return self._finish(call, child.attempt(call, _header(call, hook), self._memory))
 
     def _start(self, call: Call) -> Child:
         child, pid = self._runtime.fork(call)
         self._memory = MemoryWatch(pid, self._memory_mb, self.interrupt)
-        with self._lock:
-            self._child = child
-            if self._interrupted:
-                child.kill()
+        self._adopt(child)
         return child
 
     def _finish(self, call: Call, message: Message) -> Finish:
@@ -271,19 +263,6 @@ class ProcessInstance:
     def _broken(self, call: Call, outcome: Ran) -> Finish:
         self.stop()
         return Finish(outcome, "".join(call.output), broken=True)
-
-    def interrupt(self) -> bool:
-        """Kill the process."""
-        with self._lock:
-            self._interrupted = True
-            if self._child is not None:
-                self._child.kill()
-        return True
-
-    def stop(self) -> None:
-        """Kill the process, if there is one, and let go of it."""
-        if self._child is not None:
-            self._child.close()
 
 
 class _Template:
