@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -100,12 +101,10 @@ def test_a_damaged_page_is_said(tmp_path):
 def _read(path):
     """What is in a file, or what is said of it."""
     try:
-        store = SqliteStore(path)
-        read = list(store.facts()), store.notes()["clock"]
+        with closing(SqliteStore(path)) as store:
+            return (list(store.facts()), store.notes()["clock"]), ""
     except StoreError as error:
         return None, str(error)
-    store.close()
-    return read, ""
 
 
 def test_a_fact_that_is_missing_is_said(tmp_path):
