@@ -10,7 +10,7 @@ from multidict import istr
 
 from fcemu.api.asking import Asking, Body, label
 from fcemu.api.common import VERSION
-from fcemu.api.shapes import LIST, NAME, OBJECT, TEXT, read_value, required
+from fcemu.api.shapes import FUNCTION_3_0, LIST, NAME, OBJECT, TEXT, read_value, required
 from fcemu.api.wire import Answer
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet
 from fcemu.core.functions import AsyncSettings, Function
@@ -59,7 +59,8 @@ def list_services(asking: Asking) -> Answer:
 
 def create_function(asking: Asking) -> Answer:
     body, shape, limits = asking.body, asking.dialect.function, asking.limits
-    name = required(body, "functionName", NAME, limits)
+    service = asking.owner.name if "svc" in asking.path else None
+    name = required(body, "functionName", FUNCTION_3_0 if service is None else NAME, limits)
     required(body, "runtime", TEXT, limits)
     changes = shape.read(asking, body)
     codeless = changes["runtime"] in _CODELESS
@@ -68,7 +69,7 @@ def create_function(asking: Asking) -> Answer:
     code = _code(asking, body)
     if code is None and not codeless:
         raise InvalidArgument("Code is required but not provided")
-    ref = FunctionRef(name, asking.owner.name if "svc" in asking.path else None)
+    ref = FunctionRef(name, service)
     tags = tags_in(read_value(LIST, body.get("tags", []), "tags", limits)) if ref.service is None else {}
     function = asking.resources.create_function(ref, changes, code)
     if tags:

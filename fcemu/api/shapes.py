@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from fcemu.api.asking import Asking, Body, label, shown
+from fcemu.core import names
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.limits import Limits
-from fcemu.core.names import is_name
 
-_HOST: Final = re.compile(r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+_HOST: Final = r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
 ABSENT: Final = object()
 """Written by nobody: the key is left out."""
 
@@ -35,6 +35,10 @@ def _instance(*types: type) -> Callable[[Any], Any]:
     return lambda value: (
         value if isinstance(value, types) and not (isinstance(value, bool) and bool not in types) else None
     )
+
+
+def _written_as(pattern: str) -> Callable[[Any], Any]:
+    return lambda value: value if isinstance(value, str) and re.fullmatch(pattern, value) else None
 
 
 def _all_texts(value: Any) -> Any:
@@ -79,13 +83,11 @@ TEXTS: Final = kind(_all_texts, "a list of texts", list)
 TEXT_MAP: Final = kind(_text_map, "an object of texts", dict)
 WEIGHTS: Final = kind(_weights, "an object of numbers", dict)
 JSON_OBJECT: Final = kind(_json_object, "an object, or a text that holds one as JSON")
-NAME: Final = kind(
-    lambda value: value if isinstance(value, str) and is_name(value) else None,
-    "1-128 letters, digits, '_' and '-', beginning with a letter or '_'",
+NAME: Final = kind(_written_as(names.NAME), "1-128 letters, digits, '_' and '-', beginning with a letter or '_'")
+FUNCTION_3_0: Final = kind(
+    _written_as(names.FUNCTION_3_0), "1-128 letters, digits, '_', '-' and '$', beginning with a letter or '_'"
 )
-HOST_NAME: Final = kind(
-    lambda value: value if isinstance(value, str) and _HOST.fullmatch(value) else None, "a domain name"
-)
+HOST_NAME: Final = kind(_written_as(_HOST), "a domain name")
 VARIABLES: Final = Kind(
     _variables, lambda limits: f"an object of texts, together at most {limits.environment_bytes} bytes", dict
 )

@@ -26,12 +26,12 @@ from fcemu.config.schema import (
 )
 from fcemu.core.functions import RUNTIMES
 from fcemu.core.limits import RELAXED, STRICT
+from fcemu.core.names import FUNCTION
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
 """In place of any value may stand ``${vars.NAME}`` or ``${env('NAME')}``."""
 _PRINTABLE: Final = r"^[^\u0000-\u001f]+$"
-_NAME: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
 _EXAMPLES: Final[dict[Value, list[Any]]] = {
     Plain.CRON: ["@every 5m", "0 30 2 * * *", "CRON_TZ=Asia/Shanghai 0 0 4 1 * *"],
     Plain.TARGET: ["queue:failed", "function:shop/receipt", "topic:news", "eventbus:orders"],
@@ -111,7 +111,7 @@ def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dic
         case Nested(shape, short, by, many):
             return _nested(shape, short, bool(by) or many, shapes)
         case Named(shape, _, names, short):
-            return [_map({"anyOf": [*_nested(shape, short, False, shapes), _VARIABLE]}, f"^{names.pattern}$")]
+            return [_map({"anyOf": [*_nested(shape, short, False, shapes), _VARIABLE]}, f"^({names.pattern})$")]
         case Plain.VARIABLES:
             return [_map({"type": ["string", "number", "boolean"]}, "^[A-Za-z][A-Za-z0-9_]*$")]
         case Plain.WEIGHTS:
@@ -160,7 +160,7 @@ def _scalar(kind: Value) -> dict[str, Any]:
         case Plain.PAYLOAD:
             return {"type": "string"}
         case Plain.FUNCTION:
-            return {"type": "string", "pattern": f"^({_NAME}/)?{_NAME}$"}
+            return {"type": "string", "pattern": f"^({FUNCTION})$"}
         case Choice(words):
             return {"enum": list(words)}
         case Whole(_, bounds) | Duration(bounds):

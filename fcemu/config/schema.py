@@ -23,6 +23,7 @@ from fcemu.core.functions import (
 )
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import STRICT, Limits
+from fcemu.core.names import FUNCTION, FUNCTION_3_0, NAME
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
 from fcemu.core.settings import THROTTLE_MODES, UNBOUNDED, Settings
 from fcemu.core.stubs import Step, error_named
@@ -139,7 +140,7 @@ class Named(NamedTuple):
     shape: "type[Shape]"
     noun: str
     names: Names = Names(
-        r"[A-Za-z_][A-Za-z0-9_-]{0,127}",
+        NAME,
         "allowed: letters, digits, '_' and '-', not first a digit or '-', at most 128 characters",
     )
     short: str = ""
@@ -723,10 +724,10 @@ class StubShape(Shape):
     ]
 
 
-_FUNCTIONS: Final = Names(
-    r"([A-Za-z_][A-Za-z0-9_-]{0,127}/)?[A-Za-z_][A-Za-z0-9_-]{0,127}",
-    "write NAME, or SERVICE/NAME for a function of 2.0",
+_FUNCTIONS_3_0: Final = Names(
+    FUNCTION_3_0, "allowed: letters, digits, '_', '-' and '$', not first a digit, '-' or '$', at most 128 characters"
 )
+_ANY_FUNCTIONS: Final = Names(FUNCTION, "write NAME, or SERVICE/NAME for a function of 2.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -740,7 +741,8 @@ class FileShape(Shape):
     variables: Annotated[Mapping[str, object] | None, Key("vars", Plain.FREE, "Values for ${vars.NAME}.", {})] = None
     code: Annotated[Scalar | None, Key("code", _DIRECTORY, _CODE_HELP, ".")] = None
     functions: Annotated[
-        Mapping[str, FunctionShape] | None, Key("functions", Named(FunctionShape, "function"), "Functions, 3.0.", {})
+        Mapping[str, FunctionShape] | None,
+        Key("functions", Named(FunctionShape, "function", _FUNCTIONS_3_0), "Functions, 3.0.", {}),
     ] = None
     services: Annotated[
         Mapping[str, ServiceShape] | None, Key("services", Named(ServiceShape, "service"), "Services, 2.0.", {})
@@ -751,7 +753,7 @@ class FileShape(Shape):
     ] = None
     stubs: Annotated[
         Mapping[str, StubShape] | None,
-        Key("stubs", Named(StubShape, "stub", _FUNCTIONS), "What happens in place of functions' code.", {}),
+        Key("stubs", Named(StubShape, "stub", _ANY_FUNCTIONS), "What happens in place of functions' code.", {}),
     ] = None
     emulator: Annotated[
         EmulatorShape | None, Key("emulator", Nested(EmulatorShape), "Settings of the emulator itself.")

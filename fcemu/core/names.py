@@ -7,12 +7,18 @@ from typing import Final
 LATEST: Final = "LATEST"
 """The qualifier a caller means when none is given. Source: FC docs, "InvokeFunction"."""
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
+NAME: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
 """ASSUMED: FC documents this rule for triggers; services and functions get the same one (errors-and-limits §4)."""
+FUNCTION_3_0: Final = "[A-Za-z_][A-Za-z0-9_$-]{0,127}"
+"""Also ``service$function``, which FC's own converter makes of a function of 2.0. Source: yaml-formats §4."""
+FUNCTION: Final = f"{NAME}/{NAME}|{FUNCTION_3_0}"
+"""A function of any generation, as ``FunctionRef`` writes it."""
+_NAME: Final = re.compile(NAME)
+_FUNCTION: Final = re.compile(FUNCTION)
 
 
 def is_name(text: str) -> bool:
-    """Whether ``text`` can name a service, a function, a queue or a topic."""
+    """Whether ``text`` can name a service, a function of 2.0, a queue or a topic."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -26,9 +32,9 @@ class FunctionRef:
     @classmethod
     def parse(cls, text: str) -> "FunctionRef":
         """Read ``name`` or ``service/name``; raises ``ValueError`` for anything else."""
-        service, slash, name = text.rpartition("/")
-        if not is_name(name) or (slash and not is_name(service)):
+        if not _FUNCTION.fullmatch(text):
             raise ValueError(f"{text!r} is not the name of a function; write 'name', or 'service/name' for 2.0")
+        service, slash, name = text.rpartition("/")
         return cls(name, service if slash else None)
 
     def __str__(self) -> str:

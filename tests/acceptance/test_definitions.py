@@ -4,12 +4,19 @@ import io
 import json
 import zipfile
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 import requests
+from alibabacloud_fc20230330 import models
+from alibabacloud_fc20230330.client import Client
+from alibabacloud_tea_openapi.models import Config
+from darabonba.runtime import RuntimeOptions
+from rules import rule
 
 from fcemu.testing import LocalEmulator
 
+MIGRATED = Path(__file__).parents[2] / "fixtures" / "foreign" / "devs-3-migrated"
 THREE, TWO = "/2023-03-30", "/2016-08-15"
 
 
@@ -142,3 +149,29 @@ def test_a_definition_that_is_added_replaces_triggers_versions_and_aliases(emula
     assert "triggers" not in now
     assert "aliases" not in now
     assert "asyncInvokeConfig" not in now
+
+
+@rule("yaml-formats §4", "from SDK")
+def test_a_function_migrated_from_2_0_keeps_its_name_of_two_words(monkeypatch):
+    """The converter names it ``service$function``; settings, reports, routes and FC's API know it by that."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with LocalEmulator(MIGRATED / "s.yaml") as emulator:
+        address = emulator.url.removeprefix("http://")
+        client = Client(Config(access_key_id="id", access_key_secret="secret", protocol="HTTP", endpoint=address))
+        headers = models.InvokeFunctionHeaders(common_headers={"x-fc-async-delay": "60"}, x_fc_invocation_type="Async")
+        request = models.InvokeFunctionRequest(body=io.BytesIO(b'{"order": 7}'))
+        client.invoke_function_with_options("shop$charge", request, headers, RuntimeOptions())
+        copied = models.CreateFunctionInput(
+            function_name="shop$copy",
+            runtime="python3.10",
+            handler="index.receipt",
+            code=models.InputCodeLocation(zip_file=package((MIGRATED / "code" / "index.py").read_text())["zipFile"]),
+        )
+        client.create_function(models.CreateFunctionRequest(body=copied))
+        names = [each.function_name for each in client.list_functions(models.ListFunctionsRequest()).body.functions]
+        assert names == ["shop$charge", "shop$copy", "shop$receipt"]
+        assert client.get_function("shop$copy", models.GetFunctionRequest()).body.handler == "index.receipt"
+        emulator.run_until_idle()
+        [receipt] = emulator.function("shop$receipt").invocations
+        assert receipt.result() == {"charged": 7, "by": "shop$charge"}

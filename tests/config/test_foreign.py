@@ -101,6 +101,13 @@ def test_an_asynchronous_invocation_of_an_s_yaml_reports_where_it_says():
         assert [message.invocation for message in emulator.eventbus("receipts").messages] == [receipt]
 
 
+def test_a_service_and_its_functions_have_no_name_of_two_words():
+    for service, function in (("a$b", "f"), ("s", "a$b")):
+        services = {service: {"functions": {function: {"handler": "a.b"}}}}
+        with pytest.raises(DefinitionError, match=r"'a\$b' cannot name a (service|function)"):
+            read_mapping({"services": services}, FIXTURES)
+
+
 def test_a_timer_of_a_template_fires():
     with LocalEmulator(FIXTURES / "foreign" / "funcraft-events" / "template.yml") as emulator:
         emulator.advance("2h")
