@@ -42,7 +42,7 @@ from fcemu.engine.instances import Key, Place, Pool
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Runtime, StandIn
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import Wait
+from fcemu.engine.strands import Wait, in_engine
 
 EXCEPTIONS_KEPT: Final = 1000
 _MOMENT: Final = timedelta(microseconds=1)
@@ -355,6 +355,7 @@ class Dispatcher:
             invocation.accepted.payload,
             run,
             http=invocation.accepted.http,
+            undisturbed=in_engine,
         )
         return run
 

@@ -2,26 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.destinations import FunctionDestination
 from fcemu.core.errors import (
-    EntityTooLarge,
     FCError,
     InvalidArgument,
-    InvocationDisabled,
-    ResourceThrottled,
-    TooManyRequests,
 )
-from fcemu.core.facts import Accepted, Warned
-from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function, takes_events
+from fcemu.core.facts import Warned
+from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.http import HttpRequest
-from fcemu.core.http_events import event_of
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
@@ -33,7 +25,7 @@ from fcemu.engine.chance import Chance, Scripted
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
-from fcemu.engine.dispatcher import Dispatcher, Plan
+from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.explain import Explanation, explain
@@ -41,11 +33,12 @@ from fcemu.engine.faults import Faults
 from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
+from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store, read_credentials, secret_of
+from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store, secret_of
 from fcemu.engine.queues import Queues
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
@@ -58,30 +51,7 @@ from fcemu.engine.timers import Timers
 from fcemu.engine.topics import Topics
 from fcemu.engine.triggers import Triggers
 
-Then = Callable[[Invocation], None]
 _LOOK_SECONDS: Final = 0.5
-_BEHIND: Final = frozenset({"destination", "trigger"})
-"""Sources of invocations that lie one step behind the invocation that caused them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
-
-    ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
-    becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it. ``http``:
-    the request that came to an HTTP trigger; ``payload`` is its body.
-    """
-
-    ref: FunctionRef
-    payload: bytes = b""
-    qualifier: str = LATEST
-    delay: timedelta = timedelta(0)
-    source: str = "api"
-    access_key_id: str = ""
-    task_id: str = ""
-    task_mode: bool = False
-    http: HttpRequest | None = None
 
 
 class ClosedError(RuntimeError):
@@ -144,7 +114,7 @@ class Emulator:
             due=self._due,
             on_end=self._on_end,
         )
-        self.timers: Final = Timers(catalog, self._fire)
+        self.timers: Final = Timers(catalog)
         self._movers: Final = Movers(
             baton=self._baton,
             clock=self.clock,
@@ -171,6 +141,17 @@ class Emulator:
             on_end=self._on_end,
         )
         """Task mode: find, list, stop."""
+        self._intake: Final = Intake(
+            settings=settings,
+            catalog=catalog,
+            chance=self._chance,
+            clock=self.clock,
+            journal=self.journal,
+            dispatcher=self._dispatcher,
+            movers=self._movers,
+            claim=self.tasks.claim,
+        )
+        self.timers.fire = self._intake.fire
         keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings.account)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
@@ -199,7 +180,7 @@ class Emulator:
             journal=self.journal,
             account=settings.account,
             now=self.clock.shown,
-            accept=self._accept_event,
+            accept=self._intake.take_event,
         )
         """Fires triggers of other services."""
         self.mail.on_published = self.triggers.published
@@ -209,15 +190,11 @@ class Emulator:
             self._chance,
             self.journal,
             self._asked_of,
-            self._accept_report,
+            self._intake.take_report,
             self.mail,
             post,
-            self._set_out,
+            self._movers.put,
         )
-        self._awaited: dict[str, Then] = {}
-        self._strangers: dict[str, float] = {}
-        """Synchronous calls from outside, and since when, by the watchdog's time, they wait."""
-        self._caused: dict[str, int] = {}
         self.read_outside: set[str] = set()
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.serving = 0
@@ -251,7 +228,7 @@ class Emulator:
             self.saving = self._saving_to(store, packages)
             self._movers.save = self.saving.save
             if kept is not None:
-                resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._caused)
+                resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._intake.caused)
                 resuming.resume(self.clock.now())
             self.saving.save()
 
@@ -318,30 +295,8 @@ class Emulator:
         errors-and-limits §2.1.
         """
         self.before_accept(runs=bool(self.clock.rate) or self.autojump)
-        limits = self.settings.limits
-        if not timedelta(0) <= asked.delay <= limits.delay_max:
-            raise InvalidArgument.choice(
-                "AsyncDelay", f"[0, {limits.delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
-            )
         with self._baton:
-            plan = self._plan(asked)
-            if len(asked.payload) > limits.async_payload_bytes:
-                raise EntityTooLarge(limits.async_payload_bytes)
-            caller = self._caller(asked.access_key_id)
-            invocation = self._open(
-                plan.resolved.function, asked, caller.invocation if caller else None, synchronous=False
-            )
-            if self.clock.rate and not asked.delay:
-                self._movers.start_at_once(invocation, invocation.accepted.at, plan)
-            else:
-                self._due.push(invocation.due, invocation)
-                if self.clock.rate:
-                    # Whoever waits for real time waits long enough, unless this is due before everything else.
-                    if self._due.next_due == invocation.due:
-                        self._movers.pursue()
-                elif self._movers.goals or self._movers.autojump:
-                    self._movers.pursue()
-        return invocation
+            return self._intake.accept(asked)
 
     def invoke(self, asked: Asked, then: Then) -> Invocation:
         """Accept a synchronous invocation and call ``then`` when it has ended, with the baton held, on any thread.
@@ -349,37 +304,8 @@ class Emulator:
         On a paused clock it moves the clock itself, just as far as its handler sleeps. Raises what ``accept`` raises.
         """
         self.before_accept(runs=True)
-        limit = self.settings.limits.sync_payload_bytes
         with self._baton:
-            plan = self._plan(asked)
-            if len(asked.payload) > limit:
-                raise EntityTooLarge(limit)
-            caller = self._caller(asked.access_key_id)
-            invocation = self._open(
-                plan.resolved.function, asked, caller.invocation if caller else None, synchronous=True
-            )
-            self._awaited[invocation.id] = then
-            if self.clock.rate:
-                self._movers.start_at_once(invocation, invocation.accepted.at, plan)
-                return invocation
-            self._due.push(invocation.due, invocation)
-            if caller is not None and not caller.over:
-                self._movers.nest(caller, invocation)
-            else:
-                self._strangers[invocation.id] = WATCHDOG.time()
-                self._movers.lend_errands(invocation)
-                self._movers.post(Ended(invocation))
-        return invocation
-
-    def _plan(self, asked: Asked) -> Plan:
-        """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
-
-        ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
-        """
-        plan = self._dispatcher.plan(asked.ref, asked.qualifier)
-        if asked.ref.service is None and (reason := self._catalog.function(asked.ref).disabled) is not None:
-            raise InvocationDisabled(asked.ref, reason)
-        return plan
+            return self._intake.invoke(asked, then)
 
     # Timers.
 
@@ -405,14 +331,6 @@ class Emulator:
         if self.clock.rate or self._movers.goals:
             self._movers.pursue()
 
-    def _fire(self, trigger: Trigger, event: bytes) -> Invocation:
-        """Called with the baton held."""
-        function = self._catalog.function(trigger.function)
-        asked = Asked(trigger.function, event, trigger.qualifier, source="timer")
-        invocation = self._open(function, asked, None, synchronous=False)
-        self._due.push(invocation.due, invocation)
-        return invocation
-
     def fire(self, ref: FunctionRef, name: str) -> Invocation:
         """Fire a time trigger now, whether it is enabled or not; the rest happens as after any firing.
 
@@ -422,27 +340,7 @@ class Emulator:
         with self._baton:
             trigger = self._timer(ref, name)
             timer = read_timer(trigger.config)
-            invocation = self._fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
-            self._pursue()
-            return invocation
-
-    def _pursue(self) -> None:
-        """Something is due that was not, maybe before everything else."""
-        if self.clock.rate or self._movers.goals or self._movers.autojump:
-            self._movers.pursue()
-
-    def _accept_event(self, trigger: Trigger, event: bytes, *, source: str, cause: Invocation | None) -> Invocation:
-        """Called with the baton held."""
-        asked = Asked(trigger.function, event, trigger.qualifier, source=source)
-        if cause is not None:
-            self._check_depth(cause)
-        function = self._plan(asked).resolved.function
-        if len(event) > self.settings.limits.async_payload_bytes:
-            raise EntityTooLarge(self.settings.limits.async_payload_bytes)
-        invocation = self._open(function, asked, cause, synchronous=False)
-        self._due.push(invocation.due, invocation)
-        self._pursue()
-        return invocation
+            return self._intake.fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
 
     def upcoming(self, ref: FunctionRef, name: str, count: int) -> list[datetime]:
         """The next ``count`` firings of a time trigger, as it is set now. Raises what ``fire`` raises."""
@@ -472,73 +370,20 @@ class Emulator:
         with self._baton:
             return self._chance.talk_id()
 
-    def _open(self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool) -> Invocation:
-        if self._movers.closed:
-            raise ResourceThrottled("the emulator is closed")
-        is_task = not synchronous and self._is_task(asked)
-        if is_task and asked.task_id:
-            self.tasks.claim(function.ref, asked.task_id)
-        now = self.clock.shown() if cause is None else self.clock.now()
-        request_id = self._chance.request_id(function.generation, now)
-        task_id = (asked.task_id or request_id) if is_task else ""
-        root, depth = request_id, 0
-        if cause is not None:
-            root, depth = cause.accepted.root, cause.accepted.depth + (asked.source in _BEHIND)
-            self._count_caused(root)
-        due = now + asked.delay if asked.delay else now
-        payload, http = asked.payload, asked.http
-        if http is not None and takes_events(function):
-            payload, http = event_of(http, payload, request_id, now, self.settings.account), None
-        return self.journal.open(
-            Accepted(
-                now,
-                request_id,
-                function.ref,
-                asked.qualifier,
-                synchronous,
-                asked.source,
-                payload,
-                due,
-                root,
-                depth,
-                task_id,
-                http,
-            )
-        )
-
-    def _is_task(self, asked: Asked) -> bool:
-        return bool(asked.task_mode or self._catalog.async_settings(asked.ref, asked.qualifier).task_mode)
-
-    def _count_caused(self, root: str) -> None:
-        caused = self._caused.get(root, 0) + 1
-        if caused > self.settings.caused_at_most:
-            raise TooManyRequests(
-                f"the request {root} has caused {caused - 1} invocations already; a loop of functions that invoke "
-                "each other, or of destinations, is the usual reason"
-            )
-        self._caused[root] = caused
-
     def secret_of(self, access_key_id: str) -> str | None:
         """The secret of an access key: of one that the settings name, or of an attempt that runs; else ``None``."""
         known = self.settings.access_keys.get(access_key_id)
         if known is not None:
             return known
         with self._baton:
-            return None if self._caller(access_key_id) is None else secret_of(access_key_id)
-
-    def _caller(self, access_key_id: str) -> Run | None:
-        credentials = read_credentials(access_key_id)
-        if credentials is None:
-            return None
-        runs = self._movers.runs
-        return next((run for run in runs if (run.invocation.id, run.number) == credentials), None)
+            return None if self._intake.caller(access_key_id) is None else secret_of(access_key_id)
 
     # Ends and reports.
 
     def _on_end(self, invocation: Invocation, now: datetime) -> None:
-        then = self._awaited.pop(invocation.id, None)
+        then = self._intake.awaited.pop(invocation.id, None)
         if then is not None:
-            self._strangers.pop(invocation.id, None)
+            self._intake.strangers.pop(invocation.id, None)
         self._movers.invocation_ended(invocation)
         if then is not None:
             then(invocation)
@@ -548,32 +393,6 @@ class Emulator:
     def _asked_of(self, invocation: Invocation) -> AsyncSettings:
         accepted = invocation.accepted
         return self._catalog.async_settings(accepted.function, accepted.qualifier)
-
-    def _accept_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
-        """Called with the baton held."""
-        self._check_depth(cause)
-        plan = self._dispatcher.plan(destination.ref, destination.qualifier)
-        if len(body) > self.settings.limits.async_payload_bytes:
-            raise EntityTooLarge(self.settings.limits.async_payload_bytes)
-        asked = Asked(destination.ref, body, destination.qualifier, source="destination")
-        invocation = self._open(plan.resolved.function, asked, cause, synchronous=False)
-        self._due.push(invocation.due, invocation)
-        if self.clock.rate:
-            self._movers.pursue()
-        return invocation
-
-    def _check_depth(self, cause: Invocation) -> None:
-        depth = cause.accepted.depth + 1
-        if depth > self.settings.destination_depth:
-            raise TooManyRequests(
-                f"{depth} destinations in a row; the emulator follows {self.settings.destination_depth} "
-                "(destinationDepth), because a loop of destinations would never become idle"
-            )
-
-    def _set_out(self, due: datetime, errand: Errand) -> None:
-        """Called with the baton held."""
-        self._due.push(due, errand)
-        self._movers.pursue()
 
     # Moving the clock.
 
@@ -663,7 +482,7 @@ class Emulator:
     def forget_call(self, invocation: Invocation) -> None:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
         with self._baton:
-            self._awaited.pop(invocation.id, None)
+            self._intake.awaited.pop(invocation.id, None)
             for goal in self._movers.goals:
                 if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                     self._movers.cancel(goal)
@@ -812,7 +631,8 @@ class Emulator:
         if movers.closed or not (movers.runs or movers.left_behind):
             return
         with self._baton:
-            if movers.left_behind and not debugged():
+            if not debugged():
+                movers.interrupt_again(now - self.settings.grace.total_seconds())
                 movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
                 return
@@ -825,10 +645,10 @@ class Emulator:
             if now - run.since > self.settings.watchdog.total_seconds():
                 self._movers.strike(run, self._stuck_text(run))
                 return
-            for request_id, since in list(self._strangers.items()):
+            for request_id, since in list(self._intake.strangers.items()):
                 stranger = self.journal.invocations[request_id]
                 if now - since > self.settings.grace.total_seconds() and not stranger.attempts:
-                    del self._strangers[request_id]
+                    del self._intake.strangers[request_id]
                     self._let_in(run, stranger)
                     return
 
@@ -863,21 +683,18 @@ class Emulator:
             for goal in self._movers.goals:
                 if not goal.reached:
                     goal.finish(ClosedError("the emulator was closed"))
-            for request_id, then in list(self._awaited.items()):
+            for request_id, then in list(self._intake.awaited.items()):
                 then(self.journal.invocations[request_id])
-            self._awaited.clear()
+            self._intake.awaited.clear()
             self.fleet.end()
         WATCHDOG.forget(self)
         grace = self.settings.grace.total_seconds()
-        begun, told_again = real.monotonic(), False
-        while any(not run.left for run in alive) and (waited := real.monotonic() - begun) < grace:
-            if waited >= grace / 2 and not told_again:
-                told_again = True
-                with self._baton:
-                    for run in alive:
-                        if not run.left:
-                            self._movers.interrupt_strands(run, again=True)
-            real.sleep(0.0005)
+        for _ in ("told to end", "told again"):
+            until = real.monotonic() + grace / 2
+            while any(not run.left for run in alive) and real.monotonic() < until:
+                real.sleep(0.0005)
+            with self._baton:
+                self._movers.interrupt_again()
         with self._baton:
             self._dispatcher.definitions_changed()
             if saving is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
+from math import inf
 from typing import Final
 
 from fcemu.core.errors import StoreError
@@ -21,6 +22,7 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
 from fcemu.engine.hooks import HookWait
+from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.instances import Place, reason_of
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
@@ -128,6 +130,13 @@ class Movers(Parking):
     def cancel(self, goal: Goal) -> None:
         """Nobody waits for ``goal`` any more."""
         goal.finish()
+
+    def put(self, due: datetime, thing: Invocation | Errand) -> None:
+        """``thing`` is due at that instant, maybe before everything else."""
+        self._due.push(due, thing)
+        # On a flowing clock, whoever waits for real time waits long enough, unless this is the first thing due.
+        if self._due.next_due == due if self.clock.rate else self.goals or self.autojump:
+            self.pursue()
 
     def pursue(self) -> None:
         """See to it that somebody moves the clock if it may move."""
@@ -651,16 +660,19 @@ class Movers(Parking):
         self._dismiss(run)
         self.pursue()
 
-    def _interrupt(self, run: Run) -> None:
-        """End what of ``run`` computes; what waits is ended where it waits."""
+    def _interrupt(self, run: Run, *, again: bool = False) -> None:
+        """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
+        run.since = WATCHDOG.time()
         if not run.place.instance.interrupt():
-            self.interrupt_strands(run)
+            for strand in (run, *run.others()):
+                if strand.waits_in is None:
+                    strand.interrupt(again=again)
 
-    def interrupt_strands(self, run: Run, *, again: bool = False) -> None:
-        """End the threads of ``run`` that compute; ``again``: although they were told to end."""
-        for strand in (run, *run.others()):
-            if strand.waits_in is None:
-                strand.interrupt(again=again)
+    def interrupt_again(self, told_before: float = inf) -> None:
+        """Tell threads to end that still compute although they were told, by ``Watchdog.time``, before that."""
+        for run in self.runs:
+            if run.verdict is not None and not run.left and run.since < told_before:
+                self._interrupt(run, again=True)
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
         run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)

@@ -1,6 +1,7 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -111,6 +112,8 @@ class Call:
     output: list[str] = field(default_factory=list)
     http: HttpRequest | None = None
     """What came to the HTTP trigger, where the invocation is one of it; its body is the payload."""
+    undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext
+    """While it is open the calling thread is not interrupted: for what a runtime must not leave half done."""
 
     @property
     def access_key_id(self) -> str:

@@ -31,13 +31,14 @@ class Timers:
     for them alone (design: idle).
     """
 
-    def __init__(self, catalog: Catalog, fire: Fire) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog: Final = catalog
-        self._fire: Final = fire
         self._due: Final[Due[Tick]] = Due()
         self._ticks: Final[dict[FunctionRef, dict[str, Tick]]] = {}
         self.moves = 0
         """Grows when the next firing of some timer changes."""
+        self.fire: Fire
+        """Set by the emulator: makes an invocation of a firing."""
         self.on_due: Callable[[datetime], None] = lambda instant: None
         """Called when a timer is due at an instant that may be earlier than all before."""
 
@@ -76,7 +77,7 @@ class Timers:
         due = self.next_due
         assert due is not None
         tick = self._due.pop()
-        self._fire(tick.trigger, timer_event(tick.trigger, tick.timer.payload, due))
+        self.fire(tick.trigger, timer_event(tick.trigger, tick.timer.payload, due))
         self._push(tick, due)
 
     def upcoming(self, trigger: Trigger, now: datetime) -> Iterator[datetime]:

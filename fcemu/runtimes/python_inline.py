@@ -160,17 +160,19 @@ def _module(running: Running) -> ModuleType:
 
 def _begin(running: Running) -> None:
     """From here on, this context runs an attempt."""
-    CLOCK.set(running.call.clock)
-    zone = running.environment.time_zone(running)
-    if zone is not None:
-        ZONE.set(zone_named(zone))
-    timeshift.enter()
-    views.begin(running)
+    with running.call.undisturbed():
+        CLOCK.set(running.call.clock)
+        zone = running.environment.time_zone(running)
+        if zone is not None:
+            ZONE.set(zone_named(zone))
+        timeshift.enter()
+        views.begin(running)
 
 
 def _end(running: Running) -> None:
-    views.end(running)
-    timeshift.leave()
+    with running.call.undisturbed():
+        views.end(running)
+        timeshift.leave()
 
 
 def _hooked(running: Running, hook: Hook) -> Finish:
@@ -184,6 +186,7 @@ def _hooked(running: Running, hook: Hook) -> Finish:
 def _outcome(running: Running, handler: Handler | None, begin: Hook | None, *, alone: bool = False) -> Finish:
     call = running.call
     try:
+        call.clock.sleep(0)  # it may have ended while it was prepared
         if begin is not None:
             begin(running.namespace, call, running.write)
         if alone:

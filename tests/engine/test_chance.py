@@ -145,13 +145,10 @@ def test_what_a_test_asks_for_comes_before_what_is_drawn():
 
 
 def test_messages_overtake_each_other_on_a_flowing_clock_too():
-    emulator, _ = make(settings=Settings(rate=1000), chance=Seeded(1, Odds(1, 0, 0, 0, 0, 0)), f=lambda call: b"")
-    due = emulator.clock.now() + s(3600)
-    [function] = emulator.functions()
-    with emulator._baton:
-        for n in range(8):
-            made = emulator._open(function, ask("f", str(n).encode()), None, synchronous=False)
-            emulator._due.push(due, made)
+    emulator, _ = make(chance=Seeded(1, Odds(1, 0, 0, 0, 0, 0)), f=lambda call: b"")
+    for n in range(8):
+        emulator.accept(ask("f", str(n).encode(), delay=3600))
+    emulator.rate = 1000
     emulator.wait(emulator.run_until_idle(None))
     emulator.close()
     assert struck(emulator)["overtake"] >= 1

@@ -383,7 +383,7 @@ def test_on_a_flowing_clock_a_wait_ends_by_itself():
 
 
 def test_on_a_flowing_clock_a_hidden_message_comes_back_to_who_waits():
-    emulator = emulated(settings=Settings(rate=100))
+    emulator = emulated(settings=Settings(rate=10))
     emulator.queues.change("q", lambda _: QueueAttributes(visibility_timeout=5))
     emulator.queues.send("q", Sending(body=b"x"))
     Consumer(emulator)
@@ -393,7 +393,7 @@ def test_on_a_flowing_clock_a_hidden_message_comes_back_to_who_waits():
 
 
 def test_on_a_flowing_clock_a_report_comes_to_who_waits():
-    emulator = emulated(settings=Settings(rate=100))
+    emulator = emulated(settings=Settings(rate=10))
     consumer = Consumer(emulator)
     fail(emulator, delay=1)
     assert len(consumer.wait()) == 1

@@ -10,6 +10,7 @@ from patience import WAIT_SECONDS
 from fcemu.core.facts import Warned
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine.emulator import ClockStuck
 from fcemu.engine.inflight import WATCHDOG
@@ -193,10 +194,8 @@ def test_crew_threads_are_used_again():
     assert CREW._made <= before + 2
 
 
-def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes():
-    started, left = threading.Event(), threading.Event()
-
-    def f(call):
+def swallows_its_first_end(started, left):
+    def handler(call):
         try:
             for told in range(2):
                 try:
@@ -209,7 +208,23 @@ def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes(
         finally:
             left.set()
 
-    emulator, _ = make(settings=Settings(rate=1), f=f)
+    return handler
+
+
+def test_a_handler_that_swallows_its_end_is_told_again_after_the_grace():
+    started, left = threading.Event(), threading.Event()
+    settings = Settings(rate=1, grace=s(0.05))
+    emulator, _ = make({"f": AsyncSettings(task_mode=True)}, settings, f=swallows_its_first_end(started, left))
+    emulator.accept(ask("f", task_id="a"))
+    assert started.wait(WAIT_SECONDS)
+    emulator.tasks.stop(FunctionRef("f"), LATEST, "a")
+    assert left.wait(WAIT_SECONDS)
+    emulator.close()
+
+
+def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes():
+    started, left = threading.Event(), threading.Event()
+    emulator, _ = make(settings=Settings(rate=1), f=swallows_its_first_end(started, left))
     emulator.accept(ask("f"))
     assert started.wait(WAIT_SECONDS)
     emulator.close()

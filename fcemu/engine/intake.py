@@ -1,0 +1,234 @@
+"""Intake: how a request, a firing timer, an event or a report becomes an invocation, and what is refused before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from fcemu.core.catalog import Catalog
+from fcemu.core.destinations import FunctionDestination
+from fcemu.core.errors import (
+    EntityTooLarge,
+    InvalidArgument,
+    InvocationDisabled,
+    ResourceThrottled,
+    TooManyRequests,
+)
+from fcemu.core.facts import Accepted
+from fcemu.core.functions import Function, takes_events
+from fcemu.core.http import HttpRequest
+from fcemu.core.http_events import event_of
+from fcemu.core.invocation import Invocation
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.settings import Settings
+from fcemu.core.triggers import Trigger
+from fcemu.engine.chance import Chance
+from fcemu.engine.clock import Clock
+from fcemu.engine.dispatcher import Dispatcher, Plan
+from fcemu.engine.goals import Ended
+from fcemu.engine.inflight import WATCHDOG
+from fcemu.engine.journal import Journal
+from fcemu.engine.movers import Movers
+from fcemu.engine.ports import read_credentials
+from fcemu.engine.runs import Run
+
+Then = Callable[[Invocation], None]
+_BEHIND: Final = frozenset({"destination", "trigger"})
+"""Sources of invocations that lie one step behind the invocation that caused them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
+
+    ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
+    becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it. ``http``:
+    the request that came to an HTTP trigger; ``payload`` is its body.
+    """
+
+    ref: FunctionRef
+    payload: bytes = b""
+    qualifier: str = LATEST
+    delay: timedelta = timedelta(0)
+    source: str = "api"
+    access_key_id: str = ""
+    task_id: str = ""
+    task_mode: bool = False
+    http: HttpRequest | None = None
+
+
+class Intake:
+    """Opens invocations. Every method is called with the baton held."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        catalog: Catalog,
+        chance: Chance,
+        clock: Clock,
+        journal: Journal,
+        dispatcher: Dispatcher,
+        movers: Movers,
+        claim: Callable[[FunctionRef, str], None],
+    ) -> None:
+        """``claim``: takes the id of a new task, or raises what FC answers for one that is taken."""
+        self._settings: Final = settings
+        self._limits: Final = settings.limits
+        self._catalog: Final = catalog
+        self._chance: Final = chance
+        self._clock: Final = clock
+        self._journal: Final = journal
+        self._dispatcher: Final = dispatcher
+        self._movers: Final = movers
+        self._claim: Final = claim
+        self.awaited: Final[dict[str, Then]] = {}
+        """What to call at the end of synchronous invocations, by request id."""
+        self.strangers: Final[dict[str, float]] = {}
+        """Synchronous calls from outside, and since when, by the watchdog's time, they wait."""
+        self.caused: Final[dict[str, int]] = {}
+        """How many invocations each first request has caused."""
+
+    def accept(self, asked: Asked) -> Invocation:
+        """See ``Emulator.accept``."""
+        delay_max = self._limits.delay_max
+        if not timedelta(0) <= asked.delay <= delay_max:
+            raise InvalidArgument.choice(
+                "AsyncDelay", f"[0, {delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
+            )
+        plan = self._plan(asked)
+        self._check_size(asked.payload)
+        caller = self.caller(asked.access_key_id)
+        invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None)
+        if self._clock.rate and not asked.delay:
+            self._movers.start_at_once(invocation, invocation.accepted.at, plan)
+        else:
+            self._movers.put(invocation.due, invocation)
+        return invocation
+
+    def invoke(self, asked: Asked, then: Then) -> Invocation:
+        """See ``Emulator.invoke``."""
+        plan = self._plan(asked)
+        if len(asked.payload) > self._limits.sync_payload_bytes:
+            raise EntityTooLarge(self._limits.sync_payload_bytes)
+        caller = self.caller(asked.access_key_id)
+        cause = caller.invocation if caller else None
+        invocation = self._open(plan.resolved.function, asked, cause, synchronous=True)
+        self.awaited[invocation.id] = then
+        if self._clock.rate:
+            self._movers.start_at_once(invocation, invocation.accepted.at, plan)
+            return invocation
+        self._movers.put(invocation.due, invocation)
+        if caller is not None and not caller.over:
+            self._movers.nest(caller, invocation)
+        else:
+            self.strangers[invocation.id] = WATCHDOG.time()
+            self._movers.lend_errands(invocation)
+            self._movers.post(Ended(invocation))
+        return invocation
+
+    def fire(self, trigger: Trigger, event: bytes) -> Invocation:
+        """A time trigger fires, whatever has become of its function."""
+        asked = Asked(trigger.function, event, trigger.qualifier, source="timer")
+        return self._put(self._open(self._catalog.function(trigger.function), asked, None))
+
+    def take_event(self, trigger: Trigger, event: bytes, *, source: str, cause: Invocation | None) -> Invocation:
+        """Another service fires a trigger; ``cause``: the invocation whose message did it."""
+        asked = Asked(trigger.function, event, trigger.qualifier, source=source)
+        if cause is not None:
+            self._check_depth(cause)
+        function = self._plan(asked).resolved.function
+        self._check_size(event)
+        return self._put(self._open(function, asked, cause))
+
+    def take_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
+        """The report of ``cause`` is for a function."""
+        self._check_depth(cause)
+        function = self._dispatcher.plan(destination.ref, destination.qualifier).resolved.function
+        self._check_size(body)
+        asked = Asked(destination.ref, body, destination.qualifier, source="destination")
+        return self._put(self._open(function, asked, cause))
+
+    def caller(self, access_key_id: str) -> Run | None:
+        """The attempt that runs now and has these credentials."""
+        credentials = read_credentials(access_key_id)
+        if credentials is None:
+            return None
+        runs = self._movers.runs
+        return next((run for run in runs if (run.invocation.id, run.number) == credentials), None)
+
+    def _put(self, invocation: Invocation) -> Invocation:
+        self._movers.put(invocation.due, invocation)
+        return invocation
+
+    def _open(
+        self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool = False
+    ) -> Invocation:
+        if self._movers.closed:
+            raise ResourceThrottled("the emulator is closed")
+        is_task = not synchronous and self._is_task(asked)
+        if is_task and asked.task_id:
+            self._claim(function.ref, asked.task_id)
+        now = self._clock.shown() if cause is None else self._clock.now()
+        request_id = self._chance.request_id(function.generation, now)
+        task_id = (asked.task_id or request_id) if is_task else ""
+        root, depth = request_id, 0
+        if cause is not None:
+            root, depth = cause.accepted.root, cause.accepted.depth + (asked.source in _BEHIND)
+            self._count_caused(root)
+        due = now + asked.delay if asked.delay else now
+        payload, http = asked.payload, asked.http
+        if http is not None and takes_events(function):
+            payload, http = event_of(http, payload, request_id, now, self._settings.account), None
+        return self._journal.open(
+            Accepted(
+                now,
+                request_id,
+                function.ref,
+                asked.qualifier,
+                synchronous,
+                asked.source,
+                payload,
+                due,
+                root,
+                depth,
+                task_id,
+                http,
+            )
+        )
+
+    def _is_task(self, asked: Asked) -> bool:
+        return bool(asked.task_mode or self._catalog.async_settings(asked.ref, asked.qualifier).task_mode)
+
+    # What is refused.
+
+    def _plan(self, asked: Asked) -> Plan:
+        """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
+
+        ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
+        """
+        plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+        if asked.ref.service is None and (reason := self._catalog.function(asked.ref).disabled) is not None:
+            raise InvocationDisabled(asked.ref, reason)
+        return plan
+
+    def _check_size(self, payload: bytes) -> None:
+        if len(payload) > self._limits.async_payload_bytes:
+            raise EntityTooLarge(self._limits.async_payload_bytes)
+
+    def _count_caused(self, root: str) -> None:
+        caused = self.caused.get(root, 0) + 1
+        if caused > self._settings.caused_at_most:
+            raise TooManyRequests(
+                f"the request {root} has caused {caused - 1} invocations already; a loop of functions that invoke "
+                "each other, or of destinations, is the usual reason"
+            )
+        self.caused[root] = caused
+
+    def _check_depth(self, cause: Invocation) -> None:
+        depth = cause.accepted.depth + 1
+        if depth > self._settings.destination_depth:
+            raise TooManyRequests(
+                f"{depth} destinations in a row; the emulator follows {self._settings.destination_depth} "
+                "(destinationDepth), because a loop of destinations would never become idle"
+            )
