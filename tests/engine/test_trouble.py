@@ -222,6 +222,32 @@ def test_a_handler_that_swallows_its_end_is_told_again_after_the_grace():
     emulator.close()
 
 
+def test_what_a_runtime_must_not_leave_half_done_is_interrupted_when_it_is_done():
+    started, told, left = threading.Event(), threading.Event(), threading.Event()
+    done = []
+
+    def f(call):
+        try:
+            with call.undisturbed():
+                started.set()
+                told.wait(WAIT_SECONDS)
+                done.append(call.attempt)
+            while True:
+                pass
+        finally:
+            left.set()
+
+    settings = Settings(rate=1, grace=s(2 * WAIT_SECONDS))
+    emulator, _ = make({"f": AsyncSettings(task_mode=True)}, settings, f=f)
+    emulator.accept(ask("f", task_id="a"))
+    assert started.wait(WAIT_SECONDS)
+    emulator.tasks.stop(FunctionRef("f"), LATEST, "a")
+    told.set()
+    assert left.wait(WAIT_SECONDS)
+    assert done == [1]
+    emulator.close()
+
+
 def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes():
     started, left = threading.Event(), threading.Event()
     emulator, _ = make(settings=Settings(rate=1), f=swallows_its_first_end(started, left))
