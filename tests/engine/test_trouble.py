@@ -4,7 +4,7 @@ import threading
 from queue import SimpleQueue
 
 import pytest
-from fakes import CREW, ask, make, s
+from fakes import CREW, FakeInstance, ask, make, s
 from patience import WAIT_SECONDS
 
 from fcemu.core.facts import Warned
@@ -255,3 +255,18 @@ def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes(
     assert started.wait(WAIT_SECONDS)
     emulator.close()
     assert left.wait(WAIT_SECONDS)
+
+
+def test_a_runtime_that_fails_itself_costs_its_attempt_and_the_clock_goes_on():
+    class Broken(FakeInstance):
+        def run(self, call):
+            raise ValueError("a bug of the runtime")
+
+    emulator, runtime = make({"f": ONCE}, f=lambda call: b"", other=lambda call: b"")
+    made = runtime.start
+    runtime.start = lambda function, id_: made(function, id_) if function.ref.name == "other" else Broken(busy)
+    invocation, other = emulator.accept(ask("f")), emulator.accept(ask("other", delay=10))
+    emulator.wait(emulator.run_until_idle(None))
+    assert (invocation.state, invocation.attempts[0].outcome.name) == (State.FAILED, "ProcessExited")
+    assert str(emulator.exception(invocation.id, 1)) == "a bug of the runtime"
+    assert other.state is State.SUCCEEDED
