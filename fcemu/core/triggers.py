@@ -55,6 +55,8 @@ def read_timer(config: Mapping[str, Any]) -> Timer:
 
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 AUTH_TYPES: Final = ("anonymous", "function", "jwt")
+INTERNAL: Final = "-vpc"
+"""What the host name of an HTTP trigger has behind its region inside of a VPC; its local address, behind its id."""
 
 
 @dataclass(frozen=True, slots=True)
