@@ -280,6 +280,15 @@ class ResourceExhausted(FCError):
     code, status = "ResourceExhausted", 429
 
 
+class LimitExceeded(FCError):
+    """One more than there may be. Source: errors-and-limits §2.1, for 2.0. ASSUMED: also in 3.0; the text."""
+
+    code, status = "LimitExceededError", 400
+
+    def __init__(self, what: str, at_most: int) -> None:
+        super().__init__(f"there are {at_most} {what} already, as many as there may be")
+
+
 class MethodNotAllowed(FCError):
     """An HTTP trigger that does not take this method. ASSUMED: status and code (http-triggers §1)."""
 

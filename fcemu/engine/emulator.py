@@ -152,7 +152,7 @@ class Emulator:
             claim=self.tasks.claim,
         )
         self.timers.fire = self._intake.fire
-        keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings.account)
+        keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
         self.furnishings: Final = Furnishings(*keeping, packages)

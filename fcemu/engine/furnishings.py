@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from fcemu.core.belongings import Capacity
+from fcemu.core.capacity import check_capacity
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import Function, Service
 from fcemu.core.layers import LayerVersion
@@ -118,7 +119,7 @@ class Furnishings(Keeper):
     def put_capacity(
         self, kind: str, ref: FunctionRef, qualifier: str, values: Mapping[str, object], if_match: str = ""
     ) -> Capacity:
-        """Replaces what there is. Raises what ``Catalog.find`` raises, ``PreconditionFailed``."""
+        """Replaces what there is. Raises what ``Catalog.find`` and ``check_capacity`` raise, ``PreconditionFailed``."""
         with self._baton:
             self._catalog.find(ref, qualifier)
             belongings = self._catalog.belongings
@@ -128,6 +129,7 @@ class Furnishings(Keeper):
                 matching(there, if_match)
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
             capacity = Capacity(kind, ref, qualifier, values, stamp)
+            check_capacity(capacity, belongings, self._settings)
             belongings.set_capacity(capacity)
             self._note(capacity, f"{kind} config of {ref}", "updated" if there else "created")
             self._capacity_changed()

@@ -9,8 +9,8 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.errors import InvalidArgument, NotImplementedYet, PreconditionFailed
 from fcemu.core.facts import Changed
 from fcemu.core.functions import Package
-from fcemu.core.names import Account
 from fcemu.core.paging import Names, Page, Wanted
+from fcemu.core.settings import Settings
 from fcemu.core.stamps import Stamp, etag_of
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
@@ -39,7 +39,7 @@ class Keeper:
         chance: Chance,
         clock: Clock,
         journal: Journal,
-        account: Account,
+        settings: Settings,
         packages: Callable[[], Packages] | None,
     ) -> None:
         self._baton: Final = baton
@@ -48,7 +48,7 @@ class Keeper:
         self._chance: Final = chance
         self._clock: Final = clock
         self._journal: Final = journal
-        self._account: Final = account
+        self._settings: Final = settings
         self._packages: Final = packages
 
     def checksum(self, data: bytes) -> str:
