@@ -11,6 +11,7 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import Stamp
+from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Shown
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
@@ -20,6 +21,8 @@ class Furnishings(Keeper):
 
     on_capacity: Callable[[], None] = staticmethod(lambda: None)
     """Called with the baton held when something that waits may go on because more instances are allowed."""
+    fleet: Fleet
+    """Set by the emulator: whose limits these are."""
 
     # Custom domains.
 
@@ -161,10 +164,10 @@ class Furnishings(Keeper):
         ``Catalog.find`` raises."""
         with self._baton:
             self._catalog.find(ref, qualifier or LATEST)
-            return [one for one in self._dispatcher.fleet.shown(ref) if qualifier in (None, one.qualifier)]
+            return [one for one in self.fleet.shown(ref) if qualifier in (None, one.qualifier)]
 
     def _capacity_changed(self) -> None:
-        self._dispatcher.fleet.limits_changed()
+        self.fleet.limits_changed()
         self.on_capacity()
 
     # Tags. A resource is ``services/NAME`` or ``functions/NAME``.

@@ -15,8 +15,8 @@ from fcemu.core.stamps import Stamp, etag_of
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock
-from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.journal import Journal
+from fcemu.engine.plans import Plans
 from fcemu.engine.ports import Packages
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Keeper:
         self,
         baton: Baton,
         catalog: Catalog,
-        dispatcher: Dispatcher,
+        plans: Plans,
         chance: Chance,
         clock: Clock,
         journal: Journal,
@@ -44,7 +44,7 @@ class Keeper:
     ) -> None:
         self._baton: Final = baton
         self._catalog: Final = catalog
-        self._dispatcher: Final = dispatcher
+        self._plans: Final = plans
         self._chance: Final = chance
         self._clock: Final = clock
         self._journal: Final = journal

@@ -17,7 +17,7 @@ from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.collector import patient_collector
 from fcemu.engine.crew import STALLED, Crew
-from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
+from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
@@ -27,6 +27,7 @@ from fcemu.engine.instances import Place, reason_of
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.parking import Parking, duration
+from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
 from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run

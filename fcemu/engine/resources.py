@@ -115,7 +115,7 @@ class Resources(Keeper):
             bare = Function(ref=ref, handler="", code="")
             function = changed(bare, {**self._layers_of(changes), **self._uploaded(code)}, self._new_stamp(what))
             self._catalog.add(function)
-            self._dispatcher.definitions_changed([ref])
+            self._plans.definitions_changed([ref])
             return self._note(function, what, "created")
 
     def function(self, ref: FunctionRef, qualifier: str = LATEST) -> Function:
@@ -134,7 +134,7 @@ class Resources(Keeper):
             given = {**self._layers_of(changes), **self._uploaded(code)}
             function = changed(old, given, old.stamp.changed(self._clock.shown()))
             self._catalog.add(function)
-            self._dispatcher.definitions_changed([ref])
+            self._plans.definitions_changed([ref])
             return self._note(function, f"function {ref}", "updated")
 
     def delete_function(self, ref: FunctionRef, if_match: str = "") -> None:
@@ -144,7 +144,7 @@ class Resources(Keeper):
             matching(self._catalog.function(ref), if_match)
             self._catalog.check_empty(ref)
             self._catalog.remove(ref)
-            self._dispatcher.definitions_changed([ref])
+            self._plans.definitions_changed([ref])
             self._note(None, f"function {ref}", "deleted")
 
     def list_functions(
@@ -206,7 +206,7 @@ class Resources(Keeper):
         with self._baton:
             self._there(owner)
             self._catalog.releases(owner).remove_version(version)
-            self._dispatcher.releases_changed(owner, gone=version)
+            self._plans.releases_changed(owner, gone=version)
             self._note(None, f"version {version} of {owner.kind} {owner.name}", "deleted")
 
     def list_versions(self, owner: Owner, wanted: Wanted, *, forward: bool = False) -> Page[Version]:
@@ -267,7 +267,7 @@ class Resources(Keeper):
             return by_name(self._catalog.releases(owner).aliases, wanted)
 
     def _alias_changed(self, owner: Owner, alias: Alias, action: str) -> Alias:
-        self._dispatcher.releases_changed(owner)
+        self._plans.releases_changed(owner)
         return self._note(alias, f"alias {alias.name} of {owner.kind} {owner.name}", action)
 
     def _there(self, owner: Owner) -> Service | Function:
@@ -370,7 +370,7 @@ class Resources(Keeper):
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
             made = replace(there or AsyncSettings(), **changes, stamp=stamp)
             self._catalog.set_async(ref, made, qualifier)
-            self._dispatcher.settings_changed(ref)
+            self._plans.settings_changed(ref)
             return self._note(made, f"async settings of {_named(ref, qualifier)}", "updated" if there else "created")
 
     def async_settings(self, ref: FunctionRef, qualifier: str) -> AsyncSettings:
@@ -384,7 +384,7 @@ class Resources(Keeper):
         with self._baton:
             self._catalog.find(ref, qualifier)
             self._catalog.remove_async(ref, qualifier)
-            self._dispatcher.settings_changed(ref)
+            self._plans.settings_changed(ref)
             self._note(None, f"async settings of {_named(ref, qualifier)}", "deleted")
 
     def deployed(self, ref: FunctionRef, qualifier: str, settings: AsyncSettings) -> Deployed:
