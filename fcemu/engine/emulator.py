@@ -40,6 +40,7 @@ from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store, secret_of
 from fcemu.engine.queues import Queues
+from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
 from fcemu.engine.runs import Run
@@ -155,6 +156,8 @@ class Emulator:
         keeping = (self._baton, catalog, self._dispatcher.plans, self._chance, self.clock, self.journal, settings)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
+        self.releasing: Final = Releasing(*keeping, packages)
+        """The control plane: versions and aliases."""
         self.furnishings: Final = Furnishings(*keeping, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
         self.furnishings.fleet = self.fleet
