@@ -17,6 +17,7 @@ from fcemu.core.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, Wanted, read_token
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import etag_of
 from fcemu.engine.furnishings import Furnishings
+from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Asking:
     @property
     def resources(self) -> Resources:
         return self.request.emulator.resources
+
+    @property
+    def releasing(self) -> Releasing:
+        return self.request.emulator.releasing
 
     @property
     def furnishings(self) -> Furnishings:

@@ -167,7 +167,7 @@ def zip_in(asking: Asking, code: Mapping[str, Any]) -> bytes:
 
 def publish_version(asking: Asking) -> Answer:
     description = read_value(TEXT, asking.body.get("description", ""), "description", asking.limits)
-    version = asking.resources.publish(asking.owner, description, asking.if_match)
+    version = asking.releasing.publish(asking.owner, description, asking.if_match)
     return asking.resource(VERSION, version)
 
 
@@ -176,12 +176,12 @@ def list_versions(asking: Asking) -> Answer:
     direction = asking.query.get("direction", "") or "BACKWARD"
     if direction not in ("FORWARD", "BACKWARD"):
         raise InvalidArgument.choice("Direction", "FORWARD | BACKWARD", direction)
-    page = asking.resources.list_versions(asking.owner, asking.wanted, forward=direction == "FORWARD")
+    page = asking.releasing.list_versions(asking.owner, asking.wanted, forward=direction == "FORWARD")
     return asking.page("versions", VERSION, page, direction=direction)
 
 
 def delete_version(asking: Asking) -> Answer:
-    asking.resources.delete_version(asking.owner, asking.path["version"])
+    asking.releasing.delete_version(asking.owner, asking.path["version"])
     return asking.answer()
 
 
@@ -194,26 +194,26 @@ def create_alias(asking: Asking) -> Answer:
     if name == LATEST:
         raise InvalidArgument(f"AliasName must not be '{LATEST}'")
     required(body, "versionId", TEXT, limits)
-    return asking.resource(shape, asking.resources.create_alias(asking.owner, name, shape.read(asking, body)))
+    return asking.resource(shape, asking.releasing.create_alias(asking.owner, name, shape.read(asking, body)))
 
 
 def get_alias(asking: Asking) -> Answer:
-    return asking.resource(asking.dialect.alias, asking.resources.alias(asking.owner, asking.path["alias"]))
+    return asking.resource(asking.dialect.alias, asking.releasing.alias(asking.owner, asking.path["alias"]))
 
 
 def update_alias(asking: Asking) -> Answer:
     shape = asking.dialect.alias
-    alias = asking.resources.update_alias(asking.owner, asking.path["alias"], shape.read(asking), asking.if_match)
+    alias = asking.releasing.update_alias(asking.owner, asking.path["alias"], shape.read(asking), asking.if_match)
     return asking.resource(shape, alias)
 
 
 def delete_alias(asking: Asking) -> Answer:
-    asking.resources.delete_alias(asking.owner, asking.path["alias"], asking.if_match)
+    asking.releasing.delete_alias(asking.owner, asking.path["alias"], asking.if_match)
     return asking.answer()
 
 
 def list_aliases(asking: Asking) -> Answer:
-    return asking.page("aliases", asking.dialect.alias, asking.resources.list_aliases(asking.owner, asking.wanted))
+    return asking.page("aliases", asking.dialect.alias, asking.releasing.list_aliases(asking.owner, asking.wanted))
 
 
 # Triggers.

@@ -9,16 +9,17 @@ from typing import Any, Final, NamedTuple
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, split_target
+from fcemu.api.doors import DEFAULT_HOSTS, HOST, find_door
 from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
-from fcemu.api.http_triggers import DEFAULT_HOSTS, HOST, HttpTriggers, find_door
+from fcemu.api.http_triggers import HttpTriggers
 from fcemu.api.invocations import Invocations
 from fcemu.api.mns import MNS, PREFIXES
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
 from fcemu.api.signatures import verify
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import Answer, WireRequest, status_line
+from fcemu.api.wire import Answer, WireRequest, error_type_line, status_line
 from fcemu.core.errors import (
     FCError,
     InternalServerError,
@@ -268,6 +269,6 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
     return Answer(
         error.status,
         f"{status_line(error.status)}Content-Type: application/json\r\nX-Fc-Request-Id: {request_id}\r\n"
-        f"{dialect.extra_headers}",
+        f"{error_type_line(error.error_type)}{dialect.extra_headers}",
         dialect.error_body(error, request_id),
     )

@@ -41,7 +41,7 @@ from fcemu.core.functions import Function
 from fcemu.core.generation import FC3
 from fcemu.core.names import LATEST, FunctionRef, function_arn
 from fcemu.core.releases import Owner
-from fcemu.core.triggers import HTTP, Trigger
+from fcemu.core.triggers import HTTP, INTERNAL, Trigger
 
 OPERATIONS: Final = read_operations("""
 InvokeFunction POST /functions/{function}/invocations invoke
@@ -165,7 +165,7 @@ def _http(trigger: Trigger, asking: Asking) -> Any:
     if trigger.kind != HTTP:
         return ABSENT
     url = trigger_url(trigger, asking)
-    return {"urlInternet": url, "urlIntranet": url}
+    return {"urlInternet": url, "urlIntranet": f"{url}{INTERNAL}"}
 
 
 def _capacity_qualifier(kind: str, path: Mapping[str, str], query: Mapping[str, str]) -> str:

@@ -231,6 +231,11 @@ def status_line(status: int) -> str:
     return _LINES.get(status) or f"HTTP/1.1 {status} \r\n"
 
 
+def error_type_line(error_type: str) -> str:
+    """The header ``X-Fc-Error-Type``, ended; nothing for ``""``."""
+    return f"X-Fc-Error-Type: {header_text(error_type)}\r\n" if error_type else ""
+
+
 def header_text(value: str) -> str:
     """``value`` as it may stand in a header: without what would end the line."""
     return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)

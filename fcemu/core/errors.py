@@ -1,7 +1,5 @@
 """The tree of errors, named by FC's codes; knows no HTTP bodies."""
 
-from typing import ClassVar
-
 from fcemu.core.generation import Generation
 from fcemu.core.names import FunctionRef
 
@@ -12,8 +10,10 @@ class FCError(Exception):
     ``request_id`` is filled in when the refusal is answered.
     """
 
-    code: ClassVar[str] = "InternalServerError"
-    status: ClassVar[int] = 500
+    code: str = "InternalServerError"
+    status: int = 500
+    error_type: str = ""
+    """What the header ``X-Fc-Error-Type`` says beside it; ``""``: there is none."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -280,6 +280,15 @@ class ResourceExhausted(FCError):
     code, status = "ResourceExhausted", 429
 
 
+class LimitExceeded(FCError):
+    """One more than there may be. Source: errors-and-limits §2.1, for 2.0. ASSUMED: also in 3.0; the text."""
+
+    code, status = "LimitExceededError", 400
+
+    def __init__(self, what: str, at_most: int) -> None:
+        super().__init__(f"there are {at_most} {what} already, as many as there may be")
+
+
 class MethodNotAllowed(FCError):
     """An HTTP trigger that does not take this method. ASSUMED: status and code (http-triggers §1)."""
 
@@ -325,6 +334,19 @@ class SignatureNotMatch(FCError):
         )
 
 
+class NotLetIn(FCError):
+    """A caller whom an HTTP trigger does not let in; ``why`` tells what is wrong with its signature.
+
+    Source: http-triggers §1 and §5.3, errors-and-limits §3, which infer status and header from client programs.
+    """
+
+    status, error_type = 403, "FCCommonError"
+
+    def __init__(self, why: FCError) -> None:
+        super().__init__(why.message)
+        self.code = why.code
+
+
 class BadResponse(FCError):
     """What a function answered to an HTTP request cannot be passed on."""
 
@@ -338,6 +360,18 @@ class ExternalRedirectForbidden(FCError):
 
     def __init__(self, location: str) -> None:
         super().__init__(f"a redirect to another host is forbidden on this host: '{location}'; use a custom domain")
+
+
+class ApkDownloadForbidden(FCError):
+    """A function answers by FC's own public host name with an Android package.
+
+    Source: FC docs, "Why does a public endpoint of an HTTP trigger fail to return an .apk file?". ASSUMED: the text.
+    """
+
+    code, status = "ApkDownloadForbidden", 400
+
+    def __init__(self) -> None:
+        super().__init__("this host lets no APK file out; use the internal address of the trigger, or a custom domain")
 
 
 class TooManyRequests(FCError):

@@ -154,6 +154,7 @@ def _oss(said: Said, occasion: Occasion) -> dict[str, Any]:
                         "arn": f"acs:oss:{account.region}:{account.id}:{bucket}",
                         "name": bucket,
                         "ownerIdentity": account.id,
+                        "virtualBucket": "",
                     },
                     "object": {
                         "deltaSize": said["size"] if stored else -said["size"],

@@ -113,11 +113,13 @@ def _status(value: object) -> int:
 
 
 def _headers(value: object) -> tuple[tuple[str, str], ...]:
+    """ASSUMED: a list is several headers of one name, such as ``Set-Cookie``; ``null`` is no header."""
     if value is None:
         return ()
     if not isinstance(value, dict):
         raise BadResponse(f"headers must be an object, found {value!r}")
-    return tuple((str(name), _plain(text)) for name, text in value.items())
+    several = {str(name): text if isinstance(text, list) else [text] for name, text in value.items()}
+    return tuple((name, _plain(text)) for name, texts in several.items() for text in texts if text is not None)
 
 
 def _plain(value: Any) -> str:

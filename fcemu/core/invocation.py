@@ -1,6 +1,5 @@
 """Invocation, Attempt, the states and the transition table."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -28,6 +27,7 @@ from fcemu.core.facts import (
 )
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.retry import Tally
+from fcemu.core.values import value
 
 
 class State(StrEnum):
@@ -103,37 +103,58 @@ def next_state(state: State, kind: type[Any]) -> State:
         raise ImpossibleMove(f"{kind.__name__} cannot happen to an invocation that is {state}") from None
 
 
-@dataclass(slots=True)
+@value
 class Attempt:
-    """One run of the handler, or one refusal to run it (then ``started == ended``)."""
+    """One run of the handler, or one refusal to run it (then ``started == ended``), as the facts tell of it."""
 
-    number: int
-    started: datetime
-    instance_id: str = ""
-    ended: datetime | None = None
-    outcome: Outcome | None = None
-    output: str = ""
+    began: Started | Refused
+    finished: Finished | None = None
+
+    @property
+    def number(self) -> int:
+        return self.began.attempt
+
+    @property
+    def started(self) -> datetime:
+        return self.began.at
+
+    @property
+    def instance_id(self) -> str:
+        return "" if isinstance(self.began, Refused) else self.began.instance_id
+
+    @property
+    def ended(self) -> datetime | None:
+        return None if self._end is None else self._end.at
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return None if self._end is None else self._end.outcome
+
+    @property
+    def output(self) -> str:
+        return "" if self.finished is None else self.finished.output
 
     @property
     def executed(self) -> bool:
         """Whether the handler ran; refusals count neither as executions nor as retries."""
-        return not isinstance(self.outcome, Throttled | SystemFailed)
+        return not isinstance(self.began, Refused)
 
     @property
     def word(self) -> str | None:
         """The outcome for people; ``None`` while it runs."""
-        return None if self.outcome is None else outcomes.word(self.outcome)
+        return None if self._end is None else outcomes.word(self._end.outcome)
 
-
-_NO_ATTEMPTS: Final[tuple[Attempt, ...]] = ()
+    @property
+    def _end(self) -> Finished | Refused | None:
+        return self.began if isinstance(self.began, Refused) else self.finished
 
 
 class Invocation:
     """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone."""
 
     __slots__ = (
-        "_attempts",
         "accepted",
+        "attempts",
         "deliveries",
         "due",
         "ended",
@@ -155,7 +176,8 @@ class Invocation:
         self.repeats = 0
         """How many executions were for nothing, because the queue did not hear of their end; no retry rule counts them.
         """
-        self._attempts: list[Attempt] | None = None
+        self.attempts: tuple[Attempt, ...] = ()
+        """All attempts in order, refused ones included."""
         self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
         self.history: list[Fact] | None = [accepted] if accepted.task_id else None
         """The facts of a task in order, because its record lists its events; the journal has those of the others."""
@@ -163,11 +185,6 @@ class Invocation:
     @property
     def id(self) -> str:
         return self.accepted.request_id
-
-    @property
-    def attempts(self) -> list[Attempt] | tuple[Attempt, ...]:
-        """All attempts in order, refused ones included."""
-        return _NO_ATTEMPTS if self._attempts is None else self._attempts
 
     @property
     def finished(self) -> bool:
@@ -181,13 +198,11 @@ class Invocation:
         if self.history is not None:
             self.history.append(fact)
         if type(fact) is Started:
-            if self._attempts is None:
-                self._attempts = []
-            self._attempts.append(Attempt(fact.attempt, fact.at, fact.instance_id))
+            self.attempts += (Attempt(fact),)
             self.executions += 1
         elif type(fact) is Finished:
-            attempt = self.attempts[-1]
-            attempt.ended, attempt.outcome, attempt.output = fact.at, fact.outcome, fact.output
+            *before, last = self.attempts
+            self.attempts = (*before, Attempt(last.began, fact))
         elif type(fact) is RetryPlanned or type(fact) is Delayed:
             self.due = fact.due
         elif type(fact) is Succeeded or type(fact) is Expired or type(fact) is Stopped:
@@ -195,8 +210,7 @@ class Invocation:
         elif type(fact) is Failed or type(fact) is Invalid:
             self.ended, self.reason = fact.at, fact.reason
         elif type(fact) is Refused:
-            refused = Attempt(fact.attempt, fact.at, ended=fact.at, outcome=fact.outcome)
-            self._attempts = [*self.attempts, refused]
+            self.attempts += (Attempt(fact),)
         elif type(fact) is Delivered or type(fact) is DeliveryFailed:
             self.deliveries += (fact,)
         elif type(fact) is Redelivered:

@@ -27,6 +27,13 @@ class Limits:
     instance_concurrency_max: int = 200
     instances: int = 300
     """Of one account in one region. Source: «Limits»; newer pages say 100 (timers-and-instances §2)."""
+    on_demand_rules: int = 100
+    """How many qualifiers may have a limit of their own (2.0). Source: errors-and-limits §4."""
+    reserved_percent: int = 90
+    """How much of the account's instances may be reserved for functions, all together (3.0). Source: §2 of
+    timers-and-instances."""
+    triggers_of_function: int = 50
+    """Source: «Limits» of 3.0. ASSUMED: also in 2.0 (errors-and-limits §4)."""
     hook_timeout_max_seconds: int = 300
     package_bytes: int = 100 * 1024 * 1024
     """Of an uploaded zip. Source: «Limits», through an SDK."""
@@ -44,6 +51,9 @@ RELAXED: Final = replace(
     memory_min_mb=1,
     event_age_max_seconds=2_592_000,
     environment_bytes=1024 * 1024,
+    on_demand_rules=1_000_000,
+    reserved_percent=100,
+    triggers_of_function=1_000_000,
     instances=1_000_000,
     strict=False,
 )

@@ -76,3 +76,8 @@ class Settings:
     """Real time that a synchronous call from an unknown caller waits for the running attempt."""
     io_grace: timedelta = timedelta(seconds=1)
     """Real time that a handler's event loop waits for its sockets before it jumps."""
+
+    @property
+    def instances(self) -> int:
+        """How many instances the account may have."""
+        return self.limits.instances if self.instance_limit is None else self.instance_limit

@@ -1,12 +1,12 @@
 """Takes due invocations, starts attempts, acts on decisions."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from fcemu.core import outcome as outcomes
-from fcemu.core.catalog import Catalog, Resolved
-from fcemu.core.errors import FCError, NotImplementedYet
+from fcemu.core.catalog import Catalog
+from fcemu.core.errors import FCError
 from fcemu.core.facts import (
     Delayed,
     Dequeued,
@@ -24,11 +24,8 @@ from fcemu.core.facts import (
     Stopped,
     Succeeded,
 )
-from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
-from fcemu.core.releases import Owner
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.core.settings import Settings
 from fcemu.engine.backlog import Turn
@@ -38,9 +35,10 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.faults import When
 from fcemu.engine.fleet import Fleet
-from fcemu.engine.instances import Key, Place, Pool
+from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
-from fcemu.engine.ports import Call, Runtime, StandIn
+from fcemu.engine.plans import Plan, Plans
+from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait, in_engine
 
@@ -48,22 +46,6 @@ EXCEPTIONS_KEPT: Final = 1000
 _MOMENT: Final = timedelta(microseconds=1)
 RIVALS: Final = 16
 """How many things that are due at the same instant are looked at when messages may overtake each other."""
-
-
-class Plan:
-    """All that an attempt of one function and qualifier needs, looked up once per definition."""
-
-    __slots__ = ("asked", "backlog", "policy", "pool", "resolved", "stand_in")
-
-    def __init__(
-        self, resolved: Resolved, asked: AsyncSettings, policy: RetryPolicy, pool: Pool, stand_in: StandIn | None
-    ) -> None:
-        self.resolved = resolved
-        self.asked = asked
-        self.policy = policy
-        self.pool = pool
-        self.backlog = pool.backlog
-        self.stand_in = stand_in
 
 
 class Boot(Turn):
@@ -97,103 +79,16 @@ class Dispatcher:
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
-        self._catalog: Final = catalog
-        self._runtime_of: Final = runtime_of
         self._chance: Final = chance
         self._journal: Final = journal
         self._due: Final = due
         self._on_end: Final = on_end
-        self._plans: dict[tuple[FunctionRef, str], Plan] = {}
-        self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
-        """Plans of aliases that lead to several versions, by the version that was chosen."""
         self.fleet: Final = Fleet(settings, catalog.belongings, chance, journal, self._push, self.begin)
-        self.fleet.pool_of = self._pool_of
+        self.plans: Final = Plans(settings, catalog, runtime_of, chance, self.fleet)
+        self.fleet.pool_of = self.plans.pool_of
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
-        self._stand_ins: dict[FunctionRef, list[StandIn]] = {}
-        """What runs instead of a function's own code: the last one of each."""
-
-    def plan(self, ref: FunctionRef, qualifier: str, *, choose: bool = False) -> Plan:
-        """What an invocation by this qualifier needs. ``choose``: an attempt starts, so that chance says which version
-        it runs where an alias leads to several. Raises what ``Catalog.find`` raises, ``NotImplementedYet`` for a
-        function whose runtime the emulator does not have."""
-        plan = self._plans.get((ref, qualifier))
-        if plan is None:
-            plan = self._plans[ref, qualifier] = self._made(self._catalog.find(ref, qualifier))
-        if choose and plan.resolved.shares:
-            version = self._chance.version(plan.resolved.shares)
-            chosen = self._chosen.get((ref, qualifier, version))
-            if chosen is None:
-                chosen = self._made(self._catalog.find(ref, qualifier, lambda _: version))
-                self._chosen[ref, qualifier, version] = chosen
-            return chosen
-        return plan
-
-    def _made(self, resolved: Resolved) -> Plan:
-        function = resolved.function
-        ref, stand_in = function.ref, self.stand_in(function.ref)
-        key = (ref, resolved.qualifier)
-        pool = self.fleet.pool(key, resolved.version, function, lambda: stand_in or self._runtime_for(function))
-        asked = self._catalog.async_settings(ref, resolved.qualifier)
-        policy = RetryPolicy.of(asked, function.generation, self._settings)
-        return Plan(resolved, asked, policy, pool, stand_in)
-
-    def _pool_of(self, key: Key) -> Pool | None:
-        try:
-            return self.plan(*key).pool
-        except FCError:
-            return None
-
-    def _runtime_for(self, function: Function) -> Runtime:
-        try:
-            return self._runtime_of(function.runtime)
-        except ValueError as unknown:
-            raise NotImplementedYet(f"function {function.ref} cannot run: {unknown}") from None
-
-    def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
-        """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
-        given up: free ones now, those in use when their attempt is over. Published versions keep theirs."""
-        changed = None if refs is None else set(refs)
-        self._forget_plans(changed)
-        self.fleet.close(lambda pool: pool.version == LATEST and (changed is None or pool.function.ref in changed))
-
-    def settings_changed(self, ref: FunctionRef) -> None:
-        """Look up again how invocations of ``ref`` are retried and reported; its instances stay."""
-        self._forget_plans({ref})
-
-    def releases_changed(self, owner: Owner, gone: str = "") -> None:
-        """Look up again what qualifiers of ``owner`` mean; the instances of the version that is ``gone`` are given
-        up."""
-        self._forget_plans({ref for ref, _ in self._plans if Owner.of(ref) == owner})
-        self.fleet.close(lambda pool: pool.version == gone and Owner.of(pool.function.ref) == owner)
-
-    def _forget_plans(self, of: set[FunctionRef] | None) -> None:
-        self._plans = {key: plan for key, plan in self._plans.items() if of is not None and key[0] not in of}
-        self._chosen = {key: plan for key, plan in self._chosen.items() if of is not None and key[0] not in of}
-
-    # Stand-ins: stubs, and callables of a test.
-
-    def stand_in(self, ref: FunctionRef) -> StandIn | None:
-        """What runs instead of the function's own code, if anything does."""
-        there = self._stand_ins.get(ref)
-        return there[-1] if there else None
-
-    def put(self, ref: FunctionRef, stand_in: StandIn, *, below: bool = False) -> None:
-        """Let ``stand_in`` run what starts from now on; it covers those that are there, or is covered by them."""
-        there = self._stand_ins.setdefault(ref, [])
-        there.insert(0 if below else len(there), stand_in)
-        self._stand_in_changed(ref)
-
-    def take_away(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
-        """Take one away, wherever it is in the row; ``None``: all of them."""
-        there = self._stand_ins.get(ref, [])
-        there[:] = [] if stand_in is None else [one for one in there if one is not stand_in]
-        self._stand_in_changed(ref)
-
-    def _stand_in_changed(self, ref: FunctionRef) -> None:
-        self._forget_plans({ref})
-        self.fleet.close(lambda pool: pool.function.ref == ref)
 
     # Attempts.
 
@@ -203,7 +98,7 @@ class Dispatcher:
         accepted, journal = invocation.accepted, self._journal
         try:
             if plan is None or plan.resolved.shares:
-                plan = self.plan(accepted.function, accepted.qualifier, choose=True)
+                plan = self.plans.plan(accepted.function, accepted.qualifier, choose=True)
         except FCError as gone:
             self._dequeue(invocation, now)
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
@@ -452,7 +347,7 @@ class Dispatcher:
         """ASSUMED: what decides is the configuration as it is when an attempt ends or is dequeued, not as it was when
         the invocation was accepted; of a function that is gone, the one with which the attempt started."""
         try:
-            return self.plan(invocation.accepted.function, invocation.accepted.qualifier).policy
+            return self.plans.plan(invocation.accepted.function, invocation.accepted.qualifier).policy
         except FCError:
             return plan.policy
 

@@ -40,6 +40,7 @@ from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store, secret_of
 from fcemu.engine.queues import Queues
+from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
 from fcemu.engine.runs import Run
@@ -126,7 +127,7 @@ class Emulator:
             timers=self.timers,
         )
         self.fleet: Final = self._dispatcher.fleet
-        self.setup: Final = Setup(self._baton, catalog, self._dispatcher, faults)
+        self.setup: Final = Setup(self._baton, catalog, self._dispatcher.plans, faults)
         """Definitions, stand-ins for code, faults."""
         for ref, stub in (stubs or {}).items():
             if ref in catalog.names:  # it may have been deleted before a restart
@@ -147,16 +148,19 @@ class Emulator:
             chance=self._chance,
             clock=self.clock,
             journal=self.journal,
-            dispatcher=self._dispatcher,
+            plans=self._dispatcher.plans,
             movers=self._movers,
             claim=self.tasks.claim,
         )
         self.timers.fire = self._intake.fire
-        keeping = (self._baton, catalog, self._dispatcher, self._chance, self.clock, self.journal, settings.account)
+        keeping = (self._baton, catalog, self._dispatcher.plans, self._chance, self.clock, self.journal, settings)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
+        self.releasing: Final = Releasing(*keeping, packages)
+        """The control plane: versions and aliases."""
         self.furnishings: Final = Furnishings(*keeping, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
+        self.furnishings.fleet = self.fleet
         self.resources.on_triggers = self._retimed
         self.furnishings.on_capacity = self._movers.pursue
         self.setup.on_defined = self._redefined
@@ -358,7 +362,7 @@ class Emulator:
     def check(self, ref: FunctionRef, qualifier: str) -> None:
         """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
         with self._baton:
-            self._dispatcher.plan(ref, qualifier)
+            self._dispatcher.plans.plan(ref, qualifier)
 
     def new_request_id(self, generation: Generation) -> str:
         """The id of a request that is refused before it becomes an invocation."""
@@ -696,7 +700,7 @@ class Emulator:
             with self._baton:
                 self._movers.interrupt_again()
         with self._baton:
-            self._dispatcher.definitions_changed()
+            self._dispatcher.plans.definitions_changed()
             if saving is not None:
                 saving.close()
 

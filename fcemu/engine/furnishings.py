@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from fcemu.core.belongings import Capacity
+from fcemu.core.capacity import check_capacity
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import Function, Service
 from fcemu.core.layers import LayerVersion
@@ -10,6 +11,7 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import Stamp
+from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Shown
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
@@ -19,6 +21,8 @@ class Furnishings(Keeper):
 
     on_capacity: Callable[[], None] = staticmethod(lambda: None)
     """Called with the baton held when something that waits may go on because more instances are allowed."""
+    fleet: Fleet
+    """Set by the emulator: whose limits these are."""
 
     # Custom domains.
 
@@ -118,7 +122,7 @@ class Furnishings(Keeper):
     def put_capacity(
         self, kind: str, ref: FunctionRef, qualifier: str, values: Mapping[str, object], if_match: str = ""
     ) -> Capacity:
-        """Replaces what there is. Raises what ``Catalog.find`` raises, ``PreconditionFailed``."""
+        """Replaces what there is. Raises what ``Catalog.find`` and ``check_capacity`` raise, ``PreconditionFailed``."""
         with self._baton:
             self._catalog.find(ref, qualifier)
             belongings = self._catalog.belongings
@@ -128,6 +132,7 @@ class Furnishings(Keeper):
                 matching(there, if_match)
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
             capacity = Capacity(kind, ref, qualifier, values, stamp)
+            check_capacity(capacity, belongings, self._settings)
             belongings.set_capacity(capacity)
             self._note(capacity, f"{kind} config of {ref}", "updated" if there else "created")
             self._capacity_changed()
@@ -159,10 +164,10 @@ class Furnishings(Keeper):
         ``Catalog.find`` raises."""
         with self._baton:
             self._catalog.find(ref, qualifier or LATEST)
-            return [one for one in self._dispatcher.fleet.shown(ref) if qualifier in (None, one.qualifier)]
+            return [one for one in self.fleet.shown(ref) if qualifier in (None, one.qualifier)]
 
     def _capacity_changed(self) -> None:
-        self._dispatcher.fleet.limits_changed()
+        self.fleet.limits_changed()
         self.on_capacity()
 
     # Tags. A resource is ``services/NAME`` or ``functions/NAME``.

@@ -24,11 +24,11 @@ from fcemu.core.settings import Settings
 from fcemu.core.triggers import Trigger
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock
-from fcemu.engine.dispatcher import Dispatcher, Plan
 from fcemu.engine.goals import Ended
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
+from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.ports import read_credentials
 from fcemu.engine.runs import Run
 
@@ -68,7 +68,7 @@ class Intake:
         chance: Chance,
         clock: Clock,
         journal: Journal,
-        dispatcher: Dispatcher,
+        plans: Plans,
         movers: Movers,
         claim: Callable[[FunctionRef, str], None],
     ) -> None:
@@ -79,7 +79,7 @@ class Intake:
         self._chance: Final = chance
         self._clock: Final = clock
         self._journal: Final = journal
-        self._dispatcher: Final = dispatcher
+        self._plans: Final = plans
         self._movers: Final = movers
         self._claim: Final = claim
         self.awaited: Final[dict[str, Then]] = {}
@@ -144,7 +144,7 @@ class Intake:
     def take_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
         """The report of ``cause`` is for a function."""
         self._check_depth(cause)
-        function = self._dispatcher.plan(destination.ref, destination.qualifier).resolved.function
+        function = self._plans.plan(destination.ref, destination.qualifier).resolved.function
         self._check_size(body)
         asked = Asked(destination.ref, body, destination.qualifier, source="destination")
         return self._put(self._open(function, asked, cause))
@@ -207,7 +207,7 @@ class Intake:
 
         ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
         """
-        plan = self._dispatcher.plan(asked.ref, asked.qualifier)
+        plan = self._plans.plan(asked.ref, asked.qualifier)
         if asked.ref.service is None and (reason := self._catalog.function(asked.ref).disabled) is not None:
             raise InvocationDisabled(asked.ref, reason)
         return plan

@@ -9,14 +9,14 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.errors import InvalidArgument, NotImplementedYet, PreconditionFailed
 from fcemu.core.facts import Changed
 from fcemu.core.functions import Package
-from fcemu.core.names import Account
 from fcemu.core.paging import Names, Page, Wanted
+from fcemu.core.settings import Settings
 from fcemu.core.stamps import Stamp, etag_of
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock
-from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.journal import Journal
+from fcemu.engine.plans import Plans
 from fcemu.engine.ports import Packages
 
 T = TypeVar("T")
@@ -35,20 +35,20 @@ class Keeper:
         self,
         baton: Baton,
         catalog: Catalog,
-        dispatcher: Dispatcher,
+        plans: Plans,
         chance: Chance,
         clock: Clock,
         journal: Journal,
-        account: Account,
+        settings: Settings,
         packages: Callable[[], Packages] | None,
     ) -> None:
         self._baton: Final = baton
         self._catalog: Final = catalog
-        self._dispatcher: Final = dispatcher
+        self._plans: Final = plans
         self._chance: Final = chance
         self._clock: Final = clock
         self._journal: Final = journal
-        self._account: Final = account
+        self._settings: Final = settings
         self._packages: Final = packages
 
     def checksum(self, data: bytes) -> str:

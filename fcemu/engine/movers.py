@@ -1,10 +1,9 @@
 """Who moves the clock: one mover at a time, leader and followers; parking, nesting, and ending what is stuck."""
 
-import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
@@ -16,8 +15,9 @@ from fcemu.core.outcome import FunctionError, Halted, Ran
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
+from fcemu.engine.collector import patient_collector
 from fcemu.engine.crew import STALLED, Crew
-from fcemu.engine.dispatcher import RIVALS, Dispatcher, Plan
+from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
@@ -27,6 +27,7 @@ from fcemu.engine.instances import Place, reason_of
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.parking import Parking, duration
+from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
 from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run
@@ -37,21 +38,6 @@ _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
 _MOMENT: Final = timedelta(microseconds=1)
-
-
-@contextmanager
-def patient_collector() -> Iterator[None]:
-    """Let the garbage collector look less often while a large backlog turns into facts, nearly all of which stay.
-
-    Measured at a million pending invocations: the collector's repeated walks over all of them took a third of the
-    time.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], 50_000), max(before[1], 50), max(before[2], 1_000))
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 class Movers(Parking):
@@ -247,10 +233,13 @@ class Movers(Parking):
         """A job for the crew; takes the baton itself."""
         self._baton.acquire()
         try:
-            with patient_collector() if len(self._due) > _LARGE_BACKLOG else nullcontext():
+            with patient_collector() if self._has_much_to_do() else nullcontext():
                 self._drive()
         finally:
             self._baton.release()
+
+    def _has_much_to_do(self) -> bool:
+        return len(self._due) > _LARGE_BACKLOG or self._timers.next_due is not None
 
     def _drive(self) -> None:
         """Move the paused clock until every goal is reached or something is in flight that is not ours."""

@@ -19,8 +19,7 @@ class Quotas:
     def __init__(self, settings: Settings, belongings: Belongings) -> None:
         self._settings: Final = settings
         self._belongings: Final = belongings
-        limit = settings.instance_limit
-        self._limit: Final = settings.limits.instances if limit is None else limit
+        self._limit: Final = settings.instances
         self._of_function: Final[Counter[FunctionRef]] = Counter()
         self._on_demand: Final[Counter[Key]] = Counter()
         self._count = 0

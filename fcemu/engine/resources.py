@@ -1,16 +1,16 @@
-"""Resources: the control plane: services, functions, versions, aliases, triggers, asynchronous settings."""
+"""Resources: the control plane: services, functions, triggers, asynchronous settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fcemu.core.belongings import has_tags
-from fcemu.core.errors import InvalidArgument
+from fcemu.core.errors import InvalidArgument, LimitExceeded
 from fcemu.core.functions import AsyncSettings, Function, Package, Service
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted, page_of
-from fcemu.core.releases import Alias, Owner, Version, alias_changes
-from fcemu.core.stamps import UNSTAMPED, Stamp
+from fcemu.core.releases import Owner
+from fcemu.core.stamps import UNSTAMPED
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
@@ -25,7 +25,7 @@ class Deployed:
 
 
 class Resources(Keeper):
-    """Makes, changes, shows and deletes services, functions, versions, aliases, triggers, asynchronous settings."""
+    """Makes, changes, shows and deletes services, functions, triggers, asynchronous settings."""
 
     on_triggers: Callable[[FunctionRef], None] = staticmethod(lambda ref: None)
     """Called with the baton held when triggers of a function appear, change or go."""
@@ -115,7 +115,7 @@ class Resources(Keeper):
             bare = Function(ref=ref, handler="", code="")
             function = changed(bare, {**self._layers_of(changes), **self._uploaded(code)}, self._new_stamp(what))
             self._catalog.add(function)
-            self._dispatcher.definitions_changed([ref])
+            self._plans.definitions_changed([ref])
             return self._note(function, what, "created")
 
     def function(self, ref: FunctionRef, qualifier: str = LATEST) -> Function:
@@ -134,7 +134,7 @@ class Resources(Keeper):
             given = {**self._layers_of(changes), **self._uploaded(code)}
             function = changed(old, given, old.stamp.changed(self._clock.shown()))
             self._catalog.add(function)
-            self._dispatcher.definitions_changed([ref])
+            self._plans.definitions_changed([ref])
             return self._note(function, f"function {ref}", "updated")
 
     def delete_function(self, ref: FunctionRef, if_match: str = "") -> None:
@@ -144,7 +144,7 @@ class Resources(Keeper):
             matching(self._catalog.function(ref), if_match)
             self._catalog.check_empty(ref)
             self._catalog.remove(ref)
-            self._dispatcher.definitions_changed([ref])
+            self._plans.definitions_changed([ref])
             self._note(None, f"function {ref}", "deleted")
 
     def list_functions(
@@ -176,7 +176,7 @@ class Resources(Keeper):
         if "layers" not in changes:
             return changes
         layers = self._catalog.layers
-        return {**changes, "layers": tuple(layers.resolved(ref, self._account) for ref in changes["layers"])}
+        return {**changes, "layers": tuple(layers.resolved(ref, self._settings.account) for ref in changes["layers"])}
 
     def _uploaded(self, code: bytes | None) -> dict[str, Any]:
         if code is None:
@@ -184,107 +184,17 @@ class Resources(Keeper):
         package = self._unpack(code)
         return {"code": package.directory, "package": package}
 
-    # Versions.
-
-    def publish(self, owner: Owner, description: str = "", if_match: str = "") -> Version:
-        """Freeze what the owner is now as its next version. Raises ``ServiceNotFound`` or ``FunctionNotFound``,
-        ``PreconditionFailed``, ``VersionPublishError``."""
-        with self._baton:
-            there = self._there(owner)
-            matching(there, if_match)
-            releases, now = self._catalog.releases(owner), self._clock.shown()
-            service = there if isinstance(there, Service) else None
-            functions = (
-                {there.ref.name: there} if isinstance(there, Function) else self._catalog.functions_of(owner.name)
-            )
-            version = Version(functions, service, description, Stamp(releases.next_id, now, now))
-            releases.publish(version)
-            return self._note(version, f"version {version.id} of {owner.kind} {owner.name}", "created")
-
-    def delete_version(self, owner: Owner, version: str) -> None:
-        """Aliases that lead to it stay. Raises ``ServiceNotFound`` or ``FunctionNotFound``, ``VersionNotFound``."""
-        with self._baton:
-            self._there(owner)
-            self._catalog.releases(owner).remove_version(version)
-            self._dispatcher.releases_changed(owner, gone=version)
-            self._note(None, f"version {version} of {owner.kind} {owner.name}", "deleted")
-
-    def list_versions(self, owner: Owner, wanted: Wanted, *, forward: bool = False) -> Page[Version]:
-        """Newest first, or oldest first with ``forward``; ``wanted.start`` is the first version of the page. Raises
-        ``ServiceNotFound`` or ``FunctionNotFound``."""
-        with self._baton:
-            self._there(owner)
-            versions = list(self._catalog.releases(owner).versions.values())
-        ordered = versions if forward else versions[::-1]
-        start = _number(wanted.start)
-        if start is not None:
-            ordered = [each for each in ordered if (int(each.id) >= start if forward else int(each.id) <= start)]
-        chosen = ordered[: wanted.limit]
-        return Page(chosen, ordered[wanted.limit].id if len(ordered) > wanted.limit else "")
-
-    # Aliases.
-
-    def create_alias(self, owner: Owner, name: str, changes: Changes) -> Alias:
-        """Raises ``ServiceNotFound`` or ``FunctionNotFound``, ``AliasAlreadyExists``, ``VersionNotFound``,
-        ``InvalidArgument``."""
-        with self._baton:
-            self._there(owner)
-            stamp = self._new_stamp(f"alias {name} of {owner}")
-            alias = changed(Alias(name=name, version=""), alias_changes(changes), stamp)
-            self._catalog.releases(owner).add_alias(alias)
-            return self._alias_changed(owner, alias, "created")
-
-    def alias(self, owner: Owner, name: str) -> Alias:
-        """Raises ``ServiceNotFound`` or ``FunctionNotFound``, ``AliasNotFound``."""
-        with self._baton:
-            self._there(owner)
-            return self._catalog.releases(owner).alias(name)
-
-    def update_alias(self, owner: Owner, name: str, changes: Changes, if_match: str = "") -> Alias:
-        """What waits in the queue runs the version that the alias leads to when it starts. Raises what
-        ``create_alias`` raises, ``AliasNotFound``, ``PreconditionFailed``."""
-        with self._baton:
-            self._there(owner)
-            releases = self._catalog.releases(owner)
-            old = matching(releases.alias(name), if_match)
-            alias = changed(old, alias_changes(changes), old.stamp.changed(self._clock.shown()))
-            releases.set_alias(alias)
-            return self._alias_changed(owner, alias, "updated")
-
-    def delete_alias(self, owner: Owner, name: str, if_match: str = "") -> None:
-        """Raises ``ServiceNotFound`` or ``FunctionNotFound``, ``AliasNotFound``, ``PreconditionFailed``."""
-        with self._baton:
-            self._there(owner)
-            releases = self._catalog.releases(owner)
-            alias = matching(releases.alias(name), if_match)
-            releases.remove_alias(name)
-            self._alias_changed(owner, alias, "deleted")
-
-    def list_aliases(self, owner: Owner, wanted: Wanted) -> Page[Alias]:
-        """By name. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
-        with self._baton:
-            self._there(owner)
-            return by_name(self._catalog.releases(owner).aliases, wanted)
-
-    def _alias_changed(self, owner: Owner, alias: Alias, action: str) -> Alias:
-        self._dispatcher.releases_changed(owner)
-        return self._note(alias, f"alias {alias.name} of {owner.kind} {owner.name}", action)
-
-    def _there(self, owner: Owner) -> Service | Function:
-        """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
-        if owner.kind == "service":
-            return self._catalog.service(owner.name)
-        return self._catalog.function(FunctionRef(owner.name))
-
     # Triggers.
 
     def create_trigger(self, ref: FunctionRef, name: str, kind: str, changes: Changes) -> Trigger:
         """Raises ``ServiceNotFound``, ``FunctionNotFound``, ``VersionNotFound``, ``AliasNotFound``,
-        ``TriggerAlreadyExists``."""
+        ``TriggerAlreadyExists``, ``InvalidArgument``, ``LimitExceeded``."""
         with self._baton:
             stamp = self._new_stamp(f"trigger {ref}/{name}")
             trigger = changed(Trigger(function=ref, name=name, kind=kind), changes, stamp)
-            self._catalog.triggers(ref)
+            there, most = self._catalog.triggers(ref), self._settings.limits.triggers_of_function
+            if len(there) >= most and name not in there:
+                raise LimitExceeded(f"triggers of function '{ref}'", most)
             self._check_trigger(trigger)
             self._catalog.create_trigger(trigger)
             return self._trigger_changed(trigger, "created")
@@ -368,7 +278,7 @@ class Resources(Keeper):
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
             made = replace(there or AsyncSettings(), **changes, stamp=stamp)
             self._catalog.set_async(ref, made, qualifier)
-            self._dispatcher.settings_changed(ref)
+            self._plans.settings_changed(ref)
             return self._note(made, f"async settings of {_named(ref, qualifier)}", "updated" if there else "created")
 
     def async_settings(self, ref: FunctionRef, qualifier: str) -> AsyncSettings:
@@ -382,7 +292,7 @@ class Resources(Keeper):
         with self._baton:
             self._catalog.find(ref, qualifier)
             self._catalog.remove_async(ref, qualifier)
-            self._dispatcher.settings_changed(ref)
+            self._plans.settings_changed(ref)
             self._note(None, f"async settings of {_named(ref, qualifier)}", "deleted")
 
     def deployed(self, ref: FunctionRef, qualifier: str, settings: AsyncSettings) -> Deployed:
@@ -408,12 +318,3 @@ class Resources(Keeper):
 
 def _named(ref: FunctionRef, qualifier: str) -> str:
     return str(ref) if qualifier == LATEST else f"{ref}:{qualifier}"
-
-
-def _number(text: str) -> int | None:
-    """Raises ``InvalidArgument``."""
-    if not text:
-        return None
-    if not text.isdecimal():
-        raise InvalidArgument(f"StartKey is set to an invalid value (expected the id of a version, actual: '{text}')")
-    return int(text)

@@ -12,9 +12,9 @@ from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.engine.strands import STRANDS, Strand, Wait
 
 if TYPE_CHECKING:
-    from fcemu.engine.dispatcher import Plan
     from fcemu.engine.instances import Place
     from fcemu.engine.movers import Movers
+    from fcemu.engine.plans import Plan
 
 
 class Strands:

@@ -9,18 +9,18 @@ from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 from fcemu.engine.baton import Baton
-from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.faults import Fault, Faults, Trouble
+from fcemu.engine.plans import Plans
 from fcemu.engine.ports import StandIn
 
 
 class Setup:
     """Arranges what happens to attempts that start from now on. Methods may be called from any thread."""
 
-    def __init__(self, baton: Baton, catalog: Catalog, dispatcher: Dispatcher, faults: Faults) -> None:
+    def __init__(self, baton: Baton, catalog: Catalog, plans: Plans, faults: Faults) -> None:
         self._baton: Final = baton
         self._catalog: Final = catalog
-        self._dispatcher: Final = dispatcher
+        self._plans: Final = plans
         self._faults: Final = faults
         self._added: Final[dict[FunctionRef, StandIn]] = {}
         self.on_defined: Callable[[], None] = lambda: None
@@ -50,17 +50,17 @@ class Setup:
                 self._catalog.forget_async(function.ref)
                 self._catalog.forget_triggers(function.ref)
                 if (old := self._added.pop(function.ref, None)) is not None:
-                    self._dispatcher.take_away(function.ref, old)
+                    self._plans.take_away(function.ref, old)
             for (ref, qualifier), asked in async_settings.items():
                 refs.append(ref)
                 self._catalog.set_async(ref, asked, qualifier)
             for ref, stand_in in (code or {}).items():
                 self._added[ref] = stand_in
-                self._dispatcher.put(ref, stand_in, below=True)
+                self._plans.put(ref, stand_in, below=True)
             extras.put_into(self._catalog)
-            self._dispatcher.definitions_changed(refs)
+            self._plans.definitions_changed(refs)
             for owner in extras.owners:
-                self._dispatcher.releases_changed(owner)
+                self._plans.releases_changed(owner)
             self.on_defined()
 
     def defined(
@@ -97,14 +97,14 @@ class Setup:
             for ref, stand_in in code.items():
                 if ref in self._catalog.names:
                     self._added[ref] = stand_in
-                    self._dispatcher.put(ref, stand_in, below=True)
+                    self._plans.put(ref, stand_in, below=True)
 
     def code_changed(self, directories: Collection[str]) -> list[FunctionRef]:
         """Files in code directories were changed: attempts that start from now on get new instances, those that run go
         on. Returns whose code it is."""
         with self._baton:
             refs = [function.ref for function in self._catalog if os.path.realpath(function.code) in directories]
-            self._dispatcher.definitions_changed(refs)
+            self._plans.definitions_changed(refs)
             return refs
 
     # Stubs.
@@ -118,7 +118,7 @@ class Setup:
             self._catalog.function(ref)
             if alone:
                 self._remove_stubs(ref)
-            self._dispatcher.put(ref, stand_in)
+            self._plans.put(ref, stand_in)
 
     def unstub(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
         """Let the function's own code, or the stub before, run again; ``None``: remove all its stubs."""
@@ -126,18 +126,18 @@ class Setup:
             if stand_in is None:
                 self._remove_stubs(ref)
             else:
-                self._dispatcher.take_away(ref, stand_in)
+                self._plans.take_away(ref, stand_in)
 
     def stub_of(self, ref: FunctionRef) -> StandIn | None:
         """The stub that runs the function's attempts now, if one does."""
         with self._baton:
-            there = self._dispatcher.stand_in(ref)
+            there = self._plans.stand_in(ref)
             return None if there is self._added.get(ref) else there
 
     def _remove_stubs(self, ref: FunctionRef) -> None:
-        self._dispatcher.take_away(ref)
+        self._plans.take_away(ref)
         if ref in self._added:
-            self._dispatcher.put(ref, self._added[ref])
+            self._plans.put(ref, self._added[ref])
 
     # Faults.
 

@@ -35,6 +35,8 @@ class Timers:
         self._catalog: Final = catalog
         self._due: Final[Due[Tick]] = Due()
         self._ticks: Final[dict[FunctionRef, dict[str, Tick]]] = {}
+        self.next_due: datetime | None = None
+        """When the next timer fires; ``None`` when none does."""
         self.moves = 0
         """Grows when the next firing of some timer changes."""
         self.fire: Fire
@@ -46,15 +48,6 @@ class Timers:
     def functions(self) -> list[FunctionRef]:
         """Those that have, or had, timers."""
         return list(self._ticks)
-
-    @property
-    def next_due(self) -> datetime | None:
-        """When the next timer fires; ``None`` when none does."""
-        while (first := self._due.first()) is not None:
-            if not first[1].over:
-                return first[0]
-            self._due.pop()
-        return None
 
     def set(self, ref: FunctionRef, now: datetime) -> None:
         """The triggers of a function appeared, changed or went."""
@@ -71,14 +64,16 @@ class Timers:
                 if timer.enabled:
                     there[name] = tick = Tick(trigger, timer)
                     self._push(tick, now)
+        self._look()
 
     def fire_next(self) -> None:
         """Fire the timer that is due first, which is due now, and see to its next firing."""
         due = self.next_due
         assert due is not None
         tick = self._due.pop()
-        self.fire(tick.trigger, timer_event(tick.trigger, tick.timer.payload, due))
         self._push(tick, due)
+        self._look()
+        self.fire(tick.trigger, timer_event(tick.trigger, tick.timer.payload, due))
 
     def upcoming(self, trigger: Trigger, now: datetime) -> Iterator[datetime]:
         """When a timer fires from now on, as it is set now; nothing where it is disabled."""
@@ -108,12 +103,19 @@ class Timers:
                 again = Tick(tick.trigger, tick.timer)
                 self._ticks[tick.trigger.function][name] = again
                 self._put(again, datetime.fromisoformat(due))
+        self._look()
 
     def _push(self, tick: Tick, after: datetime) -> None:
         due = tick.timer.schedule.after(after, tick.trigger.stamp.modified)
         self.moves += 1
         if due is not None:
             self._put(tick, due)
+
+    def _look(self) -> None:
+        """See who is next, past those that are over."""
+        while (first := self._due.first()) is not None and first[1].over:
+            self._due.pop()
+        self.next_due = None if first is None else first[0]
 
     def _put(self, tick: Tick, due: datetime) -> None:
         self._due.push(due, tick)

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from rules import rule
 
+from fcemu.cli import main
 from fcemu.testing import FCError, LocalEmulator, NotFired, UnknownName
 
 ACCOUNT = "1234567890123456"
@@ -61,6 +63,7 @@ def test_an_event_of_oss_names_the_bucket_of_the_trigger_and_what_was_said(emula
         "arn": f"acs:oss:cn-hangzhou:{ACCOUNT}:films",
         "name": "films",
         "ownerIdentity": ACCOUNT,
+        "virtualBucket": "",
     }
     assert event["oss"]["object"] == {"deltaSize": 7, "eTag": "E1", "key": "in/a.mov", "size": 7}
 
@@ -111,15 +114,53 @@ def test_a_payload_is_handed_over_as_it_is_past_the_filter(emulator):
     assert invoked(emulator) == ['[{"value":"é"}]'.encode(), b"\xff"]
 
 
-def test_every_kind_with_a_known_form_can_be_fired(emulator):
-    fired = {
-        "rows": {"key": {"id": 1}, "columns": {"state": "paid"}},
-        "lines": {},
-        "bus": {"source": "shop", "data": {"stock": 3}},
-        "edge": {"domain": "cdn.example.com"},
-        "told": {"body": "hello"},
-    }
-    events = {name: emulator.trigger(f"work/{name}").fire(**said) for name, said in fired.items()}
+EACH: dict[str, tuple[str, dict[str, Any]]] = {
+    "files": ("oss", {"object": "in/a.mov", "size": 7}),
+    "rows": ("tablestore", {"key": {"id": 1}, "columns": {"state": "paid"}}),
+    "lines": ("log", {}),
+    "bus": ("eventbridge", {"source": "shop", "data": {"stock": 3}}),
+    "edge": ("cdn_events", {"domain": "cdn.example.com"}),
+    "told": ("mns_topic", {"body": "hello"}),
+}
+"""An event of each kind that its trigger lets through."""
+
+
+def by_test(emulator: LocalEmulator, trigger: str, kind: str, said: dict[str, Any]) -> str:
+    return emulator.trigger(f"work/{trigger}").fire(**said).request_id
+
+
+def by_request(emulator: LocalEmulator, trigger: str, kind: str, said: dict[str, Any]) -> str:
+    request_id: str = fire(emulator, trigger, **said).json()["request_id"]
+    return request_id
+
+
+def by_command(emulator: LocalEmulator, trigger: str, kind: str, said: dict[str, Any]) -> str:
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+    options = [word for name, text in texts.items() for word in (f"--{name}", text)]
+    ran = CliRunner().invoke(main, ["event", kind, *options, "--fire", f"work/{trigger}", "--url", emulator.url])
+    assert ran.exit_code == 0, ran.output
+    return ran.stdout.strip()
+
+
+@pytest.mark.parametrize("trigger", EACH)
+def test_each_kind_is_fired_by_a_test_by_a_request_and_by_command_with_the_same_event(emulator, trigger):
+    kind, said = EACH[trigger]
+    fired = [ways(emulator, trigger, kind, said) for ways in (by_test, by_request, by_command)]
+    emulator.run_until_idle()
+    assert [(one.request_id, one.kind, one.status) for one in emulator.invocations] == [
+        (request_id, "async", "Succeeded") for request_id in fired
+    ]
+    first, *others = (_without_ids(payload) for payload in invoked(emulator))
+    assert others == [first, first]
+
+
+def _without_ids(event: bytes) -> bytes:
+    """Each event has ids of its own."""
+    return re.sub(rb"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){4}[0-9a-fA-F]{0,8}", b"ID", event)
+
+
+def test_what_is_said_of_an_event_is_in_it(emulator):
+    events = {name: emulator.trigger(f"work/{name}").fire(**said) for name, (_, said) in EACH.items()}
     assert events["rows"].payload.startswith(b"\xa2gVersiongSync-v1gRecords\x81")
     assert events["lines"].json()["source"]["logstoreName"] == "access"
     assert events["bus"].json()["data"] == {"stock": 3}

@@ -117,6 +117,7 @@ def test_a_binary_body_is_base64(emulator, api):
         ({"statusCode": 200, "isBase64Encoded": True, "body": "AP8="}, 200, None, b"\x00\xff"),
         ({"statusCode": 200, "isBase64Encoded": "true", "body": "AP8="}, 200, None, b"\x00\xff"),
         ({"statusCode": 302, "headers": {"Location": "/x"}}, 302, None, b""),
+        ({"statusCode": 200, "headers": {"Content-Type": None}, "body": "ok"}, 200, None, b"ok"),
         ({"a": 1}, 200, "application/json", b'{"a":1}'),
         ("plain", 200, "text/plain; charset=utf-8", b"plain"),
         ({"statusCode": "many"}, 502, "application/json", None),

@@ -246,8 +246,8 @@ def begin(plane: Plane) -> None:
     resources.create_service(SERVICE, {})
     for ref in (FunctionRef("resize", SERVICE), FunctionRef("resize")):
         resources.create_function(ref, {"handler": "index.handler", "runtime": "python3.10"}, zipped())
-        resources.publish(Owner.of(ref))
-        resources.create_alias(Owner.of(ref), "live", {"version": "1"})
+        plane.emulator.releasing.publish(Owner.of(ref))
+        plane.emulator.releasing.create_alias(Owner.of(ref), "live", {"version": "1"})
         resources.create_trigger(ref, "t1", "timer", {"config": {"cronExpression": "@every 1h", "enable": False}})
         resources.put_async(ref, "LATEST", {"max_retries": 1})
         resources.update_function(ref, {"handler": "index.other"})  # so that there is something to publish

@@ -14,11 +14,14 @@ TIMER = {"triggerName": "t1", "triggerType": "timer"}
 CONFIG = {"cronExpression": "@every 1h", "enable": False, "payload": "tick"}
 
 
-def trigger(plane: Plane, name: str = "t1", **fields: Any) -> Any:
-    """A timer; ``triggerConfig`` in the form of the version."""
+def timer(plane: Plane, name: str) -> dict[str, Any]:
+    """``triggerConfig`` in the form of the version."""
     config = CONFIG if plane.version == VERSIONS[0] else json.dumps(CONFIG)
-    body = {"triggerName": name, "triggerType": "timer", "triggerConfig": config, **fields}
-    return plane.ok("POST", plane.functions("resize", "triggers"), body)
+    return {"triggerName": name, "triggerType": "timer", "triggerConfig": config}
+
+
+def trigger(plane: Plane, name: str = "t1", **fields: Any) -> Any:
+    return plane.ok("POST", plane.functions("resize", "triggers"), timer(plane, name) | fields)
 
 
 # What is changed only if it is as somebody saw it.
@@ -405,6 +408,16 @@ def test_a_trigger_is_shown_as_it_was_written_in_the_form_of_the_version(plane: 
     )
     assert (made["qualifier"], made["invocationRole"]) == ("LATEST", "acs:ram::1:role/r")
     assert plane.ok("GET", plane.functions("resize", "triggers", "t1")) == made
+
+
+@EACH_VERSION
+def test_a_function_has_fifty_triggers_at_most(plane: Plane) -> None:
+    for n in range(50):
+        trigger(plane, f"t{n}")
+    refused = plane.refused("POST", plane.functions("resize", "triggers"), timer(plane, "one-more"))
+    assert refused[:2] == (400, "LimitExceededError")
+    plane.ok("DELETE", plane.functions("resize", "triggers", "t7"))
+    trigger(plane, "one-more")
 
 
 def test_a_trigger_that_one_version_wrote_is_read_by_another(open_plane: Callable[..., Plane]) -> None:

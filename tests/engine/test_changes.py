@@ -106,8 +106,8 @@ def test_a_report_goes_where_the_configuration_says_when_the_invocation_ends():
 @rule("async-invocation §7", "documented")
 def test_each_qualifier_has_settings_of_its_own():
     emulator, _ = make({"f": AsyncSettings(max_retries=0)}, f=fails)
-    emulator.resources.publish(OWNER, "")
-    emulator.resources.create_alias(OWNER, "prod", {"version": "1"})
+    emulator.releasing.publish(OWNER, "")
+    emulator.releasing.create_alias(OWNER, "prod", {"version": "1"})
     put(emulator, "prod", max_retries=2, on_failure=QueueDestination("prod"))
     latest, prod = emulator.accept(ask("f")), emulator.accept(ask("f", qualifier="prod"))
     idle(emulator)
@@ -117,7 +117,7 @@ def test_each_qualifier_has_settings_of_its_own():
 @rule("async-invocation §7", "assumed")
 def test_a_qualifier_without_settings_has_the_defaults_and_not_those_of_latest():
     emulator, _ = make({"f": AsyncSettings(max_retries=0, on_failure=QueueDestination("q"))}, f=fails)
-    emulator.resources.publish(OWNER, "")
+    emulator.releasing.publish(OWNER, "")
     invocation = emulator.accept(ask("f", qualifier="1"))
     idle(emulator)
     assert (len(invocation.attempts), reported(emulator)) == (4, [])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from patience import WAIT_SECONDS
 
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
-from fcemu.core.facts import Finished, InstanceStarted, InstanceStopped, Started
+from fcemu.core.facts import Finished, InstanceStarted, InstanceStopped, Refused, Started
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
@@ -173,6 +173,7 @@ def test_on_a_flowing_clock_nothing_is_lost_or_overtaken_and_no_limit_is_exceede
     for name in NAMES.values():
         queued = [one for one in ended if str(one.accepted.function) == name and not one.accepted.synchronous]
         assert [one.attempts[0].started for one in queued] == sorted(one.attempts[0].started for one in queued)
+    assert refused_with_room(emulator, {"s/a": a, "b": b}, account) == []
     assert most_instances(emulator) <= account
     emulator.close()
 
@@ -202,6 +203,23 @@ def most_running(emulator):
     return most
 
 
+def refused_with_room(emulator, limits, account):
+    """Request ids of calls that were refused although, just then, fewer attempts ran than their limits allow. Also
+    checks that never more run."""
+    busy = dict.fromkeys(limits, 0)
+    wrong = []
+    for index, fact in enumerate(emulator.journal):
+        name = str(emulator.journal.function_of(index))
+        if name not in limits:
+            continue
+        busy[name] += isinstance(fact, Started) - isinstance(fact, Finished)
+        assert busy[name] <= limits[name]
+        assert sum(busy.values()) <= account
+        if isinstance(fact, Refused) and busy[name] < limits[name] and sum(busy.values()) < account:
+            wrong.append(fact.request_id)
+    return wrong
+
+
 def test_a_thousand_calls_of_each_kind_against_five_instances_on_a_paused_clock():
     emulator, _ = make(settings=Settings(), f=lambda call: call.clock.sleep(1))
     limit(emulator, "f", CONCURRENCY, "reservedConcurrency", 5)
@@ -213,6 +231,7 @@ def test_a_thousand_calls_of_each_kind_against_five_instances_on_a_paused_clock(
     starts = [fact.request_id for fact in emulator.journal if isinstance(fact, Started)]
     assert starts == [one.id for one in queued]
     assert (most_instances(emulator), most_running(emulator)) == (5, 5)
+    assert refused_with_room(emulator, {"f": 5}, 300) == []
     assert (emulator.clock.now() - emulator.clock.started).total_seconds() == 200
 
 
@@ -229,9 +248,9 @@ def test_a_thousand_calls_of_each_kind_against_five_instances_on_a_flowing_clock
     emulator.wait(emulator.run_until_idle(None))
     assert {one.state for one in queued} == {State.SUCCEEDED}
     assert {one.state for one in calls} <= {State.SUCCEEDED, State.FAILED}
+    assert refused_with_room(emulator, {"f": 5}, 300) == []
     waited = {one.id for one in queued}
     starts = [fact.request_id for fact in emulator.journal if isinstance(fact, Started) and fact.request_id in waited]
     assert starts == [one.id for one in queued]
     assert most_instances(emulator) <= 5
-    assert most_running(emulator) <= 5
     emulator.close()

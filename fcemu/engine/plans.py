@@ -1,0 +1,137 @@
+"""Plans: what an attempt of a function needs, looked up once per definition; and what stands in for its code."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from fcemu.core.catalog import Catalog, Resolved
+from fcemu.core.errors import FCError, NotImplementedYet
+from fcemu.core.functions import AsyncSettings, Function
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.releases import Owner
+from fcemu.core.retry import RetryPolicy
+from fcemu.core.settings import Settings
+from fcemu.engine.chance import Chance
+from fcemu.engine.fleet import Fleet
+from fcemu.engine.instances import Key, Pool
+from fcemu.engine.ports import Runtime, StandIn
+
+
+class Plan:
+    """All that an attempt of one function and qualifier needs, looked up once per definition."""
+
+    __slots__ = ("asked", "backlog", "policy", "pool", "resolved", "stand_in")
+
+    def __init__(
+        self, resolved: Resolved, asked: AsyncSettings, policy: RetryPolicy, pool: Pool, stand_in: StandIn | None
+    ) -> None:
+        self.resolved = resolved
+        self.asked = asked
+        self.policy = policy
+        self.pool = pool
+        self.backlog = pool.backlog
+        self.stand_in = stand_in
+
+
+class Plans:
+    """Plans of all functions and qualifiers. Every method is called with the baton held."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        runtime_of: Callable[[str], Runtime],
+        chance: Chance,
+        fleet: Fleet,
+    ) -> None:
+        self._settings: Final = settings
+        self._catalog: Final = catalog
+        self._runtime_of: Final = runtime_of
+        self._chance: Final = chance
+        self._fleet: Final = fleet
+        self._plans: dict[tuple[FunctionRef, str], Plan] = {}
+        self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
+        """Plans of aliases that lead to several versions, by the version that was chosen."""
+        self._stand_ins: dict[FunctionRef, list[StandIn]] = {}
+        """What runs instead of a function's own code: the last one of each."""
+
+    def plan(self, ref: FunctionRef, qualifier: str, *, choose: bool = False) -> Plan:
+        """What an invocation by this qualifier needs. ``choose``: an attempt starts, so that chance says which version
+        it runs where an alias leads to several. Raises what ``Catalog.find`` raises, ``NotImplementedYet`` for a
+        function whose runtime the emulator does not have."""
+        plan = self._plans.get((ref, qualifier))
+        if plan is None:
+            plan = self._plans[ref, qualifier] = self._made(self._catalog.find(ref, qualifier))
+        if choose and plan.resolved.shares:
+            version = self._chance.version(plan.resolved.shares)
+            chosen = self._chosen.get((ref, qualifier, version))
+            if chosen is None:
+                chosen = self._made(self._catalog.find(ref, qualifier, lambda _: version))
+                self._chosen[ref, qualifier, version] = chosen
+            return chosen
+        return plan
+
+    def _made(self, resolved: Resolved) -> Plan:
+        function = resolved.function
+        ref, stand_in = function.ref, self.stand_in(function.ref)
+        key = (ref, resolved.qualifier)
+        pool = self._fleet.pool(key, resolved.version, function, lambda: stand_in or self._runtime_for(function))
+        asked = self._catalog.async_settings(ref, resolved.qualifier)
+        policy = RetryPolicy.of(asked, function.generation, self._settings)
+        return Plan(resolved, asked, policy, pool, stand_in)
+
+    def pool_of(self, key: Key) -> Pool | None:
+        """The instances that a qualifier means now; ``None`` where it means nothing."""
+        try:
+            return self.plan(*key).pool
+        except FCError:
+            return None
+
+    def _runtime_for(self, function: Function) -> Runtime:
+        try:
+            return self._runtime_of(function.runtime)
+        except ValueError as unknown:
+            raise NotImplementedYet(f"function {function.ref} cannot run: {unknown}") from None
+
+    def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
+        """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
+        given up: free ones now, those in use when their attempt is over. Published versions keep theirs."""
+        changed = None if refs is None else set(refs)
+        self._forget_plans(changed)
+        self._fleet.close(lambda pool: pool.version == LATEST and (changed is None or pool.function.ref in changed))
+
+    def settings_changed(self, ref: FunctionRef) -> None:
+        """Look up again how invocations of ``ref`` are retried and reported; its instances stay."""
+        self._forget_plans({ref})
+
+    def releases_changed(self, owner: Owner, gone: str = "") -> None:
+        """Look up again what qualifiers of ``owner`` mean; the instances of the version that is ``gone`` are given
+        up."""
+        self._forget_plans({ref for ref, _ in self._plans if Owner.of(ref) == owner})
+        self._fleet.close(lambda pool: pool.version == gone and Owner.of(pool.function.ref) == owner)
+
+    def _forget_plans(self, of: set[FunctionRef] | None) -> None:
+        self._plans = {key: plan for key, plan in self._plans.items() if of is not None and key[0] not in of}
+        self._chosen = {key: plan for key, plan in self._chosen.items() if of is not None and key[0] not in of}
+
+    # Stand-ins: stubs, and callables of a test.
+
+    def stand_in(self, ref: FunctionRef) -> StandIn | None:
+        """What runs instead of the function's own code, if anything does."""
+        there = self._stand_ins.get(ref)
+        return there[-1] if there else None
+
+    def put(self, ref: FunctionRef, stand_in: StandIn, *, below: bool = False) -> None:
+        """Let ``stand_in`` run what starts from now on; it covers those that are there, or is covered by them."""
+        there = self._stand_ins.setdefault(ref, [])
+        there.insert(0 if below else len(there), stand_in)
+        self._stand_in_changed(ref)
+
+    def take_away(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
+        """Take one away, wherever it is in the row; ``None``: all of them."""
+        there = self._stand_ins.get(ref, [])
+        there[:] = [] if stand_in is None else [one for one in there if one is not stand_in]
+        self._stand_in_changed(ref)
+
+    def _stand_in_changed(self, ref: FunctionRef) -> None:
+        self._forget_plans({ref})
+        self._fleet.close(lambda pool: pool.function.ref == ref)
