@@ -21,8 +21,8 @@ MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {}
 APPLICATION: Final = 0x6663656D
 """``fcem``: marks the file as ours, in the header of every SQLite file."""
 DIE: Final = "FCEMU_DIE_AT_COMMIT"
-"""For tests: ``7`` or ``7:before`` kills this process at its 7th commit, when all is written and not committed;
-``7:after``, when it is."""
+"""For tests: ``7:before`` kills this process at its 7th commit, when all is written and not committed; ``7:after``, when
+it is; ``7:torn``, in the middle of its last frame in the log."""
 SYNCS: Final = ("normal", "full")
 _TABLES: Final = (
     "CREATE TABLE facts (n INTEGER PRIMARY KEY, fact TEXT NOT NULL)",
@@ -32,6 +32,8 @@ _TABLES: Final = (
 _WRITTEN: Final = "written"
 _WRITTEN_EVERY: Final = 0.1
 """Real seconds between two notes of the time of writing."""
+_FRAME_BYTES: Final = 4096 + 24
+"""A page in the log, with its header."""
 _LOG_PAGES: Final = 8000
 """How long the log may become before it moves into the file: 32 MB. Unless ``full``, only that waits for the disk."""
 _write: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -81,9 +83,8 @@ class SqliteStore:
     def __init__(self, path: str | Path, *, sync: str = "normal") -> None:
         self.path: Final = Path(os.path.abspath(path))
         self._full: Final = sync == "full"
-        self._commits = 0
         self._written = 0.0
-        self._die: Final = _read_die(os.environ.get(DIE, ""))
+        self._death: Final = _Death(f"{self.path}-wal", os.environ[DIE]) if os.environ.get(DIE) else None
         self._count = -1
         """The file descriptor of ``FILE-count``."""
         if not self.path.parent.is_dir():
@@ -229,10 +230,11 @@ class SqliteStore:
             many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
             if code:
                 many("INSERT OR IGNORE INTO code VALUES (?, ?)", code.items())
-            self._commits += 1
-            if self._die is not None:
-                self._die_at("before")
+            if self._death is not None:
+                self._death.before_commit()
             execute("COMMIT")
+            if self._death is not None:
+                self._death.within_commit()
         except sqlite3.Error as refused:
             self._roll_back()
             raise self._error(refused, "written") from None
@@ -240,17 +242,13 @@ class SqliteStore:
             self._roll_back()
             raise
         self._tell_count(after + len(facts))
-        if self._die is not None:
-            self._die_at("after")
+        if self._death is not None:
+            self._death.strike("after")
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-
-    def _die_at(self, when: str) -> None:
-        if self._die == (self._commits, when):
-            os.kill(os.getpid(), signal.SIGKILL)
 
     def clear(self) -> None:
         self._tell_count(0)  # first: a count that is too small says nothing wrong
@@ -289,11 +287,37 @@ class SqliteStore:
         return StoreError(f"{where} cannot be {what}: {refused} ({name or type(refused).__name__})")
 
 
-def _read_die(text: str) -> tuple[int, str] | None:
-    if not text:
-        return None
-    number, _, when = text.partition(":")
-    return int(number), when or "before"
+class _Death:
+    """Kills this process at one of its commits, as ``FCEMU_DIE_AT_COMMIT`` says."""
+
+    def __init__(self, log: str, text: str) -> None:
+        self._log: Final = log
+        number, _, self._when = text.partition(":")
+        self._left = int(number)
+        """Commits until it strikes."""
+        self._length = 0
+
+    def before_commit(self) -> None:
+        """All is written and not committed."""
+        self._left -= 1
+        self.strike("before")
+        self._length = self._size()
+
+    def within_commit(self) -> None:
+        """All is committed and nobody knows. A kill while the log was written leaves a part of its last frame."""
+        if self._left == 0 and self._when == "torn":
+            length = self._size()
+            if length > self._length:  # else the log has begun anew, over what was in it
+                os.truncate(self._log, max(self._length, length - _FRAME_BYTES // 2))
+            self.strike("torn")
+
+    def strike(self, when: str) -> None:
+        """Maybe."""
+        if self._left == 0 and self._when == when:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _size(self) -> int:
+        return os.stat(self._log).st_size if os.path.exists(self._log) else 0
 
 
 _quoted: Final = json.encoder.encode_basestring_ascii
