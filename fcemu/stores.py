@@ -21,8 +21,8 @@ MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {}
 APPLICATION: Final = 0x6663656D
 """``fcem``: marks the file as ours, in the header of every SQLite file."""
 DIE: Final = "FCEMU_DIE_AT_COMMIT"
-"""For tests: ``7:before`` kills this process at its 7th commit, when all is written and not committed; ``7:after``, when
-it is; ``7:torn``, in the middle of its last frame in the log."""
+"""For tests: ``7:before`` kills this process at its 7th commit, when all is written and not committed; ``7:after``,
+when it is; ``7:torn``, in the middle of its last frame in the log."""
 SYNCS: Final = ("normal", "full")
 _TABLES: Final = (
     "CREATE TABLE facts (n INTEGER PRIMARY KEY, fact TEXT NOT NULL)",
