@@ -5,9 +5,10 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ _WRITTEN_EVERY: Final = 0.1
 """Real seconds between two notes of the time of writing."""
 _FRAME_BYTES: Final = 4096 + 24
 """A page in the log, with its header."""
+_READ_AT_ONCE: Final = 500
 _LOG_PAGES: Final = 8000
 """How long the log may become before it moves into the file: 32 MB. Unless ``full``, only that waits for the disk."""
 _write: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -43,6 +45,8 @@ _write: Final = json.JSONEncoder(separators=(",", ":")).encode
 class MemoryStore:
     """Implements ``Store`` for as long as the process lives."""
 
+    outlasts: Final = False
+
     def __init__(self) -> None:
         self.down = 0.0
         self._facts: list[Fact] = []
@@ -51,6 +55,9 @@ class MemoryStore:
 
     def facts(self) -> Iterator[Fact]:
         return iter(list(self._facts))
+
+    def read(self, places: Iterable[int]) -> list[Fact]:
+        return [self._facts[place] for place in places]
 
     def notes(self) -> dict[str, Any]:
         return {name: json.loads(value) for name, value in self._notes.items()}
@@ -80,11 +87,15 @@ class SqliteStore:
     that somebody cut off is noticed. Raises ``StoreError``.
     """
 
+    outlasts: Final = True
+
     def __init__(self, path: str | Path, *, sync: str = "normal") -> None:
         self.path: Final = Path(os.path.abspath(path))
         self._full: Final = sync == "full"
         self._written = 0.0
         self._death: Final = _Death(f"{self.path}-wal", os.environ[DIE]) if os.environ.get(DIE) else None
+        self._lock: Final = threading.Lock()
+        """Held while the connection writes, and while somebody without the baton reads."""
         self._count = -1
         """The file descriptor of ``FILE-count``."""
         if not self.path.parent.is_dir():
@@ -191,6 +202,35 @@ class SqliteStore:
         if after != self._there():
             raise self._damaged(f"the facts after {after} are missing")
 
+    def read(self, places: Iterable[int]) -> list[Fact]:
+        wanted = [place + 1 for place in places]
+        found: list[Fact] = []
+        try:
+            for start in range(0, len(wanted), _READ_AT_ONCE):
+                texts = self._texts(wanted[start : start + _READ_AT_ONCE])
+                found += [from_json(json.loads(text)) for text in texts]
+        except sqlite3.Error as refused:
+            raise self._error(refused, "read") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            raise self._damaged(f"facts cannot be read: {wrong!r}") from None
+        if len(found) != len(wanted):
+            raise self._damaged(f"{len(wanted) - len(found)} facts are missing")
+        return found
+
+    def _texts(self, numbers: list[int]) -> list[str]:
+        """Rows in order; also of a file that this process has given up, unless another one has it."""
+        first, last = numbers[0], numbers[-1]
+        if last - first == len(numbers) - 1:
+            where, given = "BETWEEN ? AND ?", [first, last]
+        else:
+            where, given = f"IN ({','.join('?' * len(numbers))})", numbers
+        query = f"SELECT fact FROM facts WHERE n {where} ORDER BY n"
+        with self._lock:
+            if self._count >= 0:
+                return [text for (text,) in self._db.execute(query, given)]
+        with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+            return [text for (text,) in db.execute(query, given)]
+
     def notes(self) -> dict[str, Any]:
         try:
             rows = self._db.execute("SELECT name, value FROM notes").fetchall()
@@ -217,11 +257,19 @@ class SqliteStore:
     # Writing.
 
     def write(self, after: int, facts: Sequence[Fact], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
+        rows = list(enumerate(map(_text, facts), after + 1))
+        with self._lock:
+            self._write(rows, notes, code)
+            self._tell_count(after + len(rows))
+        if self._death is not None:
+            self._death.strike("after")
+
+    def _write(self, rows: list[tuple[int, str]], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
         execute, many = self._db.execute, self._db.executemany
         try:
             execute("BEGIN IMMEDIATE")
-            if facts:
-                many("INSERT INTO facts VALUES (?, ?)", enumerate(map(_text, facts), after + 1))
+            if rows:
+                many("INSERT INTO facts VALUES (?, ?)", rows)
             named = [(name, _write(value)) for name, value in notes.items()]
             now = time.time()
             if not 0 <= now - self._written < _WRITTEN_EVERY:
@@ -241,9 +289,6 @@ class SqliteStore:
         except BaseException:
             self._roll_back()
             raise
-        self._tell_count(after + len(facts))
-        if self._death is not None:
-            self._death.strike("after")
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
@@ -259,10 +304,11 @@ class SqliteStore:
             raise self._error(refused, "written") from None
 
     def close(self) -> None:
-        if self._count >= 0:
-            os.close(self._count)
-            self._count = -1
-        self._db.close()
+        with self._lock:
+            if self._count >= 0:
+                os.close(self._count)
+                self._count = -1
+            self._db.close()
 
     # Trouble.
 

@@ -185,8 +185,8 @@ def most_instances(emulator):
     """How many instances of functions that are no callers there ever were at a time."""
     there: set[str] = set()
     most = 0
-    for index, fact in enumerate(emulator.journal):
-        if isinstance(fact, InstanceStarted) and str(emulator.journal.function_of(index)) != "caller":
+    for fact in emulator.journal:
+        if isinstance(fact, InstanceStarted) and str(emulator.journal.function_of(fact)) != "caller":
             there.add(fact.instance_id)
             most = max(most, len(there))
         elif isinstance(fact, InstanceStopped):
