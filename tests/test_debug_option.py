@@ -146,8 +146,8 @@ def test_one_instance_at_a_time_is_debugged_and_the_next_one_waits_again(code):
             assert {beside.answer(), third.answer()} == {b"2 2", b"3 2"}
 
 
-async def stop_in_node(port, path):
-    """Be a client of Node's inspector: stop in the first line of ``path``, look at ``event``, and go on."""
+async def stop_in_node(port, path, invoked):
+    """Be a client of Node's inspector: stop in the first line of ``path``, look at ``event``, and go on to the answer."""
     async with ClientSession() as session:
         answer = await session.get(f"http://127.0.0.1:{port}/json")
         target = (await answer.json())[0]["webSocketDebuggerUrl"]
@@ -172,7 +172,7 @@ async def stop_in_node(port, path):
             frame = paused["callFrames"][0]["callFrameId"]
             found = await ask("Debugger.evaluateOnCallFrame", callFrameId=frame, expression="String(event)")
             await ask("Debugger.resume")
-            return found["result"]["value"]
+            return found["result"]["value"], await asyncio.to_thread(invoked.answer)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
@@ -181,8 +181,7 @@ def test_a_node_function_stops_for_a_client_of_its_inspector(code):
     with server as (_, client, _):
         invoked = Invoked(client, "script", b"hello")
         when_it_waits(client)
-        assert asyncio.run(stop_in_node(port, code / "index.js")) == "hello"
-        assert invoked.answer() == b"js"
+        assert asyncio.run(stop_in_node(port, code / "index.js", invoked)) == ("hello", b"js")
 
 
 @pytest.mark.parametrize("function", ["f", "script"])

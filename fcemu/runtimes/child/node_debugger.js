@@ -6,9 +6,10 @@ const { Worker } = require('node:worker_threads');
 
 // This process must not outlive the emulator, and while it waits it does not see that its channel has ended.
 const WATCH = `
-  const emulator = process.ppid;
-  setInterval(() => { if (process.ppid !== emulator) process.kill(process.pid, 'SIGKILL'); }, 500);
+  const { workerData } = require('node:worker_threads');
+  setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL'); }, 500);
 `;
+const emulator = process.ppid;
 
 function waitForDebugger(port, channel) {
   try {
@@ -19,7 +20,7 @@ function waitForDebugger(port, channel) {
     return;
   }
   channel.send({ kind: 'warn', text: `waits for the client of a debugger at 127.0.0.1:${port}` });
-  const watch = new Worker(WATCH, { eval: true });
+  const watch = new Worker(WATCH, { eval: true, workerData: emulator });
   inspector.waitForDebugger();
   watch.terminate();
   channel.send({ kind: 'debugged' });
