@@ -44,6 +44,7 @@ from fcemu.senders import post
 
 if TYPE_CHECKING:
     from fcemu.packages import UnpackedPackages
+    from fcemu.runtimes.debugging import Debugging as Debugging
     from fcemu.runtimes.python_inline import PythonInline
     from fcemu.runtimes.timeshift.lending import Lent
 
@@ -356,11 +357,12 @@ def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any])
 class Runtimes:
     """The runtimes behind one server, made when the first function needs them.
 
-    ``extra_environment``: what handlers see besides FC's variables.
+    ``extra_environment``: what handlers see besides FC's variables. ``debugging``: which function waits for a debugger.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str]) -> None:
+    def __init__(self, extra_environment: Mapping[str, str], debugging: "Debugging | None" = None) -> None:
         self._extra = dict(extra_environment)
+        self._debugging = debugging
         self._made: dict[tuple[str, bool, str], Runtime] = {}
         self._packages: UnpackedPackages | None = None
 
@@ -370,7 +372,7 @@ class Runtimes:
         ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process, python=python)
+        make = runtime_named(name, process=process, python=python, debugging=self._debugging)
         which = (getattr(make, "func", make).__name__, isolate, python)
         runtime = self._made.get(which)
         if runtime is None:
@@ -527,6 +529,13 @@ def program_named(text: str) -> str:
     if found is None:
         raise ValueError(f"option python: there is no program {text!r}")
     return os.path.abspath(found)
+
+
+def debugging(function: FunctionRef, port: int) -> "Debugging":
+    """Instances of ``function`` wait for the client of a debugger, on ``port`` of 127.0.0.1."""
+    from fcemu.runtimes.debugging import Debugging
+
+    return Debugging(function, port)
 
 
 def patch_time() -> None:

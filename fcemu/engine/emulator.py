@@ -515,7 +515,11 @@ class Emulator:
         return ClockStuck(f"no progress for {self.patience:g} real seconds\n{self.explain()}")
 
     def _new_patience(self) -> Patience:
-        return Patience(lambda: self.steps, self.patience)
+        return Patience(lambda: self.steps, self.patience, self.debugged)
+
+    def debugged(self) -> bool:
+        """Whether a debugger is attached to this process, or to what an attempt of this emulator runs in."""
+        return debugged() or self._movers.any_debugged()
 
     @property
     def patience(self) -> float:
@@ -644,7 +648,7 @@ class Emulator:
         if movers.closed or not (movers.runs or movers.left_behind):
             return
         with self._baton:
-            if not debugged():
+            if not self.debugged():
                 movers.interrupt_again(now - self.settings.grace.total_seconds())
                 movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
@@ -652,7 +656,7 @@ class Emulator:
             run = self._movers.running()
             if run is None:
                 return
-            if debugged():
+            if self.debugged():
                 run.since = now  # patience begins anew when the debugger lets go
                 return
             if now - run.since > self.settings.watchdog.total_seconds():

@@ -22,7 +22,7 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
 from fcemu.engine.hooks import HookWait
-from fcemu.engine.inflight import WATCHDOG
+from fcemu.engine.inflight import WATCHDOG, debugged
 from fcemu.engine.instances import Place, reason_of
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
@@ -386,11 +386,7 @@ class Movers(Parking):
 
     def _run_what_is_due(self) -> None:
         now = self.clock.now()
-        for runs in self._deadlines.values():
-            while runs and (runs[0].over or runs[0].deadline <= now):
-                run = runs.popleft()
-                if not run.over and run.counted:
-                    self._strike_timeout(run, run.deadline)
+        parked = [run for run in self._struck_by(now) if not run.counted]
         while (fires := self._timers.next_due) is not None and fires <= now:
             self._timers.fire_next()
         while (idle := self.fleet.next_idle) is not None and idle <= now:
@@ -405,8 +401,27 @@ class Movers(Parking):
             elif (errand := self._fall_due(thing, due)) is not None:
                 self._send(errand)
                 self._crew.run(partial(self._do, errand))
+        for run in parked:
+            if run.counted and not run.over:
+                self._watch_deadline(run)  # it was woken late, and goes on
         if self.polls:
             self.polls.serve(self.clock.now())
+
+    def _struck_by(self, now: datetime) -> list[Run]:
+        """Let the timeouts strike that are over; the runs whose timeouts those were. What is parked ends elsewhere, if
+        its wait does not end before: ``_fall_due``."""
+        late: list[Run] = []
+        for runs in self._deadlines.values():
+            while runs and (runs[0].over or runs[0].deadline <= now):
+                late.append(runs.popleft())
+        for run in late:
+            if run.over or not run.counted:
+                continue
+            if self._stands_still(run):
+                self._begin_timeout_anew(run, now)
+            else:
+                self._strike_timeout(run, run.deadline)
+        return late
 
     def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
         """Hand an invocation that is due on a flowing clock to the crew."""
@@ -567,7 +582,9 @@ class Movers(Parking):
             self._wake(thing)
             return None
         thing.deadline_expected = False
-        if thing.struck or thing.waits_in is None:
+        if not thing.struck and self._halted(thing) is None and self._stands_still(thing):
+            self._begin_timeout_anew(thing, now)
+        elif thing.struck or thing.waits_in is None:
             self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
         elif (halted := self._halted(thing)) is not None:
             self._abandon(thing, halted)
@@ -587,6 +604,23 @@ class Movers(Parking):
         self._due.push(now, run)
         self._interrupt(run)
         self.pursue()
+
+    def any_debugged(self) -> bool:
+        """Whether a debugger is attached to what one of the attempts runs in, outside this process. On any thread."""
+        return any(run.place.instance.debugged() for run in list(self.runs))
+
+    def _stands_still(self, run: Run) -> bool:
+        """Whether the timeout of ``run`` stands still: a paused clock does so by itself while a debugger's user
+        thinks, a flowing one goes on."""
+        return bool(self.clock.rate) and (debugged() or run.place.instance.debugged())
+
+    def _begin_timeout_anew(self, run: Run, now: datetime) -> None:
+        """Once nobody debugs ``run`` any more it has at most all of its time again."""
+        run.deadline = later(now, run.function.timeout)
+        self._watch_deadline(run)
+        for strand in (run, *run.others()):
+            if strand.waits_in is not None:
+                self._expect(run, strand.waits_in)
 
     def _halted(self, run: Run) -> Halted | None:
         """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""

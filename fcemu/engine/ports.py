@@ -184,6 +184,10 @@ class Instance(Protocol):
         On any thread, at once. ``False``: what it runs are threads of this process, which the engine interrupts.
         """
 
+    def debugged(self) -> bool:
+        """Whether the attempt that runs in it waits for a debugger outside this process, or for its user. On any
+        thread."""
+
 
 class Runtime(Protocol):
     """Knows how to start instances of functions."""

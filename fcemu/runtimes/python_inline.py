@@ -132,6 +132,10 @@ class InlineInstance:
         """Handlers run on threads of this process."""
         return False
 
+    def debugged(self) -> bool:
+        """What debugs this process debugs them, too."""
+        return False
+
 
 def layers_of(function: Function) -> tuple[str, ...]:
     """Where the content of its layers is, those that have some."""
