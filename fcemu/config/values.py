@@ -5,9 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fcemu.config import cron
-from fcemu.config.problems import Place, closest, quoted
-from fcemu.config.schema import (
-    METHODS,
+from fcemu.config.kinds import (
     Choice,
     Duration,
     Named,
@@ -23,12 +21,14 @@ from fcemu.config.schema import (
     Written,
     expected,
 )
+from fcemu.config.problems import Place, closest, quoted
 from fcemu.config.tree import Items, Kind, Node, Scalar, found, plain
 from fcemu.core.cron import read_schedule
 from fcemu.core.destinations import Destination, parse_destination
 from fcemu.core.functions import RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import FunctionRef
+from fcemu.core.triggers import METHODS
 
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
@@ -83,7 +83,7 @@ def _single(kind: Value, node: Node, limits: Limits) -> object:
             return _instant(node)
         case Plain.QUALIFIER:
             return _qualifier(node)
-        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES | Plain.SECRETS:
+        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES | Plain.SECRETS | Plain.TAGS:
             raise _Unexpected(node)
         case Choice(words):
             if node.text in words:
