@@ -162,11 +162,11 @@ def definition() -> str:
         "",
         "What is kept is shown by FC's API and has no effect; `fcemu check` says so once for each file.",
         "",
-        "Everything that FC's API makes can be written here, and `GET /_fcemu/definition` writes it: a server of today is "
-        "a file of tomorrow. What was uploaded is in it as `code: {zipFile: BASE64}`, up to 512 KB; what is beyond that, "
-        "or a layer that was deleted while a function used it, is named by the directory where the server has it. A "
-        "version says what differs from what its function is now; with `whole: true`, nothing but handler and code is "
-        "taken from there. Ids, times, and numbers of versions that were deleted are not kept.",
+        "Everything that FC's API makes can be written here, and `GET /_fcemu/definition` writes it: a server of today "
+        "is a file of tomorrow. What was uploaded is in it as `code: {zipFile: BASE64}`, up to 512 KB; what is beyond "
+        "that, or a layer that was deleted while a function used it, is named by the directory where the server has "
+        "it. A version says what differs from what its function is now; with `whole: true`, nothing but handler and "
+        "code is taken from there. Ids, times, and numbers of versions that were deleted are not kept.",
     ]
     ways: dict[type[Shape], list[str]] = {FileShape: []}
     for way, _, shape in below(FileShape):

@@ -204,6 +204,8 @@ class Key(NamedTuple):
     not_for: tuple[str, ...] = ()
     only: str = ""
     field: str = ""
+    odd: bool = False
+    """Whether there is something to say or to look at where it is written: computed."""
 
 
 class Shape:
@@ -228,9 +230,23 @@ def keys_of(shape: type[Shape]) -> Mapping[str, Key]:
     """The keys of a shape by their names in the file."""
     if shape not in _KEYS:
         hints = get_type_hints(shape, include_extras=True).items()
-        keys = [key._replace(field=name) for name, hint in hints for key in getattr(hint, "__metadata__", ())]
+        keys = [
+            key._replace(field=name, odd=key.inert or key.only != "")
+            for name, hint in hints
+            for key in getattr(hint, "__metadata__", ())
+        ]
         _KEYS[shape] = {key.name: key for key in keys}
     return _KEYS[shape]
+
+
+_REQUIRED: Final[dict[type[Shape], tuple[Key, ...]]] = {}
+
+
+def required_of(shape: type[Shape]) -> tuple[Key, ...]:
+    """Those that must be there."""
+    if shape not in _REQUIRED:
+        _REQUIRED[shape] = tuple(key for key in keys_of(shape).values() if key.required)
+    return _REQUIRED[shape]
 
 
 def below(shape: type[Shape]) -> Iterator[tuple[str, int, type[Shape]]]:

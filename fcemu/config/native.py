@@ -10,7 +10,21 @@ from typing import Final, TypeVar
 
 from fcemu.config.advice import Advice, Level, advise
 from fcemu.config.function_shapes import ServiceShape
-from fcemu.config.kinds import Key, Named, Nested, Number, Numbers, Plain, Shape, Text, Texts, Value, expected, keys_of
+from fcemu.config.kinds import (
+    Key,
+    Named,
+    Nested,
+    Number,
+    Numbers,
+    Plain,
+    Shape,
+    Text,
+    Texts,
+    Value,
+    expected,
+    keys_of,
+    required_of,
+)
 from fcemu.config.problems import Place, Report, quoted
 from fcemu.config.schema import FileShape
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
@@ -79,21 +93,24 @@ class _Reader:
         values: dict[str, object] = {}
         meant: dict[str, Place] = {}
         for entry in table.entries:
-            name = self._known(entry.key, table, level, meant)
-            if name is None:
-                continue
-            meant[name] = entry.key.place
-            right = entry if name == entry.key.text else Entry(Scalar(entry.key.place, name), entry.value)
-            value = self._value(keys[name], right, level)
+            known = keys.get(entry.key.text)
+            if known is None or known.odd:
+                known = self._odd(entry.key, table, level, meant)
+                if known is None:
+                    continue
+                entry = Entry(Scalar(entry.key.place, known.name, entry.key.kind), entry.value)
+            meant[known.name] = entry.key.place
+            value = self._value(known, entry, level)
             if value is not None:
-                values[keys[name].field] = value
-        needed = [key for key in keys.values() if key.required and not _is_excused(key, values)]
+                values[known.field] = value
+        needed = [key for key in required_of(shape) if not _is_excused(key, values)]
         for key in needed:
             if key.name not in meant:
                 self._report.add(
                     at, f"{key.name} is missing {level.where}", f"write {key.name}: {expected(key.value, self._limits)}"
                 )
-        self._check_one(shape, meant, at, level)
+        if shape.one_of:
+            self._check_one(shape, meant, at, level)
         is_whole = all(key.field in values for key in needed)
         has_one = not shape.one_of or any(keys[name].field in values for name in shape.one_of)
         made = shape(**values) if is_whole and has_one else None
@@ -106,18 +123,18 @@ class _Reader:
         """A key in the words of messages: those of the file, also where it is of another format, or left out."""
         return written(key) if self._foreign or key.kind is Kind.LOOSE else key.text
 
-    def _known(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> str | None:
-        """The name of the key of the schema that is to be read, if one is; says what is odd with it."""
+    def _odd(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> Key | None:
+        """The key of the schema that is to be read, if one is; says what is odd with it."""
         name, keys = key.text, keys_of(level.shape)
         if name in keys:
             if keys[name].inert:
                 self._report.keep(key.place, f"{name} trigger" if name in level.shape.one_of else name)
-            return name if self._is_of(keys[name], key, level) else None
+            return keys[name] if self._is_of(keys[name], key, level) else None
         advice = self._unknown(key, level)
         meant.update(dict.fromkeys(advice.meant, key.place))
         if not advice.certain or table.get(advice.meant[0]) is not None:
             return None
-        return advice.meant[0]  # go on as if it were right: what is wrong with the value is reported, too
+        return keys[advice.meant[0]]  # go on as if it were right: what is wrong with the value is reported, too
 
     def _is_of(self, known: Key, key: Scalar, level: Level) -> bool:
         """Whether a key is of the generation whose function this is."""
@@ -131,7 +148,7 @@ class _Reader:
     def _check_one(self, shape: type[Shape], meant: Mapping[str, Place], at: Place, level: Level) -> None:
         """Of some keys there must be exactly one."""
         there = [name for name in shape.one_of if name in meant]
-        if shape.one_of and not there:
+        if not there:
             self._report.add(at, f"{shape.none_says} {level.where}", "write one of " + _or(shape.one_of))
         for name in there[1:]:
             self._report.add(meant[name], f"{quoted(name)} beside {quoted(there[0])}: only one of them is possible")
@@ -204,7 +221,7 @@ class _Reader:
         if short and isinstance(entry.value, Scalar) and entry.value.kind is not Kind.NOTHING:
             inner = Entry(Scalar(entry.key.place, short, Kind.LOOSE), entry.value)
             return self.block(Table(entry.value.place, (inner,)), shape, entry.key.place, level)
-        table = self._table(entry, expected(Nested(shape, short), self._limits), shape)
+        table = self._table(entry, Nested(shape, short), shape)
         return None if table is None else self.block(table, shape, entry.key.place, level)
 
     def _named(self, kind: Named, entry: Entry, level: Level) -> Mapping[str, Shape] | None:
@@ -222,7 +239,7 @@ class _Reader:
                 made[name] = value
         return MappingProxyType(made)
 
-    def _table(self, entry: Entry, what: str, shape: type[Shape] = Shape) -> Table | None:
+    def _table(self, entry: Entry, what: Value | str, shape: type[Shape] = Shape) -> Table | None:
         if isinstance(entry.value, Table):
             return entry.value
         if is_refused(entry.value):
@@ -230,7 +247,8 @@ class _Reader:
         text = entry.value.text if isinstance(entry.value, Scalar) else ""
         needed = [key.name for key in keys_of(shape).values() if key.required and text]
         hints = [f"write {entry.key.text}: {{{name}: {quoted(text)[1:-1]}}}" for name in needed]
-        message = f"expected {what}, found {found(entry.value)}"
+        wanted = what if isinstance(what, str) else expected(what, self._limits)
+        message = f"expected {wanted}, found {found(entry.value)}"
         self._report.add(entry.value.place, message, *hints, key=self._said(entry.key))
         return None
 
@@ -266,7 +284,7 @@ class _Reader:
 
     def _texts(self, entry: Entry, kind: Value, each_kind: Value) -> Mapping[str, str]:
         """A map from names that are not looked at to texts."""
-        table = self._table(entry, expected(kind, self._limits))
+        table = self._table(entry, kind)
         texts: dict[str, str] = {}
         for each in table.entries if table else ():
             text = self._scalar(each_kind, each.value, each.key)
@@ -275,7 +293,7 @@ class _Reader:
         return texts
 
     def _weights(self, entry: Entry) -> Mapping[str, float]:
-        table = self._table(entry, expected(Plain.WEIGHTS, self._limits))
+        table = self._table(entry, Plain.WEIGHTS)
         weights: dict[str, float] = {}
         for each in table.entries if table else ():
             share = self._scalar(Number("a share", 0, 1), each.value, each.key)
