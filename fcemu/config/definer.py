@@ -111,7 +111,7 @@ class Definer:
     # Functions.
 
     def _function(self, ref: FunctionRef, written: Written) -> Function | None:
-        directory = self._files.directory(written.code)
+        directory = self._files.directory(written.code, f"function {ref}")
         if directory is None:
             return None
         shape = written.shape

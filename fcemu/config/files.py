@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Final
 
 from fcemu.config.archives import unpacked, unpacked_text
 from fcemu.config.function_shapes import CodeShape, SettingsShape
@@ -13,6 +14,9 @@ from fcemu.config.problems import Report, quoted
 from fcemu.config.tree import Scalar
 from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
 from fcemu.core.languages import NODE_RUNTIMES
+
+OSS: Final = "oss://"
+"""How code begins that is not on this machine."""
 
 
 class Files:
@@ -27,22 +31,25 @@ class Files:
         self._root = root
         self.root = os.path.realpath(root)
 
-    def directory(self, code: CodeShape | None) -> str | None:
-        """Where files are, absolute, links resolved; ``None`` after a problem."""
+    def directory(self, code: CodeShape | None, whose: str = "") -> str | None:
+        """Where files are, absolute, links resolved; ``None`` after a problem. ``whose``: for messages."""
         if code is None:
             return self.root
         if code not in self._directories:
-            self._directories[code] = self._look(code)
+            self._directories[code] = self._look(code, f" of {whose}" if whose else "")
         return self._directories[code]
 
     def path(self, text: str) -> str:
         """A path of the definition, absolute, links resolved."""
         return os.path.realpath(self._root / text)
 
-    def _look(self, code: CodeShape) -> str | None:
+    def _look(self, code: CodeShape, of: str) -> str | None:
         if code.src is None:
             return self._unpacked(code)
         text, path = code.src.text, self.path(code.src.text)
+        if text.startswith(OSS):
+            self._report.add(code.src.place, f"the code{of} is only in OSS", "write a directory or a zip", key="code")
+            return None
         if os.path.isdir(path):
             return path
         if os.path.isfile(path):
@@ -55,7 +62,8 @@ class Files:
         folders = [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))]
         near = self._report.closest(name, folders)
         hints = [f"did you mean {os.path.join(os.path.dirname(text), near)!r}?"] if near else []
-        self._report.add(code.src.place, f"no directory {quoted(text)}", *hints, key="code")
+        message = f"no directory {quoted(text)}" + (f", the code{of}" if of else "")
+        self._report.add(code.src.place, message, *hints, key="code")
         return None
 
     def _unpacked(self, code: CodeShape) -> str | None:

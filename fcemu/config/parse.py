@@ -105,6 +105,7 @@ _EXPLAINED: Final = (
     ("exceeded maximum nesting depth", f"nested deeper than {DEEPEST} levels", ""),
     ("cannot start any token", "", "put quotes around a text that begins with this character"),
     ("mapping values are not allowed", "", "is the indentation right? a text with ': ' in it needs quotes"),
+    ("but got '{'", "", "put quotes around '${…}' where it is inside of '{…}' or '[…]'"),
     ("alphabetic or numeric character", "", "put quotes around a text that begins with '*', '&' or '!'"),
 )
 
