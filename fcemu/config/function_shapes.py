@@ -196,13 +196,27 @@ class SettingsShape(Shape):
     ] = None
     command: Annotated[
         tuple[str, ...] | None,
-        Key("command", Texts("texts"), "How a custom runtime is started, in the code directory.", DEFAULT_COMMAND),
+        Key(
+            "command",
+            Texts("texts"),
+            "How a custom runtime is started, in the code directory.",
+            DEFAULT_COMMAND,
+            runs_in="custom",
+        ),
     ] = None
     python: Annotated[
         Scalar | None,
-        Key("python", _PROGRAM, "Which Python runs it in a process, such as .venv/bin/python.", "that of the emulator"),
+        Key(
+            "python",
+            _PROGRAM,
+            "Which Python runs it in a process, such as .venv/bin/python.",
+            "that of the emulator",
+            runs_in="python",
+        ),
     ] = None
-    port: Annotated[int | None, Key("port", _PORT, "Where a custom runtime listens.", DEFAULT_PORT)] = None
+    port: Annotated[
+        int | None, Key("port", _PORT, "Where a custom runtime listens.", DEFAULT_PORT, runs_in="custom")
+    ] = None
     layers: Annotated[
         tuple[str, ...] | None,
         Key(

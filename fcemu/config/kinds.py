@@ -192,7 +192,7 @@ class Key(NamedTuple):
 
     ``inert``: it is kept and shown by FC's API, and has no effect yet.
     ``not_for``: how runtimes begin for which a required key is not required. ``only``: the generation whose functions
-    have it, where it is one of them.
+    have it, where it is one of them. ``runs_in``: how runtimes begin for which it means something.
     """
 
     name: str
@@ -203,6 +203,7 @@ class Key(NamedTuple):
     inert: bool = False
     not_for: tuple[str, ...] = ()
     only: str = ""
+    runs_in: str = ""
     field: str = ""
     odd: bool = False
     """Whether there is something to say or to look at where it is written: computed."""

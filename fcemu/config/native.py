@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from fcemu.config.advice import Advice, Level, advise
-from fcemu.config.function_shapes import ServiceShape
+from fcemu.config.function_shapes import FunctionShape, ServiceShape, SettingsShape
 from fcemu.config.kinds import (
     Key,
     Named,
@@ -29,7 +29,7 @@ from fcemu.config.problems import Place, Report, quoted
 from fcemu.config.schema import FileShape
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
 from fcemu.config.values import Wrong, scalar
-from fcemu.core.functions import PYTHON_RUNTIMES
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.names import LATEST
@@ -111,6 +111,8 @@ class _Reader:
                 )
         if shape.one_of:
             self._check_one(shape, meant, at, level)
+        if issubclass(shape, SettingsShape):
+            self._check_runtime(shape, meant, values)
         is_whole = all(key.field in values for key in needed)
         has_one = not shape.one_of or any(keys[name].field in values for name in shape.one_of)
         made = shape(**values) if is_whole and has_one else None
@@ -144,6 +146,18 @@ class _Reader:
         hints = [hint] if known.only == "2.0" or known.name in keys_of(ServiceShape) else []
         self._report.add(key.place, f"{quoted(self._said(key))} is for functions of {known.only}", *hints)
         return False
+
+    def _check_runtime(self, shape: type[Shape], meant: Mapping[str, Place], values: Mapping[str, object]) -> None:
+        """Some keys mean nothing in other runtimes; the tools accept them. A version may have its runtime from the
+        function."""
+        runtime = values.get("runtime", DEFAULT_RUNTIME if shape is FunctionShape and "runtime" not in meant else None)
+        if not isinstance(runtime, str) or runtime == "micro-sandbox":
+            return
+        for name, place in meant.items():
+            begins = keys_of(shape)[name].runs_in
+            if begins and not runtime.startswith(begins):
+                say = self._report.warn if self._foreign else self._report.add
+                say(place, f"{quoted(name)} is for {begins} runtimes, not for {runtime}")
 
     def _check_one(self, shape: type[Shape], meant: Mapping[str, Place], at: Place, level: Level) -> None:
         """Of some keys there must be exactly one."""

@@ -23,7 +23,7 @@ from fcemu.config.triggers import trigger_of
 from fcemu.config.variables import Expander
 
 _TOP: Final = Rules(
-    read=frozenset({"edition", "resources", "template", "extend", "env", "vars", "actions"}),
+    read=frozenset({"edition", "resources", "template", "extend", "env", "vars", "actions", "services"}),
     silent=frozenset({"name", "access", "flow"}),
 )
 _RESOURCE: Final = Rules(read=frozenset({"component", "props", "actions", "extend"}), silent=frozenset({"access"}))
