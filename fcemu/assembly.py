@@ -348,6 +348,7 @@ def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any])
             catalog.add(function)
         catalog.forget_async(function.ref)
         catalog.forget_triggers(function.ref)
+        catalog.belongings.forget(function.ref)
     for (ref, qualifier), asked in definition.async_settings.items():
         catalog.set_async(ref, asked, qualifier)
     definition.extras.put_into(catalog)
@@ -494,6 +495,7 @@ class Parts:
 
     def __init__(self, runtimes: Runtimes) -> None:
         self.stub: Final = runtimes.stub
+        self._packages: Final = runtimes.packages
 
     def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
         """Add a definition in native form. Raises ``BadDefinition``."""
@@ -508,14 +510,14 @@ class Parts:
             raise BadDefinition(str(wrong), [{"path": "emulator", "message": str(wrong), "hints": []}]) from None
 
     def defined(self, emulator: Emulator) -> dict[str, Any]:
-        """All that is defined, in native form."""
-        from fcemu.config import native_form
+        """All that is defined, in native form; what was uploaded is in it, so that it can be made again elsewhere."""
+        from fcemu.config import code_of, native_form
         from fcemu.runtimes.stub import Stub
 
         defined = emulator.setup.defined()
         there = {function.ref: emulator.setup.stub_of(function.ref) for function in defined[1]}
         stubs = {ref: stub.steps for ref, stub in there.items() if isinstance(stub, Stub)}
-        return native_form(*defined, emulator.setup.extras(), stubs)
+        return native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
 
 
 def program_named(text: str) -> str:
