@@ -305,7 +305,10 @@ class Parts:
         defined = emulator.setup.defined()
         there = {function.ref: emulator.setup.stub_of(function.ref) for function in defined[1]}
         stubs = {ref: stub.steps for ref, stub in there.items() if isinstance(stub, Stub)}
-        return native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
+        own, usual = emulator.settings.account, Settings().account
+        whose = [("region", own.region, usual.region), ("accountId", own.id, usual.id)]
+        document = native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
+        return {key: mine for key, mine, otherwise in whose if mine != otherwise} | document
 
 
 def program_named(text: str) -> str:
