@@ -4,6 +4,7 @@ The baseline is the same with 1,000 of them.
 """
 
 import sys
+import tempfile
 import time
 import tracemalloc
 from datetime import timedelta
@@ -30,20 +31,21 @@ def charge(event: bytes, context: Any) -> str:
     return "ok"
 
 
-def emulator() -> Emulator:
-    """One function that is a stub, and reports its successes."""
+def emulator(data: Path | None) -> Emulator:
+    """One function that is a stub, and reports its successes; ``data``: keeps everything in that file."""
     code = Path(__file__).parent
     settings = {"handler": "lives.charge", "asyncInvokeConfig": {"onSuccess": "queue:done"}}
     definition = read_mapping({"functions": {"charge": settings}}, code)
     runtimes = assembly.Runtimes({})
-    made = assembly.emulator_of(definition, assembly.settings_of({}), runtimes)
+    store = None if data is None else assembly.Data(data).open()
+    made = assembly.emulator_of(definition, assembly.settings_of({}), runtimes, packages=runtimes.packages, store=store)
     made.setup.stub(REF, runtimes.stub([charge]))
     return made
 
 
-def measure(count: int, *, memory: bool) -> float:
+def measure(count: int, *, memory: bool, data: Path | None = None) -> float:
     """Seconds for each whole life, or bytes that each leaves behind, its facts and its message included."""
-    emulated = emulator()
+    emulated = emulator(data)
     if memory:
         tracemalloc.start()
     before, begin = tracemalloc.get_traced_memory()[0] if memory else 0, time.perf_counter()
@@ -58,14 +60,18 @@ def measure(count: int, *, memory: bool) -> float:
 def main() -> None:
     """Print lives a second, the ratio and bytes."""
     if len(sys.argv) > 1:
-        print(measure(int(sys.argv[1]), memory="memory" in sys.argv))
+        count, memory = int(sys.argv[1]), "memory" in sys.argv
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder, "kept.db") if "kept" in sys.argv else None
+            print(measure(count, memory=memory, data=data))
         return
     rounds = 5 if FULL else 3
     costs = {count: [apart(count) for _ in range(rounds)] for count in SIZES}
     for count, seconds in costs.items():
         print(f"{count:,}: {1 / sorted(seconds)[rounds // 2]:,.0f} lives of two attempts a second", flush=True)
     line("cost of a life among 1,000,000, to 1,000", costs[1_000_000], costs[1_000], "s")
-    print(f"{apart(100_000, 'memory'):.0f} bytes that each of 100,000 leaves behind")
+    each, kept = apart(100_000, "memory"), apart(100_000, "memory", "kept")
+    print(f"{each:.0f} bytes that each of 100,000 leaves behind in memory; with a file (--data), {kept:.0f}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.server import DIALECTS, effect_of
 from fcemu.cli import main as program
 from fcemu.config.json_schema import json_schema
-from fcemu.config.schema import FileShape, Shape, below, expected, keys_of
+from fcemu.config.kinds import Shape, below, expected, keys_of
+from fcemu.config.schema import FileShape
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
@@ -160,6 +161,12 @@ def definition() -> str:
         "first line of the file.",
         "",
         "What is kept is shown by FC's API and has no effect; `fcemu check` says so once for each file.",
+        "",
+        "Everything that FC's API makes can be written here, and `GET /_fcemu/definition` writes it: a server of today "
+        "is a file of tomorrow. What was uploaded is in it as `code: {zipFile: BASE64}`, up to 512 KB; what is beyond "
+        "that, or a layer that was deleted while a function used it, is named by the directory where the server has "
+        "it. A version says what differs from what its function is now; with `whole: true`, nothing but handler and "
+        "code is taken from there. Ids, times, and numbers of versions that were deleted are not kept.",
     ]
     ways: dict[type[Shape], list[str]] = {FileShape: []}
     for way, _, shape in below(FileShape):

@@ -44,6 +44,7 @@ from fcemu.senders import post
 
 if TYPE_CHECKING:
     from fcemu.packages import UnpackedPackages
+    from fcemu.runtimes.debugging import Debugging as Debugging
     from fcemu.runtimes.python_inline import PythonInline
     from fcemu.runtimes.timeshift.lending import Lent
 
@@ -347,6 +348,7 @@ def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any])
             catalog.add(function)
         catalog.forget_async(function.ref)
         catalog.forget_triggers(function.ref)
+        catalog.belongings.forget(function.ref)
     for (ref, qualifier), asked in definition.async_settings.items():
         catalog.set_async(ref, asked, qualifier)
     definition.extras.put_into(catalog)
@@ -356,11 +358,12 @@ def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any])
 class Runtimes:
     """The runtimes behind one server, made when the first function needs them.
 
-    ``extra_environment``: what handlers see besides FC's variables.
+    ``extra_environment``: what handlers see besides FC's variables. ``debugging``: which function waits for a debugger.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str]) -> None:
+    def __init__(self, extra_environment: Mapping[str, str], debugging: "Debugging | None" = None) -> None:
         self._extra = dict(extra_environment)
+        self._debugging = debugging
         self._made: dict[tuple[str, bool, str], Runtime] = {}
         self._packages: UnpackedPackages | None = None
 
@@ -370,7 +373,7 @@ class Runtimes:
         ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process, python=python)
+        make = runtime_named(name, process=process, python=python, debugging=self._debugging)
         which = (getattr(make, "func", make).__name__, isolate, python)
         runtime = self._made.get(which)
         if runtime is None:
@@ -492,6 +495,7 @@ class Parts:
 
     def __init__(self, runtimes: Runtimes) -> None:
         self.stub: Final = runtimes.stub
+        self._packages: Final = runtimes.packages
 
     def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
         """Add a definition in native form. Raises ``BadDefinition``."""
@@ -506,14 +510,14 @@ class Parts:
             raise BadDefinition(str(wrong), [{"path": "emulator", "message": str(wrong), "hints": []}]) from None
 
     def defined(self, emulator: Emulator) -> dict[str, Any]:
-        """All that is defined, in native form."""
-        from fcemu.config import native_form
+        """All that is defined, in native form; what was uploaded is in it, so that it can be made again elsewhere."""
+        from fcemu.config import code_of, native_form
         from fcemu.runtimes.stub import Stub
 
         defined = emulator.setup.defined()
         there = {function.ref: emulator.setup.stub_of(function.ref) for function in defined[1]}
         stubs = {ref: stub.steps for ref, stub in there.items() if isinstance(stub, Stub)}
-        return native_form(*defined, emulator.setup.extras(), stubs)
+        return native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
 
 
 def program_named(text: str) -> str:
@@ -527,6 +531,13 @@ def program_named(text: str) -> str:
     if found is None:
         raise ValueError(f"option python: there is no program {text!r}")
     return os.path.abspath(found)
+
+
+def debugging(function: FunctionRef, port: int) -> "Debugging":
+    """Instances of ``function`` wait for the client of a debugger, on ``port`` of 127.0.0.1."""
+    from fcemu.runtimes.debugging import Debugging
+
+    return Debugging(function, port)
 
 
 def patch_time() -> None:

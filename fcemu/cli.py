@@ -97,6 +97,8 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     help="A key that --auth accepts; repeatable.  [default: test:test]",
 )
 @setting("--watch", is_flag=True, help="Changed code runs from the next attempt on.")
+@setting("--debug", metavar="FUNCTION", help="Its instances wait for a debugger before they run (debugpy, or Node's).")
+@setting("--debug-port", type=Whole(65535), help="Where it attaches, on 127.0.0.1.  [default: 5678; Node.js: 9229]")
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
@@ -123,6 +125,8 @@ def serve(
     intercept: bool,
     intercept_only: bool,
     watch: bool,
+    debug: str | None,
+    debug_port: int | None,
     **settings: object,
 ) -> None:
     """Run the emulator until SIGINT or SIGTERM.
@@ -136,8 +140,8 @@ def serve(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        more = {"verbose": verbose, "python": python or "", "watch": watch}
-        plan = _plan(definition, runtime, log_format, settings, **more, **where)
+        more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or ""}
+        plan = _plan(definition, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import serve as serving
 
         with _refused_in_one_message():
@@ -227,6 +231,8 @@ def exec_(
     intercept_only: bool,
     python: str | None,
     watch: bool,
+    debug: str | None,
+    debug_port: int | None,
     timeline: str,
     **settings: object,
 ) -> None:
@@ -241,8 +247,8 @@ def exec_(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        more = {"verbose": verbose, "python": python or "", "watch": watch, "rate": 0.0}
-        plan = _plan(definition, runtime, log_format, settings, **more, **where)
+        more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or "", "rate": 0.0}
+        plan = _plan(definition, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import CannotStart
 

@@ -28,15 +28,17 @@ _UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, 
 class UnpackedPackages:
     """Implements ``Packages``: each zip has a directory of its own below one that goes with ``close``.
 
-    The same zip is unpacked once. Methods may be called from any thread.
+    The same zip is unpacked once. What one has unpacked, all know, so that code that came with a definition is the same
+    zip for FC's API. Methods may be called from any thread.
     """
+
+    _zips: Final[dict[str, tuple[Package, bytes]]] = {}
+    """What was uploaded, by the directory in which it is unpacked; shared."""
 
     def __init__(self, limits: Limits = STRICT) -> None:
         self._limits: Final = limits
         self._lock: Final = threading.Lock()
         self._root: str | None = None
-        self._zips: Final[dict[str, tuple[Package, bytes]]] = {}
-        """What was uploaded, by the directory in which it is unpacked."""
         self._described: Final[dict[str, tuple[tuple[object, ...], Package]]] = {}
 
     def unpack(self, data: bytes) -> Package:
@@ -85,8 +87,9 @@ class UnpackedPackages:
         with self._lock:
             if self._root is not None:
                 shutil.rmtree(self._root, ignore_errors=True)
+                for directory in [each for each in self._zips if os.path.dirname(each) == self._root]:
+                    del self._zips[directory]
                 self._root = None
-            self._zips.clear()
 
     def _made_root(self) -> str:
         if self._root is None:

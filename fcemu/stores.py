@@ -5,9 +5,10 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +22,8 @@ MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {}
 APPLICATION: Final = 0x6663656D
 """``fcem``: marks the file as ours, in the header of every SQLite file."""
 DIE: Final = "FCEMU_DIE_AT_COMMIT"
-"""For tests: ``7`` or ``7:before`` kills this process at its 7th commit, when all is written and not committed;
-``7:after``, when it is."""
+"""For tests: ``7:before`` kills this process at its 7th commit, when all is written and not committed; ``7:after``,
+when it is; ``7:torn``, in the middle of its last frame in the log."""
 SYNCS: Final = ("normal", "full")
 _TABLES: Final = (
     "CREATE TABLE facts (n INTEGER PRIMARY KEY, fact TEXT NOT NULL)",
@@ -32,6 +33,9 @@ _TABLES: Final = (
 _WRITTEN: Final = "written"
 _WRITTEN_EVERY: Final = 0.1
 """Real seconds between two notes of the time of writing."""
+_FRAME_BYTES: Final = 4096 + 24
+"""A page in the log, with its header."""
+_READ_AT_ONCE: Final = 500
 _LOG_PAGES: Final = 8000
 """How long the log may become before it moves into the file: 32 MB. Unless ``full``, only that waits for the disk."""
 _write: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -41,6 +45,8 @@ _write: Final = json.JSONEncoder(separators=(",", ":")).encode
 class MemoryStore:
     """Implements ``Store`` for as long as the process lives."""
 
+    outlasts: Final = False
+
     def __init__(self) -> None:
         self.down = 0.0
         self._facts: list[Fact] = []
@@ -49,6 +55,9 @@ class MemoryStore:
 
     def facts(self) -> Iterator[Fact]:
         return iter(list(self._facts))
+
+    def read(self, places: Iterable[int]) -> list[Fact]:
+        return [self._facts[place] for place in places]
 
     def notes(self) -> dict[str, Any]:
         return {name: json.loads(value) for name, value in self._notes.items()}
@@ -78,12 +87,15 @@ class SqliteStore:
     that somebody cut off is noticed. Raises ``StoreError``.
     """
 
+    outlasts: Final = True
+
     def __init__(self, path: str | Path, *, sync: str = "normal") -> None:
         self.path: Final = Path(os.path.abspath(path))
         self._full: Final = sync == "full"
-        self._commits = 0
         self._written = 0.0
-        self._die: Final = _read_die(os.environ.get(DIE, ""))
+        self._death: Final = _Death(f"{self.path}-wal", os.environ[DIE]) if os.environ.get(DIE) else None
+        self._lock: Final = threading.Lock()
+        """Held while the connection writes, and while somebody without the baton reads."""
         self._count = -1
         """The file descriptor of ``FILE-count``."""
         if not self.path.parent.is_dir():
@@ -190,6 +202,35 @@ class SqliteStore:
         if after != self._there():
             raise self._damaged(f"the facts after {after} are missing")
 
+    def read(self, places: Iterable[int]) -> list[Fact]:
+        wanted = [place + 1 for place in places]
+        found: list[Fact] = []
+        try:
+            for start in range(0, len(wanted), _READ_AT_ONCE):
+                texts = self._texts(wanted[start : start + _READ_AT_ONCE])
+                found += [from_json(json.loads(text)) for text in texts]
+        except sqlite3.Error as refused:
+            raise self._error(refused, "read") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            raise self._damaged(f"facts cannot be read: {wrong!r}") from None
+        if len(found) != len(wanted):
+            raise self._damaged(f"{len(wanted) - len(found)} facts are missing")
+        return found
+
+    def _texts(self, numbers: list[int]) -> list[str]:
+        """Rows in order; also of a file that this process has given up, unless another one has it."""
+        first, last = numbers[0], numbers[-1]
+        if last - first == len(numbers) - 1:
+            where, given = "BETWEEN ? AND ?", [first, last]
+        else:
+            where, given = f"IN ({','.join('?' * len(numbers))})", numbers
+        query = f"SELECT fact FROM facts WHERE n {where} ORDER BY n"
+        with self._lock:
+            if self._count >= 0:
+                return [text for (text,) in self._db.execute(query, given)]
+        with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+            return [text for (text,) in db.execute(query, given)]
+
     def notes(self) -> dict[str, Any]:
         try:
             rows = self._db.execute("SELECT name, value FROM notes").fetchall()
@@ -216,11 +257,19 @@ class SqliteStore:
     # Writing.
 
     def write(self, after: int, facts: Sequence[Fact], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
+        rows = list(enumerate(map(_text, facts), after + 1))
+        with self._lock:
+            self._write(rows, notes, code)
+            self._tell_count(after + len(rows))
+        if self._death is not None:
+            self._death.strike("after")
+
+    def _write(self, rows: list[tuple[int, str]], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
         execute, many = self._db.execute, self._db.executemany
         try:
             execute("BEGIN IMMEDIATE")
-            if facts:
-                many("INSERT INTO facts VALUES (?, ?)", enumerate(map(_text, facts), after + 1))
+            if rows:
+                many("INSERT INTO facts VALUES (?, ?)", rows)
             named = [(name, _write(value)) for name, value in notes.items()]
             now = time.time()
             if not 0 <= now - self._written < _WRITTEN_EVERY:
@@ -229,28 +278,22 @@ class SqliteStore:
             many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
             if code:
                 many("INSERT OR IGNORE INTO code VALUES (?, ?)", code.items())
-            self._commits += 1
-            if self._die is not None:
-                self._die_at("before")
+            if self._death is not None:
+                self._death.before_commit()
             execute("COMMIT")
+            if self._death is not None:
+                self._death.within_commit()
         except sqlite3.Error as refused:
             self._roll_back()
             raise self._error(refused, "written") from None
         except BaseException:
             self._roll_back()
             raise
-        self._tell_count(after + len(facts))
-        if self._die is not None:
-            self._die_at("after")
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-
-    def _die_at(self, when: str) -> None:
-        if self._die == (self._commits, when):
-            os.kill(os.getpid(), signal.SIGKILL)
 
     def clear(self) -> None:
         self._tell_count(0)  # first: a count that is too small says nothing wrong
@@ -261,10 +304,11 @@ class SqliteStore:
             raise self._error(refused, "written") from None
 
     def close(self) -> None:
-        if self._count >= 0:
-            os.close(self._count)
-            self._count = -1
-        self._db.close()
+        with self._lock:
+            if self._count >= 0:
+                os.close(self._count)
+                self._count = -1
+            self._db.close()
 
     # Trouble.
 
@@ -289,11 +333,37 @@ class SqliteStore:
         return StoreError(f"{where} cannot be {what}: {refused} ({name or type(refused).__name__})")
 
 
-def _read_die(text: str) -> tuple[int, str] | None:
-    if not text:
-        return None
-    number, _, when = text.partition(":")
-    return int(number), when or "before"
+class _Death:
+    """Kills this process at one of its commits, as ``FCEMU_DIE_AT_COMMIT`` says."""
+
+    def __init__(self, log: str, text: str) -> None:
+        self._log: Final = log
+        number, _, self._when = text.partition(":")
+        self._left = int(number)
+        """Commits until it strikes."""
+        self._length = 0
+
+    def before_commit(self) -> None:
+        """All is written and not committed."""
+        self._left -= 1
+        self.strike("before")
+        self._length = self._size()
+
+    def within_commit(self) -> None:
+        """All is committed and nobody knows. A kill while the log was written leaves a part of its last frame."""
+        if self._left == 0 and self._when == "torn":
+            length = self._size()
+            if length > self._length:  # else the log has begun anew, over what was in it
+                os.truncate(self._log, max(self._length, length - _FRAME_BYTES // 2))
+            self.strike("torn")
+
+    def strike(self, when: str) -> None:
+        """Maybe."""
+        if self._left == 0 and self._when == when:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _size(self) -> int:
+        return os.stat(self._log).st_size if os.path.exists(self._log) else 0
 
 
 _quoted: Final = json.encoder.encode_basestring_ascii

@@ -23,6 +23,7 @@ class FakeInstance:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self.stopped = False
+        self.has_debugger = False
 
     def run(self, call: Call) -> Finish:
         try:
@@ -48,6 +49,9 @@ class FakeInstance:
 
     def stop(self) -> None:
         self.stopped = True
+
+    def debugged(self) -> bool:
+        return self.has_debugger
 
     def interrupt(self) -> bool:
         return False

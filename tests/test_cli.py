@@ -9,16 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from patience import CHILD_SECONDS
+from running import fcemu, free_port, good, running, serving, wrong
 
 from fcemu.cli import main
-from fcemu.client import Client
 from fcemu.testing import LocalEmulator
 
 ROOT = Path(__file__).parent.parent
@@ -37,23 +35,6 @@ def emulator(monkeypatch):
     with LocalEmulator(FIXTURES / "flaky", strict=False) as emulator:
         monkeypatch.setenv("FCEMU_URL", emulator.url)
         yield emulator
-
-
-def fcemu(*args, **how):
-    return CliRunner().invoke(main, args, **how)
-
-
-def good(*args, **how):
-    result = fcemu(*args, **how)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def wrong(status, *args, **how):
-    result = fcemu(*args, **how)
-    assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.stderr
 
 
 # demo
@@ -585,14 +566,8 @@ def suite(directory, *more):
 # doctor
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
 def test_the_doctor_says_what_is_installed_and_what_is_virtual():
-    result = good("doctor", "--port", free_port())
+    result = good("doctor", "--port", str(free_port()))
     assert result.stderr == "all is well\n"
     head, *lists = result.stdout.split("\n\n")
     found = {line.split()[0]: columns(line)[1] for line in head.splitlines()}
@@ -607,7 +582,7 @@ def test_the_doctor_says_what_is_installed_and_what_is_virtual():
 
 
 def test_the_doctor_for_programs():
-    told = json.loads(good("doctor", "--json", "--port", free_port()).stdout)
+    told = json.loads(good("doctor", "--json", "--port", str(free_port())).stdout)
     assert told["problems"] == []
     assert told["virtual"]["time.time"] is True
     assert told["virtual_in_processes"].keys() == told["virtual"].keys()
@@ -652,7 +627,7 @@ def test_a_port_that_an_emulator_has_is_well(emulator):
 
 def test_a_time_function_that_something_else_has_replaced_is_wrong(monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1_000_000_000.0)
-    told = wrong(1, "doctor", "--port", free_port())
+    told = wrong(1, "doctor", "--port", str(free_port()))
     assert "virtual time: handlers get real time from time.time" in told
 
 
@@ -684,39 +659,6 @@ def test_a_url_that_is_none_is_wrong_use():
 
 
 # serve
-
-
-@contextmanager
-def running(*args, variables=None):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fcemu", *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | (variables or {}),
-    )
-    timer = threading.Timer(CHILD_SECONDS, process.kill)
-    timer.start()
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
-        timer.cancel()
-        timer.join()
-
-
-@contextmanager
-def serving(*args, variables=None):
-    """A server, its client, and the line of its URL."""
-    with running("serve", "--port", "0", *args, variables=variables) as process:
-        line = ""
-        while "serves" not in line:
-            line = process.stderr.readline()
-            assert line, "the server ended"
-        yield process, Client(re.search(r"http://[\w.:\[\]]+", line)[0]), line
 
 
 def test_serve_runs_until_it_is_told_to_stop(tmp_path):

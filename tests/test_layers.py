@@ -17,7 +17,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "backends": (set(), set(), set()),
     "runtimes": (
         {"backends", "core", "engine.ports", "runtimes"},
-        {"freezegun", "time_machine", "_time_machine"},
+        {"debugpy", "freezegun", "time_machine", "_time_machine"},
         set(),
     ),
     "api": ({"core", "engine", "api"}, {"aiohttp", "multidict", "prometheus_client"}, set()),

@@ -37,7 +37,7 @@ def filled(path, count=2000, step=100):
 
 
 @given(st.lists(ANY_FACT, max_size=20), st.dictionaries(st.text(), st.integers() | st.text(), max_size=3))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 def test_facts_and_notes_come_back_as_they_were(tmp_path_factory, facts, notes):
     path = tmp_path_factory.mktemp("store") / "a.db"
     notes = {name.encode("utf-8", "replace").decode(): value for name, value in notes.items()}

@@ -18,7 +18,6 @@ from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
 from fcemu.engine.goals import Goal
-from fcemu.engine.inflight import debugged
 
 if TYPE_CHECKING:
     from fcemu.api.server import ApiServer
@@ -199,7 +198,7 @@ class Control:
         steps, since = emulator.steps, loop.time()
         try:
             while not (await asyncio.wait({reached}, timeout=min(_LOOK_SECONDS, emulator.patience)))[0]:
-                if emulator.steps != steps or debugged():
+                if emulator.steps != steps or emulator.debugged():
                     steps, since = emulator.steps, loop.time()
                 elif loop.time() - since > emulator.patience:
                     detail = f"no progress for {emulator.patience:g} real seconds"

@@ -168,11 +168,11 @@ async def _send(
     """Send the facts from position ``after`` to ``end``, a portion at a time, so that others are served in between."""
     for start in range(after, end, _LINES_AT_ONCE):
         lines = [
-            f"id: {n + 1}\nevent: {type(journal[n]).__name__}\ndata: {journal.line(n)}\n\n"
+            f"id: {n}\nevent: {type(fact).__name__}\ndata: {journal.line(n, fact)}\n\n"
             if events
-            else f"{journal.line(n)}\n"
-            for n in range(start, min(start + _LINES_AT_ONCE, end))
-            if function is None or journal.function_of(n) == function
+            else f"{journal.line(n, fact)}\n"
+            for n, fact in journal.numbered(start, min(start + _LINES_AT_ONCE, end))
+            if function is None or journal.function_of(fact) == function
         ]
         await stream.send("".join(lines))
         await asyncio.sleep(0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu.api.problems import read_members
 from fcemu.api.wire import Answer, WireRequest, status_line
-from fcemu.core.metrics import Numbers, measure
+from fcemu.core.metrics import Numbers
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Emulator
 
@@ -41,9 +41,8 @@ class Collector:
     """The metrics of one moment, for a registry of the Prometheus client."""
 
     def __init__(self, emulator: Emulator) -> None:
-        journal = emulator.journal
-        self._facts: Final = journal[:]
-        self._numbers: Final = measure(self._facts, list(journal.invocations.values()))
+        self._facts: Final = len(emulator.journal)
+        self._numbers: Final = emulator.numbers()
         self._now: Final = emulator.clock.shown()
         self._in_flight: Final = emulator.in_flight
 
@@ -66,7 +65,7 @@ class Collector:
         yield instances
         yield GaugeMetricFamily("fcemu_clock_seconds", "The virtual clock, since 1970.", value=self._now.timestamp())
         yield GaugeMetricFamily("fcemu_in_flight", "What the clock waits for.", value=self._in_flight)
-        yield CounterMetricFamily("fcemu_facts", "Facts in the journal.", value=len(self._facts))
+        yield CounterMetricFamily("fcemu_facts", "Facts in the journal.", value=self._facts)
 
     def _counters(self) -> "Iterator[Metric]":
         from prometheus_client.core import CounterMetricFamily
@@ -80,9 +79,9 @@ class Collector:
             for name, (help_text, number) in _PLAIN.items()
         ]
         for labels, numbers in self._by_function():
-            for (kind, state), count in numbers.invocations.items():
+            for (kind, state), count in sorted(numbers.invocations.items()):
                 invocations.add_metric([*labels, kind, state], count)
-            for outcome, count in numbers.attempts.items():
+            for outcome, count in sorted(numbers.attempts.items()):
                 attempts.add_metric([*labels, outcome], count)
             for counter, number in plain:
                 counter.add_metric(labels, number(numbers))

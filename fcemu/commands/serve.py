@@ -77,6 +77,10 @@ class Plan:
     """Where everything is kept."""
     watch: bool = False
     """Whether changed code runs from the next attempt on."""
+    debug: str = ""
+    """The function that waits for a debugger, if any."""
+    debug_port: int | None = None
+    """Where, if not at the debugger's usual port."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults: real time, from now on."""
@@ -189,11 +193,27 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
         yield ours | more
 
 
+def _debugging(plan: Plan, python: str) -> "assembly.Debugging | None":
+    if not plan.debug:
+        return None
+    from fcemu.commands.debugging import debugging_of
+
+    debugging = debugging_of(plan.definition, plan.debug, plan.debug_port, process=plan.process, python=python)
+    LOG.info(
+        "%s waits for a debugger at 127.0.0.1:%d before its first attempt: invoke it, then attach",
+        debugging.function,
+        debugging.port,
+        extra={"fields": {"event": "debugging", "function": str(debugging.function), "port": debugging.port}},
+    )
+    return debugging
+
+
 @asynccontextmanager
 async def served(plan: Plan) -> AsyncIterator[Served]:
     """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
     token = plan.token or ("" if _is_loopback(plan.host) else _new_token())
     python = assembly.program_named(plan.python) if plan.python else ""
+    debugging = _debugging(plan, python)
     server = assembly.api_server()
     server.guard = assembly.Guard(token, frozenset({plan.host.lower()}))
     try:
@@ -201,7 +221,7 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     except OSError as refused:
         raise CannotListen(_why(plan, refused)) from None
     url = base_url(plan.host, port)
-    runtimes = assembly.Runtimes({"FCEMU_URL": url} | ({TOKEN: token} if token else {}))
+    runtimes = assembly.Runtimes({"FCEMU_URL": url} | ({TOKEN: token} if token else {}), debugging)
     server.parts = assembly.Parts(runtimes)
 
     def begin(asked: Mapping[str, object]) -> Settings:

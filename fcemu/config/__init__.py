@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fcemu.config.definition import EMPTY, FILE_NAMES, Choices, Definition
 
 if TYPE_CHECKING:
+    from fcemu.config.archives import code_of
     from fcemu.config.define import read_definition, read_function, read_mapping
     from fcemu.config.load import find_definition
     from fcemu.config.problems import DefinitionError, Problem
@@ -17,6 +18,7 @@ __all__ = [
     "Definition",
     "DefinitionError",
     "Problem",
+    "code_of",
     "composed",
     "document_of",
     "find_definition",
@@ -30,6 +32,7 @@ __all__ = [
 _HOMES = {
     "DefinitionError": "problems",
     "Problem": "problems",
+    "code_of": "archives",
     "composed": "write",
     "document_of": "write",
     "find_definition": "load",

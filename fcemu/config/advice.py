@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from fcemu.config.kinds import Shape, below, keys_of
 from fcemu.config.problems import closest
-from fcemu.config.schema import ALIASES, Shape, below, keys_of
+from fcemu.config.schema import ALIASES
 
 
 class Level(NamedTuple):

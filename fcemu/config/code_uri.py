@@ -1,11 +1,12 @@
 """Where the code of a function of a foreign format is."""
 
-from fcemu.config.problems import Report, quoted
+from fcemu.config.files import OSS
+from fcemu.config.problems import Report
 from fcemu.config.translate import entry, is_nothing, loose
 from fcemu.config.tree import Entry, Scalar, Table, found, is_refused
 
 
-def local_code(report: Report, table: Table, key: str, what: str) -> list[Entry]:
+def local_code(report: Report, table: Table, key: str) -> list[Entry]:
     """``code`` in native form from a path, or from ``{src, ossBucketName, …}``; nothing where none is said."""
     each = table.entry(key)
     if each is None or is_nothing(each.value):
@@ -14,15 +15,11 @@ def local_code(report: Report, table: Table, key: str, what: str) -> list[Entry]
     if isinstance(node, Table):
         source = node.get("src")
         if source is None or is_nothing(source):
-            report.add(each.key.place, f"{what} has no local code: it is only in OSS", "write src: DIRECTORY", key=key)
-            return []
+            source = Scalar(each.key.place, OSS)
         node = source
     if is_refused(node):
         return []
     if not isinstance(node, Scalar):
         report.add(node.place, f"expected a path, found {found(node)}", key=key)
-        return []
-    if node.text.startswith("oss://"):
-        report.add(node.place, f"{what} has no local code: {quoted(node.text)} is in OSS", key=key)
         return []
     return [entry("code", loose(node), each.key)]

@@ -18,7 +18,6 @@ _NAMED: Final = {
     "@annually": "0 0 0 1 1 *",
 }
 """What other cron dialects know."""
-_UNITS: Final = {"second": "s", "minute": "m", "hour": "h"}
 RANGES: Final = (
     "seconds 0-59, minutes 0-59, hours 0-23, day of month 1-31, month 1-12 or JAN-DEC, day of week 1-7 or MON-SUN"
 )
@@ -44,9 +43,9 @@ def _repairs(expression: str) -> Iterator[str]:
     if text.lower() in _NAMED:
         yield zone + _NAMED[text.lower()]
     if found := re.fullmatch(
-        r"(?:@?every)\s*([0-9]+)\s*(second|minute|hour)s?|(?:@?every)\s*([0-9hms]+)", text.lower()
+        r"@?every\s*([0-9]+)\s*(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?|@?every\s*([0-9hms]+)", text.lower()
     ):
-        yield f"@every {found[3] or found[1] + _UNITS[found[2]]}"
+        yield f"@every {found[3] or found[1] + found[2]}"
     fields = text.split()
     if len(fields) == 5:
         yield f"{zone}0 {text}"

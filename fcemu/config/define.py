@@ -17,6 +17,7 @@ from fcemu.config.making import CUSTOM_HANDLER, function_of, settings_of, text_o
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import SMALLEST
 from fcemu.config.problems import Report
+from fcemu.config.reach import say_unreachable
 from fcemu.config.schema import FileShape
 from fcemu.config.translate import Source
 from fcemu.config.tree import Table
@@ -109,6 +110,7 @@ def _define(
         raise AssertionError("a shape that could not be read left no problem")
     definer = Definer(report, root, is_foreign=is_foreign, thorough=thorough)
     definition = replace(definer.definition(shape, path), options=_options(shape))
+    say_unreachable(shape, tree, report)
     report.check()
     return replace(definition, warnings=report.warnings)
 

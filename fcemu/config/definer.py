@@ -1,46 +1,37 @@
 """A whole shape -> definition: what belongs together is looked up, the files that it names are looked for."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from fcemu.config.archives import unpacked
+from fcemu.config.archives import package_of, uploaded
 from fcemu.config.definition import Definition
-from fcemu.config.handlers import names_in, wrong_handler
+from fcemu.config.files import Files
+from fcemu.config.function_shapes import AliasShape, CodeShape, FrozenShape, FunctionShape, ServiceShape, SettingsShape
+from fcemu.config.kinds import Target
 from fcemu.config.making import (
+    BY_QUALIFIER,
     CUSTOM_HANDLER,
-    HOOKS,
     alias_of,
+    capacities_of,
     domain_of,
     function_of,
     kept_of,
+    layer_of,
     settings_of,
     text_of,
     trigger_of,
 )
-from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, quoted
-from fcemu.config.schema import (
-    AliasShape,
-    DomainShape,
-    FileShape,
-    FrozenShape,
-    FunctionShape,
-    ServiceShape,
-    SettingsShape,
-    Target,
-)
-from fcemu.config.tree import Scalar
-from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, Capacity
+from fcemu.config.schema import DomainShape, FileShape
 from fcemu.core.defined import Extras
 from fcemu.core.destinations import FunctionDestination
 from fcemu.core.domains import Domain
-from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, LayerRef, Service
-from fcemu.core.languages import NODE_RUNTIMES
+from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
+from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stamps import UNSTAMPED, Stamp
@@ -53,7 +44,7 @@ class Written(NamedTuple):
     """A function of the file, with the directory of its code, absolute, and how the file has it."""
 
     shape: FunctionShape
-    code: Scalar | None
+    code: CodeShape | None
 
 
 class Definer:
@@ -61,22 +52,21 @@ class Definer:
 
     def __init__(self, report: Report, root: Path, *, is_foreign: bool, thorough: bool) -> None:
         self._report = report
-        self._root = root
         self._is_foreign = is_foreign
-        self._thorough = thorough
-        self._directories: dict[Scalar, str | None] = {}
-        self._looked: dict[tuple[str, str, str], list[str]] = {}
+        self._files = Files(report, root, thorough=thorough)
+        self._layers: Mapping[tuple[str, int], LayerVersion] = {}
         self._stubbed: frozenset[FunctionRef] = frozenset()
         """Functions whose code does not run, so that it need not be there."""
 
     def definition(self, shape: FileShape, path: Path | None) -> Definition:
         """All of it but the options."""
+        self._layers = self._layer_versions(shape)
         written = {FunctionRef(name): Written(each, each.code or shape.code) for name, each in _of(shape.functions)}
         for service, inner in _of(shape.services):
-            self._directory(inner.code or shape.code)
+            self._files.directory(inner.code or shape.code)
             for name, each in _of(inner.functions):
                 written[FunctionRef(name, service)] = Written(each, each.code or inner.code or shape.code)
-        self._directory(shape.code)
+        self._files.directory(shape.code)
         self._stubbed = frozenset(map(FunctionRef.parse, shape.stubs or ()))
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
         services = {name: Service(name, kept_of(each.kept, each.description)) for name, each in _of(shape.services)}
@@ -102,117 +92,61 @@ class Definer:
         versions = self._versions(shape, written, made, services)
         aliases = self._aliases(shape, versions)
         self._check_qualifiers(written, versions, aliases)
+        owned: list[tuple[Owner, FunctionShape | ServiceShape]] = [
+            *((Owner.of(ref), each.shape) for ref, each in written.items() if ref.service is None),
+            *((Owner("service", name), each) for name, each in _of(shape.services)),
+        ]
         return Extras(
             triggers=tuple(self._triggers(written)),
             versions=MappingProxyType(versions),
             aliases=MappingProxyType(aliases),
             domains=tuple(self._domain(name, each, written) for name, each in _of(shape.domains)),
-            capacities=tuple(
-                _capacity(ref, each.shape.reserved_concurrency)
-                for ref, each in written.items()
-                if each.shape.reserved_concurrency is not None
-            ),
+            capacities=tuple(one for ref, each in written.items() for one in capacities_of(ref, each.shape)),
+            tags=MappingProxyType({owner: one.tags for owner, one in owned if one.tags}),
+            vpcs=MappingProxyType({owner: one.vpcs for owner, one in owned if one.vpcs}),
+            sources=MappingProxyType(_sources(written)),
+            layers=tuple(self._layers.values()),
         )
 
-    # Functions and their files.
+    # Functions.
 
     def _function(self, ref: FunctionRef, written: Written) -> Function | None:
-        directory = self._directory(written.code)
+        directory = self._files.directory(written.code, f"function {ref}")
         if directory is None:
             return None
-        bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory)
-        function = function_of(bare, written.shape, written.shape.handler, self._layer)
-        good = ref in self._stubbed or self._check_handlers(
-            written.shape, written.shape.handler, directory, written.code
-        )
-        return self._with_python(function, written.shape) if good else None
+        shape = written.shape
+        package = uploaded(directory)
+        bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory, package=package, disabled=shape.disabled)
+        function = function_of(bare, shape, shape.handler, self._layer)
+        good = ref in self._stubbed or self._files.has_handlers(shape, shape.handler, directory, written.code)
+        return self._with_python(function, shape) if good else None
 
     def _with_python(self, function: Function, shape: SettingsShape) -> Function | None:
         """``None`` after a problem."""
         if shape.python is None:
             return function
-        program = self._program(shape.python)
+        program = self._files.program(shape.python)
         return None if program is None else replace(function, python=program)
 
-    def _program(self, program: Scalar) -> str | None:
-        """Where a program is: a path from here, or a name that is looked for as a shell does; ``None`` after a problem.
+    # Layers.
 
-        Links are not resolved: by its place a Python knows its environment.
-        """
-        path = os.path.abspath(self._root / program.text) if os.sep in program.text else shutil.which(program.text)
-        if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-        inside = os.path.join(program.text, "bin", "python")
-        hints = [f"did you mean {inside!r}?"] if os.path.isfile(self._root / inside) else []
-        self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
-        return None
-
-    def _check_handlers(
-        self, shape: SettingsShape, handler: Scalar | None, directory: str, code: Scalar | None
-    ) -> bool:
-        """Whether the files of all handlers are there, those of the hooks too."""
-        runtime = shape.runtime or DEFAULT_RUNTIME
-        if runtime not in (*PYTHON_RUNTIMES, *NODE_RUNTIMES):
-            return True
-        hooks = [getattr(shape, name) for name in HOOKS]
-        named = [("handler", handler), *((name, hook.handler) for name, hook in zip(HOOKS, hooks, strict=True) if hook)]
-        good = True
-        for _, scalar in named:
-            if scalar is not None and (wrong := self._wrong_handler(scalar.text, directory, code, runtime)):
-                message, *hints = wrong
-                self._report.add(scalar.place, message, *hints, key="handler")
-                good = False
-        return good
-
-    def _wrong_handler(self, handler: str, directory: str, code: Scalar | None, runtime: str) -> list[str]:
-        key = (handler, directory, runtime)
-        if key not in self._looked:
-            prefix = os.path.join(code.text, "") if code else ""
-            if runtime in NODE_RUNTIMES:
-                self._looked[key] = wrong_node_handler(handler, directory, prefix, runtime)
-            else:
-                self._looked[key] = wrong_handler(handler, directory, prefix, thorough=self._thorough)
-        return self._looked[key]
-
-    def _directory(self, code: Scalar | None) -> str | None:
-        """Where code is, absolute, links resolved; ``None`` after a problem."""
-        if code is None:
-            return os.path.realpath(self._root)
-        if code not in self._directories:
-            self._directories[code] = self._look(code)
-        return self._directories[code]
-
-    def _look(self, code: Scalar) -> str | None:
-        path = os.path.realpath(self._root / code.text)
-        if os.path.isdir(path):
-            return path
-        if os.path.isfile(path):
-            if path.endswith((".zip", ".jar")):
-                return self._unpacked(code, path)
-            message = f"expected a directory or a zip, found the file {quoted(code.text)}"
-            self._report.add(code.place, message, key="code")
-            return None
-        beside, name = os.path.split(path)
-        near = self._report.closest(
-            name, [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))]
-        )
-        hints = [f"did you mean {os.path.join(os.path.dirname(code.text), near)!r}?"] if near else []
-        self._report.add(code.place, f"no directory {quoted(code.text)}", *hints, key="code")
-        return None
-
-    def _unpacked(self, code: Scalar, path: str) -> str | None:
-        try:
-            return unpacked(path)
-        except (OSError, ValueError) as wrong:
-            self._report.add(code.place, f"{quoted(code.text)}: {wrong}", key="code")
-            return None
+    def _layer_versions(self, shape: FileShape) -> dict[tuple[str, int], LayerVersion]:
+        """By name and number, in order."""
+        made: dict[tuple[str, int], LayerVersion] = {}
+        for name, layer in _of(shape.layers):
+            for number, one in sorted(layer.versions.items(), key=lambda each: int(each[0])):
+                if (directory := self._files.directory(one.code)) is not None:
+                    made[name, int(number)] = layer_of(name, int(number), layer, one, package_of(directory))
+        return made
 
     def _layer(self, text: str) -> LayerRef:
-        """An ARN, or a directory of this machine, which gets an ARN of its name."""
-        if text.startswith("acs:"):
-            return LayerRef(text)
-        path = os.path.realpath(self._root / text)
-        return LayerRef(f"acs:fc:::layers/{os.path.basename(path)}/versions/1", directory=path)
+        """An ARN, whose files are there if the layer is in this file; or a directory of this machine, which gets an
+        ARN of its name."""
+        if not text.startswith("acs:"):
+            path = self._files.path(text)
+            return LayerRef(f"acs:fc:::layers/{os.path.basename(path)}/versions/1", directory=path)
+        layer = self._layers.get(read_layer_arn(text) or ("", 0))
+        return LayerRef(text, *(() if layer is None else (layer.package.size_bytes, layer.package.directory)))
 
     # Destinations.
 
@@ -295,17 +229,21 @@ class Definer:
 
     def _bare(self, ref: FunctionRef) -> Function:
         """A function that only versions have."""
-        return Function(ref=ref, handler=CUSTOM_HANDLER, code=os.path.realpath(self._root))
+        return Function(ref=ref, handler=CUSTOM_HANDLER, code=self._files.root)
 
     def _frozen(self, base: Function, shape: FrozenShape) -> Function:
         """A function as a version has it."""
-        directory = base.code if shape.code is None else self._directory(shape.code)
+        if shape.whole:
+            base = Function(ref=base.ref, handler=base.handler, code=base.code)
+        directory = base.code if shape.code is None else self._files.directory(shape.code)
         if directory is None:
             return base
         if shape.code is not None or shape.handler is not None:
-            self._check_handlers(shape, shape.handler, directory, shape.code)
+            self._files.has_handlers(shape, shape.handler, directory, shape.code)
         described = replace(shape, description=None)  # of the version, not of the function
-        frozen = function_of(replace(base, code=directory), described, shape.handler, self._layer)
+        frozen = function_of(
+            replace(base, code=directory, package=uploaded(directory)), described, shape.handler, self._layer
+        )
         return self._with_python(frozen, shape) or frozen
 
     def _aliases(
@@ -344,6 +282,7 @@ class Definer:
             known = {version.id for version in versions.get(owner, ())} | {one.name for one in aliases.get(owner, ())}
             said = [one.qualifier for one in each.shape.asynchronous or ()]
             said += [trigger.qualifier for _, trigger in _of(each.shape.triggers)]
+            said += [one.qualifier for name in BY_QUALIFIER for one in getattr(each.shape, name) or ()]
             for scalar in said:
                 if scalar is not None and scalar.text != LATEST and scalar.text not in known:
                     near = self._report.closest(scalar.text, known)
@@ -365,16 +304,19 @@ def _settings(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef,
     }
 
 
+def _sources(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, str], tuple[str, ...]]:
+    """ARNs of event sources by function and qualifier."""
+    found: dict[tuple[FunctionRef, str], tuple[str, ...]] = {}
+    for ref, each in written.items():
+        for one in each.shape.sources or ():
+            key = (ref, text_of(one.qualifier))
+            found[key] = (*found.get(key, ()), one.source_arn)
+    return found
+
+
 def _numbered(number: str) -> Stamp:
     return Stamp(number, UNSTAMPED.created, UNSTAMPED.modified)
 
 
 def _number(version: Version) -> int:
     return int(version.id)
-
-
-def _capacity(ref: FunctionRef, limit: int) -> Capacity:
-    """How 3.0 and 2.0 call a bound of running requests (timers-and-instances §2)."""
-    if ref.service is None:
-        return Capacity(CONCURRENCY, ref, LATEST, MappingProxyType({"reservedConcurrency": limit}))
-    return Capacity(ON_DEMAND, ref, LATEST, MappingProxyType({"maximumInstanceCount": limit}))

@@ -67,7 +67,7 @@ def function_entries(
     """All of a function but its triggers. ``runtime``: what holds where the file says none, if anything does."""
     where = f"in function {name}"
     made = translation.entries(function, FUNCTION, where, kept)
-    made += local_code(translation.report, function, "codeUri", f"function {name}")
+    made += local_code(translation.report, function, "codeUri")
     if not is_nothing(variables := function.get("environmentVariables")) and variables is not None:
         made.append(entry("environmentVariables", as_texts(loose(variables)), variables.place))
     made += _asynchronous(translation, function, where)

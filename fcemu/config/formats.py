@@ -31,6 +31,7 @@ _GIVEAWAYS: Final = (
     ("an AWS SAM template", ("Transform",), "AWS::Serverless"),
     ("an AWS CloudFormation template", ("AWSTemplateFormatVersion",), ""),
     ("a plain ROS template", ("ROSTemplateFormatVersion",), ""),
+    ("an OpenFaaS stack", ("provider", "functions", "version"), ""),
     ("a Serverless Framework file (serverless.yml)", ("provider", "functions"), ""),
     ("a Serverless Framework file (serverless.yml)", ("service", "provider"), ""),
     ("a Kubernetes manifest", ("apiVersion", "kind"), ""),
@@ -38,6 +39,10 @@ _GIVEAWAYS: Final = (
     ("an OpenAPI document", ("swagger",), ""),
     ("a CI workflow", ("jobs",), ""),
     ("a CI workflow", ("stages",), ""),
+    ("a Terraform file", ("resource",), ""),
+    ("a Terraform file", ("terraform",), ""),
+    ("a GitHub action", ("runs",), ""),
+    ("an npm package", ("dependencies",), ""),
 )
 
 
@@ -75,6 +80,8 @@ def _stranger(tree: Table, transforms: list[str]) -> Stranger | None:
             continue
         if not value or any(text.startswith(value) for text in transforms):
             return Stranger(keys[needed[0]], looks_like, READ)
+    if _with(tree, "Component") and _with(tree, "Properties"):
+        return Stranger(tree.place, "a Serverless Devs file of its first form (Component, Properties)", READ)
     services = tree.get("services")
     if _with(services, "image") or _with(services, "build"):
         return Stranger(keys["services"], "a Docker Compose file", READ)

@@ -1,11 +1,12 @@
 """template.yml of Funcraft -> native form."""
 
+import json
 from typing import Final
 
 from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
-from fcemu.config.problems import Place, quoted
-from fcemu.config.translate import ACCOUNT, Rules, Source, Translation, entry, is_nothing, kept_entry
-from fcemu.config.tree import Entry, Items, Node, Scalar, Table
+from fcemu.config.problems import quoted
+from fcemu.config.translate import ACCOUNT, Rules, Source, Translation, entry, is_nothing, kept_entry, text
+from fcemu.config.tree import Entry, Items, Node, Scalar, Table, plain
 
 _TYPES: Final = {
     "Aliyun::Serverless::Service": "service",
@@ -39,18 +40,25 @@ class _Template(Translation):
 
     def translated(self, tree: Table) -> Table:
         self.entries(tree, _TOP, "at the top level")
-        self.intrinsic(tree)
         resources = self.table(tree.get("Resources"), "Resources")
+        resources = None if resources is None else self.table(self._as_text(resources), "Resources")
         for each in resources.entries if resources else ():
             resource = self.part(each)
             if resource is not None:
                 self._resource(each.key, resource)
         return self.tree()
 
-    def intrinsic(self, tree: Table) -> None:
-        """Say of each ``Ref`` and ``Fn::…`` that it is not evaluated."""
-        for place, name in _intrinsics(tree):
-            self.report.warn(place, f"{name} is not evaluated: write the value itself")
+    def _as_text(self, node: Node) -> Node:
+        """With a text in place of each ``Ref`` and ``Fn::…``, which is said."""
+        match node:
+            case Table(place, (Entry(key),)) if key.text == "Ref" or key.text.startswith("Fn::"):
+                self.report.warn(key.place, f"{key.text} is not evaluated: write the value itself")
+                return text(place, json.dumps(plain(node), ensure_ascii=False, default=str))
+            case Table(place, entries):
+                return Table(place, tuple(Entry(each.key, self._as_text(each.value)) for each in entries))
+            case Items(place, values):
+                return Items(place, tuple(map(self._as_text, values)))
+        return node
 
     def _resource(self, key: Scalar, resource: Table) -> None:
         kind = self._type(resource, key)
@@ -155,19 +163,3 @@ def _lowered_entry(each: Entry) -> Entry:
 
 def _word(name: str) -> str:
     return "caPort" if name == "CAPort" else name[:1].lower() + name[1:]
-
-
-def _intrinsics(tree: Table) -> list[tuple[Place, str]]:
-    """Where a value is ``{Ref: …}`` or ``{Fn::…: …}``."""
-    found: list[tuple[Place, str]] = []
-    waiting: list[Node] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Items):
-            waiting += node.values
-        elif isinstance(node, Table):
-            names = [each.key for each in node.entries if each.key.text == "Ref" or each.key.text.startswith("Fn::")]
-            if len(node.entries) == 1 and names:
-                found.append((names[0].place, names[0].text))
-            waiting += [each.value for each in node.entries]
-    return found

@@ -5,11 +5,9 @@ It says what the loader says, but for what needs more than one value: files, nam
 
 from typing import Any, Final
 
-from fcemu.config.schema import (
-    METHODS,
+from fcemu.config.kinds import (
     Choice,
     Duration,
-    FileShape,
     Key,
     Named,
     Nested,
@@ -24,9 +22,11 @@ from fcemu.config.schema import (
     expected,
     keys_of,
 )
+from fcemu.config.schema import FileShape
 from fcemu.core.functions import RUNTIMES
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import FUNCTION
+from fcemu.core.triggers import METHODS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
@@ -41,6 +41,7 @@ _EXAMPLES: Final[dict[Value, list[Any]]] = {
     Plain.INSTANT: ["2026-01-01T00:00:00Z"],
     Plain.VARIABLES: [{"LEVEL": "INFO"}],
     Plain.WEIGHTS: [{"2": 0.1}],
+    Plain.TAGS: [{"team": "media"}],
     Plain.SECRETS: [{"LTAIexample": "secret"}],
     Plain.PLACES: [{"queue:failed": "http://127.0.0.1:8080/hook"}],
 }
@@ -116,7 +117,7 @@ def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dic
             return [_map({"type": ["string", "number", "boolean"]}, "^[A-Za-z][A-Za-z0-9_]*$")]
         case Plain.WEIGHTS:
             return [_map({"type": "number", "minimum": 0, "maximum": 1})]
-        case Plain.PLACES | Plain.SECRETS:
+        case Plain.PLACES | Plain.SECRETS | Plain.TAGS:
             return [_map({"type": "string"})]
         case Plain.METHODS:
             return [_words((*METHODS, "any")), {"type": "array", "items": _words(METHODS), "minItems": 1}]

@@ -1,30 +1,32 @@
 """schema -> core definitions: one shape, one value; nothing here looks at files or at other definitions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from fcemu.config.schema import (
-    METHODS,
+from fcemu.config.function_shapes import (
+    QUALIFIER,
     AliasShape,
     AsyncShape,
-    DomainShape,
+    FunctionShape,
     HookShape,
-    RouteShape,
     SettingsShape,
-    Target,
     TriggerShape,
 )
+from fcemu.config.kinds import Target, keys_of
+from fcemu.config.schema import DomainShape, LayerShape, LayerVersionShape, RouteShape
 from fcemu.config.tree import Scalar
+from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.destinations import Destination
 from fcemu.core.domains import Domain, Route
-from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, AsyncSettings, Function, LayerRef
+from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, AsyncSettings, Function, LayerRef, Package
+from fcemu.core.layers import LayerVersion
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.programs import config_of
 from fcemu.core.releases import Alias
-from fcemu.core.triggers import HTTP, TIMER, Trigger
+from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger
 
 CUSTOM_HANDLER: Final = "index.handler"
 """What FC's tools fill in for a custom runtime, which calls no handler by its name."""
@@ -121,6 +123,43 @@ def _config(kind: str, shape: TriggerShape) -> dict[str, Any]:
         return {"authType": shape.auth_type or DEFAULT_AUTH, "methods": list(shape.http or METHODS)}
     given = getattr(shape, kind)
     return dict(given) if isinstance(given, Mapping) else {}
+
+
+CAPACITIES: Final = {"provision": PROVISION, "scaling": SCALING, "on_demand": ON_DEMAND}
+"""Fields of a function's shape, and the kind of capacity that each is."""
+BY_QUALIFIER: Final = (*CAPACITIES, "sources")
+"""Fields of a function's shape that have several values, each with a qualifier."""
+
+
+def capacities_of(ref: FunctionRef, shape: FunctionShape) -> Iterator[Capacity]:
+    """How many instances a function may have, and how many are always there."""
+    if (limit := shape.reserved_concurrency) is not None:
+        # how 3.0 and 2.0 call a bound of running requests (timers-and-instances §2)
+        kind, word = (CONCURRENCY, "reservedConcurrency") if ref.service is None else (ON_DEMAND, _MOST)
+        yield Capacity(kind, ref, LATEST, MappingProxyType({word: limit}))
+    for field, kind in CAPACITIES.items():
+        for one in getattr(shape, field) or ():
+            said = {
+                key.name: getattr(one, key.field) for key in keys_of(type(one)).values() if key.field != QUALIFIER.name
+            }
+            kept = {name: value for name, value in said.items() if value is not None}
+            yield Capacity(kind, ref, text_of(one.qualifier), MappingProxyType(kept))
+
+
+_MOST: Final = "maximumInstanceCount"
+
+
+def layer_of(name: str, number: int, layer: LayerShape, shape: LayerVersionShape, package: Package) -> LayerVersion:
+    """One version of a layer."""
+    return LayerVersion(
+        name=name,
+        version=number,
+        package=package,
+        description=shape.description or "",
+        runtimes=shape.runtimes or (),
+        license=shape.license or "",
+        public=bool(layer.public),
+    )
 
 
 def alias_of(name: str, shape: AliasShape) -> Alias:

@@ -9,32 +9,36 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from fcemu.config.advice import Advice, Level, advise
-from fcemu.config.problems import Place, Report, quoted
-from fcemu.config.schema import (
-    RUN_HERE,
-    FileShape,
+from fcemu.config.function_shapes import FunctionShape, ServiceShape, SettingsShape
+from fcemu.config.kinds import (
     Key,
     Named,
     Nested,
     Number,
     Numbers,
     Plain,
-    ServiceShape,
     Shape,
     Text,
     Texts,
     Value,
     expected,
     keys_of,
+    required_of,
 )
+from fcemu.config.problems import Place, Report, quoted
+from fcemu.config.schema import FileShape
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
 from fcemu.config.values import Wrong, scalar
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
+from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.names import LATEST
 from fcemu.core.places import check_place
 
 S = TypeVar("S", bound=Shape)
 
+RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
+"""Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
 _URL: Final = Text("a URL like http://127.0.0.1:8080/hook")
 _VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityToken", "topic"})
@@ -89,21 +93,26 @@ class _Reader:
         values: dict[str, object] = {}
         meant: dict[str, Place] = {}
         for entry in table.entries:
-            name = self._known(entry.key, table, level, meant)
-            if name is None:
-                continue
-            meant[name] = entry.key.place
-            right = entry if name == entry.key.text else Entry(Scalar(entry.key.place, name), entry.value)
-            value = self._value(keys[name], right, level)
+            known = keys.get(entry.key.text)
+            if known is None or known.odd:
+                known = self._odd(entry.key, table, level, meant)
+                if known is None:
+                    continue
+                entry = Entry(Scalar(entry.key.place, known.name, entry.key.kind), entry.value)
+            meant[known.name] = entry.key.place
+            value = self._value(known, entry, level)
             if value is not None:
-                values[keys[name].field] = value
-        needed = [key for key in keys.values() if key.required and not _is_excused(key, values)]
+                values[known.field] = value
+        needed = [key for key in required_of(shape) if not _is_excused(key, values)]
         for key in needed:
             if key.name not in meant:
                 self._report.add(
                     at, f"{key.name} is missing {level.where}", f"write {key.name}: {expected(key.value, self._limits)}"
                 )
-        self._check_one(shape, meant, at, level)
+        if shape.one_of:
+            self._check_one(shape, meant, at, level)
+        if issubclass(shape, SettingsShape):
+            self._check_runtime(shape, meant, values)
         is_whole = all(key.field in values for key in needed)
         has_one = not shape.one_of or any(keys[name].field in values for name in shape.one_of)
         made = shape(**values) if is_whole and has_one else None
@@ -113,27 +122,48 @@ class _Reader:
         return made
 
     def _said(self, key: Scalar) -> str:
-        """A key in the words of messages: those of the file, also where it is of another format."""
-        return written(key) if self._foreign else key.text
+        """A key in the words of messages: those of the file, also where it is of another format, or left out."""
+        return written(key) if self._foreign or key.kind is Kind.LOOSE else key.text
 
-    def _known(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> str | None:
-        """The name of the key of the schema that is to be read, if one is; says what is odd with it."""
+    def _odd(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> Key | None:
+        """The key of the schema that is to be read, if one is; says what is odd with it."""
         name, keys = key.text, keys_of(level.shape)
         if name in keys:
             if keys[name].inert:
                 self._report.keep(key.place, f"{name} trigger" if name in level.shape.one_of else name)
-            return name
+            return keys[name] if self._is_of(keys[name], key, level) else None
         advice = self._unknown(key, level)
         meant.update(dict.fromkeys(advice.meant, key.place))
         if not advice.certain or table.get(advice.meant[0]) is not None:
             return None
-        return advice.meant[0]  # go on as if it were right: what is wrong with the value is reported, too
+        return keys[advice.meant[0]]  # go on as if it were right: what is wrong with the value is reported, too
+
+    def _is_of(self, known: Key, key: Scalar, level: Level) -> bool:
+        """Whether a key is of the generation whose function this is."""
+        if known.only in ("", _generation(level)):
+            return True
+        hint = {"2.0": "in 3.0 there is none", "3.0": "in 2.0 the service may have it"}[known.only]
+        hints = [hint] if known.only == "2.0" or known.name in keys_of(ServiceShape) else []
+        self._report.add(key.place, f"{quoted(self._said(key))} is for functions of {known.only}", *hints)
+        return False
+
+    def _check_runtime(self, shape: type[Shape], meant: Mapping[str, Place], values: Mapping[str, object]) -> None:
+        """Some keys mean nothing in other runtimes; the tools accept them. A version may have its runtime from the
+        function."""
+        runtime = values.get("runtime", DEFAULT_RUNTIME if shape is FunctionShape and "runtime" not in meant else None)
+        if not isinstance(runtime, str) or runtime == "micro-sandbox":
+            return
+        for name, place in meant.items():
+            begins = keys_of(shape)[name].runs_in
+            if begins and not runtime.startswith(begins):
+                say = self._report.warn if self._foreign else self._report.add
+                say(place, f"{quoted(name)} is for {begins} runtimes, not for {runtime}")
 
     def _check_one(self, shape: type[Shape], meant: Mapping[str, Place], at: Place, level: Level) -> None:
         """Of some keys there must be exactly one."""
         there = [name for name in shape.one_of if name in meant]
-        if shape.one_of and not there:
-            self._report.add(at, f"nothing invokes the function {level.where}", "write one of " + _or(shape.one_of))
+        if not there:
+            self._report.add(at, f"{shape.none_says} {level.where}", "write one of " + _or(shape.one_of))
         for name in there[1:]:
             self._report.add(meant[name], f"{quoted(name)} beside {quoted(there[0])}: only one of them is possible")
         for name, kind in shape.only_with.items():
@@ -144,7 +174,8 @@ class _Reader:
         """Report a key that means nothing."""
         advice = advise(key.text, level)
         hints = [advice.hint] if advice.hint else []
-        allowed = "allowed: " + ", ".join(sorted(name for name, key in keys_of(level.shape).items()))
+        keys = keys_of(level.shape).items()
+        allowed = "allowed: " + ", ".join(sorted(name for name, key in keys if key.only in ("", _generation(level))))
         self._report.add(key.place, f"unknown key {quoted(key.text)} {level.where}", *hints, allowed)
         return advice
 
@@ -159,13 +190,15 @@ class _Reader:
             case Named():
                 return self._named(key.value, entry, level)
             case Plain.VARIABLES:
-                return self._variables(entry, reserved=_RESERVED_IN_2_0 if _is_2_0(level) else frozenset())
+                return self._variables(entry, reserved=_RESERVED_IN_2_0 if _generation(level) == "2.0" else frozenset())
             case Plain.WEIGHTS:
                 return self._weights(entry)
             case Plain.PLACES:
                 return self._places(entry)
             case Plain.SECRETS:
-                return self._secrets(entry)
+                return self._texts(entry, key.value, Text())
+            case Plain.TAGS:
+                return self._texts(entry, key.value, Plain.PAYLOAD)
             case Numbers(each) if isinstance(node, Items) and node.values:
                 read = [self._scalar(each, value, entry.key) for value in node.values]
                 return None if None in read else tuple(read)
@@ -200,9 +233,9 @@ class _Reader:
 
     def _nested(self, entry: Entry, shape: type[S], level: Level, short: str = "") -> S | None:
         if short and isinstance(entry.value, Scalar) and entry.value.kind is not Kind.NOTHING:
-            inner = Entry(Scalar(entry.key.place, short), entry.value)
+            inner = Entry(Scalar(entry.key.place, short, Kind.LOOSE), entry.value)
             return self.block(Table(entry.value.place, (inner,)), shape, entry.key.place, level)
-        table = self._table(entry, "a map", shape)
+        table = self._table(entry, Nested(shape, short), shape)
         return None if table is None else self.block(table, shape, entry.key.place, level)
 
     def _named(self, kind: Named, entry: Entry, level: Level) -> Mapping[str, Shape] | None:
@@ -220,7 +253,7 @@ class _Reader:
                 made[name] = value
         return MappingProxyType(made)
 
-    def _table(self, entry: Entry, what: str, shape: type[Shape] = Shape) -> Table | None:
+    def _table(self, entry: Entry, what: Value | str, shape: type[Shape] = Shape) -> Table | None:
         if isinstance(entry.value, Table):
             return entry.value
         if is_refused(entry.value):
@@ -228,7 +261,8 @@ class _Reader:
         text = entry.value.text if isinstance(entry.value, Scalar) else ""
         needed = [key.name for key in keys_of(shape).values() if key.required and text]
         hints = [f"write {entry.key.text}: {{{name}: {quoted(text)[1:-1]}}}" for name in needed]
-        message = f"expected {what}, found {found(entry.value)}"
+        wanted = what if isinstance(what, str) else expected(what, self._limits)
+        message = f"expected {wanted}, found {found(entry.value)}"
         self._report.add(entry.value.place, message, *hints, key=self._said(entry.key))
         return None
 
@@ -262,17 +296,18 @@ class _Reader:
                     self._report.add(each.key.place, str(wrong), key=entry.key.text)
         return MappingProxyType(places)
 
-    def _secrets(self, entry: Entry) -> Mapping[str, str]:
-        table = self._table(entry, expected(Plain.SECRETS, self._limits))
-        secrets: dict[str, str] = {}
+    def _texts(self, entry: Entry, kind: Value, each_kind: Value) -> Mapping[str, str]:
+        """A map from names that are not looked at to texts."""
+        table = self._table(entry, kind)
+        texts: dict[str, str] = {}
         for each in table.entries if table else ():
-            secret = self._scalar(Text(), each.value, each.key)
-            if isinstance(secret, str):
-                secrets[each.key.text] = secret
-        return secrets
+            text = self._scalar(each_kind, each.value, each.key)
+            if isinstance(text, str):
+                texts[each.key.text] = text
+        return texts
 
     def _weights(self, entry: Entry) -> Mapping[str, float]:
-        table = self._table(entry, expected(Plain.WEIGHTS, self._limits))
+        table = self._table(entry, Plain.WEIGHTS)
         weights: dict[str, float] = {}
         for each in table.entries if table else ():
             share = self._scalar(Number("a share", 0, 1), each.value, each.key)
@@ -300,12 +335,12 @@ class _Reader:
             return None
 
 
-def _is_2_0(level: Level) -> bool:
-    """Whether something belongs to a service."""
+def _generation(level: Level) -> str:
+    """Which functions these are: what belongs to a service is of 2.0."""
     above: Level | None = level
     while above is not None and above.shape is not ServiceShape:
         above = above.above
-    return above is not None
+    return "3.0" if above is None else "2.0"
 
 
 def _is_excused(key: Key, values: Mapping[str, object]) -> bool:

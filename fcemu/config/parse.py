@@ -105,6 +105,7 @@ _EXPLAINED: Final = (
     ("exceeded maximum nesting depth", f"nested deeper than {DEEPEST} levels", ""),
     ("cannot start any token", "", "put quotes around a text that begins with this character"),
     ("mapping values are not allowed", "", "is the indentation right? a text with ': ' in it needs quotes"),
+    ("but got '{'", "", "put quotes around '${…}' where it is inside of '{…}' or '[…]'"),
     ("alphabetic or numeric character", "", "put quotes around a text that begins with '*', '&' or '!'"),
 )
 
@@ -129,6 +130,8 @@ class _Tree(Bounds):
         self._file = file
         self._anchors: dict[str, tuple[Node, int] | Place] = {}
         """What an anchor names, with its number of values; its place until it is complete."""
+        self._kinds: dict[str, Kind] = {}
+        """What a text was found to be: most of them are in a file again and again."""
         self._scalar = yaml.ScalarEvent
         self._alias = yaml.AliasEvent
         self._mapping = yaml.MappingStartEvent
@@ -158,7 +161,13 @@ class _Tree(Bounds):
 
     def _node(self, event: _Event, path: str, key: Place) -> Node:
         """``key``: where a value without a text of its own is said to be."""
-        place = self._place(event, path)
+        mark = event.start_mark
+        place = Place(mark.line + 1, mark.column + 1, path, self._file)
+        if isinstance(event, self._scalar) and event.anchor is None and event.tag is None:  # nearly always
+            text = event.value
+            self.count(place)
+            kind = self._plain(text) if event.implicit[0] else Kind.TEXT
+            return Scalar(place if text or event.style else key, text, kind)
         if isinstance(event, self._alias):
             return self._repeated(str(event.anchor), place)
         before = self.values
@@ -199,10 +208,12 @@ class _Tree(Bounds):
 
     def _plain(self, text: str) -> Kind:
         """What a text without quotes is: in YAML 1.1, and a number also in YAML 1.2 (1e3)."""
-        for tag, pattern in self._implicit.get(text[:1], ()):
-            if pattern.match(text):
-                return _SCALARS[tag]
-        return Kind.NUMBER if text[:1] in _BEGINS_NUMBERS and is_number(text) else Kind.TEXT
+        kind = self._kinds.get(text)
+        if kind is None:
+            found = (_SCALARS[tag] for tag, pattern in self._implicit.get(text[:1], ()) if pattern.match(text))
+            usual = Kind.NUMBER if text[:1] in _BEGINS_NUMBERS and is_number(text) else Kind.TEXT
+            kind = self._kinds[text] = next(found, usual)
+        return kind
 
     def _collection(self, event: _Event, place: Place) -> Node:
         is_map = isinstance(event, self._mapping)
@@ -226,24 +237,27 @@ class _Tree(Bounds):
     def _entries(self, path: str) -> dict[str, Entry]:
         """Own keys win over merged ones, and earlier merged ones over later."""
         entries: dict[str, Entry] = {}
-        first: dict[str, int] = {}
-        merged: list[Node] = []
+        merged: tuple[Scalar, Node] | None = None
         while not isinstance(event := self._next(), self._ends):
             key = self._key(event, path)
             if key is None:
                 self._node(self._next(), path, self._place(event, path))
-            elif key.text in first:
-                self.report.add(key.place, f"duplicate key {quoted(key.text)}, first on line {first[key.text]}")
-                self._node(self._next(), key.place.path, key.place)
+                continue
+            text, place = key.text, key.place
+            is_merge = text == "<<" and event.implicit[0]
+            first = merged[0] if is_merge and merged else entries[text].key if text in entries else None
+            value = self._node(self._next(), path if is_merge else place.path, place)
+            if first is not None:
+                self.report.add(place, f"duplicate key {quoted(text)}, first on line {first.place.line}")
+            elif is_merge:
+                merged = key, value
             else:
-                first[key.text] = key.place.line
-                is_merge = key.text == "<<" and event.implicit[0]
-                value = self._node(self._next(), path if is_merge else key.place.path, key.place)
-                if is_merge:
-                    merged = list(value.values) if isinstance(value, Items) else [value]
-                else:
-                    entries[key.text] = Entry(key, value)
-        for source in merged:
+                entries[text] = Entry(key, value)
+        return self._merged(entries, merged[1]) if merged else entries
+
+    def _merged(self, entries: dict[str, Entry], merged: Node) -> dict[str, Entry]:
+        """With what ``<<`` brings along."""
+        for source in merged.values if isinstance(merged, Items) else (merged,):
             if isinstance(source, Table):
                 for entry in source.entries:
                     entries.setdefault(entry.key.text, entry)
@@ -255,7 +269,8 @@ class _Tree(Bounds):
         if isinstance(event, self._scalar) and event.tag is None and event.anchor is None:  # nearly always
             text: str = event.value
             if not event.implicit[0] or self._plain(text) is Kind.TEXT:
-                return Scalar(self._place(event, below(path, text)), text)
+                mark: Any = event.start_mark
+                return Scalar(Place(mark.line + 1, mark.column + 1, below(path, text), self._file), text)
         return self._odd_key(event, path)
 
     def _odd_key(self, event: _Event, path: str) -> Scalar | None:

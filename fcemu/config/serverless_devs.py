@@ -23,7 +23,7 @@ from fcemu.config.triggers import trigger_of
 from fcemu.config.variables import Expander
 
 _TOP: Final = Rules(
-    read=frozenset({"edition", "resources", "template", "extend", "env", "vars", "actions"}),
+    read=frozenset({"edition", "resources", "template", "extend", "env", "vars", "actions", "services"}),
     silent=frozenset({"name", "access", "flow"}),
 )
 _RESOURCE: Final = Rules(read=frozenset({"component", "props", "actions", "extend"}), silent=frozenset({"access"}))
@@ -40,18 +40,18 @@ _PROPS: Final = Rules(
     read=frozenset(
         {
             *("region", "functionName", "code", "environmentVariables", "asyncInvokeConfig", "triggers"),
-            *("instanceLifecycleConfig", "customRuntimeConfig", "concurrencyConfig", "customDomain"),
+            *("instanceLifecycleConfig", "customRuntimeConfig", "concurrencyConfig", "customDomain", "tags"),
         }
     ),
     kept=frozenset(
         {
-            *("cpu", "diskSize", "tags", "role", "internetAccess", "vpcConfig", "vpcBinding"),
+            *("cpu", "diskSize", "role", "internetAccess", "vpcConfig", "vpcBinding"),
             *("nasConfig", "ossMountConfig", "logConfig", "customDNS", "tracingConfig", "gpuConfig"),
             *("provisionConfig", "scalingConfig", "resourceGroupId", "sessionAffinity", "sessionAffinityConfig"),
-            *("instanceIsolationMode", "enableLongLiving", "idleTimeout", "disableOndemand"),
+            *("instanceIsolationMode", "enableLongLiving", "disableOndemand"),
         }
     ),
-    carried=frozenset({"customContainerConfig"}),
+    carried=frozenset({"customContainerConfig", "idleTimeout"}),
     silent=frozenset({"endpoint", "supplement", "annotations", "buildDir"}),
 )
 _ASYNC: Final = Rules(
@@ -63,6 +63,7 @@ _ASYNC: Final = Rules(
     },
     read=frozenset({"destinationConfig"}),
 )
+_TAG: Final = Rules(read=frozenset({"key", "value"}))
 _DESTINATIONS: Final = Rules(read=frozenset({"onSuccess", "onFailure"}))
 _DESTINATION: Final = Rules(read=frozenset({"destination"}))
 _LIFECYCLE: Final = Rules(read=frozenset({"initializer", "preStop", "preFreeze"}))
@@ -182,8 +183,9 @@ class _Edition3(Translation):
         made = self.entries(props, _PROPS, where, kept)
         if (variables := props.get("environmentVariables")) is not None and not is_nothing(variables):
             made.append(entry("environmentVariables", as_texts(loose(variables)), _key(props, "environmentVariables")))
-        made += local_code(self.report, props, "code", f"function {name.text}")
+        made += local_code(self.report, props, "code")
         made += self._asynchronous(props, where)
+        made += self._tags(props)
         made += self._hooks(props, where)
         made += self._custom_runtime(props, where, kept)
         if concurrency := self.table(props.get("concurrencyConfig"), "concurrencyConfig"):
@@ -211,6 +213,18 @@ class _Edition3(Translation):
                 if target is not None and not is_nothing(target):
                     made.append(entry(word, loose(target), _key(destinations, word)))
         return [entry("asyncInvokeConfig", Table(config.place, tuple(made)), _key(props, "asyncInvokeConfig"))]
+
+    def _tags(self, props: Table) -> list[Entry]:
+        """A list of keys and values is a map."""
+        made: dict[str, Entry] = {}
+        for node in self.items(props.get("tags"), "tags"):
+            tag = self.table(node, "tags")
+            key = self.name(tag, "key", node.place, "in a tag") if tag else None
+            if tag is not None and key is not None:
+                self.entries(tag, _TAG, "in a tag")
+                value = tag.get("value")
+                made[key.text] = entry(key.text, text(key.place, "") if value is None else loose(value), key)
+        return [entry("tags", Table(props.place, tuple(made.values())), _key(props, "tags"))] if made else []
 
     def _hooks(self, props: Table, where: str) -> list[Entry]:
         config = self.table(props.get("instanceLifecycleConfig"), "instanceLifecycleConfig")

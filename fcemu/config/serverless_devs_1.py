@@ -7,11 +7,13 @@ from fcemu.config.devs_variables import Resources, names_1
 from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
 from fcemu.config.problems import quoted
 from fcemu.config.translate import Rules, Source, Translation, entry, is_nothing, kept_entry, text
-from fcemu.config.tree import Entry, Kind, Scalar, Table
+from fcemu.config.tree import Entry, Items, Kind, Scalar, Table
 from fcemu.config.variables import Expander
 
 RUNTIME: Final = "nodejs10"
 """What the component fills in. Source: yaml-formats §2.1."""
+_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
+"""Of a route that names none. Source: yaml-formats §2.1."""
 _TOP: Final = Rules(
     read=frozenset({"edition", "services", "extend", "vars", "actions"}), silent=frozenset({"name", "access"})
 )
@@ -138,6 +140,9 @@ class _Edition1(Translation):
         where = f"in a route of {domain.text}"
         more = self.entries(route, _ROUTE, where)
         path = self.name(route, "path", route.place, where)
+        if all(each.key.text != "methods" for each in more):
+            methods = (text(route.place, method) for method in _METHODS)
+            more.append(entry("methods", Items(route.place, tuple(methods))))
         if path is not None:
             value = route_value(route.get("functionName"), route.get("serviceName"), more, route.place, own)
             self.route(domain, settings, path, value)

@@ -1,37 +1,35 @@
 """What single values mean: text, numbers, durations, destinations, by the kinds of ``schema``."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fcemu.config import cron
-from fcemu.config.problems import Place, closest, quoted
-from fcemu.config.schema import (
-    METHODS,
+from fcemu.config.kinds import (
     Choice,
     Duration,
-    Named,
-    Nested,
     Number,
-    Numbers,
     Plain,
     Target,
     Text,
-    Texts,
     Value,
     Whole,
     Written,
     expected,
 )
+from fcemu.config.problems import closest, quoted
 from fcemu.config.tree import Items, Kind, Node, Scalar, found, plain
 from fcemu.core.cron import read_schedule
 from fcemu.core.destinations import Destination, parse_destination
 from fcemu.core.functions import RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import FunctionRef
+from fcemu.core.triggers import METHODS
 
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_NOT_IN_ENVIRONMENTS: Final = re.compile("[\0\ud800-\udfff]")
 _QUALIFIER: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _UNCHANGED: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
 """Numbers whose text is the same for every tool; not so 1.10, 017 and 1e3."""
@@ -69,43 +67,32 @@ def _single(kind: Value, node: Node, limits: Limits) -> object:
     if not isinstance(node, Scalar):
         raise _Unexpected(node)
     match kind:
+        case Written():
+            _printable(node)
+            return node
         case Whole() | Duration():
             return _whole(kind, node, limits)
-        case Plain.VARIABLES:
-            return _variable(node)
-        case Plain.PAYLOAD:
-            return _environment_text(node)
-        case Plain.FLAG:
-            return _flag(node)
+        case Plain():
+            read = _READERS.get(kind)
+            if read is None:
+                raise _Unexpected(node)
+            return read(node, limits)
         case Number():
             return _number(kind, node)
-        case Plain.INSTANT:
-            return _instant(node)
-        case Plain.QUALIFIER:
-            return _qualifier(node)
-        case Numbers() | Texts() | Nested() | Named() | Plain.WEIGHTS | Plain.PLACES | Plain.SECRETS:
-            raise _Unexpected(node)
+        case Text(_, pattern) if re.fullmatch(pattern, _printable(node)):
+            return node.text
         case Choice(words):
             if node.text in words:
                 return node.text
             raise _Unexpected(node, *_guess(node.text, words))
+    raise _Unexpected(node)
+
+
+def _printable(node: Scalar) -> str:
     text = _text(node)
     if not text or not text.isprintable():
         raise _Unexpected(node)
-    match kind:
-        case Text(_, pattern) if re.fullmatch(pattern, text):
-            return text
-        case Written():
-            return node
-        case Plain.RUNTIME:
-            return _runtime(text)
-        case Plain.TARGET:
-            return Target(node.place, _destination(text, limits))
-        case Plain.FUNCTION:
-            return _function(node)
-        case Plain.CRON:
-            return _cron(text)
-    raise _Unexpected(node)
+    return text
 
 
 def _methods(node: Node) -> tuple[str, ...]:
@@ -121,31 +108,31 @@ def _methods(node: Node) -> tuple[str, ...]:
 
 
 def _text(node: Scalar) -> str:
-    if node.kind in {Kind.TEXT, Kind.LOOSE}:
+    if node.kind is Kind.TEXT or node.kind is Kind.LOOSE:
         return node.text
     hints = [f"put quotes around it: {quoted(node.text)}"] if node.kind is not Kind.NOTHING else []
     raise _Unexpected(node, *hints)
 
 
-def _variable(node: Scalar) -> str:
+def _variable(node: Scalar, _: Limits) -> str:
     """FC's tool turns other scalars into text; where tools differ in how, the user has to say."""
     if node.kind is Kind.TRUTH and node.text.lower() in {"true", "false"}:
         return node.text.lower()
     if node.kind is Kind.NUMBER and _UNCHANGED.fullmatch(node.text):
         return node.text
-    return _environment_text(node)
+    return _environment_text(node, _)
 
 
-def _environment_text(node: Scalar) -> str:
+def _environment_text(node: Scalar, _: Limits) -> str:
     if node.kind is Kind.NOTHING:
         raise _Unexpected(node, "write '' for an empty text")
     text = _text(node)
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if _NOT_IN_ENVIRONMENTS.search(text):
         raise Wrong(f"expected text that an environment can hold, found {found(node)}")
     return text
 
 
-def _flag(node: Scalar) -> bool:
+def _flag(node: Scalar, _: Limits) -> bool:
     if node.kind is Kind.TRUTH or (node.kind is Kind.LOOSE and node.text.lower() in {"true", "false"}):
         return node.text.lower() in {"true", "yes", "on"}
     unquote = node.kind is Kind.TEXT and node.text in {"true", "false"}
@@ -153,7 +140,7 @@ def _flag(node: Scalar) -> bool:
 
 
 def _digits(node: Scalar, pattern: re.Pattern[str]) -> str:
-    if node.kind in {Kind.NUMBER, Kind.LOOSE} and pattern.fullmatch(node.text):
+    if (node.kind is Kind.NUMBER or node.kind is Kind.LOOSE) and pattern.fullmatch(node.text):
         return node.text
     unquote = node.kind is Kind.TEXT and pattern.fullmatch(node.text)
     raise _Unexpected(node, *(["write it without quotes"] if unquote else []))
@@ -175,7 +162,7 @@ def _number(kind: Number, node: Scalar) -> float:
     return number
 
 
-def _instant(node: Scalar) -> datetime:
+def _instant(node: Scalar, _: Limits) -> datetime:
     try:
         moment = datetime.fromisoformat(node.text)
         if moment.utcoffset() is not None:
@@ -185,27 +172,32 @@ def _instant(node: Scalar) -> datetime:
     raise _Unexpected(node)
 
 
-def _runtime(text: str) -> str:
+def _runtime(node: Scalar, _: Limits) -> str:
+    text = _printable(node)
     if text in RUNTIMES:
         return text
     hints = _guess(text, RUNTIMES) or ["allowed: " + ", ".join(RUNTIMES)]
-    raise _Unexpected(Scalar(Place(0, 0), text), *hints)
+    raise _Unexpected(node, *hints)
 
 
-def _function(node: Scalar) -> Scalar:
+def _function(node: Scalar, _: Limits) -> Scalar:
     try:
-        FunctionRef.parse(node.text)
+        FunctionRef.parse(_printable(node))
     except ValueError:
         raise _Unexpected(node) from None
     return node
 
 
-def _qualifier(node: Scalar) -> Scalar:
+def _qualifier(node: Scalar, _: Limits) -> Scalar:
     if node.kind is Kind.NUMBER and _WHOLE.fullmatch(node.text):
         return node
     if _QUALIFIER.fullmatch(_text(node)):
         return node
     raise _Unexpected(node)
+
+
+def _target(node: Scalar, limits: Limits) -> Target:
+    return Target(node.place, _destination(_printable(node), limits))
 
 
 def _destination(text: str, limits: Limits) -> Destination:
@@ -222,9 +214,24 @@ def _guess(word: str, right: tuple[str, ...]) -> list[str]:
     return [f"did you mean {best!r}?"] if best else []
 
 
-def _cron(text: str) -> str:
+def _cron(node: Scalar, _: Limits) -> str:
+    text = _printable(node)
     try:
         read_schedule(text)
     except ValueError as wrong:
         raise Wrong(str(wrong).partition("; ")[0], *cron.hints(text)) from None
     return text
+
+
+_READERS: Final[Mapping[Plain, Callable[[Scalar, Limits], object]]] = {
+    Plain.RUNTIME: _runtime,
+    Plain.FLAG: _flag,
+    Plain.PAYLOAD: _environment_text,
+    Plain.FUNCTION: _function,
+    Plain.QUALIFIER: _qualifier,
+    Plain.INSTANT: _instant,
+    Plain.TARGET: _target,
+    Plain.CRON: _cron,
+    Plain.VARIABLES: _variable,
+}
+"""What reads a single value; the others are maps."""

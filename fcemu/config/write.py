@@ -1,26 +1,32 @@
 """Core definitions -> native form: the other way round."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
-from fcemu.config.making import DEFAULT_AUTH, HOOKS
+from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
+from fcemu.config.function_shapes import FunctionShape
+from fcemu.config.kinds import Shape, keys_of
+from fcemu.config.making import CAPACITIES, DEFAULT_AUTH, HOOKS
 from fcemu.config.problems import DefinitionError, Problem
-from fcemu.config.schema import METHODS, AuthShape, ClockShape, EmulatorShape, Shape, keys_of
+from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.domains import Domain, Route
-from fcemu.core.functions import AsyncSettings, Function, Service
+from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
 from fcemu.core.languages import CUSTOM_RUNTIMES
+from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.programs import config_key
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stubs import Handler, Step, plain_step
-from fcemu.core.triggers import HTTP, TIMER, Trigger
+from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger
 
 
 def native_form(
@@ -29,10 +35,12 @@ def native_form(
     async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings],
     extras: Extras = NO_EXTRAS,
     stubs: Mapping[FunctionRef, Sequence[Step | Handler]] = MappingProxyType({}),
+    code: Callable[[str], Any] = written,
 ) -> dict[str, Any]:
-    """Definitions as a mapping that ``read_mapping`` reads; directories are absolute. Only what is set is written of
-    the asynchronous settings; stubs that call code of the test cannot be written."""
-    writer = _Writer(async_settings, extras)
+    """Definitions as a mapping that ``read_mapping`` reads; directories are absolute, and written as ``code`` says.
+    Only what is set is written of the asynchronous settings; stubs that call code of the test cannot be written."""
+    functions = list(functions)
+    writer = _Writer(async_settings, extras, code, {function.ref: function for function in functions})
     document: dict[str, Any] = {"functions": {}, "services": {}}
     for service in services:
         document["services"][service.name] = writer.service(service)
@@ -40,6 +48,10 @@ def native_form(
         name = function.ref.service
         owner = document if name is None else document["services"].setdefault(name, {"functions": {}})
         owner["functions"][function.ref.name] = writer.function(function)
+    for layer in extras.layers:
+        whole = document.setdefault("layers", {}).setdefault(layer.name, {"versions": {}})
+        whole["versions"][str(layer.version)] = writer.layer(layer)
+        whole |= {"public": True} if layer.public else {}
     if extras.domains:
         document["customDomains"] = {domain.name: _domain(domain) for domain in extras.domains}
     for ref, steps in stubs.items():
@@ -52,69 +64,151 @@ def native_form(
 class _Writer:
     """Writes what belongs to an owner or a function along with it."""
 
-    def __init__(self, async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings], extras: Extras) -> None:
+    def __init__(
+        self,
+        async_settings: Mapping[tuple[FunctionRef, str], AsyncSettings],
+        extras: Extras,
+        code: Callable[[str], Any],
+        now: Mapping[FunctionRef, Function],
+    ) -> None:
         self._async = async_settings
         self._extras = extras
+        self._code = code
+        self._now = now
+        self._arns = {(layer.name, layer.version) for layer in extras.layers}
 
     def service(self, service: Service) -> dict[str, Any]:
         """Without its functions."""
         written: dict[str, Any] = {"functions": {}, **_described(service.kept)}
-        return written | self._releases(Owner("service", service.name))
+        return written | self._of_owner(Owner("service", service.name))
 
     def function(self, function: Function) -> dict[str, Any]:
         """With its settings, triggers, and, in 3.0, versions and aliases."""
-        written = _function(function)
-        for capacity in self._extras.capacities:
-            if capacity.function == function.ref and len(capacity.kept) == 1:
-                written["reservedConcurrency"] = next(iter(capacity.kept.values()))
+        written = {"handler": function.handler, "code": self._code(function.code), **self._settings(function)}
+        if function.disabled is not None:
+            written["disabled"] = function.disabled
+        written |= self._capacities(function.ref)
+        if sources := list(self._sources(function.ref)):
+            written["eventSources"] = sources
         if asked := self._asked(function.ref):
             written["asyncInvokeConfig"] = asked
         triggers = {each.name: _trigger(each) for each in self._extras.triggers if each.function == function.ref}
         if triggers:
             written["triggers"] = triggers
-        return written if function.ref.service else written | self._releases(Owner.of(function.ref))
+        return written if function.ref.service else written | self._of_owner(Owner.of(function.ref))
 
-    def _asked(self, ref: FunctionRef) -> dict[str, Any] | list[dict[str, Any]]:
+    def layer(self, layer: LayerVersion) -> dict[str, Any]:
+        """One version."""
+        named = {"description": layer.description, "license": layer.license, "compatibleRuntime": [*layer.runtimes]}
+        code = self._code(layer.package.directory)
+        return {"code": code, **{name: value for name, value in named.items() if value}}
+
+    def _capacities(self, ref: FunctionRef) -> dict[str, Any]:
+        """What is usual of a bound of instances is ``reservedConcurrency`` in both generations."""
+        written: dict[str, Any] = {}
+        for each in self._extras.capacities:
+            if each.function != ref:
+                continue
+            if each.kind == CONCURRENCY or (each.kind == ON_DEMAND and each.qualifier == LATEST):
+                written["reservedConcurrency"] = next(iter(each.kept.values()), 0)
+            else:
+                config = _qualified(each.qualifier) | dict(each.kept)
+                written.setdefault(_CAPACITY_KEYS[each.kind], []).append(config)
+        return {name: _alone(value) for name, value in written.items()}
+
+    def _sources(self, ref: FunctionRef) -> Iterator[dict[str, Any]]:
+        for (owner, qualifier), arns in self._extras.sources.items():
+            if owner == ref:
+                yield from ({"sourceArn": arn} | _qualified(qualifier) for arn in arns)
+
+    def _asked(self, ref: FunctionRef) -> Any:
         written = [
-            ({} if qualifier == LATEST else {"qualifier": qualifier}) | _settings(asked)
+            _qualified(qualifier) | _asynchronous(asked)
             for (owner, qualifier), asked in self._async.items()
             if owner == ref
         ]
-        return written[0] if len(written) == 1 else written
+        return _alone(written)
 
-    def _releases(self, owner: Owner) -> dict[str, Any]:
-        versions, aliases = self._extras.versions.get(owner, ()), self._extras.aliases.get(owner, ())
-        written: dict[str, Any] = {}
-        if versions:
-            written["versions"] = {each.id: _version(owner, each) for each in versions}
-        if aliases:
-            written["aliases"] = {alias.name: _alias(alias) for alias in aliases}
+    def _of_owner(self, owner: Owner) -> dict[str, Any]:
+        named = {
+            "versions": {each.id: self._version(owner, each) for each in self._extras.versions.get(owner, ())},
+            "aliases": {alias.name: _alias(alias) for alias in self._extras.aliases.get(owner, ())},
+            "tags": dict(self._extras.tags.get(owner, {})),
+            "vpcBindings": [*self._extras.vpcs.get(owner, ())],
+        }
+        return {name: value for name, value in named.items() if value}
+
+    def _settings(self, function: Function) -> dict[str, Any]:
+        """All but its handler and where its code is."""
+        kept = dict(function.kept)
+        written: dict[str, Any] = {
+            "runtime": function.runtime,
+            "timeout": _seconds(function.timeout),
+            "memorySize": function.memory_mb,
+        }
+        if function.environment:
+            written["environmentVariables"] = dict(function.environment)
+        written |= _program(kept, function.runtime)
+        for key, (attribute, timeout) in _HOOKS.items():
+            if handler := getattr(function, attribute):
+                written[key] = {"handler": handler, "timeout": _seconds(getattr(function, timeout))}
+        if function.python:
+            written["python"] = function.python
+        if function.instance_concurrency != 1:
+            written["instanceConcurrency"] = function.instance_concurrency
+        if function.layers:
+            written["layers"] = [self._layer(layer) for layer in function.layers]
+        return written | _described(kept)
+
+    def _layer(self, layer: LayerRef) -> Any:
+        """By its ARN where that leads to it, else by its directory."""
+        if not layer.directory or read_layer_arn(layer.arn) in self._arns:
+            return layer.arn
+        code = self._code(layer.directory)
+        return code if isinstance(code, str) else layer.directory
+
+    def _frozen(self, function: Function) -> dict[str, Any]:
+        """What differs in a version from what the function is now; all of it where something is there only now."""
+        now = self._now.get(function.ref)
+        written, current = self._of_version(function), {} if now is None else self._of_version(now)
+        if now is None or function.code != now.code:
+            written["code"] = self._code(function.code)
+        lacks = current.keys() - written.keys() or (current and written.get("kept") != current.get("kept"))
+        if lacks:
+            return {"whole": True, **written}
+        return {name: value for name, value in written.items() if value != current.get(name)}
+
+    def _of_version(self, function: Function) -> dict[str, Any]:
+        """``description`` there is that of the version, so the function's own is with what is kept."""
+        written = {"handler": function.handler, **self._settings(function)}
+        if description := written.pop("description", ""):
+            written["kept"] = {"description": description, **written.get("kept", {})}
         return written
 
-
-def _function(function: Function) -> dict[str, Any]:
-    kept = dict(function.kept)
-    written: dict[str, Any] = {
-        "handler": function.handler,
-        "code": function.code,
-        "runtime": function.runtime,
-        "timeout": _seconds(function.timeout),
-        "memorySize": function.memory_mb,
-        "environmentVariables": dict(function.environment),
-        **_program(kept, function.runtime),
-    }
-    for key, (attribute, timeout) in _HOOKS.items():
-        if handler := getattr(function, attribute):
-            written[key] = {"handler": handler, "timeout": _seconds(getattr(function, timeout))}
-    if function.python:
-        written["python"] = function.python
-    if function.instance_concurrency != 1:
-        written["instanceConcurrency"] = function.instance_concurrency
-    if function.layers:
-        written["layers"] = [layer.directory or layer.arn for layer in function.layers]
-    return written | _described(kept)
+    def _version(self, owner: Owner, version: Version) -> dict[str, Any]:
+        if owner.kind == "function":
+            written = self._frozen(version.functions[owner.name])
+        else:
+            kept = dict(version.service.kept) if version.service else {}
+            written = {
+                "functions": {name: self._frozen(each) for name, each in version.functions.items()},
+                "kept": kept,
+            }
+        return written | ({"description": version.description} if version.description else {})
 
 
+def _alone(written: list[dict[str, Any]] | Any) -> Any:
+    """One of a list is written without the list."""
+    return written[0] if isinstance(written, list) and len(written) == 1 else written
+
+
+def _qualified(qualifier: str) -> dict[str, Any]:
+    return {} if qualifier == LATEST else {"qualifier": qualifier}
+
+
+_CAPACITY_KEYS: Final = {
+    kind: key.name for key in keys_of(FunctionShape).values() if (kind := CAPACITIES.get(key.field)) is not None
+}
 _HOOKS: Final = {
     "initializer": HOOKS["initializer"],
     "preFreeze": HOOKS["pre_freeze"],
@@ -161,30 +255,13 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
     else:
         written, config = {trigger.kind: config}, {}
     named = {
-        "qualifier": "" if trigger.qualifier == LATEST else trigger.qualifier,
+        **_qualified(trigger.qualifier),
         "sourceArn": trigger.source_arn,
         "invocationRole": trigger.role,
         "description": trigger.description,
         "kept": config,
     }
     return written | {name: value for name, value in named.items() if value}
-
-
-def _frozen(function: Function) -> dict[str, Any]:
-    """A function as a version has it; ``description`` there is that of the version, so its own is with what is kept."""
-    written = _function(function)
-    if description := written.pop("description", ""):
-        written["kept"] = {"description": description, **written.get("kept", {})}
-    return written
-
-
-def _version(owner: Owner, version: Version) -> dict[str, Any]:
-    if owner.kind == "function":
-        written = _frozen(version.functions[owner.name])
-    else:
-        kept = dict(version.service.kept) if version.service else {}
-        written = {"functions": {name: _frozen(each) for name, each in version.functions.items()}, "kept": kept}
-    return written | ({"description": version.description} if version.description else {})
 
 
 def _alias(alias: Alias) -> dict[str, Any]:
@@ -201,14 +278,14 @@ def _domain(domain: Domain) -> dict[str, Any]:
 
 def _route(route: Route) -> dict[str, Any]:
     named = {
-        "qualifier": "" if route.qualifier == LATEST else route.qualifier,
+        **_qualified(route.qualifier),
         "methods": list(route.methods),
         "rewriteConfig": dict(route.rewrite),
     }
     return {"function": str(route.function), **{name: value for name, value in named.items() if value}}
 
 
-def _settings(asked: AsyncSettings) -> dict[str, Any]:
+def _asynchronous(asked: AsyncSettings) -> dict[str, Any]:
     settings = {
         "maxAsyncRetryAttempts": asked.max_retries,
         "maxAsyncEventAgeInSeconds": None if asked.max_age is None else _seconds(asked.max_age),
@@ -226,16 +303,23 @@ def _seconds(duration: timedelta) -> int:
 def document_of(definition: Definition) -> dict[str, Any]:
     """A definition as a mapping in native form, short: what is empty is left out, and directories count from where the
     definition was, if it was a file."""
+    root = None if definition.path is None else os.path.realpath(definition.path.parent)
     whole = native_form(
-        definition.services, definition.functions, definition.async_settings, definition.extras, definition.stubs
+        definition.services,
+        definition.functions,
+        definition.async_settings,
+        definition.extras,
+        definition.stubs,
+        lambda directory: _beside(written(directory), root),
     )
     document: dict[str, Any] = {}
     for name, key in (("region", "region"), ("account_id", "accountId")):
         if name in definition.options:
             document[key] = definition.options[name]
-    root = None if definition.path is None else definition.path.parent
-    for function in _functions_in(whole):
-        _shorten(function, root)
+    for owner in (whole, *whole["services"].values()):
+        for function in owner["functions"].values():
+            if function["code"] == ".":
+                del function["code"]
     document |= {name: value for name, value in whole.items() if value}
     if emulator := _emulator(definition.options):
         document["emulator"] = emulator
@@ -285,37 +369,19 @@ def _together(parts: Sequence[Extras]) -> Extras:
     """Several as one; of what an owner or a domain has, the last says."""
     return Extras(
         triggers=tuple(trigger for each in parts for trigger in each.triggers),
-        versions={owner: versions for each in parts for owner, versions in each.versions.items()},
-        aliases={owner: aliases for each in parts for owner, aliases in each.aliases.items()},
         domains=tuple({domain.name: domain for each in parts for domain in each.domains}.values()),
         capacities=tuple(capacity for each in parts for capacity in each.capacities),
+        layers=tuple({(one.name, one.version): one for each in parts for one in each.layers}.values()),
+        **{name: dict(ChainMap(*(getattr(each, name) for each in reversed(parts)))) for name in _BY_OWNER},
     )
 
 
-def _functions_in(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    """All functions, also those that versions have frozen."""
-    owners = [document, *document["services"].values()]
-    owners += [version for owner in owners[1:] for version in owner.get("versions", {}).values()]
-    for owner in owners:
-        for function in owner["functions"].values():
-            yield function
-            yield from function.get("versions", {}).values()
+_BY_OWNER: Final = ("versions", "aliases", "tags", "vpcs", "sources")
 
 
-def _shorten(function: dict[str, Any], root: Path | None) -> None:
-    if not function["environmentVariables"]:
-        del function["environmentVariables"]
-    if root is not None:
-        there = os.path.realpath(root)
-        function["code"] = os.path.relpath(function["code"], there)
-        layers = function.get("layers", [])
-        function |= {"layers": [_beside(layer, there) for layer in layers]} if layers else {}
-    if function["code"] == ".":
-        del function["code"]
-
-
-def _beside(layer: str, root: str) -> str:
-    return layer if layer.startswith("acs:") else os.path.relpath(layer, root)
+def _beside(code: Any, root: str | None) -> Any:
+    """A path as it counts from a directory; files that are in the definition itself, as they are."""
+    return os.path.relpath(code, root) if root is not None and isinstance(code, str) else code
 
 
 def _emulator(options: Mapping[str, object]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What belongs to services and functions besides: capacity, tags, VPC bindings, event sources."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ ON_DEMAND: Final = "on-demand"
 PROVISION: Final = "provision"
 CONCURRENCY: Final = "concurrency"
 SCALING: Final = "scaling"
+CAPACITIES: Final = (ON_DEMAND, CONCURRENCY, PROVISION, SCALING)
 _NOT_FOUND: Final[Mapping[str, type[Missing]]] = {
     ON_DEMAND: OnDemandConfigNotFound,
     PROVISION: ProvisionConfigNotFound,
@@ -122,7 +123,21 @@ class Belongings:
             if kind == CONCURRENCY
         }
 
+    # Tags.
+
+    def tags_of(self, owner: Owner) -> Mapping[str, str]:
+        """By key."""
+        return self.tags.get(f"{owner.kind}s/{owner.name}", {})
+
+    def set_tags(self, owner: Owner, tags: Mapping[str, str]) -> None:
+        """It has these tags and no others."""
+        self.tags[f"{owner.kind}s/{owner.name}"] = dict(tags)
+
     # VPC bindings.
+
+    def set_vpcs(self, owner: Owner, vpcs: Iterable[str]) -> None:
+        """It is bound to these and no others."""
+        self._vpcs[owner] = list(vpcs)
 
     def vpcs(self, owner: Owner) -> list[str]:
         """In the order in which they were bound."""
@@ -146,6 +161,15 @@ class Belongings:
     def sources(self, ref: FunctionRef, qualifier: str) -> Mapping[str, Stamp]:
         """By ARN."""
         return self._sources.get((ref, qualifier), {})
+
+    def all_sources(self) -> Iterator[tuple[tuple[FunctionRef, str], Mapping[str, Stamp]]]:
+        """Those of every function and qualifier that has some."""
+        yield from ((key, there) for key, there in self._sources.items() if there)
+
+    def stamp_sources(self, stamp: Stamp) -> None:
+        """Give its times to what a definition has brought."""
+        for there in self._sources.values():
+            there.update({arn: stamp for arn, old in there.items() if old is UNSTAMPED})
 
     def register(self, ref: FunctionRef, qualifier: str, arn: str, stamp: Stamp) -> Stamp:
         """Registering one again changes nothing. ASSUMED."""

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from fcemu.core.http import HttpAnswer, HttpRequest
@@ -439,7 +440,7 @@ def _read_outcome(record: dict[str, Any]) -> Outcome:
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     datetime: read_time,
     bytes: _read_bytes,
-    FunctionRef: FunctionRef.parse,
+    FunctionRef: lru_cache(FunctionRef.parse),
     Outcome: _read_outcome,
     str: str,
     int: int,

@@ -1,8 +1,9 @@
 """Invocation, Attempt, the states and the transition table."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fcemu.core import outcome as outcomes
 from fcemu.core.destinations import Ending
@@ -26,6 +27,7 @@ from fcemu.core.facts import (
     Succeeded,
 )
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.past import Past, with_place
 from fcemu.core.retry import Tally
 from fcemu.core.values import value
 
@@ -149,8 +151,15 @@ class Attempt:
         return self.began if isinstance(self.began, Refused) else self.finished
 
 
+_READ_BACK: Final = ("due", "reason", "attempts", "deliveries", "history")
+
+
 class Invocation:
-    """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone."""
+    """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone.
+
+    One that is ``retired`` has a ``Past`` in place of ``accepted``, and reads back what it does not have; each time,
+    and that may raise ``StoreError``.
+    """
 
     __slots__ = (
         "accepted",
@@ -160,13 +169,14 @@ class Invocation:
         "ended",
         "executions",
         "history",
+        "places",
         "reason",
         "repeats",
         "state",
     )
 
     def __init__(self, accepted: Accepted) -> None:
-        self.accepted: Final = accepted
+        self.accepted = accepted
         self.state = State.ENQUEUED
         self.due: datetime = accepted.due
         self.ended: datetime | None = None
@@ -181,6 +191,8 @@ class Invocation:
         self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
         self.history: list[Fact] | None = [accepted] if accepted.task_id else None
         """The facts of a task in order, because its record lists its events; the journal has those of the others."""
+        self.places = b""
+        """Where those of its facts are that have left memory."""
 
     @property
     def id(self) -> str:
@@ -190,8 +202,40 @@ class Invocation:
     def finished(self) -> bool:
         return self.state in TERMINAL
 
+    @property
+    def retired(self) -> bool:
+        """Whether its facts, and with them most of it, have left memory."""
+        return type(self.accepted) is not Accepted
+
+    def left(self, place: int) -> None:
+        """One of its facts leaves memory."""
+        self.places = with_place(self.places, place)
+
+    def retire(self, whole: Callable[[Past], "Invocation"]) -> None:
+        """All its facts have left memory, and no other is expected."""
+        self.accepted = cast(Accepted, Past(self.accepted, self.places, whole))
+        for name in _READ_BACK:
+            delattr(self, name)
+
+    def unretire(self) -> None:
+        """There is another fact of it. Raises ``StoreError``."""
+        past = cast(Past, self.accepted)
+        whole = past.whole(past)
+        for name in _READ_BACK:
+            setattr(self, name, getattr(whole, name))
+        self.accepted = whole.accepted
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for what is not there."""
+            past = self.accepted if name in _READ_BACK else None
+            if type(past) is Past:
+                return getattr(past.whole(past), name)
+            return object.__getattribute__(self, name)  # it is there now, or never was
+
     def apply(self, fact: Fact) -> None:
-        """Fold one more fact in. Raises ``ImpossibleMove``."""
+        """Fold one more fact in. Raises ``ImpossibleMove``. Not for one that is retired."""
         kind = type(fact)
         if kind in MOVING:
             self.state = next_state(self.state, kind)

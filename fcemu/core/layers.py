@@ -1,6 +1,7 @@
 """Layers: shared directories that functions see as ``/opt``, in numbered versions."""
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -54,6 +55,23 @@ class Layers:
             layer = replace(layer, public=next(iter(there.values())).public)
         there[layer.version] = layer
         self._last[layer.name] = layer.version
+
+    def __iter__(self) -> Iterator[LayerVersion]:
+        for there in self._layers.values():
+            yield from there.values()
+
+    def replace(self, layers: Iterable[LayerVersion]) -> None:
+        """Each layer of these has these versions and no others; more that there are stay."""
+        named: dict[str, dict[int, LayerVersion]] = {}
+        for layer in layers:
+            named.setdefault(layer.name, {})[layer.version] = layer
+        self._layers |= named
+        self._last |= {name: max([self._last.get(name, 0), *there]) for name, there in named.items()}
+
+    def stamp(self, stamp: Callable[[LayerVersion], Stamp]) -> None:
+        """Give ids and times to what a definition has brought."""
+        for there in self._layers.values():
+            there.update({n: replace(one, stamp=stamp(one)) for n, one in there.items() if one.stamp is UNSTAMPED})
 
     def versions(self, name: str) -> list[LayerVersion]:
         """Oldest first. Raises ``LayerNotFound``."""

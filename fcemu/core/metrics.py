@@ -1,8 +1,8 @@
 """Metrics: what the facts of a journal come to in numbers, by function."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from fcemu.core.facts import (
@@ -57,33 +57,50 @@ class Numbers:
         return self.cold_starts + self.provisioned - self.stopped
 
 
-def measure(facts: Iterable[Fact], invocations: Iterable[Invocation]) -> dict[FunctionRef, Numbers]:
-    """Numbers by function, in the order of their first invocations. ``invocations``: those that the facts are of."""
-    found: dict[FunctionRef, Numbers] = {}
-    known: dict[str, Invocation] = {}
-    for invocation in invocations:
-        known[invocation.id] = invocation
-        _count_invocation(found.setdefault(invocation.accepted.function, Numbers()), invocation)
+def copied(numbers: Mapping[FunctionRef, Numbers]) -> dict[FunctionRef, Numbers]:
+    """Numbers to count on from."""
+    return {
+        ref: replace(one, invocations=Counter(one.invocations), attempts=Counter(one.attempts))
+        for ref, one in numbers.items()
+    }
+
+
+def measure(
+    found: dict[FunctionRef, Numbers], facts: Iterable[Fact], known: Mapping[str, Invocation], now: Iterable[Invocation]
+) -> dict[FunctionRef, Numbers]:
+    """Add to numbers by function what facts, and the states of the invocations of ``now``, come to.
+
+    Functions are in the order of their first invocations. ``known``: the invocations that the facts are of.
+    """
+    for invocation in now:
+        count_invocation(found, invocation)
     for fact in facts:
-        if isinstance(fact, InstanceProvisioned):
-            found.setdefault(fact.function, Numbers()).provisioned += 1
-        elif isinstance(fact, InstanceStopped):
-            found.setdefault(fact.function, Numbers()).stopped += 1
-        elif (of := known.get(fact.request_id)) is not None:
-            _count(found[of.accepted.function], fact, of)
+        count_fact(found, fact, known.get(fact.request_id))
     return found
 
 
-def _count_invocation(numbers: Numbers, invocation: Invocation) -> None:
+def count_invocation(found: dict[FunctionRef, Numbers], invocation: Invocation, sign: int = 1) -> None:
+    """Add an invocation as it is now; ``sign`` -1: take it out again."""
+    numbers = found.setdefault(invocation.accepted.function, Numbers())
     synchronous, state = invocation.accepted.synchronous, invocation.state
-    numbers.invocations["sync" if synchronous else "async", str(state)] += 1
+    numbers.invocations["sync" if synchronous else "async", str(state)] += sign
     if synchronous:
         return
-    numbers.enqueued += 1
+    numbers.enqueued += sign
     if state in (State.RUNNING, State.STOPPING):
-        numbers.in_process += 1
+        numbers.in_process += sign
     elif not invocation.finished:
-        numbers.backlog += 1
+        numbers.backlog += sign
+
+
+def count_fact(found: dict[FunctionRef, Numbers], fact: Fact, invocation: Invocation | None) -> None:
+    """Add a fact; ``invocation`` is the one that it is of, where it is of one."""
+    if isinstance(fact, InstanceProvisioned):
+        found.setdefault(fact.function, Numbers()).provisioned += 1
+    elif isinstance(fact, InstanceStopped):
+        found.setdefault(fact.function, Numbers()).stopped += 1
+    elif invocation is not None:
+        _count(found.setdefault(invocation.accepted.function, Numbers()), fact, invocation)
 
 
 def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:

@@ -55,33 +55,27 @@ def check_between(name: str, value: int, least: int, most: int) -> None:
 
 
 class Message:
-    """One message of a queue. ``request_id`` is the invocation that it reports, ``""`` for one that a client sent.
+    """One message of a queue.
 
     Hidden until ``visible``: delayed as long as nobody received it, else some consumer's. ``handles`` counts the
     receipt handles that were given out for it; only the newest is good, and only while it is hidden.
     """
 
     __slots__ = (
-        "at",
-        "body",
+        "arrival",
         "dequeue_count",
         "first_dequeued",
         "group",
         "handles",
-        "id",
         "number",
         "priority",
         "properties",
-        "request_id",
         "visible",
     )
 
     def __init__(self, arrival: Arrival, number: int, visible: datetime) -> None:
+        self.arrival: Final = arrival
         self.number: Final = number
-        self.id: Final = arrival.message_id
-        self.body: Final = arrival.body
-        self.at: Final = arrival.at
-        self.request_id: Final = arrival.request_id
         self.visible = visible
         self.dequeue_count = 0
         self.first_dequeued: datetime | None = None
@@ -93,6 +87,19 @@ class Message:
             self.priority = arrival.priority
             self.group = arrival.group
             self.properties = arrival.properties
+
+    @property
+    def id(self) -> str:
+        return self.arrival.message_id
+
+    @property
+    def request_id(self) -> str:
+        """The invocation that it reports, ``""`` for one that a client sent."""
+        return self.arrival.request_id
+
+    @property
+    def at(self) -> datetime:
+        return self.arrival.at
 
     @property
     def handle(self) -> str:
@@ -121,7 +128,7 @@ class Received:
         """As it is now."""
         return cls(
             message.id,
-            message.body,
+            message.arrival.body,
             message.at,
             message.request_id,
             message.first_dequeued,

@@ -15,6 +15,7 @@ from fcemu.core.facts import Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
+from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
@@ -225,14 +226,16 @@ class Emulator:
     def _begin_with(self, store: Store, kept: Kept | None, packages: Callable[[], Packages] | None) -> None:
         """Go on from what is in ``store``, and keep there what happens from now on. Raises ``StoreError``."""
         with self._baton, no_collector():
+            resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._intake.caused)
+            if store.outlasts:
+                self.journal.keep_elsewhere(store.read)
             if kept is not None:
-                self.journal.fold(store.facts())
+                self.journal.fold(resuming.watch(store.facts()))
                 self._chance.go_on(f"{self.starts}/{len(self.journal)}")
                 self.timers.resume(kept.timers)
             self.saving = self._saving_to(store, packages)
             self._movers.save = self.saving.save
             if kept is not None:
-                resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._intake.caused)
                 resuming.resume(self.clock.now())
             self.saving.save()
 
@@ -512,7 +515,11 @@ class Emulator:
         return ClockStuck(f"no progress for {self.patience:g} real seconds\n{self.explain()}")
 
     def _new_patience(self) -> Patience:
-        return Patience(lambda: self.steps, self.patience)
+        return Patience(lambda: self.steps, self.patience, self.debugged)
+
+    def debugged(self) -> bool:
+        """Whether a debugger is attached to this process, or to what an attempt of this emulator runs in."""
+        return debugged() or self._movers.any_debugged()
 
     @property
     def patience(self) -> float:
@@ -581,6 +588,12 @@ class Emulator:
             due, fires = self._movers.next_due(), self.timers.next_due
             return fires if due is None or (fires is not None and fires < due) else due
 
+    def numbers(self) -> dict[FunctionRef, Numbers]:
+        """What the journal comes to in numbers."""
+        with self._baton:
+            measured = self.journal.measured()
+        return measured()
+
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
         with self._baton:
@@ -635,7 +648,7 @@ class Emulator:
         if movers.closed or not (movers.runs or movers.left_behind):
             return
         with self._baton:
-            if not debugged():
+            if not self.debugged():
                 movers.interrupt_again(now - self.settings.grace.total_seconds())
                 movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
@@ -643,7 +656,7 @@ class Emulator:
             run = self._movers.running()
             if run is None:
                 return
-            if debugged():
+            if self.debugged():
                 run.since = now  # patience begins anew when the debugger lets go
                 return
             if now - run.since > self.settings.watchdog.total_seconds():

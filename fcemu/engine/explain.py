@@ -36,7 +36,7 @@ def explain(
     """Called with the baton held."""
     now = clock.now()
     in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
-    in_flight += [str(errand) for errand in movers.errands]
+    in_flight += [str(errand) for errand in movers.outside.errands]
     still = [line for run in _in_order(movers) if not run.counted and not run.over for line in _describe(run)]
     waiting_for = [str(goal) for goal in movers.goals if not goal.reached]
     coming = [

@@ -80,18 +80,19 @@ WATCHDOG: Final = Watchdog()
 
 class Patience:
     """Of somebody who waits: it is over when ``seconds`` of the watchdog's time have passed and ``steps()`` has not
-    grown."""
+    grown. It begins anew while ``is_debugged()``."""
 
-    def __init__(self, steps: Callable[[], int], seconds: float) -> None:
+    def __init__(self, steps: Callable[[], int], seconds: float, is_debugged: Callable[[], bool]) -> None:
         self._steps: Final = steps
         self._seconds: Final = seconds
+        self._is_debugged: Final = is_debugged
         self._seen = steps()
         self._since = WATCHDOG.time()
 
     def is_over(self) -> bool:
         """To be asked again and again, more often than once in ``seconds``."""
         steps = self._steps()
-        if steps != self._seen or debugged():
+        if steps != self._seen or self._is_debugged():
             self._seen, self._since = steps, WATCHDOG.time()
         return WATCHDOG.time() - self._since > self._seconds
 

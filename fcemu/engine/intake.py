@@ -123,7 +123,7 @@ class Intake:
             self._movers.nest(caller, invocation)
         else:
             self.strangers[invocation.id] = WATCHDOG.time()
-            self._movers.lend_errands(invocation)
+            self._movers.outside.lend(invocation)
             self._movers.post(Ended(invocation))
         return invocation
 

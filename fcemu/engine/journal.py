@@ -2,27 +2,40 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, cast, overload
 
 from fcemu.core.facts import Accepted, Delivered, Fact, InstanceFact, InvocationFact, OutsideFact, to_json
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
+from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, measure
 from fcemu.core.names import FunctionRef
+from fcemu.core.past import Past, ReadBack, let_go_of_body, read_places
 from fcemu.core.queues import Arrival
 
+TAIL: Final = 2_000
+"""How many facts stay in memory at least, where the others can be read back."""
+_AT_ONCE: Final = 500
+"""How many facts are read back at a time by who goes through all of them."""
 _OUTSIDE: Final[frozenset[type[Any]]] = frozenset({*OutsideFact.__args__, *MailFact.__args__})
 
 
 class Journal(Sequence[Fact]):
     """All facts in order, and what they come to: invocations by id, messages by destination.
 
-    Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping.
+    Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping. Where facts are
+    kept elsewhere, the older ones leave memory and are read back when somebody asks, which may raise ``StoreError``.
     """
 
     def __init__(self) -> None:
-        self._facts: list[Fact] = []
-        self._append = self._facts.append
+        self._tail: tuple[int, list[Fact]] = 0, []
+        """How many facts have left memory, and those that have not: always of one moment, for readers on any thread."""
+        self._append = self._tail[1].append
+        self._read: ReadBack = _nothing
+        self._whole: Callable[[Past], Invocation] = self._fold_one
+        self._numbers: dict[FunctionRef, Numbers] = {}
+        """What the facts that have left, and the invocations that are retired, come to."""
         self.invocations: dict[str, Invocation] = {}
         self.tasks: dict[FunctionRef, dict[str, Invocation]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
@@ -38,6 +51,9 @@ class Journal(Sequence[Fact]):
         """
         if invocation is None:
             invocation = self.invocations[fact.request_id]
+        if type(invocation.accepted) is not Accepted:
+            count_invocation(self._numbers, invocation, -1)
+            invocation.unretire()
         invocation.apply(fact)
         self._append(fact)
         if type(fact) is Delivered:
@@ -60,15 +76,17 @@ class Journal(Sequence[Fact]):
 
     def histories(self, invocations: Iterable[Invocation]) -> dict[str, Sequence[Fact]]:
         """The facts of each of these invocations by its id; those of tasks are at hand, the others are looked for in
-        one walk through the journal."""
+        one walk through what is in memory."""
         found: dict[str, Sequence[Fact]] = {}
         others: dict[str, list[Fact]] = {}
+        left, tail = self._tail
         for invocation in invocations:
-            if invocation.history is None:
-                found[invocation.id] = others[invocation.id] = []
-            else:
+            if not invocation.retired and invocation.history is not None:
                 found[invocation.id] = invocation.history
-        for fact in self._facts if others else ():
+                continue
+            before = self._read(place for place in read_places(invocation.places) if place < left)
+            found[invocation.id] = others[invocation.id] = before
+        for fact in tail if others else ():
             if fact.request_id in others:
                 others[fact.request_id].append(fact)
         return found
@@ -81,13 +99,18 @@ class Journal(Sequence[Fact]):
         for follower in self._followers:
             follower()
 
-    def function_of(self, index: int) -> FunctionRef | None:
+    def function_of(self, fact: Fact) -> FunctionRef | None:
         """Whose function a fact is about; ``None`` when it belongs to no invocation."""
-        fact = self._facts[index]
         if isinstance(fact, InstanceFact):
             return fact.function
         invocation = self.invocations.get(fact.request_id)
         return None if invocation is None else invocation.accepted.function
+
+    def measured(self) -> Callable[[], dict[FunctionRef, Numbers]]:
+        """What counts all facts and invocations of this moment, by function; to be called on any thread."""
+        numbers, facts = copied(self._numbers), self._tail[1][:]
+        invocations = list(self.invocations.values())
+        return lambda: measure(numbers, facts, self.invocations, (one for one in invocations if not one.retired))
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
         """Call ``follower`` after each new fact, with the baton held; returns what ends it."""
@@ -101,8 +124,10 @@ class Journal(Sequence[Fact]):
 
     def fold(self, facts: Iterable[Fact]) -> None:
         """Take over the facts of another journal, as after a restart."""
-        outside = _OUTSIDE
-        for fact in facts:
+        outside, elsewhere = _OUTSIDE, self._read is not _nothing
+        for number, fact in enumerate(facts):
+            if elsewhere and number % TAIL == 0:
+                self.let_go(number)
             kind = type(fact)
             if kind is Accepted:
                 self.open(cast(Accepted, fact))
@@ -111,28 +136,95 @@ class Journal(Sequence[Fact]):
             else:
                 self.record(cast(InvocationFact, fact))
 
+    # What is kept elsewhere.
+
+    def keep_elsewhere(self, read: ReadBack) -> None:
+        """From now on, ``let_go`` may be called: ``read`` gives back facts by their places."""
+        self._read = read
+        self._whole = lru_cache(maxsize=64)(self._fold_one)
+
+    def let_go(self, kept: int) -> None:
+        """The first ``kept`` facts are kept elsewhere: the older ones leave memory, once that is worth it, and finished
+        invocations and reports with them."""
+        left, facts = self._tail
+        if kept - left < 2 * TAIL:
+            return
+        go = kept - TAIL - left
+        going, tail = facts[:go], facts[go:]
+        busy = {fact.request_id for fact in tail}
+        for place, fact in enumerate(going, left):
+            invocation = self.invocations.get(fact.request_id) if fact.request_id else None
+            count_fact(self._numbers, fact, invocation)
+            if invocation is not None and type(fact) not in _OUTSIDE:
+                invocation.left(place)
+            if type(fact) is Delivered:
+                let_go_of_body(fact, place, self._read)
+        self._append = tail.append
+        self._tail = left + go, tail
+        for request_id in {fact.request_id for fact in going} - busy:
+            invocation = self.invocations.get(request_id)
+            if invocation is not None and invocation.finished and not invocation.retired:
+                count_invocation(self._numbers, invocation)
+                invocation.retire(self._whole)
+
+    def _fold_one(self, past: Past) -> Invocation:
+        first, *others = self._read(read_places(past.places))
+        invocation = Invocation(cast(Accepted, first))
+        for fact in others:
+            invocation.apply(fact)
+        return invocation
+
+    # All facts.
+
     def lines(self, after: int = 0) -> Iterator[str]:
         """The facts after position ``after`` as one JSON object each: ``n``, ``at``, ``kind``, ``request_id``,
         ``function`` (``""`` outside of invocations), ``attempt``, ``data``."""
-        for n in range(after, len(self._facts)):
-            yield self.line(n)
+        return (self.line(n, fact) for n, fact in self.numbered(after))
 
-    def line(self, index: int) -> str:
-        """One fact as JSON; ``index`` counts from 0, the printed ``n`` from 1."""
-        return json.dumps(self.entry(index), ensure_ascii=False, separators=(",", ":"))
+    def numbered(self, after: int, end: int | None = None) -> Iterator[tuple[int, Fact]]:
+        """The facts from position ``after`` on, each with its ``n``, which is its position in print, from 1."""
+        last = len(self) if end is None else end
+        for start in range(after, last, _AT_ONCE):
+            yield from enumerate(self[start : min(start + _AT_ONCE, last)], start + 1)
 
-    def entry(self, index: int) -> dict[str, object]:
-        """One fact as plain JSON values."""
-        function = self.function_of(index)
+    def line(self, n: int, fact: Fact) -> str:
+        """One fact as JSON."""
+        function = self.function_of(fact)
         named = "" if function is None else str(function)
-        return {"n": index + 1} | to_json(self._facts[index]) | {"function": named}
+        entry = {"n": n} | to_json(fact) | {"function": named}
+        return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
     def __len__(self) -> int:
-        return len(self._facts)
+        left, facts = self._tail
+        return left + len(facts)
+
+    def __iter__(self) -> Iterator[Fact]:
+        return (fact for _, fact in self.numbered(0))
 
     @overload
     def __getitem__(self, index: int) -> Fact: ...
     @overload
     def __getitem__(self, index: slice) -> list[Fact]: ...
     def __getitem__(self, index: int | slice) -> Fact | list[Fact]:
-        return self._facts[index]
+        left, facts = self._tail
+        if isinstance(index, int):
+            place = index if index >= 0 else index + left + len(facts)
+            if left <= place:
+                return facts[place - left]
+            if place < 0:
+                raise IndexError(index)
+            return self._read((place,))[0]
+        start, stop, step = index.indices(left + len(facts))
+        if left == 0:
+            return facts[index]
+        if step < 0:
+            raise ValueError("the journal is read forwards")
+        past = self._read(range(start, min(stop, left), step)) if start < left else []
+        if stop <= left:
+            return past
+        first = start if start >= left else start + -((start - left) // step) * step
+        return past + facts[first - left : stop - left : step]
+
+
+def _nothing(places: Iterable[int]) -> list[Fact]:
+    return []

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
-from math import inf
 from typing import Final
 
 from fcemu.core.errors import StoreError
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import FunctionError, Halted, Ran
+from fcemu.core.outcome import Halted
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
@@ -19,17 +18,15 @@ from fcemu.engine.collector import patient_collector
 from fcemu.engine.crew import STALLED, Crew
 from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.due import Due
+from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Ended, Goal
-from fcemu.engine.hooks import HookWait
-from fcemu.engine.inflight import WATCHDOG
-from fcemu.engine.instances import Place, reason_of
+from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
-from fcemu.engine.lines import line_of, place
-from fcemu.engine.parking import Parking, duration
+from fcemu.engine.outside import Outside
+from fcemu.engine.parking import duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
-from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
 from fcemu.engine.timers import Timers
@@ -40,7 +37,7 @@ _LONGEST_WAIT: Final = 3600.0
 _MOMENT: Final = timedelta(microseconds=1)
 
 
-class Movers(Parking):
+class Movers(Ending):
     """Moves the clock from due time to due time, and never past one while anything is in flight.
 
     On a paused clock the thread that moves it also runs the handlers, one at a time: an attempt that does not sleep
@@ -74,16 +71,10 @@ class Movers(Parking):
         self._permutes: Final = dispatcher.permutes
         self._timers: Final = timers
         timers.on_due = self._look_by
-        self.fleet: Final = dispatcher.fleet
         self.fleet.on_idle = self._look_by
         self.fleet.clock = clock
-        self.fleet.parks = self
-        self._hook_waits: Final[set[HookWait]] = set()
-        self.runs: set[Run] = set()
-        self.errands: dict[Errand, bool] = {}
-        """What is done outside at the moment, and whether the clock waits for it."""
-        self._lent: dict[str, list[Errand]] = {}
-        """Errands that the clock does not wait for because of an invocation, by its id."""
+        self.outside: Final = Outside(self, baton)
+        self.fleet.parks = self.outside
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self.autojump: Goal | None = None
@@ -98,8 +89,6 @@ class Movers(Parking):
         """When whoever waits for real time looks again by itself."""
         self._deadlines: dict[timedelta, deque[Run]] = {}
         """On a flowing clock: what runs, by timeout, in the order in which the timeouts strike."""
-        self._callers: dict[str, Run] = {}
-        """Who waits for which synchronous invocation that it made itself."""
         dispatcher.make_run = self._make_run
         dispatcher.look_by = self._look_by
 
@@ -117,7 +106,7 @@ class Movers(Parking):
         """Nobody waits for ``goal`` any more."""
         goal.finish()
 
-    def put(self, due: datetime, thing: Invocation | Errand) -> None:
+    def put(self, due: datetime, thing: Invocation | Errand | Turn) -> None:
         """``thing`` is due at that instant, maybe before everything else."""
         self._due.push(due, thing)
         # On a flowing clock, whoever waits for real time waits long enough, unless this is the first thing due.
@@ -166,12 +155,8 @@ class Movers(Parking):
         for goal in self.goals:
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
-        if self._lent:
-            self._take_errands_back(invocation)
-        caller = self._callers.pop(invocation.id, None)
-        if caller is not None:
-            caller.calls = tuple(call for call in caller.calls if call is not invocation)
-            self._one_more_awake(caller)
+        self.outside.take_back(invocation)
+        self._go_on_calling(invocation)
 
     def _recycled(self, until: datetime | None) -> bool:
         """Look after an instance that has been idle, where that comes before ``until``; nobody moves for that alone."""
@@ -294,6 +279,25 @@ class Movers(Parking):
         """What comes first of all that is due first, where chance may say so."""
         return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
+    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+        """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
+        if self.clock.rate or self._driving or self.in_flight or self.closed:
+            return False
+        first = self._due.first()
+        if first is None or first[1] is not wait:
+            return False
+        goal, now = self._goal(), self.clock.now()
+        if goal is None or goal is self.autojump or not goal.wants(first[0], now):
+            return False
+        fires, idle = self._timers.next_due, self.fleet.next_idle
+        if (fires is not None and fires <= first[0]) or (idle is not None and idle < first[0]):
+            return False
+        self._due.pop()
+        self.clock.set(first[0])
+        self.steps += 1
+        self._unpark(wait)
+        return True
+
     def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
         """Stop for a client that waits for a message, if its instant comes before what is due and the clock gets there
         for ``goal``; whether it did. An autojumping clock gets there for a message, not for the end of a wait."""
@@ -315,13 +319,13 @@ class Movers(Parking):
     def _execute(self, doing: Run | Errand) -> None:
         """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
         if isinstance(doing, Errand):
-            self._send(doing)
+            self.outside.send(doing)
             if self.save is not None:
                 self.keep()
             self._baton.release()
             failed = doing.go()
             self._baton.acquire()
-            self._back(doing, failed)
+            self.outside.back(doing, failed)
             return
         run = doing
         self._count(run)
@@ -386,11 +390,7 @@ class Movers(Parking):
 
     def _run_what_is_due(self) -> None:
         now = self.clock.now()
-        for runs in self._deadlines.values():
-            while runs and (runs[0].over or runs[0].deadline <= now):
-                run = runs.popleft()
-                if not run.over and run.counted:
-                    self._strike_timeout(run, run.deadline)
+        parked = [run for run in self._struck_by(now) if not run.counted]
         while (fires := self._timers.next_due) is not None and fires <= now:
             self._timers.fire_next()
         while (idle := self.fleet.next_idle) is not None and idle <= now:
@@ -403,10 +403,29 @@ class Movers(Parking):
             elif isinstance(thing, Turn):
                 self._hand_over(thing.begin(self.clock.now()), self.clock.now())
             elif (errand := self._fall_due(thing, due)) is not None:
-                self._send(errand)
+                self.outside.send(errand)
                 self._crew.run(partial(self._do, errand))
+        for run in parked:
+            if run.counted and not run.over:
+                self._watch_deadline(run)  # it was woken late, and goes on
         if self.polls:
             self.polls.serve(self.clock.now())
+
+    def _struck_by(self, now: datetime) -> list[Run]:
+        """Let the timeouts strike that are over; the runs whose timeouts those were. What is parked ends elsewhere, if
+        its wait does not end before: ``_fall_due``."""
+        late: list[Run] = []
+        for runs in self._deadlines.values():
+            while runs and (runs[0].over or runs[0].deadline <= now):
+                late.append(runs.popleft())
+        for run in late:
+            if run.over or not run.counted:
+                continue
+            if self._stands_still(run):
+                self._begin_timeout_anew(run, now)
+            else:
+                self._strike_timeout(run, run.deadline)
+        return late
 
     def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
         """Hand an invocation that is due on a flowing clock to the crew."""
@@ -445,7 +464,7 @@ class Movers(Parking):
         """A job for the crew; takes the baton itself."""
         failed = errand.go()
         with self._baton:
-            self._back(errand, failed)
+            self.outside.back(errand, failed)
             self.keep()
             if not self.in_flight and self.goals:
                 self.pursue()
@@ -473,251 +492,6 @@ class Movers(Parking):
         self._baton.changed.notify_all()
         self.pursue()
 
-    # What is done outside.
-
-    def _send(self, errand: Errand) -> None:
-        self.errands[errand] = True
-        self.in_flight += 1
-
-    def _back(self, errand: Errand, failed: str | None) -> None:
-        if self.errands.pop(errand):
-            self.in_flight -= 1
-        self.steps += 1
-        if not self.closed:
-            errand.done(failed, self.clock.now())
-
-    def park_errand(self, errand: Errand, wait: HookWait, seconds: float | None) -> None:
-        """A hook waits in virtual time; takes the baton itself. Raises ``Abandoned``."""
-        with self._baton:
-            if self.closed:
-                raise Abandoned
-            if wait.released:
-                wait.rouse()
-                return
-            if self.errands.get(errand):
-                self.errands[errand] = False
-                self.in_flight -= 1
-            self._hook_waits.add(wait)
-            if seconds is not None:
-                self._due.push(later(self.clock.now(), duration(seconds)), wait)
-            self.pursue()
-
-    def end_wait(self, wait: HookWait, *, released: bool = False) -> None:
-        """A hook goes on, because its time is over, or because what it waits for has happened (``released``): then this
-        takes the baton itself."""
-        with self._baton if released else nullcontext():
-            if wait.over or wait.released:
-                return
-            wait.over = True
-            wait.released = released
-            if wait not in self._hook_waits:
-                return  # it has not begun to wait
-            self._hook_waits.discard(wait)
-            self.steps += 1
-            if self.errands.get(wait.errand) is False:
-                self.errands[wait.errand] = True
-                self.in_flight += 1
-            wait.rouse()
-
-    def lend_errands(self, invocation: Invocation) -> None:
-        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock does
-        not wait for them until that invocation has ended."""
-        lent = [errand for errand, counted in self.errands.items() if counted]
-        for errand in lent:
-            self.errands[errand] = False
-            self.in_flight -= 1
-        if lent:
-            self._lent[invocation.id] = lent
-
-    def _take_errands_back(self, invocation: Invocation) -> None:
-        parked = {wait.errand for wait in self._hook_waits}
-        for errand in self._lent.pop(invocation.id, ()):
-            if self.errands.get(errand) is False and errand not in parked:
-                self.errands[errand] = True
-                self.in_flight += 1
-
-    # What falls due while an attempt is parked, and its end before.
-
-    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
-        """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
-        if self.clock.rate or self._driving or self.in_flight or self.closed:
-            return False
-        first = self._due.first()
-        if first is None or first[1] is not wait:
-            return False
-        goal, now = self._goal(), self.clock.now()
-        if goal is None or goal is self.autojump or not goal.wants(first[0], now):
-            return False
-        fires, idle = self._timers.next_due, self.fleet.next_idle
-        if (fires is not None and fires <= first[0]) or (idle is not None and idle < first[0]):
-            return False
-        self._due.pop()
-        self.clock.set(first[0])
-        self.steps += 1
-        self._unpark(wait)
-        return True
-
-    def _fall_due(self, thing: Run | Wait | Errand, now: datetime) -> Errand | None:
-        """A wait is over, a deadline is there; or it is time for an errand, which is given back."""
-        if isinstance(thing, Errand):
-            return thing
-        if thing.over:
-            return None
-        if isinstance(thing, Wait):
-            self._wake(thing)
-            return None
-        thing.deadline_expected = False
-        if thing.struck or thing.waits_in is None:
-            self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
-        elif (halted := self._halted(thing)) is not None:
-            self._abandon(thing, halted)
-        else:
-            # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
-            self._explain_endless_wait(thing, now)
-            self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
-        return None
-
-    def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
-        """``invocation``, which runs, is to be stopped: whatever it comes to no longer counts.
-
-        It ends at the next step of the clock; what of it computes now is interrupted at once.
-        """
-        run = next(run for run in self.runs if run.invocation is invocation)
-        run.verdict = Halted(why)
-        self._due.push(now, run)
-        self._interrupt(run)
-        self.pursue()
-
-    def _halted(self, run: Run) -> Halted | None:
-        """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
-        return run.verdict if isinstance(run.verdict, Halted) else None
-
-    def _explain_endless_wait(self, run: Run, now: datetime) -> None:
-        """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
-        if not run.endless:
-            return
-        where = ",".join(place(line_of(strand.thread), run.function.code) for strand in (run, *run.others()))
-        text = (
-            f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
-            f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
-        )
-        self._warn(run, text, now)
-
-    # The end of a run.
-
-    def _ended(self, run: Run, finish: Finish) -> None:
-        """The handler of ``run`` has come back."""
-        if run.strands is not None and run.awake > 1:
-            self._let_rest(run, run.strands)
-        self.steps += 1
-        if run.struck and not run.over:
-            return  # its end comes at its deadline
-        self.runs.discard(run)
-        if run.over:
-            return
-        self._uncount(run)
-        self._finish(run, run.verdict or finish.outcome, finish)
-
-    def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
-        run.over = True
-        now = self.clock.now()
-        if run.strands is not None:
-            self._dismiss(run)
-        if finish.exception is not None:
-            self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
-        if run.verdict is None and not finish.broken:
-            run.verdict = self._dispatcher.dies(run, "after", now)
-            outcome = run.verdict or outcome
-        broken = finish.broken or run.verdict is not None
-        if broken:
-            run.place.instance.stop()
-        else:
-            run.place.pool.give_back(run.place, now)
-        self._dispatcher.end(run, outcome, finish.output, now)
-        if broken:
-            self.fleet.lose(run.place, now, reason_of(outcome))
-
-    def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
-        """End a run whose thread has not come back: whatever it still does no longer counts."""
-        run.over = True
-        self._uncount(run)
-        if run.left:
-            self.runs.discard(run)
-        self._dispatcher.end(run, outcome, "".join(run.call.output), now)
-        self.fleet.lose(run.place, now, reason_of(outcome))
-        self._interrupt(run)
-        self._dismiss(run)
-        self.pursue()
-
-    def _interrupt(self, run: Run, *, again: bool = False) -> None:
-        """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
-        run.since = WATCHDOG.time()
-        if not run.place.instance.interrupt():
-            for strand in (run, *run.others()):
-                if strand.waits_in is None:
-                    strand.interrupt(again=again)
-
-    def interrupt_again(self, told_before: float = inf) -> None:
-        """Tell threads to end that still compute although they were told, by ``Watchdog.time``, before that."""
-        for run in self.runs:
-            if run.verdict is not None and not run.left and run.since < told_before:
-                self._interrupt(run, again=True)
-
-    def _strike_timeout(self, run: Run, now: datetime) -> None:
-        run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
-        self._give_up(run, run.verdict, now)
-
-    # Synchronous calls that a handler makes.
-
-    def nest(self, caller: Run, invocation: Invocation) -> None:
-        """The handler of ``caller`` waits for ``invocation``, so the clock need not wait for it."""
-        if caller.counted and not caller.over and not self.clock.rate:
-            caller.calls = (*caller.calls, invocation)
-            self._callers[invocation.id] = caller
-            caller.awake -= 1
-            self._expect_deadline(caller)
-            if caller.awake <= 0:
-                self._expect_all(caller)
-                self._uncount(caller)
-                self.pursue()
-
-    def running(self) -> Run | None:
-        """The run that holds a paused clock, if any."""
-        return next((run for run in self.runs if run.counted), None)
-
-    # Trouble.
-
-    def exited(self, run: Run) -> FunctionError:
-        """The outcome of ``run``, whose handler ends its process now."""
-        return self._dispatcher.exited(self.clock.now() - run.started)
-
-    def strike(self, run: Run, text: str) -> None:
-        """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
-        self._warn(run, text)
-        if (halted := self._halted(run)) is not None:
-            self._give_up(run, halted, self.clock.now())
-            return
-        run.struck = True
-        run.verdict = self._dispatcher.timed_out(run.function.timeout)
-        self._uncount(run)
-        self._expect_deadline(run)
-        self._interrupt(run)
-        self.pursue()
-
-    def strike_left_behind(self, now: float, patience: float) -> None:
-        """Name and interrupt the threads that still run long after their attempt has ended."""
-        for strand, since in list(self.left_behind.items()):
-            if now - since > patience:
-                del self.left_behind[strand]
-                run = strand.run
-                where = place(line_of(strand.thread), run.function.code)
-                text = (
-                    f"a thread that {run.function.ref} had started still ran{where} {patience:g} real seconds after "
-                    "the attempt had ended, and was interrupted; a handler must join its threads before it returns"
-                )
-                self._warn(run, text)
-                strand.interrupt()
-
     def close(self) -> list[Run]:
         """End what is parked and let no more happen. Returns the runs whose threads have not come back yet."""
         self.closed = True
@@ -731,9 +505,6 @@ class Movers(Parking):
             self._dismiss(run)
         for strand in self.left_behind:
             strand.interrupt()
-        for wait in self._hook_waits:
-            wait.over = wait.abandoned = True
-            wait.rouse()
-        self._hook_waits.clear()
+        self.outside.close()
         self._baton.changed.notify_all()
         return alive

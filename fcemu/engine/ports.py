@@ -1,6 +1,6 @@
 """What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -184,6 +184,10 @@ class Instance(Protocol):
         On any thread, at once. ``False``: what it runs are threads of this process, which the engine interrupts.
         """
 
+    def debugged(self) -> bool:
+        """Whether the attempt that runs in it waits for a debugger outside this process, or for its user. On any
+        thread."""
+
 
 class Runtime(Protocol):
     """Knows how to start instances of functions."""
@@ -218,8 +222,12 @@ class Packages(Protocol):
 class Store(Protocol):
     """Keeps facts beyond the end of the process: a row each, notes beside them, uploaded zips.
 
-    Used by who holds the baton. Every method may raise ``StoreError``.
+    Used by who holds the baton, but for ``read``. Every method may raise ``StoreError``.
     """
+
+    @property
+    def outlasts(self) -> bool:
+        """Whether what is kept is not in this process's memory."""
 
     @property
     def down(self) -> float:
@@ -227,6 +235,9 @@ class Store(Protocol):
 
     def facts(self) -> Iterator[Fact]:
         """All facts in order, as they were when the store was opened."""
+
+    def read(self, places: Iterable[int]) -> list[Fact]:
+        """The facts in these places, counted from 0, in this order, which is ascending. On any thread."""
 
     def notes(self) -> dict[str, Any]:
         """JSON values by name; empty when nothing was kept yet."""

@@ -54,6 +54,8 @@ class Resources(Keeper):
         for releases in catalog.all_releases():
             for alias in releases.unstamped(now):
                 releases.set_alias(replace(alias, stamp=self._stamp(f"alias {alias.name} of {releases.owner}", now)))
+        catalog.layers.stamp(lambda one: self._stamp(f"version {one.version} of layer {one.name}", now))
+        catalog.belongings.stamp_sources(self._stamp("", now))
 
     # Services.
 

@@ -1,10 +1,20 @@
 """Resuming: what was going on when the emulator before this one ended goes on, as its facts say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
-from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Failed, Finished, Redelivered, Stopped
+from fcemu.core.facts import (
+    Accepted,
+    Delivered,
+    DeliveryFailed,
+    DeliveryStarted,
+    Fact,
+    Failed,
+    Finished,
+    Redelivered,
+    Stopped,
+)
 from fcemu.core.invocation import Attempt, Invocation, State
 from fcemu.core.outcome import Halted
 from fcemu.engine.journal import Journal
@@ -31,23 +41,28 @@ class Resuming:
         self._push: Final = push
         self._post: Final = post
         self._caused: Final = caused
+        self._on_the_way: Final[dict[str, DeliveryStarted]] = {}
+
+    def watch(self, facts: Iterator[Fact]) -> Iterator[Fact]:
+        """The facts that are folded, as they come."""
+        on_the_way = self._on_the_way
+        for fact in facts:
+            kind = type(fact)
+            if kind is Accepted:
+                if fact.root != fact.request_id:  # type: ignore[union-attr]
+                    self._caused[fact.root] = self._caused.get(fact.root, 0) + 1  # type: ignore[union-attr]
+            elif kind is DeliveryStarted:
+                on_the_way[fact.request_id] = cast(DeliveryStarted, fact)
+            elif on_the_way and fact.request_id in on_the_way and kind in (Delivered, DeliveryFailed):
+                del on_the_way[fact.request_id]
+            yield fact
 
     def resume(self, now: datetime) -> None:
         """What waits is due again, what ran is delivered once more, what set out is posted once more."""
-        on_the_way: dict[str, DeliveryStarted] = {}
-        for fact in self._journal:
-            kind = type(fact)
-            if kind is DeliveryStarted:
-                on_the_way[fact.request_id] = fact  # type: ignore[assignment]
-            elif on_the_way and fact.request_id in on_the_way and kind in (Delivered, DeliveryFailed):
-                del on_the_way[fact.request_id]
         for invocation in list(self._journal.invocations.values()):
-            accepted = invocation.accepted
-            if accepted.root != accepted.request_id:
-                self._caused[accepted.root] = self._caused.get(accepted.root, 0) + 1
             if not invocation.finished:
                 self._go_on(invocation, now)
-        for started in on_the_way.values():
+        for started in self._on_the_way.values():
             invocation = self._journal.invocations[started.request_id]
             failures = sum(
                 isinstance(one, DeliveryFailed) and one.destination == started.destination

@@ -110,6 +110,9 @@ class Run(Strand):
         except Abandoned:
             self.left = True
             return Finish(Halted("abandoned"), broken=True)
+        except Exception as error:  # a runtime that fails itself must not stop the clock
+            self.leave()
+            return Finish(self.exited(), exception=error, broken=True)
         finally:
             STRANDS.pop(ident, None)
         return finish

@@ -132,6 +132,8 @@ class Saving:
         self._written += len(facts)
         self._now, self._moves, self.defined, self._first = now, moves, False, {}
         self._hashes.update(hashes)
+        if self._store.outlasts:
+            self._journal.let_go(self._written)
 
     def _kept_place(self, directory: str, code: dict[str, bytes], hashes: dict[str, str]) -> object:
         """What stands for a directory in the store: the hash of the zip that was unpacked there."""

@@ -49,6 +49,7 @@ class Setup:
                 self._catalog.add(function)
                 self._catalog.forget_async(function.ref)
                 self._catalog.forget_triggers(function.ref)
+                self._catalog.belongings.forget(function.ref)
                 if (old := self._added.pop(function.ref, None)) is not None:
                     self._plans.take_away(function.ref, old)
             for (ref, qualifier), asked in async_settings.items():

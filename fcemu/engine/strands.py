@@ -36,7 +36,8 @@ threading._register_atexit(_let_python_exit)  # type: ignore[attr-defined]
 
 
 class in_engine:  # noqa: N801 (reads as a function)
-    """While this thread is in the engine no exception may be sent into it: that would lose the baton."""
+    """While this thread is in the engine no exception may be sent into it: that would lose the baton. One that is meant
+    for it meanwhile comes when it leaves, unless it has noticed its end there by itself."""
 
     __slots__ = ("_strand",)
 
@@ -46,9 +47,12 @@ class in_engine:  # noqa: N801 (reads as a function)
             with _GATE:
                 strand.engine_calls += 1
 
-    def __exit__(self, *error: object) -> None:
-        if self._strand is not None:
-            self._strand.engine_calls -= 1
+    def __exit__(self, error: type[BaseException] | None, *more: object) -> None:
+        strand = self._strand
+        if strand is not None:
+            strand.engine_calls -= 1
+            if strand.held_back:
+                strand.leave_engine(noticed=error is Abandoned)
 
 
 class Wait:
@@ -101,6 +105,8 @@ class Strand:
     ended = False
     engine_calls = 0
     waits_in: Wait | None = None
+    held_back = False
+    """Whether an exception waits for it to leave the engine."""
     _sent = False
     _wake_up: "threading.Lock | None" = None
 
@@ -221,12 +227,25 @@ class Strand:
         """Raise ``Abandoned`` in the strand's thread: ends a busy loop, not a call into C. Once at most, but for
         ``again``: the first may have been swallowed, by the handler or by a finalizer that happened to run there.
 
-        Never while that thread is in the engine; there it notices by itself.
+        Not while that thread is in the engine, but when it leaves.
         """
         with _GATE:
-            if self.thread and not (self.left or self.engine_calls or (self._sent and not again)):
-                self._sent = True
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
+            if self.thread and not (self.left or (self._sent and not again)):
+                self.held_back = True
+                if not self.engine_calls:
+                    self._send()
+
+    def leave_engine(self, *, noticed: bool) -> None:
+        """Its thread leaves the engine, and was to be interrupted meanwhile; ``noticed``: it has raised that itself."""
+        with _GATE:
+            if noticed:
+                self.held_back = False
+            if self.held_back and not (self.left or self.engine_calls):
+                self._send()
+
+    def _send(self) -> None:
+        self.held_back, self._sent = False, True
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
 
     def prepare_wait(self) -> None:
         """Called with the baton held before ``wait_for_wake``, so that a wake-up cannot come too early."""

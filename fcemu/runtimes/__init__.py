@@ -2,23 +2,29 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fcemu.core.functions import PYTHON_RUNTIMES
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.engine.ports import Runtime
 
+if TYPE_CHECKING:
+    from fcemu.runtimes.debugging import Debugging
 
-def runtime_named(name: str, *, process: bool = False, python: str = "") -> Callable[..., Runtime]:
+
+def runtime_named(
+    name: str, *, process: bool = False, python: str = "", debugging: "Debugging | None" = None
+) -> Callable[..., Runtime]:
     """What runs functions whose ``runtime`` is ``name``; raises ``ValueError`` for one that the emulator lacks.
 
     ``process``: Python handlers run in processes of their own, as those of other languages always do; ``python``: by
-    which Python, if not by this one. It is made with variables that handlers get besides FC's, e.g. where the emulator
-    listens. Imported when asked for.
+    which Python, if not by this one. ``debugging``: which function waits for a debugger. It is made with variables that
+    handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
     """
     if name in PYTHON_RUNTIMES and process:
         from fcemu.runtimes.python_process import PythonProcess
 
-        return partial(PythonProcess, python=python)
+        return partial(PythonProcess, python=python, debugging=debugging)
     if name in PYTHON_RUNTIMES:
         from fcemu.runtimes.python_inline import PythonInline
 
@@ -26,7 +32,7 @@ def runtime_named(name: str, *, process: bool = False, python: str = "") -> Call
     if name in NODE_RUNTIMES:
         from fcemu.runtimes.node import NodeRuntime
 
-        return NodeRuntime
+        return partial(NodeRuntime, debugging=debugging)
     if name in CUSTOM_RUNTIMES:
         from fcemu.runtimes.custom import CustomRuntime
 

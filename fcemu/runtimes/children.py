@@ -13,6 +13,7 @@ has to do:
 * If something else ended that wait: ``{"kind": "roused", "number": n}``, after which it runs again; a ``woken`` of the
   same number may still come and means nothing.
 * ``{"kind": "warn", "text": …}`` puts a warning into the journal.
+* ``{"kind": "debugged"}``: the client of a debugger for which it has waited is there.
 * It reads virtual time from the dial (``FORM`` in ``engine/dial.py``) whenever it wants; it ends when the channel does.
 """
 
@@ -30,12 +31,14 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any, Final, NamedTuple, NoReturn
 
+from fcemu.core.functions import Function
 from fcemu.engine.ports import Call, HandlerClock
+from fcemu.runtimes.debugging import Debugging
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
-_ON_THE_WAY: Final = frozenset({"park", "roused", "warn"})
+_ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "debugged"})
 """Kinds of messages that do not end an attempt."""
 _FOR_EVER: Final = 1e9
 """Virtual seconds, longer than any timeout: nothing of a child that waits for ever holds up the clock."""
@@ -82,6 +85,7 @@ class Child:
         self._lock: Final = threading.Lock()
         self._killed = False
         self._closed = False
+        self.awaits_debugger = False
         self._buffer = bytearray()
         self._next: Message | None = None
         """A frame that was looked at already."""
@@ -132,6 +136,8 @@ class Child:
                     pass  # its wait had ended already
                 case "warn":
                     call.clock.warn(str(message.header["text"]))
+                case "debugged":
+                    self.awaits_debugger = False
                 case _:
                     self._flush(call.output)
                     return message
@@ -306,12 +312,24 @@ class Child:
 
 
 class InChild:
-    """An instance that is a child: started with its first attempt, killed from any thread."""
+    """An instance that is a child: started with its first attempt, killed from any thread.
 
-    def __init__(self) -> None:
+    ``debugging``: how the instances of a function are debugged, if they are.
+    """
+
+    def __init__(self, function: Function, debugging: Debugging | None) -> None:
+        self._function: Final = function
+        self._debugging: Final = debugging
         self._lock: Final = threading.Lock()
         self._child: Child | None = None
         self._interrupted = False
+        self._has_debugger = False
+
+    def debugged(self) -> bool:
+        """Whether its process waits for the client of a debugger, or has one."""
+        if self._debugging is None or not self._has_debugger:
+            return False
+        return self._child is None or self._child.awaits_debugger or self._debugging.is_attached()
 
     def interrupt(self) -> bool:
         """Kill the process: nothing gentler ends a busy loop."""
@@ -319,15 +337,34 @@ class InChild:
             self._interrupted = True
             if self._child is not None:
                 self._child.kill()
+        self._let_debug_others()
         return True
 
     def stop(self) -> None:
         """Kill the process, if there is one, and let go of it."""
         if self._child is not None:
             self._child.close()
+        self._let_debug_others()
+
+    def _let_debug_others(self) -> None:
+        if self._debugging is not None and self._has_debugger:
+            self._has_debugger = False
+            self._debugging.give_back(self)
+
+    def _debug_port(self, call: Call) -> int | None:
+        """Where the process that is about to start is to wait for the client of a debugger, if it is."""
+        debugging = self._debugging
+        if debugging is None or debugging.function != self._function.ref:
+            return None
+        self._has_debugger = debugging.take(self._function, self)
+        if not self._has_debugger:
+            call.clock.warn(f"another instance of {self._function.ref} is debugged; this one is not")
+            return None
+        return debugging.port
 
     def _adopt(self, child: Child) -> None:
         """The process is there; it is killed at once if that was asked for meanwhile."""
+        child.awaits_debugger = self._has_debugger
         with self._lock:
             self._child = child
             if self._interrupted:

@@ -131,6 +131,10 @@ class CustomInstance:
             server.kill()
         return True
 
+    def debugged(self) -> bool:
+        """fcemu starts no debugger for it."""
+        return False
+
     def _end(self) -> None:
         with self._starting:
             server, self._server = self._server, None

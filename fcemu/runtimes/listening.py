@@ -1,13 +1,15 @@
-"""On which ports a program listens: asked of the system, where it tells."""
+"""On which ports a program listens, and whether somebody is connected: asked of the system, where it tells."""
 
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 _TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LISTEN: Final = "0A"
+_ESTABLISHED: Final = "01"
 _LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 
 
@@ -38,14 +40,28 @@ def listeners(group: int) -> list[Listener] | None:
         return None
     sockets = _sockets_of(group)
     found = []
+    for fields in _rows(_LISTEN):
+        if fields[9] in sockets:
+            address, _, port = fields[1].partition(":")
+            found.append(Listener(int(port, 16), address in _LOOPBACK))
+    return found
+
+
+def is_connected(port: int) -> bool | None:
+    """Whether somebody is connected to a port of this machine; ``None`` where the system does not tell."""
+    if not _TABLES[0].exists():
+        return None
+    return any(int(fields[1].partition(":")[2], 16) == port for fields in _rows(_ESTABLISHED))
+
+
+def _rows(state: str) -> Iterator[list[str]]:
+    """The sockets of this machine that are in a state, by the columns of the system's tables."""
     for table in _TABLES:
         with suppress(OSError):
             for line in table.read_text().splitlines()[1:]:
                 fields = line.split()
-                if fields[3] == _LISTEN and fields[9] in sockets:
-                    address, _, port = fields[1].partition(":")
-                    found.append(Listener(int(port, 16), address in _LOOPBACK))
-    return found
+                if fields[3] == state:
+                    yield fields
 
 
 def _sockets_of(group: int) -> set[str]:

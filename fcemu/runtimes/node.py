@@ -25,6 +25,7 @@ from fcemu.core.outcome import (
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn
 from fcemu.runtimes.context import credentials_for
+from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import keys_of, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
@@ -53,20 +54,29 @@ def not_installed(function: Function) -> SystemFailed:
 class NodeRuntime:
     """Implements ``Runtime``. One process for each instance, started with its first attempt.
 
-    ``extra_environment``: variables that handlers get besides FC's. ``isolate`` changes nothing: each instance loads
-    its modules anew.
+    ``extra_environment``: variables that handlers get besides FC's. ``debugging``: which function waits for a debugger.
+    ``isolate`` changes nothing: each instance loads its modules anew.
 
     ASSUMED: of the frames of an error those of Node.js itself are left out, as they differ from version to version;
     ``console.setLogLevel`` takes debug, verbose, info, warn and error, in this order, and at first all is written.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
+    def __init__(
+        self,
+        extra_environment: Mapping[str, str] = _NOTHING,
+        *,
+        isolate: bool = False,
+        debugging: Debugging | None = None,
+    ) -> None:
         self._extra: Final = extra_environment
+        self._debugging: Final = debugging
 
     def start(self, function: Function, instance_id: str) -> "NodeInstance | Refusal":
         """A new instance; a refusal that says what to install where there is no Node.js."""
         node = node_command()
-        return not_installed(function) if node is None else NodeInstance(node, function, self._extra)
+        if node is None:
+            return not_installed(function)
+        return NodeInstance(node, function, self._extra, self._debugging)
 
     def close(self) -> None:
         """Nothing was changed in this process."""
@@ -75,10 +85,11 @@ class NodeRuntime:
 class NodeInstance(InChild):
     """Implements ``Instance``: a Node.js process; it is frozen between two attempts."""
 
-    def __init__(self, node: str, function: Function, extra: Mapping[str, str]) -> None:
-        super().__init__()
+    def __init__(
+        self, node: str, function: Function, extra: Mapping[str, str], debugging: Debugging | None = None
+    ) -> None:
+        super().__init__(function, debugging)
         self._node: Final = node
-        self._function: Final = function
         self._extra: Final = extra
         self._initialized = False
         self._watch: MemoryWatch | None = None
@@ -160,7 +171,8 @@ class NodeInstance(InChild):
         self._adopt(child)
         started = child.receive(call.output)
         child.watch_process(int(started.header["pid"]))
-        self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)
+        if not child.awaits_debugger:  # a debugger needs memory of its own
+            self._watch = MemoryWatch(int(started.header["pid"]), self._function.memory_mb, child.kill)
         self._initialized = not self._function.initializer
         return child
 
@@ -178,6 +190,7 @@ class NodeInstance(InChild):
             str(_PROGRAM),
             call.function.code,
             flavour,
+            str(self._debug_port(call) or ""),
         ]
         try:
             return spawn(command, variables_of(call, self._extra), call.function.code, call.clock.dial())

@@ -132,6 +132,10 @@ class InlineInstance:
         """Handlers run on threads of this process."""
         return False
 
+    def debugged(self) -> bool:
+        """What debugs this process debugs them, too."""
+        return False
+
 
 def layers_of(function: Function) -> tuple[str, ...]:
     """Where the content of its layers is, those that have some."""
@@ -143,16 +147,16 @@ def _namespace_of(function: Function) -> Namespace:
 
 
 def _attempt(running: Running, handler: Handler | None, begin: Hook | None) -> Finish:
-    _begin(running)
     try:
+        _begin(running)
         return _outcome(running, handler, begin)
     finally:
         _end(running)
 
 
 def _module(running: Running) -> ModuleType:
-    _begin(running)
     try:
+        _begin(running)
         return running.namespace.handler_module(running.call.function.handler.rpartition(".")[0])
     finally:
         _end(running)
@@ -167,17 +171,19 @@ def _begin(running: Running) -> None:
             ZONE.set(zone_named(zone))
         timeshift.enter()
         views.begin(running)
+        running.has_begun = True
 
 
 def _end(running: Running) -> None:
     with running.call.undisturbed():
-        views.end(running)
-        timeshift.leave()
+        if running.has_begun:
+            views.end(running)
+            timeshift.leave()
 
 
 def _hooked(running: Running, hook: Hook) -> Finish:
-    _begin(running)
     try:
+        _begin(running)
         return _outcome(running, None, hook, alone=True)
     finally:
         _end(running)
@@ -186,7 +192,6 @@ def _hooked(running: Running, hook: Hook) -> Finish:
 def _outcome(running: Running, handler: Handler | None, begin: Hook | None, *, alone: bool = False) -> Finish:
     call = running.call
     try:
-        call.clock.sleep(0)  # it may have ended while it was prepared
         if begin is not None:
             begin(running.namespace, call, running.write)
         if alone:

@@ -29,6 +29,7 @@ from fcemu.core.outcome import (
 )
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes
+from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
@@ -44,13 +45,20 @@ class PythonProcess:
     """Implements ``Runtime``. No process is started before the first attempt.
 
     ``extra_environment``: as of ``PythonInline``. ``python``: the interpreter of functions that choose
-    none. ``isolate`` changes nothing: instances share nothing anyway.
+    none. ``debugging``: which function waits for a debugger. ``isolate`` changes nothing: instances share nothing
+    anyway.
     """
 
     def __init__(
-        self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False, python: str = ""
+        self,
+        extra_environment: Mapping[str, str] = _NOTHING,
+        *,
+        isolate: bool = False,
+        python: str = "",
+        debugging: Debugging | None = None,
     ) -> None:
         self._extra: Final = extra_environment
+        self.debugging: Final = debugging
         self._python: Final = python or sys.executable
         self._lock: Final = threading.Lock()
         self._templates: Final[dict[str, _Template]] = {}
@@ -89,12 +97,15 @@ class PythonProcess:
         if poller is not None:
             poller.close()
 
-    def fork(self, call: Call) -> tuple[Child, int]:
-        """A new process for the function of ``call``, and its process id. Raises ``NotStarted``."""
+    def fork(self, call: Call, debug_port: int | None) -> tuple[Child, int]:
+        """A new process for the function of ``call``, and its process id. Raises ``NotStarted``.
+
+        ``debug_port``: where it waits for the client of a debugger before its first attempt.
+        """
         python = call.function.python or self._python
         child = self._template(python).fork(call.clock.dial())
         try:
-            child.send(self._spec(call))
+            child.send({**self._spec(call), "debug_port": debug_port})
             started = child.receive(call.output)
         except Gone:
             child.close()
@@ -170,9 +181,8 @@ class ProcessInstance(InChild):
     """Implements ``Instance``."""
 
     def __init__(self, runtime: PythonProcess, function: Function) -> None:
-        super().__init__()
+        super().__init__(function, runtime.debugging)
         self._runtime: Final = runtime
-        self._memory_mb: Final = function.memory_mb
         self._begun = False
         self._memory: MemoryWatch | None = None
 
@@ -230,8 +240,10 @@ class ProcessInstance(InChild):
         return self._finish(call, child.attempt(call, _header(call, hook), self._memory))
 
     def _start(self, call: Call) -> Child:
-        child, pid = self._runtime.fork(call)
-        self._memory = MemoryWatch(pid, self._memory_mb, self.interrupt)
+        debug_port = self._debug_port(call)
+        child, pid = self._runtime.fork(call, debug_port)
+        # A debugger needs memory of its own.
+        self._memory = None if debug_port else MemoryWatch(pid, self._function.memory_mb, self.interrupt)
         self._adopt(child)
         return child
 

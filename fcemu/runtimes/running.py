@@ -17,14 +17,14 @@ WRITE_LIMIT_BYTES: Final = 128 * 1024
 class Running:
     """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
 
-    __slots__ = ("call", "environment", "is_over", "namespace", "output", "paths", "threads")
+    __slots__ = ("call", "environment", "has_begun", "is_over", "namespace", "output", "paths", "threads")
 
     def __init__(self, call: Call, namespace: "Namespace", environment: "Environment") -> None:
         self.call = call
         self.namespace = namespace
         self.environment = environment
         self.output = call.output
-        self.is_over = False
+        self.has_begun = self.is_over = False
         self.threads = 0
         """How many of its threads are not parked."""
         self.paths: list[str] = []

@@ -106,6 +106,10 @@ class StubInstance:
         """Handlers run on threads of this process."""
         return False
 
+    def debugged(self) -> bool:
+        """What debugs this process debugs them, too."""
+        return False
+
 
 def _played(step: Step, call: Call) -> Callable[[Any, Any], Any]:
     def handler(event: bytes, context: object) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
+from fcemu.core import facts as core_facts
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
 from fcemu.core.errors import FCError
@@ -400,10 +401,10 @@ class LocalEmulator:
 
     def _facts(self, after: int) -> list[Fact]:
         journal = self._engine.journal
-        return [_fact(n + 1, to_json(journal[n]), self._function_of(n)) for n in range(after, len(journal))]
+        return [_fact(n, to_json(fact), self._function_of(fact)) for n, fact in journal.numbered(after)]
 
-    def _function_of(self, index: int) -> str:
-        function = self._engine.journal.function_of(index)
+    def _function_of(self, fact: core_facts.Fact) -> str:
+        function = self._engine.journal.function_of(fact)
         return "" if function is None else str(function)
 
     def timeline(self) -> str:

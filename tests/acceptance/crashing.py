@@ -7,7 +7,8 @@ import random
 import signal
 import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,25 @@ from typing import Any
 from fcemu.stores import DIE
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["fcemu.commands.serve", "fcemu.cli", "fcemu.stores", "fcemu.runtimes.python_inline"])
+_CONTEXT.set_forkserver_preload(
+    [
+        "fcemu.cli",
+        "fcemu.commands.serve",
+        "fcemu.config.definer",
+        "fcemu.config.load",
+        "fcemu.config.native",
+        "fcemu.config.serverless_devs",
+        "fcemu.config.funcraft",
+        "fcemu.packages",
+        "fcemu.runtimes.python_inline",
+        "fcemu.runtimes.timeshift.patches",
+        "fcemu.runtimes.timeshift.freezegun_backend",
+        "fcemu.stores",
+        "freezegun",
+        "time_machine",
+    ]
+)
+"""Whatever takes long to import: a life is to begin in a few milliseconds."""
 PATIENCE = 60.0
 GONE = (OSError, HTTPException)
 
@@ -79,10 +98,10 @@ class Served:
             os.kill(self._process.pid or 0, signal.SIGKILL)
         self._process.join(PATIENCE)
 
-    def gone(self, within: float) -> bool:
-        """Whether it is gone, if need be after ``within`` seconds."""
-        self._process.join(within)
-        return not self._process.is_alive()
+    def gone(self, within: float | None) -> None:
+        """Wait until it is gone, at most ``within`` seconds; ``None``: it will be, by itself."""
+        self._process.join(PATIENCE if within is None else within)
+        assert within is not None or not self._process.is_alive(), "the process does not die"
 
     @property
     def status(self) -> int | None:
@@ -119,18 +138,22 @@ class Callers:
         """The journal, as far as somebody has read it."""
         self.sent = 0
 
-    def call(self, served: Served, requests: int) -> None:
-        """From several connections at once."""
-        threads = [threading.Thread(target=self._run, args=(served, requests, n)) for n in range(3)]
+    @contextmanager
+    def calling(self, served: Served) -> Iterator[None]:
+        """Inside the block, and until it is gone, from several connections at once."""
+        threads = [threading.Thread(target=self._run, args=(served, n)) for n in range(3)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            yield
+        finally:
+            for thread in threads:
+                thread.join()
 
-    def _run(self, served: Served, requests: int, number: int) -> None:
+    def _run(self, served: Served, number: int) -> None:
         connection = HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
         with closing(connection), suppress(*GONE):
-            for _ in range(requests):
+            while True:
                 self.sent += 1
                 if number == 2 and self.sent % 5 == 0:
                     self._look(served)

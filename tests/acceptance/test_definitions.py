@@ -2,22 +2,25 @@
 
 import io
 import json
+import os
 import zipfile
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from alibabacloud_fc20230330 import models
 from alibabacloud_fc20230330.client import Client
 from alibabacloud_tea_openapi.models import Config
 from darabonba.runtime import RuntimeOptions
 from rules import rule
 
+from fcemu.core.errors import FCError
 from fcemu.testing import LocalEmulator
 
 MIGRATED = Path(__file__).parents[2] / "fixtures" / "foreign" / "devs-3-migrated"
-THREE, TWO = "/2023-03-30", "/2016-08-15"
+THREE, ONE, TWO = "/2023-03-30", "/2021-04-06", "/2016-08-15"
 
 
 def package(text):
@@ -30,6 +33,9 @@ def package(text):
 HOOKS = "def begin(context): ...\n\n\ndef end(context): ...\n\n\n"
 CODE = package(HOOKS + "def handler(event, context):\n    return 'first'\n")
 NEXT = package(HOOKS + "def handler(event, context):\n    return 'second'\n")
+LAYER = package("SHARED = True\n")
+MOST = {"maximumInstanceCount": 4}
+SOURCE = "acs:oss:cn-hangzhou:1:bucket"
 
 
 @pytest.fixture
@@ -93,6 +99,61 @@ def make_of_3_0(emulator):
     )
 
 
+def furnish_3_0(emulator):
+    """What a function of 3.0 has besides, and a layer."""
+    layer = {"code": {"zipFile": LAYER["zipFile"]}, "description": "shared", "compatibleRuntime": ["python3.10"]}
+    arn = ask(emulator, "POST", f"{THREE}/layers/words/versions", layer)["layerVersionArn"]
+    ask(emulator, "PUT", f"{THREE}/layers/words/acl?public=true")
+    ask(emulator, "PUT", f"{THREE}/functions/resize", {"layers": [arn]})
+    ask(emulator, "PUT", f"{THREE}/functions/resize/provision-config?qualifier=prod", {"defaultTarget": 2})
+    ask(emulator, "PUT", f"{THREE}/functions/resize/scaling-config?qualifier=prod", {"minInstances": 1})
+    ask(emulator, "POST", f"{THREE}/functions/resize/vpc-bindings", {"vpcId": "vpc-1"})
+    tags = {"ResourceType": "function", "ResourceId": ["resize"], "Tag": [{"Key": "team", "Value": "media"}]}
+    ask(emulator, "POST", f"{THREE}/tags-v2", tags)
+    function = {"functionName": "halted", "runtime": "python3.10", "handler": "index.handler", "code": CODE}
+    ask(emulator, "POST", f"{THREE}/functions", function)
+    ask(emulator, "POST", f"{THREE}/functions/halted/invoke/disable", {"reason": "maintenance"})
+
+
+def furnish_2_0(emulator):
+    """What a service and its functions have besides, versions without functions among them."""
+    ask(emulator, "PUT", f"{TWO}/services/media/functions/convert/on-demand-config?qualifier=live", MOST)
+    ask(emulator, "PUT", f"{TWO}/services/media/functions/convert/provision-config?qualifier=live", {"target": 1})
+    ask(emulator, "POST", f"{TWO}/tag", {"resourceArn": "services/media", "tags": {"team": "media", "empty": ""}})
+    ask(emulator, "POST", f"{TWO}/services/media/binding", {"vpcId": "vpc-2"})
+    ask(emulator, "POST", f"{ONE}/services/media/functions/convert/event-sources", {"sourceArn": SOURCE})
+    ask(emulator, "POST", f"{TWO}/services", {"serviceName": "bare"})
+    ask(emulator, "POST", f"{TWO}/services/bare/versions", {"description": "of nothing"})
+    ask(emulator, "POST", f"{TWO}/services/bare/aliases", {"aliasName": "live", "versionId": "1"})
+
+
+SHOWN = (
+    f"{THREE}/layers/words/versions/1",
+    f"{THREE}/functions/resize",
+    f"{THREE}/functions/resize/versions",
+    f"{THREE}/functions/resize/aliases",
+    f"{THREE}/functions/resize/triggers",
+    f"{THREE}/functions/resize/async-invoke-config?qualifier=prod",
+    f"{THREE}/functions/resize/concurrency",
+    f"{THREE}/functions/resize/provision-config?qualifier=prod",
+    f"{THREE}/functions/resize/scaling-config?qualifier=prod",
+    f"{THREE}/functions/resize/vpc-bindings",
+    f"{THREE}/tags-v2?ResourceType=function",
+    f"{THREE}/functions/halted",
+    f"{THREE}/custom-domains",
+    f"{TWO}/services",
+    f"{TWO}/services/media/functions/convert",
+    f"{TWO}/services/media/functions/convert?qualifier=live",
+    f"{TWO}/services/media/functions/convert/on-demand-config?qualifier=live",
+    f"{TWO}/services/media/functions/convert/provision-config?qualifier=live",
+    f"{TWO}/tag?resourceArn=services/media",
+    f"{TWO}/services/media/bindings",
+    f"{ONE}/services/media/functions/convert/event-sources",
+    f"{TWO}/services/bare/aliases",
+    f"{TWO}/services/bare/versions",
+)
+
+
 def make_of_2_0(emulator):
     service = {"serviceName": "media", "description": "pictures", "role": "acs:ram::1:role/r"}
     ask(emulator, "POST", f"{TWO}/services", service)
@@ -109,24 +170,55 @@ def make_of_2_0(emulator):
     ask(emulator, "PUT", f"{TWO}/services/media/functions/convert/on-demand-config", {"maximumInstanceCount": 2})
 
 
-def test_what_fcs_api_has_made_can_be_made_again_from_the_definition(emulator):
+def test_what_fcs_api_has_made_can_be_made_again_from_the_definition(emulator, tmp_path):
     make_of_3_0(emulator)
     make_of_2_0(emulator)
-    document = shown(emulator)
-    with LocalEmulator(document) as again:
+    furnish_3_0(emulator)
+    furnish_2_0(emulator)
+    ask(emulator, "PUT", "/_fcemu/stubs/halted", {"steps": [{"raises": {"errorType": "Declined"}, "seconds": 2}]})
+    document, answers = shown(emulator), [without_times(ask(emulator, "GET", path)) for path in SHOWN]
+    emulator.close()
+    file = tmp_path / "fcemu.yaml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    with LocalEmulator(file) as again:
         assert shown(again) == document
         assert again.function("resize").invoke().text == "second"
         assert again.function("resize", "1").invoke().text == "first"
         assert again.function("media/convert", "live").invoke().text == "first"
-        for path in (
-            "/functions/resize/versions",
-            "/functions/resize/aliases",
-            "/functions/resize/triggers",
-            "/functions/resize/async-invoke-config?qualifier=prod",
-            "/custom-domains",
-        ):
-            one, other = (without_times(ask(each, "GET", THREE + path)) for each in (emulator, again))
-            assert one == other, path
+        for path, answer in zip(SHOWN, answers, strict=True):
+            assert without_times(ask(again, "GET", path)) == answer, path
+        with pytest.raises(FCError, match="maintenance"):
+            again.function("halted").invoke()
+
+
+def test_a_layer_of_a_definition_is_there_for_its_functions(tmp_path):
+    arn = "acs:fc:cn-hangzhou:1234567890123456:layers/words/versions/2"
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "greeting.txt").write_text("hello")
+    (tmp_path / "index.py").write_text(
+        "import os\n\n\ndef handler(event, context):\n    return os.environ['PYTHONPATH'] if event else ''\n"
+    )
+    functions = {"f": {"handler": "index.handler", "layers": [arn]}}
+    layers = {"words": {"versions": {"2": str(tmp_path / "words")}}}
+    file = tmp_path / "fcemu.yaml"
+    file.write_text(yaml.safe_dump({"functions": functions, "layers": layers}))
+    with LocalEmulator(file) as emulator:
+        [layer] = ask(emulator, "GET", f"{THREE}/functions/f")["layers"]
+        assert (layer["arn"], layer["size"] > 0) == (arn, True)
+        assert shown(emulator)["functions"]["f"]["layers"] == [arn]
+        content = requests.get(f"{emulator.url}/_fcemu/layers/words/2", timeout=30).content
+        assert zipfile.ZipFile(io.BytesIO(content)).read("greeting.txt") == b"hello"
+        published = ask(emulator, "POST", f"{THREE}/layers/words/versions", {"code": LAYER})
+        assert published["version"] == 3
+
+
+def test_much_uploaded_code_is_named_by_where_it_is_so_that_the_definition_stays_a_file(emulator):
+    noise = package(f"X = {os.urandom(150_000).hex()!r}\n")
+    for name in ("a", "b", "c"):
+        function = {"functionName": name, "runtime": "python3.10", "handler": "index.handler", "code": noise}
+        ask(emulator, "POST", f"{THREE}/functions", function)
+    codes = [type(each["code"]) for each in shown(emulator)["functions"].values()]
+    assert codes == [dict, str, str]
 
 
 def without_times(value):
@@ -135,7 +227,7 @@ def without_times(value):
         return {
             name: without_times(each)
             for name, each in value.items()
-            if not name.endswith(("Time", "Id", "Internet", "Intranet")) or name == "versionId"
+            if not name.endswith(("Time", "Id", "Internet", "Intranet", "location")) or name == "versionId"
         }
     return [without_times(each) for each in value] if isinstance(value, list) else value
 

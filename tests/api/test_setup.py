@@ -312,7 +312,6 @@ def test_what_is_defined_is_shown_in_native_form_and_read_back_the_same(emulator
                         "runtime": "python3.10",
                         "timeout": 60,
                         "memorySize": 512,
-                        "environmentVariables": {},
                     }
                 }
             }

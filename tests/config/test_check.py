@@ -1,8 +1,10 @@
 """fcemu check, as a user sees it."""
 
+import base64
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +88,28 @@ def test_several_files_are_printed_as_one(here):
     printed = yaml.safe_load(check("a", "b", "--print").stdout)
     assert printed["functions"]["a"].get("code", ".") == "."
     assert printed["services"]["s"]["functions"]["b"]["code"] == "../b"
+
+
+def test_code_that_is_a_zip_is_printed_as_one(here):
+    write("code/index.py", "def handler(event, context): ...\n")
+    shutil.make_archive("app", "zip", "code")
+    write("code/more.py")
+    text = base64.b64encode(Path(shutil.make_archive("more", "zip", "code")).read_bytes()).decode()
+    functions = {"a": {"code": "app.zip"}, "b": {"code": {"zipFile": text}}}
+    write("fcemu.yaml", json.dumps({"functions": {n: {"handler": "index.handler", **f} for n, f in functions.items()}}))
+    printed = yaml.safe_load(check("fcemu.yaml", "--print").stdout)["functions"]
+    assert (printed["a"]["code"], printed["b"]["code"]) == ("app.zip", {"zipFile": text})
+
+
+@pytest.mark.parametrize(
+    ("zipped", "message"),
+    [("x", "'x': is not base64: "), ("aGVsbG8=", "'aGVsbG8=': the code is not a zip that can be unpacked: ")],
+)
+def test_code_that_is_no_zip_is_a_problem(here, zipped, message):
+    write("fcemu.yaml", f"functions:\n  a:\n    handler: index.handler\n    code: {{zipFile: {zipped}}}\n")
+    result = check("fcemu.yaml")
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"fcemu.yaml:4:21: code: {message}")
 
 
 def test_what_two_files_define_cannot_be_printed_as_one(here):

@@ -17,7 +17,7 @@ FILES = [
     *FIXTURES.glob("foreign/*/template.yml"),
     *(FIXTURES / "broken" / name / "fcemu.yaml" for name in ("triggers", "versions", "variables", "s-yaml")),
 ]
-EXAMPLES = int(os.environ.get("FCEMU_EXAMPLES", "120"))
+FULL = os.environ.get("FCEMU_EFFORT") == "full"
 NASTY = [
     *("", "~", "[]", "{}", "yes", "017", "0x10", "1e3", "-1", "99999999999999999999", ".nan", "2026-01-01", "'", '"'),
     *(
@@ -100,7 +100,7 @@ def outcome(file):
 
 @given(data=st.data())
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=10_000 if FULL else 120,
     deadline=None,
     database=None,
     derandomize=True,

@@ -10,20 +10,10 @@ import pytest
 import yaml
 
 from fcemu.config import DefinitionError, read_mapping
+from fcemu.config.function_shapes import AliasShape, FunctionShape, HookShape, OnDemandShape, SourceShape, TriggerShape
 from fcemu.config.json_schema import json_schema
-from fcemu.config.schema import (
-    AliasShape,
-    FileShape,
-    FunctionShape,
-    HookShape,
-    Named,
-    Plain,
-    RaisesShape,
-    RouteShape,
-    TriggerShape,
-    below,
-    keys_of,
-)
+from fcemu.config.kinds import Named, Plain, below, keys_of
+from fcemu.config.schema import FileShape, LayerShape, LayerVersionShape, RaisesShape, RouteShape
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json_schema()
@@ -82,10 +72,14 @@ COMPANIONS = {
     AliasShape: {"version": "LATEST"},
     RouteShape: {"function": "f"},
     RaisesShape: {"errorType": "Declined"},
+    LayerShape: {"versions": {}},
+    LayerVersionShape: {"code": "."},
+    OnDemandShape: {"maximumInstanceCount": 1},
+    SourceShape: {"sourceArn": "acs:oss:cn-hangzhou:1:b"},
 }
 """What must be there, too."""
 EVERY_KEY = [
-    pytest.param(way, key, id=f"{way}.{key.name}".lstrip("."))
+    pytest.param(("services.NAME." if "onDemandConfig" in way else "") + way, key, id=f"{way}.{key.name}".lstrip("."))
     for shape, way in {shape: way for way, _, shape in reversed([("", 0, FileShape), *below(FileShape)])}.items()
     for key in keys_of(shape).values()
 ]

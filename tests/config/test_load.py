@@ -357,6 +357,10 @@ READ = "  fcemu reads fcemu.yaml, Serverless Devs files (s.yaml) and Funcraft te
         ("kind: Pod\napiVersion: v1", 2, "a Kubernetes manifest"),
         ("openapi: 3.1.0\npaths: {}", 1, "an OpenAPI document"),
         ("name: ci\njobs: {}", 2, "a CI workflow"),
+        ("a: {Component: fc, Properties: {}}", 1, "a Serverless Devs file of its first form (Component, Properties)"),
+        ("version: 1.0\nprovider: {name: openfaas}\nfunctions: {}", 2, "an OpenFaaS stack"),
+        ("resource: {alicloud_fcv3_function: {}}", 1, "a Terraform file"),
+        ("name: a\nruns: {using: node20}", 2, "a GitHub action"),
     ],
 )
 def test_a_foreign_format_is_refused_by_name_and_nothing_else_is_said_of_it(tmp_path, monkeypatch, text, line, kind):

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from fcemu.config import read_mapping
+from fcemu.config.kinds import Target
 from fcemu.config.native import read
 from fcemu.config.parse import parse
 from fcemu.config.problems import DefinitionError, Report
-from fcemu.config.schema import Target
 from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination
 from fcemu.core.names import FunctionRef
 
@@ -22,6 +22,11 @@ def shape(text):
 def function(line, top=""):
     """The shape of a function with one more line, or the problems with it."""
     return shape(f"{top}\nfunctions: {{f: {{handler: a.b, {line}}}}}").functions["f"]
+
+
+def of_service(line):
+    """The same, of 2.0."""
+    return shape(f"services: {{s: {{functions: {{f: {{handler: a.b, {line}}}}}}}}}").services["s"].functions["f"]
 
 
 def settings(line, top=""):
@@ -176,9 +181,21 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         (function, "memorySize: 129", MEMORY + "129"),
         (function, "runtime: pyton3", "runtime: expected a runtime of FC, found 'pyton3'"),
         (function, "runtime: 3.10", "runtime: expected a runtime of FC, found 3.10"),
-        (function, "code: 1", "code: expected the path of a directory, found 1"),
-        (function, "code: ''", "code: expected the path of a directory, found ''"),
-        (function, "code: {src: x}", "code: expected the path of a directory, found a map"),
+        (function, "code: 1", "code: expected the path of a directory or a zip, found 1"),
+        (function, "code: ''", "code: expected the path of a directory or a zip, found ''"),
+        (function, "code: []", "code: expected the path of a directory or a zip, or a map, found an empty list"),
+        (function, "code: {}", "nothing says where the files are in code of f"),
+        (function, "code: {src: x, zipFile: eA==}", "'zipFile' beside 'src': only one of them is possible"),
+        (function, "onDemandConfig: {maximumInstanceCount: 1}", "'onDemandConfig' is for functions of 2.0"),
+        (function, "preFreeze: a.b", "'preFreeze' is for functions of 2.0"),
+        (of_service, "versions: {'1': {}}", "'versions' is for functions of 3.0"),
+        (of_service, "aliases: {live: LATEST}", "'aliases' is for functions of 3.0"),
+        (of_service, "tags: {a: b}", "'tags' is for functions of 3.0"),
+        (
+            of_service,
+            "reservedConcurrency: 1, onDemandConfig: {maximumInstanceCount: 1}",
+            "reservedConcurrency is onDemandConfig of LATEST: write one of them",
+        ),
         (function, "environmentVariables: A=1", "environmentVariables: expected a map of names and texts, found 'A=1'"),
         (settings, "maxAsyncRetryAttempts: 9", "maxAsyncRetryAttempts: expected a whole number 0-8, found 9"),
         (settings, "maxAsyncRetryAttempts: -1", "maxAsyncRetryAttempts: expected a whole number 0-8, found -1"),

@@ -5,34 +5,35 @@ from typing import get_type_hints
 
 import pytest
 
-from fcemu.config.problems import Place
-from fcemu.config.schema import (
-    ALIASES,
-    RUN_HERE,
+from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
+from fcemu.config.function_shapes import (
     AliasShape,
     AsyncShape,
-    AuthShape,
-    ClockShape,
-    DomainShape,
-    Duration,
-    EmulatorShape,
-    FileShape,
+    CodeShape,
     FrozenShape,
     FunctionShape,
     HookShape,
-    Number,
-    Plain,
-    RaisesShape,
-    RouteShape,
+    OnDemandShape,
+    ProvisionShape,
+    ScalingShape,
     ServiceShape,
     ServiceVersionShape,
+    SourceShape,
+    TriggerShape,
+)
+from fcemu.config.kinds import Duration, Number, Plain, Whole, below, expected, keys_of
+from fcemu.config.native import RUN_HERE
+from fcemu.config.problems import Place
+from fcemu.config.schema import (
+    ALIASES,
+    DomainShape,
+    FileShape,
+    LayerShape,
+    LayerVersionShape,
+    RaisesShape,
+    RouteShape,
     StepShape,
     StubShape,
-    TriggerShape,
-    Whole,
-    below,
-    expected,
-    keys_of,
 )
 from fcemu.config.tree import Kind, Scalar
 from fcemu.config.values import scalar
@@ -67,15 +68,34 @@ def test_the_file_has_the_keys_that_the_format_promises():
             "services",
             "customDomains",
             "emulator",
+            "layers",
             "stubs",
         },
+        CodeShape: {"src", "zipFile"},
+        LayerShape: {"versions", "public"},
+        LayerVersionShape: {"code", "compatibleRuntime", "description", "license"},
         StubShape: {"steps"},
         StepShape: {"returns", "raises", "seconds", "logs", "status"},
         RaisesShape: {"errorType", "errorMessage"},
-        ServiceShape: {"code", "functions", "versions", "aliases", "description", "kept"},
+        ServiceShape: {
+            *("code", "functions", "versions", "aliases", "description", "kept", "tags", "vpcBindings"),
+        },
         ServiceVersionShape: {"functions", "description", "kept"},
-        FunctionShape: SETTINGS | {"reservedConcurrency", "asyncInvokeConfig", "triggers", "versions", "aliases"},
-        FrozenShape: SETTINGS,
+        FunctionShape: {
+            *(*SETTINGS, "reservedConcurrency", "asyncInvokeConfig", "triggers", "versions", "aliases", "tags"),
+            *("provisionConfig", "scalingConfig", "onDemandConfig", "eventSources", "vpcBindings", "disabled"),
+        },
+        ProvisionShape: {
+            *("qualifier", "target", "defaultTarget", "alwaysAllocateCPU", "alwaysAllocateGPU", "scheduledActions"),
+            "targetTrackingPolicies",
+        },
+        ScalingShape: {
+            *("qualifier", "minInstances", "residentPoolId", "requestDispatchPolicy", "enableOnDemandScaling"),
+            *("enableMixMode", "horizontalScalingPolicies", "scheduledPolicies"),
+        },
+        OnDemandShape: {"qualifier", "maximumInstanceCount"},
+        SourceShape: {"sourceArn", "qualifier"},
+        FrozenShape: {*SETTINGS, "whole"},
         HookShape: {"handler", "timeout"},
         AsyncShape: {
             *("qualifier", "asyncTask", "maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", "onSuccess", "onFailure"),
@@ -148,7 +168,7 @@ def test_the_nearest_shapes_come_first():
     depths = [depth for _, depth, _ in below(FileShape)]
     assert depths == sorted(depths)
     ways = [way for way, _, _ in below(FileShape)]
-    assert ways[:3] == ["emulator", "functions.NAME", "services.NAME"]
+    assert ways[:4] == ["code", "emulator", "functions.NAME", "services.NAME"]
     assert "services.NAME.versions.NAME.functions.NAME.preStop" in ways
 
 

@@ -112,6 +112,59 @@ def test_a_timeout_strikes_in_a_sleep():
     emulator.close()
 
 
+def debugged(handler):
+    """An emulator whose only instance has a debugger until ``detach`` is called."""
+    emulator, runtime = make({"f": AsyncSettings(max_retries=0)}, settings=FAST, timeout=30, f=handler)
+    start = runtime.start
+
+    def started(function, instance_id):
+        instance = start(function, instance_id)
+        instance.has_debugger = True
+        return instance
+
+    runtime.start = started
+
+    def detach():
+        runtime.started[0].has_debugger = False
+
+    return emulator, detach
+
+
+def wait_until(emulator, instant):
+    while emulator.clock.now() < instant:
+        pass
+
+
+def test_a_timeout_stands_still_while_a_debugger_is_attached_and_strikes_after_it():
+    both = threading.Barrier(2, timeout=WAIT_SECONDS)
+    gone = threading.Event()
+
+    def f(call):
+        wait_until(emulator, call.clock.now() + s(300))
+        call.clock.sleep(100)
+        both.wait()
+        while not gone.is_set():
+            pass
+
+    emulator, detach = debugged(f)
+    invocation = emulator.accept(ask("f"))
+    both.wait()
+    assert invocation.state is State.RUNNING
+    detach()
+    ended(emulator, invocation)
+    gone.set()
+    assert invocation.attempts[0].word == "timed out"
+    emulator.close()
+
+
+def test_a_sleep_beyond_the_timeout_ends_when_it_should_while_a_debugger_is_attached():
+    emulator, _ = debugged(lambda call: call.clock.sleep(1000))
+    [attempt] = invoke(emulator, ask("f")).attempts
+    assert attempt.word == "returned"
+    assert attempt.ended - attempt.started >= s(1000)
+    emulator.close()
+
+
 def test_a_move_by_hand_runs_what_falls_due_on_the_way():
     emulator, _ = make(settings=Settings(rate=1), f=lambda call: b"")
     late = emulator.accept(ask("f", delay=3600))

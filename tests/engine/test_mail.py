@@ -597,6 +597,6 @@ def test_what_is_posted_when_the_emulator_closes_changes_nothing_any_more():
     emulator.close()
     facts = len(emulator.journal)
     go_on.set()
-    while emulator._movers.errands:
+    while emulator._movers.outside.errands:
         threading.Event().wait(0.001)
     assert len(emulator.journal) == facts

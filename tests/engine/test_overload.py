@@ -186,8 +186,8 @@ def most_instances(emulator):
     """How many instances of functions that are no callers there ever were at a time."""
     there: set[str] = set()
     most = 0
-    for index, fact in enumerate(emulator.journal):
-        if isinstance(fact, InstanceStarted) and str(emulator.journal.function_of(index)) != "caller":
+    for fact in emulator.journal:
+        if isinstance(fact, InstanceStarted) and str(emulator.journal.function_of(fact)) != "caller":
             there.add(fact.instance_id)
             most = max(most, len(there))
         elif isinstance(fact, InstanceStopped):
@@ -208,8 +208,8 @@ def refused_with_room(emulator, limits, account):
     checks that never more run."""
     busy = dict.fromkeys(limits, 0)
     wrong = []
-    for index, fact in enumerate(emulator.journal):
-        name = str(emulator.journal.function_of(index))
+    for fact in emulator.journal:
+        name = str(emulator.journal.function_of(fact))
         if name not in limits:
             continue
         busy[name] += isinstance(fact, Started) - isinstance(fact, Finished)

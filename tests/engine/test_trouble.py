@@ -4,7 +4,7 @@ import threading
 from queue import SimpleQueue
 
 import pytest
-from fakes import CREW, ask, make, s
+from fakes import CREW, FakeInstance, ask, make, s
 from patience import WAIT_SECONDS
 
 from fcemu.core.facts import Warned
@@ -222,6 +222,32 @@ def test_a_handler_that_swallows_its_end_is_told_again_after_the_grace():
     emulator.close()
 
 
+def test_what_a_runtime_must_not_leave_half_done_is_interrupted_when_it_is_done():
+    started, told, left = threading.Event(), threading.Event(), threading.Event()
+    done = []
+
+    def f(call):
+        try:
+            with call.undisturbed():
+                started.set()
+                told.wait(WAIT_SECONDS)
+                done.append(call.attempt)
+            while True:
+                pass
+        finally:
+            left.set()
+
+    settings = Settings(rate=1, grace=s(2 * WAIT_SECONDS))
+    emulator, _ = make({"f": AsyncSettings(task_mode=True)}, settings, f=f)
+    emulator.accept(ask("f", task_id="a"))
+    assert started.wait(WAIT_SECONDS)
+    emulator.tasks.stop(FunctionRef("f"), LATEST, "a")
+    told.set()
+    assert left.wait(WAIT_SECONDS)
+    assert done == [1]
+    emulator.close()
+
+
 def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes():
     started, left = threading.Event(), threading.Event()
     emulator, _ = make(settings=Settings(rate=1), f=swallows_its_first_end(started, left))
@@ -229,3 +255,18 @@ def test_a_handler_that_swallows_its_end_is_told_again_when_the_emulator_closes(
     assert started.wait(WAIT_SECONDS)
     emulator.close()
     assert left.wait(WAIT_SECONDS)
+
+
+def test_a_runtime_that_fails_itself_costs_its_attempt_and_the_clock_goes_on():
+    class Broken(FakeInstance):
+        def run(self, call):
+            raise ValueError("a bug of the runtime")
+
+    emulator, runtime = make({"f": ONCE}, f=lambda call: b"", other=lambda call: b"")
+    made = runtime.start
+    runtime.start = lambda function, id_: made(function, id_) if function.ref.name == "other" else Broken(busy)
+    invocation, other = emulator.accept(ask("f")), emulator.accept(ask("other", delay=10))
+    emulator.wait(emulator.run_until_idle(None))
+    assert (invocation.state, invocation.attempts[0].outcome.name) == (State.FAILED, "ProcessExited")
+    assert str(emulator.exception(invocation.id, 1)) == "a bug of the runtime"
+    assert other.state is State.SUCCEEDED

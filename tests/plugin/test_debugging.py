@@ -1,13 +1,13 @@
 """Debuggers, coverage and monkeypatch reach a handler that runs inline, whichever thread runs it."""
 
 import json
-import socket
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from debug_adapter import DebugAdapterClient
 from patience import CHILD_SECONDS
 
 OTHERS = (
@@ -139,63 +139,6 @@ WAITS_FOR_AN_EDITOR = """
 """
 
 
-class DebugAdapterClient:
-    """As much of the Debug Adapter Protocol as an editor needs to stop at a line and look around."""
-
-    def __init__(self, port):
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=CHILD_SECONDS)
-        self._stream = self._socket.makefile("rwb")
-        self._seq = 0
-        self._events = []
-        self._answers = {}
-
-    def send(self, command, **arguments):
-        self._seq += 1
-        body = json.dumps({"seq": self._seq, "type": "request", "command": command, "arguments": arguments}).encode()
-        self._stream.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self._stream.flush()
-        return self._seq
-
-    def _read(self):
-        length = 0
-        while (line := self._stream.readline().strip()) or not length:
-            assert line or not length
-            name, _, value = line.partition(b":")
-            if name == b"Content-Length":
-                length = int(value)
-        return json.loads(self._stream.read(length))
-
-    def answer(self, seq):
-        while seq not in self._answers:
-            message = self._read()
-            if message["type"] == "event":
-                self._events.append(message)
-            else:
-                self._answers[message.get("request_seq")] = message
-        assert self._answers[seq]["success"], self._answers[seq]
-        return self._answers[seq].get("body")
-
-    def ask(self, command, **arguments):
-        return self.answer(self.send(command, **arguments))
-
-    def event(self, name):
-        while True:
-            for message in self._events:
-                if message["event"] == name:
-                    self._events.remove(message)
-                    return message.get("body", {})
-            message = self._read()
-            if message["type"] == "event":
-                self._events.append(message)
-            else:
-                assert message.get("success", True), message
-                self._answers[message.get("request_seq")] = message
-
-    def close(self):
-        self._stream.close()
-        self._socket.close()
-
-
 def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
     path = handler(pytester)
     pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(TEST))
@@ -205,20 +148,12 @@ def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
     client = None
     try:
         client = DebugAdapterClient(int(pytest_run.stdout.readline()))
-        client.ask("initialize", adapterID="test", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
-        attached = client.send("attach", justMyCode=False)
-        client.event("initialized")
-        line = path.read_text().splitlines().index("    time.sleep(3600)") + 1
-        client.ask("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])
-        client.ask("configurationDone")
-        client.answer(attached)
-        stopped = client.event("stopped")
-        frame = client.ask("stackTrace", threadId=stopped["threadId"])["stackFrames"][0]
-        assert (stopped["reason"], frame["name"], frame["line"]) == ("breakpoint", "handler", line)
-        ask = {"frameId": frame["id"], "context": "repl"}
-        client.ask("evaluate", expression=LONGER_THAN_THE_WATCHDOG, **ask)
-        assert client.ask("evaluate", expression="order * 1000", **ask)["result"] == "6000"
-        client.ask("continue", threadId=stopped["threadId"])
+        line = client.attach(path, "time.sleep(3600)")
+        stop = client.stop()
+        assert (stop.reason, stop.name, stop.line) == ("breakpoint", "handler", line)
+        client.evaluate(stop, LONGER_THAN_THE_WATCHDOG)
+        assert client.evaluate(stop, "order * 1000") == "6000"
+        client.go_on(stop)
         client.event("terminated")
         client.close()
         client = None

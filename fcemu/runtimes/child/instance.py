@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from fcemu.core.http import HttpRequest
 from fcemu.runtimes.child.channel import Channel
+from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
 from fcemu.runtimes.code import LoadFailed
 from fcemu.runtimes.finding import PRELOADED
@@ -100,6 +101,8 @@ class _Instance:
         self._request_id = ""
         self._memory_mb: Final = spec["function"]["memory_mb"]
         self._keys: dict[str, str] = {}
+        self._debug_port: int | None = spec["debug_port"]
+        self._limits_memory: Final = self._debug_port is None  # a debugger needs some of its own
         self._initialized = not spec["function"]["initializer"]
         function = dict(spec["function"])
         service, name = function.pop("service"), function.pop("name")
@@ -127,10 +130,14 @@ class _Instance:
         handler.setFormatter(Format(lambda: self._request_id))
         logging.root.addHandler(handler)
         logging.root.setLevel(logging.INFO)
-        _limit_memory(self._memory_mb)
+        if self._limits_memory:
+            _limit_memory(self._memory_mb)
 
     def attempt(self, header: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """Run one attempt; the frame that says what it came to."""
+        if self._debug_port is not None:
+            wait_for_debugger(self._debug_port, self._household.channel)
+            self._debug_port = None
         self._request_id = header["request_id"]
         self._renew_keys(header["keys"])
         strand = self._household.begin()
@@ -164,7 +171,7 @@ class _Instance:
         except BaseException:  # SystemExit and its like end the process in FC
             _flush()
             os._exit(_STATUS)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
+        if self._limits_memory and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
             return OUT_OF_MEMORY
         return frame
 

@@ -1,7 +1,7 @@
 'use strict';
 // The program of a Node.js child: runs attempts of one function, on virtual time.
 //
-// node node_main.js CODE MODERN CHANNEL DIAL
+// node node_main.js CODE MODERN DEBUG CHANNEL DIAL, where DEBUG is a port or empty
 //
 // The channel does not belong to the event loop, so the loop is empty exactly when nothing but timers is left to wait
 // for. Then Node says `beforeExit`, and this program parks until the next timer, or waits for the next attempt.
@@ -12,12 +12,14 @@ const time = require('./node_time.js');
 const output = require('./node_output.js');
 const { Loader } = require('./node_loading.js');
 const http = require('./node_http.js');
+const { waitForDebugger } = require('./node_debugger.js');
 
-const [code, modern, channelFd, dialFd] = process.argv.slice(2);
+const [code, modern, debugPort, channelFd, dialFd] = process.argv.slice(2);
 const channel = new Channel(Number(channelFd));
 const MODERN = modern === 'modern';
 process.argv.splice(1, process.argv.length, path.join(code, 'index.js'));
 
+let awaitsDebugger = debugPort !== '';
 let attempt = null; // what runs now; null between two attempts
 let parks = 0;
 let parked = null; // {number, due}: the emulator lets time pass although something real is still going on
@@ -112,6 +114,10 @@ timers.changed = () => {
 
 function begin({ header, body }) {
   if (header.kind !== 'invoke') return undefined; // left of an earlier wait
+  if (awaitsDebugger) {
+    awaitsDebugger = false;
+    waitForDebugger(Number(debugPort), channel);
+  }
   attempt = { header, body, result: null };
   for (const [name, value] of Object.entries(header.environment)) process.env[name] = value;
   quietSince = time.realHrtime();

@@ -1,0 +1,114 @@
+"""The files that a definition names: code, layers, programs, handlers. What is not there is a problem."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from fcemu.config.archives import unpacked, unpacked_text
+from fcemu.config.function_shapes import CodeShape, SettingsShape
+from fcemu.config.handlers import names_in, wrong_handler
+from fcemu.config.making import HOOKS
+from fcemu.config.node_handlers import wrong_node_handler
+from fcemu.config.problems import Report, quoted
+from fcemu.config.tree import Scalar
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
+from fcemu.core.languages import NODE_RUNTIMES
+
+OSS: Final = "oss://"
+"""How code begins that is not on this machine."""
+
+
+class Files:
+    """Looks for files, each once. Paths count from ``root``. ``thorough``: whether a handler's function must be in its
+    file, too."""
+
+    def __init__(self, report: Report, root: Path, *, thorough: bool) -> None:
+        self._report = report
+        self._thorough = thorough
+        self._directories: dict[CodeShape, str | None] = {}
+        self._looked: dict[tuple[str, str, str], list[str]] = {}
+        self._root = root
+        self.root = os.path.realpath(root)
+
+    def directory(self, code: CodeShape | None, whose: str = "") -> str | None:
+        """Where files are, absolute, links resolved; ``None`` after a problem. ``whose``: for messages."""
+        if code is None:
+            return self.root
+        if code not in self._directories:
+            self._directories[code] = self._look(code, f" of {whose}" if whose else "")
+        return self._directories[code]
+
+    def path(self, text: str) -> str:
+        """A path of the definition, absolute, links resolved."""
+        return os.path.realpath(self._root / text)
+
+    def _look(self, code: CodeShape, of: str) -> str | None:
+        if code.src is None:
+            return self._unpacked(code)
+        text, path = code.src.text, self.path(code.src.text)
+        if text.startswith(OSS):
+            self._report.add(code.src.place, f"the code{of} is only in OSS", "write a directory or a zip", key="code")
+            return None
+        if os.path.isdir(path):
+            return path
+        if os.path.isfile(path):
+            if path.endswith((".zip", ".jar")):
+                return self._unpacked(code)
+            message = f"expected a directory or a zip, found the file {quoted(text)}"
+            self._report.add(code.src.place, message, key="code")
+            return None
+        beside, name = os.path.split(path)
+        folders = [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))]
+        near = self._report.closest(name, folders)
+        hints = [f"did you mean {os.path.join(os.path.dirname(text), near)!r}?"] if near else []
+        message = f"no directory {quoted(text)}" + (f", the code{of}" if of else "")
+        self._report.add(code.src.place, message, *hints, key="code")
+        return None
+
+    def _unpacked(self, code: CodeShape) -> str | None:
+        scalar = code.written
+        try:
+            return unpacked_text(scalar.text) if code.src is None else unpacked(self.path(scalar.text))
+        except (OSError, ValueError) as wrong:
+            self._report.add(scalar.place, f"{quoted(scalar.text)}: {wrong}", key="code")
+            return None
+
+    def program(self, program: Scalar) -> str | None:
+        """Where a program is: a path from here, or a name that is looked for as a shell does; ``None`` after a problem.
+
+        Links are not resolved: by its place a Python knows its environment.
+        """
+        path = os.path.abspath(self._root / program.text) if os.sep in program.text else shutil.which(program.text)
+        if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+        inside = os.path.join(program.text, "bin", "python")
+        hints = [f"did you mean {inside!r}?"] if os.path.isfile(self._root / inside) else []
+        self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
+        return None
+
+    def has_handlers(
+        self, shape: SettingsShape, handler: Scalar | None, directory: str, code: CodeShape | None
+    ) -> bool:
+        """Whether the files of all handlers are there, those of the hooks too."""
+        runtime = shape.runtime or DEFAULT_RUNTIME
+        if runtime not in (*PYTHON_RUNTIMES, *NODE_RUNTIMES):
+            return True
+        hooks = [getattr(shape, name) for name in HOOKS]
+        good = True
+        for scalar in (handler, *(hook.handler for hook in hooks if hook)):
+            if scalar is not None and (wrong := self._wrong_handler(scalar.text, directory, code, runtime)):
+                message, *hints = wrong
+                self._report.add(scalar.place, message, *hints, key="handler")
+                good = False
+        return good
+
+    def _wrong_handler(self, handler: str, directory: str, code: CodeShape | None, runtime: str) -> list[str]:
+        key = (handler, directory, runtime)
+        if key not in self._looked:
+            prefix = os.path.join(code.src.text, "") if code and code.src else ""
+            if runtime in NODE_RUNTIMES:
+                self._looked[key] = wrong_node_handler(handler, directory, prefix, runtime)
+            else:
+                self._looked[key] = wrong_handler(handler, directory, prefix, thorough=self._thorough)
+        return self._looked[key]

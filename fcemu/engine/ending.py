@@ -1,0 +1,243 @@
+"""Ending: how attempts end, by themselves, at their timeout, when somebody stops them or when they are stuck."""
+
+from datetime import datetime, timedelta
+from math import inf
+from typing import Final
+
+from fcemu.core.invocation import Invocation
+from fcemu.core.outcome import FunctionError, Halted, Ran
+from fcemu.engine.backlog import Turn
+from fcemu.engine.baton import Baton
+from fcemu.engine.clock import Clock, later
+from fcemu.engine.crew import Crew
+from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.due import Due
+from fcemu.engine.errands import Errand
+from fcemu.engine.inflight import WATCHDOG, debugged
+from fcemu.engine.instances import reason_of
+from fcemu.engine.journal import Journal
+from fcemu.engine.lines import line_of, place
+from fcemu.engine.parking import Parking
+from fcemu.engine.ports import Finish
+from fcemu.engine.runs import Run
+from fcemu.engine.strands import Wait
+
+
+class Ending(Parking):
+    """Ends attempts. The base of ``Movers``; every method is called with the baton held unless it says otherwise."""
+
+    def __init__(
+        self,
+        *,
+        baton: Baton,
+        clock: Clock,
+        due: "Due[Invocation | Run | Wait | Errand | Turn]",
+        crew: Crew,
+        dispatcher: Dispatcher,
+        journal: Journal,
+        io_grace: timedelta,
+    ) -> None:
+        super().__init__(
+            baton=baton,
+            clock=clock,
+            due=due,
+            crew=crew,
+            dispatcher=dispatcher,
+            journal=journal,
+            io_grace=io_grace,
+        )
+        self.fleet: Final = dispatcher.fleet
+        self.runs: set[Run] = set()
+        self._callers: dict[str, Run] = {}
+        """Who waits for which synchronous invocation that it made itself."""
+
+    def _watch_deadline(self, run: Run) -> None:
+        """On a flowing clock, let the timeout of ``run`` strike."""
+        raise NotImplementedError
+
+    def _fall_due(self, thing: Run | Wait | Errand, now: datetime) -> Errand | None:
+        """A wait is over, a deadline is there; or it is time for an errand, which is given back."""
+        if isinstance(thing, Errand):
+            return thing
+        if thing.over:
+            return None
+        if isinstance(thing, Wait):
+            self._wake(thing)
+            return None
+        thing.deadline_expected = False
+        if not thing.struck and self._halted(thing) is None and self._stands_still(thing):
+            self._begin_timeout_anew(thing, now)
+        elif thing.struck or thing.waits_in is None:
+            self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
+        elif (halted := self._halted(thing)) is not None:
+            self._abandon(thing, halted)
+        else:
+            # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
+            self._explain_endless_wait(thing, now)
+            self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
+        return None
+
+    def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
+        """``invocation``, which runs, is to be stopped: whatever it comes to no longer counts.
+
+        It ends at the next step of the clock; what of it computes now is interrupted at once.
+        """
+        run = next(run for run in self.runs if run.invocation is invocation)
+        run.verdict = Halted(why)
+        self._due.push(now, run)
+        self._interrupt(run)
+        self.pursue()
+
+    def any_debugged(self) -> bool:
+        """Whether a debugger is attached to what one of the attempts runs in, outside this process. On any thread."""
+        return any(run.place.instance.debugged() for run in list(self.runs))
+
+    def _stands_still(self, run: Run) -> bool:
+        """Whether the timeout of ``run`` stands still: a paused clock does so by itself while a debugger's user
+        thinks, a flowing one goes on."""
+        return bool(self.clock.rate) and (debugged() or run.place.instance.debugged())
+
+    def _begin_timeout_anew(self, run: Run, now: datetime) -> None:
+        """Once nobody debugs ``run`` any more it has at most all of its time again."""
+        run.deadline = later(now, run.function.timeout)
+        self._watch_deadline(run)
+        for strand in (run, *run.others()):
+            if strand.waits_in is not None:
+                self._expect(run, strand.waits_in)
+
+    def _halted(self, run: Run) -> Halted | None:
+        """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
+        return run.verdict if isinstance(run.verdict, Halted) else None
+
+    def _explain_endless_wait(self, run: Run, now: datetime) -> None:
+        """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
+        if not run.endless:
+            return
+        where = ",".join(place(line_of(strand.thread), run.function.code) for strand in (run, *run.others()))
+        text = (
+            f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
+            f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
+        )
+        self._warn(run, text, now)
+
+    # The end of a run.
+
+    def _ended(self, run: Run, finish: Finish) -> None:
+        """The handler of ``run`` has come back."""
+        if run.strands is not None and run.awake > 1:
+            self._let_rest(run, run.strands)
+        self.steps += 1
+        if run.struck and not run.over:
+            return  # its end comes at its deadline
+        self.runs.discard(run)
+        if run.over:
+            return
+        self._uncount(run)
+        self._finish(run, run.verdict or finish.outcome, finish)
+
+    def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
+        run.over = True
+        now = self.clock.now()
+        if run.strands is not None:
+            self._dismiss(run)
+        if finish.exception is not None:
+            self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
+        if run.verdict is None and not finish.broken:
+            run.verdict = self._dispatcher.dies(run, "after", now)
+            outcome = run.verdict or outcome
+        broken = finish.broken or run.verdict is not None
+        if broken:
+            run.place.instance.stop()
+        else:
+            run.place.pool.give_back(run.place, now)
+        self._dispatcher.end(run, outcome, finish.output, now)
+        if broken:
+            self.fleet.lose(run.place, now, reason_of(outcome))
+
+    def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
+        """End a run whose thread has not come back: whatever it still does no longer counts."""
+        run.over = True
+        self._uncount(run)
+        if run.left:
+            self.runs.discard(run)
+        self._dispatcher.end(run, outcome, "".join(run.call.output), now)
+        self.fleet.lose(run.place, now, reason_of(outcome))
+        self._interrupt(run)
+        self._dismiss(run)
+        self.pursue()
+
+    def _interrupt(self, run: Run, *, again: bool = False) -> None:
+        """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
+        run.since = WATCHDOG.time()
+        if not run.place.instance.interrupt():
+            for strand in (run, *run.others()):
+                if strand.waits_in is None:
+                    strand.interrupt(again=again)
+
+    def interrupt_again(self, told_before: float = inf) -> None:
+        """Tell threads to end that still compute although they were told, by ``Watchdog.time``, before that."""
+        for run in self.runs:
+            if run.verdict is not None and not run.left and run.since < told_before:
+                self._interrupt(run, again=True)
+
+    def _strike_timeout(self, run: Run, now: datetime) -> None:
+        run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
+        self._give_up(run, run.verdict, now)
+
+    # Synchronous calls that a handler makes.
+
+    def nest(self, caller: Run, invocation: Invocation) -> None:
+        """The handler of ``caller`` waits for ``invocation``, so the clock need not wait for it."""
+        if caller.counted and not caller.over and not self.clock.rate:
+            caller.calls = (*caller.calls, invocation)
+            self._callers[invocation.id] = caller
+            caller.awake -= 1
+            self._expect_deadline(caller)
+            if caller.awake <= 0:
+                self._expect_all(caller)
+                self._uncount(caller)
+                self.pursue()
+
+    def _go_on_calling(self, invocation: Invocation) -> None:
+        """``invocation`` has ended: the handler that called it runs again, before the clock moves on."""
+        caller = self._callers.pop(invocation.id, None)
+        if caller is not None:
+            caller.calls = tuple(call for call in caller.calls if call is not invocation)
+            self._one_more_awake(caller)
+
+    def running(self) -> Run | None:
+        """The run that holds a paused clock, if any."""
+        return next((run for run in self.runs if run.counted), None)
+
+    # Trouble.
+
+    def exited(self, run: Run) -> FunctionError:
+        """The outcome of ``run``, whose handler ends its process now."""
+        return self._dispatcher.exited(self.clock.now() - run.started)
+
+    def strike(self, run: Run, text: str) -> None:
+        """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
+        self._warn(run, text)
+        if (halted := self._halted(run)) is not None:
+            self._give_up(run, halted, self.clock.now())
+            return
+        run.struck = True
+        run.verdict = self._dispatcher.timed_out(run.function.timeout)
+        self._uncount(run)
+        self._expect_deadline(run)
+        self._interrupt(run)
+        self.pursue()
+
+    def strike_left_behind(self, now: float, patience: float) -> None:
+        """Name and interrupt the threads that still run long after their attempt has ended."""
+        for strand, since in list(self.left_behind.items()):
+            if now - since > patience:
+                del self.left_behind[strand]
+                run = strand.run
+                where = place(line_of(strand.thread), run.function.code)
+                text = (
+                    f"a thread that {run.function.ref} had started still ran{where} {patience:g} real seconds after "
+                    "the attempt had ended, and was interrupted; a handler must join its threads before it returns"
+                )
+                self._warn(run, text)
+                strand.interrupt()

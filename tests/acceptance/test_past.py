@@ -1,0 +1,150 @@
+"""With a file, what has ended leaves memory, and nobody who asks for it notices."""
+
+import tracemalloc
+from itertools import count, islice
+
+import pytest
+from acceptance.control import Api
+
+from fcemu.api.metrics import text_of
+from fcemu.api.records import invocation_record
+from fcemu.core.errors import StoreError
+from fcemu.engine import journal as journals
+from fcemu.testing import LocalEmulator
+
+HANDLERS = """
+def twice(event, context):
+    if context.retry_count == "0":
+        raise ValueError("not yet")
+    print("now")
+    return b"\\xff" + event
+
+def echo(event, context):
+    return event
+
+def never(event, context):
+    raise ValueError("never")
+"""
+
+
+def definition(folder, **more):
+    (folder / "index.py").write_text(HANDLERS)
+    functions = {
+        "twice": {"asyncInvokeConfig": {"onSuccess": "queue:done", "asyncTask": True}},
+        "echo": {"asyncInvokeConfig": {"onSuccess": "queue:done", "asyncTask": True}},
+        "never": {"asyncInvokeConfig": {"onFailure": "function:twice", "maxAsyncRetryAttempts": 1}},
+    }
+    for name, each in functions.items():
+        each |= {"handler": f"index.{name}", "code": str(folder)}
+    return {"functions": functions, **more}
+
+
+@pytest.fixture
+def short_memory(monkeypatch):
+    monkeypatch.setattr(journals, "TAIL", 10)
+
+
+def live(emulator):
+    """Half a day: tasks, failures, synchronous calls, a consumer, and something that has not ended."""
+    for n in range(30):
+        emulator.function("twice").invoke_async({"n": n}, delay=n, task_id=f"t{n}")
+        emulator.function("never").invoke_async({"n": n}, delay=n)
+        emulator.function("twice").invoke({"n": n})
+        emulator.advance(5)
+    emulator.run_until_idle()
+    got = []
+    emulator._engine.queues.receive("done", 3, 0, got.extend)
+    emulator._engine.queues.delete("done", got[0].handle)
+    emulator.function("twice").invoke_async("late", delay=3600)
+    emulator._engine.save()
+
+
+def seen(emulator):
+    """All that there is to ask, but for when."""
+    engine, journal = emulator._engine, emulator._engine.journal
+    histories = journal.histories(journal.invocations.values())
+    return {
+        "timeline": emulator.timeline(),
+        "lines": list(journal.lines()),
+        "parts": [journal[7], journal[-3], *journal[3:25:4], *journal[-4:], *journal[1:3]],
+        "records": [invocation_record(one, histories[one.id], 512, 64.0) for one in journal.invocations.values()],
+        "messages": [(one.body, one.at) for one in emulator.queue("done").messages],
+        "waiting": [(one.body, one.at) for one in emulator.queue("done").waiting],
+        "metrics": text_of(engine)[0],
+        "tasks": Api(emulator)("GET", "/functions/twice/async-tasks?limit=100&includePayload=true"),
+        "last": emulator.function("twice").invocation("t3").result(),
+        "events": [[event.detail for event in one.events] for one in emulator.invocations],
+    }
+
+
+def test_what_has_left_memory_is_as_it_was(tmp_path, short_memory):
+    whole = definition(tmp_path)
+    with (
+        LocalEmulator(whole, strict=False) as plain,
+        LocalEmulator(whole, strict=False, data=tmp_path / "a.db") as kept,
+    ):
+        for emulator in (plain, kept):
+            live(emulator)
+        invocations = kept._engine.journal.invocations.values()
+        assert sum(one.retired for one in invocations) > 80
+        assert len(kept._engine.journal._tail[1]) < 30
+        first = seen(plain)
+        assert seen(kept) == first
+        kept.restart()
+        again = seen(kept)
+        for same in first.keys() - {"tasks"}:
+            assert again[same] == first[same], same
+        kept.run_until_idle()
+        assert kept.invocations[-1].status == "Succeeded"
+
+
+def test_a_report_that_comes_late_joins_an_invocation_that_had_left_memory(tmp_path, short_memory):
+    posted = definition(tmp_path, emulator={"deliverTo": {"queue:done": "http://127.0.0.1:9/"}})
+    posted["emulator"]["deliveryRetrySeconds"] = [600]
+    with LocalEmulator(posted, strict=False, data=tmp_path / "a.db") as emulator:
+        first = emulator.function("twice").invoke_async("x")
+        emulator.advance(60)
+        for _ in range(20):
+            emulator.function("never").invoke()
+        emulator._engine.save()
+        core = emulator._engine.journal.invocations[first.request_id]
+        assert core.retired
+        before = [type(fact).__name__ for fact in emulator._engine.journal.histories([core])[core.id]]
+        emulator.run_until_idle()
+        assert [type(one).__name__ for one in core.deliveries] == ["DeliveryFailed", "DeliveryFailed"]
+        after = [type(fact).__name__ for fact in emulator._engine.journal.histories([core])[core.id]]
+        assert after[: len(before)] == before
+        assert after[-1] == "DeliveryFailed"
+
+
+def test_a_closed_emulator_still_reads_its_file_unless_another_one_has_it(tmp_path, short_memory):
+    whole = definition(tmp_path)
+    with LocalEmulator(whole, strict=False, data=tmp_path / "a.db") as first:
+        live(first)
+        said = first.timeline()
+    assert first.timeline() == said
+    with LocalEmulator(whole, strict=False, data=tmp_path / "a.db"), pytest.raises(StoreError, match="is in use by"):
+        first.timeline()
+
+
+def test_an_invocation_that_has_ended_leaves_less_than_a_kilobyte_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(journals, "TAIL", 100)
+    tasks = count()
+
+    def live_often(emulator):
+        for n in islice(tasks, 1000):
+            emulator.function("echo").invoke_async({"n": n, "text": "x" * 2000}, task_id=f"t{n}")
+        emulator.run_until_idle()
+        emulator._engine.save()
+
+    with LocalEmulator(definition(tmp_path), data=tmp_path / "a.db") as emulator:
+        tracemalloc.start()
+        try:
+            live_often(emulator)  # what is bounded has its size
+            before = tracemalloc.get_traced_memory()[0]
+            live_often(emulator)
+            each = (tracemalloc.get_traced_memory()[0] - before) / 1000
+        finally:
+            tracemalloc.stop()
+        assert {one.status for one in emulator.invocations} == {"Succeeded"}
+    assert each < 1024
