@@ -1,6 +1,7 @@
 """Handlers: traffic to HTTP triggers and custom domains."""
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Final
 
 from fcemu.api.dialect import Dialect
@@ -79,7 +80,7 @@ class HttpTriggers:
             of = request, _ended, emulator, door, ended, manner.with_log
             wakeups.call_by(emulator.at_batch_end, connection.finish, *of)
 
-        emulator.invoke(asked, then)
+        request.on_hang_up = partial(emulator.tasks.hang_up, emulator.invoke(asked, then))
         return None
 
 

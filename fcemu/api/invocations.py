@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from datetime import timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from multidict import CIMultiDictProxy, istr
@@ -101,7 +102,7 @@ class Invocations:
             of = request, _ended, emulator, dialect, ended, manner.with_log
             wakeups.call_by(emulator.at_batch_end, connection.finish, *of)
 
-        emulator.invoke(asked, then)
+        request.on_hang_up = partial(emulator.tasks.hang_up, emulator.invoke(asked, then))
         return None
 
 

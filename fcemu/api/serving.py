@@ -25,6 +25,8 @@ LINGER: Final = 2.0
 HEAD_SECONDS: Final = 30.0
 BODY_SECONDS: Final = 300.0
 """Real seconds that a client may take to send its headers, and its body."""
+HANG_UP_SECONDS: Final = 5.0
+"""Real seconds after which a client that sends no more, and has no answer, is taken for gone."""
 _HEADER_BYTES: Final = 16 * 1024
 _READ_BYTES: Final = 256 * 1024
 _PIPELINED: Final = 32
@@ -105,9 +107,16 @@ class Connection(asyncio.Protocol):
             self._http.slow_heads.begin(self)
 
     def eof_received(self) -> bool:
-        """The client sends no more. It may still wait for answers, unless it listens to a stream."""
+        """The client sends no more. It may still wait for answers, unless it listens to a stream.
+
+        A client that is gone looks like one that only sends no more. ASSUMED: it is gone if it has no answer after a
+        while.
+        """
         self._deaf = self._ended = True
         self._cut_off("the body ends before it is complete")
+        request = self._current
+        if request is not None:
+            self._http.loop.call_later(HANG_UP_SECONDS, self._hung_up, request)
         return not self.idle and not (self._current is not None and self._current.streams)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -118,10 +127,16 @@ class Connection(asyncio.Protocol):
         self._http.slow_bodies.end(self)
         self._cut_off("the client is gone")
         self.resume_writing()
-        if self._current is not None:
-            self._current.disconnected()
-            self._current = None
+        request, self._current = self._current, None
+        if request is not None:
+            request.disconnected()
+            if not self._http.stops:
+                request.hung_up()
         self._http.lost(self)
+
+    def _hung_up(self, request: WireRequest) -> None:
+        if request is self._current and not self._http.stops:
+            request.hung_up()
 
     def pause_writing(self) -> None:
         self._writable = self._http.loop.create_future()
@@ -313,6 +328,8 @@ class HttpServer:
         self.slow_bodies: Final = Overdue(loop, BODY_SECONDS, Connection.body_is_late)
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._empty: asyncio.Future[None] | None = None
+        self.stops = False
+        """Whether it closes its connections, so that clients are gone that did not hang up."""
 
     def __call__(self) -> Connection:
         return Connection(self)
@@ -347,6 +364,7 @@ class HttpServer:
 
     async def close(self, patience: float) -> None:
         """Let what is being answered go on for ``patience`` real seconds; then end it. Nobody connects any more."""
+        self.stops = True
         self.slow_heads.close()
         self.slow_bodies.close()
         for connection in list(self.connections):

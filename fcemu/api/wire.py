@@ -44,6 +44,7 @@ class WireRequest:
         "keep_alive",
         "method",
         "on_disconnect",
+        "on_hang_up",
         "refuse",
         "saving",
         "streams",
@@ -73,6 +74,7 @@ class WireRequest:
         self.saving: Saving | None = None
         """What keeps what happens in ``emulator``."""
         self.on_disconnect: Callable[[], None] | None = None
+        self.on_hang_up: Callable[[], None] | None = None
         self._body = body
         self._counted = False
 
@@ -96,6 +98,11 @@ class WireRequest:
         self.end()
         if self.on_disconnect is not None:
             self.on_disconnect()
+
+    def hung_up(self) -> None:
+        """The client does not wait for its answer any more, as far as anybody can tell."""
+        if self.on_hang_up is not None:
+            self.on_hang_up()
 
     # Being counted: an autojumping clock waits for requests that are being served.
 

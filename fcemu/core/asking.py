@@ -8,6 +8,7 @@ from typing import Final
 from fcemu.core.errors import (
     CAExited,
     CAFileNotFound,
+    ClientClosedRequest,
     FCError,
     FunctionNotStarted,
     InternalServerError,
@@ -17,7 +18,7 @@ from fcemu.core.errors import (
 )
 from fcemu.core.limits import Limits
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, SystemFailed, Throttled
+from fcemu.core.outcome import HUNG_UP, FunctionError, Halted, SystemFailed, Throttled
 
 
 def read_delay(text: str, limits: Limits) -> timedelta:
@@ -55,5 +56,7 @@ def never_ran(function: FunctionRef, outcome: object) -> FCError:
             return ResourceThrottled(f"there are no resources left to run function '{function.name}'")
         case SystemFailed():
             return InternalServerError()
+        case Halted(why) if why == HUNG_UP:
+            return ClientClosedRequest()
         case _:
             return ResourceThrottled("the emulator was closed before the function returned")

@@ -374,6 +374,15 @@ class ApkDownloadForbidden(FCError):
         super().__init__("this host lets no APK file out; use the internal address of the trigger, or a custom domain")
 
 
+class ClientClosedRequest(FCError):
+    """The caller hung up before the function returned. ASSUMED: the text."""
+
+    code, status = "ClientClosedRequest", 499
+
+    def __init__(self) -> None:
+        super().__init__("Invocation canceled by client")
+
+
 class TooManyRequests(FCError):
     """The emulator's guard: one outside request caused more invocations than any program means to."""
 

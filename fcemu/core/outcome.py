@@ -74,6 +74,8 @@ Ran = Returned | FunctionError | TimedOut | Halted
 Refusal = Throttled | SystemFailed
 Outcome = Ran | Refusal
 
+HUNG_UP: Final = "its caller hung up"
+"""Why a synchronous invocation was halted whose caller does not wait any more."""
 INTERNAL_ERROR: Final = SystemFailed(500, "InternalServerError")
 NO_CAPACITY: Final = SystemFailed(503, "ResourceThrottled")
 

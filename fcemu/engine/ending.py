@@ -77,13 +77,13 @@ class Ending(Parking):
             self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
         return None
 
-    def halt(self, invocation: Invocation, now: datetime) -> None:
-        """Somebody asked for ``invocation``, which runs, to be stopped: whatever it comes to no longer counts.
+    def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
+        """``invocation``, which runs, is to be stopped: whatever it comes to no longer counts.
 
         It ends at the next step of the clock; what of it computes now is interrupted at once.
         """
         run = next(run for run in self.runs if run.invocation is invocation)
-        run.verdict = Halted("stopped as asked")
+        run.verdict = Halted(why)
         self._due.push(now, run)
         self._interrupt(run)
         self.pursue()

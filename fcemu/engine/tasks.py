@@ -10,6 +10,7 @@ from fcemu.core.errors import InvalidArgument, ResourceThrottled
 from fcemu.core.facts import StopAsked, Stopped
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import HUNG_UP
 from fcemu.core.settings import Settings
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock
@@ -81,6 +82,18 @@ class Tasks:
         with self._baton:
             self._stop(invocation)
 
+    def hang_up(self, invocation: Invocation) -> None:
+        """Whoever waited for the answer of a synchronous invocation is gone: it is canceled. Repeatable.
+
+        Source: timers-and-instances §3.5. ASSUMED: one that a handler called goes on, because nobody can say at which
+        virtual instant that handler's connection was closed.
+        """
+        with self._baton:
+            if invocation.accepted.root != invocation.id or invocation.finished or self._movers.closed:
+                return
+            if invocation.state is not State.STOPPING:
+                self._cancel(invocation, HUNG_UP)
+
     def claim(self, ref: FunctionRef, task_id: str) -> None:
         """Called with the baton held before a task is submitted that its caller named.
 
@@ -114,12 +127,15 @@ class Tasks:
             return
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
+        self._cancel(invocation, "stopped as asked")
+
+    def _cancel(self, invocation: Invocation, why: str) -> None:
         busy = self._movers.in_flight or self._movers.goals
         now = self._clock.now() if busy else self._clock.shown()
         runs = invocation.state is State.RUNNING
         self._journal.record(StopAsked(now, invocation.id), invocation)
         if runs:
-            self._movers.halt(invocation, now)
+            self._movers.halt(invocation, now, why)
         else:
             self._journal.record(Stopped(now, invocation.id), invocation)
             self._on_end(invocation, now)

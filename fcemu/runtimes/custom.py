@@ -83,6 +83,8 @@ class CustomInstance:
         self._given_up: Final = threading.Event()
         self._server: Server | None = None
         self._last: Call | None = None
+        self._asked = 0
+        """How many attempts the program serves now."""
 
     def run(self, call: Call) -> Finish:
         """Run one attempt; never raises. The program is started first, if it does not run."""
@@ -142,9 +144,16 @@ class CustomInstance:
     def _attempt(self, call: Call) -> Ran:
         with self._starting:
             server = self._ready_server(call)
+            self._asked += 1
         self._last = call
-        outcome = ask_invoke(server.connections, call, server.begin(call))
-        server.pre_freeze(call)
+        try:
+            outcome = ask_invoke(server.connections, call, server.begin(call))
+        finally:
+            with self._starting:
+                self._asked -= 1
+                freezes = not self._asked
+        if freezes:  # once, after the last of several (timers-and-instances §3.2)
+            server.pre_freeze(call)
         return outcome
 
     def _only_start(self, call: Call) -> Ran:

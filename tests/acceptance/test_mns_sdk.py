@@ -321,3 +321,21 @@ def test_a_handler_may_use_mns_too(emulator, work):
     emulator.run_until_idle()
     message = work.receive_message_with_str_body()
     assert (message.message_body, message.enqueue_time) == ("hello", instant(emulator, "+60s"))
+
+
+def test_what_the_sdk_publishes_fires_the_triggers_of_the_topic_if_its_tag_is_theirs(emulator, account):
+    arn = f"acs:mns:{emulator.region}:{emulator.account_id}:/topics/news"
+    triggers = {
+        "urgent": {"mns_topic": {"filterTag": "urgent"}, "sourceArn": arn},
+        "told": {"mns_topic": {"notifyContentFormat": "JSON"}, "sourceArn": arn},
+    }
+    read = emulator.add("read", lambda event, context: event, triggers=triggers)
+    topic = account.get_topic("news")
+    topic.create(TopicMeta())
+    topic.publish_message(TopicMessage("storm", "urgent"))
+    published = topic.publish_message(TopicMessage("sun"))
+    emulator.run_until_idle()
+    storm, told, later = read.invocations
+    assert (storm.source, storm.status, storm.payload) == ("trigger", "Succeeded", b"storm")
+    assert (told.json()["Message"], told.json()["MessageTag"]) == ("storm", "urgent")
+    assert (later.json()["Message"], later.json()["MessageId"]) == ("sun", published.message_id)

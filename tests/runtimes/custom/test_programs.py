@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from fakes import s
+from rules import rule
 from runtimes.custom.conftest import PYTHON, server
 
 from fcemu.core.functions import Function
@@ -366,17 +367,25 @@ print(emulator.function("f").invoke().text)
 # Several at a time.
 
 
-def test_an_instance_takes_several_attempts_side_by_side(custom):
-    function = custom(
-        server(
-            """
-            both = threading.Barrier(2)
-            def answer(server, body):
-                both.wait()
-                return 200, {}, body
-            """
-        )
-    )
+BOTH = server(
+    """
+    both, froze = threading.Barrier(2), []
+    def answer(server, body):
+        if server.path == "/pre-freeze":
+            froze.append(server.path)
+        elif body == b"froze":
+            return 200, {}, froze
+        else:
+            both.wait()
+        return 200, {}, body
+    """
+)
+
+
+@pytest.fixture
+def side_by_side(custom):
+    """``run(*names)``: what attempts with these payloads return that run in one instance at the same time."""
+    function = custom(BOTH, pre_freeze="true", ref=FunctionRef("f", "s"))
     instance = function.runtime.start(function.function, "i")
     clock = AtRest(function.emulator.clock)
 
@@ -385,8 +394,19 @@ def test_an_instance_takes_several_attempts_side_by_side(custom):
         return instance.run(call).outcome.payload
 
     with ThreadPoolExecutor() as pool:
-        assert list(pool.map(run, ["one", "two"])) == [b"one", b"two"]
+        yield lambda *names: list(pool.map(run, names))
     instance.stop()
+
+
+def test_an_instance_takes_several_attempts_side_by_side(side_by_side):
+    assert side_by_side("one", "two") == [b"one", b"two"]
+
+
+@rule("timers-and-instances §3.2", "documented")
+def test_an_instance_is_frozen_once_after_the_last_of_several_attempts(side_by_side):
+    side_by_side("one", "two")
+    side_by_side("three", "four")
+    assert side_by_side("froze") == [b'["/pre-freeze", "/pre-freeze"]']
 
 
 # Other languages.
