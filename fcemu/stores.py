@@ -36,8 +36,8 @@ _WRITTEN_EVERY: Final = 0.1
 _FRAME_BYTES: Final = 4096 + 24
 """A page in the log, with its header."""
 _READ_AT_ONCE: Final = 500
-_LOG_PAGES: Final = 8000
-"""How long the log may become before it moves into the file: 32 MB. Unless ``full``, only that waits for the disk."""
+_LOG_PAGES: Final = 16_000
+"""How long the log may become before it moves into the file: 64 MB. Unless ``full``, only that waits for the disk."""
 _write: Final = json.JSONEncoder(separators=(",", ":")).encode
 """In ASCII: what handlers write may hold halves of characters, which no file takes as they are."""
 
@@ -55,6 +55,9 @@ class MemoryStore:
 
     def facts(self) -> Iterator[Fact]:
         return iter(list(self._facts))
+
+    def newest(self, most: int) -> list[Fact]:
+        return self._facts[-most:]
 
     def read(self, places: Iterable[int]) -> list[Fact]:
         return [self._facts[place] for place in places]
@@ -217,6 +220,10 @@ class SqliteStore:
             raise self._damaged(f"{len(wanted) - len(found)} facts are missing")
         return found
 
+    def newest(self, most: int) -> list[Fact]:
+        there = self._there()
+        return self.read(range(max(0, there - most), there))
+
     def _texts(self, numbers: list[int]) -> list[str]:
         """Rows in order; also of a file that this process has given up, unless another one has it."""
         first, last = numbers[0], numbers[-1]
@@ -275,7 +282,8 @@ class SqliteStore:
             if not 0 <= now - self._written < _WRITTEN_EVERY:
                 named.append((_WRITTEN, repr(now)))
                 self._written = now
-            many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
+            if named:
+                many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
             if code:
                 many("INSERT OR IGNORE INTO code VALUES (?, ?)", code.items())
             if self._death is not None:

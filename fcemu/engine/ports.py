@@ -232,6 +232,9 @@ class Store(Protocol):
     def read(self, places: Iterable[int]) -> list[Fact]:
         """The facts in these places, counted from 0, in this order, which is ascending. On any thread."""
 
+    def newest(self, most: int) -> list[Fact]:
+        """The last facts, at most so many."""
+
     def notes(self) -> dict[str, Any]:
         """JSON values by name; empty when nothing was kept yet."""
 

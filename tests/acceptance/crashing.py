@@ -66,7 +66,9 @@ def _serve(arguments: list[str], die: str) -> None:
     if die:
         os.environ[DIE] = die
     from fcemu.cli import main
+    from fcemu.engine import journal
 
+    journal.TAIL = 200  # most of what happened is to have left memory
     main(arguments)
 
 
