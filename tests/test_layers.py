@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "client": (set(), set(), set()),
     "packages": ({"core"}, {"fastcrc"}, set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
-    "stores": ({"core", "engine.ports"}, set(), set()),
+    "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "assembly": (
         {"core", "engine", "api", "config", "endpoints", "packages", "runtimes", "senders", "stores", "assembly"},
         set(),

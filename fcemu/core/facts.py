@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.mail_facts import MailFact, Properties
@@ -325,6 +325,17 @@ InstanceFact = InstanceProvisioned | InstanceStopped | HookRan
 OutsideFact = Changed | InstanceFact
 """What belongs to no invocation, and to no queue, topic or bus."""
 Fact = InvocationFact | OutsideFact | MailFact
+
+
+@value
+class Forgotten:
+    """Stands in the place of a fact that is kept no more; nobody gets to see it."""
+
+    at: datetime
+    request_id: str
+
+
+FORGOTTEN: Final = cast(Fact, Forgotten(datetime.min.replace(tzinfo=UTC), ""))
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 

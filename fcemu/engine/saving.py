@@ -138,8 +138,8 @@ class Saving:
         self._written += len(facts)
         self._now, self._noted, self._moves, self.defined, self._first = now, noted, moves, False, {}
         self._hashes.update(hashes)
-        if self._store.outlasts:
-            self._journal.let_go(self._written)
+        if self._store.outlasts and self._journal.let_go(self._written) and self._store.keep is not None:
+            self._store.forget(self._journal.forget(now - self._store.keep))
 
     def _is_worth_noting(self, now: datetime, noted: datetime, newest: datetime) -> bool:
         rate = self._clock.rate
