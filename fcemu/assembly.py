@@ -24,6 +24,7 @@ from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
+from fcemu.core.times import parse_duration
 from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import without_proxies as without_proxies
@@ -34,6 +35,7 @@ from fcemu.engine.chance import CHANCES
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator as Emulator
+from fcemu.engine.forgetting import forget_old
 from fcemu.engine.ports import Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
@@ -70,36 +72,42 @@ WHILE_DOWN: Final = ("stand-still", "catch-up")
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Where an emulator keeps everything, and how: the options ``data``, ``data_sync`` and ``while_down``."""
+    """Where an emulator keeps everything, and how: the options ``data``, ``data_sync``, ``data_keep`` and
+    ``while_down``."""
 
     path: Path
     sync: str = "normal"
     while_down: str = "stand-still"
+    keep: timedelta | None = None
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> "Data | None":
-        """Take the three out of ``options``; ``None`` where nothing is to be kept. Raises ``ValueError``."""
+        """Take the four out of ``options``; ``None`` where nothing is to be kept. Raises ``ValueError``."""
         path = options.pop("data", None)
         sync, down = options.pop("data_sync", None), options.pop("while_down", None)
         for name, value, allowed in (("data_sync", sync, DATA_SYNCS), ("while_down", down, WHILE_DOWN)):
             if value is not None and value not in allowed:
                 raise ValueError(f"option {name}: expected {' or '.join(map(repr, allowed))}, found {value!r}")
+        keep = options.pop("data_keep", None)
+        for_long = None if keep is None else parse_duration(keep)
+        if for_long is not None and for_long < timedelta(0):
+            raise ValueError(f"option data_keep: expected how long what has ended is kept, found {keep!r}")
         if path is None or path == "":
             return None
         if not isinstance(path, str | Path):
             raise ValueError(f"option data: expected the path of a file, found {path!r}")
-        return cls(Path(path), sync or "normal", down or "stand-still")
+        return cls(Path(path), sync or "normal", down or "stand-still", for_long)
 
     def open(self) -> Store:
         """Raises ``StoreError``."""
-        from fcemu.stores import SqliteStore
+        from fcemu.stores.sqlite import SqliteStore
 
-        return SqliteStore(self.path, sync=self.sync)
+        return SqliteStore(self.path, sync=self.sync, keep=self.keep)
 
 
 def memory_store() -> Store:
     """What keeps everything as long as this process lives."""
-    from fcemu.stores import MemoryStore
+    from fcemu.stores.memory import MemoryStore
 
     return MemoryStore()
 
@@ -248,6 +256,8 @@ def emulator_of(
             settings = replace(settings, start=kept.started)
             clock = Clock(kept.started, settings.rate)
             clock.set(caught_up(kept, store, settings.rate, counts=catch_up))
+            if store.keep is not None:
+                forget_old(store, clock.now(), store.keep)
             parts |= {"catalog": _catalog_after(kept, definition, given), "kept": kept, "clock": clock}
     return kind(
         settings=settings,

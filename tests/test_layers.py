@@ -28,7 +28,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "options": ({"core", "engine.chance"}, set(), set()),
     "packages": ({"core"}, {"fastcrc"}, set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
-    "stores": ({"core", "engine.ports"}, set(), set()),
+    "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "assembly": (
         {
             "core",

@@ -230,7 +230,7 @@ class Emulator:
             if store.outlasts:
                 self.journal.keep_elsewhere(store.read)
             if kept is not None:
-                self.journal.fold(resuming.watch(store.facts()))
+                self.journal.fold(resuming.watch(store.facts()), store.begin)
                 self._chance.go_on(f"{self.starts}/{len(self.journal)}")
                 self.timers.resume(kept.timers)
             self.saving = self._saving_to(store, packages)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from fcemu.core.facts import Fact
@@ -230,14 +230,25 @@ class Store(Protocol):
         """Whether what is kept is not in this process's memory."""
 
     @property
+    def keep(self) -> timedelta | None:
+        """For how long, by the virtual clock, it keeps what has ended; ``None``: for ever."""
+
+    @property
+    def begin(self) -> int:
+        """How many of the first facts are forgotten, and were removed."""
+
+    @property
     def down(self) -> float:
         """Real seconds between the last ``write`` of the process before and the opening by this one."""
 
     def facts(self) -> Iterator[Fact]:
-        """All facts in order, as they were when the store was opened."""
+        """All facts from ``begin`` on, in order, as they were when the store was opened."""
 
     def read(self, places: Iterable[int]) -> list[Fact]:
         """The facts in these places, counted from 0, in this order, which is ascending. On any thread."""
+
+    def newest(self, most: int) -> list[Fact]:
+        """The last facts, at most so many."""
 
     def notes(self) -> dict[str, Any]:
         """JSON values by name; empty when nothing was kept yet."""
@@ -248,6 +259,12 @@ class Store(Protocol):
     def write(self, after: int, facts: Sequence[Fact], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
         """Keep, in one transaction, the facts that follow the first ``after``, notes in place of those of the same
         names, and zips by the SHA-256 of each. Nothing of it is kept when it raises."""
+
+    def forget(self, places: Sequence[int]) -> None:
+        """Keep ``FORGOTTEN`` in these places."""
+
+    def compact(self) -> None:
+        """Give back the room of what is forgotten."""
 
     def clear(self) -> None:
         """Forget everything."""
