@@ -358,9 +358,17 @@ class Runtimes:
     """The runtimes behind one server, made when the first function needs them.
 
     ``extra_environment``: what handlers see besides FC's variables. ``debugging``: which function waits for a debugger.
+    ``loop``: the one that serves requests, where the runtimes are to use it, too.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str], debugging: "Debugging | None" = None) -> None:
+    def __init__(
+        self,
+        extra_environment: Mapping[str, str],
+        debugging: "Debugging | None" = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._loop = loop
+        self._looks: list[Callable[[], None]] = []
         self._extra = dict(extra_environment)
         self._debugging = debugging
         self._made: dict[tuple[str, bool, str], Runtime] = {}
@@ -372,12 +380,19 @@ class Runtimes:
         ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process, python=python, debugging=self._debugging)
+        make = runtime_named(name, process=process, python=python, debugging=self._debugging, loop=self._loop)
         which = (getattr(make, "func", make).__name__, isolate, python)
         runtime = self._made.get(which)
         if runtime is None:
             runtime = self._made[which] = make(self._extra, isolate=isolate)
+            if hasattr(runtime, "look"):
+                self._looks.append(runtime.look)
         return runtime
+
+    def look(self) -> None:
+        """Take in, on the loop, what instances have answered by now: then these are free for the next requests."""
+        for look in self._looks:
+            look()
 
     def stub(self, steps: Sequence[object]) -> StandIn:
         """What runs a function by steps instead of its code. Raises ``ValueError``."""
@@ -434,6 +449,7 @@ class Runtimes:
         for runtime in self._made.values():
             runtime.close()
         self._made.clear()
+        self._looks.clear()
 
 
 def emulator_of(

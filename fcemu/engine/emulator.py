@@ -23,6 +23,7 @@ from fcemu.core.generation import Generation
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import event_of
 from fcemu.core.invocation import Invocation
+from fcemu.core.keys import read_credentials, secret_of
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
@@ -45,7 +46,7 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store, read_credentials, secret_of
+from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.queues import Queues
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
