@@ -40,6 +40,7 @@ from fcemu.core.defined import Extras
 from fcemu.core.destinations import FunctionDestination
 from fcemu.core.domains import Domain
 from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, AsyncSettings, Function, LayerRef, Service
+from fcemu.core.generation import FC3
 from fcemu.core.languages import NODE_RUNTIMES
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
@@ -122,10 +123,17 @@ class Definer:
             return None
         bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory)
         function = function_of(bare, written.shape, written.shape.handler, self._layer)
+        self._check_hooks(function, written.shape)
         good = ref in self._stubbed or self._check_handlers(
             written.shape, written.shape.handler, directory, written.code
         )
         return self._with_python(function, written.shape) if good else None
+
+    def _check_hooks(self, function: Function, shape: SettingsShape) -> None:
+        """Source: runtimes §1.5."""
+        if shape.pre_freeze is not None and function.generation is FC3:
+            hint = "remove it, or put the function into a service, which makes it one of 2.0"
+            self._report.add(shape.pre_freeze.handler.place, "FC 3.0 has no PreFreeze hook", hint, key="preFreeze")
 
     def _with_python(self, function: Function, shape: SettingsShape) -> Function | None:
         """``None`` after a problem."""
@@ -306,6 +314,7 @@ class Definer:
             self._check_handlers(shape, shape.handler, directory, shape.code)
         described = replace(shape, description=None)  # of the version, not of the function
         frozen = function_of(replace(base, code=directory), described, shape.handler, self._layer)
+        self._check_hooks(frozen, shape)
         return self._with_python(frozen, shape) or frozen
 
     def _aliases(
