@@ -1,4 +1,4 @@
-"""The process runtime: requests a second against bare aiohttp, a cold start against a plain Python, attempts parked, idling."""
+"""The process runtime: requests a second against bare aiohttp, a cold start against a plain Python, parked, idle."""
 
 import os
 import subprocess

@@ -609,6 +609,28 @@ def tools() -> list[tuple[str, str, str]]:
     return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
 
 
+def in_other_languages() -> list[tuple[str, list[str], list[tuple[str, str]]]]:
+    """What is virtual and what is real for handlers in other languages that this machine can run: of whom, what is
+    virtual, and what is real with the reason."""
+    from fcemu.runtimes import known_programs
+
+    return [
+        (
+            of,
+            [row.what.replace("`", "") for row in rows if not row.why],
+            [(row.what.replace("`", ""), row.why) for row in rows if row.why],
+        )
+        for of, rows in known_programs.rows()
+    ]
+
+
+def syntax_error_of(path: str) -> SyntaxError | None:
+    """What is wrong with a file of JavaScript, where it is one and Node.js is there to say so."""
+    from fcemu.runtimes.node import SCRIPTS, syntax_error_of
+
+    return syntax_error_of(path) if path.endswith(SCRIPTS) else None
+
+
 def real_on_purpose() -> list[tuple[str, str]]:
     """What stays real although a handler runs on virtual time, each with the reason."""
     from fcemu.runtimes import timeshift
