@@ -155,9 +155,17 @@ class Runtimes:
     """The runtimes behind one server, made when the first function needs them.
 
     ``extra_environment``: what handlers see besides FC's variables. ``debugging``: which function waits for a debugger.
+    ``loop``: the one that serves requests, where the runtimes are to use it, too.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str], debugging: "Debugging | None" = None) -> None:
+    def __init__(
+        self,
+        extra_environment: Mapping[str, str],
+        debugging: "Debugging | None" = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._loop = loop
+        self._looks: list[Callable[[], None]] = []
         self._extra = dict(extra_environment)
         self._debugging = debugging
         self._made: dict[tuple[str, bool, str], Runtime] = {}
@@ -169,12 +177,19 @@ class Runtimes:
         ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process, python=python, debugging=self._debugging)
+        make = runtime_named(name, process=process, python=python, debugging=self._debugging, loop=self._loop)
         which = (getattr(make, "func", make).__name__, isolate, python)
         runtime = self._made.get(which)
         if runtime is None:
             runtime = self._made[which] = make(self._extra, isolate=isolate)
+            if hasattr(runtime, "look"):
+                self._looks.append(runtime.look)
         return runtime
+
+    def look(self) -> None:
+        """Take in, on the loop, what instances have answered by now: then these are free for the next requests."""
+        for look in self._looks:
+            look()
 
     def stub(self, steps: Sequence[object]) -> StandIn:
         """What runs a function by steps instead of its code. Raises ``ValueError``."""
@@ -231,6 +246,7 @@ class Runtimes:
         for runtime in self._made.values():
             runtime.close()
         self._made.clear()
+        self._looks.clear()
 
 
 def emulator_of(
@@ -394,6 +410,28 @@ def tools() -> list[tuple[str, str, str]]:
     from fcemu.runtimes import known_programs
 
     return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
+
+
+def in_other_languages() -> list[tuple[str, list[str], list[tuple[str, str]]]]:
+    """What is virtual and what is real for handlers in other languages that this machine can run: of whom, what is
+    virtual, and what is real with the reason."""
+    from fcemu.runtimes import known_programs
+
+    return [
+        (
+            of,
+            [row.what.replace("`", "") for row in rows if not row.why],
+            [(row.what.replace("`", ""), row.why) for row in rows if row.why],
+        )
+        for of, rows in known_programs.rows()
+    ]
+
+
+def syntax_error_of(path: str) -> SyntaxError | None:
+    """What is wrong with a file of JavaScript, where it is one and Node.js is there to say so."""
+    from fcemu.runtimes.node import SCRIPTS, syntax_error_of
+
+    return syntax_error_of(path) if path.endswith(SCRIPTS) else None
 
 
 def real_on_purpose() -> list[tuple[str, str]]:

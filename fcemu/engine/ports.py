@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from fcemu.core.facts import Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
+from fcemu.core.keys import credentials_of
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.stubs import StubCall
@@ -121,26 +122,6 @@ class Call:
         return credentials_of(self.request_id, self.attempt)
 
 
-def credentials_of(request_id: str, attempt: int) -> str:
-    """The access key id that belongs to one attempt. Real temporary ids begin with ``STS.`` as well."""
-    return f"STS.{request_id}.{attempt}"
-
-
-def secret_of(access_key_id: str) -> str:
-    """The secret that belongs to the access key id of an attempt."""
-    return f"secret-of-{access_key_id}"
-
-
-def read_credentials(access_key_id: str) -> tuple[str, int] | None:
-    """The request id and attempt number of a temporary key id; ``None`` for any other key."""
-    if not access_key_id.startswith("STS."):
-        return None
-    head, _, attempt = access_key_id.rpartition(".")
-    if not head.startswith("STS.") or not attempt.isdigit():
-        return None
-    return head.removeprefix("STS."), int(attempt)
-
-
 @dataclass(slots=True)
 class Finish:
     """What a runtime reports of one attempt.
@@ -165,8 +146,8 @@ class Instance(Protocol):
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """Begin an attempt on the calling thread without waiting for it; ``False``: it cannot, and nothing happened.
 
-        Later ``run`` is to be called for it, which then goes on: ``soon`` is called when it will return at once,
-        ``long`` when it will take a while; one of them, once, on any thread.
+        Later ``run`` is to be called for it, which then goes on: ``soon``, which calls it, when it will return at once,
+        ``long`` when it will take a while; one of them, once, on any thread that does not have the baton.
         """
 
     def initialize(self, call: Call) -> Finish:

@@ -245,6 +245,16 @@ def test_a_missing_directory_is_a_problem_even_where_nobody_uses_it(here, text):
     assert said(text).endswith("code: no directory 'no\\\\such'")
 
 
+def test_a_hook_that_only_2_0_has_is_refused_in_3_0(here):
+    write("index.py", "def handler(event, context): pass\ndef freeze(context): pass\n")
+    hook = "{handler: index.handler, preFreeze: index.freeze}"
+    told = said(f"functions: {{f: {hook}}}\nservices: {{s: {{functions: {{f: {hook}}}}}}}")
+    assert told.splitlines() == [
+        "fcemu.yaml:1:52: preFreeze: FC 3.0 has no PreFreeze hook",
+        "  remove it, or put the function into a service, which makes it one of 2.0",
+    ]
+
+
 def test_code_that_is_a_file_is_refused(here):
     write("code.tar")
     assert said("code: code.tar") == "fcemu.yaml:1:7: code: expected a directory or a zip, found the file 'code.tar'"
