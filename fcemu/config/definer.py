@@ -31,7 +31,6 @@ from fcemu.core.defined import Extras
 from fcemu.core.destinations import FunctionDestination
 from fcemu.core.domains import Domain
 from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
-from fcemu.core.generation import FC3
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
@@ -119,15 +118,8 @@ class Definer:
         package = uploaded(directory)
         bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory, package=package, disabled=shape.disabled)
         function = function_of(bare, shape, shape.handler, self._layer)
-        self._check_hooks(function, shape)
         good = ref in self._stubbed or self._files.has_handlers(shape, shape.handler, directory, written.code)
         return self._with_python(function, shape) if good else None
-
-    def _check_hooks(self, function: Function, shape: SettingsShape) -> None:
-        """Source: runtimes §1.5."""
-        if shape.pre_freeze is not None and function.generation is FC3:
-            hint = "remove it, or put the function into a service, which makes it one of 2.0"
-            self._report.add(shape.pre_freeze.handler.place, "FC 3.0 has no PreFreeze hook", hint, key="preFreeze")
 
     def _with_python(self, function: Function, shape: SettingsShape) -> Function | None:
         """``None`` after a problem."""
@@ -252,7 +244,6 @@ class Definer:
         frozen = function_of(
             replace(base, code=directory, package=uploaded(directory)), described, shape.handler, self._layer
         )
-        self._check_hooks(frozen, shape)
         return self._with_python(frozen, shape) or frozen
 
     def _aliases(
