@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import timedelta
@@ -28,7 +28,7 @@ from fcemu.commands.printing import count, print_json, print_line
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
     from fcemu.commands.serve import Plan
-    from fcemu.config import Definition
+    from fcemu.config import Definition, Problem
 
 
 @click.group(
@@ -68,7 +68,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 
 
 @main.command()
-@click.argument("definition", required=False, type=click.Path(path_type=Path))
+@click.argument("definitions", metavar="[DEFINITION]...", nargs=-1, type=click.Path(path_type=Path))
 @setting("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @setting("--port", type=Whole(65535), default=9527, show_default=True, help="Port; 0: any free one.")
 @setting("--rate", type=RATE, help="Virtual seconds per second; 0: paused.  [default: 1]")
@@ -116,7 +116,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 )
 @setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
 def serve(
-    definition: Path | None,
+    definitions: tuple[Path, ...],
     host: str,
     port: int,
     runtime: str | None,
@@ -134,9 +134,10 @@ def serve(
 ) -> None:
     """Run the emulator until SIGINT or SIGTERM.
 
-    DEFINITION is a file, or a directory with fcemu.yaml; without one, the emulator starts empty. The command line wins
-    over FCEMU_* variables, those over the definition's "emulator:" block. With --intercept, a file with the variables
-    that bring programs here is named at the start; "fcemu exec" sets them by itself.
+    DEFINITION is a file, or a directory with fcemu.yaml; several are one application, whose functions know each other.
+    Without one, the emulator starts empty. The command line wins over FCEMU_* variables, those over the definition's
+    "emulator:" block. With --intercept, a file with the variables that bring programs here is named at the start;
+    "fcemu exec" sets them by itself.
     """
     with _garbage_kept():
         from fcemu.commands.serve import Reach
@@ -144,7 +145,7 @@ def serve(
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
         more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or ""}
-        plan = _plan(definition, runtime, log_format, settings, debug_port=debug_port, **more, **where)
+        plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import serve as serving
 
         with _refused_in_one_message():
@@ -152,7 +153,7 @@ def serve(
 
 
 def _plan(
-    definition: Path | None, runtime: str | None, log_format: str, settings: dict[str, object], **more: Any
+    definitions: tuple[Path, ...], runtime: str | None, log_format: str, settings: dict[str, object], **more: Any
 ) -> "Plan":
     """What the options of ``serve`` come to, with the warnings said. Exits for what is wrong."""
     if more["ready_file"] is not None:
@@ -164,9 +165,10 @@ def _plan(
     from fcemu.assembly import Data
 
     environment, data = settings.pop("environment"), Data.taken_from(settings)
-    read = EMPTY if definition is None else _read(definition, settings, environment)
+    read = _read(definitions, settings, environment) if definitions else EMPTY
     plan = serving.Plan(
         definition=read,
+        sources=definitions,
         data=data,
         options={name: value for name, value in settings.items() if value is not None},
         process=runtime != "inline",
@@ -204,7 +206,7 @@ class _WithCommand(click.Command):
         rest = super().parse_args(ctx, ours)  # --help ends here
         if not words:
             what = "there is no command after --" if separator else "there is no --, and no command after it"
-            ctx.fail(f"{what}; write: fcemu exec [DEFINITION] -- COMMAND…")
+            ctx.fail(f"{what}; write: fcemu exec [DEFINITION]... -- COMMAND…")
         ctx.params["words"] = words
         return rest
 
@@ -222,7 +224,7 @@ class _WithCommand(click.Command):
 )
 def exec_(
     words: list[str],
-    definition: Path | None,
+    definitions: tuple[Path, ...],
     host: str,
     port: int,
     runtime: str | None,
@@ -251,7 +253,7 @@ def exec_(
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
         more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or "", "rate": 0.0}
-        plan = _plan(definition, runtime, log_format, settings, debug_port=debug_port, **more, **where)
+        plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import CannotStart
 
@@ -289,8 +291,8 @@ def _make_way(ready_file: Path) -> None:
         raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
 
 
-def _read(path: Path, settings: Mapping[str, Any], environment: Any) -> "Definition":
-    from fcemu.config import Choices, DefinitionError, read_definition
+def _read(paths: Sequence[Path], settings: Mapping[str, Any], environment: Any) -> "Definition":
+    from fcemu.config import Choices, DefinitionError, composed, read_definition
 
     choices = Choices(
         region=settings["region"],
@@ -298,8 +300,17 @@ def _read(path: Path, settings: Mapping[str, Any], environment: Any) -> "Definit
         environment=environment,
         variables=os.environ,
     )
+    read: list[Definition] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            read.append(read_definition(path, choices))
+        except DefinitionError as wrong:
+            problems += wrong.problems
     try:
-        return read_definition(path, choices)
+        if problems:
+            raise DefinitionError(problems)
+        return composed(read)
     except DefinitionError as wrong:
         click.echo(str(wrong), err=True)
         if settings["limits"] == "relaxed":
@@ -308,7 +319,8 @@ def _read(path: Path, settings: Mapping[str, Any], environment: Any) -> "Definit
                 "in it",
                 err=True,
             )
-        raise click.ClickException(f"{path} cannot be used: {count(len(wrong.problems), 'problem')}") from None
+        named = ", ".join(map(str, paths))
+        raise click.ClickException(f"{named} cannot be used: {count(len(wrong.problems), 'problem')}") from None
 
 
 # A running emulator.

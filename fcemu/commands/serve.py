@@ -60,6 +60,7 @@ class Plan:
     """What to serve and where. ``options`` are those of ``assembly.settings_of``, without what nobody said."""
 
     definition: Definition = EMPTY
+    sources: tuple[Path, ...] = ()
     options: Mapping[str, object]
     host: str
     port: int
@@ -329,7 +330,7 @@ def _why(plan: Plan, refused: OSError) -> str:
 def _greet(plan: Plan, running: Served) -> None:
     settings, url = running.settings, running.url
     functions = len(plan.definition.functions)
-    source = f" from {_shown(plan.definition.path)}" if plan.definition.path else ""
+    source = f" from {', '.join(map(_shown, plan.sources))}" if plan.sources else ""
     count = "1 function" if functions == 1 else f"{functions or 'no'} functions"
     fields = {
         "event": "serving",

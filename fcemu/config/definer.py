@@ -165,7 +165,8 @@ class Definer:
         asked = target.destination.ref
         if asked not in written:
             hints = self._guess(str(asked), written)
-            self._report.warn(target.place, f"there is no function {asked}, to which {ref} reports", *hints, key=key)
+            message = f"there is no function {asked}, to which {ref} reports"
+            self._report.warn(target.place, message, *hints, key=key, lacks=str(asked))
 
     def _guess(self, word: str, written: Mapping[FunctionRef, Written]) -> list[str]:
         near = self._report.closest(word, map(str, written))
@@ -185,7 +186,8 @@ class Definer:
             ref = FunctionRef.parse(route.function.text)
             if ref not in written:
                 message = f"there is no function {ref}, to which {path} of {name} leads"
-                self._report.warn(route.function.place, message, *self._guess(str(ref), written), key="function")
+                hints = self._guess(str(ref), written)
+                self._report.warn(route.function.place, message, *hints, key="function", lacks=str(ref))
         return domain_of(name, shape)
 
     # Versions and aliases.

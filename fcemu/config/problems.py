@@ -33,7 +33,8 @@ class Problem:
     """One thing that is wrong with a definition, or odd (``warning``); ``str()`` is the frame people see.
 
     ``key`` is set where a value is wrong, and empty where the message names the key itself. ``line`` and ``column``
-    are ``None`` where there are none: in a mapping, and for a file that cannot be read.
+    are ``None`` where there are none: in a mapping, and for a file that cannot be read. ``lacks``: the function that
+    is not there, where that is what is odd.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Problem:
     column: int | None = None
     path: str = ""
     warning: bool = False
+    lacks: str = ""
 
     @property
     def where(self) -> str:
@@ -87,9 +89,9 @@ class Report:
         """Record one problem. The same message at the same place, as an alias makes it, is recorded once."""
         self._record(place, Problem(self.source, message, key, hints))
 
-    def warn(self, place: Place | None, message: str, *hints: str, key: str = "") -> None:
+    def warn(self, place: Place | None, message: str, *hints: str, key: str = "", lacks: str = "") -> None:
         """Record what is odd and can be used all the same."""
-        self._record(place, Problem(self.source, message, key, hints, warning=True))
+        self._record(place, Problem(self.source, message, key, hints, warning=True, lacks=lacks))
 
     def keep(self, place: Place, name: str) -> None:
         """Record a setting that is known and does nothing here; all of them become one warning."""

@@ -336,7 +336,10 @@ def native_text(definition: Definition) -> str:
 def composed(definitions: Sequence[Definition]) -> Definition:
     """Several definitions as one; services may be in several, functions not. Raises ``DefinitionError``.
 
-    Of options, the first that says one wins."""
+    Of options, the first that says one wins. What one lacks, another may have.
+    """
+    if len(definitions) == 1:
+        return definitions[0]
     services = {service.name: service for each in reversed(definitions) for service in reversed(each.services)}
     functions = [function for each in definitions for function in each.functions]
     first: dict[FunctionRef, Path | None] = {}
@@ -349,6 +352,7 @@ def composed(definitions: Sequence[Definition]) -> Definition:
             first.setdefault(function.ref, each.path)
     if problems:
         raise DefinitionError(problems)
+    there = {str(ref) for ref in first}
     settings = {ref: asked for each in definitions for ref, asked in each.async_settings.items()}
     options: dict[str, object] = {}
     for each in reversed(definitions):
@@ -359,7 +363,7 @@ def composed(definitions: Sequence[Definition]) -> Definition:
         functions=tuple(functions),
         async_settings=MappingProxyType(settings),
         options=MappingProxyType(options),
-        warnings=tuple(warning for each in definitions for warning in each.warnings),
+        warnings=tuple(one for each in definitions for one in each.warnings if one.lacks not in there),
         extras=_together([each.extras for each in definitions]),
         stubs=MappingProxyType({ref: steps for each in definitions for ref, steps in each.stubs.items()}),
     )
