@@ -1,17 +1,20 @@
-"""The process runtime: requests a second against bare aiohttp, a cold start against a plain Python, attempts parked."""
+"""The process runtime: requests a second against bare aiohttp, a cold start against a plain Python, parked, idle."""
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from common import BARE, FULL, SERVE, free_port, line, served
+from common import BARE, FULL, SERVE, free_port, line, served, start
 from invoke import ROUNDS, rate, request
 
 from fcemu.testing import LocalEmulator
 
 STARTS, PARKED = (100, 200) if FULL else (30, 200)
+IDLE_SECONDS = 60 if FULL else 10
 
 
 def throughput() -> None:
@@ -62,12 +65,47 @@ def parked(directory: Path) -> None:
         print(f"{PARKED} processes parked at once: {time.perf_counter() - begin:.2f} s")
 
 
+def processor_seconds(pids: Iterable[int]) -> float:
+    """What processes have used of the processor so far."""
+    used = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def with_descendants(pid: int) -> list[int]:
+    """A process, and all that it has started, directly or not."""
+    found = [pid]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def idle() -> None:
+    """What an emulator with a warm instance uses of a processor while nobody asks anything."""
+    port = free_port()
+    command = [*SERVE, "fixtures/hello", "--rate", "1", "--watch", "--port", str(port)]
+    process, _ = start(command, port, "POST", "/2023-03-30/functions/hello/invocations")
+    try:
+        pids = with_descendants(process.pid)
+        used, begin = processor_seconds(pids), time.perf_counter()
+        time.sleep(IDLE_SECONDS)
+        share = (processor_seconds(pids) - used) / (time.perf_counter() - begin)
+        print(f"an idle emulator, its template and an instance: {share:.2%} of a core")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def main() -> None:
     """Print the ratios."""
     with tempfile.TemporaryDirectory() as directory:
         cold_start(Path(directory))
         parked(Path(directory))
     throughput()
+    idle()
 
 
 if __name__ == "__main__":

@@ -166,7 +166,8 @@ def definition() -> str:
         "is a file of tomorrow. What was uploaded is in it as `code: {zipFile: BASE64}`, up to 512 KB; what is beyond "
         "that, or a layer that was deleted while a function used it, is named by the directory where the server has "
         "it. A version says what differs from what its function is now; with `whole: true`, nothing but handler and "
-        "code is taken from there. Ids, times, and numbers of versions that were deleted are not kept.",
+        "code is taken from there. Ids, times, numbers of versions that were deleted, "
+        "and the server's options but account and region are not in it. `fixtures/everything` has each kind of thing.",
     ]
     ways: dict[type[Shape], list[str]] = {FileShape: []}
     for way, _, shape in below(FileShape):

@@ -21,11 +21,10 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_to_json
 from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.functions import DEFAULT_RUNTIME
-from fcemu.core.limits import RELAXED, STRICT
-from fcemu.core.names import Account, FunctionRef
-from fcemu.core.places import read_places
-from fcemu.core.settings import THROTTLE_MODES, Settings
+from fcemu.core.names import FunctionRef
+from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
+from fcemu.core.times import parse_duration
 from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import without_proxies as without_proxies
@@ -36,10 +35,13 @@ from fcemu.engine.chance import CHANCES
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator as Emulator
+from fcemu.engine.forgetting import forget_old
 from fcemu.engine.ports import Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import Kept, caught_up, read_kept
+from fcemu.options import read_option as read_option
+from fcemu.options import settings_of as settings_of
 from fcemu.senders import post
 
 if TYPE_CHECKING:
@@ -52,218 +54,6 @@ T = TypeVar("T")
 
 CREW: Final = Crew()
 """The threads of this process: emulators come and go, a suite of tests must not start new ones each time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting that a user can give: how its text is read, and how its value enters ``Settings``."""
-
-    read: Callable[[str], object]
-    takes: tuple[type, ...]
-
-
-def _flag(text: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    try:
-        return words[text.strip().lower()]
-    except KeyError:
-        raise ValueError(f"{text!r} is neither true nor false") from None
-
-
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no zone; write 2026-01-01T00:00:00Z")
-    return instant
-
-
-def _many_seconds(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.replace(",", " ").split())
-
-
-def _destinations(text: str) -> dict[str, str]:
-    """``queue:declined=http://127.0.0.1:8080/hook``, several of them separated by blanks."""
-    pairs = (pair.partition("=") for pair in text.split())
-    return {destination: url for destination, _, url in pairs}
-
-
-def _keys(text: str) -> list[str]:
-    return text.replace(",", " ").split()
-
-
-def _read_keys(given: object) -> Mapping[str, str]:
-    """Access keys as a mapping of id to secret, or as texts ``ID:SECRET``. Raises ``ValueError``."""
-    pairs = [*given.items()] if isinstance(given, dict) else [each.partition(":")[::2] for each in given]  # type: ignore[attr-defined]
-    for pair in pairs:
-        if not all(isinstance(part, str) and part for part in pair):
-            expected = "texts 'ID:SECRET', or a mapping of ids to secrets"
-            raise ValueError(f"option access_keys: expected {expected}, found {given!r}")
-    return dict(pairs)
-
-
-OPTIONS: Final[Mapping[str, Option]] = {
-    "seed": Option(int, (int,)),
-    "chance": Option(str, (str,)),
-    "start": Option(_instant, (datetime, str)),
-    "rate": Option(float, (int, float)),
-    "autojump": Option(_flag, (bool,)),
-    "limits": Option(str, (str,)),
-    "account_id": Option(str, (str,)),
-    "region": Option(str, (str,)),
-    "watchdog": Option(float, (int, float)),
-    "grace_seconds": Option(float, (int, float)),
-    "io_grace_seconds": Option(float, (int, float)),
-    "retry_seconds": Option(_many_seconds, (list, tuple)),
-    "auth": Option(_flag, (bool,)),
-    "access_keys": Option(_keys, (dict, list, tuple)),
-    "retry_server_errors": Option(_flag, (bool,)),
-    "age_excludes_delay": Option(_flag, (bool,)),
-    "destination_depth": Option(int, (int,)),
-    "task_retention_seconds": Option(float, (int, float)),
-    "throttle_mode": Option(str, (str,)),
-    "idle_seconds": Option(float, (int, float)),
-    "cold_start_seconds": Option(float, (int, float)),
-    "instance_limit": Option(int, (int,)),
-    "instances_per_minute": Option(int, (int,)),
-    "deliver_to": Option(_destinations, (Mapping,)),
-    "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
-}
-"""Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
-
-
-def settings_of(options: Mapping[str, object], base: Settings | None = None) -> Settings:
-    """Settings from options; those that are not given are those of ``base``, or the defaults.
-
-    Raises ``ValueError`` that names the option and says what is expected, also for options that do not exist.
-    """
-    for name, value in options.items():
-        _check(name, value)
-    given: Any = dict(options)
-    default = base or Settings()
-    limits = given.get("limits")
-    if limits not in (None, "strict", "relaxed"):
-        raise ValueError(f"option limits: expected 'strict' or 'relaxed', found {limits!r}")
-    chance = given.get("chance", default.chance)
-    if chance not in CHANCES:
-        raise ValueError(f"option chance: expected {' or '.join(map(repr, CHANCES))}, found {chance!r}")
-    throttle_mode = given.get("throttle_mode", default.throttle_mode)
-    if throttle_mode not in THROTTLE_MODES:
-        expected = " or ".join(map(repr, THROTTLE_MODES))
-        raise ValueError(f"option throttle_mode: expected {expected}, found {throttle_mode!r}")
-    start = given.get("start", default.start)
-    if isinstance(start, str):
-        start = _read("start", start)
-    if start.tzinfo is None:
-        raise ValueError(f"option start: {start.isoformat()} has no zone; write 2026-01-01T00:00:00Z")
-
-    def seconds(name: str, otherwise: timedelta) -> timedelta:
-        return timedelta(seconds=given[name]) if name in given else otherwise
-
-    return replace(
-        default,
-        account=Account(
-            id=given.get("account_id", default.account.id), region=given.get("region", default.account.region)
-        ),
-        limits={None: default.limits, "strict": STRICT, "relaxed": RELAXED}[limits],
-        seed=given.get("seed", default.seed),
-        chance=chance,
-        start=start.astimezone(default.start.tzinfo),
-        rate=float(given.get("rate", default.rate)),
-        autojump=given.get("autojump", default.autojump),
-        retry_seconds=tuple(timedelta(seconds=wait) for wait in given["retry_seconds"])
-        if "retry_seconds" in given
-        else default.retry_seconds,
-        auth=given.get("auth", default.auth),
-        access_keys=_read_keys(given["access_keys"]) if "access_keys" in given else default.access_keys,
-        retry_server_errors=given.get("retry_server_errors", default.retry_server_errors),
-        age_excludes_delay=given.get("age_excludes_delay", default.age_excludes_delay),
-        destination_depth=given.get("destination_depth", default.destination_depth),
-        task_retention=seconds("task_retention_seconds", default.task_retention),
-        throttle_mode=throttle_mode,
-        idle=seconds("idle_seconds", default.idle),
-        cold_start=seconds("cold_start_seconds", default.cold_start),
-        instance_limit=given.get("instance_limit", default.instance_limit),
-        instances_per_minute=given.get("instances_per_minute", default.instances_per_minute),
-        deliver_to=_places(given["deliver_to"]) if "deliver_to" in given else default.deliver_to,
-        delivery_retry_seconds=tuple(timedelta(seconds=wait) for wait in given["delivery_retry_seconds"])
-        if "delivery_retry_seconds" in given
-        else default.delivery_retry_seconds,
-        watchdog=seconds("watchdog", default.watchdog),
-        grace=seconds("grace_seconds", default.grace),
-        io_grace=seconds("io_grace_seconds", default.io_grace),
-    )
-
-
-def _places(given: Mapping[str, object]) -> dict[str, str]:
-    try:
-        return read_places(given)
-    except ValueError as wrong:
-        raise ValueError(f"option deliver_to: {wrong}") from None
-
-
-def read_option(name: str, text: str) -> object:
-    """The value of an option that is given as text; raises ``ValueError`` that names it."""
-    if name not in OPTIONS:
-        _check(name, text)
-    return _read(name, text)
-
-
-def _read(name: str, text: str) -> Any:
-    try:
-        return OPTIONS[name].read(text)
-    except ValueError as wrong:
-        raise ValueError(f"option {name}: {wrong}") from None
-
-
-_NOT_BELOW_ZERO: Final = frozenset(
-    {
-        "cold_start_seconds",
-        "destination_depth",
-        "grace_seconds",
-        "idle_seconds",
-        "instance_limit",
-        "instances_per_minute",
-        "io_grace_seconds",
-        "rate",
-        "task_retention_seconds",
-        "watchdog",
-    }
-)
-
-
-def _check(name: str, value: object) -> None:
-    option = OPTIONS.get(name)
-    if option is None:
-        raise ValueError(unknown_option(name, OPTIONS))
-    if not isinstance(value, option.takes) or (isinstance(value, bool) and bool not in option.takes):
-        expected = " or ".join(kind.__name__ for kind in option.takes)
-        raise ValueError(f"option {name}: expected {expected}, found {value!r}")
-    if name in _NOT_BELOW_ZERO and value < 0:  # type: ignore[operator]
-        raise ValueError(f"option {name}: expected 0 or more, found {value!r}")
-    waits = name == "delivery_retry_seconds"
-    if waits and not all(isinstance(wait, int | float) and wait >= 0 for wait in value):  # type: ignore[attr-defined]
-        raise ValueError(f"option {name}: expected numbers of seconds, found {value!r}")
-    if name == "retry_seconds" and not (value and all(isinstance(wait, int | float) and wait >= 0 for wait in value)):  # type: ignore[attr-defined]
-        raise ValueError(f"option retry_seconds: expected at least one number of seconds, found {value!r}")
-
-
-LATER: Final = frozenset(
-    {
-        "explore",
-    }
-)
-"""Options that are promised and not there yet: refused by name, never ignored."""
-
-
-def unknown_option(name: str, known: Mapping[str, object] | frozenset[str]) -> str:
-    """What to say of an option that does not exist."""
-    from difflib import get_close_matches
-
-    if name in LATER:
-        return f"option {name!r} is not supported yet"
-    close = get_close_matches(name, known, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"there is no option {name!r}{hint} Options: {', '.join(sorted(known))}"
 
 
 def catalog_of(definition: Definition) -> Catalog:
@@ -282,36 +72,42 @@ WHILE_DOWN: Final = ("stand-still", "catch-up")
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Where an emulator keeps everything, and how: the options ``data``, ``data_sync`` and ``while_down``."""
+    """Where an emulator keeps everything, and how: the options ``data``, ``data_sync``, ``data_keep`` and
+    ``while_down``."""
 
     path: Path
     sync: str = "normal"
     while_down: str = "stand-still"
+    keep: timedelta | None = None
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> "Data | None":
-        """Take the three out of ``options``; ``None`` where nothing is to be kept. Raises ``ValueError``."""
+        """Take the four out of ``options``; ``None`` where nothing is to be kept. Raises ``ValueError``."""
         path = options.pop("data", None)
         sync, down = options.pop("data_sync", None), options.pop("while_down", None)
         for name, value, allowed in (("data_sync", sync, DATA_SYNCS), ("while_down", down, WHILE_DOWN)):
             if value is not None and value not in allowed:
                 raise ValueError(f"option {name}: expected {' or '.join(map(repr, allowed))}, found {value!r}")
+        keep = options.pop("data_keep", None)
+        for_long = None if keep is None else parse_duration(keep)
+        if for_long is not None and for_long < timedelta(0):
+            raise ValueError(f"option data_keep: expected how long what has ended is kept, found {keep!r}")
         if path is None or path == "":
             return None
         if not isinstance(path, str | Path):
             raise ValueError(f"option data: expected the path of a file, found {path!r}")
-        return cls(Path(path), sync or "normal", down or "stand-still")
+        return cls(Path(path), sync or "normal", down or "stand-still", for_long)
 
     def open(self) -> Store:
         """Raises ``StoreError``."""
-        from fcemu.stores import SqliteStore
+        from fcemu.stores.sqlite import SqliteStore
 
-        return SqliteStore(self.path, sync=self.sync)
+        return SqliteStore(self.path, sync=self.sync, keep=self.keep)
 
 
 def memory_store() -> Store:
     """What keeps everything as long as this process lives."""
-    from fcemu.stores import MemoryStore
+    from fcemu.stores.memory import MemoryStore
 
     return MemoryStore()
 
@@ -359,9 +155,17 @@ class Runtimes:
     """The runtimes behind one server, made when the first function needs them.
 
     ``extra_environment``: what handlers see besides FC's variables. ``debugging``: which function waits for a debugger.
+    ``loop``: the one that serves requests, where the runtimes are to use it, too.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str], debugging: "Debugging | None" = None) -> None:
+    def __init__(
+        self,
+        extra_environment: Mapping[str, str],
+        debugging: "Debugging | None" = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._loop = loop
+        self._looks: list[Callable[[], None]] = []
         self._extra = dict(extra_environment)
         self._debugging = debugging
         self._made: dict[tuple[str, bool, str], Runtime] = {}
@@ -373,12 +177,19 @@ class Runtimes:
         ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process, python=python, debugging=self._debugging)
+        make = runtime_named(name, process=process, python=python, debugging=self._debugging, loop=self._loop)
         which = (getattr(make, "func", make).__name__, isolate, python)
         runtime = self._made.get(which)
         if runtime is None:
             runtime = self._made[which] = make(self._extra, isolate=isolate)
+            if hasattr(runtime, "look"):
+                self._looks.append(runtime.look)
         return runtime
+
+    def look(self) -> None:
+        """Take in, on the loop, what instances have answered by now: then these are free for the next requests."""
+        for look in self._looks:
+            look()
 
     def stub(self, steps: Sequence[object]) -> StandIn:
         """What runs a function by steps instead of its code. Raises ``ValueError``."""
@@ -435,6 +246,7 @@ class Runtimes:
         for runtime in self._made.values():
             runtime.close()
         self._made.clear()
+        self._looks.clear()
 
 
 def emulator_of(
@@ -460,6 +272,8 @@ def emulator_of(
             settings = replace(settings, start=kept.started)
             clock = Clock(kept.started, settings.rate)
             clock.set(caught_up(kept, store, settings.rate, counts=catch_up))
+            if store.keep is not None:
+                forget_old(store, clock.now(), store.keep)
             parts |= {"catalog": _catalog_after(kept, definition, given), "kept": kept, "clock": clock}
     return kind(
         settings=settings,
@@ -517,7 +331,10 @@ class Parts:
         defined = emulator.setup.defined()
         there = {function.ref: emulator.setup.stub_of(function.ref) for function in defined[1]}
         stubs = {ref: stub.steps for ref, stub in there.items() if isinstance(stub, Stub)}
-        return native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
+        own, usual = emulator.settings.account, Settings().account
+        whose = [("region", own.region, usual.region), ("accountId", own.id, usual.id)]
+        document = native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
+        return {key: mine for key, mine, otherwise in whose if mine != otherwise} | document
 
 
 def program_named(text: str) -> str:
@@ -593,6 +410,28 @@ def tools() -> list[tuple[str, str, str]]:
     from fcemu.runtimes import known_programs
 
     return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
+
+
+def in_other_languages() -> list[tuple[str, list[str], list[tuple[str, str]]]]:
+    """What is virtual and what is real for handlers in other languages that this machine can run: of whom, what is
+    virtual, and what is real with the reason."""
+    from fcemu.runtimes import known_programs
+
+    return [
+        (
+            of,
+            [row.what.replace("`", "") for row in rows if not row.why],
+            [(row.what.replace("`", ""), row.why) for row in rows if row.why],
+        )
+        for of, rows in known_programs.rows()
+    ]
+
+
+def syntax_error_of(path: str) -> SyntaxError | None:
+    """What is wrong with a file of JavaScript, where it is one and Node.js is there to say so."""
+    from fcemu.runtimes.node import SCRIPTS, syntax_error_of
+
+    return syntax_error_of(path) if path.endswith(SCRIPTS) else None
 
 
 def real_on_purpose() -> list[tuple[str, str]]:

@@ -107,6 +107,9 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     "--data-sync", type=click.Choice(["normal", "full"]), help="Survive a kill, or a power cut.  [default: normal]"
 )
 @setting(
+    "--data-keep", type=Duration(), help="What ended longer ago, by the virtual clock, is forgotten.  [default: never]"
+)
+@setting(
     "--while-down",
     type=click.Choice(["stand-still", "catch-up"]),
     help="What the clock of kept data does between two runs.  [default: stand-still]",

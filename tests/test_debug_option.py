@@ -147,7 +147,7 @@ def test_one_instance_at_a_time_is_debugged_and_the_next_one_waits_again(code):
 
 
 async def stop_in_node(port, path, invoked):
-    """A client of the inspector of Node.js: stop in the first line of ``path``, see ``event``, go on to the answer."""
+    """Be a client of the inspector: stop in the first line of ``path``, look at ``event``, and go on to the answer."""
     async with ClientSession() as session:
         answer = await session.get(f"http://127.0.0.1:{port}/json")
         target = (await answer.json())[0]["webSocketDebuggerUrl"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fcemu.core.errors import FCError
 from fcemu.testing import LocalEmulator
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -86,3 +87,17 @@ def test_web_answers_with_a_page_and_with_json():
         assert entry in guestbook.http("GET", "/entries", params={"name": "Ada"}).json()
         assert "<li>Ada: hi</li>" in guestbook.http("GET", "/").text
         assert guestbook.http("POST", "/sign", data="text=hi").status_code == 400
+
+
+def test_everything_greets_by_version_refuses_what_is_closed_and_has_moods():
+    with LocalEmulator(FIXTURES / "everything") as emulator:
+        greeter = emulator.function("greeter")
+        assert greeter.invoke("you").json() == {"by": "greeter", "tone": "soft", "whom": "you"}
+        assert emulator.function("greeter", "live").invoke("you").json()["tone"] == "loud"
+        assert emulator.function("greeter", "2").invoke("you").json()["tone"] == "plain"
+        assert emulator.function("desk/counter", "open").invoke("you").json()["by"] == "counter"
+        with pytest.raises(FCError, match="maintenance"):
+            emulator.function("closed").invoke()
+        moody = emulator.function("moody")
+        assert [moody.invoke().text for _ in range(2)][1] == "fine"
+        assert emulator.seconds(emulator.now) == 2

@@ -11,10 +11,12 @@ from core.test_facts import ANY_FACT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcemu import stores
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Succeeded, to_json
-from fcemu.stores import MemoryStore, SqliteStore
+from fcemu.stores import sqlite as stores
+from fcemu.stores.memory import MemoryStore
+from fcemu.stores.rows import fact_text
+from fcemu.stores.sqlite import SqliteStore
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -52,7 +54,7 @@ def test_facts_and_notes_come_back_as_they_were(tmp_path_factory, facts, notes):
 
 @given(ANY_FACT)
 def test_the_short_way_of_writing_a_fact_writes_what_the_long_way_does(fact):
-    assert json.loads(stores._text(fact)) == json.loads(json.dumps(to_json(fact)))
+    assert json.loads(fact_text(fact)) == json.loads(json.dumps(to_json(fact)))
 
 
 def test_what_is_in_the_log_only_is_there(tmp_path):

@@ -1,13 +1,23 @@
 """serve --watch: edited code runs from the next attempt on; broken code does not."""
 
 import re
+import shutil
 
 import pytest
-from test_cli import CHILD_SECONDS, running
+from patience import CHILD_SECONDS
+from running import running
 
 from fcemu.client import Client
 
-HANDLER = "def handler(event, context):\n    return {!r}\n"
+HANDLERS = {
+    "inline": ("index.py", "def handler(event, context):\n    return {!r}\n"),
+    "process": ("index.py", "def handler(event, context):\n    return {!r}\n"),
+    "node": ("index.js", "exports.handler = async () => {!r};\n"),
+}
+BROKEN = {
+    "index.py": "def handler(event, context)\n    return 3\n",
+    "index.js": "exports.handler = async () => 1,,2;\n",
+}
 
 
 def line_with(process, text):
@@ -17,26 +27,30 @@ def line_with(process, text):
     return line
 
 
-@pytest.mark.parametrize("runtime", ["inline", "process"])
+@pytest.mark.parametrize("runtime", HANDLERS)
 def test_edited_code_runs_from_the_next_attempt_on_and_broken_code_does_not(tmp_path, runtime):
-    (tmp_path / "fcemu.yaml").write_text("functions:\n  f: {handler: index.handler}\n")
-    code = tmp_path / "index.py"
-    code.write_text(HANDLER.format("one"))
-    options = ("--port", "0", "--rate", "0", "--watch", "--runtime", runtime)
+    if runtime == "node" and shutil.which("node") is None:
+        pytest.skip("needs Node.js")
+    name = "nodejs20" if runtime == "node" else "python3.10"
+    (tmp_path / "fcemu.yaml").write_text(f"functions:\n  f: {{handler: index.handler, runtime: {name}}}\n")
+    file, handler = HANDLERS[runtime]
+    code = tmp_path / file
+    code.write_text(handler.format("one"))
+    options = ("--port", "0", "--rate", "0", "--watch", "--runtime", "inline" if runtime == "inline" else "process")
     with running("serve", str(tmp_path), *options) as process:
         client = Client(re.search(r"http://[\w.:]+", line_with(process, "serves"))[0])
         line_with(process, "watching")
         assert client.invoke("f", b"").body == b"one"
 
-        code.write_text(HANDLER.format("two"))
+        code.write_text(handler.format("two"))
         assert "new instances for f" in line_with(process, "changed: ")
         assert client.invoke("f", b"").body == b"two"
 
-        code.write_text("def handler(event, context)\n    return 3\n")
+        code.write_text(BROKEN[file])
         assert f"{code}:1: " in line_with(process, "the code before it stays")
         assert client.invoke("f", b"").body == b"two"
 
-        code.write_text(HANDLER.format("four"))
+        code.write_text(handler.format("four"))
         line_with(process, "changed: ")
         assert client.invoke("f", b"").body == b"four"
         process.terminate()

@@ -71,7 +71,8 @@ class ApiServer:
     ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
     emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
     given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is
-    spoken to in TLS; made when that happens. ``start`` and ``stop`` run on the event loop that serves.
+    spoken to in TLS; made when that happens. ``meanwhile`` is called after each of the requests that came at the same
+    time. ``start`` and ``stop`` run on the event loop that serves.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class ApiServer:
         self.reset = reset
         self.parts = parts
         self.guard = Guard()
+        self.meanwhile: Callable[[], None] = lambda: None
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}
@@ -115,7 +117,7 @@ class ApiServer:
         self._mns = MNS(self.wakeups)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._triggers = HttpTriggers(self.wakeups)
-        self._http = HttpServer(loop, self._serve, lambda: self._emulator)
+        self._http = HttpServer(loop, self._serve, lambda: self._emulator, lambda: self.meanwhile())
         self._front = Front(self._http, self.tls)
         self._listener = await loop.create_server(self._front, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]

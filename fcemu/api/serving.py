@@ -313,12 +313,22 @@ class Connection(asyncio.Protocol):
 
 
 class HttpServer:
-    """The connections of one listening socket, and the tasks that answer them. It is asyncio's protocol factory."""
+    """The connections of one listening socket, and the tasks that answer them. It is asyncio's protocol factory.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, serve: Serve, emulator: Callable[[], Emulator | None]) -> None:
+    ``meanwhile`` is called after each of the requests that came at the same time.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        serve: Serve,
+        emulator: Callable[[], Emulator | None],
+        meanwhile: Callable[[], None],
+    ) -> None:
         self.loop: Final = loop
         self.serve: Final = serve
         self.emulator: Final = emulator
+        self._meanwhile: Final = meanwhile
         self.connections: Final[set[Connection]] = set()
         self.requests = 0
         """How many have been read so far."""
@@ -348,6 +358,7 @@ class HttpServer:
         ready, self._ready = self._ready, []
         for connection in ready:
             connection.serve_waiting()
+            self._meanwhile()
         self.outbox.flush()
 
     def run(self, answering: Coroutine[Any, Any, None]) -> None:

@@ -29,7 +29,10 @@ class Wakeups:
 
     def _wake(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._deliver)
+            if asyncio._get_running_loop() is self._loop:
+                self._loop.call_soon(self._deliver)
+            else:
+                self._loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:  # the loop is closed, and with it everybody who waits
             self._calls.clear()
             self._pending = False

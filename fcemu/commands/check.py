@@ -1,5 +1,6 @@
 """check: all problems of definitions with their places; what they say in native form."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -39,8 +40,6 @@ def check(
     FILE is a definition of any format, or a directory with one. Handlers are parsed, never imported. Status 1: there
     are problems, or, with --strict, warnings.
     """
-    import os
-
     from fcemu.config import Choices
 
     if schema:
@@ -89,7 +88,7 @@ class _Found:
         """For people: problems and warnings in the order of the file, then the sum on stderr. ``err``: all of it there,
         because stdout has the definition."""
         for problem in sorted((*self.problems, *self.warnings), key=lambda one: (one.line or 0, one.column or 0)):
-            click.echo(_framed(problem, coloured=(sys.stderr if err else sys.stdout).isatty()), err=err)
+            click.echo(_framed(problem, shown=(sys.stderr if err else sys.stdout).isatty()), err=err)
         functions = count(len(self.definition.functions), "function") if self.definition else ""
         summary = f"good, {functions}" if self.definition else count(len(self.problems), "problem")
         if self.warnings:
@@ -112,14 +111,16 @@ def _record(problem: "Problem") -> dict[str, Any]:
     return {name: getattr(problem, name) for name in names}
 
 
-def _framed(problem: "Problem", *, coloured: bool) -> str:
-    """A problem as a compiler shows it: on a terminal coloured, with the line of the file and a caret."""
-    if not coloured:
+def _framed(problem: "Problem", *, shown: bool) -> str:
+    """A problem as a compiler shows it: on a terminal with the line of the file and a caret, coloured unless NO_COLOR
+    is set."""
+    if not shown:
         return str(problem)
     colour = "yellow" if problem.warning else "red"
     kind = click.style("warning" if problem.warning else "problem", fg=colour, bold=True)
     lines = [f"{click.style(problem.where, bold=True)}: {kind}: {problem.said}", *_excerpt(problem, colour)]
-    return "\n".join([*lines, *(f"  {click.style('hint:', fg='cyan')} {hint}" for hint in problem.hints)])
+    lines += [f"  {click.style('hint:', fg='cyan')} {hint}" for hint in problem.hints]
+    return "\n".join(map(click.unstyle, lines) if os.environ.get("NO_COLOR") else lines)
 
 
 def _excerpt(problem: "Problem", colour: str) -> list[str]:

@@ -60,6 +60,7 @@ def doctor(port: int, as_json: bool) -> None:
         *_tools(),
     ]
     real = [] if backend.wrong else assembly.real_on_purpose()
+    others = assembly.in_other_languages()
     problems = [f"{each.name}: {each.wrong}" for each in findings if each.wrong]
     if as_json:
         print_json(
@@ -68,6 +69,10 @@ def doctor(port: int, as_json: bool) -> None:
                 "virtual": virtual,
                 "virtual_in_processes": in_process,
                 "real_on_purpose": [{"what": what, "why": why} for what, why in real],
+                "other_languages": [
+                    {"of": of, "virtual": kept, "real": [{"what": what, "why": why} for what, why in left]}
+                    for of, kept, left in others
+                ],
                 "problems": problems,
             }
         )
@@ -78,6 +83,9 @@ def doctor(port: int, as_json: bool) -> None:
         _list("real in handlers", [name for name, is_virtual in virtual.items() if not is_virtual])
         _list("real in processes", [name for name, is_virtual in in_process.items() if not is_virtual])
         _list("real on purpose", [f"{what}: {why}" for what, why in real])
+        for of, kept, left in others:
+            _list(f"virtual in {of}", kept)
+            _list(f"real in {of}", [f"{what}: {why}" for what, why in left])
         for problem in problems:
             click.echo(f"wrong: {problem}", err=True)
         click.echo(count(len(problems), "problem") if problems else "all is well", err=True)

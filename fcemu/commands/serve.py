@@ -221,8 +221,10 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     except OSError as refused:
         raise CannotListen(_why(plan, refused)) from None
     url = base_url(plan.host, port)
-    runtimes = assembly.Runtimes({"FCEMU_URL": url} | ({TOKEN: token} if token else {}), debugging)
+    variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
+    runtimes = assembly.Runtimes(variables, debugging, asyncio.get_running_loop())
     server.parts = assembly.Parts(runtimes)
+    server.meanwhile = runtimes.look
 
     def begin(asked: Mapping[str, object]) -> Settings:
         """Put a new emulator behind the server; the old one ends. Raises ``ValueError`` before anything changes."""

@@ -53,7 +53,7 @@ def _directories(reloads: Reloads) -> list[str]:
 async def _watch(changes: Any, directories: list[str], reloads: Reloads) -> None:
     async for found in changes:
         paths = sorted(path for _, path in found if "__pycache__" not in path)
-        for path, error in broken(paths):
+        for path, error in await asyncio.to_thread(list, broken(paths)):
             LOG.error("%s:%s: %s; the code before it stays", path, error.lineno, error.msg)
             paths = [each for each in paths if not _shares_directory(each, path, directories)]
         touched = {directory for directory in directories for path in paths if _is_in(path, directory)}
@@ -74,9 +74,13 @@ def forget_compiled(paths: list[str]) -> None:
 
 
 def broken(paths: list[str]) -> Iterator[tuple[str, SyntaxError]]:
-    """The Python files among ``paths`` that cannot be read as Python."""
-    for path in paths:
-        if path.endswith(_ENDING) and os.path.isfile(path):
+    """The files of Python and JavaScript among ``paths`` that cannot be read as such."""
+    from fcemu.assembly import syntax_error_of
+
+    for path in filter(os.path.isfile, paths):
+        if "node_modules" not in path and (wrong := syntax_error_of(path)) is not None:
+            yield path, wrong
+        if path.endswith(_ENDING):
             try:
                 with open(path, "rb") as file:
                     compile(file.read(), path, "exec", dont_inherit=True)

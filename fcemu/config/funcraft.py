@@ -1,10 +1,13 @@
 """template.yml of Funcraft -> native form."""
 
 import json
+from dataclasses import replace
 from typing import Final
 
+from fcemu.config.dotenv import environment
 from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
-from fcemu.config.problems import quoted
+from fcemu.config.load import shown
+from fcemu.config.problems import Place, quoted
 from fcemu.config.translate import ACCOUNT, Rules, Source, Translation, entry, is_nothing, kept_entry, text
 from fcemu.config.tree import Entry, Items, Node, Scalar, Table, plain
 
@@ -31,8 +34,16 @@ _ROUTE: Final = Rules(same={"qualifier": "qualifier"}, read=frozenset({"serviceN
 
 
 def translate(source: Source) -> Table:
-    """A template in native form."""
-    return _Template(source).translated(source.tree)
+    """A template in native form, with the account and the region of the ``.env`` beside it, as ``fun`` reads them
+    (yaml-formats §3.1); what the user chose wins."""
+    beside, choices = environment({}, source.root, ()), source.choices
+    region, account = choices.region or beside.get("REGION"), choices.account_id or beside.get("ACCOUNT_ID")
+    choices = replace(choices, region=region, account_id=account)
+    place = Place(1, 1, "", shown(source.root / ".env"))
+    said = {"region": region if "REGION" in beside else None, "accountId": account if "ACCOUNT_ID" in beside else None}
+    whose = [entry(key, text(place, value)) for key, value in said.items() if value]
+    tree = _Template(source._replace(choices=choices)).translated(source.tree)
+    return Table(tree.place, (*whose, *tree.entries))
 
 
 class _Template(Translation):

@@ -98,6 +98,8 @@ class Report:
     def closest(self, word: str, right: Iterable[str]) -> str | None:
         """The module's ``closest``, as long as it did not compare too often: a file may be wrong in thousands of
         places."""
+        if self._compared > MOST_COMPARED:
+            return None
         words = list(right)
         self._compared += len(words)
         return closest(word, words) if self._compared <= MOST_COMPARED else None

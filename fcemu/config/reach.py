@@ -16,9 +16,8 @@ from fcemu.core.settings import Settings
 
 
 class _Said(NamedTuple):
-    """A function of the file: its name, what it says, and where."""
+    """A function of the file: what it says, and where."""
 
-    name: str
     shape: FunctionShape
     table: Table
 
@@ -45,16 +44,20 @@ def say_unreachable(shape: FileShape, tree: Table, report: Report) -> None:
 
 
 def _functions(shape: FileShape, tree: Table) -> Iterator[_Said]:
-    owners: list[tuple[str, Mapping[str, FunctionShape] | None, Node | None]] = [("", shape.functions, tree)]
-    services = tree.get("services")
-    for name, service in (shape.services or {}).items():
-        owners.append((f"{name}/", service.functions, services.get(name) if isinstance(services, Table) else None))
-    for prefix, functions, owner in owners:
-        tables = owner.get("functions") if isinstance(owner, Table) else None
-        for name, function in (functions or {}).items():
-            table = tables.get(name) if isinstance(tables, Table) else None
-            if isinstance(table, Table):
-                yield _Said(prefix + name, function, table)
+    owners: list[tuple[Mapping[str, FunctionShape] | None, Node]] = [(shape.functions, tree)]
+    services = shape.services or {}
+    owners += [(services[name].functions, table) for name, table in _inside(tree, "services") if name in services]
+    for functions, owner in owners:
+        for name, table in _inside(owner, "functions"):
+            if isinstance(table, Table) and name in (functions or ()):
+                yield _Said((functions or {})[name], table)
+
+
+def _inside(node: Node, key: str) -> Iterator[tuple[str, Node]]:
+    """What is under a key of a map, by name."""
+    table = node.get(key) if isinstance(node, Table) else None
+    if isinstance(table, Table):
+        yield from ((each.key.text, each.value) for each in table.entries)
 
 
 def _instances(function: _Said, account: int, report: Report) -> None:

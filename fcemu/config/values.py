@@ -27,6 +27,8 @@ from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import FunctionRef
 from fcemu.core.triggers import METHODS
 
+LONGEST_CRON: Final = 256
+"""How long an expression of a timer may be. ASSUMED: FC's documents say nothing."""
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _NOT_IN_ENVIRONMENTS: Final = re.compile("[\0\ud800-\udfff]")
@@ -216,6 +218,8 @@ def _guess(word: str, right: tuple[str, ...]) -> list[str]:
 
 def _cron(node: Scalar, _: Limits) -> str:
     text = _printable(node)
+    if len(text) > LONGEST_CRON:
+        raise Wrong(f"expected at most {LONGEST_CRON} characters, found {len(text)}")
     try:
         read_schedule(text)
     except ValueError as wrong:

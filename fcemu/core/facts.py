@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.mail_facts import MailFact, Properties
@@ -325,6 +325,17 @@ InstanceFact = InstanceProvisioned | InstanceStopped | HookRan
 OutsideFact = Changed | InstanceFact
 """What belongs to no invocation, and to no queue, topic or bus."""
 Fact = InvocationFact | OutsideFact | MailFact
+
+
+@value
+class Forgotten:
+    """Stands in the place of a fact that is kept no more; nobody gets to see it."""
+
+    at: datetime
+    request_id: str
+
+
+FORGOTTEN: Final = cast(Fact, Forgotten(datetime.min.replace(tzinfo=UTC), ""))
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
 TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
@@ -360,8 +371,8 @@ def from_json(record: dict[str, Any]) -> Fact:
 
 def time_text(at: datetime) -> str:
     """RFC 3339 in UTC with six digits, always the same length."""
-    if at.year > 999 and at.tzinfo is UTC:
-        return f"{at.isoformat(timespec='microseconds')[:26]}Z"
+    if at.year > 999 and at.tzinfo is UTC:  # half of what isoformat takes, and each fact has one or two
+        return _TIME % (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at.year > 999 else at.astimezone(UTC).isoformat()
 
 
@@ -370,6 +381,7 @@ def read_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
+_TIME: Final = "%d-%02d-%02dT%02d:%02d:%02d.%06dZ"
 _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 """Fields of facts that are written only if they say something."""
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})

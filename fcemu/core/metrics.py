@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Final
 
 from fcemu.core.facts import (
     Delivered,
@@ -21,6 +22,7 @@ from fcemu.core.facts import (
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import word
+from fcemu.core.past import Distant
 
 
 @dataclass(slots=True)
@@ -57,6 +59,12 @@ class Numbers:
         return self.cold_starts + self.provisioned - self.stopped
 
 
+_COUNTED: Final = frozenset(
+    {Dequeued, Finished, Refused, Held, Expired, Delivered, Distant, DeliveryFailed, InstanceStarted}
+)
+"""The kinds of facts of invocations that add to a number."""
+
+
 def copied(numbers: Mapping[FunctionRef, Numbers]) -> dict[FunctionRef, Numbers]:
     """Numbers to count on from."""
     return {
@@ -81,7 +89,7 @@ def measure(
 
 def count_invocation(found: dict[FunctionRef, Numbers], invocation: Invocation, sign: int = 1) -> None:
     """Add an invocation as it is now; ``sign`` -1: take it out again."""
-    numbers = found.setdefault(invocation.accepted.function, Numbers())
+    numbers = _of(found, invocation.accepted.function)
     synchronous, state = invocation.accepted.synchronous, invocation.state
     numbers.invocations["sync" if synchronous else "async", str(state)] += sign
     if synchronous:
@@ -95,12 +103,24 @@ def count_invocation(found: dict[FunctionRef, Numbers], invocation: Invocation, 
 
 def count_fact(found: dict[FunctionRef, Numbers], fact: Fact, invocation: Invocation | None) -> None:
     """Add a fact; ``invocation`` is the one that it is of, where it is of one."""
-    if isinstance(fact, InstanceProvisioned):
-        found.setdefault(fact.function, Numbers()).provisioned += 1
-    elif isinstance(fact, InstanceStopped):
-        found.setdefault(fact.function, Numbers()).stopped += 1
+    kind = type(fact)
+    if kind is InstanceProvisioned or kind is InstanceStopped:
+        numbers = _of(found, fact.function)  # type: ignore[union-attr]
+        if kind is InstanceProvisioned:
+            numbers.provisioned += 1
+        else:
+            numbers.stopped += 1
     elif invocation is not None:
-        _count(found.setdefault(invocation.accepted.function, Numbers()), fact, invocation)
+        numbers = _of(found, invocation.accepted.function)
+        if kind in _COUNTED:
+            _count(numbers, fact, invocation)
+
+
+def _of(found: dict[FunctionRef, Numbers], ref: FunctionRef) -> Numbers:
+    numbers = found.get(ref)
+    if numbers is None:
+        numbers = found[ref] = Numbers()
+    return numbers
 
 
 def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:

@@ -186,8 +186,11 @@ class Queue:
         self._empty(0)
 
     def receive(self, message_id: str, until: datetime, now: datetime) -> None:
-        """A consumer has the message until then."""
+        """A consumer has the message until then. Nothing happens to one that is not there, nor by ``hide``: a store
+        may have forgotten it."""
         message = self._at(message_id)
+        if message is None:
+            return
         message.dequeue_count += 1
         message.first_dequeued = message.first_dequeued or now
         self.hide(message_id, until)
@@ -195,6 +198,8 @@ class Queue:
     def hide(self, message_id: str, until: datetime) -> None:
         """The message is visible from ``until`` on, and has a new receipt handle."""
         message = self._at(message_id)
+        if message is None:
+            return
         message.handles += 1
         message.visible = until
         heappush(self._hidden, (until, message.number, message))
@@ -280,9 +285,9 @@ class Queue:
 
     # How it is kept.
 
-    def _at(self, message_id: str) -> Message:
+    def _at(self, message_id: str) -> Message | None:
         self._take()
-        return self._messages[message_id]
+        return self._messages.get(message_id)
 
     def _take(self) -> None:
         """Look at what has arrived since the last time."""

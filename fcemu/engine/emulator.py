@@ -15,6 +15,7 @@ from fcemu.core.facts import Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
+from fcemu.core.keys import secret_of
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
@@ -39,7 +40,7 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store, secret_of
+from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.queues import Queues
 from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
@@ -230,7 +231,7 @@ class Emulator:
             if store.outlasts:
                 self.journal.keep_elsewhere(store.read)
             if kept is not None:
-                self.journal.fold(resuming.watch(store.facts()))
+                self.journal.fold(resuming.watch(store.facts()), store.begin)
                 self._chance.go_on(f"{self.starts}/{len(self.journal)}")
                 self.timers.resume(kept.timers)
             self.saving = self._saving_to(store, packages)

@@ -19,6 +19,7 @@ from fcemu.core.functions import Function, takes_events
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import event_of
 from fcemu.core.invocation import Invocation
+from fcemu.core.keys import read_credentials
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.triggers import Trigger
@@ -29,7 +30,6 @@ from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
 from fcemu.engine.plans import Plan, Plans
-from fcemu.engine.ports import read_credentials
 from fcemu.engine.runs import Run
 
 Then = Callable[[Invocation], None]

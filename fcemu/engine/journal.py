@@ -2,10 +2,22 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, cast, overload
 
-from fcemu.core.facts import Accepted, Delivered, Fact, InstanceFact, InvocationFact, OutsideFact, to_json
+from fcemu.core.facts import (
+    FORGOTTEN,
+    Accepted,
+    Delivered,
+    DeliveryFailed,
+    DeliveryStarted,
+    Fact,
+    InstanceFact,
+    InvocationFact,
+    OutsideFact,
+    to_json,
+)
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
@@ -122,10 +134,11 @@ class Journal(Sequence[Fact]):
 
         return end
 
-    def fold(self, facts: Iterable[Fact]) -> None:
-        """Take over the facts of another journal, as after a restart."""
+    def fold(self, facts: Iterable[Fact], begin: int = 0) -> None:
+        """Take over the facts of another journal, as after a restart; the first ``begin`` are forgotten."""
+        self._tail = begin, self._tail[1]
         outside, elsewhere = _OUTSIDE, self._read is not _nothing
-        for number, fact in enumerate(facts):
+        for number, fact in enumerate(facts, begin):
             if elsewhere and number % TAIL == 0:
                 self.let_go(number)
             kind = type(fact)
@@ -133,6 +146,11 @@ class Journal(Sequence[Fact]):
                 self.open(cast(Accepted, fact))
             elif kind in outside:
                 self.note(cast(OutsideFact | MailFact, fact))
+            elif fact is FORGOTTEN:
+                self._append(fact)
+            elif kind is Delivered and fact.request_id not in self.invocations:
+                self._append(fact)
+                self.mail.deliver(cast(Delivered, fact))
             else:
                 self.record(cast(InvocationFact, fact))
 
@@ -143,14 +161,21 @@ class Journal(Sequence[Fact]):
         self._read = read
         self._whole = lru_cache(maxsize=64)(self._fold_one)
 
-    def let_go(self, kept: int) -> None:
+    def let_go(self, kept: int) -> bool:
         """The first ``kept`` facts are kept elsewhere: the older ones leave memory, once that is worth it, and finished
-        invocations and reports with them."""
+        invocations and reports with them. Whether it was worth it."""
+        if kept - self._tail[0] < 2 * TAIL:
+            return False
+        self._let_go(kept - TAIL)
+        return True
+
+    def let_all_go(self) -> None:
+        """As ``let_go``, whether it is worth it or not, and none stays."""
+        self._let_go(len(self))
+
+    def _let_go(self, end: int) -> None:
         left, facts = self._tail
-        if kept - left < 2 * TAIL:
-            return
-        go = kept - TAIL - left
-        going, tail = facts[:go], facts[go:]
+        going, tail = facts[: end - left], facts[end - left :]
         busy = {fact.request_id for fact in tail}
         for place, fact in enumerate(going, left):
             invocation = self.invocations.get(fact.request_id) if fact.request_id else None
@@ -160,12 +185,36 @@ class Journal(Sequence[Fact]):
             if type(fact) is Delivered:
                 let_go_of_body(fact, place, self._read)
         self._append = tail.append
-        self._tail = left + go, tail
+        self._tail = end, tail
         for request_id in {fact.request_id for fact in going} - busy:
             invocation = self.invocations.get(request_id)
             if invocation is not None and invocation.finished and not invocation.retired:
                 count_invocation(self._numbers, invocation)
                 invocation.retire(self._whole)
+
+    def forget(self, before: datetime) -> list[int]:
+        """Nobody knows any more of invocations that had left memory and ended by then, unless a report is on its way;
+        returns the places of their facts, but for reports that were delivered: those are their destinations'."""
+        gone: list[int] = []
+        for invocation in list(self.invocations.values()):
+            if invocation.accepted.at > before:
+                break
+            if not invocation.retired or cast(datetime, invocation.ended) > before:
+                continue
+            places = read_places(invocation.places)
+            facts = self._read(places)
+            reports = [fact for fact in facts if isinstance(fact, DeliveryStarted | Delivered | DeliveryFailed)]
+            if reports and isinstance(reports[-1], DeliveryStarted):
+                continue
+            gone += [place for place, fact in zip(places, facts, strict=True) if not isinstance(fact, Delivered)]
+            self._drop(invocation)
+        return gone
+
+    def _drop(self, invocation: Invocation) -> None:
+        del self.invocations[invocation.id]
+        there = self.tasks.get(invocation.accepted.function, {})
+        if there.get(invocation.accepted.task_id) is invocation:
+            del there[invocation.accepted.task_id]
 
     def _fold_one(self, past: Past) -> Invocation:
         first, *others = self._read(read_places(past.places))
@@ -185,7 +234,9 @@ class Journal(Sequence[Fact]):
         """The facts from position ``after`` on, each with its ``n``, which is its position in print, from 1."""
         last = len(self) if end is None else end
         for start in range(after, last, _AT_ONCE):
-            yield from enumerate(self[start : min(start + _AT_ONCE, last)], start + 1)
+            for n, fact in enumerate(self[start : min(start + _AT_ONCE, last)], start + 1):
+                if fact is not FORGOTTEN:
+                    yield n, fact
 
     def line(self, n: int, fact: Fact) -> str:
         """One fact as JSON."""

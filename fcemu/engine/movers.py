@@ -440,7 +440,7 @@ class Movers(Ending):
         self.runs.add(run)
         self._watch_deadline(run)
         job = partial(self._work, run)
-        if not run.place.instance.begin(run.call, partial(self._crew.offer, job), partial(self._crew.run, job)):
+        if not run.place.instance.begin(run.call, job, partial(self._crew.run, job)):
             self._crew.offer(job)
         if not self._ticking:
             self.pursue()

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from fcemu.core.facts import Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
+from fcemu.core.keys import credentials_of
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.stubs import StubCall
@@ -121,26 +122,6 @@ class Call:
         return credentials_of(self.request_id, self.attempt)
 
 
-def credentials_of(request_id: str, attempt: int) -> str:
-    """The access key id that belongs to one attempt. Real temporary ids begin with ``STS.`` as well."""
-    return f"STS.{request_id}.{attempt}"
-
-
-def secret_of(access_key_id: str) -> str:
-    """The secret that belongs to the access key id of an attempt."""
-    return f"secret-of-{access_key_id}"
-
-
-def read_credentials(access_key_id: str) -> tuple[str, int] | None:
-    """The request id and attempt number of a temporary key id; ``None`` for any other key."""
-    if not access_key_id.startswith("STS."):
-        return None
-    head, _, attempt = access_key_id.rpartition(".")
-    if not head.startswith("STS.") or not attempt.isdigit():
-        return None
-    return head.removeprefix("STS."), int(attempt)
-
-
 @dataclass(slots=True)
 class Finish:
     """What a runtime reports of one attempt.
@@ -165,8 +146,8 @@ class Instance(Protocol):
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """Begin an attempt on the calling thread without waiting for it; ``False``: it cannot, and nothing happened.
 
-        Later ``run`` is to be called for it, which then goes on: ``soon`` is called when it will return at once,
-        ``long`` when it will take a while; one of them, once, on any thread.
+        Later ``run`` is to be called for it, which then goes on: ``soon``, which calls it, when it will return at once,
+        ``long`` when it will take a while; one of them, once, on any thread that does not have the baton.
         """
 
     def initialize(self, call: Call) -> Finish:
@@ -230,14 +211,25 @@ class Store(Protocol):
         """Whether what is kept is not in this process's memory."""
 
     @property
+    def keep(self) -> timedelta | None:
+        """For how long, by the virtual clock, it keeps what has ended; ``None``: for ever."""
+
+    @property
+    def begin(self) -> int:
+        """How many of the first facts are forgotten, and were removed."""
+
+    @property
     def down(self) -> float:
         """Real seconds between the last ``write`` of the process before and the opening by this one."""
 
     def facts(self) -> Iterator[Fact]:
-        """All facts in order, as they were when the store was opened."""
+        """All facts from ``begin`` on, in order, as they were when the store was opened."""
 
     def read(self, places: Iterable[int]) -> list[Fact]:
         """The facts in these places, counted from 0, in this order, which is ascending. On any thread."""
+
+    def newest(self, most: int) -> list[Fact]:
+        """The last facts, at most so many."""
 
     def notes(self) -> dict[str, Any]:
         """JSON values by name; empty when nothing was kept yet."""
@@ -248,6 +240,12 @@ class Store(Protocol):
     def write(self, after: int, facts: Sequence[Fact], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
         """Keep, in one transaction, the facts that follow the first ``after``, notes in place of those of the same
         names, and zips by the SHA-256 of each. Nothing of it is kept when it raises."""
+
+    def forget(self, places: Sequence[int]) -> None:
+        """Keep ``FORGOTTEN`` in these places."""
+
+    def compact(self) -> None:
+        """Give back the room of what is forgotten."""
 
     def clear(self) -> None:
         """Forget everything."""

@@ -24,6 +24,10 @@ _STARTS: Final = "starts"
 _GIVEN: Final = "given"
 _STALE: Final = 1.0
 """Real seconds after which the instant of a flowing clock is kept although nothing happened."""
+_NOTED_EVERY: Final = 0.1
+"""Real seconds between two notes of a flowing clock; in between, the newest facts tell what time it was."""
+_NEWEST: Final = 100
+"""Of so many facts, one has the latest instant: a flowing clock may write them down in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def read_kept(store: Store, packages: Packages | None) -> Kept | None:
     try:
         return Kept(
             read_time(notes[_CLOCK]["started"]),
-            read_time(notes[_CLOCK]["now"]),
+            max([read_time(notes[_CLOCK]["now"]), *(fact.at for fact in store.newest(_NEWEST))]),
             catalog_from_json(notes[_CATALOG], unpacked),
             notes[_TIMERS],
             notes[_STARTS],
@@ -92,6 +96,7 @@ class Saving:
         self._packages: Final = packages
         self._written = len(journal)
         self._now: datetime | None = None
+        self._noted: datetime | None = None
         self._moves = -1
         self._hashes: Final[dict[str, str]] = {}
         """SHA-256 of the zips that are in the store, by the directory in which they are unpacked."""
@@ -117,10 +122,11 @@ class Saving:
         if not self.unsaved:
             return
         facts, now = self._journal[self._written :], self._clock.now()
-        notes: dict[str, Any] = {
-            _CLOCK: {"started": time_text(self._clock.started), "now": time_text(now)},
-            **self._first,
-        }
+        notes: dict[str, Any] = {**self._first}
+        noted = self._noted
+        if not facts or noted is None or self._is_worth_noting(now, noted, facts[-1].at):
+            notes[_CLOCK] = {"started": time_text(self._clock.started), "now": time_text(now)}
+            noted = now
         code: dict[str, bytes] = {}
         hashes: dict[str, str] = {}
         if self.defined or any(type(fact) is Changed for fact in facts):
@@ -130,10 +136,14 @@ class Saving:
             notes[_TIMERS] = self._timers.standing()
         self._store.write(self._written, facts, notes, code)
         self._written += len(facts)
-        self._now, self._moves, self.defined, self._first = now, moves, False, {}
+        self._now, self._noted, self._moves, self.defined, self._first = now, noted, moves, False, {}
         self._hashes.update(hashes)
-        if self._store.outlasts:
-            self._journal.let_go(self._written)
+        if self._store.outlasts and self._journal.let_go(self._written) and self._store.keep is not None:
+            self._store.forget(self._journal.forget(now - self._store.keep))
+
+    def _is_worth_noting(self, now: datetime, noted: datetime, newest: datetime) -> bool:
+        rate = self._clock.rate
+        return now - noted > timedelta(seconds=_NOTED_EVERY * rate) if rate else now != newest
 
     def _kept_place(self, directory: str, code: dict[str, bytes], hashes: dict[str, str]) -> object:
         """What stands for a directory in the store: the hash of the zip that was unpacked there."""

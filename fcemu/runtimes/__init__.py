@@ -9,22 +9,30 @@ from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
 from fcemu.engine.ports import Runtime
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from fcemu.runtimes.debugging import Debugging
 
 
 def runtime_named(
-    name: str, *, process: bool = False, python: str = "", debugging: "Debugging | None" = None
+    name: str,
+    *,
+    process: bool = False,
+    python: str = "",
+    debugging: "Debugging | None" = None,
+    loop: "AbstractEventLoop | None" = None,
 ) -> Callable[..., Runtime]:
     """What runs functions whose ``runtime`` is ``name``; raises ``ValueError`` for one that the emulator lacks.
 
     ``process``: Python handlers run in processes of their own, as those of other languages always do; ``python``: by
-    which Python, if not by this one. ``debugging``: which function waits for a debugger. It is made with variables that
-    handlers get besides FC's, e.g. where the emulator listens. Imported when asked for.
+    which Python, if not by this one. ``debugging``: which function waits for a debugger. ``loop``: the one that
+    serves requests, if there is one. It is made with variables that handlers get besides FC's, e.g. where the emulator
+    listens. Imported when asked for.
     """
     if name in PYTHON_RUNTIMES and process:
         from fcemu.runtimes.python_process import PythonProcess
 
-        return partial(PythonProcess, python=python, debugging=debugging)
+        return partial(PythonProcess, python=python, debugging=debugging, loop=loop)
     if name in PYTHON_RUNTIMES:
         from fcemu.runtimes.python_inline import PythonInline
 

@@ -29,6 +29,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.core.functions import Function
@@ -37,6 +38,7 @@ from fcemu.runtimes.debugging import Debugging
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
+_FIRST_CHUNK: Final = 1 << 13
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "debugged"})
 """Kinds of messages that do not end an attempt."""
@@ -64,6 +66,13 @@ _encode: Final = json.JSONEncoder(check_circular=False).encode
 _decode: Final = json.JSONDecoder().decode
 
 
+@lru_cache(64)
+def _header_of(head: bytes) -> Mapping[str, Any]:
+    """What a frame begins with; most often the same as ever."""
+    header: Mapping[str, Any] = _decode(head.decode())
+    return header
+
+
 def framed(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """A frame as bytes."""
     head = _encode(header).encode()
@@ -86,6 +95,8 @@ class Child:
         self._killed = False
         self._closed = False
         self.awaits_debugger = False
+        self.polled_by: object = None
+        """Who hears of what it says, beside the thread that runs its attempt."""
         self._buffer = bytearray()
         self._next: Message | None = None
         """A frame that was looked at already."""
@@ -155,7 +166,7 @@ class Child:
 
     def has_answered(self, call: Call) -> bool:
         """Take in what the child has said by now; whether ``answer`` returns without waiting. Raises ``Gone``."""
-        self._read_channel(call.output)
+        self._read_channel(call.output, _FIRST_CHUNK)
         self._next = self._take()
         if self._next is None or self._next.kind in _ON_THE_WAY:
             return False
@@ -180,7 +191,7 @@ class Child:
         start, end = _LENGTHS.size + head, _LENGTHS.size + head + body
         if len(buffer) < end:
             return None
-        message = Message(_decode(buffer[_LENGTHS.size : start].decode()), bytes(buffer[start:end]))
+        message = Message(_header_of(bytes(buffer[_LENGTHS.size : start])), bytes(buffer[start:end]))
         del buffer[:end]
         return message
 
@@ -198,9 +209,9 @@ class Child:
     def _ready(self, poll: "select.poll", milliseconds: int | None) -> set[int]:
         return {fd for fd, event in poll.poll(milliseconds) if event & _READABLE}
 
-    def _read_channel(self, output: list[str]) -> None:
+    def _read_channel(self, output: list[str], most: int = _CHUNK) -> None:
         try:
-            received = self._channel.recv(_CHUNK)
+            received = self._channel.recv(most)
         except OSError:
             received = b""
         if not received:

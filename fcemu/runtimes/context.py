@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
 from fcemu.core.functions import Function
-from fcemu.engine.ports import Call, secret_of
+from fcemu.core.keys import secret_of, token_of
+from fcemu.engine.ports import Call
 
 T = TypeVar("T")
 _VERSION: Final = re.compile(r"python(\d+)(?:\.(\d+))?")
@@ -24,7 +25,7 @@ def is_newer(runtime: str, version: tuple[int, int]) -> bool:
 def credentials_for(call: Call) -> tuple[str, str, str]:
     """Temporary key id, secret and token of an attempt; the id alone means something to the emulator."""
     key_id = call.access_key_id
-    return key_id, secret_of(key_id), f"token-of-{key_id}"
+    return key_id, secret_of(key_id), token_of(key_id)
 
 
 def context_for(call: Call) -> "Context":

@@ -11,7 +11,7 @@ from fcemu.core.functions import Function
 from fcemu.core.programs import Start
 from fcemu.engine.ports import Call
 from fcemu.runtimes.custom_http import PRE_FREEZE, PRE_STOP, Connections, Lost, ask_hook
-from fcemu.runtimes.faketime import FakeTime, why_real
+from fcemu.runtimes.faketime import FakeTime, rate_of, why_real
 from fcemu.runtimes.listening import accepts, free_port, listeners
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.program import Program
@@ -51,7 +51,7 @@ class Server:
         self._given_up: Final = given_up
         self._port: Final = free_port()
         command = [_here(word, function.code) for word in how.command]
-        blind = why_real(command[0], function.code)
+        blind = why_real(command[0], function.code, rate_of(call.clock))
         self._time: Final = None if blind else FakeTime(call.clock)
         variables = {**environment, **_listen_variables(self._port), **(self._time.environment() if self._time else {})}
         try:

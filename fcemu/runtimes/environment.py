@@ -41,7 +41,7 @@ class Environment:
 
     def __init__(self, call: Call, extra: Mapping[str, str]) -> None:
         self._fixed: Final = _fixed(call, extra)
-        self._keys: Final = _places(call.function)
+        self._keys: Final = places_of(call.function)
         self._written: Final[dict[str, str | None]] = {}
 
     def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
@@ -80,8 +80,8 @@ def _fixed(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
     return {**extra, **_of_platform(call.function, call), **own}
 
 
-def _places(function: Function) -> dict[str, int]:
-    """Which variable holds which part of the temporary keys, but for those that the function sets itself."""
+def places_of(function: Function) -> dict[str, int]:
+    """Which variable holds which of ``credentials_for``, but for those that the function sets itself."""
     keys = _KEYS | (_LEGACY if function.generation is FC2 else {})
     return {name: place for name, place in keys.items() if name not in function.environment}
 
@@ -89,7 +89,7 @@ def _places(function: Function) -> dict[str, int]:
 def keys_of(call: Call) -> dict[str, str]:
     """The variables that differ from attempt to attempt: the temporary keys."""
     credentials = credentials_for(call)
-    return {name: credentials[place] for name, place in _places(call.function).items()}
+    return {name: credentials[place] for name, place in places_of(call.function).items()}
 
 
 def variables_of(call: Call, extra: Mapping[str, str]) -> dict[str, str]:

@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Final
@@ -32,7 +34,13 @@ _PLACES: Final = (
     "/usr/local/lib/faketime",
     "/opt/homebrew/lib/faketime",
 )
-_INSTALL: Final = f"install libfaketime (Debian: apt install faketime) or set {VARIABLE} to its libfaketimeMT.so.1"
+_PACKAGE: Final = "libfaketime"
+"""What the extra ``faketime`` installs; the library that it brings lets the time of day be set, but not sleeps."""
+_IN_PACKAGE: Final = "vendor/libfaketime/src/libfaketime.so.1"
+_INSTALL: Final = (
+    f"install libfaketime (Debian: apt install faketime; else pip install 'fcemu[faketime]'), or set {VARIABLE} to its "
+    "libfaketimeMT.so.1"
+)
 _ANY_SECOND: Final = 2_000_000_000
 _INTERPRETER: Final = 3
 _UNSEEN_SECONDS: Final = 0.05
@@ -48,8 +56,27 @@ def library() -> str | None:
     if said == "off":
         return None
     found = [Path("/").glob(f"{place[1:]}/{name}") for place in _PLACES for name in _NAMES]
-    paths = [said] if said else [str(path) for each in found for path in each]
+    paths = [said] if said else [*(str(path) for each in found for path in each), *_of_package()]
     return next(filter(_works, paths), None)
+
+
+def _of_package() -> list[str]:
+    package = find_spec(_PACKAGE)
+    return [] if package is None or package.origin is None else [str(Path(package.origin).parent / _IN_PACKAGE)]
+
+
+@cache
+def _lets_sleep(path: str) -> bool:
+    """Whether a libfaketime also replaces sleeps: some are made without."""
+    with suppress(OSError):
+        return b"\0clock_nanosleep\0" in Path(path).read_bytes()
+    return False
+
+
+def rate_of(clock: HandlerClock) -> float:
+    """Virtual seconds per real one, as the dial of a clock shows it."""
+    rate: float = struct.unpack("<d", os.pread(clock.dial(), 8, _RATE_AT))[0]
+    return rate
 
 
 def _works(path: str) -> bool:
@@ -62,10 +89,13 @@ def _works(path: str) -> bool:
     return told.stdout.strip() == str(_ANY_SECOND)
 
 
-def why_real(command: str, directory: str) -> str | None:
-    """Why a program sees real time; ``None`` if it sees the emulator's."""
-    if library() is None:
+def why_real(command: str, directory: str, rate: float = 0) -> str | None:
+    """Why a program sees real time; ``None`` if it sees the emulator's, which has this rate."""
+    found = library()
+    if found is None:
         return f"libfaketime was not found: {_INSTALL}"
+    if rate not in (0, 1) and not _lets_sleep(found):
+        return f"{found} cannot let its sleeps flow at {rate:g} times real speed: Debian's can (apt install faketime)"
     file = which(os.path.join(directory, command) if os.sep in command else command)
     return None if file is None else _why_blind(Path(file))
 
@@ -118,7 +148,7 @@ class FakeTime:
     """
 
     def __init__(self, clock: HandlerClock, real_now: Callable[[], float] = time.monotonic) -> None:
-        self._rate: Final[float] = struct.unpack("<d", os.pread(clock.dial(), 8, _RATE_AT))[0]
+        self._rate: Final = rate_of(clock)
         self._real_now: Final = real_now
         handle, self._path = tempfile.mkstemp(prefix="fcemu-time-")
         os.close(handle)
@@ -128,7 +158,7 @@ class FakeTime:
     @property
     def flows(self) -> bool:
         """Whether time passes for the program by itself, so that its sleeps are virtual."""
-        return self._rate > 0
+        return self._rate > 0 and _lets_sleep(library() or "")
 
     def environment(self) -> dict[str, str]:
         """What the program's environment needs; preloads that it has already come after ours."""

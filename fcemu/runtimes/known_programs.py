@@ -42,6 +42,15 @@ BLIND: Final = (
 )
 
 
+def rows() -> list[tuple[str, tuple[Row, ...]]]:
+    """Of whom, and what is virtual and real there, for what this machine can run."""
+    programs = [("programs on a paused clock", (*PAUSED, *BLIND)), ("programs on a flowing clock", (*FLOWING, *BLIND))]
+    return [
+        *([("Node.js handlers", NODE)] if node_command() else []),
+        *(programs if faketime.library() else []),
+    ]
+
+
 def tools() -> list[Found]:
     """What this machine has for functions in other languages."""
     return [_node(), _faketime()]

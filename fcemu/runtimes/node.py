@@ -1,7 +1,9 @@
 """Handler in a child Node.js process."""
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +35,9 @@ from fcemu.runtimes.memory import MemoryWatch
 VARIABLE: Final = "FCEMU_NODE"
 """Which Node.js runs handlers, if not the one on the path."""
 OLDEST: Final = 16
+SCRIPTS: Final = (".js", ".cjs", ".mjs")
+_CHECK_SECONDS: Final = 30
+_SYNTAX_ERROR: Final = re.compile(r"^SyntaxError: (.*)$", re.MULTILINE)
 _PROGRAM: Final = Path(__file__).parent / "child" / "node_main.js"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -40,6 +45,23 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 def node_command() -> str | None:
     """The Node.js of this machine; ``None`` when there is none."""
     return shutil.which(os.environ.get(VARIABLE) or "node")
+
+
+def syntax_error_of(path: str) -> SyntaxError | None:
+    """What Node.js says of a file that it cannot read as JavaScript; ``None`` where it can, or is not there.
+
+    Told as ``path:line``, the line, a mark, an empty line, and ``SyntaxError: …``.
+    """
+    node = node_command()
+    if node is None:
+        return None
+    command = [node, "--check", path]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False)
+    found = _SYNTAX_ERROR.search(checked.stderr)
+    if checked.returncode == 0 or found is None:
+        return None
+    first = checked.stderr.partition("\n")[0].rpartition(":")[2]
+    return SyntaxError(found[1], (path, int(first) if first.isdigit() else None, None, None))
 
 
 def not_installed(function: Function) -> SystemFailed:

@@ -1,10 +1,12 @@
-"""One thread that asks many children at once, so that short attempts need none of the engine's while they run."""
+"""Who asks many children at once, so that short attempts need no thread while they run: a loop, or one thread."""
 
+import asyncio
 import os
 import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from typing import Final, NamedTuple
 
@@ -14,7 +16,7 @@ from fcemu.runtimes.timeshift.originals import Originals
 
 PATIENCE: Final = 0.02
 """Real seconds after which an attempt is a long one: then a thread of its own attends to it."""
-_EVENTS: Final = select.EPOLLIN | select.EPOLLONESHOT
+_EVENTS: Final = select.EPOLLIN | select.EPOLLET
 _REAL: Final = Originals()
 
 
@@ -33,60 +35,44 @@ class Errand(NamedTuple):
 
 
 class Poller:
-    """Runs errands on a thread of its own; ``add`` may be called on any thread and costs next to nothing."""
+    """Runs errands; all but ``add`` and ``close`` on one thread, that of the loop or its own."""
 
     def __init__(self) -> None:
         self._epoll: Final = select.epoll()
-        self._wake: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._epoll.register(self._wake, select.EPOLLIN)
         self._new: Final[deque[Errand]] = deque()
+        """What other threads have added."""
         self._begun: Final[dict[int, tuple[Errand, float]]] = {}
         """By descriptor, with the real time of their begin, in that order."""
-        self._sleeps = False
-        self._closed = False
-        self._thread: Final = threading.Thread(target=self._live, name="fcemu-poller", daemon=True)
-        Context().run(self._thread.start)
 
     def add(self, errand: Errand) -> None:
-        """Run ``errand``."""
-        self._new.append(errand)
-        if self._sleeps:
-            self._sleeps = False
-            os.eventfd_write(self._wake, 1)
+        """Run ``errand``; on any thread, at next to no cost."""
+        raise NotImplementedError
 
     def close(self) -> None:
-        """End the thread; what has begun is forgotten."""
-        self._closed = True
-        os.eventfd_write(self._wake, 1)
-        self._thread.join()
-        self._epoll.close()
-        os.close(self._wake)
+        """Forget what has begun; on any thread."""
+        raise NotImplementedError
 
-    def _live(self) -> None:
-        while not self._closed:
-            while self._new:
-                self._begin(self._new.popleft())
-            self._sleeps = True
-            seconds = 0.0 if self._new else PATIENCE if self._begun else -1
-            ready = self._epoll.poll(seconds)
-            self._sleeps = False
-            for fd, _ in ready:
-                if fd == self._wake:
-                    os.eventfd_read(self._wake)
-                elif fd in self._begun:
-                    self._look_at(self._begun.pop(fd)[0])
-            self._pass_on_what_is_long()
+    def _begin_new(self) -> None:
+        while self._new:
+            self._begin(self._new.popleft())
 
     def _begin(self, errand: Errand) -> None:
+        child = errand.child
+        if child.polled_by is not self:
+            child.polled_by = self
+            with suppress(OSError, ValueError):  # it has just ended
+                self._epoll.register(child.fileno(), _EVENTS)
+        self._begun[child.fileno()] = (errand, _REAL.monotonic())
         if not errand.send():
+            self._begun.pop(child.fileno(), None)
             errand.long()
-            return
-        fd = errand.child.fileno()
-        self._begun[fd] = (errand, _REAL.monotonic())
-        try:
-            self._epoll.modify(fd, _EVENTS)
-        except FileNotFoundError:
-            self._epoll.register(fd, _EVENTS)
+
+    def _look(self, seconds: float) -> None:
+        """Take in what children have said, within that time."""
+        for fd, _ in self._epoll.poll(seconds):
+            begun = self._begun.pop(fd, None)
+            if begun is not None:
+                self._look_at(begun[0])
 
     def _look_at(self, errand: Errand) -> None:
         try:
@@ -103,3 +89,87 @@ class Poller:
                 return
             del self._begun[fd]
             errand.long()
+
+
+class LoopPoller(Poller):
+    """On the event loop that also serves the requests: no other thread fights with it for the interpreter."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop: Final = loop
+        self._waits = False
+        """Whether the loop will look for what takes long."""
+        loop.call_soon_threadsafe(loop.add_reader, self._epoll.fileno(), self._look, 0)
+
+    def add(self, errand: Errand) -> None:
+        if asyncio._get_running_loop() is self._loop:
+            self._begin(errand)
+        else:
+            self._new.append(errand)
+            self._loop.call_soon_threadsafe(self._begin_new)
+
+    def look(self) -> None:
+        """Take in what children have said by now; on the loop."""
+        if self._begun:
+            self._look(0)
+
+    def close(self) -> None:
+        if asyncio._get_running_loop() is self._loop:
+            self._close()
+        else:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._close)
+
+    def _close(self) -> None:
+        self._begun.clear()
+        if not self._epoll.closed:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+
+    def _begin(self, errand: Errand) -> None:
+        super()._begin(errand)
+        if not self._waits:
+            self._waits = True
+            self._loop.call_later(PATIENCE, self._wait)
+
+    def _wait(self) -> None:
+        self._pass_on_what_is_long()
+        self._waits = bool(self._begun)
+        if self._waits:
+            self._loop.call_later(PATIENCE, self._wait)
+
+
+class ThreadPoller(Poller):
+    """On a thread of its own, where there is no loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wake: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll.register(self._wake, select.EPOLLIN)
+        self._sleeps = False
+        self._closed = False
+        self._thread: Final = threading.Thread(target=self._live, name="fcemu-poller", daemon=True)
+        Context().run(self._thread.start)
+
+    def add(self, errand: Errand) -> None:
+        self._new.append(errand)
+        if self._sleeps:
+            self._sleeps = False
+            os.eventfd_write(self._wake, 1)
+
+    def close(self) -> None:
+        self._closed = True
+        os.eventfd_write(self._wake, 1)
+        self._thread.join()
+        self._epoll.close()
+        os.close(self._wake)
+
+    def _live(self) -> None:
+        while not self._closed:
+            self._begin_new()
+            self._sleeps = True
+            self._look(0.0 if self._new else PATIENCE if self._begun else -1)
+            self._sleeps = False
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._wake)
+            self._pass_on_what_is_long()

@@ -1,5 +1,6 @@
 """The process runtime: each instance is a child Python process, forked from a warm template."""
 
+import asyncio
 import json
 import os
 import socket
@@ -30,10 +31,10 @@ from fcemu.core.outcome import (
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes
 from fcemu.runtimes.debugging import Debugging
-from fcemu.runtimes.environment import keys_of, outside_variables, variables_of
+from fcemu.runtimes.environment import outside_variables, places_of, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
-from fcemu.runtimes.poller import Errand, Poller
+from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _SMALL_BYTES: Final = 1 << 16
@@ -45,8 +46,8 @@ class PythonProcess:
     """Implements ``Runtime``. No process is started before the first attempt.
 
     ``extra_environment``: as of ``PythonInline``. ``python``: the interpreter of functions that choose
-    none. ``debugging``: which function waits for a debugger. ``isolate`` changes nothing: instances share nothing
-    anyway.
+    none. ``debugging``: which function waits for a debugger. ``loop``: what else waits for children, if not a thread.
+    ``isolate`` changes nothing: instances share nothing anyway.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class PythonProcess:
         isolate: bool = False,
         python: str = "",
         debugging: Debugging | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        self._loop: Final = loop
         self._extra: Final = extra_environment
         self.debugging: Final = debugging
         self._python: Final = python or sys.executable
@@ -83,8 +86,13 @@ class PythonProcess:
         """Who waits for attempts that were begun."""
         with self._lock:
             if self._poller is None:
-                self._poller = Poller()
+                self._poller = ThreadPoller() if self._loop is None else LoopPoller(self._loop)
             return self._poller
+
+    def look(self) -> None:
+        """Take in what children have answered by now; on the loop."""
+        if isinstance(self._poller, LoopPoller):
+            self._poller.look()
 
     def close(self) -> None:
         """End all processes; repeatable."""
@@ -130,6 +138,7 @@ class PythonProcess:
         return {
             "kind": "start",
             "environment": variables_of(call, self._extra),
+            "keys": places_of(function),
             "layers": [layer.directory for layer in function.layers if layer.directory],
             "io_grace": call.clock.io_grace(),
             "account": {"id": account.id, "region": account.region},
@@ -152,17 +161,19 @@ class PythonProcess:
 
 
 def _header(call: Call, hook: str = "") -> dict[str, Any]:
-    return {
+    header: dict[str, Any] = {
         "kind": "invoke",
-        "hook": hook,
         "request_id": call.request_id,
         "retry_count": call.retry_count,
         "qualifier": call.qualifier,
         "version": call.version,
         "access_key_id": call.access_key_id,
-        "keys": keys_of(call),
-        "http": None if call.http is None else _request(call.http),
     }
+    if hook:
+        header["hook"] = hook
+    if call.http is not None:
+        header["http"] = _request(call.http)
+    return header
 
 
 def _request(http: HttpRequest) -> dict[str, Any]:

@@ -50,9 +50,9 @@ class LocalEmulator:
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
     ``intercept``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the
-    ``emulator:`` block in snake_case; ``data`` (a file that keeps everything), ``data_sync``, ``while_down``.
-    Raises ``DefinitionError``, ``ValueError`` or ``StoreError``. As a context manager, a clean exit
-    runs ``check()``.
+    ``emulator:`` block in snake_case; ``data`` (a file that keeps everything), ``data_sync``,
+    ``data_keep`` (for how long what has ended is kept), ``while_down``. Raises ``DefinitionError``, ``ValueError`` or
+    ``StoreError``. As a context manager, a clean exit runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:

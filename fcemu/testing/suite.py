@@ -14,6 +14,7 @@ _OF_THE_FIXTURE: Final = frozenset(
     {
         "clock",
         "data",
+        "data_keep",
         "data_sync",
         "definition",
         "intercept",

@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from fcemu.stores import DIE
+from fcemu.stores.death import DIE
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
@@ -29,7 +29,7 @@ _CONTEXT.set_forkserver_preload(
         "fcemu.runtimes.python_inline",
         "fcemu.runtimes.timeshift.patches",
         "fcemu.runtimes.timeshift.freezegun_backend",
-        "fcemu.stores",
+        "fcemu.stores.sqlite",
         "freezegun",
         "time_machine",
     ]
@@ -66,7 +66,9 @@ def _serve(arguments: list[str], die: str) -> None:
     if die:
         os.environ[DIE] = die
     from fcemu.cli import main
+    from fcemu.engine import journal
 
+    journal.TAIL = 200  # most of what happened is to have left memory
     main(arguments)
 
 

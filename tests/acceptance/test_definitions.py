@@ -212,6 +212,13 @@ def test_a_layer_of_a_definition_is_there_for_its_functions(tmp_path):
         assert published["version"] == 3
 
 
+def test_another_account_and_region_are_in_the_definition():
+    with LocalEmulator({}, account_id="42", region="cn-beijing") as emulator:
+        document = shown(emulator)
+        assert (document["accountId"], document["region"]) == ("42", "cn-beijing")
+        assert ask(emulator, "POST", "/_fcemu/definition", document) == document
+
+
 def test_much_uploaded_code_is_named_by_where_it_is_so_that_the_definition_stays_a_file(emulator):
     noise = package(f"X = {os.urandom(150_000).hex()!r}\n")
     for name in ("a", "b", "c"):

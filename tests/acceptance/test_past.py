@@ -1,6 +1,9 @@
 """With a file, what has ended leaves memory, and nobody who asks for it notices."""
 
+import sqlite3
 import tracemalloc
+from contextlib import closing
+from datetime import UTC, datetime
 from itertools import count, islice
 
 import pytest
@@ -9,7 +12,9 @@ from acceptance.control import Api
 from fcemu.api.metrics import text_of
 from fcemu.api.records import invocation_record
 from fcemu.core.errors import StoreError
+from fcemu.core.facts import FORGOTTEN, Failed
 from fcemu.engine import journal as journals
+from fcemu.stores.sqlite import SqliteStore
 from fcemu.testing import LocalEmulator
 
 HANDLERS = """
@@ -148,3 +153,88 @@ def test_an_invocation_that_has_ended_leaves_less_than_a_kilobyte_in_memory(tmp_
             tracemalloc.stop()
         assert {one.status for one in emulator.invocations} == {"Succeeded"}
     assert each < 1024
+
+
+def rows(path):
+    """How many facts a file has, and their bytes."""
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT count(*), sum(length(fact)) FROM facts").fetchone()
+
+
+def test_what_ended_longer_ago_than_data_keep_is_forgotten_in_memory_and_in_the_file(tmp_path, short_memory):
+    path = tmp_path / "a.db"
+    options = {"strict": False, "data": path, "data_keep": "1d"}
+    with LocalEmulator(definition(tmp_path), **options) as emulator:
+        live(emulator)
+        first = emulator.invocations[0].request_id, emulator.invocations[1].request_id
+        many = len(emulator.invocations)
+        emulator.advance("2d")
+        for n in range(20):
+            emulator.function("echo").invoke_async({"n": n})
+            emulator.advance(60)
+        emulator._engine.save()
+        assert len(emulator.invocations) < many / 2
+        with pytest.raises(LookupError):
+            emulator.invocation(first[1])
+        kinds = {fact.kind for fact in emulator.journal if fact.request_id in first}
+        assert kinds == {"Delivered", "MessageReceived", "MessageDeleted"}  # what queues know goes at the next start
+        assert emulator.queue("done").messages[0].json()["requestContext"]["requestId"]  # a consumer may want it
+        waiting = [(one.body, one.at) for one in emulator.queue("done").waiting]
+        before = [one.request_id for one in emulator.invocations]
+    with LocalEmulator(definition(tmp_path), **options) as emulator:
+        assert [one.request_id for one in emulator.invocations] == before[-len(emulator.invocations) :]
+        assert [(one.body, one.at) for one in emulator.queue("done").waiting] == waiting
+        emulator.advance("6d")  # nobody may receive these messages any more
+        there = emulator.function("echo").invoke_async("x", delay=3600)
+    count_before, _ = rows(path)
+    for calls in range(2):
+        with LocalEmulator(definition(tmp_path), **options) as emulator:
+            assert len(emulator.invocations) == 1 + calls
+            assert emulator.invocations[0].request_id == there.request_id
+            assert emulator.journal[0].kind == "Accepted"
+            assert emulator.queue("done").messages == []
+            assert len(emulator._engine.journal) >= count_before
+            emulator.function("echo").invoke("y")
+            emulator._engine.save()
+    assert rows(path)[0] < 20
+    with LocalEmulator(definition(tmp_path), **options) as emulator:
+        emulator.run_until_idle()
+        assert emulator.invocation(there.request_id).status == "Succeeded"
+
+
+def test_a_report_on_its_way_is_not_forgotten(tmp_path, short_memory):
+    posted = definition(tmp_path, emulator={"deliverTo": {"queue:done": "http://127.0.0.1:9/"}})
+    posted["emulator"]["deliveryRetrySeconds"] = [36_000]
+    options = {"strict": False, "data": tmp_path / "a.db", "data_keep": "1h"}
+    with LocalEmulator(posted, **options) as emulator:
+        first = emulator.function("twice").invoke_async("x")
+        emulator.advance("5h")
+        for _ in range(20):
+            emulator.function("never").invoke()
+        emulator._engine.save()
+        emulator.restart()
+        assert [fact.kind for fact in emulator.journal if fact.request_id == first.request_id][-1] == "DeliveryStarted"
+        emulator.run_until_idle()
+        assert emulator.journal[-1].kind == "DeliveryFailed"
+
+
+def test_a_file_that_forgot_most_of_what_it_had_becomes_small(tmp_path):
+    store = SqliteStore(tmp_path / "a.db")
+    facts = [Failed(datetime(2026, 1, 1, tzinfo=UTC), f"r{n}", "x" * 1000) for n in range(2000)]
+    store.write(0, facts, {}, {})
+    store.forget(range(1990))
+    store.compact()
+    assert (store.begin, list(store.facts())) == (1990, facts[1990:])
+    assert store.read([0, 5, 1995]) == [FORGOTTEN, FORGOTTEN, facts[1995]]
+    store.forget(range(1990, 2000))
+    store.compact()
+    store.close()
+    assert (tmp_path / "a.db").stat().st_size < 100_000
+    store = SqliteStore(tmp_path / "a.db")
+    assert (store.begin, list(store.facts())) == (1999, [FORGOTTEN])
+    store.close()
+
+
+def test_a_time_to_keep_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="option data_keep: expected how long"):
+        LocalEmulator(data="x.db", data_keep=-1)

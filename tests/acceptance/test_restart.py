@@ -199,7 +199,7 @@ def test_another_definition_wins_for_what_it_defines(tmp_path):
 
 
 def test_the_clock_stands_still_while_nobody_has_the_file_unless_it_catches_up(tmp_path):
-    from fcemu import stores
+    from fcemu.stores import sqlite as stores
 
     data = tmp_path / "kept.db"
     with LocalEmulator(data=data) as emulator:

@@ -116,6 +116,20 @@ def test_a_timer_of_a_template_fires():
         assert json.loads(fired[0].json()["payload"]) == {"window": "1h"}
 
 
+def test_the_region_that_was_chosen_wins_over_that_of_an_env_file():
+    definition = read_definition(FIXTURES / "foreign" / "funcraft-dotenv", Choices(region="cn-beijing", variables={}))
+    assert dict(definition.options) == {"region": "cn-beijing", "account_id": "4242424242424242"}
+    assert definition.extras.triggers[0].source_arn == "acs:oss:cn-beijing:4242424242424242:pictures"
+
+
+def test_an_account_of_an_env_file_that_is_none_is_a_problem_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("ACCOUNT_ID=me\n")
+    Path("template.yml").write_text("Transform: Aliyun::Serverless-2018-04-03\nResources: {}\n")
+    with pytest.raises(DefinitionError, match=r"^\.env:1:1: accountId: expected digits, found 'me'$"):
+        read_definition(Path())
+
+
 def test_several_files_are_one_definition():
     orders, smallest = read_definition(FIXTURES / "orders"), read(FIXTURES / "foreign" / "devs-3-smallest")
     whole = composed([orders, smallest])

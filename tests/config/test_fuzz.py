@@ -100,7 +100,7 @@ def outcome(file):
 
 @given(data=st.data())
 @settings(
-    max_examples=10_000 if FULL else 120,
+    max_examples=4000 if FULL else 120,
     deadline=None,
     database=None,
     derandomize=True,

@@ -19,7 +19,10 @@ from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
 
-TIMES = 200 if os.environ.get("FCEMU_EFFORT") == "full" else 20
+TIMES = {"process": 100, "node": 10, "custom": 5}
+"""For each way to be killed; processes of Python, of which there are two, 200 times in all."""
+if os.environ.get("FCEMU_EFFORT") == "full":
+    TIMES = dict.fromkeys(TIMES, 200)
 PYTHON = """
 import os, subprocess, time
 
@@ -174,8 +177,7 @@ def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emu
     assert echo("warm").outcome.payload == b"warm"
     before, known = descriptors(), set(descendants())
     instances = set()
-    times = TIMES if kind == "process" else TIMES // 4  # these take longer to start
-    for number in range(times):
+    for number in range(TIMES[kind]):
         path = tmp_path / f"pid{number}"
         os.mkfifo(f"{path}.fifo")
         invocation = emulator.accept(ask("f", f"{how}:{path}".encode()))
@@ -196,7 +198,7 @@ def test_each_killed_attempt_ends_as_in_fc_and_the_next_one_works(temporary, emu
         assert after.instance_id != attempt.instance_id
         instances.add(after.instance_id)
         wait_until(lambda helper=helper: is_gone(helper))
-    assert len(instances) == times
+    assert len(instances) == TIMES[kind]
     # One warm instance was there before, and one is there now.
     wait_until(lambda: len(descendants()) == len(known))
     assert "Z" not in descendants().values()

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
+_encode: Final = json.JSONEncoder(check_circular=False).encode
+_decode: Final = json.JSONDecoder().decode
 
 
 class Channel:
@@ -26,7 +28,7 @@ class Channel:
 
     def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         """Send a frame."""
-        head = json.dumps(header).encode()
+        head = _encode(header).encode()
         with self._sending:
             try:
                 self._connection.sendall(b"".join((_LENGTHS.pack(len(head), len(body)), head, body)))
@@ -36,7 +38,7 @@ class Channel:
     def receive(self) -> tuple[dict[str, Any], bytes]:
         """Wait for a frame; its header and its body."""
         head, body = _LENGTHS.unpack(self._take(_LENGTHS.size))
-        return json.loads(self._take(head)), self._take(body)
+        return _decode(self._take(head).decode()), self._take(body)
 
     def has_more(self) -> bool:
         """Whether a frame, or its begin, was received already."""

@@ -20,6 +20,7 @@ from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
 from fcemu.runtimes.code import LoadFailed
+from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.finding import PRELOADED
 from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
 from fcemu.runtimes.logs import Format
@@ -100,6 +101,7 @@ class _Instance:
         self._household: Final = household
         self._request_id = ""
         self._memory_mb: Final = spec["function"]["memory_mb"]
+        self._places: Final[dict[str, int]] = spec["keys"]
         self._keys: dict[str, str] = {}
         self._debug_port: int | None = spec["debug_port"]
         self._limits_memory: Final = self._debug_port is None  # a debugger needs some of its own
@@ -139,29 +141,39 @@ class _Instance:
             wait_for_debugger(self._debug_port, self._household.channel)
             self._debug_port = None
         self._request_id = header["request_id"]
-        self._renew_keys(header["keys"])
         strand = self._household.begin()
         try:
-            return Context().run(self._run, header, payload, strand)
+            return Context().run(self._run, self._call(header, payload, strand), strand)
         finally:
             self._household.finish(strand)
             _flush()
 
-    def _renew_keys(self, keys: dict[str, str]) -> None:
+    def _call(self, header: dict[str, Any], payload: bytes, strand: Any) -> Any:
+        """What the rules know as a ``Call``."""
+        http = header.pop("http", None)
+        call: Any = SimpleNamespace(
+            hook="",
+            function=self._function,
+            account=self._account,
+            payload=payload,
+            clock=strand,
+            http=http and HttpRequest(**http),
+        )
+        vars(call).update(header)
+        self._renew_keys(credentials_for(call))
+        return call
+
+    def _renew_keys(self, credentials: tuple[str, str, str]) -> None:
         """Each attempt has temporary keys of its own; those that the code has overwritten stay."""
+        keys = {name: credentials[place] for name, place in self._places.items()}
         for name, value in keys.items():
             if os.environ.get(name) == self._keys.get(name):
                 os.environ[name] = value
         self._keys = keys
 
-    def _run(self, header: dict[str, Any], payload: bytes, strand: Any) -> tuple[dict[str, Any], bytes]:
+    def _run(self, call: Any, strand: Any) -> tuple[dict[str, Any], bytes]:
         CLOCK.set(strand)
         ZONE.set(zone_named(os.environ.get("TZ")))
-        http = header.pop("http")
-        header["http"] = http and HttpRequest(**http)
-        call: Any = SimpleNamespace(
-            function=self._function, account=self._account, payload=payload, clock=strand, **header
-        )
         try:
             frame = self._called(call)
         except NotInitialized as failed:

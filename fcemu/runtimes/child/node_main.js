@@ -12,6 +12,7 @@ const time = require('./node_time.js');
 const output = require('./node_output.js');
 const { Loader } = require('./node_loading.js');
 const http = require('./node_http.js');
+const preinstalled = require('./node_preinstalled.js');
 const { waitForDebugger } = require('./node_debugger.js');
 
 const [code, modern, debugPort, channelFd, dialFd] = process.argv.slice(2);
@@ -30,6 +31,7 @@ let looking = null;
 const timers = time.install(new time.Dial(Number(dialFd)), sleepHere);
 const logger = output.install(() => attempt?.header.context.requestId ?? '');
 const loader = new Loader(code, MODERN);
+preinstalled.install();
 
 // Waiting.
 

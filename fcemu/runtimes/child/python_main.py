@@ -27,8 +27,8 @@ class _Types(ModuleType):
     """In place of modules of which only types are wanted."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name[0].islower() or name.startswith("__"):
+            raise AttributeError(f"{self.__name__} is not loaded in children, and {name} is no type of it")
         return object
 
 

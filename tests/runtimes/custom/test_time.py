@@ -3,6 +3,7 @@
 import os
 import struct
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from runtimes.custom.conftest import server
@@ -90,6 +91,31 @@ def test_a_library_that_does_not_do_it_is_not_taken_for_one(custom, monkeypatch,
     finally:
         monkeypatch.undo()
         faketime.library.cache_clear()
+
+
+@pytest.fixture
+def of_the_package(monkeypatch):
+    """The library that the extra brings, whatever the system has."""
+    package = pytest.importorskip("libfaketime")
+    path = Path(package.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
+    monkeypatch.setattr(faketime, "_PLACES", ())
+    faketime.library.cache_clear()
+    yield str(path)
+    monkeypatch.undo()
+    faketime.library.cache_clear()
+
+
+def test_the_library_of_the_extra_shows_the_time_of_a_paused_clock(custom, of_the_package):
+    assert faketime.library() == of_the_package
+    function = custom(NOW, settings=Settings(start=START))
+    assert function.value()[0] == pytest.approx(START.timestamp(), abs=1e-5)
+    assert "its sleeps and monotonic clocks are real" in function.warnings[0]
+
+
+def test_where_the_library_of_the_extra_cannot_let_sleeps_flow_a_program_sees_real_time(custom, of_the_package):
+    function = custom(NOW, settings=Settings(start=START, rate=100.0))
+    assert function.value()[0] < START.timestamp()
+    assert "cannot let its sleeps flow at 100 times real speed: Debian's can" in function.warnings[0]
 
 
 def elf(*segments: int, wide: bool = True) -> bytes:

@@ -13,7 +13,9 @@ class Context:
         self.request_id, self.region = headers["x-fc-request-id"], headers["x-fc-region"]
         self.account_id, self.function = headers["x-fc-account-id"], self
         self.name, self.handler = headers["x-fc-function-name"], headers["x-fc-function-handler"]
-        self.memory = int(headers["x-fc-function-memory"])
+        self.memory, self.credentials = int(headers["x-fc-function-memory"]), self
+        self.access_key_id, self.access_key_secret = headers["x-fc-access-key-id"], headers["x-fc-access-key-secret"]
+        self.security_token = headers["x-fc-security-token"]
 
 class Server(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

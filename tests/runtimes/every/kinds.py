@@ -72,6 +72,12 @@ PYTHON = {
             return json.dumps([context.request_id, function.name, function.handler, function.memory, context.region,
                 context.account_id])
         """,
+    "keys": """
+        import json
+        def handler(event, context):
+            keys = context.credentials
+            return json.dumps([keys.access_key_id, keys.access_key_secret, keys.security_token])
+        """,
     "environment": """
         import json, os
         def handler(event, context):

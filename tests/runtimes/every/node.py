@@ -65,6 +65,10 @@ NODE = {
         exports.handler = async (event, { requestId, function: own, region, accountId }) =>
           [requestId, own.name, own.handler, own.memory, region, accountId];
         """,
+    "keys": """
+        exports.handler = async (event, { credentials }) => [
+          credentials.accessKeyId, credentials.accessKeySecret, credentials.securityToken];
+        """,
     "environment": """
         exports.handler = async (event) => JSON.parse(event).map((name) => process.env[name] ?? null);
         """,

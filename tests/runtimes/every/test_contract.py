@@ -11,6 +11,7 @@ from runtimes.every.conftest import seconds, written
 
 from fcemu.core.belongings import PROVISION
 from fcemu.core.facts import HookRan
+from fcemu.core.keys import secret_of
 from fcemu.core.limits import STRICT
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
@@ -181,6 +182,16 @@ def test_the_context_tells_whose_attempt_it_is(make):
     world.move()
     told = json.loads(invocation.attempts[0].outcome.payload)
     assert told == [invocation.id, "context", "index.handler", 256, "cn-hangzhou", "1234567890123456"]
+
+
+def test_a_handler_has_temporary_keys_of_its_attempt_by_which_it_calls_back(make):
+    world = make()
+    invocation = world.accept("keys")
+    world.move()
+    key_id, secret, token = json.loads(invocation.attempts[0].outcome.payload)
+    assert key_id == f"STS.{invocation.id}.1"
+    assert secret == secret_of(key_id)
+    assert token
 
 
 def test_the_environment_is_that_of_fc_and_the_function(make, monkeypatch):

@@ -428,6 +428,34 @@ def test_an_http_handler_gets_the_request_and_answers_it(node):
     }
 
 
+RAW_BODY = """
+    const getRawBody = require('raw-body');
+    exports.handler = (req, resp, context) => {
+      getRawBody(req, async (error, body) => {
+        const { Readable } = require('stream');
+        const stream = () => Readable.from([Buffer.from('ab'), Buffer.from('c')]);
+        const limited = { encoding: true, limit: '1kb' };
+        const told = [await getRawBody(stream(), 'utf-8'), await getRawBody(stream(), limited)];
+        for (const options of [{ limit: 2 }, { length: 7 }]) {
+          await getRawBody(stream(), options).catch(({ type, statusCode }) => told.push(type, statusCode));
+        }
+        resp.send(JSON.stringify([error, Buffer.isBuffer(body), String(body), ...told]));
+      });
+    };
+    """
+
+
+def test_raw_body_is_there_as_in_fc(node):
+    told = [None, True, "body", "abc", "abc", "entity.too.large", 413, "request.size.invalid", 400]
+    assert json.loads(answered(node, RAW_BODY).payload) == told
+
+
+def test_a_raw_body_of_the_codes_own_goes_first(node):
+    files = {"node_modules/raw-body/index.js": "module.exports = (req, then) => then(null, 'its own');"}
+    text = "exports.handler = (req, resp) => require('raw-body')(req, (error, body) => resp.send(body));"
+    assert answered(node, text, files=files).payload == b"its own"
+
+
 def test_an_http_handler_may_send_a_stream(node):
     outcome = answered(
         node, "exports.handler = (req, resp) => resp.send(require('stream').Readable.from(['a', Buffer.from('b')]));"

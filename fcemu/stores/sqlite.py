@@ -1,19 +1,21 @@
-"""Where the journal goes: memory, or an SQLite file with group commit."""
+"""A store in an SQLite file, with a write-ahead log and group commit."""
 
 import hashlib
 import json
 import os
-import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Accepted, Fact, from_json, time_text, to_json
+from fcemu.core.facts import FORGOTTEN, Fact
+from fcemu.stores.death import DIE, Death
+from fcemu.stores.rows import fact_text, read_fact, written
 
 VERSION: Final = 1
 """Of the tables; a file of an older version is migrated, one of a newer version is refused."""
@@ -21,79 +23,38 @@ MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {}
 """By the version from which each leads to the next; all run in one transaction, when the file is opened."""
 APPLICATION: Final = 0x6663656D
 """``fcem``: marks the file as ours, in the header of every SQLite file."""
-DIE: Final = "FCEMU_DIE_AT_COMMIT"
-"""For tests: ``7:before`` kills this process at its 7th commit, when all is written and not committed; ``7:after``,
-when it is; ``7:torn``, in the middle of its last frame in the log."""
-SYNCS: Final = ("normal", "full")
 _TABLES: Final = (
     "CREATE TABLE facts (n INTEGER PRIMARY KEY, fact TEXT NOT NULL)",
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE code (sha256 TEXT PRIMARY KEY, zip BLOB NOT NULL) WITHOUT ROWID",
 )
+_BEGIN: Final = "begin"
 _WRITTEN: Final = "written"
 _WRITTEN_EVERY: Final = 0.1
 """Real seconds between two notes of the time of writing."""
-_FRAME_BYTES: Final = 4096 + 24
-"""A page in the log, with its header."""
 _READ_AT_ONCE: Final = 500
-_LOG_PAGES: Final = 8000
-"""How long the log may become before it moves into the file: 32 MB. Unless ``full``, only that waits for the disk."""
-_write: Final = json.JSONEncoder(separators=(",", ":")).encode
-"""In ASCII: what handlers write may hold halves of characters, which no file takes as they are."""
-
-
-class MemoryStore:
-    """Implements ``Store`` for as long as the process lives."""
-
-    outlasts: Final = False
-
-    def __init__(self) -> None:
-        self.down = 0.0
-        self._facts: list[Fact] = []
-        self._notes: dict[str, str] = {}
-        self._code: dict[str, bytes] = {}
-
-    def facts(self) -> Iterator[Fact]:
-        return iter(list(self._facts))
-
-    def read(self, places: Iterable[int]) -> list[Fact]:
-        return [self._facts[place] for place in places]
-
-    def notes(self) -> dict[str, Any]:
-        return {name: json.loads(value) for name, value in self._notes.items()}
-
-    def code(self, sha256: str) -> bytes:
-        return self._code[sha256]
-
-    def write(self, after: int, facts: Sequence[Fact], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
-        self._facts[after:] = facts
-        self._notes |= {name: _write(value) for name, value in notes.items()}
-        self._code |= code
-
-    def clear(self) -> None:
-        self._facts.clear()
-        self._notes.clear()
-        self._code.clear()
-
-    def close(self) -> None:
-        """Nothing is to be given up."""
+_LOG_PAGES: Final = 16_000
+"""How long the log may become before it moves into the file: 64 MB. Unless ``full``, only that waits for the disk."""
 
 
 class SqliteStore:
     """Implements ``Store`` in a file: SQLite with a write-ahead log, a row for each fact, one connection.
 
-    ``sync``: ``normal`` survives the end of the process at any moment, ``full`` that of the machine, too. Nobody else
+    ``sync``: ``normal`` survives the end of the process at any moment, ``full`` that of the machine, too. A fact that
+    is forgotten is an empty text; at the beginning, no row. Nobody else
     can open the file meanwhile. Beside the file, ``FILE-count`` says how many facts have been committed, so that a log
     that somebody cut off is noticed. Raises ``StoreError``.
     """
 
     outlasts: Final = True
 
-    def __init__(self, path: str | Path, *, sync: str = "normal") -> None:
+    def __init__(self, path: str | Path, *, sync: str = "normal", keep: timedelta | None = None) -> None:
         self.path: Final = Path(os.path.abspath(path))
         self._full: Final = sync == "full"
+        self.keep: Final = keep
+        self.begin = 0
         self._written = 0.0
-        self._death: Final = _Death(f"{self.path}-wal", os.environ[DIE]) if os.environ.get(DIE) else None
+        self._death: Final = Death(f"{self.path}-wal", os.environ[DIE]) if os.environ.get(DIE) else None
         self._lock: Final = threading.Lock()
         """Held while the connection writes, and while somebody without the baton reads."""
         self._count = -1
@@ -127,6 +88,7 @@ class SqliteStore:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._prepare()
+                self.begin = self._note(_BEGIN) or 0
                 written = self._note(_WRITTEN)
                 self._db.execute("COMMIT")
             except BaseException:
@@ -188,13 +150,13 @@ class SqliteStore:
     # Reading.
 
     def facts(self) -> Iterator[Fact]:
-        after = 0
+        after = self.begin
         try:
             for n, text in self._db.execute("SELECT n, fact FROM facts ORDER BY n"):
                 if n != after + 1:
                     raise self._damaged(f"fact {after + 1} is missing")
                 after = n
-                yield from_json(json.loads(text))
+                yield read_fact(text)
         except sqlite3.Error as refused:
             raise self._error(refused, "read") from None
         except (KeyError, TypeError, ValueError, AttributeError) as wrong:
@@ -203,19 +165,24 @@ class SqliteStore:
             raise self._damaged(f"the facts after {after} are missing")
 
     def read(self, places: Iterable[int]) -> list[Fact]:
-        wanted = [place + 1 for place in places]
-        found: list[Fact] = []
+        asked = [place + 1 for place in places]
+        wanted = [n for n in asked if n > self.begin]
+        found: list[Fact] = [FORGOTTEN] * (len(asked) - len(wanted))
         try:
             for start in range(0, len(wanted), _READ_AT_ONCE):
                 texts = self._texts(wanted[start : start + _READ_AT_ONCE])
-                found += [from_json(json.loads(text)) for text in texts]
+                found += map(read_fact, texts)
         except sqlite3.Error as refused:
             raise self._error(refused, "read") from None
         except (KeyError, TypeError, ValueError, AttributeError) as wrong:
             raise self._damaged(f"facts cannot be read: {wrong!r}") from None
-        if len(found) != len(wanted):
-            raise self._damaged(f"{len(wanted) - len(found)} facts are missing")
+        if len(found) != len(asked):
+            raise self._damaged(f"{len(asked) - len(found)} facts are missing")
         return found
+
+    def newest(self, most: int) -> list[Fact]:
+        there = self._there()
+        return self.read(range(max(0, there - most), there))
 
     def _texts(self, numbers: list[int]) -> list[str]:
         """Rows in order; also of a file that this process has given up, unless another one has it."""
@@ -257,25 +224,26 @@ class SqliteStore:
     # Writing.
 
     def write(self, after: int, facts: Sequence[Fact], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
-        rows = list(enumerate(map(_text, facts), after + 1))
+        rows = list(enumerate(map(fact_text, facts), after + 1))
         with self._lock:
-            self._write(rows, notes, code)
+            self.written(rows, notes, code)
             self._tell_count(after + len(rows))
         if self._death is not None:
             self._death.strike("after")
 
-    def _write(self, rows: list[tuple[int, str]], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
+    def written(self, rows: list[tuple[int, str]], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
         execute, many = self._db.execute, self._db.executemany
         try:
             execute("BEGIN IMMEDIATE")
             if rows:
                 many("INSERT INTO facts VALUES (?, ?)", rows)
-            named = [(name, _write(value)) for name, value in notes.items()]
+            named = [(name, written(value)) for name, value in notes.items()]
             now = time.time()
             if not 0 <= now - self._written < _WRITTEN_EVERY:
                 named.append((_WRITTEN, repr(now)))
                 self._written = now
-            many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
+            if named:
+                many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
             if code:
                 many("INSERT OR IGNORE INTO code VALUES (?, ?)", code.items())
             if self._death is not None:
@@ -290,6 +258,41 @@ class SqliteStore:
             self._roll_back()
             raise
 
+    def forget(self, places: Sequence[int]) -> None:
+        with self._lock, self._changing():
+            self._db.executemany("UPDATE facts SET fact = '' WHERE n = ?", [(place + 1,) for place in places])
+
+    def compact(self) -> None:
+        with self._lock, self._changing():
+            query = "SELECT coalesce(min(n), (SELECT max(n) FROM facts), 1) FROM facts WHERE fact != ''"
+            ((first,),) = self._db.execute(query)
+            self._db.execute("DELETE FROM facts WHERE n < ?", (first,))
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (_BEGIN, written(first - 1)))
+        self.begin = first - 1
+        ((pages,),), ((free,),) = self._db.execute("PRAGMA page_count"), self._db.execute("PRAGMA freelist_count")
+        if free > pages / 2:
+            with self._said():
+                self._db.execute("VACUUM")
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """A transaction."""
+        try:
+            with self._said():
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as refused:
+            raise self._error(refused, "written") from None
+
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
             if self._db.in_transaction:
@@ -297,11 +300,10 @@ class SqliteStore:
 
     def clear(self) -> None:
         self._tell_count(0)  # first: a count that is too small says nothing wrong
-        try:
-            self._db.executescript("BEGIN IMMEDIATE; DELETE FROM facts; DELETE FROM notes; DELETE FROM code; COMMIT")
-        except sqlite3.Error as refused:
-            self._roll_back()
-            raise self._error(refused, "written") from None
+        with self._lock, self._changing():
+            for table in ("facts", "notes", "code"):
+                self._db.execute(f"DELETE FROM {table}")
+        self.begin = 0
 
     def close(self) -> None:
         with self._lock:
@@ -331,57 +333,3 @@ class SqliteStore:
         if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_CANTOPEN")):
             return StoreError(f"{where} cannot be {what}: {refused}. Its file and its directory must be writable")
         return StoreError(f"{where} cannot be {what}: {refused} ({name or type(refused).__name__})")
-
-
-class _Death:
-    """Kills this process at one of its commits, as ``FCEMU_DIE_AT_COMMIT`` says."""
-
-    def __init__(self, log: str, text: str) -> None:
-        self._log: Final = log
-        number, _, self._when = text.partition(":")
-        self._left = int(number)
-        """Commits until it strikes."""
-        self._length = 0
-
-    def before_commit(self) -> None:
-        """All is written and not committed."""
-        self._left -= 1
-        self.strike("before")
-        self._length = self._size()
-
-    def within_commit(self) -> None:
-        """All is committed and nobody knows. A kill while the log was written leaves a part of its last frame."""
-        if self._left == 0 and self._when == "torn":
-            length = self._size()
-            if length > self._length:  # else the log has begun anew, over what was in it
-                os.truncate(self._log, max(self._length, length - _FRAME_BYTES // 2))
-            self.strike("torn")
-
-    def strike(self, when: str) -> None:
-        """Maybe."""
-        if self._left == 0 and self._when == when:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def _size(self) -> int:
-        return os.stat(self._log).st_size if os.path.exists(self._log) else 0
-
-
-_quoted: Final = json.encoder.encode_basestring_ascii
-
-
-def _text(fact: Fact) -> str:
-    """The fact as JSON, as ``to_json`` has it; the kind of which most come from outside is written without detours."""
-    if type(fact) is not Accepted or fact.http is not None:
-        return _write(to_json(fact))
-    try:
-        payload = _quoted(fact.payload.decode())
-    except UnicodeDecodeError:
-        return _write(to_json(fact))
-    at = time_text(fact.at)
-    return (
-        f'{{"at":"{at}","kind":"Accepted","request_id":{_quoted(fact.request_id)},"attempt":null,"data":{{'
-        f'"function":{_quoted(str(fact.function))},"qualifier":{_quoted(fact.qualifier)},'
-        f'"synchronous":{"true" if fact.synchronous else "false"},"source":{_quoted(fact.source)},'
-        f'"payload":{payload},"due":"{at if fact.due is fact.at else time_text(fact.due)}",'
-        f'"root":{_quoted(fact.root)},"depth":{fact.depth},"task_id":{_quoted(fact.task_id)}}}}}'
-    )

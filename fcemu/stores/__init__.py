@@ -1,0 +1,1 @@
+"""Where the journal goes: memory, or an SQLite file with group commit."""
