@@ -52,4 +52,13 @@ def test_each_call_is_served_refused_or_kept_and_nothing_else(rate):
         queued = [one for one in emulator.invocations if one.kind == "async"]
         starts = [one.attempts[0].started for one in queued]
         assert starts == sorted(starts)
-        assert len({one.attempts[0].instance_id for one in queued}) <= 5
+        assert most_instances(emulator) == 5
+
+
+def most_instances(emulator: LocalEmulator) -> int:
+    """How many there ever were at a time; on a fast clock idle ones are stopped in between."""
+    there = most = 0
+    for fact in emulator.journal:
+        there += (fact.kind == "InstanceStarted") - (fact.kind == "InstanceStopped")
+        most = max(most, there)
+    return most
