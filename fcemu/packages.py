@@ -6,7 +6,6 @@ import lzma
 import os
 import shutil
 import stat
-import tempfile
 import threading
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ from typing import Final
 
 from fcemu.core.functions import Package
 from fcemu.core.limits import STRICT, Limits
+from fcemu.scratch import Scratch
 
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT: Final = frozenset({"__pycache__"})
@@ -34,7 +34,7 @@ class UnpackedPackages:
     def __init__(self, limits: Limits = STRICT) -> None:
         self._limits: Final = limits
         self._lock: Final = threading.Lock()
-        self._root: str | None = None
+        self._scratch: Scratch | None = None
         self._zips: Final[dict[str, tuple[Package, bytes]]] = {}
         """What was uploaded, by the directory in which it is unpacked."""
         self._described: Final[dict[str, tuple[tuple[object, ...], Package]]] = {}
@@ -83,15 +83,15 @@ class UnpackedPackages:
     def close(self) -> None:
         """Delete all that was unpacked; repeatable."""
         with self._lock:
-            if self._root is not None:
-                shutil.rmtree(self._root, ignore_errors=True)
-                self._root = None
+            if self._scratch is not None:
+                self._scratch.close()
+                self._scratch = None
             self._zips.clear()
 
     def _made_root(self) -> str:
-        if self._root is None:
-            self._root = os.path.realpath(tempfile.mkdtemp(prefix="fcemu-code-"))
-        return self._root
+        if self._scratch is None:
+            self._scratch = Scratch("fcemu-code-")
+        return self._scratch.path
 
 
 def _extract(data: bytes, directory: str, limits: Limits) -> None:
