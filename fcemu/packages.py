@@ -6,7 +6,6 @@ import lzma
 import os
 import shutil
 import stat
-import tempfile
 import threading
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ from typing import Final
 
 from fcemu.core.functions import Package
 from fcemu.core.limits import STRICT, Limits
+from fcemu.scratch import Scratch
 
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT: Final = frozenset({"__pycache__"})
@@ -38,7 +38,7 @@ class UnpackedPackages:
     def __init__(self, limits: Limits = STRICT) -> None:
         self._limits: Final = limits
         self._lock: Final = threading.Lock()
-        self._root: str | None = None
+        self._scratch: Scratch | None = None
         self._described: Final[dict[str, tuple[tuple[object, ...], Package]]] = {}
 
     def unpack(self, data: bytes) -> Package:
@@ -85,16 +85,16 @@ class UnpackedPackages:
     def close(self) -> None:
         """Delete all that was unpacked; repeatable."""
         with self._lock:
-            if self._root is not None:
-                shutil.rmtree(self._root, ignore_errors=True)
-                for directory in [each for each in self._zips if os.path.dirname(each) == self._root]:
+            if self._scratch is not None:
+                for directory in [each for each in self._zips if os.path.dirname(each) == self._scratch.path]:
                     del self._zips[directory]
-                self._root = None
+                self._scratch.close()
+                self._scratch = None
 
     def _made_root(self) -> str:
-        if self._root is None:
-            self._root = os.path.realpath(tempfile.mkdtemp(prefix="fcemu-code-"))
-        return self._root
+        if self._scratch is None:
+            self._scratch = Scratch("fcemu-code-")
+        return self._scratch.path
 
 
 def _extract(data: bytes, directory: str, limits: Limits) -> None:

@@ -16,7 +16,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "engine": ({"core", "engine"}, set(), {"uuid"}),
     "backends": (set(), set(), set()),
     "runtimes": (
-        {"backends", "core", "engine.ports", "runtimes"},
+        {"backends", "core", "engine.ports", "runtimes", "scratch"},
         {"debugpy", "freezegun", "time_machine", "_time_machine"},
         set(),
     ),
@@ -26,7 +26,8 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "testing": ({"backends", "core", "engine", "config", "assembly", "testing"}, set(), set()),
     "client": (set(), set(), set()),
     "options": ({"core", "engine.chance"}, set(), set()),
-    "packages": ({"core"}, {"fastcrc"}, set()),
+    "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
+    "scratch": (set(), set(), set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
     "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "assembly": (

@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def zipped(*entries: Entry | tuple[str, bytes], method: int = zipfile.ZIP_STORED
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where packages are unpacked; beside it ``outside`` with a file."""
-    monkeypatch.setattr(packages.tempfile, "mkdtemp", lambda prefix: str(made))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(made))
     made = tmp_path / "home"
     made.mkdir()
     (tmp_path / "outside").mkdir()

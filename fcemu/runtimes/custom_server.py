@@ -56,14 +56,16 @@ class Server:
         variables = {**environment, **_listen_variables(self._port), **(self._time.environment() if self._time else {})}
         try:
             self._program: Final = Program(command, variables, function.code)
-        except OSError as error:
+        except BaseException as error:
             self._close_time()
+            if not isinstance(error, OSError):
+                raise
             raise NotStarted("CAFileNotFound", f"The function cannot be started. {_why_not(command, error)}.") from None
         self._memory: Final = MemoryWatch(self._program.group, function.memory_mb, self._program.kill)
         self._program.write_to(call.output)
         try:
             self.connections: Final = Connections(self._wait_until_it_listens(call))
-        except NotStarted:
+        except BaseException:
             self._program.end(gently=False)
             self._program.drain(call.output)
             self._close_time()

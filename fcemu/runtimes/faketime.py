@@ -11,7 +11,7 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +23,7 @@ from shutil import which
 from typing import Final
 
 from fcemu.engine.ports import HandlerClock
+from fcemu.scratch import Scratch
 
 VARIABLE: Final = "FCEMU_FAKETIME"
 """The path of the library, if it is not where systems put it; ``off``: programs see real time."""
@@ -150,8 +151,10 @@ class FakeTime:
     def __init__(self, clock: HandlerClock, real_now: Callable[[], float] = time.monotonic) -> None:
         self._rate: Final = rate_of(clock)
         self._real_now: Final = real_now
-        handle, self._path = tempfile.mkstemp(prefix="fcemu-time-")
-        os.close(handle)
+        self._scratch: Final = Scratch("fcemu-time-")
+        self._path: Final = os.path.join(self._scratch.path, "time")
+        self._lock: Final = threading.Lock()
+        self._closed = False
         self._shown = (-math.inf, 0.0)
         self.show(clock.now())
 
@@ -179,6 +182,11 @@ class FakeTime:
         The library takes a time with a rate other than 1 for that of its next look at the file, so that the program
         lags behind by what passes until then; therefore nothing is written as long as time flows as it did.
         """
+        with self._lock:
+            if not self._closed:
+                self._show(now)
+
+    def _show(self, now: datetime) -> None:
         seconds, real = now.timestamp(), self._real_now()
         expected, since = self._shown
         if abs(seconds - (expected + (real - since) * self._rate)) <= _UNSEEN_SECONDS * self._rate:
@@ -193,5 +201,7 @@ class FakeTime:
         os.replace(beside, self._path)
 
     def close(self) -> None:
-        """Remove the file."""
-        Path(self._path).unlink(missing_ok=True)
+        """Remove the file; whatever is shown later goes nowhere."""
+        with self._lock:
+            self._closed = True
+            self._scratch.close()

@@ -1,0 +1,58 @@
+"""Scratch directories of this process; those that processes left behind when they were killed are swept."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from contextlib import suppress
+from functools import cache
+from typing import Final
+
+_NEW_SECONDS: Final = 60
+"""A directory that is younger is maybe being made."""
+
+
+class Scratch:
+    """A new directory below the system's temporary one, until this object is closed or the process ends.
+
+    It is locked meanwhile, which tells those that are in use from those left behind.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        _sweep(prefix)
+        self.path: Final = os.path.realpath(tempfile.mkdtemp(prefix=prefix))
+        lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self._delete: Final = weakref.finalize(self, _delete, self.path, lock, os.getpid())
+
+    def close(self) -> None:
+        """Delete it with all that is in it; repeatable."""
+        self._delete()
+
+
+def _delete(path: str, lock: int, owner: int) -> None:
+    if os.getpid() == owner:  # not where it was forked to
+        shutil.rmtree(path, ignore_errors=True)
+    os.close(lock)
+
+
+@cache
+def _sweep(prefix: str) -> None:
+    """Once in a process: delete what others of this user have left behind."""
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):
+                _delete_if_left(entry.path)
+
+
+def _delete_if_left(path: str) -> None:
+    with suppress(OSError):  # another user's: it is his; locked: it is in use
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            if time.time() - os.fstat(lock).st_mtime > _NEW_SECONDS:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(lock)
