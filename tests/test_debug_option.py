@@ -46,6 +46,9 @@ def code(tmp_path):
           other: {handler: index.handler}
           script: {handler: index.handler, runtime: nodejs20}
           program: {runtime: custom.debian12, command: [./program]}
+          canned: {handler: index.handler}
+        stubs:
+          canned: {steps: {returns: 1}}
         """)
     )
     return tmp_path
@@ -207,9 +210,13 @@ def is_open(port):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--debug", "g"), "--debug: there is no function 'g'; the definition has f, other, script, program"),
+        (("--debug", "g"), "--debug: there is no function 'g'; the definition has f, other, script, program, canned"),
         (("--debug", "othr"), "there is no function 'othr'; did you mean 'other'?"),
         (("--debug", "program"), "program is a program of its own (custom.debian12); let its command start it under"),
+        (
+            ("--debug", "canned"),
+            "canned is a stub, which runs no code; remove it from the definition's 'stubs'",
+        ),
         (("--debug", "f", "--runtime", "inline"), "python -m debugpy --listen 5678 --wait-for-client -m fcemu serve"),
     ],
 )

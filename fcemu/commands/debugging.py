@@ -24,6 +24,8 @@ def debugging_of(definition: Definition, name: str, port: int | None, *, process
     from fcemu import assembly
 
     function = _function_named(definition, name)
+    if function.ref in definition.stubs:
+        raise ValueError(f"--debug: {name} is a stub, which runs no code; remove it from the definition's 'stubs'")
     if function.runtime in PYTHON_RUNTIMES:
         if not process:
             text = "python -m debugpy --listen 5678 --wait-for-client -m fcemu serve --runtime inline …"

@@ -177,7 +177,7 @@ class Fleet:
         """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
         function = place.pool.function
         request_id = self._chance.request_id(function.generation, now)
-        clock = HookClock(self.clock, self.parks, self._settings.max_memory_usage_mb)
+        clock = HookClock(self.clock, self.parks, self._settings)
         call = call_for(place, request_id, clock, self._settings.account)
         finish: list[Finish] = []
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from fcemu.core.names import Account
 from fcemu.core.outcome import FunctionError, Ran, Returned, exited
+from fcemu.core.settings import Settings
 from fcemu.engine.at_rest import AtRest
 from fcemu.engine.backlog import Turn
 from fcemu.engine.clock import Clock
@@ -36,11 +37,11 @@ class HookClock(AtRest):
     Its threads are not counted: while one of them waits the clock may move although another one runs.
     """
 
-    def __init__(self, clock: Clock, parks: Parks, memory_mb: float) -> None:
+    def __init__(self, clock: Clock, parks: Parks, settings: Settings) -> None:
         super().__init__(clock)
         self._parks: Final = parks
         self._began: Final = clock.now()
-        self._memory_mb: Final = memory_mb
+        self._settings: Final = settings
         self.errand: Errand
         """Set once there is one."""
 
@@ -53,7 +54,10 @@ class HookClock(AtRest):
         return HookWait(self._parks, self.errand)
 
     def exited(self) -> Ran:
-        return exited(self.now() - self._began, self._memory_mb)
+        return exited(self.now() - self._began, self._settings.max_memory_usage_mb)
+
+    def io_grace(self) -> float:
+        return self._settings.io_grace.total_seconds()
 
 
 class HookWait(Turn):

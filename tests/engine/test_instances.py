@@ -511,3 +511,14 @@ def test_a_closed_emulator_runs_no_hook_and_leaves_no_instance():
     emulator.close()
     assert runtime.started[0].stopped
     assert not of(emulator, HookRan)
+
+
+def test_a_hook_waits_for_its_sockets_as_long_as_a_handler_may():
+    graces = []
+    emulator, _ = make(settings=Settings(io_grace=s(7)), f=lambda call: graces.append(call.clock.io_grace()))
+    hooked(emulator, pre_stop="index.pre_stop")
+    emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    emulator.wait(emulator.advance(s(310)))
+    assert len(of(emulator, HookRan)) == 1
+    assert graces == [7, 7]

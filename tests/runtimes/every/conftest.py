@@ -23,7 +23,7 @@ from fcemu.engine.emulator import Emulator
 KINDS = (
     INLINE,
     PROCESS,
-    Kind("node", "nodejs20", process=True, handlers=NODE, file="index.js", starts=3, many=12, hooks=False),
+    Kind("node", "nodejs20", process=True, handlers=NODE, file="index.js", starts=3),
     Kind(
         "custom",
         "custom.debian12",
@@ -91,7 +91,12 @@ class World:
 
 def written(attempt):
     """What a handler wrote itself: without what its runtime says when it loads the code."""
-    lines = attempt.output.splitlines(keepends=True)
+    return without_loading(attempt.output)
+
+
+def without_loading(output):
+    """A log without what a runtime says when it loads the code."""
+    lines = output.splitlines(keepends=True)
     return "".join(line for line in lines if "load code for handler:" not in line)
 
 

@@ -117,10 +117,9 @@ class Kind:
     """One runtime. ``error_type``: FC's name for what ``fails`` does; ``file``: where a handler's code stands.
 
     ``settings``: of its functions. ``sleeps_virtually``: whether its handlers sleep virtually on a paused clock.
-    ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``many``: how many instances
-    there may be at once in a test that should be quick. ``cuts_writes``: one write to the log is cut by FC's runtime.
-    ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs. ``hooks``: its
-    handlers have hooks as ``initializes`` has; others are tested by themselves.
+    ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``cuts_writes``: one write to
+    the log is cut by FC's runtime. ``keys_in_environment``: the temporary keys in the environment are those of the
+    attempt that runs. ``hooks``: its handlers have hooks as ``initializes`` has; others are tested by themselves.
     """
 
     name: str
@@ -135,7 +134,6 @@ class Kind:
     settings: Mapping[str, Any] = field(default_factory=dict)
     sleeps_virtually: bool = True
     starts: float = 0.5
-    many: int = 100
     cuts_writes: bool = True
     keys_in_environment: bool = True
     hooks: bool = True

@@ -72,6 +72,18 @@ NODE = {
     "environment": """
         exports.handler = async (event) => JSON.parse(event).map((name) => process.env[name] ?? null);
         """,
+    "initializes": """
+        let ready = 0;
+        exports.initialize = (context, callback) => {
+          process.stdout.write(`as ${context.function.handler}\\n`);
+          setTimeout(() => { ready += 1; callback(); }, 2000);
+        };
+        class LookupError extends Error { get name() { return 'LookupError'; } }
+        exports.fail = async () => { throw new LookupError('no database'); };
+        exports.sleep = (context, callback) => setTimeout(callback, 100_000);
+        exports.leave = async () => { process.stdout.write('leaving\\n'); };
+        exports.handler = async () => { process.stdout.write('handling\\n'); return String(ready); };
+        """,
     "counts": """
         let count = 0;
         exports.handler = async () => { count += 1; return String(count); };
