@@ -1,14 +1,17 @@
 """Scratch directories of this process; those that processes left behind when they were killed are swept."""
 
-import fcntl
 import os
 import shutil
+import sys
 import tempfile
 import time
 import weakref
 from contextlib import suppress
 from functools import cache
 from typing import Final
+
+if sys.platform != "win32":  # there nothing is locked, and nothing swept
+    import fcntl
 
 _NEW_SECONDS: Final = 60
 """A directory that is younger is maybe being made."""
@@ -23,24 +26,33 @@ class Scratch:
     def __init__(self, prefix: str) -> None:
         _sweep(prefix)
         self.path: Final = os.path.realpath(tempfile.mkdtemp(prefix=prefix))
-        lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        self._delete: Final = weakref.finalize(self, _delete, self.path, lock, os.getpid())
+        self._delete: Final = weakref.finalize(self, _delete, self.path, _lock(self.path), os.getpid())
 
     def close(self) -> None:
         """Delete it with all that is in it; repeatable."""
         self._delete()
 
 
-def _delete(path: str, lock: int, owner: int) -> None:
+def _lock(path: str) -> int | None:
+    if sys.platform == "win32":
+        return None
+    lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def _delete(path: str, lock: int | None, owner: int) -> None:
     if os.getpid() == owner:  # not where it was forked to
         shutil.rmtree(path, ignore_errors=True)
-    os.close(lock)
+    if lock is not None:
+        os.close(lock)
 
 
 @cache
 def _sweep(prefix: str) -> None:
     """Once in a process: delete what others of this user have left behind."""
+    if sys.platform == "win32":
+        return
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):
