@@ -5,6 +5,8 @@ import tracemalloc
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count, islice
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from acceptance.control import Api
@@ -238,3 +240,15 @@ def test_a_file_that_forgot_most_of_what_it_had_becomes_small(tmp_path):
 def test_a_time_to_keep_that_is_none_is_refused():
     with pytest.raises(ValueError, match="option data_keep: expected how long"):
         LocalEmulator(data="x.db", data_keep=-1)
+
+
+@pytest.mark.parametrize("path", ["/_fcemu/invocations", "/_fcemu/timeline", "/_fcemu/queues/done/messages"])
+def test_what_cannot_be_read_back_is_an_error_that_names_the_file(tmp_path, short_memory, path):
+    with LocalEmulator(definition(tmp_path), strict=False, data=tmp_path / "a.db") as emulator:
+        live(emulator)
+        store = emulator._engine.saving._store
+        store._db.execute("UPDATE facts SET fact = 'no JSON' WHERE n < 100")
+        with pytest.raises(HTTPError) as refused:
+            urlopen(emulator.url + path)
+    assert refused.value.code == 500
+    assert b"a.db is damaged: facts cannot be read" in refused.value.read()
