@@ -11,6 +11,7 @@ from typing import Final
 from fcemu.core.errors import StoreError
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted
+from fcemu.engine import real
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
@@ -34,6 +35,7 @@ from fcemu.engine.timers import Timers
 _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
+_SOON: Final = 0.01
 _MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -198,7 +200,8 @@ class Movers(Ending):
                     goal.finish(failed)
 
     def _keep_soon(self) -> None:
-        """Takes the baton itself."""
+        """Takes the baton itself. What ends meanwhile is kept with it: nobody outside waits for that."""
+        real.sleep(_SOON)
         with self._baton:
             self._saves_soon = False
             self.keep()
