@@ -56,11 +56,13 @@ def demo() -> None:
 
 
 def _of_exec(param: click.Parameter) -> click.Parameter:
-    """An option of ``serve`` as ``exec`` has it: any free port, a paused clock."""
-    if param.name not in {"port", "rate"}:
+    """A parameter of ``serve`` as ``exec`` has it: one definition, any free port, a paused clock."""
+    if param.name not in {"definitions", "port", "rate"}:
         return param
     ours = copy(param)
-    if param.name == "port":
+    if param.name == "definitions":
+        ours.name, ours.nargs, ours.metavar = "definition", 1, "[DEFINITION]"
+    elif param.name == "port":
         ours.default = 0
     elif isinstance(ours, click.Option):
         ours.help = "Virtual seconds per second; 0: paused.  [default: 0]"
@@ -206,7 +208,7 @@ class _WithCommand(click.Command):
         rest = super().parse_args(ctx, ours)  # --help ends here
         if not words:
             what = "there is no command after --" if separator else "there is no --, and no command after it"
-            ctx.fail(f"{what}; write: fcemu exec [DEFINITION]... -- COMMAND…")
+            ctx.fail(f"{what}; write: fcemu exec [DEFINITION] -- COMMAND…")
         ctx.params["words"] = words
         return rest
 
@@ -224,7 +226,7 @@ class _WithCommand(click.Command):
 )
 def exec_(
     words: list[str],
-    definitions: tuple[Path, ...],
+    definition: Path | None,
     host: str,
     port: int,
     runtime: str | None,
@@ -253,6 +255,7 @@ def exec_(
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
         more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or "", "rate": 0.0}
+        definitions = () if definition is None else (definition,)
         plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import CannotStart

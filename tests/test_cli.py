@@ -17,6 +17,7 @@ from patience import CHILD_SECONDS
 from running import fcemu, free_port, good, running, serving, wrong
 
 from fcemu.cli import main
+from fcemu.client import Client
 from fcemu.testing import LocalEmulator
 
 ROOT = Path(__file__).parent.parent
@@ -874,3 +875,33 @@ def test_a_backend_that_there_is_not_is_wrong_use(command):
     assert told.returncode == 2
     assert "FCEMU_BACKEND: expected auto, freezegun or time-machine, found 'sundial'" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_serve_makes_one_application_of_several_definitions(tmp_path):
+    definitions = []
+    for name, reports in (("charge", ", asyncInvokeConfig: {onSuccess: 'function:receipt'}"), ("receipt", "")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "index.py").write_text(f"def handler(event, context):\n    return '{name}'\n")
+        (folder / "fcemu.yaml").write_text(f"functions:\n  {name}: {{handler: index.handler, code: .{reports}}}\n")
+        definitions.append(str(folder))
+    with running("serve", "--port", "0", "--rate", "0", definitions[0]) as process:
+        assert "there is no function receipt, to which charge reports" in process.stderr.readline()
+    with running("serve", "--port", "0", "--rate", "0", *definitions) as process:
+        greeting = process.stderr.readline()
+        assert f"serves 2 functions from {', '.join(definitions)} at " in greeting
+        client = Client(re.search(r"http://[\w.:]+", greeting)[0])
+        client.invoke("charge", asynchronous=True)
+        client.run_until_idle()
+        assert {one.function: one.status for one in client.invocations()} == {
+            "charge": "Succeeded",
+            "receipt": "Succeeded",
+        }
+
+
+def test_a_function_that_two_definitions_have_is_refused():
+    with running("serve", "fixtures/hello", "fixtures/hello") as process:
+        said = process.communicate(timeout=CHILD_SECONDS)[1]
+    assert process.returncode == 1
+    assert "function hello is defined in" in said
+    assert "cannot be used: 1 problem" in said

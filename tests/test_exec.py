@@ -309,32 +309,3 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once():
         process.communicate()
         os.close(here)
         os.close(there)
-
-
-def test_several_definitions_are_one_application(tmp_path):
-    definitions = []
-    for name, reports in (("charge", ", asyncInvokeConfig: {onSuccess: 'function:receipt'}"), ("receipt", "")):
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "index.py").write_text(f"def handler(event, context):\n    return '{name}'\n")
-        text = f"functions:\n  {name}: {{handler: index.handler, code: .{reports}}}\n"
-        (folder / "fcemu.yaml").write_text(text)
-        definitions.append(str(folder))
-    alone = run(definitions[0], *python("pass"))
-    assert "there is no function receipt, to which charge reports" in alone.stderr
-    text = (
-        "import os, subprocess, sys\n"
-        "fcemu = [sys.executable, '-m', 'fcemu']\n"
-        "subprocess.run([*fcemu, 'invoke', 'charge', '--async'], check=True)\n"
-        "subprocess.run([*fcemu, 'clock', 'run-until-idle'], check=True)\n"
-        "subprocess.run([*fcemu, 'timeline'], check=True)\n"
-    )
-    both = run(*definitions, *python(text))
-    assert "there is no function" not in both.stderr
-    assert re.search(r"receipt \(1\) +Succeeded", both.stdout)
-
-
-def test_a_function_that_two_definitions_have_is_refused():
-    done = run(HELLO, HELLO, *python("pass"), status=1)
-    assert "function hello is defined in" in done.stderr
-    assert "cannot be used: 1 problem" in done.stderr

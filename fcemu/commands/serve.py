@@ -330,7 +330,8 @@ def _why(plan: Plan, refused: OSError) -> str:
 def _greet(plan: Plan, running: Served) -> None:
     settings, url = running.settings, running.url
     functions = len(plan.definition.functions)
-    source = f" from {', '.join(map(_shown, plan.sources))}" if plan.sources else ""
+    sources = plan.sources if len(plan.sources) > 1 else filter(None, [plan.definition.path])
+    source = f" from {named}" if (named := ", ".join(map(_shown, sources))) else ""
     count = "1 function" if functions == 1 else f"{functions or 'no'} functions"
     fields = {
         "event": "serving",

@@ -10,7 +10,7 @@ from patience import WAIT_SECONDS
 from rules import rule
 
 from fcemu.api import serving
-from fcemu.core.facts import Stopped
+from fcemu.core.facts import InstanceStopped, Stopped
 from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
 from fcemu.core.settings import Settings
@@ -47,7 +47,7 @@ def seen(served: Served, kind: type) -> threading.Event:
 @rule("timers-and-instances §3.5", "documented")
 @pytest.mark.parametrize("path", [FC3.format("slow"), FC2.format("slow")])
 def test_a_synchronous_invocation_is_canceled_when_its_caller_hangs_up(slow, begun, path):
-    stopped = seen(slow, Stopped)
+    stopped = seen(slow, InstanceStopped)
     with slow.socket() as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
         assert begun.wait(WAIT_SECONDS)
