@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 import weakref
 from contextlib import suppress
 from functools import cache
@@ -53,17 +52,19 @@ def _sweep(prefix: str) -> None:
     """Once in a process: delete what others of this user have left behind."""
     if sys.platform == "win32":
         return
+    with tempfile.TemporaryFile() as new:  # the file system's time: in tests Python's is often not the real one
+        now = os.fstat(new.fileno()).st_mtime
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):
-                _delete_if_left(entry.path)
+                _delete_if_left(entry.path, now)
 
 
-def _delete_if_left(path: str) -> None:
+def _delete_if_left(path: str, now: float) -> None:
     with suppress(OSError):  # another user's: it is his; locked: it is in use
         lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            if time.time() - os.fstat(lock).st_mtime > _NEW_SECONDS:
+            if now - os.fstat(lock).st_mtime > _NEW_SECONDS:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)
         finally:

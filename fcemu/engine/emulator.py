@@ -7,10 +7,7 @@ from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.errors import (
-    FCError,
-    InvalidArgument,
-)
+from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.facts import Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
@@ -649,7 +646,8 @@ class Emulator:
         if movers.closed or not (movers.runs or movers.left_behind):
             return
         with self._baton:
-            if not self.debugged():
+            is_debugged = self.debugged()
+            if not is_debugged:
                 movers.interrupt_again(now - self.settings.grace.total_seconds())
                 movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
@@ -657,7 +655,7 @@ class Emulator:
             run = self._movers.running()
             if run is None:
                 return
-            if self.debugged():
+            if is_debugged:
                 run.since = now  # patience begins anew when the debugger lets go
                 return
             if now - run.since > self.settings.watchdog.total_seconds():

@@ -1,21 +1,14 @@
 """Ending: how attempts end, by themselves, at their timeout, when somebody stops them or when they are stuck."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import inf
-from typing import Final
 
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran
-from fcemu.engine.backlog import Turn
-from fcemu.engine.baton import Baton
-from fcemu.engine.clock import Clock, later
-from fcemu.engine.crew import Crew
-from fcemu.engine.dispatcher import Dispatcher
-from fcemu.engine.due import Due
+from fcemu.engine.clock import later
 from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG, debugged
 from fcemu.engine.instances import reason_of
-from fcemu.engine.journal import Journal
 from fcemu.engine.lines import line_of, place
 from fcemu.engine.parking import Parking
 from fcemu.engine.ports import Finish
@@ -25,31 +18,6 @@ from fcemu.engine.strands import Wait
 
 class Ending(Parking):
     """Ends attempts. The base of ``Movers``; every method is called with the baton held unless it says otherwise."""
-
-    def __init__(
-        self,
-        *,
-        baton: Baton,
-        clock: Clock,
-        due: "Due[Invocation | Run | Wait | Errand | Turn]",
-        crew: Crew,
-        dispatcher: Dispatcher,
-        journal: Journal,
-        io_grace: timedelta,
-    ) -> None:
-        super().__init__(
-            baton=baton,
-            clock=clock,
-            due=due,
-            crew=crew,
-            dispatcher=dispatcher,
-            journal=journal,
-            io_grace=io_grace,
-        )
-        self.fleet: Final = dispatcher.fleet
-        self.runs: set[Run] = set()
-        self._callers: dict[str, Run] = {}
-        """Who waits for which synchronous invocation that it made itself."""
 
     def _watch_deadline(self, run: Run) -> None:
         """On a flowing clock, let the timeout of ``run`` strike."""

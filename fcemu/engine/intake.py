@@ -97,7 +97,7 @@ class Intake:
                 "AsyncDelay", f"[0, {delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
             )
         plan = self._plan(asked)
-        self._check_size(asked.payload)
+        _check_size(asked.payload, self._limits.async_payload_bytes)
         caller = self.caller(asked.access_key_id)
         invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None)
         if self._clock.rate and not asked.delay:
@@ -109,8 +109,7 @@ class Intake:
     def invoke(self, asked: Asked, then: Then) -> Invocation:
         """See ``Emulator.invoke``."""
         plan = self._plan(asked)
-        if len(asked.payload) > self._limits.sync_payload_bytes:
-            raise EntityTooLarge(self._limits.sync_payload_bytes)
+        _check_size(asked.payload, self._limits.sync_payload_bytes)
         caller = self.caller(asked.access_key_id)
         cause = caller.invocation if caller else None
         invocation = self._open(plan.resolved.function, asked, cause, synchronous=True)
@@ -138,14 +137,14 @@ class Intake:
         if cause is not None:
             self._check_depth(cause)
         function = self._plan(asked).resolved.function
-        self._check_size(event)
+        _check_size(event, self._limits.async_payload_bytes)
         return self._put(self._open(function, asked, cause))
 
     def take_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
         """The report of ``cause`` is for a function."""
         self._check_depth(cause)
         function = self._plans.plan(destination.ref, destination.qualifier).resolved.function
-        self._check_size(body)
+        _check_size(body, self._limits.async_payload_bytes)
         asked = Asked(destination.ref, body, destination.qualifier, source="destination")
         return self._put(self._open(function, asked, cause))
 
@@ -212,10 +211,6 @@ class Intake:
             raise InvocationDisabled(asked.ref, reason)
         return plan
 
-    def _check_size(self, payload: bytes) -> None:
-        if len(payload) > self._limits.async_payload_bytes:
-            raise EntityTooLarge(self._limits.async_payload_bytes)
-
     def _count_caused(self, root: str) -> None:
         caused = self.caused.get(root, 0) + 1
         if caused > self._settings.caused_at_most:
@@ -232,3 +227,8 @@ class Intake:
                 f"{depth} destinations in a row; the emulator follows {self._settings.destination_depth} "
                 "(destinationDepth), because a loop of destinations would never become idle"
             )
+
+
+def _check_size(payload: bytes, most: int) -> None:
+    if len(payload) > most:
+        raise EntityTooLarge(most)

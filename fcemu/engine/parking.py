@@ -64,6 +64,10 @@ class Parking:
         self.in_flight = 0
         self.steps = 0
         """Grows with every step; real time without growth is no progress."""
+        self.fleet: Final = dispatcher.fleet
+        self.runs: set[Run] = set()
+        self._callers: dict[str, Run] = {}
+        """Who waits for which synchronous invocation that it made itself."""
         self.left_behind: dict[Strand, float] = {}
         """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
 

@@ -1,23 +1,10 @@
 """What the control plane makes is what runs: code, layers, versions, aliases, settings, on the virtual clock."""
 
-from collections.abc import Iterator
-
 import pytest
 from acceptance.control import Api, zipped
 from rules import rule
 
 from fcemu.testing import FCError, LocalEmulator
-
-
-@pytest.fixture
-def emulator() -> Iterator[LocalEmulator]:
-    with LocalEmulator("", strict=False) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def api(emulator: LocalEmulator) -> Api:
-    return Api(emulator)
 
 
 def test_a_created_function_runs_its_own_code(emulator, api):

@@ -15,17 +15,6 @@ from fcemu.testing import LocalEmulator
 ECHO = "def handler(event, context):\n    return event\n"
 
 
-@pytest.fixture
-def emulator():
-    with LocalEmulator("", strict=False) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def api(emulator: LocalEmulator) -> Api:
-    return Api(emulator)
-
-
 def opened(api: Api, code: str = ECHO, **config: Any) -> dict[str, str]:
     """The addresses of a function of 3.0 with an HTTP trigger."""
     api.function("f", code)

@@ -48,17 +48,6 @@ urlpatterns = [path("items/<int:number>", show)]
 """
 
 
-@pytest.fixture
-def emulator():
-    with LocalEmulator("", strict=False) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def api(emulator: LocalEmulator) -> Api:
-    return Api(emulator)
-
-
 def open_door(api: Api, function: str, **config: Any) -> Any:
     """Give a 3.0 function an HTTP trigger; returns its address."""
     config = {"authType": "anonymous", "methods": ["GET", "POST"]} | config

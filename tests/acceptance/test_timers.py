@@ -13,12 +13,6 @@ NIGHTLY = {"cronExpression": "CRON_TZ=Asia/Shanghai 0 30 2 * * *", "enable": Tru
 
 
 @pytest.fixture
-def emulator():
-    with LocalEmulator("", strict=False) as emulator:
-        yield emulator
-
-
-@pytest.fixture
 def api(emulator: LocalEmulator) -> Api:
     api = Api(emulator)
     api.function("report", CODE)
