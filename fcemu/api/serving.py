@@ -11,6 +11,7 @@ from aiohttp.streams import StreamReader
 
 from fcemu.api.outbox import Outbox
 from fcemu.api.overdue import Overdue
+from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, BrokenRequest, Stream, WireRequest
 from fcemu.core.errors import StoreError
 from fcemu.engine.emulator import Emulator
@@ -315,7 +316,8 @@ class Connection(asyncio.Protocol):
 class HttpServer:
     """The connections of one listening socket, and the tasks that answer them. It is asyncio's protocol factory.
 
-    ``meanwhile`` is called after each of the requests that came at the same time.
+    ``meanwhile`` is called after each of the requests that came at the same time. ``wakeups``: by which their answers
+    come that were not there at once.
     """
 
     def __init__(
@@ -324,8 +326,10 @@ class HttpServer:
         serve: Serve,
         emulator: Callable[[], Emulator | None],
         meanwhile: Callable[[], None],
+        wakeups: Wakeups,
     ) -> None:
         self.loop: Final = loop
+        self._wakeups: Final = wakeups
         self.serve: Final = serve
         self.emulator: Final = emulator
         self._meanwhile: Final = meanwhile
@@ -356,9 +360,13 @@ class HttpServer:
 
     def _serve_ready(self) -> None:
         ready, self._ready = self._ready, []
-        for connection in ready:
-            connection.serve_waiting()
-            self._meanwhile()
+        self._wakeups.gather()
+        try:
+            for connection in ready:
+                connection.serve_waiting()
+                self._meanwhile()
+        finally:
+            self._wakeups.deliver()
         self.outbox.flush()
 
     def run(self, answering: Coroutine[Any, Any, None]) -> None:

@@ -25,7 +25,7 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.engine.ports import Abandoned, Call, Finish
-from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn
+from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn, to_json
 from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import keys_of, variables_of
@@ -148,12 +148,12 @@ class NodeInstance(InChild):
         child = self._child or self._start(call)
         if not self._initialized and (failed := self._initialize(child, call)) is not None:
             return failed, True
-        message = child.attempt(call, _header(call, "handler", call.function.handler), self._watch)
+        message = child.attempt(call, _head(call, "handler", call.function.handler), self._watch)
         broken = bool(message.header.get("broken"))
         if self._function.pre_freeze and not broken:
             # ASSUMED: what it comes to changes nothing; the time that it takes is the attempt's, as it runs inside it.
             seconds = self._function.pre_freeze_timeout.total_seconds()
-            frozen = child.attempt(call, _header(call, "pre_freeze", self._function.pre_freeze, seconds))
+            frozen = child.attempt(call, _head(call, "pre_freeze", self._function.pre_freeze, seconds))
             broken = bool(frozen.header.get("broken"))
         return _outcome(call, message), broken
 
@@ -166,7 +166,7 @@ class NodeInstance(InChild):
         if self._child is not None and not self._child.has_ended():
             seconds = self._function.pre_stop_timeout.total_seconds()
             call.output.append(f"FC PreStop Start RequestId: {call.request_id}\n")
-            message = self._child.attempt(call, _header(call, "pre_stop", self._function.pre_stop, seconds))
+            message = self._child.attempt(call, _head(call, "pre_stop", self._function.pre_stop, seconds))
             how = "" if message.kind == "returned" else ", Error: Unhandled PreStop error"
             call.output.append(f"FC PreStop End RequestId: {call.request_id}{how}\n")
         return Returned(b""), False
@@ -176,7 +176,7 @@ class NodeInstance(InChild):
         function = self._function
         call.output.append(f"FC Initialize Start RequestId: {call.request_id}\n")
         seconds = function.initialization_timeout.total_seconds()
-        message = child.attempt(call, _header(call, "initializer", function.initializer, seconds))
+        message = child.attempt(call, _head(call, "initializer", function.initializer, seconds))
         self._initialized = message.kind == "returned"
         how = "" if self._initialized else ", Error: Unhandled initialization error"
         call.output.append(f"FC Initialize End RequestId: {call.request_id}{how}\n")
@@ -221,9 +221,9 @@ class NodeInstance(InChild):
             raise Gone from None
 
 
-def _header(call: Call, kind: str, handler: str, seconds: float | None = None) -> dict[str, Any]:
+def _head(call: Call, kind: str, handler: str, seconds: float | None = None) -> str:
     """What the child is to run: a handler or a hook. ``seconds``: how long a hook may take in virtual time."""
-    return {
+    header = {
         "kind": "invoke",
         "type": kind,
         "handler": handler,
@@ -233,6 +233,7 @@ def _header(call: Call, kind: str, handler: str, seconds: float | None = None) -
         "environment": keys_of(call),
         "context": _context(call, handler),
     }
+    return to_json(header)
 
 
 def _request(http: HttpRequest) -> dict[str, Any]:
