@@ -120,8 +120,11 @@ class LoopPoller(Poller):
             self._loop.call_soon_threadsafe(self._begin_new)
 
     def look(self) -> None:
-        """Take in what children have said by now; on the loop."""
-        if self._begun:
+        """Take in what children have said by now; on the loop.
+
+        Not where one alone is busy: looking costs as much as it gains then, as an answer wakes the loop anyway.
+        """
+        if len(self._begun) > 1:
             self._look(0)
 
     def close(self) -> None:
@@ -138,7 +141,7 @@ class LoopPoller(Poller):
             self._epoll.close()
 
     def _begin(self, errand: Errand) -> None:
-        super()._begin(errand)
+        Poller._begin(self, errand)
         if not self._waits:
             self._waits = True
             self._loop.call_later(PATIENCE, self._wait)
