@@ -34,7 +34,7 @@ _PIPELINED: Final = 32
 _REQUEST_LINE: Final = re.compile(rb"(?:\A|\n)[A-Za-z]+ +(/[^ \r\n]*)")
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client's connection; all of it runs on the event loop.
 
     Parsing and body streams are aiohttp's. Its own connection is not used: it spends a task and several coroutines
@@ -79,7 +79,14 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self._http.connections.add(self)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._http.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._http.buffer[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
+        """Something came."""
         if self._deaf:
             return
         try:
@@ -337,6 +344,8 @@ class HttpServer:
         self.requests = 0
         """How many have been read so far."""
         self.outbox: Final = Outbox(loop)
+        self.buffer: Final = memoryview(bytearray(_READ_BYTES))
+        """What comes on any connection is read into it. Without it, asyncio allocates as much for each request."""
         self._ready: list[Connection] = []
         self.slow_heads: Final = Overdue(loop, HEAD_SECONDS, Connection.head_is_late)
         self.slow_bodies: Final = Overdue(loop, BODY_SECONDS, Connection.body_is_late)
