@@ -129,37 +129,40 @@ class Child:
         call: Call,
         head: str,
         watch: Callable[[], None] | None = None,
-        watch_seconds: float = 0.02,
+        watch_milliseconds: int = 20,
     ) -> Message:
         """Run one attempt, with ``call.payload`` as its event; returns the message that ends it. ``head``: JSON.
 
-        The child's output is appended to ``call.output``. ``watch`` is called every ``watch_seconds`` of real time
+        The child's output is appended to ``call.output``. ``watch`` is called every ``watch_milliseconds`` of real time
         while the child runs. Raises ``Gone``; and ``Abandoned`` when the attempt ends first: then kill the child.
         """
         self.send(head, call.payload)
-        return self.answer(call, watch, watch_seconds)
+        return self.answer(call, watch, watch_milliseconds)
 
-    def answer(self, call: Call, watch: Callable[[], None] | None = None, watch_seconds: float = 0.02) -> Message:
+    def answer(self, call: Call, watch: Callable[[], None] | None = None, watch_milliseconds: int = 20) -> Message:
         """The same for an attempt whose frame was sent already."""
-        every = None if watch is None else round(watch_seconds * 1000)
+        every = None if watch is None else watch_milliseconds
         while True:
             message = self._take()
             if message is None:
                 if not self._receive(call.output, every) and watch is not None:
                     watch()
-                continue
-            match message.kind:
-                case "park":
-                    self._park(call, message.header)
-                case "roused":
-                    pass  # its wait had ended already
-                case "warn":
-                    call.clock.warn(str(message.header["text"]))
-                case "debugged":
-                    self.awaits_debugger = False
-                case _:
-                    self._flush(call.output)
-                    return message
+            elif message.kind in _ON_THE_WAY:
+                self._hear(call, message)
+            else:
+                self._flush(call.output)
+                return message
+
+    def _hear(self, call: Call, message: Message) -> None:
+        """What a child says during an attempt."""
+        match message.kind:
+            case "park":
+                self._park(call, message.header)
+            case "warn":
+                call.clock.warn(str(message.header["text"]))
+            case "debugged":
+                self.awaits_debugger = False
+            # "roused": its wait had ended already
 
     def send(self, head: str, body: bytes = b"") -> None:
         """Send a frame that begins with ``head``, a JSON object. Raises ``Gone``."""

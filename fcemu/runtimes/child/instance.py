@@ -176,7 +176,8 @@ class _Instance:
 
     def _run(self, call: Any, strand: Any) -> _Frame:
         CLOCK.set(strand)
-        ZONE.set(zone_named(os.environ.get("TZ")))
+        zone = os.environb.get(b"TZ")
+        ZONE.set(zone_named(zone and os.fsdecode(zone)))
         try:
             frame = self._called(call)
         except NotInitialized as failed:
