@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,7 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
 from fcemu.core.times import parse_duration
+from fcemu.core.values import dataclass
 from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import without_proxies as without_proxies

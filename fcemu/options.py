@@ -1,7 +1,7 @@
 """Options: what a user can set of an emulator, by the name that the fixture, the ini file and ``emulator:`` use."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account
 from fcemu.core.places import read_places
 from fcemu.core.settings import THROTTLE_MODES, Settings
+from fcemu.core.values import dataclass
 from fcemu.engine.chance import CHANCES
 
 

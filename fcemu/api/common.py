@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -48,6 +47,7 @@ from fcemu.core.layers import LayerVersion
 from fcemu.core.limits import Limits
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.triggers import Trigger
+from fcemu.core.values import dataclass
 from fcemu.engine.resources import Deployed
 
 HOOK_SECONDS: Final = seconds(lambda limits: (1, limits.hook_timeout_max_seconds))

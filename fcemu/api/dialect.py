@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, unquote
 
@@ -12,6 +12,7 @@ from fcemu.core.errors import FCError
 from fcemu.core.generation import Generation
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
+from fcemu.core.values import dataclass
 
 T = TypeVar("T")
 

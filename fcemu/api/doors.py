@@ -1,7 +1,6 @@
 """Doors: to which HTTP trigger or custom domain a request goes, whether it is let in, and what may come out again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ from fcemu.core.http import HttpAnswer
 from fcemu.core.names import FunctionRef
 from fcemu.core.routes import find_route
 from fcemu.core.triggers import HTTP, INTERNAL, Trigger, read_http
+from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Emulator
 
 HOST: Final = istr("Host")

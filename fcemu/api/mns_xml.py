@@ -1,12 +1,13 @@
 """MNS's documents: reading what clients send, safely, and writing what they get. Pure functions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from xml.parsers import expat
 
 from fcemu.core.mail import XMLNS, xml_text
 from fcemu.core.mns_errors import MalformedXML
+from fcemu.core.values import dataclass
 
 _DEEPEST: Final = 16
 

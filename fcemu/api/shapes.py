@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -11,6 +10,7 @@ from fcemu.api.asking import Asking, Body, label, shown
 from fcemu.core import names
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.limits import Limits
+from fcemu.core.values import dataclass
 
 _HOST: Final = r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
 ABSENT: Final = object()

@@ -1,7 +1,7 @@
 """Task mode on the wire: its headers, its records, and the handlers that get, list and stop tasks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from multidict import CIMultiDictProxy, istr
@@ -14,6 +14,7 @@ from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import function_arn
 from fcemu.core.paging import page_of, read_token, write_token
 from fcemu.core.tasks import Cursor, Query, Record, milliseconds, record
+from fcemu.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from fcemu.client import Client, ClientError
 from fcemu.commands.command import Command
 from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others
 from fcemu.commands.waiting import telling_who_waits
+from fcemu.core.values import dataclass
 
 FAILED, ALWAYS, NEVER = "failed", "always", "never"
 

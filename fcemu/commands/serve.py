@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
@@ -24,6 +23,7 @@ from fcemu.commands.watching import watching
 from fcemu.config import EMPTY, Definition
 from fcemu.core.functions import Function
 from fcemu.core.settings import Settings
+from fcemu.core.values import dataclass
 
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact

@@ -1,7 +1,7 @@
 """What a definition comes to: core definitions and options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +11,7 @@ from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 from fcemu.core.stubs import Step
+from fcemu.core.values import dataclass
 
 FILE_NAMES: Final = ("fcemu.yaml", "s.yaml", "s.yml", "template.yml", "template.yaml")
 """What a definition in a directory may be called, in the order in which it is looked for."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from fcemu.config.variables import (
     below_root,
     environment_of,
 )
+from fcemu.core.values import dataclass
 
 _CREDENTIAL_WORDS: Final = frozenset({"accountid", "account_id"})
 

@@ -4,13 +4,13 @@ Their fields have the names of the fixture's options.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
 from fcemu.config.kinds import Choice, Key, Nested, Number, Numbers, Plain, Shape, Whole, seconds_of
 from fcemu.core.limits import STRICT
 from fcemu.core.settings import THROTTLE_MODES, UNBOUNDED, Settings
+from fcemu.core.values import dataclass
 
 _USUAL: Final = Settings()
 _DAY: Final = 86_400

@@ -1,7 +1,6 @@
 """The shapes of services and functions, with all that belongs to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar, Final
 
@@ -31,6 +30,7 @@ from fcemu.core.functions import (
 )
 from fcemu.core.names import LATEST
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
+from fcemu.core.values import dataclass
 
 _HANDLER: Final = Written("module.function")
 _PROGRAM: Final = Written("the path of a program")

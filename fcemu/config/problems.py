@@ -1,8 +1,10 @@
 """Errors that name file, line, column, key, allowed values and the closest right word."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple, NoReturn
+
+from fcemu.core.values import dataclass
 
 CLOSE: Final = 0.6
 """How alike a wrong and a right word are at least. Source: yaml-formats §5."""

@@ -1,7 +1,7 @@
 """Its shape, defaults and help texts, as dataclasses: the whole file, from the parts that have modules of their own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Annotated, Final
 
 from fcemu.config.emulator_shapes import EmulatorShape
@@ -21,6 +21,7 @@ from fcemu.config.tree import Scalar
 from fcemu.core.names import FUNCTION, FUNCTION_3_0
 from fcemu.core.settings import UNBOUNDED, Settings
 from fcemu.core.stubs import Step, error_named
+from fcemu.core.values import dataclass
 
 _USUAL: Final = Settings()
 _DOMAINS: Final = Names(r"[A-Za-z0-9*][A-Za-z0-9.*_-]{0,254}", "allowed: a host name")

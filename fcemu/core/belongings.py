@@ -1,7 +1,7 @@
 """What belongs to services and functions besides: capacity, tags, VPC bindings, event sources."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from fcemu.core.errors import (
@@ -17,6 +17,7 @@ from fcemu.core.errors import (
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import UNSTAMPED, Stamp
+from fcemu.core.values import dataclass
 
 ON_DEMAND: Final = "on-demand"
 PROVISION: Final = "provision"

@@ -1,7 +1,6 @@
 """Everything that is defined now: add, replace, remove, find."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from fcemu.core.belongings import Belongings
@@ -26,6 +25,7 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Names, Page, Wanted
 from fcemu.core.releases import Owner, Releases
 from fcemu.core.triggers import HTTP, Trigger
+from fcemu.core.values import dataclass
 
 T = TypeVar("T")
 Choose = Callable[[dict[str, float]], str]

@@ -1,7 +1,7 @@
 """What a definition defines beside services, functions and their asynchronous settings; what is defined now."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from fcemu.core.belongings import CAPACITIES, Capacity
@@ -12,6 +12,7 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stamps import UNSTAMPED
 from fcemu.core.triggers import Trigger
+from fcemu.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

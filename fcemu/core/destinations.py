@@ -4,12 +4,11 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeGuard, assert_never
 
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
-from fcemu.core.values import value
+from fcemu.core.values import dataclass, value
 
 MNS_MESSAGE_BYTES: Final = 64 * 1024
 EVENT_BYTES: Final = 64 * 1024

@@ -1,11 +1,12 @@
 """Custom domains: host names whose paths lead to functions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
+from fcemu.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from typing import Any, Final
 
 from fcemu.core.cbor import encoded
 from fcemu.core.names import Account
+from fcemu.core.values import dataclass
 
 TEXT: Final = "text"
 WHOLE: Final = "a whole number, 0 or more"

@@ -1,7 +1,7 @@
 """Service, Function and their settings, as frozen data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -10,6 +10,7 @@ from fcemu.core.destinations import Destination
 from fcemu.core.generation import FC2, FC3, Generation
 from fcemu.core.names import FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
+from fcemu.core.values import dataclass
 
 PYTHON_RUNTIMES: Final = ("python3", "python3.6", "python3.9", "python3.10", "python3.12")
 """FC's Python 3 runtimes (runtimes §1); all run on the Python that runs the emulator."""

@@ -1,8 +1,9 @@
 """FC2 and FC3: every behaviour that differs between them, as data."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from fcemu.core.values import dataclass
 
 
 class IdStyle(Enum):

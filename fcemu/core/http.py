@@ -1,12 +1,12 @@
 """A request that came to an HTTP trigger, and the answer of the function that serves it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from fcemu.core.values import value
+from fcemu.core.values import dataclass, value
 
 NOT_PASSED_ON: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 """Request headers that go no further than FC, like all that begin with ``x-fc-`` (http-triggers §1): those of the

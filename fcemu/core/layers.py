@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from fcemu.core.errors import LayerNotFound, LayerVersionNotFound
 from fcemu.core.functions import LayerRef, Package
 from fcemu.core.names import Account
 from fcemu.core.stamps import UNSTAMPED, Stamp
+from fcemu.core.values import dataclass
 
 _ARN: Final = re.compile(r"acs:fc:([^:]*):([^:]*):layers/([^/]+)/versions/([0-9]+)")
 

@@ -1,8 +1,10 @@
 """Quotas as data: STRICT as documented, RELAXED for quick tests."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
+
+from fcemu.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,7 +20,7 @@ from fcemu.core.mail_facts import (
 )
 from fcemu.core.names import Account
 from fcemu.core.queues import Arrival, Queue, QueueAttributes
-from fcemu.core.values import value
+from fcemu.core.values import dataclass, value
 
 XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
 CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")

@@ -4,10 +4,10 @@ import base64
 import binascii
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from fcemu.core.errors import InvalidArgument
+from fcemu.core.values import dataclass
 
 T = TypeVar("T")
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from fcemu.core.functions import Function
 from fcemu.core.languages import CUSTOM_CONTAINER
+from fcemu.core.values import dataclass
 
 DEFAULT_PORT: Final = 9000
 """Where a program listens, if nothing else is said. Source: runtimes §4.1."""

@@ -6,7 +6,6 @@ number comes first, then the one that was sent first; MNS promises no order.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush, nsmallest
 from typing import Final, NamedTuple
@@ -15,6 +14,7 @@ from fcemu.core.facts import Delivered
 from fcemu.core.mail_facts import NO_PROPERTIES, MessageSent, Properties
 from fcemu.core.mns_errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
 from fcemu.core.times import later
+from fcemu.core.values import dataclass
 
 DEFAULT_PRIORITY: Final = 8
 MOST_IN_BATCH: Final = 16

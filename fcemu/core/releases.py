@@ -1,7 +1,7 @@
 """Versions and aliases of one owner: publish, point an alias, resolve a qualifier."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +15,7 @@ from fcemu.core.errors import (
 from fcemu.core.functions import Function, Service
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
+from fcemu.core.values import dataclass
 
 
 class Owner(NamedTuple):

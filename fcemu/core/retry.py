@@ -1,6 +1,6 @@
 """RetryPolicy and decide(): succeed, fail or retry at."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -8,7 +8,7 @@ from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_RETRIES, AsyncSettin
 from fcemu.core.generation import FC3, Generation
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.settings import Settings
-from fcemu.core.values import value
+from fcemu.core.values import dataclass, value
 
 FIRST_BACKOFF: Final = timedelta(seconds=0.5)
 """Wait after the first refused attempt; doubles each time, no cap, no jitter. Source: FC docs, "Retry policies"."""

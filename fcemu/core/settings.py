@@ -1,12 +1,13 @@
 """What a user can set for a whole emulator: the ``emulator:`` block, the options of the fixture and of ``serve``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import Account
+from fcemu.core.values import dataclass
 
 THROTTLE_MODES: Final = ("wait", "backoff")
 UNBOUNDED: Final = 1_000_000

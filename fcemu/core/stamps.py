@@ -1,9 +1,11 @@
 """Stamp: the id a resource got, and when it was made and changed; its ETag."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
+
+from fcemu.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

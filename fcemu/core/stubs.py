@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
-from fcemu.core.values import value
+from fcemu.core.values import dataclass, value
 
 REFUSALS: Final[dict[int, Refusal]] = {429: Throttled(), 500: INTERNAL_ERROR, 503: NO_CAPACITY}
 """What a step's ``status`` makes of an attempt: it does not run."""

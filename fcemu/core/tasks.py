@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -22,6 +21,7 @@ from fcemu.core.invocation import TRANSITIONS, Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.paging import DEFAULT_LIMIT
+from fcemu.core.values import dataclass
 
 TASK_ID: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
 """What a caller may name a task. Source: FC docs, "InvokeFunction", all versions; generated ids need not fit."""

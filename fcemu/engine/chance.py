@@ -3,13 +3,13 @@
 import hashlib
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
+from fcemu.core.values import dataclass
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
 

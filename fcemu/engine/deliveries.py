@@ -1,7 +1,6 @@
 """Sends reports to destinations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
@@ -21,6 +20,7 @@ from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.settings import Settings
 from fcemu.core.times import later
+from fcemu.core.values import dataclass
 from fcemu.engine.chance import Chance
 from fcemu.engine.errands import Errand
 from fcemu.engine.journal import Journal

@@ -1,9 +1,9 @@
 """Why time is not moving: what is in flight and on which line, who holds the clock, what is due next."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from fcemu.core.invocation import Invocation, State
+from fcemu.core.values import dataclass
 from fcemu.engine.backlog import Turn
 from fcemu.engine.clock import Clock
 from fcemu.engine.due import Due

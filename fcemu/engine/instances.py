@@ -1,12 +1,12 @@
 """The pool: instances of one qualifier and version of a function, reused when free."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from fcemu.core.functions import Function, requests_at_once
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Ran, word
+from fcemu.core.values import dataclass
 from fcemu.engine.ports import Instance, Runtime
 
 if TYPE_CHECKING:

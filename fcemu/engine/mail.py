@@ -1,7 +1,6 @@
 """Where messages arrive: reports and what clients send, at queues, topics and buses, on the clock."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +14,7 @@ from fcemu.core.mns_errors import InvalidMNSArgument, QueueNotExist, TopicNotExi
 from fcemu.core.names import Account, is_name
 from fcemu.core.queues import DEFAULT_PRIORITY, Arrival, Queue
 from fcemu.core.times import later
+from fcemu.core.values import dataclass
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock

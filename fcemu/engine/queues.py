@@ -1,7 +1,7 @@
 """What MNS does with queues, in the words of its API."""
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from fcemu.core.queues import (
     check_between,
 )
 from fcemu.core.times import later
+from fcemu.core.values import dataclass
 from fcemu.engine.mail import Mail, Sending
 from fcemu.engine.polls import Poll
 

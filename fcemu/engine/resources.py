@@ -1,7 +1,7 @@
 """Resources: the control plane: services, functions, triggers, asynchronous settings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fcemu.core.belongings import has_tags
@@ -12,6 +12,7 @@ from fcemu.core.paging import Page, Wanted, page_of
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import UNSTAMPED
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
+from fcemu.core.values import dataclass
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
 
 

@@ -4,7 +4,6 @@ import gc
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Changed, read_time, time_text
+from fcemu.core.values import dataclass
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Packages, Store

@@ -1,7 +1,7 @@
 """What MNS does with topics, in the words of its API."""
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from fcemu.core.mns_errors import (
 from fcemu.core.names import is_name
 from fcemu.core.queues import check_between
 from fcemu.core.times import later
+from fcemu.core.values import dataclass
 from fcemu.engine.mail import Mail, Sending
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from types import ModuleType
@@ -17,6 +16,7 @@ from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.tasks import events
 from fcemu.core.times import parse_duration
+from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Asked
 from fcemu.testing.aio import FunctionAio, InvocationAio, refuse
 

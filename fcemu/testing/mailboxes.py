@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fcemu.core.queues import Arrival, Received
 from fcemu.core.times import parse_duration
+from fcemu.core.values import dataclass
 from fcemu.engine.mail import Sending
 from fcemu.testing.handles import Duration, Invocation, Payload, encode
 

@@ -1,9 +1,9 @@
 """What stays real in a handler, on purpose: ``fcemu doctor`` prints it, the docs list it, the contract reads it."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from fcemu.backends import FREEZEGUN, TIME_MACHINE
+from fcemu.core.values import dataclass
 
 PROCESS: Final = "process"
 """In a process of its own, where neither backend is."""
