@@ -155,7 +155,9 @@ HOOKS = server(
 
 
 def test_the_hooks_are_requests_of_their_own(custom):
-    function = custom(HOOKS, initializer="true", pre_freeze="true", pre_stop="true", ref=FunctionRef("f", "s"))
+    given = {"initializer": "true", "pre_freeze": "true", "pre_stop": "true"}
+    timeouts = {"pre_freeze_timeout": s(90), "pre_stop_timeout": s(90)}
+    function = custom(HOOKS, ref=FunctionRef("f", "s"), **given, **timeouts)
     assert function.value() == ["POST /initialize", "POST /invoke"]
     assert function.value() == ["POST /initialize", "POST /invoke", "GET /pre-freeze", "POST /invoke"]
     function.emulator.wait(function.emulator.advance(timedelta(seconds=310)))

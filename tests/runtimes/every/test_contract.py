@@ -109,6 +109,7 @@ def test_both_clocks_that_handlers_read_go_on_while_they_sleep(make, rate):
 
 
 def test_a_timeout_strikes_at_its_instant_in_the_middle_of_a_sleep(make, kind, rate):
+    # Where time flows, an instance has to start before its first attempt times out.
     world = make(Settings(rate=rate and 60 / kind.starts), timeout=s(60))
     attempt = world.attempt("sleeps", b"3600")
     assert (attempt.word, seconds(attempt)) == ("timed out", 60)
@@ -161,8 +162,10 @@ def fifo(path):
     """A new pipe with a name, at both of its ends, so that nobody who opens it waits."""
     os.mkfifo(path)
     opened = os.open(path, os.O_RDWR)
-    yield opened
-    os.close(opened)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
 
 
 @pytest.mark.usefixtures("parks")
