@@ -5,9 +5,12 @@ import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from fcemu.api.overdue import Overdue
+
+if TYPE_CHECKING:
+    from fcemu.api.serving import Connection
 
 _HANDSHAKE: Final = 0x16
 """The first byte of every TLS connection; no HTTP request begins with it. Source: RFC 8446, 5.1."""
@@ -36,7 +39,7 @@ class Front:
     """
 
     def __init__(
-        self, serve: Callable[[], asyncio.Protocol], tls: Callable[[], Tls] | None, *, most: int | None = None
+        self, serve: Callable[[], "Connection"], tls: Callable[[], Tls] | None, *, most: int | None = None
     ) -> None:
         self.serve: Final = serve
         self._tls: Final = tls
@@ -79,7 +82,7 @@ class Front:
             protocol.data_received(data)
 
     def _shake(
-        self, transport: asyncio.Transport, protocol: asyncio.Protocol, context: ssl.SSLContext, first: bytes
+        self, transport: asyncio.Transport, protocol: "Connection", context: ssl.SSLContext, first: bytes
     ) -> None:
         """Speak TLS with a client whose first bytes are ``first``; ``protocol`` begins when the handshake is done."""
         done = self._loop.create_future()

@@ -117,7 +117,7 @@ class ApiServer:
         self._mns = MNS(self.wakeups)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._triggers = HttpTriggers(self.wakeups)
-        self._http = HttpServer(loop, self._serve, lambda: self._emulator, lambda: self.meanwhile())
+        self._http = HttpServer(loop, self._serve, lambda: self._emulator, lambda: self.meanwhile(), self.wakeups)
         self._front = Front(self._http, self.tls)
         self._listener = await loop.create_server(self._front, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]

@@ -11,6 +11,7 @@ from aiohttp.streams import StreamReader
 
 from fcemu.api.outbox import Outbox
 from fcemu.api.overdue import Overdue
+from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, BrokenRequest, Stream, WireRequest
 from fcemu.core.errors import StoreError
 from fcemu.engine.emulator import Emulator
@@ -33,7 +34,7 @@ _PIPELINED: Final = 32
 _REQUEST_LINE: Final = re.compile(rb"(?:\A|\n)[A-Za-z]+ +(/[^ \r\n]*)")
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client's connection; all of it runs on the event loop.
 
     Parsing and body streams are aiohttp's. Its own connection is not used: it spends a task and several coroutines
@@ -78,7 +79,14 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self._http.connections.add(self)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._http.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._http.buffer[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
+        """Something came."""
         if self._deaf:
             return
         try:
@@ -315,7 +323,8 @@ class Connection(asyncio.Protocol):
 class HttpServer:
     """The connections of one listening socket, and the tasks that answer them. It is asyncio's protocol factory.
 
-    ``meanwhile`` is called after each of the requests that came at the same time.
+    ``meanwhile`` is called after each of the requests that came at the same time. ``wakeups``: by which their answers
+    come that were not there at once.
     """
 
     def __init__(
@@ -324,8 +333,10 @@ class HttpServer:
         serve: Serve,
         emulator: Callable[[], Emulator | None],
         meanwhile: Callable[[], None],
+        wakeups: Wakeups,
     ) -> None:
         self.loop: Final = loop
+        self._wakeups: Final = wakeups
         self.serve: Final = serve
         self.emulator: Final = emulator
         self._meanwhile: Final = meanwhile
@@ -333,6 +344,8 @@ class HttpServer:
         self.requests = 0
         """How many have been read so far."""
         self.outbox: Final = Outbox(loop)
+        self.buffer: Final = memoryview(bytearray(_READ_BYTES))
+        """What comes on any connection is read into it. Without it, asyncio allocates as much for each request."""
         self._ready: list[Connection] = []
         self.slow_heads: Final = Overdue(loop, HEAD_SECONDS, Connection.head_is_late)
         self.slow_bodies: Final = Overdue(loop, BODY_SECONDS, Connection.body_is_late)
@@ -356,9 +369,13 @@ class HttpServer:
 
     def _serve_ready(self) -> None:
         ready, self._ready = self._ready, []
-        for connection in ready:
-            connection.serve_waiting()
-            self._meanwhile()
+        self._wakeups.gather()
+        try:
+            for connection in ready:
+                connection.serve_waiting()
+                self._meanwhile()
+        finally:
+            self._wakeups.deliver()
         self.outbox.flush()
 
     def run(self, answering: Coroutine[Any, Any, None]) -> None:

@@ -27,12 +27,16 @@ class Wakeups:
             self._pending = True
             wake_by(self._wake)
 
+    def gather(self) -> None:
+        """On the loop, which calls ``deliver`` before it turns: until then nobody need wake it."""
+        self._pending = True
+
     def _wake(self) -> None:
         try:
             if asyncio._get_running_loop() is self._loop:
-                self._loop.call_soon(self._deliver)
+                self._loop.call_soon(self.deliver)
             else:
-                self._loop.call_soon_threadsafe(self._deliver)
+                self._loop.call_soon_threadsafe(self.deliver)
         except RuntimeError:  # the loop is closed, and with it everybody who waits
             self._calls.clear()
             self._pending = False
@@ -45,7 +49,8 @@ class Wakeups:
         """Let whoever awaits ``future`` go on; only the first call counts."""
         self.call(_resolve, future, result)
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
+        """On the loop: call what is to be called."""
         self._pending = False  # before looking, so that what comes meanwhile makes a wake-up of its own
         calls = self._calls
         while calls:

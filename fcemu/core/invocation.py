@@ -245,12 +245,12 @@ class Invocation:
             self.attempts += (Attempt(fact),)
             self.executions += 1
         elif type(fact) is Finished:
-            *before, last = self.attempts
-            self.attempts = (*before, Attempt(last.began, fact))
-        elif type(fact) is RetryPlanned or type(fact) is Delayed:
-            self.due = fact.due
+            attempts = self.attempts
+            self.attempts = (*attempts[:-1], Attempt(attempts[-1].began, fact))
         elif type(fact) is Succeeded or type(fact) is Expired or type(fact) is Stopped:
             self.ended = fact.at
+        elif type(fact) is RetryPlanned or type(fact) is Delayed:
+            self.due = fact.due
         elif type(fact) is Failed or type(fact) is Invalid:
             self.ended, self.reason = fact.at, fact.reason
         elif type(fact) is Refused:

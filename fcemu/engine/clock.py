@@ -41,7 +41,7 @@ class Clock:
         if self._rate == 0:
             return self._anchor[0]
         base, since = self._anchor
-        return base + timedelta(seconds=(real.monotonic() - since) * self._rate)
+        return base + timedelta(0, (real.monotonic() - since) * self._rate)
 
     def shown(self) -> datetime:
         """What a request from outside takes for now; later than ``now`` where the clock has to catch up first."""

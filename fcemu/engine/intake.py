@@ -1,7 +1,6 @@
 """Intake: how a request, a firing timer, an event or a report becomes an invocation, and what is refused before."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -23,6 +22,7 @@ from fcemu.core.keys import read_credentials
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.triggers import Trigger
+from fcemu.core.values import value
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock
 from fcemu.engine.goals import Ended
@@ -37,7 +37,7 @@ _BEHIND: Final = frozenset({"destination", "trigger"})
 """Sources of invocations that lie one step behind the invocation that caused them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """A request to invoke a function. ``access_key_id`` is who signed it; a handler is recognised by its own.
 

@@ -51,32 +51,22 @@ class Gone(Exception):
 
 
 class Message(NamedTuple):
-    """One frame from a child."""
+    """One frame from a child: what it is about, its JSON object, its body."""
 
+    kind: str
     header: Mapping[str, Any]
     body: bytes
 
-    @property
-    def kind(self) -> str:
-        """What it is about."""
-        return str(self.header.get("kind"))
 
-
-_encode: Final = json.JSONEncoder(check_circular=False).encode
-_decode: Final = json.JSONDecoder().decode
+to_json: Final = json.JSONEncoder(check_circular=False).encode
+"""What a frame to a child begins with, from a mapping."""
 
 
 @lru_cache(64)
-def _header_of(head: bytes) -> Mapping[str, Any]:
-    """What a frame begins with; most often the same as ever."""
-    header: Mapping[str, Any] = _decode(head.decode())
-    return header
-
-
-def framed(header: Mapping[str, Any], body: bytes = b"") -> bytes:
-    """A frame as bytes."""
-    head = _encode(header).encode()
-    return b"".join((_LENGTHS.pack(len(head), len(body)), head, body))
+def _read(head: bytes) -> tuple[str, Mapping[str, Any]]:
+    """What a frame from a child begins with; most often the same as ever."""
+    header: Mapping[str, Any] = json.loads(head)
+    return str(header.get("kind")), header
 
 
 class Child:
@@ -95,8 +85,13 @@ class Child:
         self._killed = False
         self._closed = False
         self.awaits_debugger = False
+        self.fd: Final = channel.fileno()
+        """The descriptor of the channel."""
         self.polled_by: object = None
         """Who hears of what it says, beside the thread that runs its attempt."""
+        self.has_written = False
+        """Whether there may be output; kept by who polls it."""
+        self._is_decoding = False
         self._buffer = bytearray()
         self._next: Message | None = None
         """A frame that was looked at already."""
@@ -109,9 +104,22 @@ class Child:
         self._poll.register(channel, select.POLLIN)
         self._poll.register(output, select.POLLIN)
 
+    @property
+    def output(self) -> int:
+        """The descriptor from which its stdout and stderr are read."""
+        return self._output
+
+    @property
+    def closed(self) -> bool:
+        """Whether its descriptors were given back."""
+        return self._closed
+
     def watch_process(self, pid: int) -> None:
         """Notice the end of the process itself, where the system tells: what it has started may hold its channel open
-        for longer."""
+        for longer. Where many requests come at the same time, it lets the emulator hand over all of them first."""
+        with suppress(OSError, AttributeError):
+            if os.sched_getscheduler(pid) == os.SCHED_OTHER:
+                os.sched_setscheduler(pid, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
         with suppress(OSError, AttributeError):
             self._process = os.pidfd_open(pid)
             self._poll.register(self._process, select.POLLIN)
@@ -119,58 +127,61 @@ class Child:
     def attempt(
         self,
         call: Call,
-        header: Mapping[str, Any],
+        head: str,
         watch: Callable[[], None] | None = None,
-        watch_seconds: float = 0.02,
+        watch_milliseconds: int = 20,
     ) -> Message:
-        """Run one attempt, with ``call.payload`` as its event; returns the message that ends it.
+        """Run one attempt, with ``call.payload`` as its event; returns the message that ends it. ``head``: JSON.
 
-        The child's output is appended to ``call.output``. ``watch`` is called every ``watch_seconds`` of real time
+        The child's output is appended to ``call.output``. ``watch`` is called every ``watch_milliseconds`` of real time
         while the child runs. Raises ``Gone``; and ``Abandoned`` when the attempt ends first: then kill the child.
         """
-        self.send(header, call.payload)
-        return self.answer(call, watch, watch_seconds)
+        self.send(head, call.payload)
+        return self.answer(call, watch, watch_milliseconds)
 
-    def answer(self, call: Call, watch: Callable[[], None] | None = None, watch_seconds: float = 0.02) -> Message:
+    def answer(self, call: Call, watch: Callable[[], None] | None = None, watch_milliseconds: int = 20) -> Message:
         """The same for an attempt whose frame was sent already."""
-        every = None if watch is None else round(watch_seconds * 1000)
+        every = None if watch is None else watch_milliseconds
         while True:
             message = self._take()
             if message is None:
                 if not self._receive(call.output, every) and watch is not None:
                     watch()
-                continue
-            match message.kind:
-                case "park":
-                    self._park(call, message.header)
-                case "roused":
-                    pass  # its wait had ended already
-                case "warn":
-                    call.clock.warn(str(message.header["text"]))
-                case "debugged":
-                    self.awaits_debugger = False
-                case _:
-                    self._flush(call.output)
-                    return message
+            elif message.kind in _ON_THE_WAY:
+                self._hear(call, message)
+            else:
+                self._flush(call.output)
+                return message
 
-    def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
-        """Send a frame. Raises ``Gone``."""
+    def _hear(self, call: Call, message: Message) -> None:
+        """What a child says during an attempt."""
+        match message.kind:
+            case "park":
+                self._park(call, message.header)
+            case "warn":
+                call.clock.warn(str(message.header["text"]))
+            case "debugged":
+                self.awaits_debugger = False
+            # "roused": its wait had ended already
+
+    def send(self, head: str, body: bytes = b"") -> None:
+        """Send a frame that begins with ``head``, a JSON object. Raises ``Gone``."""
+        begin = head.encode()
         try:
-            self._channel.sendall(framed(header, body))
+            self._channel.sendall(b"".join((_LENGTHS.pack(len(begin), len(body)), begin, body)))
         except OSError:
             raise Gone from None
 
-    def fileno(self) -> int:
-        """The descriptor of the channel."""
-        return self._channel.fileno()
-
     def has_answered(self, call: Call) -> bool:
-        """Take in what the child has said by now; whether ``answer`` returns without waiting. Raises ``Gone``."""
+        """Take in what the child has said by now; whether ``answer`` returns without waiting. For who polls it, when it
+        has said something. Raises ``Gone``."""
         self._read_channel(call.output, _FIRST_CHUNK)
-        self._next = self._take()
-        if self._next is None or self._next.kind in _ON_THE_WAY:
+        message = self._next = self._take()
+        if message is None or message.kind in _ON_THE_WAY:
             return False
-        self._read_output(call.output)
+        if self.has_written:
+            self.has_written = False
+            self._read_output(call.output)
         return True
 
     def receive(self, output: list[str]) -> Message:
@@ -191,7 +202,8 @@ class Child:
         start, end = _LENGTHS.size + head, _LENGTHS.size + head + body
         if len(buffer) < end:
             return None
-        message = Message(_header_of(bytes(buffer[_LENGTHS.size : start])), bytes(buffer[start:end]))
+        kind, header = _read(bytes(buffer[_LENGTHS.size : start]))
+        message = Message(kind, header, bytes(buffer[start:end]))
         del buffer[:end]
         return message
 
@@ -200,7 +212,7 @@ class Child:
         ready = self._ready(self._poll, milliseconds)
         if self._output in ready:
             self._read_output(output)
-        if self._channel.fileno() in ready:
+        if self.fd in ready:
             self._read_channel(output)
         elif self._process in ready:
             self._end_here(output)
@@ -227,6 +239,7 @@ class Child:
         """All that is in the pipe. Its other end may stay open for longer than the child lives."""
         try:
             while data := os.read(self._output, _CHUNK):
+                self._is_decoding = True
                 text = self._decoder.decode(data)
                 if text:
                     output.append(text)
@@ -240,6 +253,9 @@ class Child:
             self._poll.unregister(self._output)
 
     def _flush(self, output: list[str]) -> None:
+        if not self._is_decoding:
+            return
+        self._is_decoding = False
         rest = self._decoder.decode(b"", final=True)
         self._decoder.reset()
         if rest:
@@ -255,7 +271,7 @@ class Child:
         until = None if seconds is None else clock.elapsed_ns() + round(seconds * 1e9)
         while self._is_silent():
             if not self._wait(clock, call.output, seconds):
-                self.send({"kind": "woken", "number": header["number"]})
+                self.send(to_json({"kind": "woken", "number": header["number"]}))
                 return
             if until is not None:
                 seconds = max(0.0, (until - clock.elapsed_ns()) / 1e9)
@@ -278,7 +294,7 @@ class Child:
                 if rouse in ready:
                     os.eventfd_read(rouse)
                     return
-                if self._channel.fileno() in ready or self._process in ready:
+                if self.fd in ready or self._process in ready:
                     return
 
         return waiting.wait(seconds, block, lambda: os.eventfd_write(rouse, 1))
@@ -286,7 +302,7 @@ class Child:
     def _is_silent(self) -> bool:
         """Whether the child has said nothing since it parked, and lives."""
         ready = self._ready(self._poll, 0)
-        return len(self._buffer) < _LENGTHS.size and not {self._channel.fileno(), self._process} & ready
+        return len(self._buffer) < _LENGTHS.size and not {self.fd, self._process} & ready
 
     # The end.
 

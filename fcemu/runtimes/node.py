@@ -26,7 +26,7 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.engine.ports import Abandoned, Call, Finish
-from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn
+from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn, to_json
 from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import keys_of, variables_of
@@ -150,7 +150,7 @@ class NodeInstance(InChild):
         child = self._child or self._start(call)
         if not self._initialized and (failed := self._initialize(child, call)) is not None:
             return failed, True
-        message = child.attempt(call, _header(call, "handler", call.function.handler), self._watch)
+        message = child.attempt(call, _head(call, "handler", call.function.handler), self._watch)
         broken = bool(message.header.get("broken"))
         outcome = _outcome(call, message)
         if self._function.pre_freeze and not broken:
@@ -223,16 +223,16 @@ def _hook(child: Child, call: Call, hook: str, handler: str, timeout: timedelta)
     call.output.append(start_line(hook, call.request_id))
     failed = True
     try:
-        message = child.attempt(call, _header(call, hook, handler, timeout.total_seconds()))
+        message = child.attempt(call, _head(call, hook, handler, timeout.total_seconds()))
         failed = message.kind != "returned"
     finally:
         call.output.append(end_line(hook, call.request_id, failed=failed))
     return message
 
 
-def _header(call: Call, kind: str, handler: str, seconds: float | None = None) -> dict[str, Any]:
+def _head(call: Call, kind: str, handler: str, seconds: float | None = None) -> str:
     """What the child is to run: a handler or a hook. ``seconds``: how long a hook may take in virtual time."""
-    return {
+    header = {
         "kind": "invoke",
         "type": kind,
         "handler": handler,
@@ -242,6 +242,7 @@ def _header(call: Call, kind: str, handler: str, seconds: float | None = None) -
         "environment": keys_of(call),
         "context": _context(call, handler),
     }
+    return to_json(header)
 
 
 def _request(http: HttpRequest) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _REAL: Final = Originals()
 
 
 class Errand(NamedTuple):
-    """One attempt. ``send`` begins it, and tells whether it could.
+    """One attempt. ``send(child, call)`` begins it, and tells whether it could.
 
     ``soon`` is called when its child has answered or is gone; ``long`` when it takes its time, when the child says
     something else first, or when the attempt could not begin. Neither may wait.
@@ -29,7 +29,7 @@ class Errand(NamedTuple):
 
     child: Child
     call: Call
-    send: Callable[[], bool]
+    send: Callable[[Child, Call], bool]
     soon: Callable[[], object]
     long: Callable[[], object]
 
@@ -43,6 +43,8 @@ class Poller:
         """What other threads have added."""
         self._begun: Final[dict[int, tuple[Errand, float]]] = {}
         """By descriptor, with the real time of their begin, in that order."""
+        self._writers: Final[dict[int, Child]] = {}
+        """Who writes what is read from a descriptor."""
 
     def add(self, errand: Errand) -> None:
         """Run ``errand``; on any thread, at next to no cost."""
@@ -57,22 +59,31 @@ class Poller:
             self._begin(self._new.popleft())
 
     def _begin(self, errand: Errand) -> None:
-        child = errand.child
+        child, call, send, _, long = errand
         if child.polled_by is not self:
-            child.polled_by = self
-            with suppress(OSError, ValueError):  # it has just ended
-                self._epoll.register(child.fileno(), _EVENTS)
-        self._begun[child.fileno()] = (errand, _REAL.monotonic())
-        if not errand.send():
-            self._begun.pop(child.fileno(), None)
-            errand.long()
+            self._register(child)
+        self._begun[child.fd] = (errand, _REAL.monotonic())
+        if not send(child, call):
+            self._begun.pop(child.fd, None)
+            long()
+
+    def _register(self, child: Child) -> None:
+        child.polled_by = self
+        for fd in [fd for fd, other in self._writers.items() if other.closed]:
+            del self._writers[fd]
+        self._writers[child.output] = child
+        with suppress(OSError, ValueError):  # it has just ended
+            self._epoll.register(child.output, _EVENTS)
+            self._epoll.register(child.fd, _EVENTS)
 
     def _look(self, seconds: float) -> None:
-        """Take in what children have said, within that time."""
+        """Take in what children have said, within that time. What a child writes before it answers is told before."""
         for fd, _ in self._epoll.poll(seconds):
             begun = self._begun.pop(fd, None)
             if begun is not None:
                 self._look_at(begun[0])
+            elif fd in self._writers:
+                self._writers[fd].has_written = True
 
     def _look_at(self, errand: Errand) -> None:
         try:
@@ -109,8 +120,11 @@ class LoopPoller(Poller):
             self._loop.call_soon_threadsafe(self._begin_new)
 
     def look(self) -> None:
-        """Take in what children have said by now; on the loop."""
-        if self._begun:
+        """Take in what children have said by now; on the loop.
+
+        Not where one alone is busy: looking costs as much as it gains then, as an answer wakes the loop anyway.
+        """
+        if len(self._begun) > 1:
             self._look(0)
 
     def close(self) -> None:
@@ -127,7 +141,7 @@ class LoopPoller(Poller):
             self._epoll.close()
 
     def _begin(self, errand: Errand) -> None:
-        super()._begin(errand)
+        Poller._begin(self, errand)
         if not self._waits:
             self._waits = True
             self._loop.call_later(PATIENCE, self._wait)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
+from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
@@ -29,7 +29,7 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
-from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes
+from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
 from fcemu.runtimes.logs import stamp
@@ -84,6 +84,9 @@ class PythonProcess:
 
     def poller(self) -> Poller:
         """Who waits for attempts that were begun."""
+        poller = self._poller
+        if poller is not None:
+            return poller
         with self._lock:
             if self._poller is None:
                 self._poller = ThreadPoller() if self._loop is None else LoopPoller(self._loop)
@@ -113,7 +116,7 @@ class PythonProcess:
         python = call.function.python or self._python
         child = self._template(python).fork(call.clock.dial())
         try:
-            child.send({**self._spec(call), "debug_port": debug_port})
+            child.send(to_json({**self._spec(call), "debug_port": debug_port}))
             started = child.receive(call.output)
         except Gone:
             child.close()
@@ -160,20 +163,17 @@ class PythonProcess:
         }
 
 
-def _header(call: Call, hook: str = "") -> dict[str, Any]:
-    header: dict[str, Any] = {
-        "kind": "invoke",
-        "request_id": call.request_id,
-        "retry_count": call.retry_count,
-        "qualifier": call.qualifier,
-        "version": call.version,
-        "access_key_id": call.access_key_id,
-    }
-    if hook:
-        header["hook"] = hook
+def _head(call: Call, hook: str = "") -> str:
+    """A JSON object, written piece by piece: the detour by way of a ``dict`` takes as long as all else that is done to
+    hand an attempt over."""
+    more = f', "hook": {_quoted(hook)}' if hook else ""
     if call.http is not None:
-        header["http"] = _request(call.http)
-    return header
+        more += f', "http": {to_json(_request(call.http))}'
+    return (
+        f'{{"kind": "invoke", "request_id": {_quoted(call.request_id)}, "retry_count": {call.retry_count}, '
+        f'"qualifier": {_quoted(call.qualifier)}, "version": {_quoted(call.version)}, '
+        f'"access_key_id": {_quoted(call.access_key_id)}{more}}}'
+    )
 
 
 def _request(http: HttpRequest) -> dict[str, Any]:
@@ -227,13 +227,13 @@ class ProcessInstance(InChild):
         child = self._child
         if child is None or len(call.payload) > _SMALL_BYTES:
             return False
-        self._runtime.poller().add(Errand(child, call, partial(self._send, child, call), soon, long))
+        self._runtime.poller().add(Errand(child, call, self._send, soon, long))
         return True
 
     def _send(self, child: Child, call: Call) -> bool:
         """Begin an attempt that ``run`` ends; ``False``: the process is gone, and ``run`` begins it."""
         try:
-            child.send(_header(call), call.payload)
+            child.send(_head(call), call.payload)
         except Gone:
             return False
         self._begun = True
@@ -248,7 +248,7 @@ class ProcessInstance(InChild):
             raise Gone
         self._drop_ended(call)
         child = self._child or self._start(call)
-        return self._finish(call, child.attempt(call, _header(call, hook), self._memory))
+        return self._finish(call, child.attempt(call, _head(call, hook), self._memory))
 
     def _start(self, call: Call) -> Child:
         debug_port = self._debug_port(call)

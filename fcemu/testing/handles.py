@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from types import ModuleType
@@ -241,7 +241,9 @@ class Function:
 
         later = self._asked(b"", delay, None, task_id)
         asked = asked_for(self._definition, self._qualifier, self._emulator.region, method, path, **more)
-        return replace(asked, delay=later.delay, task_id=later.task_id)
+        return Asked(
+            asked.ref, asked.payload, asked.qualifier, later.delay, asked.source, task_id=later.task_id, http=asked.http
+        )
 
     @property
     def invocations(self) -> list["Invocation"]:

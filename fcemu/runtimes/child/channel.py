@@ -10,7 +10,8 @@ from typing import Any, Final
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
-_encode: Final = json.JSONEncoder(check_circular=False).encode
+to_json: Final = json.JSONEncoder(check_circular=False).encode
+"""What a frame begins with, from a mapping."""
 _decode: Final = json.JSONDecoder().decode
 
 
@@ -28,23 +29,36 @@ class Channel:
 
     def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         """Send a frame."""
-        head = _encode(header).encode()
+        self.send_frame(to_json(header), body)
+
+    def send_frame(self, head: str, body: bytes) -> None:
+        """Send a frame whose JSON is written already."""
+        begin = head.encode()
         with self._sending:
             try:
-                self._connection.sendall(b"".join((_LENGTHS.pack(len(head), len(body)), head, body)))
+                self._connection.sendall(b"".join((_LENGTHS.pack(len(begin), len(body)), begin, body)))
             except OSError:
                 os._exit(1)
 
     def receive(self) -> tuple[dict[str, Any], bytes]:
         """Wait for a frame; its header and its body."""
-        head, body = _LENGTHS.unpack(self._take(_LENGTHS.size))
-        return _decode(self._take(head).decode()), self._take(body)
+        buffer = self._buffer
+        self._fill(_LENGTHS.size)
+        head, body = _LENGTHS.unpack_from(buffer)
+        start = _LENGTHS.size + head
+        end = start + body
+        self._fill(end)
+        with memoryview(buffer) as view:
+            header, content = _decode(str(view[_LENGTHS.size : start], "utf-8")), bytes(view[start:end])
+        del buffer[:end]
+        return header, content
 
     def has_more(self) -> bool:
         """Whether a frame, or its begin, was received already."""
         return bool(self._buffer)
 
-    def _take(self, size: int) -> bytes:
+    def _fill(self, size: int) -> None:
+        """Wait until so many bytes of the next frame are here."""
         buffer = self._buffer
         while len(buffer) < size:
             try:
@@ -54,9 +68,6 @@ class Channel:
             if not received:
                 os._exit(0)
             buffer += received
-        taken = bytes(buffer[:size])
-        del buffer[:size]
-        return taken
 
     def close(self) -> None:
         """For processes that the handler forks: the channel is not theirs."""

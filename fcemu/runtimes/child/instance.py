@@ -16,7 +16,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from fcemu.core.http import HttpRequest
-from fcemu.runtimes.child.channel import Channel
+from fcemu.runtimes.child.channel import Channel, to_json
 from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
 from fcemu.runtimes.code import LoadFailed
@@ -32,7 +32,9 @@ _MB: Final = 1024 * 1024
 _ROOM_MB: Final = 512
 """Address space beyond ``memorySize``: stacks of threads and what libraries reserve but never touch."""
 _STATUS: Final = 1
-OUT_OF_MEMORY: Final[tuple[dict[str, Any], bytes]] = ({"kind": "out of memory"}, b"")
+_Frame = tuple[str, bytes]
+OUT_OF_MEMORY: Final[_Frame] = (to_json({"kind": "out of memory"}), b"")
+_RETURNED: Final = to_json({"kind": "returned", "http": None})
 
 
 def prepare() -> None:
@@ -57,7 +59,7 @@ def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
     while True:
         header, payload = channel.receive()
         if header["kind"] == "invoke":  # else a wake-up that came too late
-            channel.send(*instance.attempt(header, payload))
+            channel.send_frame(*instance.attempt(header, payload))
 
 
 def _be_outside(channel: Channel) -> None:
@@ -101,8 +103,8 @@ class _Instance:
         self._household: Final = household
         self._request_id = ""
         self._memory_mb: Final = spec["function"]["memory_mb"]
-        self._places: Final[dict[str, int]] = spec["keys"]
-        self._keys: dict[str, str] = {}
+        self._places: Final = {name.encode(): place for name, place in spec["keys"].items()}
+        self._keys: dict[bytes, bytes] = {}
         self._debug_port: int | None = spec["debug_port"]
         self._limits_memory: Final = self._debug_port is None  # a debugger needs some of its own
         self._initialized = not spec["function"]["initializer"]
@@ -125,8 +127,8 @@ class _Instance:
         more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         sys.path[:0] = [code, *_of_layers(spec["layers"]), *(entry for entry in more if entry)]
         os.chdir(code)
-        sys.stdout = _stream(1)
-        sys.stderr = _stream(2)
+        self._streams = (_stream(1), _stream(2))
+        sys.stdout, sys.stderr = self._streams
         sys.stdin = open(os.devnull)  # noqa: SIM115 (for as long as the process lives)
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(Format(lambda: self._request_id))
@@ -135,7 +137,7 @@ class _Instance:
         if self._limits_memory:
             _limit_memory(self._memory_mb)
 
-    def attempt(self, header: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+    def attempt(self, header: dict[str, Any], payload: bytes) -> _Frame:
         """Run one attempt; the frame that says what it came to."""
         if self._debug_port is not None:
             wait_for_debugger(self._debug_port, self._household.channel)
@@ -146,7 +148,7 @@ class _Instance:
             return Context().run(self._run, self._call(header, payload, strand), strand)
         finally:
             self._household.finish(strand)
-            _flush()
+            self._flush()
 
     def _call(self, header: dict[str, Any], payload: bytes, strand: Any) -> Any:
         """What the rules know as a ``Call``."""
@@ -165,48 +167,60 @@ class _Instance:
 
     def _renew_keys(self, credentials: tuple[str, str, str]) -> None:
         """Each attempt has temporary keys of its own; those that the code has overwritten stay."""
-        keys = {name: credentials[place] for name, place in self._places.items()}
+        keys = {name: credentials[place].encode() for name, place in self._places.items()}
+        variables = os.environb  # the same as os.environ, and quicker
         for name, value in keys.items():
-            if os.environ.get(name) == self._keys.get(name):
-                os.environ[name] = value
+            if variables.get(name) == self._keys.get(name):
+                variables[name] = value
         self._keys = keys
 
-    def _run(self, call: Any, strand: Any) -> tuple[dict[str, Any], bytes]:
+    def _run(self, call: Any, strand: Any) -> _Frame:
         CLOCK.set(strand)
-        ZONE.set(zone_named(os.environ.get("TZ")))
+        zone = os.environb.get(b"TZ")
+        ZONE.set(zone_named(zone and os.fsdecode(zone)))
         try:
             frame = self._called(call)
         except NotInitialized as failed:
             if isinstance(failed.__cause__, MemoryError):
                 return OUT_OF_MEMORY
-            return {"kind": "not initialized", "name": failed.name}, failed.document
+            return to_json({"kind": "not initialized", "name": failed.name}), failed.document
         except BaseException:  # SystemExit and its like end the process in FC
-            _flush()
+            self._flush()
             os._exit(_STATUS)
         if self._limits_memory and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
             return OUT_OF_MEMORY
         return frame
 
-    def _called(self, call: Any) -> tuple[dict[str, Any], bytes]:
+    def _called(self, call: Any) -> _Frame:
         if not self._initialized:
             initialize(self._modules, call, _write)
             self._initialized = True
         if call.hook:
             if call.hook == "pre_stop":
                 pre_stop(self._modules, call, _write)
-            return {"kind": "returned", "http": None}, b""
+            return _RETURNED, b""
         try:
             body, answer = call_handler(self._modules, call)
-            http = answer and [answer.status, answer.headers]
-            frame: tuple[dict[str, Any], bytes] = {"kind": "returned", "http": http}, body
+            frame = _RETURNED if answer is None else _returned(answer), body
         except Exception as error:
             if isinstance(error.__cause__ if isinstance(error, LoadFailed) else error, MemoryError):
                 return OUT_OF_MEMORY
             name, document = failure_of(error, call)
-            frame = {"kind": "failed", "name": name}, document
+            frame = to_json({"kind": "failed", "name": name}), document
         if self._function.pre_freeze:
             pre_freeze(self._modules, call, _write)
         return frame
+
+    def _flush(self) -> None:
+        """The handler may have put other streams there, and closed them; ours keep nothing back."""
+        for stream in (sys.stdout, sys.stderr):
+            if stream not in self._streams:
+                with suppress(Exception):
+                    stream.flush()
+
+
+def _returned(answer: Any) -> str:
+    return to_json({"kind": "returned", "http": [answer.status, answer.headers]})
 
 
 def _write(text: str) -> None:
@@ -220,13 +234,6 @@ def _of_layers(directories: list[str]) -> Iterator[str]:
         yield os.path.join(directory, "python", packages)
     for directory in directories:
         yield os.path.join(directory, "python")
-
-
-def _flush() -> None:
-    """The handler may have put other streams there, and closed them."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
 
 
 def _let_code_replace_modules(code: str) -> None:

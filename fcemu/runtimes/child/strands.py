@@ -213,7 +213,8 @@ class Household:
 
     def finish(self, strand: Strand) -> None:
         """The handler has returned. Its threads come to rest; what sleeps then ends, and what waits stays frozen."""
-        self._let_rest()
+        if self._awake > 1:
+            self._let_rest()
         with self._lock:
             strand.ended = True
             self.strands.pop(strand.thread, None)

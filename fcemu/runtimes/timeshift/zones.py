@@ -6,6 +6,7 @@ import re
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ _OFFSET: Final = re.compile(r"(?:[A-Za-z]{3,}|<[^>]+>)([+-]?)(\d{1,2})(?::(\d{2}
 _NAIVE_EPOCH: Final = datetime(1970, 1, 1)
 
 
+@lru_cache(64)
 def zone_named(text: str | None) -> tzinfo:
     """The zone that ``TZ=text`` means: a name of the zone database, or POSIX's ``CST-8``.
 
