@@ -20,17 +20,15 @@ from fcemu.core.outcome import (
 )
 from fcemu.core.programs import Start, start_of
 from fcemu.engine.ports import Call, Finish
-from fcemu.runtimes.custom_http import INITIALIZE, Lost, ask_hook, ask_invoke
-from fcemu.runtimes.custom_server import NotStarted, Server, exited
+from fcemu.runtimes.bounded import Late
+from fcemu.runtimes.custom_http import Lost, ask_invoke
+from fcemu.runtimes.custom_server import HookFailed, NotStarted, Server, exited
 from fcemu.runtimes.environment import variables_of
+from fcemu.runtimes.hooks import late_initializer
 
 _DEATH_SECONDS: Final = 1.0
 """Real seconds in which a program that has cut a connection is expected to have ended."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class InitializationFailed(Exception):
-    """``/initialize`` did not answer with success."""
 
 
 class CustomRuntime:
@@ -82,7 +80,6 @@ class CustomInstance:
         self._starting: Final = threading.Lock()
         self._given_up: Final = threading.Event()
         self._server: Server | None = None
-        self._last: Call | None = None
         self._asked = 0
         """How many attempts the program serves now."""
 
@@ -97,8 +94,11 @@ class CustomInstance:
             broken = False
         except NotStarted as failed:
             outcome = _not_started(failed)
-        except InitializationFailed as failed:
+        except HookFailed as failed:
             outcome = FunctionError(INITIALIZATION, error_document(str(failed)), INITIALIZATION)
+        except Late:
+            document = error_document(late_initializer(self._function.initialization_timeout.total_seconds()))
+            outcome = FunctionError(INITIALIZATION, document, "FunctionTimeoutError")
         except Lost as lost:
             outcome = self._lost(call, lost)
         if self._server is not None:
@@ -116,19 +116,20 @@ class CustomInstance:
         return self._finished(call, self._only_start)
 
     def pre_stop(self, call: Call) -> Finish:
-        """``stop`` asks for it, by itself."""
-        return Finish(Returned(b""))
+        """Ask for the hook, if there is one and the program runs. What it comes to changes nothing."""
+        return self._finished(call, self._stopping)
 
     def stop(self) -> None:
         """End the program: SIGTERM, and SIGKILL after a while. Does not wait for that."""
         self._runtime.end(self._end)
 
     def interrupt(self) -> bool:
-        """Kill the program, which breaks off what it is asked."""
+        """Kill the program, which breaks off what it is asked; nobody may come back for what it needed here."""
         self._given_up.set()
         server = self._server
         if server is not None:
             server.kill()
+        self.stop()
         return True
 
     def debugged(self) -> bool:
@@ -139,13 +140,12 @@ class CustomInstance:
         with self._starting:
             server, self._server = self._server, None
         if server is not None:
-            server.close(None if self._given_up.is_set() else self._last)
+            server.close(gently=not self._given_up.is_set())
 
     def _attempt(self, call: Call) -> Ran:
         with self._starting:
             server = self._ready_server(call)
             self._asked += 1
-        self._last = call
         try:
             outcome = ask_invoke(server.connections, call, server.begin(call))
         finally:
@@ -159,11 +159,15 @@ class CustomInstance:
     def _only_start(self, call: Call) -> Ran:
         with self._starting:
             self._ready_server(call)
-        self._last = call
+        return Returned(b"")
+
+    def _stopping(self, call: Call) -> Ran:
+        if self._server is not None and self._server.status() is None:
+            self._server.pre_stop(call)
         return Returned(b"")
 
     def _ready_server(self, call: Call) -> Server:
-        """The program, started and initialized. Raises ``NotStarted``, ``InitializationFailed``, ``Lost``."""
+        """The program, started and initialized. Raises ``NotStarted``, ``HookFailed``, ``Late``, ``Lost``."""
         if self._server is not None and self._server.status() is not None:
             self._server.close()
             self._server = None
@@ -171,21 +175,8 @@ class CustomInstance:
         if self._server is None:
             environment = variables_of(call, self._runtime.extra)
             self._server = Server(self._function, self._how, environment, call, self._given_up)
-            self._initialize(self._server, call)
+            self._server.initialize(call)  # once, before the first attempt (runtimes §1.5)
         return self._server
-
-    def _initialize(self, server: Server, call: Call) -> None:
-        """Once, before the first attempt (runtimes §1.5)."""
-        if not self._function.initializer:
-            return
-        call.output.append(f"FC Initialize Start RequestId: {call.request_id}\n")
-        answer = ask_hook(server.connections, call, INITIALIZE, meanwhile=server.begin(call))
-        server.finish(call)
-        failed = not 200 <= answer.status < 300
-        how = ", Error: Unhandled initialization error" if failed else ""
-        call.output.append(f"FC Initialize End RequestId: {call.request_id}{how}\n")
-        if failed:
-            raise InitializationFailed(answer.body.decode("utf-8", "replace") or f"{INITIALIZE}: {answer.status}")
 
     def _lost(self, call: Call, lost: Lost) -> Ran:
         """The program has closed the connection, most often because it has ended.

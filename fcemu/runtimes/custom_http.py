@@ -10,12 +10,11 @@ from fcemu.core.http import HttpAnswer
 from fcemu.core.outcome import HANDLED, FunctionError, Ran, Returned
 from fcemu.engine.ports import Call
 from fcemu.runtimes.context import credentials_for
+from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP
 
 INVOKE: Final = "/invoke"
 HTTP_INVOKE: Final = "/http-invoke"
-INITIALIZE: Final = "/initialize"
-PRE_STOP: Final = "/pre-stop"
-PRE_FREEZE: Final = "/pre-freeze"
+_HOOKS: Final = {INITIALIZE: "/initialize", PRE_FREEZE: "/pre-freeze", PRE_STOP: "/pre-stop"}
 _FAILED: Final = "404"
 
 
@@ -117,12 +116,12 @@ def _has(headers: list[tuple[str, str]], name: str) -> bool:
 def ask_hook(
     connections: Connections,
     call: Call,
-    path: str,
-    timeout: float | None = None,
-    meanwhile: Callable[[], object] | None = None,
+    hook: str,
+    meanwhile: Callable[[], object],
+    timeout: float | None,
 ) -> Answer:
     """Call a hook. Raises ``Lost``, also when the ``timeout`` in real seconds has passed."""
-    method = "POST" if path == INITIALIZE else "GET"
+    method, path = "POST" if hook == INITIALIZE else "GET", _HOOKS[hook]
     return connections.ask(method, path, common_headers(call, path), timeout=timeout, meanwhile=meanwhile)
 
 

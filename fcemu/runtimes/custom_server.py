@@ -5,14 +5,17 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 from fcemu.core.functions import Function
 from fcemu.core.programs import Start
 from fcemu.engine.ports import Call
-from fcemu.runtimes.custom_http import PRE_FREEZE, PRE_STOP, Connections, Lost, ask_hook
+from fcemu.runtimes.bounded import Bounded, Late
+from fcemu.runtimes.custom_http import Connections, Lost, ask_hook
 from fcemu.runtimes.faketime import FakeTime, rate_of, why_real
-from fcemu.runtimes.listening import accepts, free_port, listeners
+from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, start_line
+from fcemu.runtimes.listening import accepts, free_port, give_back, listeners
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.program import Program
 from fcemu.runtimes.timeshift.originals import Originals
@@ -21,8 +24,6 @@ START_SECONDS: Final = 120.0
 """Real seconds in which a program must listen. Source: runtimes §4.1."""
 SLOW_SECONDS: Final = 5.0
 """Real seconds after which a program that does not listen yet is named."""
-PRE_STOP_SECONDS: Final = 5.0
-"""Real seconds that a program has for ``/pre-stop`` at most, because the emulator waits for it when it closes."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _CODE: Final = "/code"
 _REAL: Final = Originals()
@@ -35,6 +36,10 @@ class NotStarted(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class HookFailed(Exception):
+    """A hook did not answer with success (runtimes §4.3); what it answered."""
 
 
 class Server:
@@ -57,7 +62,7 @@ class Server:
         try:
             self._program: Final = Program(command, variables, function.code)
         except BaseException as error:
-            self._close_time()
+            self._give_back()
             if not isinstance(error, OSError):
                 raise
             raise NotStarted("CAFileNotFound", f"The function cannot be started. {_why_not(command, error)}.") from None
@@ -68,7 +73,7 @@ class Server:
         except BaseException:
             self._program.end(gently=False)
             self._program.drain(call.output)
-            self._close_time()
+            self._give_back()
             raise
         call.clock.warn(f"{function.ref}: {_what_it_sees(blind, self._time)}")
 
@@ -85,13 +90,16 @@ class Server:
 
     def begin(self, call: Call) -> Callable[[], None]:
         """An attempt begins: output is its own from now on. Returns what is to be called while the program is asked: it
-        shows it the time, because it may call others that sleep, and looks at its memory."""
+        shows it the time, because it may call others that sleep, looks at its memory, and kills it once it is given up.
+        """
         self._program.write_to(call.output)
 
         def look() -> None:
             if self._time is not None:
                 self._time.show(call.clock.now())
             self._memory()
+            if self._given_up.is_set():  # maybe just before there was a program to kill
+                self.kill()
 
         look()
         return look
@@ -100,12 +108,49 @@ class Server:
         """An attempt is over: all that was written so far is its output."""
         self._program.drain(call.output)
 
+    # Hooks.
+
+    def initialize(self, call: Call) -> None:
+        """Ask for it where there is one. Raises ``HookFailed``, ``Lost``, and ``Late`` when its time is over."""
+        if self._function.initializer:
+            self._ask_hook(call, INITIALIZE, self._function.initialization_timeout.total_seconds())
+
     def pre_freeze(self, call: Call) -> None:
         """Ask for it where there is one; what it comes to changes nothing (runtimes §1.5)."""
         if self._function.pre_freeze:
-            seconds = self._function.pre_freeze_timeout.total_seconds()
-            with suppress(Lost):
-                ask_hook(self.connections, call, PRE_FREEZE, timeout=seconds)
+            self._ask_quietly(call, PRE_FREEZE, self._function.pre_freeze_timeout)
+
+    def pre_stop(self, call: Call) -> None:
+        """The same."""
+        if self._function.pre_stop:
+            self._ask_quietly(call, PRE_STOP, self._function.pre_stop_timeout)
+
+    def _ask_quietly(self, call: Call, hook: str, timeout: timedelta) -> None:
+        """On a paused clock, where its sleeps are real, it has as many real seconds: what these hooks come to changes
+        nothing, so that no watchdog is to end them."""
+        seconds = timeout.total_seconds()
+        with suppress(HookFailed, Lost, Late):
+            self._ask_hook(call, hook, seconds, None if rate_of(call.clock) else seconds)
+
+    def _ask_hook(self, call: Call, hook: str, seconds: float, real_seconds: float | None = None) -> None:
+        self.finish(call)
+        look, clock, begun = self.begin(call), Bounded(call.clock, seconds), _REAL.monotonic()
+
+        def look_in_time() -> None:
+            look()
+            if clock.left() < 0 or (real_seconds is not None and _REAL.monotonic() - begun > real_seconds):
+                raise Late
+
+        failed = True
+        call.output.append(start_line(hook, call.request_id))
+        try:
+            answer = ask_hook(self.connections, call, hook, look_in_time, real_seconds)
+            failed = not 200 <= answer.status < 300
+            if failed:
+                raise HookFailed(answer.body.decode("utf-8", "replace") or f"{hook}: {answer.status}")
+        finally:
+            self.finish(call)
+            call.output.append(end_line(hook, call.request_id, failed=failed))
 
     # Its end.
 
@@ -113,17 +158,14 @@ class Server:
         """End it at once; on any thread, repeatable. ``close`` is still needed."""
         self._program.kill()
 
-    def close(self, last: Call | None = None) -> None:
-        """End it and give back what it needed; gently, with the hook before, where ``last`` is its last attempt."""
-        if last is not None and self._function.pre_stop:
-            seconds = min(self._function.pre_stop_timeout.total_seconds(), PRE_STOP_SECONDS)
-            with suppress(Lost):
-                ask_hook(self.connections, last, PRE_STOP, timeout=seconds)
-        self._program.end(gently=last is not None)
+    def close(self, *, gently: bool = False) -> None:
+        """End it and give back what it needed."""
+        self._program.end(gently=gently)
         self.connections.close()
-        self._close_time()
+        self._give_back()
 
-    def _close_time(self) -> None:
+    def _give_back(self) -> None:
+        give_back(self._port)
         if self._time is not None:
             self._time.close()
 

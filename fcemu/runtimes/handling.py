@@ -11,6 +11,7 @@ from fcemu.runtimes.bounded import Bounded, Late
 from fcemu.runtimes.code import Handler, LoadFailed, handler_of
 from fcemu.runtimes.context import context_for
 from fcemu.runtimes.documents import error_document, load_error_document, payload_of
+from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, late_initializer, start_line
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.timeshift.switch import CLOCK
 from fcemu.runtimes.wsgi import Answer, ask
@@ -49,22 +50,22 @@ class NotInitialized(Exception):
 def initialize(namespace: Namespace, call: Call, write: Callable[[str], object]) -> None:
     """Run the initializer of an instance, before its first handler. Raises ``NotInitialized``, and what ends processes.
 
-    ASSUMED: the text of its timeout; no page has one. The time it takes is that of the attempt.
+    The time it takes is that of the attempt (timers-and-instances §3.4).
     """
     function = call.function
     seconds = function.initialization_timeout.total_seconds()
-    write(f"FC Initialize Start RequestId: {call.request_id}\n")
-    how = ", Error: Unhandled initialization error"
+    write(start_line(INITIALIZE, call.request_id))
+    failed = True
     try:
         _call_hook(namespace, call, function.initializer, seconds)
-        how = ""
+        failed = False
     except Late:
-        text = f"Function initialization timed out after {seconds:g} seconds"
-        raise NotInitialized("FunctionTimeoutError", json.dumps({"errorMessage": text}).encode()) from None
+        document = json.dumps({"errorMessage": late_initializer(seconds)}).encode()
+        raise NotInitialized("FunctionTimeoutError", document) from None
     except Exception as error:
         raise NotInitialized(*failure_of(error, call)) from error
     finally:
-        write(f"FC Initialize End RequestId: {call.request_id}{how}\n")
+        write(end_line(INITIALIZE, call.request_id, failed=failed))
 
 
 def pre_freeze(namespace: Namespace, call: Call, write: Callable[[str], object]) -> None:
@@ -72,23 +73,23 @@ def pre_freeze(namespace: Namespace, call: Call, write: Callable[[str], object])
 
     ASSUMED: it runs inside the attempt, whose time it takes; in FC it is not part of the duration.
     """
-    _call_quietly(namespace, call, write, "PreFreeze", call.function.pre_freeze, call.function.pre_freeze_timeout)
+    _call_quietly(namespace, call, write, PRE_FREEZE, call.function.pre_freeze, call.function.pre_freeze_timeout)
 
 
 def pre_stop(namespace: Namespace, call: Call, write: Callable[[str], object]) -> None:
     """Run the hook before an instance is stopped; what it comes to changes nothing."""
-    _call_quietly(namespace, call, write, "PreStop", call.function.pre_stop, call.function.pre_stop_timeout)
+    _call_quietly(namespace, call, write, PRE_STOP, call.function.pre_stop, call.function.pre_stop_timeout)
 
 
 def _call_quietly(
-    namespace: Namespace, call: Call, write: Callable[[str], object], word: str, name: str, timeout: timedelta
+    namespace: Namespace, call: Call, write: Callable[[str], object], hook: str, name: str, timeout: timedelta
 ) -> None:
-    how = f", Error: Unhandled {word} error"
-    write(f"FC {word} Start RequestId: {call.request_id}\n")
+    failed = True
+    write(start_line(hook, call.request_id))
     with suppress(Exception, Late):
         _call_hook(namespace, call, name, timeout.total_seconds())
-        how = ""
-    write(f"FC {word} End RequestId: {call.request_id}{how}\n")
+        failed = False
+    write(end_line(hook, call.request_id, failed=failed))
 
 
 def _call_hook(namespace: Namespace, call: Call, name: str, seconds: float) -> None:

@@ -2,8 +2,9 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,12 +21,28 @@ class Listener(NamedTuple):
     loopback: bool
 
 
+_given: Final[set[int]] = set()
+_lock: Final = threading.Lock()
+
+
 def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as trial:
-        trial.bind(("0.0.0.0", 0))
-        port: int = trial.getsockname()[1]
-        return port
+    """A port that nobody uses now, and that nobody else gets here before ``give_back``: programs that start at the same
+    time take theirs only later."""
+    with ExitStack() as trials:
+        while True:
+            trial = trials.enter_context(socket.socket())
+            trial.bind(("0.0.0.0", 0))
+            port: int = trial.getsockname()[1]
+            with _lock:
+                if port not in _given:
+                    _given.add(port)
+                    return port
+
+
+def give_back(port: int) -> None:
+    """Who got this port of ``free_port`` needs it no more; repeatable."""
+    with _lock:
+        _given.discard(port)
 
 
 def accepts(port: int) -> bool:

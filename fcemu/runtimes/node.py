@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -29,6 +30,7 @@ from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn, to_jso
 from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import keys_of, variables_of
+from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, late_initializer, start_line
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 
@@ -150,12 +152,13 @@ class NodeInstance(InChild):
             return failed, True
         message = child.attempt(call, _head(call, "handler", call.function.handler), self._watch)
         broken = bool(message.header.get("broken"))
+        outcome = _outcome(call, message)
         if self._function.pre_freeze and not broken:
             # ASSUMED: what it comes to changes nothing; the time that it takes is the attempt's, as it runs inside it.
-            seconds = self._function.pre_freeze_timeout.total_seconds()
-            frozen = child.attempt(call, _head(call, "pre_freeze", self._function.pre_freeze, seconds))
+            function = self._function
+            frozen = _hook(child, call, PRE_FREEZE, function.pre_freeze, function.pre_freeze_timeout)
             broken = bool(frozen.header.get("broken"))
-        return _outcome(call, message), broken
+        return outcome, broken
 
     def _only_start(self, call: Call) -> tuple[Ran, bool]:
         child = self._child or self._start(call)
@@ -163,28 +166,22 @@ class NodeInstance(InChild):
         return failed or Returned(b""), failed is not None
 
     def _stopping(self, call: Call) -> tuple[Ran, bool]:
+        function = self._function
         if self._child is not None and not self._child.has_ended():
-            seconds = self._function.pre_stop_timeout.total_seconds()
-            call.output.append(f"FC PreStop Start RequestId: {call.request_id}\n")
-            message = self._child.attempt(call, _head(call, "pre_stop", self._function.pre_stop, seconds))
-            how = "" if message.kind == "returned" else ", Error: Unhandled PreStop error"
-            call.output.append(f"FC PreStop End RequestId: {call.request_id}{how}\n")
+            _hook(self._child, call, PRE_STOP, function.pre_stop, function.pre_stop_timeout)
         return Returned(b""), False
 
     def _initialize(self, child: Child, call: Call) -> FunctionError | None:
         """Run the initializer, once; what it failed with (runtimes §1.5)."""
         function = self._function
-        call.output.append(f"FC Initialize Start RequestId: {call.request_id}\n")
-        seconds = function.initialization_timeout.total_seconds()
-        message = child.attempt(call, _head(call, "initializer", function.initializer, seconds))
+        timeout = function.initialization_timeout
+        message = _hook(child, call, INITIALIZE, function.initializer, timeout)
         self._initialized = message.kind == "returned"
-        how = "" if self._initialized else ", Error: Unhandled initialization error"
-        call.output.append(f"FC Initialize End RequestId: {call.request_id}{how}\n")
-        if message.kind == "returned":
+        if self._initialized:
             return None
         if message.kind == "late":
-            text = f"Function initialization timed out after {seconds:g} seconds"
-            return FunctionError(INITIALIZATION, error_document(text), "FunctionTimeoutError")
+            document = error_document(late_initializer(timeout.total_seconds()))
+            return FunctionError(INITIALIZATION, document, "FunctionTimeoutError")
         return FunctionError(INITIALIZATION, message.body, str(message.header["name"]))
 
     def _start(self, call: Call) -> Child:
@@ -219,6 +216,18 @@ class NodeInstance(InChild):
         except OSError as error:
             call.output.append(f"{self._node} cannot be started: {error.strerror}\n")
             raise Gone from None
+
+
+def _hook(child: Child, call: Call, hook: str, handler: str, timeout: timedelta) -> Message:
+    """Run a hook between FC's marker lines; returns the message that ends it. Raises ``Gone``, ``Abandoned``."""
+    call.output.append(start_line(hook, call.request_id))
+    failed = True
+    try:
+        message = child.attempt(call, _head(call, hook, handler, timeout.total_seconds()))
+        failed = message.kind != "returned"
+    finally:
+        call.output.append(end_line(hook, call.request_id, failed=failed))
+    return message
 
 
 def _head(call: Call, kind: str, handler: str, seconds: float | None = None) -> str:

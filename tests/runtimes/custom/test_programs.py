@@ -16,6 +16,7 @@ from fakes import s
 from rules import rule
 from runtimes.custom.conftest import PYTHON, server
 
+from fcemu.core.facts import HookRan
 from fcemu.core.functions import Function
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import checked
@@ -25,6 +26,7 @@ from fcemu.core.settings import Settings
 from fcemu.engine.at_rest import AtRest
 from fcemu.engine.ports import Call
 from fcemu.runtimes.custom import CustomRuntime
+from fcemu.runtimes.listening import free_port, give_back
 
 TELL = server(
     """
@@ -147,42 +149,43 @@ HOOKS = server(
     def answer(server, body):
         asked.append(server.command + " " + server.path)
         print(asked[-1], flush=True)
-        if server.path == "/initialize" and os.environ.get("FAILS"):
-            return 404, {}, b"no database"
         return 200, {}, asked
     """
 )
 
 
 def test_the_hooks_are_requests_of_their_own(custom):
-    function = custom(HOOKS, initializer="true", pre_freeze="true", pre_stop="true", ref=FunctionRef("f", "s"))
+    given = {"initializer": "true", "pre_freeze": "true", "pre_stop": "true"}
+    timeouts = {"pre_freeze_timeout": s(90), "pre_stop_timeout": s(90)}
+    function = custom(HOOKS, ref=FunctionRef("f", "s"), **given, **timeouts)
     assert function.value() == ["POST /initialize", "POST /invoke"]
     assert function.value() == ["POST /initialize", "POST /invoke", "GET /pre-freeze", "POST /invoke"]
+    function.emulator.wait(function.emulator.advance(timedelta(seconds=310)))
+    (ran,) = [fact for fact in function.emulator.journal if isinstance(fact, HookRan)]
+    assert "GET /pre-stop" in ran.output.splitlines()
 
 
-def test_the_hook_before_the_end_is_called_when_the_emulator_closes(custom, tmp_path):
-    told = tmp_path / "told"
+def test_an_emulator_that_closes_ends_a_program_that_is_busy_with_a_hook(custom, tmp_path, monkeypatch):
+    temporary, told = tmp_path / "temporary", tmp_path / "told"
+    temporary.mkdir()
+    os.mkfifo(told)
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     program = server(
         f"""
         def answer(server, body):
-            if server.path == "/pre-stop": open({str(told)!r}, "w").write(server.headers["x-fc-control-path"])
+            if server.path == "/pre-stop":
+                open({str(told)!r}, "w").write(str(os.getpid()))
+                time.sleep(1000)
             return 200, {{}}, b""
         """
     )
-    function = custom(program, pre_stop="true")
+    function = custom(program, pre_stop="true", pre_stop_timeout=s(90))
     function.run()
-    assert not told.exists()
+    function.emulator.advance(timedelta(seconds=310))
+    stat = Path(f"/proc/{told.read_text()}/stat")
     function.close()
-    assert told.read_text() == "/pre-stop"
-
-
-def test_an_initializer_that_fails_fails_the_invocation_and_its_instance(custom):
-    function = custom(HOOKS, initializer="true", environment={"FAILS": "1"})
-    first, second = function.run(), function.run()
-    assert first.outcome.error_type == "InitializationError"
-    assert json.loads(first.outcome.document)["errorMessage"] == "no database"
-    assert "FC Initialize Start RequestId: " in first.output
-    assert first.instance_id != second.instance_id
+    assert not stat.exists()
+    assert list(temporary.iterdir()) == []
 
 
 # Its start.
@@ -280,16 +283,6 @@ def test_a_container_runs_its_command_here_and_without_one_is_refused_with_advic
 
 
 # Its end.
-
-
-def test_a_program_that_ends_in_the_middle_is_reported_and_replaced(custom):
-    program = server("def answer(server, body): return os._exit(7) if body == b'exit' else (200, {}, b'alive')")
-    function = custom(program)
-    assert function.failure(b"exit") == (
-        "CAExited",
-        "The function either cannot be started or exited. It ended with exit code 7.",
-    )
-    assert function.returned() == b"alive"
 
 
 def test_in_2_0_such_an_end_is_reported_as_of_a_built_in_runtime(custom):
@@ -407,6 +400,13 @@ def test_an_instance_is_frozen_once_after_the_last_of_several_attempts(side_by_s
     side_by_side("one", "two")
     side_by_side("three", "four")
     assert side_by_side("froze") == [b'["/pre-freeze", "/pre-freeze"]']
+
+
+def test_programs_that_start_at_the_same_time_get_different_ports():
+    ports = [free_port() for _ in range(1000)]
+    for port in ports:
+        give_back(port)
+    assert len(set(ports)) == 1000
 
 
 # Other languages.

@@ -1,5 +1,6 @@
 """Functions of every runtime under a real emulator."""
 
+import os
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from functools import partial
 
 import pytest
 from fakes import CREW, ask, s
-from runtimes.every.custom import CUSTOM
+from runtimes.every.custom import COMMAND, CUSTOM
 from runtimes.every.kinds import INLINE, PROCESS, Kind
 from runtimes.every.node import NODE
 
@@ -19,6 +20,7 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
+from fcemu.runtimes import faketime
 
 KINDS = (
     INLINE,
@@ -32,12 +34,12 @@ KINDS = (
         error_type="HandledInvocationError",
         exit_text="The function either cannot be started or exited. It ended with exit code 3",
         exit_type="CAExited",
-        settings={"kept": {"customRuntimeConfig": {"command": [sys.executable, "-u", "index.py"]}}},
-        sleeps_virtually=False,
-        starts=3,
-        cuts_writes=False,
+        hook_error="InitializationError",
+        settings={"kept": {"customRuntimeConfig": {"command": COMMAND}}},
+        rate=50,
+        starts=2,
+        write_limit=None,
         keys_in_environment=False,
-        hooks=False,
     ),
 )
 
@@ -65,6 +67,14 @@ class World:
             chance=Chance(settings.seed),
             crew=CREW,
         )
+
+    def lasted(self, attempt, expected):
+        """Whether an attempt took so many seconds; on a flowing clock at least, as what is real takes time there."""
+        return self.is_as_late_as(seconds(attempt), expected)
+
+    def is_as_late_as(self, passed, expected):
+        """The same of any virtual time."""
+        return passed >= expected if self.emulator.clock.rate else passed == expected
 
     def accept(self, name, payload=b""):
         return self.emulator.accept(ask(name, payload))
@@ -108,6 +118,15 @@ def seconds(attempt):
 @pytest.fixture(scope="session", params=KINDS, ids=str)
 def kind(request):
     return request.param
+
+
+@pytest.fixture
+def rate(kind):
+    """Of a clock on which handlers of the kind sleep virtually."""
+    why = faketime.why_real(sys.executable, ".", kind.rate) if kind.rate else None
+    if why is not None and os.environ.get("CI") != "true":
+        pytest.skip(why)
+    return kind.rate
 
 
 @pytest.fixture(scope="session")

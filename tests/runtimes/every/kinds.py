@@ -27,8 +27,14 @@ PYTHON = {
         def read(): return [time.time(), time.monotonic()]
         def handler(event, context):
             before = read()
-            time.sleep(90)
+            time.sleep(float(event))
             return json.dumps([before, read()])
+        """,
+    "meets": """
+        def handler(event, context):
+            path = event.decode()
+            with open(path + ".here", "wb", buffering=0) as here: here.write(b".")
+            with open(path + ".go", "rb", buffering=0) as go: return go.read(1)
         """,
     "spins": """
         def handler(event, context):
@@ -116,10 +122,12 @@ PYTHON = {
 class Kind:
     """One runtime. ``error_type``: FC's name for what ``fails`` does; ``file``: where a handler's code stands.
 
-    ``settings``: of its functions. ``sleeps_virtually``: whether its handlers sleep virtually on a paused clock.
-    ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``cuts_writes``: one write to
-    the log is cut by FC's runtime. ``keys_in_environment``: the temporary keys in the environment are those of the
-    attempt that runs. ``hooks``: its handlers have hooks as ``initializes`` has; others are tested by themselves.
+    ``hook_error``: the name of what a hook fails with; of a program FC hears no more than that it has failed.
+    ``settings``: of its functions. ``rate``: of a clock on which its handlers sleep virtually; 0: a paused one.
+    ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``write_limit``: where FC's
+    runtime cuts one write to the log, in bytes; ``None``: there is nothing of FC between a program and its log.
+    ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs; a program gets
+    them with each request, and its environment is that of its first attempt.
     """
 
     name: str
@@ -132,11 +140,11 @@ class Kind:
     exit_text: str = "Process exited unexpectedly before completing request (duration: "
     exit_type: str = "UnhandledInvocationError"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    sleeps_virtually: bool = True
+    hook_error: str = "LookupError"
+    rate: float = 0.0
     starts: float = 0.5
-    cuts_writes: bool = True
+    write_limit: int | None = 128 * 1024
     keys_in_environment: bool = True
-    hooks: bool = True
 
     def __str__(self) -> str:
         return self.name

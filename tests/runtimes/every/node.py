@@ -17,10 +17,19 @@ NODE = {
     "clock": """
         const { setTimeout: sleep } = require('timers/promises');
         const read = () => [Date.now() / 1000, performance.now() / 1000];
-        exports.handler = async () => {
+        exports.handler = async (event) => {
           const before = read();
-          await sleep(90_000);
+          await sleep(Number(event.toString()) * 1000);
           return [before, read()];
+        };
+        """,
+    "meets": """
+        const fs = require('fs');
+        exports.handler = async (event) => {
+          fs.appendFileSync(`${event}.here`, '.');
+          const byte = Buffer.alloc(1);
+          fs.readSync(fs.openSync(`${event}.go`), byte);
+          return byte;
         };
         """,
     "spins": """
