@@ -49,6 +49,12 @@ class AtRest:
     def io_grace(self) -> float:
         return 0.0
 
+    def prepare(self, seconds: float) -> None:
+        """Nothing waits for it."""
+
+    def begin_handler(self) -> None:
+        """There is no handler."""
+
     def exited(self) -> Ran:
         raise RuntimeError("this code ends its process while it is loaded")
 

@@ -19,8 +19,8 @@ from fcemu.engine.strands import Wait
 class Ending(Parking):
     """Ends attempts. The base of ``Movers``; every method is called with the baton held unless it says otherwise."""
 
-    def _watch_deadline(self, run: Run) -> None:
-        """On a flowing clock, let the timeout of ``run`` strike."""
+    def _watch_deadline(self, run: Run, *, anew: bool = False) -> None:
+        """On a flowing clock, let the timeout of ``run`` strike; ``anew``: it has another deadline than before."""
         raise NotImplementedError
 
     def _fall_due(self, thing: Run | Wait | Errand, now: datetime) -> Errand | None:
@@ -33,7 +33,10 @@ class Ending(Parking):
             self._wake(thing)
             return None
         thing.deadline_expected = False
-        if not thing.struck and self._halted(thing) is None and self._stands_still(thing):
+        if now < thing.deadline and self._halted(thing) is None:
+            self._expect_deadline(thing)  # its handler began later than its attempt
+            return None
+        if not thing.struck and self._halted(thing) is None and self._stands_still(thing, now):
             self._begin_timeout_anew(thing, now)
         elif thing.struck or thing.waits_in is None:
             self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
@@ -60,18 +63,30 @@ class Ending(Parking):
         """Whether a debugger is attached to what one of the attempts runs in, outside this process. On any thread."""
         return any(run.place.instance.debugged() for run in list(self.runs))
 
-    def _stands_still(self, run: Run) -> bool:
-        """Whether the timeout of ``run`` stands still: a paused clock does so by itself while a debugger's user
-        thinks, a flowing one goes on."""
+    def _stands_still(self, run: Run, now: datetime) -> bool:
+        """Whether the timeout of ``run`` stands still: while its instance gets ready, and while somebody debugs it; a
+        paused clock does so by itself while a debugger's user thinks, a flowing one goes on."""
+        if run.ready_by is not None and now < run.ready_by:
+            return True
         return bool(self.clock.rate) and (debugged() or run.place.instance.debugged())
 
     def _begin_timeout_anew(self, run: Run, now: datetime) -> None:
-        """Once nobody debugs ``run`` any more it has at most all of its time again."""
+        """Once ``run`` goes on it has at most all of its time again."""
         run.deadline = later(now, run.function.timeout)
-        self._watch_deadline(run)
+        if self.clock.rate:
+            self._watch_deadline(run)
         for strand in (run, *run.others()):
             if strand.waits_in is not None:
                 self._expect(run, strand.waits_in)
+
+    def begin_handler(self, run: Run) -> None:
+        """The instance of ``run`` is ready, and its handler starts now; takes the baton itself."""
+        with self._baton:
+            run.ready_by = None
+            if not run.over and not run.struck:
+                run.deadline = later(self.clock.now(), run.function.timeout)
+                if self.clock.rate:
+                    self._watch_deadline(run, anew=True)
 
     def _halted(self, run: Run) -> Halted | None:
         """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""

@@ -424,7 +424,7 @@ class Movers(Ending):
         for run in late:
             if run.over or not run.counted:
                 continue
-            if self._stands_still(run):
+            if self._stands_still(run, now):
                 self._begin_timeout_anew(run, now)
             else:
                 self._strike_timeout(run, run.deadline)
@@ -472,13 +472,15 @@ class Movers(Ending):
             if not self.in_flight and self.goals:
                 self.pursue()
 
-    def _watch_deadline(self, run: Run) -> None:
+    def _watch_deadline(self, run: Run, *, anew: bool = False) -> None:
         timeout = run.function.timeout
         runs = self._deadlines.get(timeout)
         if runs is None:
             runs = self._deadlines[timeout] = deque()
         while runs and runs[0].over:
             runs.popleft()
+        if anew and run in runs:
+            runs.remove(run)
         if not runs:
             self._look_by(run.deadline)
         runs.append(run)

@@ -73,6 +73,13 @@ class HandlerClock(Protocol):
     def io_grace(self) -> float:
         """Real seconds that an event loop may wait for its sockets before it jumps."""
 
+    def prepare(self, seconds: float) -> None:
+        """The instance gets ready for its first attempt, which takes so many virtual seconds at most, until
+        ``begin_handler``. The function's timeout counts from there (timers-and-instances §3.5)."""
+
+    def begin_handler(self) -> None:
+        """What was prepared is ready: the handler starts, and the function's timeout begins."""
+
     def exited(self) -> Ran:
         """The outcome of a handler that ends its process now."""
 

@@ -52,6 +52,8 @@ class Run(Strand):
     struck = False
     over = False
     deadline_expected = False
+    ready_by: datetime | None = None
+    """When its instance is ready at the latest; until then its handler has not started."""
     calls: tuple[Invocation, ...] = ()
     verdict: Ran | None = None
     strands: Strands | None = None

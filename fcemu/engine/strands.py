@@ -3,11 +3,12 @@
 import ctypes
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 from fcemu.core.outcome import FunctionError
+from fcemu.core.times import later
 from fcemu.engine.ports import Abandoned, Waiting
 
 if TYPE_CHECKING:
@@ -166,6 +167,14 @@ class Strand:
 
     def io_grace(self) -> float:
         return self.run.movers.io_grace.total_seconds()
+
+    def prepare(self, seconds: float) -> None:
+        self.run.ready_by = later(self.now(), timedelta(seconds=seconds))
+
+    def begin_handler(self) -> None:
+        if self.run.ready_by is not None:
+            with in_engine():
+                self.run.movers.begin_handler(self.run)
 
     def exited(self) -> FunctionError:
         return self.run.movers.exited(self.run)

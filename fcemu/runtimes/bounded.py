@@ -57,6 +57,12 @@ class Bounded:
     def io_grace(self) -> float:
         return self._clock.io_grace()
 
+    def prepare(self, seconds: float) -> None:
+        self._clock.prepare(seconds)
+
+    def begin_handler(self) -> None:
+        self._clock.begin_handler()
+
     def exited(self) -> Ran:
         return self._clock.exited()
 

@@ -13,6 +13,7 @@ has to do:
 * If something else ended that wait: ``{"kind": "roused", "number": n}``, after which it runs again; a ``woken`` of the
   same number may still come and means nothing.
 * ``{"kind": "warn", "text": …}`` puts a warning into the journal.
+* ``{"kind": "begins"}``: the instance is ready, and its handler starts.
 * ``{"kind": "debugged"}``: the client of a debugger for which it has waited is there.
 * It reads virtual time from the dial (``FORM`` in ``engine/dial.py``) whenever it wants; it ends when the channel does.
 """
@@ -40,7 +41,7 @@ _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
 _FIRST_CHUNK: Final = 1 << 13
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
-_ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "debugged"})
+_ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "begins", "debugged"})
 """Kinds of messages that do not end an attempt."""
 _FOR_EVER: Final = 1e9
 """Virtual seconds, longer than any timeout: nothing of a child that waits for ever holds up the clock."""
@@ -160,6 +161,8 @@ class Child:
                 self._park(call, message.header)
             case "warn":
                 call.clock.warn(str(message.header["text"]))
+            case "begins":
+                call.clock.begin_handler()
             case "debugged":
                 self.awaits_debugger = False
             # "roused": its wait had ended already

@@ -25,6 +25,7 @@ from fcemu.runtimes.custom_http import Lost, ask_invoke
 from fcemu.runtimes.custom_server import HookFailed, NotStarted, Server, exited
 from fcemu.runtimes.environment import variables_of
 from fcemu.runtimes.hooks import late_initializer
+from fcemu.runtimes.starting import seconds_to_start
 
 _DEATH_SECONDS: Final = 1.0
 """Real seconds in which a program that has cut a connection is expected to have ended."""
@@ -143,9 +144,12 @@ class CustomInstance:
             server.close(gently=not self._given_up.is_set())
 
     def _attempt(self, call: Call) -> Ran:
+        if self._server is None:  # or somebody else starts it now
+            call.clock.prepare(seconds_to_start(call))
         with self._starting:
             server = self._ready_server(call)
             self._asked += 1
+        call.clock.begin_handler()
         try:
             outcome = ask_invoke(server.connections, call, server.begin(call))
         finally:
@@ -173,6 +177,7 @@ class CustomInstance:
             self._server = None
             call.clock.warn("the program of this instance had ended since its last attempt; another one took its place")
         if self._server is None:
+            call.clock.prepare(seconds_to_start(call))
             environment = variables_of(call, self._runtime.extra)
             self._server = Server(self._function, self._how, environment, call, self._given_up)
             self._server.initialize(call)  # once, before the first attempt (runtimes §1.5)

@@ -8,7 +8,6 @@ flow with it. Which of the two is chosen when the program starts.
 import math
 import mmap
 import os
-import struct
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from shutil import which
 from typing import Final
 
 from fcemu.engine.ports import HandlerClock
+from fcemu.runtimes.starting import rate_of
 from fcemu.scratch import Scratch
 
 VARIABLE: Final = "FCEMU_FAKETIME"
@@ -46,8 +46,6 @@ _ANY_SECOND: Final = 2_000_000_000
 _INTERPRETER: Final = 3
 _UNSEEN_SECONDS: Final = 0.05
 """Real seconds by which the time that a program sees may be wrong where time flows."""
-_RATE_AT: Final = 32
-"""Where the dial has the rate (engine/dial.py)."""
 
 
 @cache
@@ -72,12 +70,6 @@ def _lets_sleep(path: str) -> bool:
     with suppress(OSError):
         return b"\0clock_nanosleep\0" in Path(path).read_bytes()
     return False
-
-
-def rate_of(clock: HandlerClock) -> float:
-    """Virtual seconds per real one, as the dial of a clock shows it."""
-    rate: float = struct.unpack("<d", os.pread(clock.dial(), 8, _RATE_AT))[0]
-    return rate
 
 
 def _works(path: str) -> bool:

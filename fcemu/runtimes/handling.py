@@ -56,9 +56,11 @@ def initialize(namespace: Namespace, call: Call, write: Callable[[str], object])
     seconds = function.initialization_timeout.total_seconds()
     write(start_line(INITIALIZE, call.request_id))
     failed = True
+    call.clock.prepare(seconds)
     try:
         _call_hook(namespace, call, function.initializer, seconds)
         failed = False
+        call.clock.begin_handler()
     except Late:
         document = json.dumps({"errorMessage": late_initializer(seconds)}).encode()
         raise NotInitialized("FunctionTimeoutError", document) from None

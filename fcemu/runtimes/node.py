@@ -33,6 +33,7 @@ from fcemu.runtimes.environment import keys_of, variables_of
 from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, late_initializer, start_line
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
+from fcemu.runtimes.starting import seconds_to_start
 
 VARIABLE: Final = "FCEMU_NODE"
 """Which Node.js runs handlers, if not the one on the path."""
@@ -147,9 +148,12 @@ class NodeInstance(InChild):
 
     def _attempt(self, call: Call) -> tuple[Ran, bool]:
         self._drop_ended(call)
+        if self._child is None:
+            call.clock.prepare(seconds_to_start(call))
         child = self._child or self._start(call)
         if not self._initialized and (failed := self._initialize(child, call)) is not None:
             return failed, True
+        call.clock.begin_handler()
         message = child.attempt(call, _head(call, "handler", call.function.handler), self._watch)
         broken = bool(message.header.get("broken"))
         outcome = _outcome(call, message)

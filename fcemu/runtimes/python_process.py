@@ -35,6 +35,7 @@ from fcemu.runtimes.environment import outside_variables, places_of, variables_o
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller
+from fcemu.runtimes.starting import seconds_to_start
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _SMALL_BYTES: Final = 1 << 16
@@ -251,11 +252,14 @@ class ProcessInstance(InChild):
         return self._finish(call, child.attempt(call, _head(call, hook), self._memory))
 
     def _start(self, call: Call) -> Child:
+        call.clock.prepare(seconds_to_start(call))
         debug_port = self._debug_port(call)
         child, pid = self._runtime.fork(call, debug_port)
         # A debugger needs memory of its own.
         self._memory = None if debug_port else MemoryWatch(pid, self._function.memory_mb, self.interrupt)
         self._adopt(child)
+        if not self._function.initializer:  # else the process says when that has run
+            call.clock.begin_handler()
         return child
 
     def _finish(self, call: Call, message: Message) -> Finish:

@@ -129,6 +129,12 @@ class LentClock(HandlerClock):
     def waiting(self) -> None:
         """No virtual wait but ``sleep``."""
 
+    def prepare(self, seconds: float) -> None:
+        """No attempt runs."""
+
+    def begin_handler(self) -> None:
+        """No attempt runs."""
+
     def strand(self) -> "LentClock":
         """A thread begins; it is on this clock as well."""
         return self

@@ -196,3 +196,30 @@ def test_a_synchronous_call_by_a_handler_on_a_flowing_clock():
     emulator, _ = make(settings=FAST, timeout=LONG, caller=caller, callee=lambda call: b"")
     assert invoke(emulator, ask("caller")).ending().payload == b"Succeeded"
     emulator.close()
+
+
+def test_of_attempts_side_by_side_each_has_its_timeout_from_the_start_of_its_handler():
+    entered, go_on = threading.Event(), threading.Event()
+
+    def handler(call):
+        if call.payload == b"prepares":
+            call.clock.prepare(1e9)
+            entered.set()
+            assert go_on.wait(WAIT_SECONDS)
+            call.clock.begin_handler()
+        call.clock.sleep(1e9)
+
+    emulator, _ = make(settings=Settings(rate=1000.0), timeout=100, f=handler)
+    over = threading.Event()
+    slow = emulator.invoke(ask("f", b"prepares"), lambda _: over.set())
+    assert entered.wait(WAIT_SECONDS)
+    fast = invoke(emulator, ask("f"))
+    assert not over.is_set()
+    go_on.set()
+    assert over.wait(WAIT_SECONDS)
+    for invocation in (slow, fast):
+        (attempt,) = invocation.attempts
+        assert attempt.word == "timed out"
+        assert attempt.ended - attempt.started >= s(100)
+    assert slow.ended > fast.ended
+    emulator.close()

@@ -235,3 +235,43 @@ def test_a_redefined_function_is_what_runs_next():
     again = emulator.accept(ask("f"))
     emulator.wait(emulator.run_until_idle(None))
     assert again.ending().payload == b"new"
+
+
+def prepared(call):
+    """An instance that needs 50 s until its handler can start, which then sleeps for as long as the event says."""
+    call.clock.prepare(100)
+    call.clock.sleep(50)
+    call.clock.begin_handler()
+    call.clock.sleep(float(call.payload))
+    return b"woken"
+
+
+@pytest.mark.parametrize(("sleeps", "word", "lasts"), [(2.9, "returned", 52.9), (4, "timed out", 53)])
+def test_a_timeout_counts_from_the_start_of_the_handler(sleeps, word, lasts):
+    emulator, _ = make(f=prepared, timeout=3)
+    invocation = emulator.accept(ask("f", str(sleeps).encode()))
+    emulator.wait(emulator.run_until_idle(None))
+    attempt = invocation.attempts[0]
+    assert (attempt.word, attempt.ended - attempt.started) == (word, s(lasts))
+
+
+def test_an_instance_that_does_not_get_ready_in_its_time_has_timed_out():
+    def never_ready(call):
+        call.clock.prepare(9)
+        call.clock.sleep(1000)
+
+    emulator, _ = make(f=never_ready, timeout=4)
+    invocation = emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    attempt = invocation.attempts[0]
+    assert (attempt.word, attempt.ended - attempt.started) == ("timed out", s(12))
+
+
+def test_what_is_stopped_before_its_handler_starts_ends_at_once():
+    emulator, _ = make({"f": AsyncSettings(task_mode=True)}, f=prepared, timeout=300)
+    invocation = emulator.accept(ask("f", b"1"))
+    emulator.wait(emulator.advance(s(10)))
+    emulator.tasks.stop(invocation.accepted.function, "LATEST", invocation.id)
+    emulator.wait(emulator.advance(s(0)))
+    assert invocation.state is State.STOPPED
+    assert invocation.ended == emulator.clock.started + s(10)

@@ -56,6 +56,12 @@ class FakeClock:
     def io_grace(self) -> float:
         return self._grace
 
+    def prepare(self, seconds: float) -> None:
+        """Nothing strikes here."""
+
+    def begin_handler(self) -> None:
+        """Nothing strikes here."""
+
     def exited(self) -> FunctionError:
         return EXITED
 

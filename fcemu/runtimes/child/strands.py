@@ -154,6 +154,12 @@ class Strand:
     def io_grace(self) -> float:
         return self.household.io_grace
 
+    def prepare(self, seconds: float) -> None:
+        """The emulator knows, it has started this process."""
+
+    def begin_handler(self) -> None:
+        self.household.channel.send({"kind": "begins"})
+
     def warn(self, text: str) -> None:
         self.household.channel.send({"kind": "warn", "text": text})
 

@@ -106,6 +106,7 @@ PYTHON = {
             print("leaving")
         def handler(event, context):
             print("handling")
+            if event: time.sleep(float(event))
             return str(ready)
         """,
     "counts": """

@@ -91,7 +91,11 @@ NODE = {
         exports.fail = async () => { throw new LookupError('no database'); };
         exports.sleep = (context, callback) => setTimeout(callback, 100_000);
         exports.leave = async () => { process.stdout.write('leaving\\n'); };
-        exports.handler = async () => { process.stdout.write('handling\\n'); return String(ready); };
+        exports.handler = async (event) => {
+          process.stdout.write('handling\\n');
+          await new Promise((go) => (event.length ? setTimeout(go, Number(event.toString()) * 1000) : go()));
+          return String(ready);
+        };
         """,
     "counts": """
         let count = 0;

@@ -108,9 +108,9 @@ def test_both_clocks_that_handlers_read_go_on_while_they_sleep(make, rate):
         assert world.is_as_late_as(round(later - earlier, 5), 20)
 
 
-def test_a_timeout_strikes_at_its_instant_in_the_middle_of_a_sleep(make, kind, rate):
-    # Where time flows, an instance has to start before its first attempt times out.
-    world = make(Settings(rate=rate and 60 / kind.starts), timeout=s(60))
+def test_a_timeout_strikes_at_its_instant_in_the_middle_of_a_sleep(make, rate):
+    world = make(Settings(rate=rate), timeout=s(60))
+    assert world.returned("sleeps", b"0.1") == b"woken"
     attempt = world.attempt("sleeps", b"3600")
     assert (attempt.word, seconds(attempt)) == ("timed out", 60)
     assert message(attempt.outcome).startswith("Function timed out after 60 seconds (")
@@ -121,6 +121,7 @@ def test_a_timeout_strikes_at_its_instant_in_the_middle_of_a_sleep(make, kind, r
 
 def test_a_timeout_ends_a_busy_loop_on_a_flowing_clock(make, kind):
     world = make(Settings(rate=60 / kind.starts), timeout=s(60))
+    assert world.returned("spins", b"stop") == b"stopped"
     attempt = world.attempt("spins")
     assert (attempt.word, seconds(attempt)) == ("timed out", 60)
     assert world.returned("spins", b"stop") == b"stopped"
@@ -292,6 +293,16 @@ def test_an_initializer_that_fails_fails_the_attempt_and_its_instance(make, rate
     assert "handling" not in written(first)
     assert first.instance_id != second.instance_id
     assert world.lasted(first, 3 if hook == "sleep" else 0)
+
+
+def test_the_timeout_of_a_function_counts_from_the_start_of_its_handler(make, rate):
+    timeout = s(60 if rate else 1)
+    initializer = {"initializer": "index.initialize", "initialization_timeout": LONG}
+    world = make(Settings(rate=rate), timeout=timeout, **initializer)
+    attempt = world.attempt("initializes", b"1000")
+    assert attempt.word == "timed out"
+    assert "handling" in written(attempt)
+    assert world.lasted(attempt, 2 + timeout.total_seconds())
 
 
 @pytest.mark.parametrize(("hook", "timeout"), [("leave", LONG), ("fail", LONG), ("sleep", s(3))])
