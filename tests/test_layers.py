@@ -54,6 +54,8 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
 }
 ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/strands.py"}}
 """Inside core and engine: these modules may be imported in these files only."""
+SLOW_DATACLASSES = {"core/values.py", "core/names.py"}
+"""Which may use the standard library's: the second for a class that is compared and sorted all the time."""
 
 
 def layer_of(file: Path) -> str:
@@ -76,6 +78,8 @@ def wrong(layer: str, name: str, where: str) -> str | None:
         inside = name.removeprefix("fcemu").removeprefix(".")
         own = inside == "__version__" or any(inside == one or inside.startswith(f"{one}.") for one in ours)
         return None if own else f"{layer} must not import {name}"
+    if name == "dataclasses.dataclass" and where not in SLOW_DATACLASSES:
+        return f"{layer} imports dataclass from fcemu.core.values: a start defines a hundred of them"
     if top in STANDARD:
         if top in never:
             return f"{layer} must not import {top}"
@@ -122,6 +126,7 @@ def test_the_plugin_imports_fcemu_only_inside_functions():
         ("runtimes", "fcemu.engine.clock.Clock", "runtimes/context.py"),
         ("api", "fcemu.config", "api/control.py"),
         ("config", "fcemu.engine", "config/load.py"),
+        ("api", "dataclasses.dataclass", "api/shapes.py"),
     ],
 )
 def test_the_table_forbids_what_it_should(layer, name, where):

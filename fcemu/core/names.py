@@ -22,7 +22,7 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True)  # the standard library's: it is compared all the time
 class FunctionRef:
     """Which function: 2.0 functions live in a service, 3.0 functions have ``service`` ``None``."""
 
