@@ -40,6 +40,8 @@ class Watchdog:
         self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._changed = threading.Condition()
         self._started = False
+        self._pause: float | None = None
+        """Until the next look, if there will be one without a call."""
 
     def watch(self, emulator: Watched) -> None:
         """Look at ``emulator`` until it is forgotten."""
@@ -49,7 +51,8 @@ class Watchdog:
                 self._started = True
                 thread = threading.Thread(target=self._look, name="fcemu-watchdog", daemon=True)
                 Context().run(thread.start)
-            self._changed.notify()
+            elif self._pause is None or emulator.check_every < self._pause:
+                self._changed.notify()  # else it looks soon enough: a suite makes an emulator for each test
 
     def forget(self, emulator: Watched) -> None:
         """Look at ``emulator`` no longer."""
@@ -64,7 +67,7 @@ class Watchdog:
         looked = self._monotonic()
         while True:
             with self._changed:
-                pause = min((one.check_every for one in self._watched), default=None)
+                pause = self._pause = min((one.check_every for one in self._watched), default=None)
                 self._changed.wait(pause)
                 watched = list(self._watched)
             now = self._monotonic()
