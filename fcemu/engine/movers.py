@@ -353,9 +353,9 @@ class Movers(Ending):
                 if goal is not None and goal is not self.autojump and not self.in_flight:
                     due = self.next_stop(goal)
                     if goal.wants(due, self.clock.now()):
-                        if due is not None:
+                        if due is not None and not self._recycled(due - _MOMENT):
                             self.clock.set(due)
-                    else:
+                    elif not self._recycled(goal.at_end()):
                         self._reach(goal)
                     continue
                 self._baton.changed.wait(self._real_wait())

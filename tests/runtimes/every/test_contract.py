@@ -326,7 +326,6 @@ def test_the_hook_before_an_instance_is_stopped_runs_when_it_was_idle_and_delays
     attempt = world.attempt("initializes")
     assert not hook_runs(world)
     world.move(310)
-    world.move()
     (ran,) = hook_runs(world)
     assert (ran.hook, ran.instance_id) == ("pre-stop", attempt.instance_id)
     assert world.is_as_late_as((ran.at - attempt.ended).total_seconds(), 303 if hook == "sleep" else 300)
