@@ -391,10 +391,6 @@ def side_by_side(custom):
     instance.stop()
 
 
-def test_an_instance_takes_several_attempts_side_by_side(side_by_side):
-    assert side_by_side("one", "two") == [b"one", b"two"]
-
-
 @rule("timers-and-instances §3.2", "documented")
 def test_an_instance_is_frozen_once_after_the_last_of_several_attempts(side_by_side):
     side_by_side("one", "two")

@@ -40,6 +40,7 @@ KINDS = (
         starts=2,
         write_limit=None,
         keys_in_environment=False,
+        takes_several=True,
     ),
 )
 

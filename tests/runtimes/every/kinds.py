@@ -128,7 +128,8 @@ class Kind:
     ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``write_limit``: where FC's
     runtime cuts one write to the log, in bytes; ``None``: there is nothing of FC between a program and its log.
     ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs; a program gets
-    them with each request, and its environment is that of its first attempt.
+    them with each request, and its environment is that of its first attempt. ``takes_several``: an instance runs as
+    many attempts side by side as its function says.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Kind:
     starts: float = 0.5
     write_limit: int | None = 128 * 1024
     keys_in_environment: bool = True
+    takes_several: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -145,17 +145,22 @@ def test_a_hundred_attempts_that_sleep_overlap(world):
 
 
 def test_a_hundred_attempts_run_at_the_same_time_on_a_flowing_clock(make, tmp_path):
-    world, path = make(Settings(rate=1.0)), tmp_path / "meeting"
+    attempts = meeting(make(Settings(rate=1.0)), tmp_path / "meeting", 100)
+    assert len({attempt.instance_id for attempt in attempts}) == 100
+
+
+def meeting(world, path, count):
+    """The attempts of so many invocations that are all there at the same time before one of them ends."""
     with fifo(f"{path}.here") as here, fifo(f"{path}.go") as go:
-        invocations = [world.accept("meets", str(path).encode()) for _ in range(100)]
-        assert b"".join(os.read(here, 1) for _ in range(100)) == b"." * 100
+        invocations = [world.accept("meets", str(path).encode()) for _ in range(count)]
+        assert b"".join(os.read(here, 1) for _ in range(count)) == b"." * count
         assert not any(invocation.ended for invocation in invocations)
-        os.write(go, bytes(range(100)))
+        os.write(go, bytes(range(count)))
         world.move()
     attempts = [attempt for invocation in invocations for attempt in invocation.attempts]
     assert {attempt.word for attempt in attempts} == {"returned"}
-    assert sorted(attempt.outcome.payload for attempt in attempts) == [bytes([number]) for number in range(100)]
-    assert len({attempt.instance_id for attempt in attempts}) == 100
+    assert sorted(attempt.outcome.payload for attempt in attempts) == [bytes([number]) for number in range(count)]
+    return attempts
 
 
 @contextmanager
@@ -259,6 +264,23 @@ def test_temporary_keys_are_in_the_environment_too(world, kind):
 def test_an_instance_keeps_its_state_from_one_attempt_to_the_next(make):
     world = make()
     assert [world.returned("counts") for _ in range(3)] == [b"1", b"2", b"3"]
+
+
+def test_an_instance_takes_as_many_attempts_at_the_same_time_as_fc_allows(make, kind, tmp_path):
+    attempts = meeting(make(Settings(rate=1.0), instance_concurrency=3), tmp_path / "meeting", 6)
+    instances = [attempt.instance_id for attempt in attempts]
+    assert sorted(map(instances.count, set(instances))) == ([3, 3] if kind.takes_several else [1] * 6)
+
+
+def test_an_instance_that_was_idle_for_long_enough_is_replaced(make):
+    world = make()
+    first, second = world.attempt("counts"), world.attempt("counts")
+    world.move(299)
+    third = world.attempt("counts")
+    world.move(301)
+    last = world.attempt("counts")
+    assert first.instance_id == second.instance_id == third.instance_id != last.instance_id
+    assert third.outcome.payload == b"3"
 
 
 # Hooks. What is not to take too long has as much time as FC allows: on a flowing clock a busy machine costs some of it.
