@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,8 +22,27 @@ class Listener(NamedTuple):
     loopback: bool
 
 
+_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_WIDTH: Final = 8192
+_APART: Final = 256
+
+
+def _candidates() -> Iterator[int]:
+    """Ports below those that the system gives away by itself, for ever: of those, any may be the near end of somebody's
+    connection just when a program wants to listen there. Processes begin at different ones. 0, the system's choice,
+    where there are none."""
+    try:
+        first = int(_RANGE.read_text().split()[0]) - _WIDTH
+    except (OSError, ValueError, IndexError):
+        first = 0
+    begin = os.getpid() * _APART
+    for number in count():
+        yield first + (begin + number) % _WIDTH if first > _WIDTH else 0
+
+
 _given: Final[set[int]] = set()
 _lock: Final = threading.Lock()
+_next: Final = _candidates()
 
 
 def free_port() -> int:
@@ -31,9 +51,9 @@ def free_port() -> int:
     with ExitStack() as trials:
         while True:
             trial = trials.enter_context(socket.socket())
-            trial.bind(("0.0.0.0", 0))
-            port: int = trial.getsockname()[1]
-            with _lock:
+            with _lock, suppress(OSError):  # in use
+                trial.bind(("0.0.0.0", next(_next)))
+                port: int = trial.getsockname()[1]
                 if port not in _given:
                     _given.add(port)
                     return port

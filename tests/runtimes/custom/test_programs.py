@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -398,11 +399,26 @@ def test_an_instance_is_frozen_once_after_the_last_of_several_attempts(side_by_s
     assert side_by_side("froze") == [b'["/pre-freeze", "/pre-freeze"]']
 
 
-def test_programs_that_start_at_the_same_time_get_different_ports():
+def test_programs_that_start_at_the_same_time_get_different_ports_that_no_connection_gets():
     ports = [free_port() for _ in range(1000)]
     for port in ports:
         give_back(port)
     assert len(set(ports)) == 1000
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert max(ports) < first
+
+
+def test_a_port_that_is_in_use_is_given_to_nobody():
+    given = free_port()
+    give_back(given)
+    with ExitStack() as used:
+        for port in range(given + 1, given + 6):
+            with suppress(OSError):  # somebody else uses it
+                used.enter_context(socket.socket()).bind(("0.0.0.0", port))
+        later = [free_port() for _ in range(5)]
+    for port in later:
+        give_back(port)
+    assert not set(later) & set(range(given + 1, given + 6))
 
 
 # Other languages.
