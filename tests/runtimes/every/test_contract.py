@@ -280,7 +280,6 @@ def test_an_instance_that_was_idle_for_long_enough_is_replaced(make):
     world.move(301)
     last = world.attempt("counts")
     assert first.instance_id == second.instance_id == third.instance_id != last.instance_id
-    assert third.outcome.payload == b"3"
 
 
 # Hooks. What is not to take too long has as much time as FC allows: on a flowing clock a busy machine costs some of it.
