@@ -5,12 +5,13 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
+from pathlib import Path
 from typing import Final
-from weakref import WeakSet
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0
@@ -42,7 +43,7 @@ class Program:
         finally:
             os.close(writing)
         os.set_blocking(self._output, False)
-        _RUNNING.add(self)
+        _GUARDIAN.tell("+", self.group)
         self._sink: list[str] = []
         self._closed = False
         self._reading: Final = threading.Lock()
@@ -121,16 +122,40 @@ class Program:
             self.status_soon(GRACE_SECONDS)
         self.kill()
         self._process.wait()
-        _RUNNING.discard(self)
+        _GUARDIAN.tell("-", self.group)
         os.write(self._tell_over, b".")
         self._reader.join()
 
 
-_RUNNING: Final[WeakSet[Program]] = WeakSet()
+class _Guardian:
+    """A process that ends all programs when this one is gone: forgotten at its end, or killed."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def tell(self, sign: str, group: int) -> None:
+        """That a process group has begun, ``+``, or ended, ``-``. Starts the guardian where there is none."""
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", _GUARDS],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            assert self._process.stdin is not None
+            with suppress(OSError):  # somebody has killed it
+                os.write(self._process.stdin.fileno(), f"{sign}{group}\n".encode())
+
+    def end(self) -> None:
+        """This process ends: what is left of its programs is killed now."""
+        with self._lock:
+            if self._process is not None:
+                self._process.communicate()
 
 
-@atexit.register
-def _end_all() -> None:
-    """No program outlives a process that ends without closing its runtimes."""
-    for program in list(_RUNNING):
-        program.kill()
+_GUARDS: Final = str(Path(__file__).with_name("child") / "guardian.py")
+_GUARDIAN: Final = _Guardian()
+atexit.register(_GUARDIAN.end)

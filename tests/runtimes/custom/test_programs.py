@@ -343,16 +343,18 @@ def test_what_a_program_has_started_ends_with_it(custom):
         os.sched_yield()
 
 
-def test_no_program_outlives_a_process_that_forgets_to_close_its_emulator(tmp_path):
+@pytest.mark.parametrize("ends", ["", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"])
+def test_no_program_outlives_a_process_that_forgets_to_close_its_emulator_or_is_killed(tmp_path, ends):
     (tmp_path / "server.py").write_text(server("def answer(server, body): return 200, {}, os.getpid()"))
     forgetful = f"""
 from fcemu.testing import LocalEmulator
 
 functions = {{"f": {{"runtime": "custom", "command": {PYTHON}}}}}
 emulator = LocalEmulator({{"code": {str(tmp_path)!r}, "functions": functions}})
-print(emulator.function("f").invoke().text)
+print(emulator.function("f").invoke().text, flush=True)
+{ends}
 """
-    done = subprocess.run([sys.executable, "-c", forgetful], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", forgetful], capture_output=True, text=True, check=not ends)
     stat = Path(f"/proc/{int(done.stdout)}/stat")
     while stat.exists() and " Z " not in stat.read_text():
         os.sched_yield()
