@@ -24,6 +24,7 @@ def throughput() -> None:
     serve = [*SERVE, "fixtures/hello", "--rate", "1", "--runtime", "process", "--port", str(mine)]
     with served([*BARE, str(theirs)], theirs, "GET", "/"), served(serve, mine, "POST", path):
         for connections in (8, 64):
+            rate(mine, connections, request(path)), rate(theirs, connections, request("/"))  # instances start
             pairs = [
                 (rate(mine, connections, request(path)), rate(theirs, connections, request("/"))) for _ in range(ROUNDS)
             ]
