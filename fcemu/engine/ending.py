@@ -71,10 +71,10 @@ class Ending(Parking):
         return bool(self.clock.rate) and (debugged() or run.place.instance.debugged())
 
     def _begin_timeout_anew(self, run: Run, now: datetime) -> None:
-        """Once ``run`` goes on it has at most all of its time again."""
+        """Once ``run`` goes on it has all of its time again."""
         run.deadline = later(now, run.function.timeout)
         if self.clock.rate:
-            self._watch_deadline(run)
+            self._watch_deadline(run, anew=True)
         for strand in (run, *run.others()):
             if strand.waits_in is not None:
                 self._expect(run, strand.waits_in)
@@ -84,9 +84,7 @@ class Ending(Parking):
         with self._baton:
             run.ready_by = None
             if not run.over and not run.struck:
-                run.deadline = later(self.clock.now(), run.function.timeout)
-                if self.clock.rate:
-                    self._watch_deadline(run, anew=True)
+                self._begin_timeout_anew(run, self.clock.now())
 
     def _halted(self, run: Run) -> Halted | None:
         """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""

@@ -40,6 +40,7 @@ from fcemu.runtimes.debugging import Debugging
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
 _FIRST_CHUNK: Final = 1 << 13
+_WATCH_MILLISECONDS: Final = 20
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "begins", "debugged"})
 """Kinds of messages that do not end an attempt."""
@@ -80,11 +81,13 @@ class Child:
 
     def __init__(self, channel: socket.socket, output: int, end: Callable[[], None]) -> None:
         self._channel: Final = channel
-        self._output: Final = output
+        self.output: Final = output
+        """The descriptor from which its stdout and stderr are read."""
         self._end: Final = end
         self._lock: Final = threading.Lock()
         self._killed = False
-        self._closed = False
+        self.closed = False
+        """Whether its descriptors were given back."""
         self.awaits_debugger = False
         self.fd: Final = channel.fileno()
         """The descriptor of the channel."""
@@ -105,16 +108,6 @@ class Child:
         self._poll.register(channel, select.POLLIN)
         self._poll.register(output, select.POLLIN)
 
-    @property
-    def output(self) -> int:
-        """The descriptor from which its stdout and stderr are read."""
-        return self._output
-
-    @property
-    def closed(self) -> bool:
-        """Whether its descriptors were given back."""
-        return self._closed
-
     def watch_process(self, pid: int) -> None:
         """Notice the end of the process itself, where the system tells: what it has started may hold its channel open
         for longer. Where many requests come at the same time, it lets the emulator hand over all of them first."""
@@ -130,19 +123,18 @@ class Child:
         call: Call,
         head: str,
         watch: Callable[[], None] | None = None,
-        watch_milliseconds: int = 20,
     ) -> Message:
         """Run one attempt, with ``call.payload`` as its event; returns the message that ends it. ``head``: JSON.
 
-        The child's output is appended to ``call.output``. ``watch`` is called every ``watch_milliseconds`` of real time
-        while the child runs. Raises ``Gone``; and ``Abandoned`` when the attempt ends first: then kill the child.
+        The child's output is appended to ``call.output``. ``watch`` is called every 20 real milliseconds while the
+        child runs. Raises ``Gone``; and ``Abandoned`` when the attempt ends first: then kill the child.
         """
         self.send(head, call.payload)
-        return self.answer(call, watch, watch_milliseconds)
+        return self.answer(call, watch)
 
-    def answer(self, call: Call, watch: Callable[[], None] | None = None, watch_milliseconds: int = 20) -> Message:
+    def answer(self, call: Call, watch: Callable[[], None] | None = None) -> Message:
         """The same for an attempt whose frame was sent already."""
-        every = None if watch is None else watch_milliseconds
+        every = None if watch is None else _WATCH_MILLISECONDS
         while True:
             message = self._take()
             if message is None:
@@ -213,7 +205,7 @@ class Child:
     def _receive(self, output: list[str], milliseconds: int | None) -> bool:
         """Wait until the child says or writes something and take that in; whether it did in time. Raises ``Gone``."""
         ready = self._ready(self._poll, milliseconds)
-        if self._output in ready:
+        if self.output in ready:
             self._read_output(output)
         if self.fd in ready:
             self._read_channel(output)
@@ -241,7 +233,7 @@ class Child:
     def _read_output(self, output: list[str]) -> None:
         """All that is in the pipe. Its other end may stay open for longer than the child lives."""
         try:
-            while data := os.read(self._output, _CHUNK):
+            while data := os.read(self.output, _CHUNK):
                 self._is_decoding = True
                 text = self._decoder.decode(data)
                 if text:
@@ -253,7 +245,7 @@ class Child:
     def _poll_without_output(self) -> None:
         """The child has closed its stdout and stderr."""
         with suppress(KeyError):
-            self._poll.unregister(self._output)
+            self._poll.unregister(self.output)
 
     def _flush(self, output: list[str]) -> None:
         if not self._is_decoding:
@@ -287,12 +279,12 @@ class Child:
 
         def block() -> None:
             poll = select.poll()
-            for fd in (self._channel, rouse, self._output, self._process):
+            for fd in (self._channel, rouse, self.output, self._process):
                 if fd is not None:
                     poll.register(fd, select.POLLIN)
             while True:
                 ready = self._ready(poll, None)
-                if self._output in ready:
+                if self.output in ready:
                     self._read_output(output)
                 if rouse in ready:
                     os.eventfd_read(rouse)
@@ -331,11 +323,11 @@ class Child:
     def close(self) -> None:
         """End the process and give back what it needed here; repeatable. Not while an attempt runs."""
         self.kill()
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._channel.close()
-        os.close(self._output)
+        os.close(self.output)
         for fd in (self._rouse, self._process):
             if fd is not None:
                 os.close(fd)

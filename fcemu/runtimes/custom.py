@@ -144,7 +144,8 @@ class CustomInstance:
             server.close(gently=not self._given_up.is_set())
 
     def _attempt(self, call: Call) -> Ran:
-        if self._server is None:  # or somebody else starts it now
+        before = self._server
+        if before is None or before.status() is not None:  # it is started now, if not by somebody else
             call.clock.prepare(seconds_to_start(call))
         with self._starting:
             server = self._ready_server(call)
@@ -177,7 +178,6 @@ class CustomInstance:
             self._server = None
             call.clock.warn("the program of this instance had ended since its last attempt; another one took its place")
         if self._server is None:
-            call.clock.prepare(seconds_to_start(call))
             environment = variables_of(call, self._runtime.extra)
             self._server = Server(self._function, self._how, environment, call, self._given_up)
             self._server.initialize(call)  # once, before the first attempt (runtimes §1.5)

@@ -275,3 +275,27 @@ def test_what_is_stopped_before_its_handler_starts_ends_at_once():
     emulator.wait(emulator.advance(s(0)))
     assert invocation.state is State.STOPPED
     assert invocation.ended == emulator.clock.started + s(10)
+
+
+def test_a_thread_of_the_preparation_wakes_within_the_time_of_the_handler():
+    def handler(call):
+        call.clock.prepare(100)
+        strand, waiting = call.clock.strand(), call.clock.waiting()
+
+        def live():
+            strand.begin()
+            strand.sleep(5)
+            strand.end()
+
+        threading.Thread(target=live).start()
+        call.clock.sleep(2.5)
+        call.clock.begin_handler()
+        strand.when_ended(waiting)
+        waiting.wait(None)
+        return b"joined"
+
+    emulator, _ = make(f=handler, timeout=3)
+    invocation = emulator.accept(ask("f"))
+    emulator.wait(emulator.run_until_idle(None))
+    attempt = invocation.attempts[0]
+    assert (attempt.word, attempt.ended - attempt.started) == ("returned", s(5))
