@@ -1,6 +1,7 @@
 """Connections: HTTP as aiohttp parses it, one request answered after the other, broken HTTP too."""
 
 import asyncio
+import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -31,6 +32,7 @@ HANG_UP_SECONDS: Final = 5.0
 _HEADER_BYTES: Final = 16 * 1024
 _READ_BYTES: Final = 256 * 1024
 _PIPELINED: Final = 32
+_LOG: Final = logging.getLogger("fcemu.api")
 _REQUEST_LINE: Final = re.compile(rb"(?:\A|\n)[A-Za-z]+ +(/[^ \r\n]*)")
 
 
@@ -153,7 +155,7 @@ class Connection(asyncio.BufferedProtocol):
         writable, self._writable = self._writable, None
         if writable is not None and not writable.done():
             writable.set_result(None)
-        self.serve_waiting()
+        self._http.work(self, self.serve_waiting)
 
     # What aiohttp's body streams call.
 
@@ -202,8 +204,13 @@ class Connection(asyncio.BufferedProtocol):
                 answer = make(*of)
             except Exception as error:
                 answer = request.refusal(error)
-            self._give(request, answer)
-            self.serve_waiting()
+            self._http.work(self, self._answered, request, answer)
+
+    def abort(self) -> None:
+        """End the connection at once; what its client did not get yet is lost."""
+        self._deaf = True
+        if self.transport is not None:
+            self.transport.abort()
 
     def close(self) -> None:
         """Close, as soon as what came is answered."""
@@ -233,14 +240,18 @@ class Connection(asyncio.BufferedProtocol):
             response = await answering
         except BaseException as error:
             request.end()
-            if request is self._current and self.transport is not None:
-                self.transport.abort()
+            if request is self._current:
+                self.abort()
             if not isinstance(error, ConnectionError):
                 raise
             return
         if response is not None:
-            self._give(request, response)
-            self.serve_waiting()
+            self._http.work(self, self._answered, request, response)
+
+    def _answered(self, request: WireRequest, response: Response) -> None:
+        """Write an answer that was not there at once, and go on with the requests behind it."""
+        self._give(request, response)
+        self.serve_waiting()
 
     def _give(self, request: WireRequest, response: Response) -> None:
         """Write an answer; where what it tells of is to be kept, once it is."""
@@ -253,8 +264,8 @@ class Connection(asyncio.BufferedProtocol):
         """Write what was held back; ``failed``: what it tells of could not be kept."""
         if failed is not None and isinstance(response, Answer):
             response = request.refusal(failed)
-        elif failed is not None and self.transport is not None:
-            self.transport.abort()
+        elif failed is not None:
+            self.abort()
             return
         self._write(request, response)
         self.serve_waiting()
@@ -316,7 +327,11 @@ class Connection(asyncio.BufferedProtocol):
         self._crowded = False
         self.resume_reading()
         if transport.can_write_eof():
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:  # the client has closed its end already, and reads no answer
+                transport.abort()
+                return
         self._http.loop.call_later(LINGER, transport.close)
 
 
@@ -343,7 +358,7 @@ class HttpServer:
         self.connections: Final[set[Connection]] = set()
         self.requests = 0
         """How many have been read so far."""
-        self.outbox: Final = Outbox(loop)
+        self.outbox: Final = Outbox(self)
         self.buffer: Final = memoryview(bytearray(_READ_BYTES))
         """What comes on any connection is read into it. Without it, asyncio allocates as much for each request."""
         self._ready: list[Connection] = []
@@ -372,11 +387,20 @@ class HttpServer:
         self._wakeups.gather()
         try:
             for connection in ready:
-                connection.serve_waiting()
+                self.work(connection, connection.serve_waiting)
                 self._meanwhile()
         finally:
             self._wakeups.deliver()
         self.outbox.flush()
+
+    def work(self, connection: Connection, do: Callable[..., None], *of: Any) -> None:
+        """Do a piece of one connection's work. A defect in it is logged and ends this connection only: the work of
+        other connections is done in the same turn of the loop."""
+        try:
+            do(*of)
+        except Exception:  # a client must not lose its answer by what another client meets
+            _LOG.exception("a connection failed")
+            connection.abort()
 
     def run(self, answering: Coroutine[Any, Any, None]) -> None:
         """Answer a request in a task; ``close`` ends it."""
