@@ -154,9 +154,7 @@ class Authority:
             _der(_EXTENSIONS, _der(_SEQUENCE, *(_extension(*one) for one in (*identified, *extensions)))),
         )
         signature = self._key.sign(content, ec.ECDSA(hashes.SHA256()))
-        return x509.load_der_x509_certificate(
-            _der(_SEQUENCE, content, _ECDSA_SHA256, _der(_BITS, b"\0", signature))
-        )
+        return x509.load_der_x509_certificate(_der(_SEQUENCE, content, _ECDSA_SHA256, _der(_BITS, b"\0", signature)))
 
 
 def _der(tag: int, *parts: bytes) -> bytes:
