@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, cast
 
 from aiohttp.http import HttpProcessingError, HttpRequestParser
@@ -33,7 +33,8 @@ _HEADER_BYTES: Final = 16 * 1024
 _READ_BYTES: Final = 256 * 1024
 _PIPELINED: Final = 32
 _LOG: Final = logging.getLogger("fcemu.api")
-_REQUEST_LINE: Final = re.compile(rb"(?:\A|\n)[A-Za-z]+ +(/[^ \r\n]*)")
+_REQUEST_LINE: Final = re.compile(rb"[\r\n]*[A-Za-z]+ +(/[^ \r\n]*)")
+_HEAD_ENDS: Final = b"\r\n\r\n"
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -89,12 +90,17 @@ class Connection(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came."""
-        if self._deaf:
-            return
+        for piece in _pieces(data):
+            if self._deaf:
+                return
+            self._piece_received(piece)
+
+    def _piece_received(self, data: bytes) -> None:
+        in_a_body = self._incomplete()
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
-            self._not_http(str(error.message), self._head + data)
+            self._not_http(str(error.message), b"" if in_a_body else self._head + data)
             return
         for message, body in messages:
             self._waiting.append(WireRequest(message, body, self))
@@ -110,11 +116,12 @@ class Connection(asyncio.BufferedProtocol):
             if len(self._waiting) > _PIPELINED:
                 self._crowded = True
                 self.pause_reading()
-            if self._current is None:
+            if self._current is None and len(self._waiting) == len(messages):
                 self._http.soon(self)
-        elif self._current is None:
+        elif not in_a_body:
             self._head = (self._head + data)[:_HEADER_BYTES]
-            self._http.slow_heads.begin(self)
+            if self._current is None:
+                self._http.slow_heads.begin(self)
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still wait for answers, unless it listens to a stream.
@@ -276,7 +283,7 @@ class Connection(asyncio.BufferedProtocol):
         transport = self.transport
         if request is not self._current or transport is None:
             return
-        unread = self._unread or not request.body_is_here
+        unread = not request.body_is_here or (self._unread and not self._waiting)
         last = unread or not request.keep_alive or (self._deaf and not self._waiting)
         transport.write(response.last_bytes(request, last))
         request.end()
@@ -292,12 +299,14 @@ class Connection(asyncio.BufferedProtocol):
     # What is not HTTP.
 
     def _not_http(self, why: str, data: bytes) -> None:
-        """The client sent something else. The request whose body it cuts off is answered with ``why``, or nobody's."""
+        """The client sent something else. The request whose body it cuts off is answered with ``why``; else a request
+        of its own is, which ``data`` begins with. Only its first line says in whose form: what follows may be another
+        request, which somebody has hidden in it."""
         self._deaf = self._unread = True
         text = f"the request is not valid HTTP: {why.partition(chr(10))[0].rstrip(': ')}"
         if not self._cut_off(text):
-            found = _REQUEST_LINE.findall(data)
-            target = found[-1].decode("ascii", "replace") if found else "/"
+            found = _REQUEST_LINE.match(data)
+            target = found[1].decode("ascii", "replace") if found else "/"
             self._waiting.append(WireRequest.malformed(target, text, self))
             self.serve_waiting()
 
@@ -333,6 +342,16 @@ class Connection(asyncio.BufferedProtocol):
                 transport.abort()
                 return
         self._http.loop.call_later(LINGER, transport.close)
+
+
+def _pieces(data: bytes) -> Iterable[bytes]:
+    """What came at once, cut behind the end of each head. The parser loses the requests that it has read from a piece
+    when it meets something in the same piece that is no request."""
+    first = data.find(_HEAD_ENDS)
+    if first < 0 or data.find(_HEAD_ENDS, first + len(_HEAD_ENDS)) < 0:
+        return (data,)
+    *heads, rest = data.split(_HEAD_ENDS)
+    return [*(head + _HEAD_ENDS for head in heads), *([rest] if rest else [])]
 
 
 class HttpServer:
