@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -199,8 +199,10 @@ class Scripted(Chance):
     def go_on(self, whence: str) -> None:
         self._otherwise.go_on(whence)
 
-    def unless_refused(self) -> AbstractContextManager[None]:
-        return self._otherwise.unless_refused()
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        with self._otherwise.unless_refused():
+            yield
 
     def request_id(self, generation: Generation, now: datetime) -> str:
         return self._otherwise.request_id(generation, now)

@@ -1,4 +1,4 @@
-"""Whatever clients read, and whatever of theirs is refused, leaves no trace: the journal is the same with and without."""
+"""What clients read, and what of theirs is refused, leaves no trace: the journal is the same with and without it."""
 
 import json
 import os
