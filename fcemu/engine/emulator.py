@@ -366,9 +366,9 @@ class Emulator:
             self._dispatcher.plans.plan(ref, qualifier)
 
     def new_request_id(self, generation: Generation) -> str:
-        """The id of a request that is refused before it becomes an invocation."""
+        """The id of a request that is no invocation: it reads or changes definitions, or it is refused."""
         with self._baton:
-            return self._chance.request_id(generation, self.clock.shown())
+            return self._chance.passing_id(generation, self.clock.shown())
 
     def new_talk_id(self) -> str:
         """The id of a request that is no invocation and leaves no other trace, such as a poll for messages."""

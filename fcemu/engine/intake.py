@@ -168,13 +168,14 @@ class Intake:
         is_task = not synchronous and self._is_task(asked)
         if is_task and asked.task_id:
             self._claim(function.ref, asked.task_id)
+        if cause is not None:
+            self._count_caused(cause.accepted.root)
         now = self._clock.shown() if cause is None else self._clock.now()
         request_id = self._chance.request_id(function.generation, now)
         task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source in _BEHIND)
-            self._count_caused(root)
         due = now + asked.delay if asked.delay else now
         payload, http = asked.payload, asked.http
         if http is not None and takes_events(function):

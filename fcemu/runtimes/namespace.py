@@ -51,11 +51,13 @@ class ProcessState:
     """What code set in state that is the process's in FC: its own in the emulator.
 
     ``variables``: environment variables that module bodies wrote (``None``: deleted), which all instances see, because
-    bodies run once for all of them; ``log_level``, ``log_handlers``: of the root logger, ``None`` before they were set.
+    bodies run once for all of them; ``streams``: what they assigned to ``sys.stdout`` and ``sys.stderr``;
+    ``log_level``, ``log_handlers``: of the root logger, ``None`` before they were set.
     """
 
     def __init__(self) -> None:
         self.variables: dict[str, str | None] = {}
+        self.streams: dict[str, Any] = {}
         self.log_level: int | None = None
         self.log_handlers: list[logging.Handler] | None = None
 
