@@ -53,7 +53,8 @@ class Ending(Parking):
 
         It ends at the next step of the clock; what of it computes now is interrupted at once.
         """
-        run = next(run for run in self.runs if run.invocation is invocation)
+        # The thread of an earlier attempt may still be there; that attempt is over, and another one runs.
+        run = next(run for run in self.runs if run.invocation is invocation and not run.over)
         run.verdict = Halted(why)
         self._due.push(now, run)
         self._interrupt(run)

@@ -295,6 +295,9 @@ class Movers(Ending):
         fires, idle = self._timers.next_due, self.fleet.next_idle
         if (fires is not None and fires <= first[0]) or (idle is not None and idle < first[0]):
             return False
+        served = self.polls.next_at(now) if self.polls else None
+        if served is not None and served < first[0]:
+            return False  # the clock stops for a consumer on the way
         self._due.pop()
         self.clock.set(first[0])
         self.steps += 1
