@@ -170,7 +170,7 @@ class Ending(Parking):
 
     def nest(self, caller: Run, invocation: Invocation) -> None:
         """The handler of ``caller`` waits for ``invocation``, so the clock need not wait for it."""
-        if caller.counted and not caller.over and not self.clock.rate:
+        if caller.counted and not caller.over:
             caller.calls = (*caller.calls, invocation)
             self._callers[invocation.id] = caller
             caller.awake -= 1
