@@ -488,9 +488,7 @@ class Emulator:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
         with self._baton:
             self._intake.awaited.pop(invocation.id, None)
-            for goal in self._movers.goals:
-                if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
-                    self._movers.cancel(goal)
+            self._movers.cancel_answer(invocation)
 
     def wait_for(self, wait: Callable[[float], bool]) -> None:
         """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""

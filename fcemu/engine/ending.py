@@ -53,7 +53,8 @@ class Ending(Parking):
 
         It ends at the next step of the clock; what of it computes now is interrupted at once.
         """
-        run = next(run for run in self.runs if run.invocation is invocation)
+        # The thread of an earlier attempt may still be there; that attempt is over, and another one runs.
+        run = next(run for run in self.runs if run.invocation is invocation and not run.over)
         run.verdict = Halted(why)
         self._due.push(now, run)
         self._interrupt(run)
@@ -169,7 +170,7 @@ class Ending(Parking):
 
     def nest(self, caller: Run, invocation: Invocation) -> None:
         """The handler of ``caller`` waits for ``invocation``, so the clock need not wait for it."""
-        if caller.counted and not caller.over and not self.clock.rate:
+        if caller.counted and not caller.over:
             caller.calls = (*caller.calls, invocation)
             self._callers[invocation.id] = caller
             caller.awake -= 1

@@ -34,8 +34,8 @@ class Goal:
 
     def finish(self, error: BaseException | None = None) -> None:
         """Let the waiting caller go on. Called with the baton held, once."""
-        self.reached = True
         self.error = error or self.error
+        self.reached = True  # last: the caller's thread looks at it without the baton, and then at the error
         self._lock.release()
         if self._then is not None:
             self._then()
@@ -142,6 +142,10 @@ class Ended(Goal):
 
     def __str__(self) -> str:
         return f"invocation {self.invocation.id} of {self.invocation.accepted.function}"
+
+
+class Answered(Ended):
+    """Run until a synchronous invocation has ended, for its caller. On a flowing clock that moves nothing."""
 
 
 class Autojump(Goal):

@@ -25,7 +25,6 @@ from fcemu.core.triggers import Trigger
 from fcemu.core.values import value
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock
-from fcemu.engine.goals import Ended
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
@@ -114,16 +113,17 @@ class Intake:
         cause = caller.invocation if caller else None
         invocation = self._open(plan.resolved.function, asked, cause, synchronous=True)
         self.awaited[invocation.id] = then
-        if self._clock.rate:
-            self._movers.start_at_once(invocation, invocation.accepted.at, plan)
-            return invocation
-        self._movers.put(invocation.due, invocation)
+        # Who waits is known before anything starts, at any rate: the clock may be paused while they wait.
         if caller is not None and not caller.over:
             self._movers.nest(caller, invocation)
         else:
             self.strangers[invocation.id] = WATCHDOG.time()
             self._movers.outside.lend(invocation)
-            self._movers.post(Ended(invocation))
+            self._movers.expect_answer(invocation)
+        if self._clock.rate:
+            self._movers.start_at_once(invocation, invocation.accepted.at, plan)
+        else:
+            self._movers.put(invocation.due, invocation)
         return invocation
 
     def fire(self, trigger: Trigger, event: bytes) -> Invocation:

@@ -121,8 +121,8 @@ class Parking:
                 self.pursue()
         finally:
             self._baton.release()
-        if self.clock.rate and strand is run:
-            self._crew.replace_me()
+        if strand is run:
+            self._crew.replace_me()  # at any rate: the clock may have flowed when this attempt began
         if wait.block is None:
             strand.wait_for_wake()
         else:
