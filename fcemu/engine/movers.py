@@ -235,6 +235,8 @@ class Movers(Ending):
             return
         self._driving = True
         while not self.in_flight and not self.clock.rate and not self.closed:
+            if self.lock_waits and self.free_locks():
+                continue
             goal = self._goal()
             if goal is None:
                 break
@@ -489,6 +491,8 @@ class Movers(Ending):
         """Pause the clock (0) or let it flow."""
         self.clock.rate = rate
         if rate:
+            for wait in list(self.lock_waits):
+                self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._watch_deadline(run)
                 self._expect_all(run)

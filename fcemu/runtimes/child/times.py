@@ -7,6 +7,7 @@ import time
 from datetime import datetime, tzinfo
 from typing import Any
 
+from fcemu.runtimes.timeshift import locks, simple_queues
 from fcemu.runtimes.timeshift.builtin_classes import named, write_into_classes
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.replacements import beside_names
@@ -21,6 +22,8 @@ def install() -> None:
         setattr(time, name, made[name])
     for patch in beside_names(kept, made):
         patch.apply()
+    locks.install()
+    simple_queues.install()
     write_into_classes(named(datetime, {"now": _now(), "utcnow": _utcnow()}))
 
 
