@@ -40,6 +40,8 @@ def _original(owner: Any, name: str) -> Any:
 
 
 _TAKE: Final[dict[Any, Take]] = {owner: _original(owner, "acquire") for owner in (_LOCK, _RLOCK)}
+acquire_really: Final = _TAKE[_LOCK]
+"""``acquire`` of a ``Lock``, which really waits, also on a handler's thread."""
 _RESTORE: Final = _original(_RLOCK, "_acquire_restore")
 
 

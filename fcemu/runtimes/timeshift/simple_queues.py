@@ -4,12 +4,15 @@ It is a built-in class, so its methods are exchanged in the class itself.
 """
 
 import _queue
+from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from fcemu.engine.ports import Waiting
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
+from fcemu.runtimes.timeshift.locks import acquire_really
 from fcemu.runtimes.timeshift.switch import CLOCK
 from fcemu.runtimes.timeshift.waits import wait_in
 
@@ -40,7 +43,10 @@ def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
                 left = None if until is None else (until - clock.elapsed_ns()) / 1e9
                 if left is not None and left <= 0:
                     raise
-            wait_in(waiting, left)
+            # An item may come from a thread of which nothing is known, so it is real what this one waits for.
+            gate = allocate_lock()
+            gate.acquire()
+            wait_in(waiting, left, partial(acquire_really, gate), gate.release)
         finally:
             if waiting in waits:
                 waits.remove(waiting)
