@@ -325,7 +325,7 @@ LOCKS = {
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
     for thread in threads: thread.start()
     for thread in threads: thread.join()
-    return seen
+    return sorted(seen)
         """,
         [0, 1, 2, 3],
         8,
@@ -580,7 +580,41 @@ LOCKS = {
     ),
 }
 
-PROGRAMS = {**WAITS, **LOCKS}
+IMPORTS = {
+    "threads that import the same slow module": (
+        """
+    import importlib, pathlib
+    name = f"slow_{os.urandom(4).hex()}"
+    file = pathlib.Path(__file__).with_name(f"{name}.py")
+    file.write_text("import time; time.sleep(3); value = 7")
+    importlib.invalidate_caches()
+    with ThreadPoolExecutor(3) as pool:
+        seen = list(pool.map(lambda _: importlib.import_module(name).value, range(3)))
+    file.unlink()
+    return seen
+        """,
+        [7, 7, 7],
+        3,
+    ),
+    "threads that import the same slow module from somewhere else": (
+        """
+    import importlib, pathlib, tempfile
+    name = f"slow_{os.urandom(4).hex()}"
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, f"{name}.py").write_text("import time; time.sleep(3); value = 7")
+        sys.path.insert(0, folder)
+        importlib.invalidate_caches()
+        with ThreadPoolExecutor(3) as pool:
+            seen = list(pool.map(lambda _: __import__(name).value, range(3)))
+        sys.path[:] = [entry for entry in sys.path if entry != folder]
+    return seen
+        """,
+        [7, 7, 7],
+        3,
+    ),
+}
+
+PROGRAMS = {**WAITS, **LOCKS, **IMPORTS}
 
 HEAD = """
 import asyncio, concurrent.futures, contextvars, json, os, queue, sched, sys, threading, time
