@@ -43,6 +43,20 @@ class Waiting(Protocol):
         """What it waits for has happened. On any thread, any number of times, also before ``wait``."""
 
 
+class Held(Protocol):
+    """A lock for which a thread waits."""
+
+    @property
+    def key(self) -> int:
+        """Which lock it is."""
+
+    def is_free(self) -> bool:
+        """Whether nobody has it."""
+
+    def holder(self) -> int:
+        """The identifier of the thread that has taken it; 0 where that is not known."""
+
+
 class HandlerClock(Protocol):
     """The virtual clock as one attempt sees it. Every method is called on the attempt's own threads."""
 
@@ -63,6 +77,14 @@ class HandlerClock(Protocol):
 
     def waiting(self) -> "Waiting | None":
         """A virtual wait of this thread that somebody may end early; ``None`` on a thread that is no strand."""
+
+    def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
+        """Park for a lock whose holder is parked, until it is free or ``seconds`` of virtual time have passed.
+
+        ``None``: look at the lock again. A number: nothing virtual keeps it from being freed, so wait for it really, so
+        many seconds at most, before asking again; ``inf``: this thread's waits for locks are real altogether. Raises
+        ``Abandoned`` when the attempt ends first.
+        """
 
     def strand(self) -> "HandlerStrand":
         """Another thread or work item begins: from now until its ``end`` the clock waits for it, too.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -128,6 +129,10 @@ class LentClock(HandlerClock):
 
     def waiting(self) -> None:
         """No virtual wait but ``sleep``."""
+
+    def wait_for_lock(self, lock: object, seconds: float | None) -> float:
+        """A wait for a lock is real."""
+        return inf
 
     def prepare(self, seconds: float) -> None:
         """No attempt runs."""

@@ -8,12 +8,14 @@ import mmap
 import os
 import select
 import struct
+import threading
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, Final
 
-from fcemu.engine.ports import Abandoned
+from fcemu.engine.ports import Abandoned, Held
 from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.timeshift.originals import Originals
 
@@ -23,7 +25,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_LOOK: Final = 60.0
 _LONGEST_SLEEP: Final = 1e9
 _REST_SECONDS: Final = 0.05
+_LOCK_SECONDS: Final = 0.05
+_GATE_SECONDS: Final = 0.001
+"""Real seconds between two looks at a lock, as in ``engine/parking.py``."""
 _REAL: Final = Originals()
+_acquire: Final = getattr(type(allocate_lock()).acquire, "fcemu_original", type(allocate_lock()).acquire)
+"""Of a lock, really."""
+
+
+def _ns(seconds: float) -> int:
+    """Nanoseconds, in whole microseconds as in the emulator."""
+    return round(min(seconds, _LONGEST_SLEEP) * 1e6) * 1000
 
 
 class Dial:
@@ -72,6 +84,9 @@ class Wait:
         self.over = False
         self.abandoned = False
         self.block: Callable[[], object] | None = None
+        self.real = False
+        self.lock: Held | None = None
+        self.arrived = 0
         self.rouse: Callable[[], object] = self.open
         self._gate: Final = allocate_lock()
         self._gate.acquire()
@@ -89,7 +104,7 @@ class Wait:
     ) -> bool:
         """Park this strand; whether it was released before the time was up. Raises ``Abandoned``."""
         if block is not None and rouse is not None:
-            self.block, self.rouse = block, rouse
+            self.block, self.rouse, self.real = block, rouse, True
         household = self.strand.household
         if not household.park(self, seconds):
             return True
@@ -98,11 +113,21 @@ class Wait:
                 self.block()
                 household.release(self)
             else:
-                self._gate.acquire(timeout=household.patience(self))
+                _acquire(self._gate, True, household.patience(self))
                 household.look_at(self)
         if self.abandoned:
             raise Abandoned
         return self.released
+
+    def await_lock(self, lock: Held) -> None:
+        """Park this strand until ``lock`` may be free. Raises ``Abandoned``."""
+        pause = _GATE_SECONDS if self.real else _LOCK_SECONDS
+        while not self.over:
+            if not _acquire(self._gate, True, pause) and lock.is_free():
+                self.release()
+            pause = min(2 * pause, 2 * _LOCK_SECONDS)
+        if self.abandoned:
+            raise Abandoned
 
     def release(self) -> None:
         """What it waits for has happened."""
@@ -147,6 +172,10 @@ class Strand:
     def waiting(self) -> Wait | None:
         strand = self.here()
         return None if strand is None else Wait(strand)
+
+    def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
+        strand = self.here()
+        return inf if strand is None else strand.household.wait_for_lock(strand, lock, seconds)
 
     def strand(self) -> "Strand":
         return self.household.add(self.here() or self)
@@ -203,6 +232,7 @@ class Household:
         self._listen.acquire()
         self._interrupt: int | None = None
         self._at_rest: Any = None
+        self._looks_at_locks = 0
 
     # An attempt as a whole.
 
@@ -226,9 +256,9 @@ class Household:
             self.strands.pop(strand.thread, None)
             self._running = False
             self._awake = 0
-            sleeping = [wait for wait in self._waits if wait.until is not None]
+            sleeping = [wait for wait in self._waits if wait.until is not None or wait.lock is not None]
             for wait in sleeping:
-                wait.abandoned = True
+                wait.abandoned = wait.lock is None  # else it waits on, in real time
                 self._wake(wait)
         rouse(sleeping)
 
@@ -237,8 +267,8 @@ class Household:
             if self._awake <= 1:
                 return
             self._at_rest = at_rest = allocate_lock()
-            at_rest.acquire()
-        at_rest.acquire(timeout=_REST_SECONDS)
+            _acquire(at_rest)
+        _acquire(at_rest, True, _REST_SECONDS)
         with self._lock:
             self._at_rest = None
 
@@ -287,11 +317,51 @@ class Household:
             if seconds is not None:
                 if not counts:
                     raise Abandoned
-                wait.until = self.dial.elapsed_ns() + round(min(seconds, _LONGEST_SLEEP) * 1e6) * 1000
+                wait.until = self.dial.elapsed_ns() + _ns(seconds)
             self._waits.append(wait)
             if counts:
                 self._one_less()
             return True
+
+    # Locks.
+
+    def wait_for_lock(self, strand: Strand, lock: Held, seconds: float | None) -> float | None:
+        """See ``HandlerClock``."""
+        ident = lock.holder()
+        if self.dial.flows():
+            left = None if seconds is None else self.dial.real_seconds_to(self.dial.elapsed_ns() + _ns(seconds))
+            return _LOCK_SECONDS if left is None else min(left, _LOCK_SECONDS)
+        with self._lock:
+            if lock.is_free():
+                return 0.0
+            holder = self.strands.get(ident)
+            gate = holder is strand or (holder is None and ident not in threading._active)  # type: ignore[attr-defined]
+            parked = holder is not None and any(wait.strand is holder for wait in self._waits)
+            if not self.counts(strand) or not (gate or parked):
+                return _LOCK_SECONDS
+            wait = Wait(strand)
+            wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
+            wait.until = None if seconds is None else self.dial.elapsed_ns() + _ns(seconds)
+            self._waits.append(wait)
+            self._one_less()
+        wait.await_lock(lock)
+        return None
+
+    def _free_locks(self) -> None:
+        """No strand runs: let those go on that wait for a lock which is free by now, one for each lock, in the order of
+        the strands; their threads look by themselves."""
+        self._looks_at_locks += 1
+        waits = [wait for wait in self._waits if wait.lock is not None]
+        woken: set[int] = set()
+        for wait in sorted(waits, key=lambda wait: (wait.arrived, wait.strand.order)):
+            lock = wait.lock
+            assert lock is not None
+            ident = lock.holder()
+            outside = ident not in self.strands and ident in threading._active  # type: ignore[attr-defined]
+            if lock.key not in woken and (lock.is_free() or outside):
+                woken.add(lock.key)
+                self._wake(wait)
+                wait.open()
 
     def release(self, wait: Wait) -> None:
         """What it waits for has happened; on any thread, any number of times, also before it waits."""
@@ -351,6 +421,8 @@ class Household:
             self._at_rest.release()
             self._at_rest = None
         if self._awake <= 0:
+            self._free_locks()
+        if self._awake <= 0:
             self._park_all()
 
     def _park_all(self) -> None:
@@ -367,7 +439,7 @@ class Household:
             "kind": "park",
             "number": self._number,
             "seconds": max(0, min(ends) - now) / 1e9 if ends else None,
-            "real": any(wait.block is not None for wait in waits),
+            "real": any(wait.real for wait in waits),
         }
         self.channel.send(header)
         if self._listen.locked():
