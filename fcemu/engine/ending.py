@@ -4,7 +4,7 @@ from datetime import datetime
 from math import inf
 
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import FunctionError, Halted, Ran
+from fcemu.core.outcome import FunctionError, Halted, Ran, bounded
 from fcemu.engine.clock import later
 from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG, debugged
@@ -114,7 +114,7 @@ class Ending(Parking):
         if run.over:
             return
         self._uncount(run)
-        self._finish(run, run.verdict or finish.outcome, finish)
+        self._finish(run, run.verdict or bounded(finish.outcome), finish)
 
     def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
         run.over = True

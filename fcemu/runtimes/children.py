@@ -34,12 +34,15 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.core.functions import Function
+from fcemu.core.output import Output
 from fcemu.engine.ports import Call, HandlerClock
 from fcemu.runtimes.debugging import Debugging
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
 _FIRST_CHUNK: Final = 1 << 13
+PIPE_BYTES: Final = 1 << 20
+"""The most that a pipe holds: after so many bytes all was read that was in it at the beginning."""
 _WATCH_MILLISECONDS: Final = 20
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "begins", "debugged"})
@@ -179,7 +182,7 @@ class Child:
             self._read_output(call.output)
         return True
 
-    def receive(self, output: list[str]) -> Message:
+    def receive(self, output: Output) -> Message:
         """Wait for the next frame; what the child writes meanwhile is appended to ``output``. Raises ``Gone``."""
         while (message := self._take()) is None:
             self._receive(output, None)
@@ -202,7 +205,7 @@ class Child:
         del buffer[:end]
         return message
 
-    def _receive(self, output: list[str], milliseconds: int | None) -> bool:
+    def _receive(self, output: Output, milliseconds: int | None) -> bool:
         """Wait until the child says or writes something and take that in; whether it did in time. Raises ``Gone``."""
         ready = self._ready(self._poll, milliseconds)
         if self.output in ready:
@@ -216,7 +219,7 @@ class Child:
     def _ready(self, poll: "select.poll", milliseconds: int | None) -> set[int]:
         return {fd for fd, event in poll.poll(milliseconds) if event & _READABLE}
 
-    def _read_channel(self, output: list[str], most: int = _CHUNK) -> None:
+    def _read_channel(self, output: Output, most: int = _CHUNK) -> None:
         try:
             received = self._channel.recv(most)
         except OSError:
@@ -225,29 +228,33 @@ class Child:
             self._end_here(output)
         self._buffer += received
 
-    def _end_here(self, output: list[str]) -> NoReturn:
+    def _end_here(self, output: Output) -> NoReturn:
         self._read_output(output)
         self._flush(output)
         raise Gone
 
-    def _read_output(self, output: list[str]) -> None:
-        """All that is in the pipe. Its other end may stay open for longer than the child lives."""
+    def _read_output(self, output: Output) -> None:
+        """All that was in the pipe, and no more than a pipe holds: what is written meanwhile may have no end. Its other
+        end may stay open for longer than the child lives."""
+        room = PIPE_BYTES
         try:
-            while data := os.read(self.output, _CHUNK):
+            while room > 0 and (data := os.read(self.output, min(room, _CHUNK))):
+                room -= len(data)
                 self._is_decoding = True
                 text = self._decoder.decode(data)
                 if text:
                     output.append(text)
         except BlockingIOError:
             return
-        self._poll_without_output()
+        if room > 0:
+            self._poll_without_output()
 
     def _poll_without_output(self) -> None:
         """The child has closed its stdout and stderr."""
         with suppress(KeyError):
             self._poll.unregister(self.output)
 
-    def _flush(self, output: list[str]) -> None:
+    def _flush(self, output: Output) -> None:
         if not self._is_decoding:
             return
         self._is_decoding = False
@@ -271,7 +278,7 @@ class Child:
             if until is not None:
                 seconds = max(0.0, (until - clock.elapsed_ns()) / 1e9)
 
-    def _wait(self, clock: HandlerClock, output: list[str], seconds: float | None) -> bool:
+    def _wait(self, clock: HandlerClock, output: Output, seconds: float | None) -> bool:
         """Whether something else than time has ended the wait: most often, the child has said something."""
         waiting = clock.waiting()
         assert waiting is not None, "an attempt's own thread is a strand"

@@ -273,7 +273,9 @@ class ProcessInstance(InChild):
                 return self._broken(call, outcome)
             case "failed":
                 now = stamp(call.clock.now().timestamp())
-                call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")  # runtimes §1.6
+                call.output.append(
+                    f"{now} {call.request_id} [ERROR] {message.body.decode(errors='replace')}\n"
+                )  # runtimes §1.6
                 outcome = FunctionError(UNHANDLED, message.body, str(message.header["name"]))
                 return Finish(outcome, "".join(call.output))
             case "out of memory":

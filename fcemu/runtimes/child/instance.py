@@ -16,6 +16,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from fcemu.core.http import HttpRequest
+from fcemu.core.output import RESULT_BYTES
 from fcemu.runtimes.child.channel import Channel, to_json
 from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
@@ -59,7 +60,8 @@ def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
     while True:
         header, payload = channel.receive()
         if header["kind"] == "invoke":  # else a wake-up that came too late
-            channel.send_frame(*instance.attempt(header, payload))
+            head, body = instance.attempt(header, payload)
+            channel.send_frame(head, body[: RESULT_BYTES + 1])
 
 
 def _be_outside(channel: Channel) -> None:
