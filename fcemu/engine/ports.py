@@ -178,6 +178,10 @@ class Instance(Protocol):
         """Whether the attempt that runs in it waits for a debugger outside this process, or for its user. On any
         thread."""
 
+    def line(self) -> str | None:
+        """On which line of its code the handler outside this process is, as ``file:line in function``, ``""`` where it
+        does not tell; ``None``: it runs on threads of this process. On any thread."""
+
 
 class Runtime(Protocol):
     """Knows how to start instances of functions."""

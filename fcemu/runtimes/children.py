@@ -37,6 +37,7 @@ from fcemu.core.functions import Function
 from fcemu.core.output import Output
 from fcemu.engine.ports import Call, HandlerClock
 from fcemu.runtimes.debugging import Debugging
+from fcemu.runtimes.whereabouts import Lookout, line_in
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
@@ -104,6 +105,9 @@ class Child:
         """A frame that was looked at already."""
         self._rouse: int | None = None
         self._process: int | None = None
+        self._pid = 0
+        self.lookout: Lookout | None = None
+        """How to ask it where its handler is, if it tells."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         os.set_blocking(output, False)
         self._poll: Final = select.poll()
@@ -111,9 +115,16 @@ class Child:
         self._poll.register(channel, select.POLLIN)
         self._poll.register(output, select.POLLIN)
 
+    def line(self) -> str:
+        """Where its handler is, as ``file:line in function``; ``""`` where it does not tell. On any thread."""
+        if self._process is None or self.lookout is None:
+            return ""
+        return line_in(self._process, self._pid, self.lookout)
+
     def watch_process(self, pid: int) -> None:
         """Notice the end of the process itself, where the system tells: what it has started may hold its channel open
         for longer. Where many requests come at the same time, it lets the emulator hand over all of them first."""
+        self._pid = pid
         with suppress(OSError, AttributeError):
             if os.sched_getscheduler(pid) == os.SCHED_OTHER:
                 os.sched_setscheduler(pid, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
@@ -359,6 +370,13 @@ class InChild:
         if self._debugging is None or not self._has_debugger:
             return False
         return self._child is None or self._child.awaits_debugger or self._debugging.is_attached()
+
+    def line(self) -> str:
+        """Where the handler is, as ``file:line in function``, by the path that its function gives for its code."""
+        with self._lock:
+            child = self._child
+        line, code = "" if child is None else child.line(), os.path.realpath(self._function.code)
+        return self._function.code + line[len(code) :] if line.startswith(code + os.sep) else line
 
     def interrupt(self) -> bool:
         """Kill the process: nothing gentler ends a busy loop."""

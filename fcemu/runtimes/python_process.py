@@ -36,6 +36,7 @@ from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller
 from fcemu.runtimes.starting import seconds_to_start
+from fcemu.runtimes.whereabouts import Lookout
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _SMALL_BYTES: Final = 1 << 16
@@ -124,6 +125,7 @@ class PythonProcess:
             raise NotStarted(python) from None
         pid = int(started.header["pid"])
         child.watch_process(pid)
+        child.lookout = Lookout(*started.header["lookout"])
         return child, pid
 
     def _template(self, python: str) -> "_Template":

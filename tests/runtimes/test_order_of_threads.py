@@ -45,7 +45,9 @@ def invoke(tmp_path_factory):
     code = tmp_path_factory.mktemp("code")
     (code / "index.py").write_text(HANDLER)
     function = {"handler": "index.handler", "code": str(code), "timeout": 600}
-    made = {runtime: LocalEmulator({"functions": {"f": function}}, runtime=runtime) for runtime in ("inline", "process")}
+    made = {
+        runtime: LocalEmulator({"functions": {"f": function}}, runtime=runtime) for runtime in ("inline", "process")
+    }
 
     def invoke(runtime, asked):
         answer = made[runtime].function("f").invoke(json.dumps(asked))

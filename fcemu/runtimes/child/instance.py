@@ -1,10 +1,13 @@
 """One instance: a process forked from the template that runs the attempts of one function, one after the other."""
 
+import faulthandler
+import fcntl
 import importlib
 import io
 import logging
 import os
 import resource
+import signal
 import socket
 import sys
 import time
@@ -56,12 +59,22 @@ def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
     household = Household(channel, dial, spec["io_grace"])
     os.register_at_fork(after_in_child=lambda: _be_outside(channel))
     instance = _Instance(spec, household)
-    channel.send({"kind": "started", "pid": os.getpid()})
+    channel.send({"kind": "started", "pid": os.getpid(), "lookout": _look_out()})
     while True:
         header, payload = channel.receive()
         if header["kind"] == "invoke":  # else a wake-up that came too late
             head, body = instance.attempt(header, payload)
             channel.send_frame(head, body[: RESULT_BYTES + 1])
+
+
+def _look_out() -> tuple[int, int]:
+    """Let this process write where its threads are whenever a signal comes, whatever it does just then. Returns the
+    signal, and the descriptor to which it writes."""
+    number = signal.SIGRTMAX - 3  # no handler's: programs use the first ones, if any
+    lines = os.memfd_create("fcemu-lines")
+    fcntl.fcntl(lines, fcntl.F_SETFL, os.O_APPEND)
+    faulthandler.register(number, lines)
+    return number, lines
 
 
 def _be_outside(channel: Channel) -> None:
