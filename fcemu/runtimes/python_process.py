@@ -305,7 +305,7 @@ class _Template:
         with there:
             try:
                 self._process: Final = subprocess.Popen(
-                    [python, "-W", "ignore", "-X", "utf8", _PROGRAM, str(there.fileno())],
+                    [python, "-X", "utf8", _PROGRAM, str(there.fileno())],
                     env={**environment, "PYTHONHASHSEED": "0"},  # sets of a handler have the same order in each run
                     stdin=subprocess.DEVNULL,
                     pass_fds=(there.fileno(),),
