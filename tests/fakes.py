@@ -52,6 +52,9 @@ class FakeInstance:
     def stop(self) -> None:
         self.stopped = True
 
+    def line(self) -> None:
+        pass
+
     def debugged(self) -> bool:
         return self.has_debugger
 

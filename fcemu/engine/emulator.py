@@ -34,7 +34,7 @@ from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
-from fcemu.engine.lines import line_of, place
+from fcemu.engine.lines import place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
@@ -669,7 +669,7 @@ class Emulator:
     def _stuck_text(self, run: Run) -> str:
         function = run.function
         seconds = self.settings.watchdog.total_seconds()
-        where = place(line_of(run.running().thread), function.code)
+        where = place(run.running().line(), function.code)
         return (
             f"{function.ref} made no progress for {seconds:g} real seconds{where}, so it ends as timed out after "
             f"{function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that only "

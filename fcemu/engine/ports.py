@@ -12,6 +12,7 @@ from fcemu.core.http import HttpRequest
 from fcemu.core.keys import credentials_of
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
+from fcemu.core.output import Output
 from fcemu.core.stubs import StubCall
 from fcemu.core.values import dataclass
 
@@ -126,8 +127,8 @@ class HandlerStrand(HandlerClock, Protocol):
 class Call:
     """One attempt, as a runtime sees it. ``retry_count`` counts only attempts that ran before this one.
 
-    ``output`` is where the runtime keeps what the handler writes, in pieces, so that an attempt that never comes
-    back still has its log.
+    ``output`` is where the runtime keeps what the handler writes, so that an attempt that never comes back still has
+    its log.
     """
 
     function: Function
@@ -140,7 +141,7 @@ class Call:
     retry_count: int
     payload: bytes
     clock: HandlerClock
-    output: list[str] = field(default_factory=list)
+    output: Output = field(default_factory=Output)
     http: HttpRequest | None = None
     """What came to the HTTP trigger, where the invocation is one of it; its body is the payload."""
     undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext
@@ -198,6 +199,10 @@ class Instance(Protocol):
     def debugged(self) -> bool:
         """Whether the attempt that runs in it waits for a debugger outside this process, or for its user. On any
         thread."""
+
+    def line(self) -> str | None:
+        """On which line of its code the handler outside this process is, as ``file:line in function``, ``""`` where it
+        does not tell; ``None``: it runs on threads of this process. On any thread."""
 
 
 class Runtime(Protocol):

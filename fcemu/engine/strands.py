@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from fcemu.core.outcome import FunctionError
 from fcemu.core.times import later
 from fcemu.engine import real
+from fcemu.engine.lines import line_of
 from fcemu.engine.ports import Abandoned, Held, Waiting
 
 if TYPE_CHECKING:
@@ -129,6 +130,11 @@ class Strand:
     def run(self) -> "Run":
         """The attempt that it is a part of."""
         return self._run
+
+    def line(self) -> str | None:
+        """Where its code is now, as ``file:line in function``; ``None`` where that is not known."""
+        told = self.run.place.instance.line()
+        return line_of(self.thread) if told is None else told or None
 
     def join(self, run: "Run") -> None:
         """Become a part of ``run``; called with the baton held."""

@@ -80,6 +80,8 @@ class Wait:
     def __init__(self, strand: "Strand") -> None:
         self.strand: Final = strand
         self.until: int | None = None
+        self.turn = 0
+        """Among waits that end at the same instant, the order in which they do."""
         self.released = False
         self.over = False
         self.abandoned = False
@@ -225,6 +227,9 @@ class Household:
         self._awake = 0
         self._made = 0
         self._waits: Final[list[Wait]] = []
+        self._fresh: Final[list[Wait]] = []
+        """Waits for an instant that have no turn yet."""
+        self._turns = 0
         self._parked = False
         """Whether the emulator knows this process as parked."""
         self._number = 0
@@ -293,10 +298,10 @@ class Household:
             if strand.ended:
                 return
             strand.ended = True
-            joined = [wait for wait in strand.joined if self._release(wait)]
+            roused = [wait for wait in strand.joined if self._release(wait)]
             if self.counts(strand):
-                self._one_less()
-        rouse(joined)
+                roused += self._one_less()
+        rouse(roused)
 
     def join(self, strand: Strand, wait: Wait) -> None:
         """Release ``wait`` when ``strand`` has ended."""
@@ -318,10 +323,11 @@ class Household:
                 if not counts:
                     raise Abandoned
                 wait.until = self.dial.elapsed_ns() + _ns(seconds)
+                self._fresh.append(wait)
             self._waits.append(wait)
-            if counts:
-                self._one_less()
-            return True
+            next_one = self._one_less() if counts else []
+        rouse(next_one)
+        return True
 
     # Locks.
 
@@ -341,9 +347,12 @@ class Household:
                 return _LOCK_SECONDS
             wait = Wait(strand)
             wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
-            wait.until = None if seconds is None else self.dial.elapsed_ns() + _ns(seconds)
+            if seconds is not None:
+                wait.until = self.dial.elapsed_ns() + _ns(seconds)
+                self._fresh.append(wait)
             self._waits.append(wait)
-            self._one_less()
+            next_one = self._one_less()
+        rouse(next_one)
         wait.await_lock(lock)
         return None
 
@@ -415,25 +424,45 @@ class Household:
             if not (wait.over or self._parked or wait.until is None or wait.until > self.dial.elapsed_ns()):
                 self._wake(wait)
 
-    def _one_less(self) -> None:
+    def _one_less(self) -> list[Wait]:
+        """A strand does not run any more. Returns the wait that is over because of that, to be roused."""
         self._awake -= 1
         if self._awake == 1 and self._at_rest is not None:
             self._at_rest.release()
             self._at_rest = None
         if self._awake <= 0:
             self._free_locks()
-        if self._awake <= 0:
+        return self._go_on() if self._awake <= 0 else []
+
+    def _go_on(self) -> list[Wait]:
+        """No strand runs. Strands whose time is up go on one after the other, each once the one before it waits or has
+        ended, so that they do the same in each run; the first of them is returned. Without any, the process parks."""
+        for wait in sorted(self._fresh, key=lambda wait: wait.strand.order):
+            self._turns += 1
+            wait.turn = self._turns
+        self._fresh.clear()
+        now = self.dial.elapsed_ns()
+        due = [wait for wait in self._own_waits() if wait.until is not None and wait.until <= now]
+        if not due:
             self._park_all()
+            return []
+        first = min(due, key=lambda wait: (wait.until, wait.turn))
+        self._wake(first)
+        return [first]
+
+    def _own_waits(self) -> list[Wait]:
+        """Where strands of the attempt that runs now wait."""
+        return [wait for wait in self._waits if wait.strand.attempt == self.attempt]
 
     def _park_all(self) -> None:
-        """No strand runs: tell the emulator until when, and listen."""
+        """Tell the emulator until when all strands wait, and listen."""
         if self._interrupt is None:
             self._interrupt = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             start_new_thread(self._listen_for_ever, ())
         self._number += 1
         self._parked = True
         now = self.dial.elapsed_ns()
-        waits = [wait for wait in self._waits if wait.strand.attempt == self.attempt]
+        waits = self._own_waits()
         ends = [wait.until for wait in waits if wait.until is not None]
         header = {
             "kind": "park",
@@ -468,17 +497,7 @@ class Household:
             if not self._parked or number != self._number:
                 return
             self._parked = False
-            now = self.dial.elapsed_ns()
-            due = [
-                wait
-                for wait in self._waits
-                if wait.until is not None and wait.until <= now and wait.strand.attempt == self.attempt
-            ]
-            due.sort(key=lambda wait: (wait.until, wait.strand.order))
-            for wait in due:
-                self._wake(wait)
-            if not due:
-                self._park_all()
+            due = self._go_on()
         rouse(due)
 
 
