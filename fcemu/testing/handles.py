@@ -18,7 +18,7 @@ from fcemu.core.tasks import events
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Asked
-from fcemu.testing.aio import FunctionAio, InvocationAio, refuse
+from fcemu.testing.aio import FunctionAio, InvocationAio, blocking
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
@@ -151,6 +151,7 @@ class Function:
         """``service/name`` or ``name``."""
         return str(self._definition.ref)
 
+    @blocking
     def invoke(self, payload: Payload = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
         """Invoke synchronously; the clock moves just as far as the handler sleeps.
 
@@ -158,6 +159,7 @@ class Function:
         """
         return self._emulator._invoke(self._asked(payload, 0, headers))
 
+    @blocking
     def invoke_async(
         self,
         payload: Payload = b"",
@@ -171,7 +173,6 @@ class Function:
         ``task_id``: its name as a task, where the function is in task mode (``asyncTask``); without one its request id.
         Raises ``FCError`` for what FC refuses: then nothing is kept.
         """
-        refuse(self._emulator._engine, blocks=True)
         return self._emulator._accept(self._asked(payload, delay, headers, task_id))
 
     @property
@@ -198,6 +199,7 @@ class Function:
             task_mode=is_fc2 and said.get("x-fc-stateful-async-invocation-enable", "").lower() == "true",
         )
 
+    @blocking
     def http(
         self,
         method: str,
@@ -215,6 +217,7 @@ class Function:
         more = {"params": params, "headers": headers, "json": json, "data": data}
         return self._emulator._http(self._http_asked(method, path, more))
 
+    @blocking
     def http_async(
         self,
         method: str,
@@ -384,12 +387,12 @@ class Invocation:
     def _is_refused(self, record: core.Invocation) -> bool:
         return record.accepted.synchronous and is_refusal(record.accepted.function, record.attempts[-1].outcome)
 
+    @blocking
     def result(self) -> Any:
         """Move the clock until this invocation has ended, and return what it returned: JSON, else text.
 
         Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
         """
-        refuse(self._emulator._engine, blocks=True)
         self._emulator._run_until_ended(self._record)
         return self._result()
 
@@ -400,13 +403,13 @@ class Invocation:
         found = events(self._emulator._engine.journal.histories([record])[record.id])
         return [Event(event.status.value, event.at, event.detail) for event in found]
 
+    @blocking
     def stop(self) -> None:
         """Stop it: at once (``Stopping``, ``Stopped``) what is not running; what runs is ``Stopping`` until the next
         move, which ends its handler. Nobody is told: a stop is neither a success nor a failure.
 
         Raises ``FCError`` for one that has ended or is synchronous.
         """
-        refuse(self._emulator._engine, blocks=True)
         self._stop()
 
     def _stop(self) -> None:
