@@ -14,7 +14,7 @@ from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
 from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
-from fcemu.core.tasks import events
+from fcemu.core.tasks import events, no_task
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Asked
@@ -170,8 +170,8 @@ class Function:
     ) -> "Invocation":
         """Accept an asynchronous invocation; it runs when the clock gets there, ``delay`` from now.
 
-        ``task_id``: its name as a task, where the function is in task mode (``asyncTask``); without one its request id.
-        Raises ``FCError`` for what FC refuses: then nothing is kept.
+        ``task_id``: its name as a task; without one its request id. Raises ``ValueError`` where the function is not in
+        task mode (``asyncTask``), and ``FCError`` for what FC refuses: then nothing is kept.
         """
         return self._emulator._accept(self._asked(payload, delay, headers, task_id))
 
@@ -188,16 +188,20 @@ class Function:
         text = f"{parse_duration(delay).total_seconds():.15g}"
         if text == "0":
             text = said.get("x-fc-async-delay", "")
-        if task_id is None:
-            task_id = said.get("x-fc-stateful-async-invocation-id" if is_fc2 else "x-fc-async-task-id", "")
-        return Asked(
+        named = task_id
+        if named is None:
+            named = said.get("x-fc-stateful-async-invocation-id" if is_fc2 else "x-fc-async-task-id", "")
+        asked = Asked(
             self._definition.ref,
             encode(payload),
             self._qualifier,
             read_delay(text, self._emulator._engine.settings.limits),
-            task_id=task_id,
+            task_id=named,
             task_mode=is_fc2 and said.get("x-fc-stateful-async-invocation-enable", "").lower() == "true",
         )
+        if task_id and not self._emulator._engine.is_task(asked):
+            raise ValueError(no_task(asked.ref, task_id))
+        return asked
 
     @blocking
     def http(
@@ -232,7 +236,7 @@ class Function:
     ) -> "Invocation":
         """Send an HTTP request that is accepted now, and served when the clock gets there, ``delay`` from now.
 
-        Raises ``FCError`` for what FC refuses: then nothing is kept.
+        Raises what ``invoke_async`` raises.
         """
         more = {"params": params, "headers": headers, "json": json, "data": data}
         return self._emulator._accept(self._http_asked(method, path, more, delay, task_id))
