@@ -662,6 +662,24 @@ def test_without_an_emulator_every_command_says_what_to_do(command):
     assert told.count("\n") == 1
 
 
+def test_another_server_is_told_apart_from_an_emulator():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer():
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"time": 12}')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        said = wrong(1, "clock", "--url", f"http://127.0.0.1:{other.getsockname()[1]}")
+        thread.join()
+    assert said.splitlines()[-1].endswith(
+        "answers /_fcemu/clock with JSON that is not an emulator's; is one of this version running there?"
+    )
+
+
 def test_the_option_wins_over_the_variable(emulator, monkeypatch):
     monkeypatch.setenv("FCEMU_URL", "http://127.0.0.1:1")
     good("clock", "--url", emulator.url)
