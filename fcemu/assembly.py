@@ -90,7 +90,10 @@ class Data:
             if value is not None and value not in allowed:
                 raise ValueError(f"option {name}: expected {' or '.join(map(repr, allowed))}, found {value!r}")
         keep = options.pop("data_keep", None)
-        for_long = None if keep is None else parse_duration(keep)
+        try:
+            for_long = None if keep is None else parse_duration(keep)
+        except ValueError as wrong:
+            raise ValueError(f"option data_keep: {wrong}") from None
         if for_long is not None and for_long < timedelta(0):
             raise ValueError(f"option data_keep: expected how long what has ended is kept, found {keep!r}")
         if path is None or path == "":

@@ -303,6 +303,11 @@ class Emulator:
         with self._baton:
             return self._intake.accept(asked)
 
+    def is_task(self, asked: Asked) -> bool:
+        """Whether ``accept`` would make a task of it."""
+        with self._baton:
+            return self._intake.is_task(asked)
+
     def invoke(self, asked: Asked, then: Then) -> Invocation:
         """Accept a synchronous invocation and call ``then`` when it has ended, with the baton held, on any thread.
 

@@ -90,7 +90,7 @@ def _in_order(movers: Movers) -> list[Run]:
 
 
 def _at(instant: datetime, clock: Clock) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():g} s)"
+    return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():.15g} s)"
 
 
 def _name(thing: Invocation | Run | Wait | Errand | Turn) -> str:
