@@ -19,7 +19,7 @@ from fcemu.config.problems import Report
 from fcemu.config.reach import say_unreachable
 from fcemu.config.schema import FileShape
 from fcemu.config.translate import Source
-from fcemu.config.tree import Table
+from fcemu.config.tree import Kind, Scalar, Table, plain
 from fcemu.config.variables import Expander, native_names
 from fcemu.core.names import FunctionRef
 
@@ -132,7 +132,8 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
         if not report.positions:
             report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
         return True, TRANSLATORS[found](Source(tree, report, root, choices))
-    if not varies:
+    expand = tree.get("expand")
+    if not varies or (isinstance(expand, Scalar) and expand.kind is Kind.TRUTH and not plain(expand)):
         return False, tree
     expanded = Expander(report, native_names(tree, choices.variables)).tree(tree)
     return False, expanded if isinstance(expanded, Table) else tree
