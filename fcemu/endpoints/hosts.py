@@ -9,6 +9,7 @@ _FC: Final = re.compile(
     rf"""(?:
         {_PLAIN}\.{_PLAIN}\.fc\.aliyuncs\.com              # 2.0: account and region
       | fc(?:v3)?(?:-internal|-vpc)?\.{_PLAIN}\.aliyuncs\.com   # what SDKs make of a region
+      | fc(?:-internal|-vpc)?\.aliyuncs\.com              # what the Node SDK of 2023-03-30 makes of a region
       | (?:{_PLAIN}\.)+fcapp\.run                          # HTTP triggers
       | {_PLAIN}\.mns\.{_PLAIN}\.aliyuncs\.com             # queues and topics
     )\.?""",
