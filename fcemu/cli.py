@@ -98,7 +98,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     callback=lambda _ctx, _param, given: list(given) or None,
     help="A key that --auth accepts; repeatable.  [default: test:test]",
 )
-@setting("--watch", is_flag=True, help="Changed code runs from the next attempt on.")
+@setting("--watch", is_flag=True, help="Changed code (not the definition) runs from the next attempt on.")
 @setting("--debug", metavar="FUNCTION", help="Its instances wait for a debugger before they run (debugpy, or Node's).")
 @setting("--debug-port", type=Whole(65535), help="Where it attaches, on 127.0.0.1.  [default: 5678; Node.js: 9229]")
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")

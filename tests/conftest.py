@@ -9,6 +9,9 @@ import pytest_timeout
 
 pytest_plugins = ["pytester"]
 
+SECONDS = 300
+"""How long a test may take: far beyond what one takes on a busy machine. It raises in the test, which fails and is
+reported; pytest's ``--timeout`` says another time. Not in pyproject.toml, which pytest reads without the plugin too."""
 QUICK_SWITCHES = 1e-5
 """Real seconds between two switches of threads while a failure is reported.
 
@@ -41,10 +44,22 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
         return (yield)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        own = item.get_closest_marker("timeout")
+        seconds = _seconds(config) if own is None else own.args[0]
+        item.add_marker(pytest.mark.timeout(seconds, method="signal", func_only=True), append=False)
+
+
+def _seconds(config: pytest.Config) -> float:
+    asked: float | None = pytest_timeout.get_env_settings(config).timeout
+    return SECONDS if asked is None else asked
+
+
 @contextmanager
 def bounded(item: pytest.Item) -> Iterator[None]:
-    """pytest-timeout bounds tests (``timeout_func_only``), so that no report is interrupted; this bounds fixtures."""
-    settings = pytest_timeout.get_env_settings(item.config)
+    """pytest-timeout bounds tests alone (``func_only``), so that no report is interrupted; this bounds fixtures."""
+    settings = pytest_timeout.get_env_settings(item.config)._replace(timeout=_seconds(item.config), method="signal")
     if settings.timeout:
         item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
     try:

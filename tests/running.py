@@ -39,9 +39,10 @@ def free_port():
 
 
 @contextmanager
-def running(*args, variables=None):
+def running(*args, variables=None, stdin=False):
     process = subprocess.Popen(
         [sys.executable, "-m", "fcemu", *args],
+        stdin=subprocess.PIPE if stdin else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -56,6 +57,8 @@ def running(*args, variables=None):
         process.wait()
         process.stdout.close()
         process.stderr.close()
+        if process.stdin is not None:
+            process.stdin.close()
         timer.cancel()
         timer.join()
 

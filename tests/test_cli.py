@@ -19,6 +19,7 @@ from running import fcemu, free_port, good, running, serving, wrong
 
 from fcemu.cli import main
 from fcemu.client import Client
+from fcemu.commands.printing import program
 from fcemu.testing import LocalEmulator
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +72,26 @@ def test_the_demo_tells_four_virtual_minutes_line_by_line():
     assert virtual == "virtual time  231.5 s"
     assert re.fullmatch(r"real time     \d+\.\d{3} s", real)
     assert lines[-1].endswith("fcemu serve fcemu/templates/demo")
+
+
+@pytest.mark.parametrize("started", [[str(Path(sys.executable).with_name("fcemu"))], [sys.executable, "-m", "fcemu"]])
+def test_the_last_line_of_the_demo_is_a_command_that_a_shell_runs_as_it_is(tmp_path, started):
+    where = {"env": {"PATH": "/usr/bin:/bin"}, "cwd": tmp_path, "timeout": CHILD_SECONDS, "text": True}
+    told = subprocess.run([*started, "demo"], capture_output=True, check=True, **where).stdout.splitlines()
+    assert told[-3:-1] == ["Next, let any FC SDK call the same two functions:", ""]
+    checked = re.sub(" serve ", " check --strict ", told[-1])
+    done = subprocess.run(["sh", "-c", checked], capture_output=True, check=False, **where)
+    assert (done.returncode, done.stderr) == (0, f"{ROOT}/fcemu/templates/demo: good, 2 functions\n")
+
+
+def test_a_program_that_the_shell_finds_by_its_name_is_called_by_that(tmp_path, monkeypatch):
+    folder = tmp_path / "my bin"
+    folder.mkdir()
+    (folder / "fcemu").touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(folder / "fcemu")])
+    assert program() == f"'{folder}/fcemu'"
+    monkeypatch.setenv("PATH", str(folder))
+    assert program() == "fcemu"
 
 
 def test_the_demo_ignores_what_points_at_another_emulator(monkeypatch):

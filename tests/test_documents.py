@@ -137,6 +137,27 @@ def test_no_block_is_of_a_kind_that_nobody_runs():
         assert kinds <= known, path
 
 
+def test_the_readmes_test_passes_in_the_clone_where_the_package_alone_is_installed(tmp_path):
+    """As after the README's first command: no plugin is there but fcemu's own."""
+    texts = [block.values[0] for block in blocks("python")]
+    (test,) = (text for text in texts if "tried_three_times_and_reported" in text)
+    (tmp_path / "test_it.py").write_text(test, encoding="utf-8")
+    clone = [
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(ROOT),
+        "-p",
+        "pytest_plugin",
+        "-p",
+        "no:cacheprovider",
+    ]
+    alone = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = run([sys.executable, "-m", "pytest", "-q", *clone, str(tmp_path / "test_it.py")], tmp_path, alone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(path):
     targets = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))

@@ -5,6 +5,8 @@ import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
 
 import pytest
 from core.test_facts import ANY_FACT
@@ -13,10 +15,15 @@ from hypothesis import strategies as st
 
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Succeeded, to_json
+from fcemu.engine.saving import read_kept
 from fcemu.stores import sqlite as stores
 from fcemu.stores.memory import MemoryStore
-from fcemu.stores.rows import fact_text
+from fcemu.stores.rows import fact_text, read_fact
 from fcemu.stores.sqlite import SqliteStore
+from fcemu.testing import LocalEmulator
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = 1000 if os.environ.get("FCEMU_EFFORT") == "full" else 100
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -78,10 +85,153 @@ def test_a_log_that_was_cut_off_is_noticed(tmp_path, left):
     filled(tmp_path / "a.db")
     log = tmp_path / "a.db-wal"
     os.truncate(log, int(log.stat().st_size * left))
-    with pytest.raises(StoreError, match=r"2000 facts were committed, and \d+ are there.*delete .*a\.db-count"):
+    with pytest.raises(StoreError, match=r"2000 facts were committed, and \d+ are there.*make .*a\.db-count an empty"):
         SqliteStore(tmp_path / "a.db")
-    os.unlink(tmp_path / "a.db-count")
+    os.truncate(tmp_path / "a.db-count", 0)
     SqliteStore(tmp_path / "a.db").close()
+
+
+BESIDE = ("a.db-wal", "a.db-count", "a.db-shm")
+
+
+@pytest.mark.parametrize("gone", [set(some) for n in range(4) for some in combinations(BESIDE, n)], ids=sorted)
+@pytest.mark.parametrize("before", ["killed in its first run", "killed in its second run", "closed"])
+def test_whatever_is_deleted_beside_the_file_all_facts_are_there_or_it_is_said(tmp_path, before, gone):
+    path = tmp_path / "a.db"
+    facts = filled(path)
+    if before != "killed in its first run":
+        with closing(SqliteStore(path)) as store:
+            facts = list(store.facts())
+    if before == "killed in its second run":
+        store = SqliteStore(path)
+        store.write(len(facts), done(10), {}, {})
+        facts += done(10)
+        copies = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
+        store.close()
+        for name, data in copies.items():
+            (tmp_path / name).write_bytes(data)
+    for name in gone:
+        (tmp_path / name).unlink(missing_ok=True)
+    said = ""
+    try:
+        with closing(SqliteStore(path)) as store:
+            assert list(store.facts()) == facts
+    except StoreError as error:
+        said = str(error)
+    if said:
+        assert before != "closed"
+        assert gone & {"a.db-wal", "a.db-count"}
+        assert f"data file {path}" in said
+        assert "a.db-count" in said
+        (tmp_path / "a.db-count").write_bytes(b"")
+        SqliteStore(path).close()
+
+
+def test_a_copy_of_a_closed_file_can_be_opened_elsewhere(tmp_path):
+    facts = filled(tmp_path / "a.db")
+    SqliteStore(tmp_path / "a.db").close()
+    (tmp_path / "copy.db").write_bytes((tmp_path / "a.db").read_bytes())
+    with closing(SqliteStore(tmp_path / "copy.db")) as store:
+        assert list(store.facts()) == facts
+
+
+def objects(given, where=()):
+    """All JSON objects in a value whose members are not a user's names, each with its kind and the way to it."""
+    if isinstance(given, dict):
+        yield str(given.get("$") or given.get("kind") or where[-1:]), where
+    inside = given.items() if isinstance(given, dict) else enumerate(given) if isinstance(given, list) else ()
+    for name, value in inside:
+        if name not in {"queries", "kept", "config"}:
+            yield from objects(value, (*where, name))
+
+
+def changed(given, where, member, *, known):
+    """The value without a member of one of its objects, or with one that nobody knows."""
+    copy = inside = json.loads(json.dumps(given))
+    for name in where:
+        inside = inside[name]
+    if known:
+        del inside[member]
+    else:
+        inside[member] = 1
+    return copy
+
+
+def changes(given):
+    """What is wrong with a value that has one member too few, or too many; each kind of object once."""
+    for where in dict(objects(given)).values():
+        inside = given
+        for name in where:
+            inside = inside[name]
+        for member in (*inside, "extra"):
+            yield member, changed(given, where, member, known=member != "extra")
+
+
+def test_a_note_that_has_a_member_too_few_or_too_many_is_said_with_the_file_and_the_member(tmp_path):
+    path = tmp_path / "a.db"
+    with LocalEmulator(ROOT / "fixtures" / "everything", data=path, strict=False) as emulator:
+        emulator.advance("1d")
+    tried = set()
+    with closing(SqliteStore(path)) as store:
+        notes, there = store.notes(), len(list(store.facts()))
+        assert read_kept(store, None) is not None
+        for name in ("clock", "catalog", "given"):
+            for member, wrong in changes(notes[name]):
+                store.write(there, [], {name: wrong}, {})
+                with pytest.raises(StoreError) as said:
+                    read_kept(store, None)
+                assert f"data file {path} is damaged: its note '{name}' cannot be read" in str(said.value)
+                assert f"'{member}'" in str(said.value)
+                tried.add((name, member))
+            store.write(there, [], {name: notes[name]}, {})
+    assert {("clock", "now"), ("catalog", "memory_mb"), ("catalog", "_names"), ("given", "sha256")} < tried
+    for name in ("clock", "catalog", "timers", "starts", "given"):
+        without = tmp_path / f"{name}.db"
+        with closing(SqliteStore(without)) as store:
+            store.write(0, [], {one: value for one, value in notes.items() if one != name}, {})
+            if name == "clock":
+                assert read_kept(store, None) is None
+                continue
+            with pytest.raises(StoreError, match=f"{without} is damaged: its note '{name}' is missing"):
+                read_kept(store, None)
+
+
+def test_provisioned_instances_of_a_definition_with_stubs_are_kept_like_all_facts(tmp_path):
+    """Their instances start with the emulator: the facts of that come after those that were kept."""
+    kinds = []
+    for _ in range(3):
+        with LocalEmulator(ROOT / "fixtures" / "everything", data=tmp_path / "a.db", strict=False) as emulator:
+            assert [fact.n for fact in emulator.journal] == list(range(1, len(emulator.journal) + 1))
+            emulator.advance(1)
+            before, kinds = kinds, [(fact.n, fact.kind, fact.at) for fact in emulator.journal]
+        assert kinds[: len(before)] == before
+        assert {"InstanceProvisioned", "HookRan"} <= {kind for _, kind, _ in kinds[len(before) :]}
+
+
+OPTIONAL = {"http", "seconds", "message"}
+"""Members that are written only where they say something."""
+
+
+@given(ANY_FACT)
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_fact_that_has_a_member_too_few_or_too_many_is_refused_by_its_name(fact):
+    for member, wrong in changes(json.loads(fact_text(fact))):
+        if member not in OPTIONAL:
+            with pytest.raises((KeyError, ValueError), match=f"'{member}'"):
+                read_fact(json.dumps(wrong))
+
+
+def test_such_a_fact_is_said_with_the_file_and_its_number(tmp_path):
+    path = tmp_path / "a.db"
+    with closing(SqliteStore(path)) as store:
+        store.write(0, done(3), {}, {})
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE facts SET fact = replace(fact, '\"at\"', '\"when\"') WHERE n = 2")
+        db.commit()
+    with closing(SqliteStore(path)) as store:
+        for read in (lambda: list(store.facts()), lambda: store.newest(2)):
+            with pytest.raises(StoreError, match=f"{path} is damaged: .*'at' is missing"):
+                read()
 
 
 def test_a_damaged_page_is_said(tmp_path):

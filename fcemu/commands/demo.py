@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from time import perf_counter
 from typing import Final
 
 from fcemu.client import Client
+from fcemu.commands.printing import program
 
 DEFINITION: Final = Path(__file__).parent.parent / "templates" / "demo"
 DELAY: Final = timedelta(seconds=200)
@@ -35,7 +37,9 @@ def run(say: Callable[[str], None]) -> None:
         say(f"virtual time  {(now - before).total_seconds():.15g} s")
         say(f"real time     {took:.3f} s")
         say("")
-        say(f"Next, let any FC SDK call the same two functions:  fcemu serve {_shown(DEFINITION)}")
+        say("Next, let any FC SDK call the same two functions:")
+        say("")
+        say(f"{program()} serve {quote(_shown(DEFINITION))}")
 
 
 def _shown(path: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fcemu.client import Client, ClientError
 from fcemu.commands.command import Command
-from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others
+from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others, watched
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.core.values import dataclass
 
@@ -34,6 +34,7 @@ async def _run(execution: Execution) -> int:
         served(execution.plan) as running,
         telling_who_waits(running.server),
         environment(execution.plan, running) as variables,
+        watched(execution.plan, running),
     ):
         warn_of_others(execution.plan, running)
         status = await command.run(variables)

@@ -2,8 +2,12 @@
 
 import base64
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
+from shlex import quote
+from shutil import which
 from typing import Any
 
 import click
@@ -61,6 +65,16 @@ def at(instant: datetime, started: datetime) -> str:
     from fcemu.core.timeline import offset
 
     return f"{instant:%Y-%m-%dT%H:%M:%S.%fZ} ({offset(instant, started)})"
+
+
+def program() -> str:
+    """This program as a shell finds it: its name where that leads to it, else as it was started."""
+    started = sys.argv[0]
+    if Path(started).stem == "__main__":
+        return f"{quote(sys.executable)} -m fcemu"
+    found = which(Path(started).name)
+    is_on_path = found is not None and Path(found).resolve() == Path(started).resolve()
+    return quote(Path(started).name if is_on_path else started)
 
 
 def count(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from fcemu import __version__, assembly
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
-from fcemu.config import EMPTY, Definition
+from fcemu.config import EMPTY, Definition, find_definition
 from fcemu.core.functions import Function
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
@@ -171,9 +171,16 @@ async def _serve(plan: Plan) -> None:
         if plan.reach is not Reach.ITS_OWN:
             script = variables["FCEMU_VARIABLES"]
             LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
-        async with watching(running) if plan.watch else nullcontext():
+        async with watched(plan, running):
             await stop.wait()
         LOG.info("stopping", extra={"fields": {"event": "stopping"}})
+
+
+def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
+    """What ``--watch`` asks for, for the length of an ``async with``."""
+    if not plan.watch:
+        return nullcontext()
+    return watching(running, [find_definition(source) for source in plan.sources])
 
 
 def _new_token() -> str:

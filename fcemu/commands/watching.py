@@ -1,9 +1,10 @@
-"""``serve --watch``: code that is changed runs from the next attempt on."""
+"""``serve --watch``: code that is changed runs from the next attempt on; a definition that is edited is told of."""
 
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Collection, Iterator
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from glob import escape
 from pathlib import Path
@@ -13,6 +14,19 @@ from fcemu.core.functions import Function
 
 LOG: Final = logging.getLogger("fcemu.watch")
 _ENDING: Final = ".py"
+_ADDED: Final = 1
+"""``watchfiles.Change.added``."""
+_OF_EDITORS: Final = re.compile(
+    r"""4913                        # vim, which tries whether it may write
+      | \#.*\# | \.\#.*             # Emacs
+      | .*~ | .*\.sw.              # backups, vim
+      | .*\.(?:tmp|temp|bak)(?:\W.*)?
+      | .*___jb_\w+___            # JetBrains
+      | \.goutputstream-.* | sed\w{6} | \.fuse_hidden.*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Names of files that editors and tools write beside the one that is edited."""
 
 
 class Reloads(Protocol):
@@ -26,33 +40,52 @@ class Reloads(Protocol):
 
 
 @asynccontextmanager
-async def watching(reloads: Reloads) -> AsyncIterator[None]:
-    """Watch the code directories of the functions that there are at the start, for as long as the ``async with``
-    lasts."""
+async def watching(reloads: Reloads, definitions: Iterable[Path] = ()) -> AsyncIterator[None]:
+    """Watch the code directories of the functions that there are at the start, and the files of the definitions, for as
+    long as the ``async with`` lasts."""
     from watchfiles import awatch
 
     directories = _directories(reloads)
+    files = frozenset(map(os.path.realpath, definitions))
     if not directories:
         LOG.warning("there is no code to watch: the emulator started without functions")
         yield
         return
     stop = asyncio.Event()
-    task = asyncio.create_task(_watch(awatch(*directories, stop_event=stop), directories, reloads), name="fcemu-watch")
+    changes = [awatch(*directories, stop_event=stop)]
+    beside = {os.path.dirname(file) for file in files if not any(_is_in(file, each) for each in directories)}
+    if beside:  # without what is below: that may be all that the user has
+        changes.append(awatch(*beside, stop_event=stop, recursive=False, watch_filter=lambda _, path: path in files))
+    tasks = [asyncio.create_task(_watch(each, directories, files, reloads), name="fcemu-watch") for each in changes]
+    await asyncio.sleep(0)  # each task comes to its first wait, and by then the system watches for it
     LOG.info("watching %s", ", ".join(directories))
     try:
         yield
     finally:
         stop.set()
-        await task
+        await asyncio.gather(*tasks)
 
 
 def _directories(reloads: Reloads) -> list[str]:
     return sorted({os.path.realpath(function.code) for function in reloads.functions() if function.code})
 
 
-async def _watch(changes: Any, directories: list[str], reloads: Reloads) -> None:
+def edited(found: Collection[tuple[int, str]]) -> list[str]:
+    """The files that were changed, each once, of the changes that were seen at one time: without what Python compiles,
+    what editors write beside the file, and what came and has gone again."""
+    gone = {path for change, path in found if change == _ADDED and not os.path.exists(path)}
+    paths = {path for _, path in found} - gone
+    return sorted(
+        path for path in paths if "__pycache__" not in path and not _OF_EDITORS.fullmatch(os.path.basename(path))
+    )
+
+
+async def _watch(changes: Any, directories: list[str], definitions: Collection[str], reloads: Reloads) -> None:
     async for found in changes:
-        paths = sorted(path for _, path in found if "__pycache__" not in path)
+        paths = edited(found)
+        for path in filter(definitions.__contains__, paths):
+            LOG.warning("%s was edited, and --watch reloads code only: start again to have the definition read", path)
+        paths = [path for path in paths if path not in definitions]
         for path, error in await asyncio.to_thread(list, broken(paths)):
             LOG.error("%s:%s: %s; the code before it stays", path, error.lineno, error.msg)
             paths = [each for each in paths if not _shares_directory(each, path, directories)]
@@ -60,7 +93,13 @@ async def _watch(changes: Any, directories: list[str], reloads: Reloads) -> None
         if touched:
             forget_compiled(paths)
             names = await asyncio.to_thread(reloads.code_changed, touched)
-            LOG.info("changed: %s; new instances for %s", ", ".join(map(os.path.basename, paths)), ", ".join(names))
+            shown = ", ".join(_shown(path, directories) for path in paths)
+            LOG.info("changed: %s; new instances for %s", shown, ", ".join(names))
+
+
+def _shown(path: str, directories: list[str]) -> str:
+    """The path below the code directory that it is in."""
+    return os.path.relpath(path, max((each for each in directories if _is_in(path, each)), key=len))
 
 
 def forget_compiled(paths: list[str]) -> None:

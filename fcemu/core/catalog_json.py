@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from fcemu.core import belongings, destinations, domains, functions, layers, names, releases, stamps, triggers
 from fcemu.core.catalog import Catalog
+from fcemu.core.members import demand
 from fcemu.core.paging import Names
 
 _KINDS: Final[dict[str, type[Any]]] = {
@@ -94,6 +95,12 @@ def _write(given: Any, directory: Directory) -> Any:
 
 
 @cache
+def _written_of(kind: Any) -> tuple[str, ...]:
+    """The attributes that are written of each object of a class."""
+    return _attributes(kind) or tuple(vars(kind()))
+
+
+@cache
 def _attributes(kind: Any) -> tuple[str, ...]:
     """By name, in order; nothing for classes that keep theirs in a dictionary."""
     if is_dataclass(kind):
@@ -109,15 +116,20 @@ def _read(given: Any, directory: Callable[[Any], str]) -> Any:
         return given
     match given[_KIND]:
         case "at":
+            demand(given, [_KIND, "at"], "an instant")
             return datetime.fromisoformat(given["at"])
         case "for":
+            demand(given, [_KIND, "seconds"], "a duration")
             return timedelta(seconds=given["seconds"])
         case "map":
+            demand(given, [_KIND, "items"], "a map")
             return {_read(name, directory): _read(value, directory) for name, value in given["items"]}
         case "row":
+            demand(given, [_KIND, "items"], "a row")
             return tuple(_read(one, directory) for one in given["items"])
         case name:
             kind = _KINDS[name]
+            demand(given, [_KIND, *_written_of(cast(Hashable, kind))], name)
     values = {
         name: directory(value) if name in _PLACES else _read(value, directory)
         for name, value in given.items()

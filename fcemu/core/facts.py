@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.mail_facts import MailFact, Properties
+from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
@@ -360,9 +361,14 @@ def to_json(fact: Fact) -> dict[str, Any]:
 
 
 def from_json(record: dict[str, Any]) -> Fact:
-    """Read what ``to_json`` wrote. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
-    kind = KINDS[record["kind"]]
-    values = {name: _READERS[_TYPES[kind, name]](given) for name, given in record["data"].items()}
+    """Read what ``to_json`` wrote. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else; a member
+    that is missing, or not known, is named."""
+    if record.keys() != _RECORD:
+        demand(record, _RECORD, "a fact")
+    kind, data = KINDS[record["kind"]], record["data"]
+    if data.keys() != _DATA[kind]:
+        demand(data, _DATA[kind], f"data of {record['kind']}", may=_UNSAID.keys() & _DATA[kind])
+    values = {name: _READERS[_TYPES[kind, name]](given) for name, given in data.items()}
     if record["attempt"] is not None:
         values["attempt"] = record["attempt"]
     fact: Fact = kind(at=read_time(record["at"]), request_id=record["request_id"], **values)
@@ -385,6 +391,9 @@ _TIME: Final = "%d-%02d-%02dT%02d:%02d:%02d.%06dZ"
 _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 """Fields of facts that are written only if they say something."""
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
+_RECORD: Final = frozenset({"at", "kind", "request_id", "attempt", "data"})
+_DATA: Final = {kind: frozenset(kind.__match_args__) - _OUTSIDE_DATA for kind in KINDS.values()}
+"""The members of ``data`` by kind."""
 _TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}
 _OUTCOMES: Final = {
     kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted)
@@ -424,6 +433,7 @@ def _write_plainly(given: object) -> object:
 
 
 def _read_request(record: dict[str, Any]) -> HttpRequest:
+    demand(record, [each.name for each in fields(HttpRequest)], "http")
     return HttpRequest(**{**record, "headers": tuple((name, text) for name, text in record["headers"])})
 
 
@@ -435,15 +445,20 @@ def _write_bytes(data: bytes) -> object:
 
 
 def _read_bytes(given: Any) -> bytes:
-    return given.encode() if isinstance(given, str) else base64.b64decode(given["base64"], validate=True)
+    if isinstance(given, str):
+        return given.encode()
+    demand(given, ["base64"], "bytes")
+    return base64.b64decode(given["base64"], validate=True)
 
 
 def _read_outcome(record: dict[str, Any]) -> Outcome:
     kind: Any = _OUTCOMES[record["kind"]]
+    demand(record, ["kind", *kind.__match_args__], record["kind"], may=_RARE.keys() & {*kind.__match_args__})
     bytes_fields = {"payload", "document"}
     values = {k: _read_bytes(v) if k in bytes_fields else v for k, v in record.items() if k != "kind"}
     if "http" in values:
         http: Any = values["http"]
+        demand(http, ["status", "headers"], "http")
         values["http"] = HttpAnswer(http["status"], tuple((name, text) for name, text in http["headers"]))
     outcome: Outcome = kind(**values)
     return outcome

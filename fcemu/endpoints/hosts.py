@@ -9,11 +9,14 @@ _FC: Final = re.compile(
     rf"""(?:
         {_PLAIN}\.{_PLAIN}\.fc\.aliyuncs\.com              # 2.0: account and region
       | fc(?:v3)?(?:-internal|-vpc)?\.{_PLAIN}\.aliyuncs\.com   # what SDKs make of a region
+      | fc(?:-internal|-vpc)?\.aliyuncs\.com              # what the Node SDK of 2023-03-30 makes of a region
       | (?:{_PLAIN}\.)+fcapp\.run                          # HTTP triggers
       | {_PLAIN}\.mns\.{_PLAIN}\.aliyuncs\.com             # queues and topics
     )\.?""",
     re.VERBOSE | re.IGNORECASE,
 )
+"""ASSUMED: at ``fc.aliyuncs.com`` no FC answers, since all endpoints of its documents have a region in them; requests
+for it come to the emulator, and programs in Node.js are warned."""
 
 
 def is_fc_host(host: object) -> bool:

@@ -128,9 +128,6 @@ class Emulator:
         self.fleet: Final = self._dispatcher.fleet
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher.plans, faults)
         """Definitions, stand-ins for code, faults."""
-        for ref, stub in (stubs or {}).items():
-            if ref in catalog.names:  # it may have been deleted before a restart
-                self.setup.stub(ref, stub)
         self.tasks: Final = Tasks(
             baton=self._baton,
             clock=self.clock,
@@ -212,6 +209,10 @@ class Emulator:
         self._given: Final = given or {}
         if store is not None:
             self._begin_with(store, kept, packages)
+        # A stub is a reason to start provisioned instances, and that is a fact: after those that were kept.
+        for ref, stub in (stubs or {}).items():
+            if ref in catalog.names:  # it may have been deleted before a restart
+                self.setup.stub(ref, stub)
         if settings.autojump:
             self._set_autojump(True)
         if self.clock.rate and (kept is not None or self.timers.next_due is not None):

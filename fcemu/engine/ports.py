@@ -6,6 +6,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from fcemu.core.errors import StoreError
 from fcemu.core.facts import Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
@@ -284,6 +285,9 @@ class Store(Protocol):
 
     def clear(self) -> None:
         """Forget everything."""
+
+    def damaged(self, how: str) -> StoreError:
+        """The error for what was kept and cannot be read; it says where that is, and what to do now."""
 
     def close(self) -> None:
         """Give the file up; repeatable."""

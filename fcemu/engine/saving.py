@@ -2,7 +2,8 @@
 
 import gc
 import hashlib
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,6 +12,8 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Changed, read_time, time_text
+from fcemu.core.members import demand
+from fcemu.core.names import FunctionRef
 from fcemu.core.values import dataclass
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.journal import Journal
@@ -56,17 +59,48 @@ def read_kept(store: Store, packages: Packages | None) -> Kept | None:
             raise StoreError("what was kept has uploaded code, and this emulator takes none")
         return packages.unpack(store.code(place["sha256"])).directory
 
-    try:
-        return Kept(
-            read_time(notes[_CLOCK]["started"]),
-            max([read_time(notes[_CLOCK]["now"]), *(fact.at for fact in store.newest(_NEWEST))]),
-            catalog_from_json(notes[_CATALOG], unpacked),
-            notes[_TIMERS],
-            notes[_STARTS],
-            notes[_GIVEN],
-        )
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise StoreError(f"what was kept cannot be read: {wrong!r}; begin with another file") from None
+    def read(name: str, how: Callable[[Any], Any]) -> Any:
+        if name not in notes:
+            raise store.damaged(f"its note {name!r} is missing")
+        try:
+            return how(notes[name])
+        except StoreError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            raise store.damaged(f"its note {name!r} cannot be read: {wrong}") from None
+
+    started, now = read(_CLOCK, _read_clock)
+    return Kept(
+        started,
+        max([now, *(fact.at for fact in store.newest(_NEWEST))]),
+        read(_CATALOG, lambda note: catalog_from_json(note, unpacked)),
+        read(_TIMERS, _read_timers),
+        read(_STARTS, operator.index),
+        read(_GIVEN, _read_given),
+    )
+
+
+def _read_clock(note: Any) -> tuple[datetime, datetime]:
+    demand(note, ["started", "now"], "the clock")
+    return read_time(note["started"]), read_time(note["now"])
+
+
+def _read_timers(note: Any) -> list[list[str]]:
+    for function, _, modified, due in note:
+        FunctionRef.parse(function)
+        datetime.fromisoformat(modified)
+        datetime.fromisoformat(due)
+    timers: list[list[str]] = note
+    return timers
+
+
+def _read_given(note: Any) -> Mapping[str, Any]:
+    if note != {}:
+        demand(note, ["sha256", "functions"], "the definition")
+        for name in note["functions"]:
+            FunctionRef.parse(name)
+    given: Mapping[str, Any] = note
+    return given
 
 
 class Saving:

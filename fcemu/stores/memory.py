@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from fcemu.core.errors import StoreError
 from fcemu.core.facts import FORGOTTEN, Fact
 from fcemu.stores.rows import written
 
@@ -52,6 +53,9 @@ class MemoryStore:
         self._facts.clear()
         self._notes.clear()
         self._code.clear()
+
+    def damaged(self, how: str) -> StoreError:
+        return StoreError(f"what was kept in memory is damaged: {how}")
 
     def close(self) -> None:
         """Nothing is to be given up."""

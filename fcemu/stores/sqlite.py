@@ -30,6 +30,8 @@ _TABLES: Final = (
 )
 _BEGIN: Final = "begin"
 _WRITTEN: Final = "written"
+_CLOSED: Final = "closed"
+"""How many facts there were when the file was closed; gone while an emulator has it, and after one that was killed."""
 _WRITTEN_EVERY: Final = 0.1
 """Real seconds between two notes of the time of writing."""
 _READ_AT_ONCE: Final = 500
@@ -43,7 +45,8 @@ class SqliteStore:
     ``sync``: ``normal`` survives the end of the process at any moment, ``full`` that of the machine, too. A fact that
     is forgotten is an empty text; at the beginning, no row. Nobody else
     can open the file meanwhile. Beside the file, ``FILE-count`` says how many facts have been committed, so that a log
-    that somebody cut off is noticed. Raises ``StoreError``.
+    that was cut off or deleted is noticed; it may be missing only where the file is new, or was closed. Raises
+    ``StoreError``.
     """
 
     outlasts: Final = True
@@ -59,6 +62,7 @@ class SqliteStore:
         """Held while the connection writes, and while somebody without the baton reads."""
         self._count = -1
         """The file descriptor of ``FILE-count``."""
+        self._is_open = False
         if not self.path.parent.is_dir():
             raise StoreError(f"data file {self.path}: there is no directory {self.path.parent}")
         if self.path.is_dir():
@@ -80,6 +84,9 @@ class SqliteStore:
 
     def _opened(self) -> float:
         """Take the file for this process, make or migrate the tables; returns for how long nobody had it."""
+        is_new = not self.path.exists() or not self.path.stat().st_size
+        if is_new:  # before SQLite writes to it: from then on, a missing count is one that was deleted
+            self._open_count(os.O_CREAT)
         try:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -88,16 +95,23 @@ class SqliteStore:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._prepare()
-                self.begin = self._note(_BEGIN) or 0
+                self.begin = int(self._note(_BEGIN, 0))
                 written = self._note(_WRITTEN)
+                closed = self._note(_CLOSED)
+                self._check_count(is_closed=closed is not None and closed == self._there())
+                self._db.execute("DELETE FROM notes WHERE name = ?", (_CLOSED,))
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+            if is_new or closed is not None:
+                # The log alone says so far that an emulator has the file. Whoever deletes the log would take that away.
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as refused:
             raise self._error(refused, "opened") from None
-        self._check_count()
+        self._tell_count(self._there())
+        self._is_open = True
         return 0.0 if written is None else time.time() - float(written)
 
     def _prepare(self) -> None:
@@ -120,22 +134,33 @@ class SqliteStore:
                 MIGRATIONS[step](self._db)
         self._db.execute(f"PRAGMA user_version={VERSION}")
 
-    def _check_count(self) -> None:
-        """Raises ``StoreError`` where facts are missing that had been committed."""
+    def _open_count(self, flags: int) -> None:
         name = f"{self.path}-count"
         try:
-            self._count = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._count = os.open(name, os.O_RDWR | os.O_CLOEXEC | flags, 0o644)
+        except FileNotFoundError:
+            raise StoreError(
+                f"data file {self.path}: {name} is missing, so facts may be missing too: {self._there()} are there. "
+                f"Put a copy of the files back; or, to go on with these, make {name} as an empty file"
+            ) from None
+        except OSError as refused:
+            raise StoreError(f"data file {self.path}: {name}: {refused.strerror}") from None
+
+    def _check_count(self, *, is_closed: bool) -> None:
+        """Raises ``StoreError`` where facts are missing that had been committed."""
+        if self._count < 0:
+            self._open_count(os.O_CREAT if is_closed else 0)
+        name, there = f"{self.path}-count", self._there()
+        try:
             committed = int.from_bytes(os.pread(self._count, 8, 0))
         except OSError as refused:
             raise StoreError(f"data file {self.path}: {name}: {refused.strerror}") from None
-        there = self._there()
         if committed > there:
             raise StoreError(
                 f"data file {self.path}: {committed} facts were committed, and {there} are there: the file or its "
                 f"{self.path.name}-wal was cut off, as after a power cut. Put a copy of the files back; or, to go on "
-                f"without the last {committed - there}, delete {name}"
+                f"without the last {committed - there}, make {name} an empty file"
             )
-        self._tell_count(there)
 
     def _there(self) -> int:
         try:
@@ -154,15 +179,15 @@ class SqliteStore:
         try:
             for n, text in self._db.execute("SELECT n, fact FROM facts ORDER BY n"):
                 if n != after + 1:
-                    raise self._damaged(f"fact {after + 1} is missing")
+                    raise self.damaged(f"fact {after + 1} is missing")
                 after = n
                 yield read_fact(text)
         except sqlite3.Error as refused:
             raise self._error(refused, "read") from None
         except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-            raise self._damaged(f"fact {after} cannot be read: {wrong!r}") from None
+            raise self.damaged(f"fact {after} cannot be read: {wrong!r}") from None
         if after != self._there():
-            raise self._damaged(f"the facts after {after} are missing")
+            raise self.damaged(f"the facts after {after} are missing")
 
     def read(self, places: Iterable[int]) -> list[Fact]:
         asked = [place + 1 for place in places]
@@ -175,9 +200,9 @@ class SqliteStore:
         except sqlite3.Error as refused:
             raise self._error(refused, "read") from None
         except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-            raise self._damaged(f"facts cannot be read: {wrong!r}") from None
+            raise self.damaged(f"facts cannot be read: {wrong!r}") from None
         if len(found) != len(asked):
-            raise self._damaged(f"{len(asked) - len(found)} facts are missing")
+            raise self.damaged(f"{len(asked) - len(found)} facts are missing")
         return found
 
     def newest(self, most: int) -> list[Fact]:
@@ -201,15 +226,23 @@ class SqliteStore:
     def notes(self) -> dict[str, Any]:
         try:
             rows = self._db.execute("SELECT name, value FROM notes").fetchall()
-            return {name: json.loads(value) for name, value in rows}
         except sqlite3.Error as refused:
             raise self._error(refused, "read") from None
-        except (TypeError, ValueError) as wrong:
-            raise self._damaged(f"its notes cannot be read: {wrong}") from None
+        return {name: self._read_note(name, value) for name, value in rows}
 
-    def _note(self, name: str) -> Any:
+    def _read_note(self, name: str, value: Any) -> Any:
+        try:
+            return json.loads(value)
+        except (TypeError, ValueError) as wrong:
+            raise self.damaged(f"its note {name!r} cannot be read: {wrong}") from None
+
+    def _note(self, name: str, otherwise: float | None = None) -> Any:
+        """A note of the store's own, which is a number."""
         row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        value = otherwise if row is None else self._read_note(name, row[0])
+        if value is not otherwise and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise self.damaged(f"its note {name!r} is not a number: {value!r}")
+        return value
 
     def code(self, sha256: str) -> bytes:
         try:
@@ -217,7 +250,7 @@ class SqliteStore:
         except sqlite3.Error as refused:
             raise self._error(refused, "read") from None
         if row is None or hashlib.sha256(row[0]).hexdigest() != sha256:
-            raise self._damaged(f"the uploaded code {sha256} is {'missing' if row is None else 'not what it was'}")
+            raise self.damaged(f"the uploaded code {sha256} is {'missing' if row is None else 'not what it was'}")
         zipped: bytes = row[0]
         return zipped
 
@@ -307,6 +340,11 @@ class SqliteStore:
 
     def close(self) -> None:
         with self._lock:
+            if self._is_open:
+                self._is_open = False
+                with suppress(sqlite3.Error):  # without it, the file is as after a kill: nothing is lost
+                    said = (_CLOSED, written(self._there()))
+                    self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", said)
             if self._count >= 0:
                 os.close(self._count)
                 self._count = -1
@@ -314,7 +352,8 @@ class SqliteStore:
 
     # Trouble.
 
-    def _damaged(self, how: str) -> StoreError:
+    def damaged(self, how: str) -> StoreError:
+        """What is said of a file that cannot be read."""
         return StoreError(
             f"data file {self.path} is damaged: {how}. Put a copy of it back, or move it away and begin with a new "
             "file; 'sqlite3 FILE .recover' shows what can still be read"
@@ -327,7 +366,7 @@ class SqliteStore:
         if name.startswith("SQLITE_NOTADB"):
             return StoreError(f"{where} is no database; choose another file")
         if name.startswith("SQLITE_CORRUPT"):
-            return self._damaged(str(refused))
+            return self.damaged(str(refused))
         if name.startswith("SQLITE_FULL"):
             return StoreError(f"{where} cannot be {what}: the disk is full. Make room; what was answered is kept")
         if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_CANTOPEN")):

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from clients.lines import missing
+from clients.node import MODULES
 
 from fcemu.endpoints.environment import intercepting
 from fcemu.endpoints.hosts import is_fc_host
@@ -60,6 +62,18 @@ def test_python_that_takes_no_variables_for_itself():
 
 def test_node():
     assert below(needs("node"), str(PROGRAMS / "program.js")).splitlines() == lines("node", "fetch")
+
+
+@pytest.mark.parametrize(("network", "host"), [("public", "fc.aliyuncs.com"), ("vpc", "fc-vpc.aliyuncs.com")])
+def test_the_node_sdk_that_is_given_a_region_only_comes_here_and_is_warned(tmp_path, network, host):
+    """It asks a host that has no region in its name."""
+    needs("node")
+    if not (MODULES / "@alicloud/fc20230330").is_dir():
+        missing(f"@alicloud/fc20230330 is not in {MODULES}")
+    said = tmp_path / "said"
+    command = f"node {PROGRAMS / 'region.js'} {network} 2> {said}"
+    assert below("sh", "-c", command, NODE_PATH=str(MODULES)) == "handler.hello\n"
+    assert said.read_text().count(f"FcemuWarning: {host} has no region in its name") == 1
 
 
 @pytest.mark.timeout(400)  # the first time, all of net/http is compiled
@@ -198,7 +212,15 @@ server.listen(0, '127.0.0.1', async () => {
 def test_node_and_python_mean_the_same_hosts():
     source = (ROOT / "fcemu/endpoints/child/node/redirect.js").read_text()
     heads = ("a.b", "1.cn-x", "fc", "fcv3", "fcv3-vpc", "fc-internal", "1.mns", "a.1.mns", "x", "oss", "")
-    tails = (".fc.aliyuncs.com", ".cn-x.aliyuncs.com", ".cn-x-vpc.aliyuncs.com.", ".fcapp.run", ".FCAPP.RUN", ".run")
+    tails = (
+        ".fc.aliyuncs.com",
+        ".cn-x.aliyuncs.com",
+        ".cn-x-vpc.aliyuncs.com.",
+        ".aliyuncs.com",
+        ".fcapp.run",
+        ".FCAPP.RUN",
+        ".run",
+    )
     hosts = [f"{head}{tail}" for head in heads for tail in tails]
     rule = source[source.index("const plain") : source.index("const loopback")]
     text = f"{rule}\nconsole.log(JSON.stringify({json.dumps(hosts)}.filter((host) => ours.test(host))));"

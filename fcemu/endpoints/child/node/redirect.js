@@ -9,11 +9,14 @@ const net = require('net');
 const target = /^(.*):(\d+)$/.exec(process.env.FCEMU_REDIRECT_TO || '');
 const only = 'FCEMU_REDIRECT_ONLY' in process.env;
 const plain = '[a-z0-9_-]+';
+const regionless = 'fc(?:-internal|-vpc)?\\.aliyuncs\\.com';
 const ours = new RegExp(
-  `^(?:${plain}\\.${plain}\\.fc\\.aliyuncs\\.com|fc(?:v3)?(?:-internal|-vpc)?\\.${plain}\\.aliyuncs\\.com` +
+  `^(?:${plain}\\.${plain}\\.fc\\.aliyuncs\\.com|fc(?:v3)?(?:-internal|-vpc)?\\.${plain}\\.aliyuncs\\.com|${regionless}` +
     `|(?:${plain}\\.)+fcapp\\.run|${plain}\\.mns\\.${plain}\\.aliyuncs\\.com)\\.?$`,
   'i',
 );
+const withoutRegion = new RegExp(`^${regionless}\\.?$`, 'i');
+let warned = false;
 const loopback = /^(?:localhost|::1|::|0\.0\.0\.0|(?:::ffff:)?127\..*|)$/i;
 
 if (target) {
@@ -24,6 +27,15 @@ if (target) {
     const [options] = normalized;
     if (options.path || !options.host) return original.apply(this, args);
     if (ours.test(options.host)) {
+      // ASSUMED: no FC answers there. All endpoints that its documents name have a region in them.
+      if (!warned && withoutRegion.test(options.host)) {
+        warned = true;
+        process.emitWarning(
+          `${options.host} has no region in its name, and comes to the emulator only: an SDK that is given regionId and no ` +
+            'endpoint makes this name. Give it FC\'s endpoint, such as fcv3.cn-hangzhou.aliyuncs.com',
+          'FcemuWarning',
+        );
+      }
       const there = { ...options, host: target[1], port: Number(target[2]), lookup: undefined };
       normalized[0] = there;
     } else if (only && !loopback.test(options.host)) {
