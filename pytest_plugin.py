@@ -39,6 +39,7 @@ INI_OPTIONS = (
     "seed",
     "start",
     "strict",
+    "strict_runtimes",
     "task_retention_seconds",
     "watchdog",
     "while_down",
