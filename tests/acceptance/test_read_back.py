@@ -296,6 +296,65 @@ def assert_read_back(emulator, folder):
         assert answer.ok, answer.text
 
 
+def test_limits_that_are_wider_are_in_the_definition(tmp_path):
+    with LocalEmulator({}, limits="relaxed") as emulator:
+        tell(emulator, {"memorySize": 100}, [], THREE)
+        assert requests.get(f"{emulator.url}/_fcemu/definition", timeout=30).json()["emulator"] == {"limits": "relaxed"}
+        assert_read_back(emulator, tmp_path)
+
+
+@pytest.mark.parametrize("handler", ["nodot", "missing.handler", "a/b.c", "../x.y"])
+def test_a_handler_that_is_not_there_is_odd_in_the_file_and_an_error_when_it_is_called(handler, tmp_path):
+    with LocalEmulator({}) as emulator:
+        tell(emulator, {"handler": handler}, [], THREE)
+        refused = emulator.function("f").invoke()
+        assert refused.error
+        assert_read_back(emulator, tmp_path)
+    checked = CliRunner().invoke(main, ["check", "--strict", str(tmp_path / "fcemu.yaml")])
+    assert (checked.exit_code, f"'{handler}'" in checked.output) == (1, True)
+    with LocalEmulator(tmp_path / "fcemu.yaml") as again:
+        assert again.function("f").invoke().text == refused.text
+
+
+@pytest.mark.parametrize("root", [THREE, TWO])
+@pytest.mark.parametrize("name", ["my-var", "1A", "FC_X", "a b", "", "ä"])
+def test_variables_that_fcs_documents_rule_out_are_refused_as_a_file_refuses_them(name, root):
+    with LocalEmulator({}) as emulator:
+        tell(emulator, {}, [], root)
+        path = f"{TWO}/services/s/functions/f" if root == TWO else f"{THREE}/functions/f"
+        answer = requests.put(emulator.url + path, json={"environmentVariables": {name: "x"}}, timeout=30)
+        assert (answer.status_code, "a letter, then letters, digits and '_'" in answer.text) == (400, True)
+        is_taken = send(emulator, "PUT", path, {"environmentVariables": {"topic": "x"}})
+        assert is_taken == (root == THREE)
+
+
+def test_texts_that_look_like_variables_or_have_zero_bytes_stay_as_they_are(tmp_path):
+    text = "${vars.x} ${env('HOME')} \0 ${this} ~"
+    with LocalEmulator({}) as emulator:
+        tell(emulator, {"description": text, "environmentVariables": {"A": "${env('HOME')}"}}, [], THREE)
+        document = requests.get(f"{emulator.url}/_fcemu/definition", timeout=30).json()
+        assert document["expand"] is False
+        assert document["functions"]["f"]["description"] == text
+        assert_read_back(emulator, tmp_path)
+
+
+def test_what_led_to_a_version_that_was_deleted_is_left_out_and_the_rest_is_shown(tmp_path):
+    with LocalEmulator({}) as emulator:
+        below = f"{THREE}/functions/f"
+        tell(emulator, {}, [("POST", "/versions", {}), ("PUT", "", {"timeout": 9}), ("POST", "/versions", {})], THREE)
+        weighted = {"aliasName": "live", "versionId": "1", "additionalVersionWeight": {"2": 0.5}}
+        for alias in (weighted, {"aliasName": "old", "versionId": "1"}):
+            assert send(emulator, "POST", f"{below}/aliases", alias)
+        for qualifier in ("live", "old"):
+            path = f"{below}/async-invoke-config?qualifier={qualifier}"
+            assert send(emulator, "PUT", path, {"maxAsyncRetryAttempts": 1})
+        assert send(emulator, "DELETE", f"{below}/versions/1", None)
+        shown = requests.get(f"{emulator.url}/_fcemu/definition", timeout=30).json()["functions"]["f"]
+        assert shown["aliases"] == {"live": {"version": "2"}}
+        assert shown["asyncInvokeConfig"] == {"qualifier": "live", "maxAsyncRetryAttempts": 1}
+        assert_read_back(emulator, tmp_path)
+
+
 @pytest.mark.parametrize("root", [THREE, TWO])
 @BOUNDED
 @given(data=st.data())
