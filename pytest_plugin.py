@@ -46,6 +46,7 @@ INI_OPTIONS = (
     "seed",
     "start",
     "strict",
+    "strict_runtimes",
     "task_retention_seconds",
     "throttle_mode",
     "watchdog",

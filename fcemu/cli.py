@@ -85,6 +85,11 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 )
 @setting("--region", help="Region in ARNs and contexts.  [default: cn-hangzhou]")
 @setting("--limits", type=click.Choice(["strict", "relaxed"]), help="FC's quotas, or wider.  [default: strict]")
+@setting(
+    "--strict-runtimes/--no-strict-runtimes",
+    default=None,
+    help="Refuse functions of runtimes that would run as others do, such as python2.7.  [default: no]",
+)
 @setting("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Gets the URL once the port is open.")
 @setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
 @setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")

@@ -577,8 +577,39 @@ def test_a_timer_gets_a_test_that_fires_it(tmp_path, monkeypatch):
         "test_events_all_answers",
         "test_events_all_runs_when_hourly_fires",
         "test_events_all_runs_when_nightly_fires",
+        "test_events_all_runs_when_objects_fires",
     ]
-    assert "\n2 passed" in suite(tmp_path / "events", "-k", "fires")
+    assert 'fire(object="in/object.csv")' in written
+    assert "\n3 passed" in suite(tmp_path / "events", "-k", "fires")
+
+
+def test_every_function_gets_a_test_also_one_to_which_others_report_and_each_trigger_of_oss(tmp_path):
+    (tmp_path / "index.py").write_text("def handler(event, context): ...\n")
+    functions = {
+        "charge": {"asyncInvokeConfig": {"onSuccess": "function:receipt", "onFailure": "function:apology"}},
+        "receipt": {},
+        "apology": {"asyncInvokeConfig": {"onSuccess": "function:page"}},
+        "page": {"triggers": {"web": {"http": "any"}}},
+        "again": {"asyncInvokeConfig": {"onFailure": "function:again"}},
+        "objects": {
+            "triggers": {
+                "made": {"oss": {"events": ["oss:ObjectCreated:*"], "filter": {"key": {"suffix": ".png"}}}},
+                "gone": {"oss": {"events": ["oss:ObjectRemoved:*"]}, "sourceArn": "acs:oss:cn-hangzhou:1:b"},
+                "any": {"oss": {}},
+            }
+        },
+    }
+    document = {"functions": {name: {"handler": "index.handler", **more} for name, more in functions.items()}}
+    (tmp_path / "fcemu.yaml").write_text(json.dumps(document))
+    good("init", "--from", str(tmp_path))
+    written = (tmp_path / "test_functions.py").read_text()
+    assert re.findall(r"def test_(\w+)", written) == [
+        *("charge_returns", "charge_succeeds_later", "receipt_hears_of_charge"),
+        *("apology_hears_of_charge", "apology_succeeds_later", "page_answers", "again_returns", "again_succeeds_later"),
+        *("objects_returns", "objects_runs_when_made_fires", "objects_runs_when_gone_fires"),
+        "objects_runs_when_any_fires",
+    ]
+    assert "\n12 passed" in suite(tmp_path)
 
 
 def test_functions_whose_names_read_alike_get_a_test_each(tmp_path):

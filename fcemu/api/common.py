@@ -8,14 +8,18 @@ from urllib.parse import quote
 from fcemu.api.asking import Asking, Body, label
 from fcemu.api.shapes import (
     FLAG,
+    FUNCTION_3_0,
+    HANDLER,
     JSON_OBJECT,
+    LAYER_ARNS,
     LIST,
     NAME,
     OBJECT,
+    PATH,
+    ROUTE_QUALIFIER,
     TEXT,
     TEXTS,
     TIMES,
-    VARIABLES,
     WEIGHTS,
     Acts,
     Field,
@@ -30,6 +34,7 @@ from fcemu.api.shapes import (
     required,
     seconds,
     time_text,
+    variables,
     whole,
 )
 from fcemu.core.destinations import Destination, destination_arn, parse_destination
@@ -46,32 +51,32 @@ from fcemu.core.functions import (
 from fcemu.core.layers import LayerVersion
 from fcemu.core.limits import Limits
 from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.triggers import Trigger
+from fcemu.core.triggers import METHODS, Trigger
 from fcemu.core.values import dataclass
 from fcemu.engine.resources import Deployed
 
 HOOK_SECONDS: Final = seconds(lambda limits: (1, limits.hook_timeout_max_seconds))
 QUALIFIER: Final = kind(lambda value: value if isinstance(value, str) else None, "a version, an alias or LATEST")
 RUNTIME: Final = kind(lambda value: value if value in RUNTIMES else None, " | ".join(RUNTIMES))
-LAYERS: Final = kind(
-    lambda value: (
-        tuple(LayerRef(arn) for arn in value)
-        if isinstance(value, list) and all(isinstance(arn, str) for arn in value)
-        else None
-    ),
-    "a list of layer ARNs",
+LAYERS: Final = Kind(
+    lambda value, limits: None if (arns := LAYER_ARNS.read(value, limits)) is None else tuple(map(LayerRef, arns)),
+    LAYER_ARNS.expected,
     lambda layers: [layer.arn for layer in layers],
 )
 
-RUNS: Final[tuple[Field, ...]] = (
-    Acts("runtime", RUNTIME, "runtime"),
-    Acts("handler", TEXT, "handler"),
-    Acts("timeout", seconds(lambda limits: (1, limits.timeout_max_seconds)), "timeout"),
-    Acts("memorySize", bounded(lambda limits: (limits.memory_min_mb, limits.memory_max_mb), 64), "memory_mb"),
-    Acts("environmentVariables", VARIABLES, "environment"),
-    Acts("instanceConcurrency", bounded(lambda limits: (1, limits.instance_concurrency_max)), "instance_concurrency"),
-)
-"""What every version says of how a function runs."""
+
+def runs(*, in_service: bool) -> tuple[Field, ...]:
+    """What every version says of how a function runs. ``in_service``: those of 2.0."""
+    concurrency = bounded(lambda limits: (1, limits.instance_concurrency_max))
+    return (
+        Acts("runtime", RUNTIME, "runtime"),
+        Acts("handler", HANDLER, "handler"),
+        Acts("timeout", seconds(lambda limits: (1, limits.timeout_max_seconds)), "timeout"),
+        Acts("memorySize", bounded(lambda limits: (limits.memory_min_mb, limits.memory_max_mb), 64), "memory_mb"),
+        Acts("environmentVariables", variables(in_service=in_service), "environment"),
+        Acts("instanceConcurrency", concurrency, "instance_concurrency"),
+    )
+
 
 CODE: Final[tuple[Field, ...]] = (
     Shows("codeSize", lambda function, asking: asking.resources.package(function).size_bytes),
@@ -126,7 +131,7 @@ class Lifecycle:
         changes: dict[str, Any] = {}
         for name, attribute in self.hooks.items():
             hook = Body(read_value(OBJECT, given.get(name, {}), name, limits))
-            changes[attribute] = read_value(TEXT, hook.get("handler", ""), f"{name}.handler", limits)
+            changes[attribute] = read_value(HANDLER, hook.get("handler", ""), f"{name}.handler", limits)
             changes[timeout_of(attribute)] = (
                 read_value(HOOK_SECONDS, hook["timeout"], f"{name}.timeout", limits)
                 if "timeout" in hook
@@ -188,6 +193,8 @@ def _destination(arn: str, name: str, limits: Limits) -> Destination:
             f"{label(name)} destination is longer than {limits.destination_arn_characters} characters"
         )
     try:
+        if not arn.isprintable():
+            raise ValueError("expected a text that can be printed")
         return parse_destination(arn)
     except ValueError as wrong:
         raise InvalidArgument(f"{label(name)} destination is set to an invalid value: {wrong}") from None
@@ -241,23 +248,32 @@ class Routes:
             return {}
         config = Body(read_value(OBJECT, body["routeConfig"], "routeConfig", limits))
         routes = read_value(LIST, config.get("routes", []), "routes", limits)
-        return {"routes": tuple(_route(Body(read_value(OBJECT, each, "routes", limits)), limits) for each in routes)}
+        made = [_route(Body(read_value(OBJECT, each, "routes", limits)), limits) for each in routes]
+        if len({route.path for route in made}) < len(made):
+            raise InvalidArgument("Routes must not have a path twice")
+        return {"routes": tuple(made)}
 
     def write(self, domain: Domain, asking: Asking) -> dict[str, Any]:
         return {"routeConfig": {"routes": [_write_route(route) for route in domain.routes]}}
 
 
+def _methods(value: Any) -> tuple[str, ...] | None:
+    known = isinstance(value, list) and all(isinstance(each, str) and each.upper() in METHODS for each in value)
+    return tuple(dict.fromkeys(each.upper() for each in value)) if known else None
+
+
+_METHODS: Final = kind(_methods, f"a list of {' | '.join(METHODS)}")
+
+
 def _route(given: Body, limits: Limits) -> Route:
-    path = required(given, "path", TEXT, limits)
-    if not path.startswith("/"):
-        raise InvalidArgument.choice("Path", "a path that begins with /", path)
-    name = required(given, "functionName", NAME, limits)
+    path = required(given, "path", PATH, limits)
     service = read_value(NAME, given["serviceName"], "serviceName", limits) if "serviceName" in given else None
+    name = required(given, "functionName", FUNCTION_3_0 if service is None else NAME, limits)
     return Route(
         path=path,
         function=FunctionRef(name, service),
-        qualifier=read_value(TEXT, given.get("qualifier", ""), "qualifier", limits) or LATEST,
-        methods=read_value(TEXTS, given.get("methods", []), "methods", limits),
+        qualifier=read_value(ROUTE_QUALIFIER, given.get("qualifier", ""), "qualifier", limits) or LATEST,
+        methods=read_value(_METHODS, given.get("methods", []), "methods", limits),
         rewrite=read_value(OBJECT, given.get("rewriteConfig", {}), "rewriteConfig", limits),
     )
 

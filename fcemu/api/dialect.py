@@ -34,6 +34,15 @@ class Operation:
     effect: str = "acts"
 
 
+_NO_STORAGE: Final = ": there is no object storage here; send the code itself as zipFile"
+_INSTEAD: Final = {"GetTempBucketToken": _NO_STORAGE, "GetTempCodeBucketToken": _NO_STORAGE}
+
+
+def refusal_of(operation: Operation) -> str:
+    """What is said of an operation that the emulator does not have, and what to do instead, where there is anything."""
+    return f"{operation.name} is not supported yet{_INSTEAD.get(operation.name, '')}"
+
+
 def read_operations(table: str) -> tuple[Operation, ...]:
     """Operations from lines of ``name method path [handler [effect]]``."""
     return tuple(Operation(*line.split()) for line in table.strip().splitlines())

@@ -64,8 +64,7 @@ def create_function(asking: Asking) -> Answer:
     required(body, "runtime", TEXT, limits)
     changes = shape.read(asking, body)
     codeless = changes["runtime"] in _CODELESS
-    if "handler" not in changes and not changes["runtime"].startswith("custom") and not codeless:
-        raise InvalidArgument("Handler is required but not provided")
+    _check_handler(changes.get("handler", ""), changes["runtime"])
     code = _code(asking, body)
     if code is None and not codeless:
         raise InvalidArgument("Code is required but not provided")
@@ -84,7 +83,16 @@ def get_function(asking: Asking) -> Answer:
 def update_function(asking: Asking) -> Answer:
     body, shape = asking.body, asking.dialect.function
     changes, code = shape.read(asking, body), _code(asking, body)
+    if "handler" in changes or "runtime" in changes:
+        there = asking.resources.function(asking.ref)
+        _check_handler(changes.get("handler", there.handler), changes.get("runtime", there.runtime))
     return asking.resource(shape, asking.resources.update_function(asking.ref, changes, code, asking.if_match))
+
+
+def _check_handler(handler: str, runtime: str) -> None:
+    """Raises ``InvalidArgument`` for a runtime that calls one."""
+    if not handler and not runtime.startswith("custom") and runtime not in _CODELESS:
+        raise InvalidArgument("Handler is required but not provided")
 
 
 def delete_function(asking: Asking) -> Answer:

@@ -1,17 +1,19 @@
 """Shapes: how a resource is written on the wire, and read from it, as tables of fields."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
-from fcemu.api.asking import Asking, Body, label, shown
+from fcemu.api.asking import Asking, Body, label, read_json, shown
 from fcemu.core import names
 from fcemu.core.errors import InvalidArgument
+from fcemu.core.functions import wrong_variable
 from fcemu.core.limits import Limits
 from fcemu.core.values import dataclass
 
+_NOT_IN_ENVIRONMENTS: Final = re.compile("[\0\ud800-\udfff]")
 _HOST: Final = r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
 ABSENT: Final = object()
 """Written by nobody: the key is left out."""
@@ -49,8 +51,10 @@ def _text_map(value: Any) -> Any:
     return value if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()) else None
 
 
-def _variables(value: Any, limits: Limits) -> Any:
-    if _text_map(value) is None or any("\0" in text or "=" in name or not name for name, text in value.items()):
+def _variables(value: Any, limits: Limits, *, in_service: bool) -> Any:
+    if _text_map(value) is None or any(wrong_variable(name, in_service=in_service) for name in value):
+        return None
+    if any(_NOT_IN_ENVIRONMENTS.search(text) for text in value.values()):
         return None
     size = sum(len(name.encode()) + len(text.encode()) for name, text in value.items())
     return value if size <= limits.environment_bytes else None
@@ -67,10 +71,16 @@ def _json_object(value: Any) -> Any:
     """An object, also as a text that holds JSON (wire-api §8, 10)."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
+            value = read_json(value)
+        except ValueError:
             return None
     return value if isinstance(value, dict) else None
+
+
+def _layer_arns(value: Any) -> Any:
+    """ASSUMED: what is no ARN is refused."""
+    arns = _all_texts(value)
+    return arns if arns is not None and all(arn.startswith("acs:") and arn.isprintable() for arn in arns) else None
 
 
 TEXT: Final = kind(_instance(str), "a text")
@@ -88,9 +98,25 @@ FUNCTION_3_0: Final = kind(
     _written_as(names.FUNCTION_3_0), "1-128 letters, digits, '_', '-' and '$', beginning with a letter or '_'"
 )
 HOST_NAME: Final = kind(_written_as(_HOST), "a domain name")
-VARIABLES: Final = Kind(
-    _variables, lambda limits: f"an object of texts, together at most {limits.environment_bytes} bytes", dict
+LAYER_ARNS: Final = kind(_layer_arns, "a list of layer ARNs")
+HANDLER: Final = kind(
+    lambda value: value if isinstance(value, str) and (not value or value.isprintable()) else None, "a printable text"
 )
+"""ASSUMED: a handler without a name that can be printed is refused."""
+PATH: Final = kind(_written_as(r"/[!-~]{0,255}"), "a path that begins with /")
+ROUTE_QUALIFIER: Final = kind(_written_as("[A-Za-z0-9_-]{0,128}"), "a version, an alias or LATEST")
+
+
+def variables(*, in_service: bool) -> Kind:
+    """Environment variables of a function."""
+    return Kind(
+        partial(_variables, in_service=in_service),
+        lambda limits: (
+            f"an object of texts, together at most {limits.environment_bytes} bytes; names: a letter, then letters, "
+            "digits and '_', not FC's own"
+        ),
+        dict,
+    )
 
 
 def whole(low: int, high: int) -> Kind:

@@ -12,14 +12,14 @@ from fcemu.api.common import (
     CURRENT,
     HOOK_SECONDS,
     LAYERS,
-    RUNS,
     async_fields,
     domain_fields,
     layer_fields,
+    runs,
     trigger_fields,
 )
 from fcemu.api.dialect import Dialect, Target, read_operations
-from fcemu.api.shapes import FLAG, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, kind, whole
+from fcemu.api.shapes import FLAG, HANDLER, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, kind, whole
 from fcemu.api.tasks import V2016
 from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
@@ -158,8 +158,8 @@ FUNCTION: Final[tuple[Field, ...]] = (
     Shows("functionName", lambda function, _: function.ref.name),
     Shows("functionId", lambda function, _: function.stamp.id),
     Keeps("description", TEXT, ""),
-    *RUNS,
-    Acts("initializer", TEXT, "initializer"),
+    *runs(in_service=True),
+    Acts("initializer", HANDLER, "initializer"),
     Acts("initializationTimeout", HOOK_SECONDS, "initialization_timeout"),
     *CODE,
     Keeps("instanceType", TEXT, "e1"),

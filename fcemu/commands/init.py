@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +14,11 @@ from fcemu.commands.printing import count
 if TYPE_CHECKING:
     from fcemu.config import Definition
     from fcemu.core.names import FunctionRef
+    from fcemu.core.triggers import Trigger
 
 TEMPLATE: Final = Path(__file__).parent.parent / "templates" / "init"
+CREATED: Final = "ObjectCreated:PutObject"
+"""What happens to an object, unless a test says otherwise."""
 CONFTEST: Final = "conftest.py"
 FILES: Final = ("fcemu.yaml", "handler.py", "test_handler.py")
 
@@ -78,28 +82,37 @@ def fcemu_options():
 
 def _tests(definition: "Definition", where: str | None) -> str:
     """A module of tests: each function is called once, by HTTP where that is how it is called, and, where it has
-    settings for that, asynchronously too; each timer is fired. ``where``: the definition, where no conftest names it.
+    settings for that, asynchronously too; each timer is fired, and each trigger of OSS. ``where``: the definition,
+    where no conftest names it.
 
-    Functions to which others report run after those; they are called only if there are no others.
+    A function to which others report is not called: one of those ends, in the way that is reported.
     """
-    called = [each for each in definition.functions if each.ref not in _hearers(definition)] or definition.functions
+    heard = _hearers(definition)
     marked = f"pytestmark = pytest.mark.fcemu({json.dumps(where, ensure_ascii=False)})"
     pieces = [f"import pytest\n\n{marked}"] if where is not None else []
     by_http = {trigger.function for trigger in definition.extras.triggers if trigger.kind == "http"}
     words: list[str] = []
-    for function in called:
+    for function in definition.functions:
         name = str(function.ref)
         word = re.sub(r"\W", "_", name)
         words.append(word)
         if words.count(word) > 1:  # such as a-b and a_b
             word = f"{word}_{words.count(word)}"
-        pieces.append((_ANSWERS if function.ref in by_http else _RETURNS).format(word=word, name=name))
+        if function.ref in heard and function.ref not in by_http:
+            pieces.append(_hears(word, name, *heard[function.ref]))
+        else:
+            pieces.append((_ANSWERS if function.ref in by_http else _RETURNS).format(word=word, name=name))
         if (function.ref, "LATEST") in definition.async_settings:
             pieces.append(_LATER.format(word=word, name=name))
         timers = [each for each in definition.extras.triggers if each.function == function.ref and each.kind == "timer"]
         for trigger in timers:
             as_word = re.sub(r"\W", "_", trigger.name)
             pieces.append(_TIMER.format(word=word, name=name, timer=trigger.name, as_word=as_word))
+        objects = [each for each in definition.extras.triggers if each.function == function.ref and each.kind == "oss"]
+        for trigger in objects:
+            as_word = re.sub(r"\W", "_", trigger.name)
+            said = _object_for(trigger)
+            pieces.append(_OBJECT.format(word=word, name=name, trigger=trigger.name, as_word=as_word, said=said))
     return "\n\n\n".join(piece.strip() for piece in pieces) + "\n"
 
 
@@ -131,15 +144,58 @@ def test_{word}_runs_when_{as_word}_fires(fcemu):
 """
 
 
-def _hearers(definition: "Definition") -> set["FunctionRef"]:
+_HEARS: Final = """
+def test_{word}_hears_of_{teller_word}(fcemu):
+    teller = fcemu.function("{teller}")
+    teller.stub({outcome})
+    told = teller.invoke_async({{}})
+    fcemu.run_until_idle()
+
+    assert told.status == "{status}", fcemu.timeline()
+    [heard, *_] = fcemu.function("{name}").invocations
+    assert heard.status == "Succeeded", fcemu.timeline()
+"""
+_OBJECT: Final = """
+def test_{word}_runs_when_{as_word}_fires(fcemu):
+    invocation = fcemu.trigger("{name}/{trigger}").fire({said})
+    fcemu.run_until_idle()
+
+    assert invocation.status == "Succeeded", fcemu.timeline()
+"""
+
+
+def _hears(word: str, name: str, teller: "FunctionRef", succeeded: bool) -> str:
+    """A test of a function to which another one reports; a stub decides how that one ends."""
+    outcome, status = ('"done"', "Succeeded") if succeeded else ('Exception("failed")', "Failed")
+    teller_word = re.sub(r"\W", "_", str(teller))
+    return _HEARS.format(word=word, name=name, teller=teller, teller_word=teller_word, outcome=outcome, status=status)
+
+
+def _hearers(definition: "Definition") -> dict["FunctionRef", tuple["FunctionRef", bool]]:
+    """Functions to which others report: by which of them, and whether when that one has succeeded."""
     from fcemu.core.destinations import FunctionDestination
 
-    return {
-        destination.ref
-        for asked in definition.async_settings.values()
-        for destination in (asked.on_success, asked.on_failure)
-        if isinstance(destination, FunctionDestination)
-    }
+    heard: dict[FunctionRef, tuple[FunctionRef, bool]] = {}
+    known = {function.ref for function in definition.functions}
+    for (teller, qualifier), asked in definition.async_settings.items():
+        for destination, succeeded in ((asked.on_success, True), (asked.on_failure, False)):
+            if isinstance(destination, FunctionDestination) and teller in known and qualifier == "LATEST":
+                heard.setdefault(destination.ref, (teller, succeeded))
+    return {ref: told for ref, told in heard.items() if told[0] != ref}
+
+
+def _object_for(trigger: "Trigger") -> str:
+    """What a trigger of OSS lets through, as the arguments of ``fire``."""
+    config = trigger.config
+    key = (config.get("filter") or {}).get("key") or {}
+    said = {"object": f"{key.get('prefix') or ''}object{key.get('suffix') or ''}"}
+    events = [str(each).removeprefix("oss:") for each in config.get("events") or []]
+    usual = any(fnmatchcase(CREATED, event) for event in events) or not events
+    if not usual:
+        said["event"] = events[0].replace("*", "")
+    if not trigger.source_arn:
+        said["bucket"] = "bucket"
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in said.items())
 
 
 def _write(into: Path, texts: dict[str, str]) -> None:

@@ -22,6 +22,12 @@ def is_component(text: str, name: str) -> bool:
     return text.partition("@")[0].rpartition("/")[2] == name
 
 
+def is_function(node: Node | None, *needed: str) -> bool:
+    """Whether a map has what a function has. A component of another name, such as the path of one in the same project,
+    is judged by that."""
+    return isinstance(node, Table) and all(not is_nothing(node.get(key)) for key in needed)
+
+
 def extended(source: Source) -> Table:
     """The document with the one that it extends below it, deep; read before variables (yaml-formats §1.1)."""
     tree, root, seen = source.tree, source.root, 0

@@ -58,6 +58,15 @@ class EmulatorShape(Shape):
         str | None,
         Key("limits", Choice(("strict", "relaxed")), "FC's quotas as documented, or wider for quick tests.", "strict"),
     ] = None
+    strict_runtimes: Annotated[
+        bool | None,
+        Key(
+            "strictRuntimes",
+            Plain.FLAG,
+            "Refuse functions of runtimes that are not here and would run as others do, such as python2.7.",
+            _USUAL.strict_runtimes,
+        ),
+    ] = None
     retry_seconds: Annotated[
         tuple[float, ...] | None,
         Key("retrySeconds", _WAITS, "Wait before retry 1, 2, …; the last one repeats.", _USUAL_WAITS),

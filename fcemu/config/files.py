@@ -19,6 +19,10 @@ OSS: Final = "oss://"
 """How code begins that is not on this machine."""
 
 
+PACKED: Final = (".zip", ".jar")
+"""How the names of files end that hold code."""
+
+
 class Files:
     """Looks for files, each once. Paths count from ``root``. ``thorough``: whether a handler's function must be in its
     file, too."""
@@ -53,7 +57,7 @@ class Files:
         if os.path.isdir(path):
             return path
         if os.path.isfile(path):
-            if path.endswith((".zip", ".jar")):
+            if path.endswith(PACKED):
                 return self._unpacked(code)
             message = f"expected a directory or a zip, found the file {quoted(text)}"
             self._report.add(code.src.place, message, key="code")

@@ -1,11 +1,13 @@
 """template.yml of Funcraft -> native form."""
 
 import json
+import os
 from dataclasses import replace
 from typing import Final
 
 from fcemu.config.dotenv import environment
 from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
+from fcemu.config.files import PACKED
 from fcemu.config.load import shown
 from fcemu.config.problems import Place, quoted
 from fcemu.config.translate import ACCOUNT, Rules, Source, Translation, entry, is_nothing, kept_entry, text
@@ -106,7 +108,7 @@ class _Template(Translation):
         properties = self._lower(self.table(function.get("Properties"), "Properties"))
         properties = properties or Table(key.place, ())
         kept: list[Entry] = []
-        made = function_entries(self, properties, kept, whole, None)
+        made = function_entries(self, self._with_directory(properties), kept, whole, None)
         triggers: dict[str, Entry] = {}
         events = self.table(function.get("Events"), "Events")
         for each in events.entries if events else ():
@@ -116,6 +118,17 @@ class _Template(Translation):
         if triggers:
             made.append(entry("triggers", Table(key.place, tuple(triggers.values()))))
         self.function(service, key, [*made, *kept_entry(kept, key.place)])
+
+    def _with_directory(self, properties: Table) -> Table:
+        """``CodeUri`` may name a single file: its directory is taken, so that what is beside it is seen, too."""
+        uri = properties.entry("codeUri")
+        if uri is None or not isinstance(uri.value, Scalar) or uri.value.text.endswith(PACKED):
+            return properties
+        path = self.root / uri.value.text
+        if not path.is_file():
+            return properties
+        directory = Entry(uri.key, uri.value._replace(text=os.path.dirname(uri.value.text) or "."))
+        return Table(properties.place, tuple(directory if each is uri else each for each in properties.entries))
 
     def _event(self, key: Scalar, event: Table, whole: str) -> Entry | None:
         where = f"in event {key.text} of {whole}"

@@ -211,6 +211,7 @@ class AliasShape(Shape):
         Key("additionalVersionWeight", Plain.WEIGHTS, "Which share of the invocations other versions get.", {}),
     ] = None
     description: Annotated[str | None, DESCRIPTION] = None
+    kept: Annotated[Mapping[str, object] | None, KEPT] = None
 
 
 _ALIASES_KEY: Final = Key("aliases", Named(AliasShape, "alias", short="version"), "Names for versions.", {})

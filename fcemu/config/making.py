@@ -165,6 +165,7 @@ def alias_of(name: str, shape: AliasShape) -> Alias:
         version=shape.version.text,
         description=shape.description or "",
         weights=dict(shape.weights or {}),
+        kept=dict(shape.kept or {}),
     )
 
 

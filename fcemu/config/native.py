@@ -31,8 +31,8 @@ from fcemu.config.problems import DefinitionError, Place, Report, quoted
 from fcemu.config.schema import FileShape
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
 from fcemu.config.values import Wrong, scalar
-from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
-from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
+from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, wrong_variable
+from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES, runs_as
 from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.names import LATEST
 from fcemu.core.places import check_place
@@ -42,9 +42,6 @@ S = TypeVar("S", bound=Shape)
 RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
 _URL: Final = Text("a URL like http://127.0.0.1:8080/hook")
-_VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityToken", "topic"})
-"""Source: FC docs, "Environment variables", reserved names of 2.0 (runtimes §1.7)."""
 
 
 def read(tree: Table, report: Report, *, foreign: bool = False) -> FileShape | None:
@@ -205,7 +202,7 @@ class _Reader:
             case Named():
                 return self._named(key.value, entry, level)
             case Plain.VARIABLES:
-                return self._variables(entry, reserved=_RESERVED_IN_2_0 if _generation(level) == "2.0" else frozenset())
+                return self._variables(entry, in_service=_generation(level) == "2.0")
             case Plain.WEIGHTS:
                 return self._weights(entry)
             case Plain.PLACES:
@@ -291,16 +288,16 @@ class _Reader:
         self._report.add(entry.value.place, message, *hints, key=self._said(entry.key))
         return None
 
-    def _variables(self, entry: Entry, reserved: frozenset[str]) -> Mapping[str, str]:
+    def _variables(self, entry: Entry, *, in_service: bool) -> Mapping[str, str]:
         table = self._table(entry, "a map of names and texts")
         variables: dict[str, str] = {}
         for each in table.entries if table else ():
             name, place = each.key.text, each.key.place
-            if name.startswith("FC_") or name in reserved:
-                self._report.add(place, f"{quoted(name)} cannot name a variable: it is reserved for FC's own")
-            elif not _VARIABLE.fullmatch(name):
-                rule = "allowed: a letter, then letters, digits and '_'"
-                self._report.add(place, f"{quoted(name)} cannot name a variable", rule)
+            wrong = wrong_variable(name, in_service=in_service)
+            if wrong.startswith("allowed"):
+                self._report.add(place, f"{quoted(name)} cannot name a variable", wrong)
+            elif wrong:
+                self._report.add(place, f"{quoted(name)} cannot name a variable: {wrong}")
             elif isinstance(value := self._scalar(Plain.VARIABLES, each.value, each.key), str):
                 variables[name] = value
         size = sum(len(text.encode()) for pair in variables.items() for text in pair)
@@ -350,6 +347,8 @@ class _Reader:
             if kind is Plain.RUNTIME and value not in RUN_HERE:
                 message = f"{quoted(str(value))} does not run here: invocations of the function are refused"
                 self._report.warn(node.place, message, key=self._said(key))
+            elif kind is Plain.RUNTIME and (said := runs_as(str(value))):
+                self._report.warn(node.place, said, key=self._said(key))
             return value
         except Wrong as wrong:
             if self._foreign and kind is Plain.TARGET and isinstance(node, Scalar) and node.text.startswith("acs:"):

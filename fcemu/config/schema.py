@@ -23,7 +23,7 @@ from fcemu.core.stubs import Step, error_named
 from fcemu.core.values import dataclass
 
 _USUAL: Final = Settings()
-_DOMAINS: Final = Names(r"[A-Za-z0-9*][A-Za-z0-9.*_-]{0,254}", "allowed: a host name")
+_DOMAINS: Final = Names(r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "allowed: a host name")
 _PATHS: Final = Names(r"/[!-~]{0,255}", "allowed: a path that begins with '/', such as /* or /api/*")
 
 

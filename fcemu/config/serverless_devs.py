@@ -3,7 +3,15 @@
 from typing import Final
 
 from fcemu.config.code_uri import local_code
-from fcemu.config.devs import code_texts, extended, is_component, overlays_of, said_actions, say_placeholders
+from fcemu.config.devs import (
+    code_texts,
+    extended,
+    is_component,
+    is_function,
+    overlays_of,
+    said_actions,
+    say_placeholders,
+)
 from fcemu.config.devs_variables import Resources, names_3
 from fcemu.config.problems import Place, quoted
 from fcemu.config.translate import (
@@ -167,10 +175,10 @@ class _Edition3(Translation):
         if props is None:
             if is_nothing(resource.get("props")):
                 self.report.add(resource.place, f"props is missing in resource {name}")
-        elif is_component(component.text, "fc3"):
-            self._function(name, props)
         elif is_component(component.text, "fc3-domain"):
             self._domain_resource(name, props)
+        elif is_component(component.text, "fc3") or is_function(props, "functionName", "runtime", "handler"):
+            self._function(name, props)
         else:
             self.report.warn(component.place, f"resource {name} is left out: {quoted(component.text)} is no function")
 

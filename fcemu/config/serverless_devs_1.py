@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fcemu.config.devs import code_texts, extended, is_component, said_actions, say_placeholders
+from fcemu.config.devs import code_texts, extended, is_component, is_function, said_actions, say_placeholders
 from fcemu.config.devs_variables import Resources, names_1
 from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
 from fcemu.config.problems import quoted
@@ -69,7 +69,10 @@ class _Edition1(Translation):
         if not isinstance(component, Scalar) or component.kind is Kind.NOTHING:
             self.report.add(table.place, f"component is missing in project {project}", "write component: fc")
             return
-        if not (is_component(component.text, "fc") or is_component(component.text, "fc-api")):
+        given = table.get("props")
+        function = given.get("function") if isinstance(given, Table) else None
+        is_fc = is_component(component.text, "fc") or is_component(component.text, "fc-api")
+        if not is_fc and not is_function(function, "name", "runtime", "handler"):
             self.report.warn(component.place, f"project {project} is left out: {quoted(component.text)} is no function")
             return
         props = self.table(table.get("props"), "props")

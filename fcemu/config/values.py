@@ -20,15 +20,13 @@ from fcemu.config.kinds import (
 )
 from fcemu.config.problems import closest, quoted
 from fcemu.config.tree import Items, Kind, Node, Scalar, found, plain
-from fcemu.core.cron import read_schedule
+from fcemu.core.cron import LONGEST_EXPRESSION, read_schedule
 from fcemu.core.destinations import Destination, parse_destination
 from fcemu.core.functions import RUNTIMES
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import FunctionRef
 from fcemu.core.triggers import METHODS
 
-LONGEST_CRON: Final = 256
-"""How long an expression of a timer may be. ASSUMED: FC's documents say nothing."""
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _NOT_IN_ENVIRONMENTS: Final = re.compile("[\0\ud800-\udfff]")
@@ -221,9 +219,11 @@ def _guess(word: str, right: tuple[str, ...]) -> list[str]:
 
 
 def _cron(node: Scalar, _: Limits) -> str:
-    text = _printable(node)
-    if len(text) > LONGEST_CRON:
-        raise Wrong(f"expected at most {LONGEST_CRON} characters, found {len(text)}")
+    text = _text(node)
+    if not text:
+        raise _Unexpected(node)
+    if len(text) > LONGEST_EXPRESSION:
+        raise Wrong(f"expected at most {LONGEST_EXPRESSION} characters, found {len(text)}")
     try:
         read_schedule(text)
     except ValueError as wrong:

@@ -15,13 +15,14 @@ from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
 from fcemu.config.files import wrong
 from fcemu.config.function_shapes import FunctionShape
 from fcemu.config.kinds import Nested, Shape, keys_of
-from fcemu.config.making import CAPACITIES, DEFAULT_AUTH, HOOKS
+from fcemu.config.making import CAPACITIES, HOOKS
 from fcemu.config.native import is_readable
 from fcemu.config.problems import DefinitionError, Problem
 from fcemu.config.trigger_shapes import TriggerShape
 from fcemu.config.variables import has_variables
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
 from fcemu.core.defined import NO_EXTRAS, Extras
+from fcemu.core.destinations import named
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
 from fcemu.core.languages import CUSTOM_RUNTIMES
@@ -30,7 +31,7 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.programs import config_key
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stubs import Handler, Step, plain_step
-from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger
+from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger, read_http
 
 
 def native_form(
@@ -96,7 +97,8 @@ class _Writer:
             written["eventSources"] = sources
         if asked := self._asked(function.ref):
             written["asyncInvokeConfig"] = asked
-        triggers = {each.name: _trigger(each) for each in self._extras.triggers if each.function == function.ref}
+        own = (each for each in self._extras.triggers if each.function == function.ref)
+        triggers = {each.name: _trigger(each) for each in own if self._leads(function.ref, each.qualifier)}
         if triggers:
             written["triggers"] = triggers
         return written if function.ref.service else written | self._of_owner(Owner.of(function.ref))
@@ -112,44 +114,64 @@ class _Writer:
 
     def layer(self, layer: LayerVersion) -> dict[str, Any]:
         """One version."""
-        named = {"description": layer.description, "license": layer.license, "compatibleRuntime": [*layer.runtimes]}
+        settings = {"description": layer.description, "license": layer.license, "compatibleRuntime": [*layer.runtimes]}
         code = self._code(layer.package.directory)
-        return {"code": code, **{name: value for name, value in named.items() if value}}
+        return {"code": code, **{name: value for name, value in settings.items() if value}}
 
     def _capacities(self, ref: FunctionRef) -> dict[str, Any]:
         """What is usual of a bound of instances is ``reservedConcurrency`` in both generations."""
         written: dict[str, Any] = {}
         for each in self._extras.capacities:
-            if each.function != ref:
+            if each.function != ref or not self._leads(ref, each.qualifier):
                 continue
             if each.kind == CONCURRENCY or (each.kind == ON_DEMAND and each.qualifier == LATEST):
                 written["reservedConcurrency"] = next(iter(each.kept.values()), 0)
             else:
-                config = _qualified(each.qualifier) | dict(each.kept)
+                needed = {"maximumInstanceCount": 0} if each.kind == ON_DEMAND else {}
+                config = _qualified(each.qualifier) | needed | dict(each.kept)
                 written.setdefault(_CAPACITY_KEYS[each.kind], []).append(config)
         return {name: _alone(value) for name, value in written.items()}
 
     def _sources(self, ref: FunctionRef) -> Iterator[dict[str, Any]]:
         for (owner, qualifier), arns in self._extras.sources.items():
-            if owner == ref:
+            if owner == ref and self._leads(ref, qualifier):
                 yield from ({"sourceArn": arn} | _qualified(qualifier) for arn in arns)
 
     def _asked(self, ref: FunctionRef) -> Any:
         written = [
             _qualified(qualifier) | _asynchronous(asked)
             for (owner, qualifier), asked in self._async.items()
-            if owner == ref
+            if owner == ref and self._leads(ref, qualifier)
         ]
         return _alone(written)
 
+    def _leads(self, ref: FunctionRef, qualifier: str) -> bool:
+        """Whether a qualifier still means something: its version or its alias may have been deleted."""
+        owner = Owner.of(ref)
+        return qualifier == LATEST or qualifier in self._ids(owner) or qualifier in self._aliases(owner)
+
+    def _ids(self, owner: Owner) -> list[str]:
+        return [version.id for version in self._extras.versions.get(owner, ())]
+
+    def _aliases(self, owner: Owner) -> dict[str, Any]:
+        """The aliases of an owner, without the versions that were deleted; what leads to no other is left out."""
+        ids, written = self._ids(owner), {}
+        for alias in self._extras.aliases.get(owner, ()):
+            there = {version: share for version, share in alias.shares.items() if version in (LATEST, *ids)}
+            if there:
+                version = alias.version if alias.version in there else next(iter(there))
+                weights = {name: share for name, share in there.items() if name != version}
+                written[alias.name] = _alias(replace(alias, version=version, weights=weights))
+        return written
+
     def _of_owner(self, owner: Owner) -> dict[str, Any]:
-        named = {
+        settings = {
             "versions": {each.id: self._version(owner, each) for each in self._extras.versions.get(owner, ())},
-            "aliases": {alias.name: _alias(alias) for alias in self._extras.aliases.get(owner, ())},
+            "aliases": self._aliases(owner),
             "tags": dict(self._extras.tags.get(owner, {})),
             "vpcBindings": [*self._extras.vpcs.get(owner, ())],
         }
-        return {name: value for name, value in named.items() if value}
+        return {name: value for name, value in settings.items() if value}
 
     def _settings(self, function: Function) -> dict[str, Any]:
         """All but its handler and where its code is."""
@@ -223,8 +245,8 @@ def _handlers(function: Function) -> list[str]:
 
 
 def _is_unchecked(code: Mapping[str, Any]) -> bool:
-    named = code.get("code")
-    return isinstance(named, dict) and "unchecked" in named
+    inner = code.get("code")
+    return isinstance(inner, dict) and "unchecked" in inner
 
 
 def _alone(written: list[dict[str, Any]] | Any) -> Any:
@@ -279,22 +301,23 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
         if isinstance(config.get("payload"), str):
             written["payload"] = config.pop("payload")
     elif trigger.kind == HTTP:
-        methods = config.pop("methods", [])
-        written = {"http": "any" if set(methods) >= set(METHODS) or not methods else list(methods)}
-        written["authType"] = config.pop("authType", DEFAULT_AUTH)
+        door = read_http(config)
+        written = {"http": "any" if set(door.methods) >= set(METHODS) else list(dict.fromkeys(door.methods))}
+        written["authType"] = door.auth_type
+        config = {name: value for name, value in config.items() if name not in ("methods", "authType")}
     else:
         kind = keys_of(TriggerShape)[trigger.kind].value
         own = config if not isinstance(kind, Nested) else _readable(kind.shape, config)
         written = {trigger.kind: own}
         config = {name: value for name, value in config.items() if name not in own}
-    named = {
+    settings = {
         **_qualified(trigger.qualifier),
         "sourceArn": trigger.source_arn,
         "invocationRole": trigger.role,
         "description": trigger.description,
         "kept": config,
     }
-    return written | {name: value for name, value in named.items() if value}
+    return written | {name: value for name, value in settings.items() if value}
 
 
 def _readable(shape: type[Shape], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,8 +327,12 @@ def _readable(shape: type[Shape], config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _alias(alias: Alias) -> dict[str, Any]:
-    named = {"additionalVersionWeight": dict(alias.weights), "description": alias.description}
-    return {"version": alias.version, **{name: value for name, value in named.items() if value}}
+    settings = {
+        "additionalVersionWeight": dict(alias.weights),
+        "description": alias.description,
+        "kept": dict(alias.kept),
+    }
+    return {"version": alias.version, **{name: value for name, value in settings.items() if value}}
 
 
 def _domain(domain: Domain) -> dict[str, Any]:
@@ -316,20 +343,20 @@ def _domain(domain: Domain) -> dict[str, Any]:
 
 
 def _route(route: Route) -> dict[str, Any]:
-    named = {
+    settings = {
         **_qualified(route.qualifier),
         "methods": list(route.methods),
         "rewriteConfig": dict(route.rewrite),
     }
-    return {"function": str(route.function), **{name: value for name, value in named.items() if value}}
+    return {"function": str(route.function), **{name: value for name, value in settings.items() if value}}
 
 
 def _asynchronous(asked: AsyncSettings) -> dict[str, Any]:
     settings = {
         "maxAsyncRetryAttempts": asked.max_retries,
         "maxAsyncEventAgeInSeconds": None if asked.max_age is None else _seconds(asked.max_age),
-        "onSuccess": None if asked.on_success is None else str(asked.on_success),
-        "onFailure": None if asked.on_failure is None else str(asked.on_failure),
+        "onSuccess": None if asked.on_success is None else named(asked.on_success),
+        "onFailure": None if asked.on_failure is None else named(asked.on_failure),
         "asyncTask": asked.task_mode,
     }
     return {name: value for name, value in settings.items() if value is not None}

@@ -24,6 +24,8 @@ _ALLOWED: Final = (
 )
 """What may stand in each field: FC documents none of the letters that other cron dialects have besides."""
 _EVERY: Final = re.compile(r"@every\s+((?:[0-9]+[hms])+)")
+LONGEST_EXPRESSION: Final = 256
+"""How many characters an expression may have. ASSUMED: FC's documents say nothing."""
 _UNITS: Final = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 _WEEKDAYS: Final = {"MON": "1", "TUE": "2", "WED": "3", "THU": "4", "FRI": "5", "SAT": "6", "SUN": "7"}
 _DAY: Final = timedelta(days=1)

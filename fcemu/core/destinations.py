@@ -145,6 +145,17 @@ def _parse_arn(text: str) -> Destination:
     )
 
 
+def named(destination: Destination) -> str:
+    """What ``parse_destination`` reads as this destination: the short form, or, for a name that only an ARN may have,
+    an ARN without account and region."""
+    short = str(destination)
+    try:
+        is_short = parse_destination(short) == destination
+    except ValueError:
+        is_short = False
+    return short if is_short else destination_arn(destination, Account(id="", region=""))
+
+
 def destination_arn(destination: Destination, account: Account) -> str:
     """The ARN of a destination in this account and region (retry-and-destinations §2)."""
     match destination:

@@ -1,5 +1,6 @@
 """Service, Function and their settings, as frozen data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
@@ -8,18 +9,22 @@ from typing import Any, Final
 
 from fcemu.core.destinations import Destination
 from fcemu.core.generation import FC2, FC3, Generation
+from fcemu.core.languages import NODE_RUNTIMES, RUNS_AS
 from fcemu.core.names import FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.values import dataclass
 
-PYTHON_RUNTIMES: Final = ("python3", "python3.6", "python3.9", "python3.10", "python3.12")
-"""FC's Python 3 runtimes (runtimes §1); all run on the Python that runs the emulator."""
+PYTHON_RUNTIMES: Final = (
+    *("python3", "python3.6", "python3.9", "python3.10", "python3.12"),
+    *(runtime for runtime in RUNS_AS if runtime.startswith("python")),
+)
+"""FC's Python runtimes (runtimes §1), old and next ones among them; all run on the Python that runs the emulator."""
 RUNTIMES: Final = (
-    "nodejs20", "nodejs18", "nodejs16", "nodejs14", "nodejs12", "nodejs10", "nodejs8", "nodejs6", "nodejs4.4",
-    "python2.7", *PYTHON_RUNTIMES, "java8", "java11", "go1", "php7.2", "dotnetcore2.1", "dotnetcore3.1",
+    *reversed(NODE_RUNTIMES), *PYTHON_RUNTIMES, "java8", "java11", "go1", "php7.2", "dotnetcore2.1", "dotnetcore3.1",
     "custom", "custom.debian10", "custom.debian11", "custom.debian12", "custom-container", "micro-sandbox",
 )  # fmt: skip
-"""Every runtime that FC knows: functions can be made with any of them. Sources: runtimes §1, yaml-formats §1.2."""
+"""Every runtime that FC knows, or may know soon: functions can be made with any of them. Sources: runtimes §1,
+yaml-formats §1.2."""
 DEFAULT_RUNTIME: Final = "python3.10"
 DEFAULT_TIMEOUT: Final = timedelta(seconds=3)
 """Source: 2023-03-30 CreateFunctionInput; the 3.0 console fills in 60 s."""
@@ -30,6 +35,21 @@ DEFAULT_RETRIES: Final = 3
 """Source: FC docs, PutAsyncInvokeConfig, all versions."""
 DEFAULT_EVENT_AGE: Final = timedelta(seconds=86400)
 """Source: FC docs, PutAsyncInvokeConfig, all versions."""
+
+_VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityToken", "topic"})
+"""Source: FC docs, "Environment variables", reserved names of 2.0 (runtimes §1.7)."""
+
+
+def wrong_variable(name: str, *, in_service: bool) -> str:
+    """Why a name cannot be that of an environment variable; empty when it can. ``in_service``: of a function of 2.0.
+
+    Source: FC docs, "Environment variables". ASSUMED: FC's API refuses what that page rules out.
+    """
+    if name.startswith("FC_") or (in_service and name in _RESERVED_IN_2_0):
+        return "it is reserved for FC's own"
+    return "" if _VARIABLE.fullmatch(name) else "allowed: a letter, then letters, digits and '_'"
+
 
 _LONGEST_IDLE_SECONDS: Final = 10**9
 _NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})

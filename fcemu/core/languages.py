@@ -1,9 +1,31 @@
 """The runtimes of FC that run their functions in a program of their own, by name."""
 
+from collections.abc import Mapping
 from typing import Final
 
+RUNS_AS: Final[Mapping[str, str]] = {
+    "python2.7": "python3",
+    "python3.11": "python3.10",
+    "python3.13": "python3.12",
+    "python3.14": "python3.12",
+    "nodejs4.4": "nodejs8",
+    "nodejs6": "nodejs8",
+    "nodejs22": "nodejs20",
+    "nodejs24": "nodejs20",
+}
+"""Runtimes that FC does not offer any more, or not yet, and those as which their functions run here. ASSUMED: the next
+ones are called like this, and are like the newest of today."""
+
+
+def runs_as(runtime: str) -> str:
+    """What is said of a function whose runtime runs as another; empty for any other."""
+    other = RUNS_AS.get(runtime)
+    language = "Python" if runtime.startswith("python") else "Node.js"
+    return "" if other is None else f"runtime {runtime} runs here as {other} does, on the {language} that is installed"
+
+
 NODE_RUNTIMES: Final = (
-    "nodejs6",
+    *(runtime for runtime in RUNS_AS if runtime.startswith("node")),
     "nodejs8",
     "nodejs10",
     "nodejs12",
@@ -20,4 +42,5 @@ CUSTOM_RUNTIMES: Final = ("custom", "custom.debian10", "custom.debian11", "custo
 
 def is_modern_node(runtime: str) -> bool:
     """Whether the value of an async handler counts, and ``.mjs`` files are taken (runtimes §3.1)."""
-    return runtime in NODE_RUNTIMES and int(runtime.removeprefix("nodejs")) >= 18
+    name = RUNS_AS.get(runtime, runtime)
+    return name in NODE_RUNTIMES and int(name.removeprefix("nodejs")) >= 18

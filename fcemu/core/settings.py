@@ -40,6 +40,8 @@ class Settings:
     """Whether FC's signatures are verified; without it, any key is accepted, and none."""
     access_keys: Mapping[str, str] = field(default_factory=lambda: {"test": "test"})
     """Secrets by access key id, for ``auth``."""
+    strict_runtimes: bool = False
+    """Whether functions of runtimes that only run as others do are refused."""
     retry_server_errors: bool = True
     """Whether refusals with 500 and 503 are retried; ``False`` is the other reading of FC 3.0's page."""
     age_excludes_delay: bool = False

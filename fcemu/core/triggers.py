@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from fcemu.core.cron import Schedule, read_schedule
+from fcemu.core.cron import LONGEST_EXPRESSION, Schedule, read_schedule
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.values import dataclass
@@ -48,6 +48,8 @@ def read_timer(config: Mapping[str, Any]) -> Timer:
         raise ValueError(f"enable must be true or false, found {enabled!r}")
     if not isinstance(payload, str | None):
         raise ValueError(f"payload must be a text, found {payload!r}")
+    if len(expression) > LONGEST_EXPRESSION:
+        raise ValueError(f"cronExpression must have at most {LONGEST_EXPRESSION} characters, found {len(expression)}")
     try:
         return Timer(read_schedule(expression), enabled, payload or "")
     except ValueError as wrong:

@@ -23,8 +23,11 @@ from fcemu.core.facts import (
     Started,
     Stopped,
     Succeeded,
+    Warned,
 )
 from fcemu.core.invocation import Invocation, State
+from fcemu.core.languages import RUNS_AS, runs_as
+from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.core.settings import Settings
@@ -89,6 +92,8 @@ class Dispatcher:
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
+        self._warned: Final[set[FunctionRef]] = set()
+        """Functions of which it was said that they run in another runtime than they were written for."""
 
     # Attempts.
 
@@ -168,12 +173,21 @@ class Dispatcher:
     def _started(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run | None:
         number = len(invocation.attempts) + 1
         self._journal.record(Started(now, invocation.accepted.request_id, number, place.id), invocation)
+        self._warn_of_runtime(invocation, plan, number, now)
         if self._dies(invocation, number, "before", now):
             place.instance.stop()
             self._finish(invocation, plan, number, self.exited(timedelta(0)), "", now)
             self.fleet.lose(place, now, "its process exited")
             return None
         return self._run(invocation, plan, place, number, now)
+
+    def _warn_of_runtime(self, invocation: Invocation, plan: Plan, number: int, now: datetime) -> None:
+        """Say once of each function that its code runs in another runtime than it was written for."""
+        function = plan.resolved.function
+        if function.runtime in RUNS_AS and plan.stand_in is None and function.ref not in self._warned:
+            self._warned.add(function.ref)
+            text = f"function {function.ref}: {runs_as(function.runtime)}"
+            self._journal.record(Warned(now, invocation.id, number, text), invocation)
 
     @property
     def permutes(self) -> bool:

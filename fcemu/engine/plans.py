@@ -6,6 +6,7 @@ from typing import Final
 from fcemu.core.catalog import Catalog, Resolved
 from fcemu.core.errors import FCError, NotImplementedYet
 from fcemu.core.functions import AsyncSettings, Function
+from fcemu.core.languages import RUNS_AS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Owner
 from fcemu.core.retry import RetryPolicy
@@ -87,6 +88,9 @@ class Plans:
             return None
 
     def _runtime_for(self, function: Function) -> Runtime:
+        if self._settings.strict_runtimes and function.runtime in RUNS_AS:
+            why = f"runtime '{function.runtime}' is not installed, and strict_runtimes lets nothing run in its place"
+            raise NotImplementedYet(f"function {function.ref} cannot run: {why}")
         try:
             return self._runtime_of(function.runtime)
         except ValueError as unknown:
