@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from fcemu.api.shapes import Shape
 
 IF_MATCH: Final = istr("If-Match")
-HOST: Final = istr("Host")
 _CONTENT_ENCODING: Final = istr("Content-Encoding")
 _SHOWN: Final = 100
 
@@ -87,7 +86,7 @@ class Asking:
     @property
     def base_url(self) -> str:
         """Where the caller reaches this server."""
-        return f"http://{self.request.headers.get(HOST) or 'localhost'}"
+        return self.request.base_url
 
     # What is asked about.
 

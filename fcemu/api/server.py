@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
-from fcemu.api.doors import DEFAULT_HOSTS, HOST, find_door
+from fcemu.api.doors import DEFAULT_HOSTS, find_door
 from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import HttpTriggers
@@ -19,7 +19,7 @@ from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
 from fcemu.api.signatures import verify
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import Answer, WireRequest, error_type_line, status_line
+from fcemu.api.wire import HOST, Answer, WireRequest, error_type_line, status_line
 from fcemu.core.errors import (
     FCError,
     InternalServerError,

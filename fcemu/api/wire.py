@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 AUTHORIZATION: Final = istr("Authorization")
 CONTENT_LENGTH: Final = istr("Content-Length")
 EXPECT: Final = istr("Expect")
+HOST: Final = istr("Host")
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 """Whose answers end behind their headers, whatever these say (RFC 9110, 6.4.1). The body is left out, and its length:
 a client that reads it as a body would take the next answer for it."""
@@ -91,6 +92,12 @@ class WireRequest:
         request = cls(message, EMPTY_PAYLOAD, connection)
         request.why_malformed = why
         return request
+
+    @property
+    def base_url(self) -> str:
+        """Where the client reaches this server, with the scheme that it speaks."""
+        scheme = "https" if self.connection.secure else "http"
+        return f"{scheme}://{header_text(self.headers.get(HOST, '')) or 'localhost'}"
 
     def refusal(self, error: Exception) -> "Answer":
         """What is answered when ``error`` came up."""
