@@ -48,9 +48,10 @@ class Body(Mapping[str, Any]):
 
 
 class Asking:
-    """One request: the parameters of its path, its query, its body, and who answers it."""
+    """One request: the parameters of its path, its query, its body, and who answers it. Raises ``InvalidArgument`` for
+    an id that a request cannot have."""
 
-    __slots__ = ("_data", "dialect", "path", "query", "request")
+    __slots__ = ("_chosen_id", "_data", "dialect", "path", "query", "request")
 
     def __init__(
         self, request: WireRequest, dialect: "Dialect", path: Mapping[str, str], query: Mapping[str, str], data: bytes
@@ -60,6 +61,7 @@ class Asking:
         self.path = path
         self.query = query
         self._data = data
+        self._chosen_id = dialect.chosen_id(request.headers)
 
     # Who answers.
 
@@ -209,7 +211,7 @@ class Asking:
         return self.answer(document)
 
     def _new_id(self) -> str:
-        return self.request.emulator.new_request_id(self.dialect.generation)
+        return self._chosen_id or self.request.emulator.new_request_id(self.dialect.generation)
 
 
 def label(name: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -267,6 +268,8 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
         _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
         error = InternalServerError()
     request_id = error.request_id
+    with suppress(InvalidArgument):  # such an id is refused, or the request was refused before
+        request_id = request_id or dialect.chosen_id(request.headers)
     if not request_id and request.is_served:
         request_id = request.emulator.new_request_id(dialect.generation)
     return Answer(

@@ -1,6 +1,7 @@
 """WireRequest; reading bodies and headers with good error messages; what is written back."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,6 +22,8 @@ AUTHORIZATION: Final = istr("Authorization")
 CONTENT_LENGTH: Final = istr("Content-Length")
 EXPECT: Final = istr("Expect")
 HOST: Final = istr("Host")
+TRACE_ID: Final = istr("X-Fc-Trace-Id")
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 """Whose answers end behind their headers, whatever these say (RFC 9110, 6.4.1). The body is left out, and its length:
 a client that reads it as a body would take the next answer for it."""
@@ -257,6 +260,17 @@ def error_type_line(error_type: str) -> str:
 def header_text(value: str) -> str:
     """``value`` as it may stand in a header: without what would end the line."""
     return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
+
+
+def trace_id(headers: CIMultiDictProxy[str]) -> str:
+    """The id that a request is to have, as its caller wants it; ``""`` when he wants none. Raises ``InvalidArgument``.
+
+    ASSUMED: FC does not say which ids it takes; those that stand in no other header's way are.
+    """
+    wanted = headers.get(TRACE_ID, "").strip()
+    if wanted and not _ID.fullmatch(wanted):
+        raise InvalidArgument.choice("TraceId", "1 to 128 letters, digits, '.', '_' and '-'", wanted)
+    return wanted
 
 
 def access_key_id(headers: CIMultiDictProxy[str]) -> str:

@@ -11,7 +11,7 @@ from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.facts import Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.keys import secret_of
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -612,6 +612,22 @@ class Emulator:
                 return self._catalog.function(ref).memory_mb
             except FCError:
                 return DEFAULT_MEMORY_MB
+
+    def checksum_of(self, invocation: Invocation, attempt: Attempt) -> str:
+        """The checksum of the uploaded code that an attempt has run in, as far as it is still defined; ``""`` for code
+        that is a directory of this machine, which is a package only when somebody asks for it."""
+        accepted = invocation.accepted
+        with self._baton:
+            try:
+                resolved = self._catalog.find(accepted.function, accepted.qualifier)
+                if resolved.shares:
+                    instances = self.fleet.shown(accepted.function)
+                    version = next((one.version for one in instances if one.id == attempt.instance_id), "")
+                    resolved = self._catalog.find(accepted.function, version or accepted.qualifier)
+            except FCError:
+                return ""
+            package = resolved.function.package
+            return "" if package is None else package.checksum
 
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, where the runtime has it."""

@@ -43,7 +43,8 @@ class Asked:
 
     ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
     becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it. ``http``:
-    the request that came to an HTTP trigger; ``payload`` is its body.
+    the request that came to an HTTP trigger; ``payload`` is its body. ``request_id``: what the caller wants to be the
+    id of the invocation.
     """
 
     ref: FunctionRef
@@ -55,6 +56,7 @@ class Asked:
     task_id: str = ""
     task_mode: bool = False
     http: HttpRequest | None = None
+    request_id: str = ""
 
 
 class Intake:
@@ -169,7 +171,9 @@ class Intake:
         if is_task and asked.task_id:
             self._claim(function.ref, asked.task_id)
         now = self._clock.shown() if cause is None else self._clock.now()
-        request_id = self._chance.request_id(function.generation, now)
+        request_id = asked.request_id
+        if not request_id or request_id in self._journal.invocations:
+            request_id = self._chance.request_id(function.generation, now)
         task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
