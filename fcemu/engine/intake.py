@@ -172,7 +172,7 @@ class Intake:
             self._claim(function.ref, asked.task_id)
         now = self._clock.shown() if cause is None else self._clock.now()
         request_id = asked.request_id
-        if not request_id or request_id in self._journal.invocations:
+        while not request_id or request_id in self._journal.invocations:
             request_id = self._chance.request_id(function.generation, now)
         task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
