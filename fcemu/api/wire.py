@@ -263,9 +263,9 @@ def header_text(value: str) -> str:
 
 
 def trace_id(headers: CIMultiDictProxy[str]) -> str:
-    """The id that a request is to have, as its caller wants it; ``""`` when he wants none. Raises ``InvalidArgument``.
+    """The id that a request's caller wants it to have; ``""`` when it may have any. Raises ``InvalidArgument``.
 
-    ASSUMED: FC does not say which ids it takes; those that stand in no other header's way are.
+    ASSUMED: such an id is made of 1 to 128 letters, digits, ``.``, ``_`` and ``-``; FC does not say which it takes.
     """
     wanted = headers.get(TRACE_ID, "").strip()
     if wanted and not _ID.fullmatch(wanted):

@@ -165,6 +165,7 @@ class Intake:
     def _open(
         self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool = False
     ) -> Invocation:
+        """ASSUMED: a request id that an invocation has already is not given to another one, which gets its own."""
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
         is_task = not synchronous and self._is_task(asked)
