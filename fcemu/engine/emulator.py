@@ -614,20 +614,20 @@ class Emulator:
                 return DEFAULT_MEMORY_MB
 
     def checksum_of(self, invocation: Invocation, attempt: Attempt) -> str:
-        """The checksum of the uploaded code that an attempt has run in, as far as it is still defined; ``""`` for code
-        that is a directory of this machine, which is a package only when somebody asks for it."""
+        """The checksum of the code that an attempt has run in, as it is defined now. ``""`` where the function is gone,
+        and for a directory of this machine whose package would take a while to make."""
         accepted = invocation.accepted
         with self._baton:
-            try:
-                resolved = self._catalog.find(accepted.function, accepted.qualifier)
-                if resolved.shares:
-                    instances = self.fleet.shown(accepted.function)
-                    version = next((one.version for one in instances if one.id == attempt.instance_id), "")
-                    resolved = self._catalog.find(accepted.function, version or accepted.qualifier)
-            except FCError:
+            plan = self._dispatcher.plans.find(accepted.function, accepted.qualifier)
+            if plan is None:
                 return ""
-            package = resolved.function.package
-            return "" if package is None else package.checksum
+            pool = plan.pool
+            if plan.resolved.shares:
+                pools = self.fleet.pools.values()
+                pool = next((each for each in pools if attempt.instance_id in each.places), pool)
+        if pool.checksum is None:
+            pool.checksum = self.resources.checksum_of(pool.function)
+        return pool.checksum
 
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, where the runtime has it."""

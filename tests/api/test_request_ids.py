@@ -1,12 +1,16 @@
 """Ids that callers choose for their requests, and the checksum of the code that answered."""
 
-import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from api.plane import EACH_VERSION, VERSIONS, Plane, code, told, zipped
+from patience import WAIT_SECONDS
 from rules import rule
+
+from fcemu.testing import LocalEmulator
 
 V2021 = VERSIONS[1]
 LATER = {"x_fc_invocation_type": "Async"}
@@ -97,6 +101,19 @@ def test_the_checksum_is_that_of_the_version_that_ran(plane: Plane) -> None:
     assert plane.invoke(qualifier="live").headers["x-fc-code-checksum"] == checksums[two]
 
 
-def test_code_from_a_directory_is_no_package_until_somebody_asks(served: Any) -> None:
-    reply = served.request("POST", "/2023-03-30/functions/echo/invocations", json.dumps({}).encode())
-    assert (reply.status, "x-fc-code-checksum" in reply.headers) == (200, False)
+@pytest.mark.parametrize("many", [0, 300], ids=["few files", "many files"])
+def test_code_from_a_directory_has_its_checksum_unless_the_package_would_take_a_while(
+    tmp_path: Path, many: int
+) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context):\n    return event\n")
+    for number in range(many):
+        (tmp_path / f"{number}.txt").touch()
+    function = {"handler": "index.handler", "runtime": "python3.10", "code": str(tmp_path)}
+    with LocalEmulator({"functions": {"f": function}}) as emulator:
+        path = f"{emulator.url}/2023-03-30/functions/f"
+        checksums = []
+        for _ in range(2):
+            answer = requests.post(f"{path}/invocations", b"x", timeout=WAIT_SECONDS)
+            checksums.append(answer.headers.get("x-fc-code-checksum"))
+        shown = requests.get(path, timeout=WAIT_SECONDS).json()["codeChecksum"]
+    assert checksums == ([None] * 2 if many else [shown] * 2)
