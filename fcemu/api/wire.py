@@ -12,6 +12,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, SignatureNotMatch
+from fcemu.core.http import BODILESS
 
 if TYPE_CHECKING:
     from fcemu.api.serving import Connection
@@ -24,9 +25,6 @@ EXPECT: Final = istr("Expect")
 HOST: Final = istr("Host")
 TRACE_ID: Final = istr("X-Fc-Trace-Id")
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-"""Whose answers end behind their headers, whatever these say (RFC 9110, 6.4.1). The body is left out, and its length:
-a client that reads it as a body would take the next answer for it."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -196,7 +194,7 @@ class Answer:
 
     def last_bytes(self, request: WireRequest, last: bool) -> bytes:
         """All of it. ``last``: the connection ends afterwards."""
-        bodiless = self.status in _BODILESS
+        bodiless = self.status in BODILESS
         length = "" if bodiless else f"Content-Length: {len(self.body)}\r\n"
         head = f"{self.head}Date: {rfc822_formatted_time()}\r\n{length}{_connection(request, last)}\r\n"
         data = head.encode("utf-8", "surrogateescape")
