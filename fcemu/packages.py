@@ -19,6 +19,9 @@ from fcemu.scratch import Scratch
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT: Final = frozenset({"__pycache__"})
 _ENTRIES: Final = 100_000
+_SMALL_BYTES: Final = 1024 * 1024
+_SMALL_FILES: Final = 200
+"""What is zipped within a moment."""
 _PIECE: Final = 1024 * 1024
 _LINK_BYTES: Final = 4096
 _UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
@@ -34,12 +37,13 @@ class UnpackedPackages:
 
     _zips: Final[dict[str, tuple[Package, bytes]]] = {}
     """What was uploaded, by the directory in which it is unpacked; shared."""
+    _described: Final[dict[str, tuple[tuple[object, ...], Package]]] = {}
+    """What directories looked like when their packages were made; shared."""
 
     def __init__(self, limits: Limits = STRICT) -> None:
         self._limits: Final = limits
         self._lock: Final = threading.Lock()
         self._scratch: Scratch | None = None
-        self._described: Final[dict[str, tuple[tuple[object, ...], Package]]] = {}
 
     def unpack(self, data: bytes) -> Package:
         """Raises ``ValueError``; then nothing is left behind."""
@@ -72,6 +76,17 @@ class UnpackedPackages:
             data = _zip(directory)
             known = self._described[directory] = (seen, Package(self.checksum(data), len(data), directory))
         return known[1]
+
+    def describe_small(self, directory: str) -> Package | None:
+        """The same for a directory with few files; ``None`` for one that takes a while. Raises ``OSError``."""
+        if directory in self._zips:
+            return self._zips[directory][0]
+        size = 0
+        for count, (_, path) in enumerate(_files(directory), 1):
+            size += os.stat(path, follow_symlinks=False).st_size
+            if size > _SMALL_BYTES or count > _SMALL_FILES:
+                return None
+        return self.describe(directory)
 
     def zip_of(self, directory: str) -> bytes:
         """Byte for byte what was uploaded, or what ``describe`` describes."""

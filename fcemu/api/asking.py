@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from fcemu.api.shapes import Shape
 
 IF_MATCH: Final = istr("If-Match")
-HOST: Final = istr("Host")
 _CONTENT_ENCODING: Final = istr("Content-Encoding")
 _SHOWN: Final = 100
 
@@ -51,9 +50,10 @@ class Body(Mapping[str, Any]):
 
 
 class Asking:
-    """One request: the parameters of its path, its query, its body, and who answers it."""
+    """One request: the parameters of its path, its query, its body, and who answers it. Raises ``InvalidArgument`` for
+    an id that a request cannot have."""
 
-    __slots__ = ("_data", "dialect", "path", "query", "request")
+    __slots__ = ("_chosen_id", "_data", "dialect", "path", "query", "request")
 
     def __init__(
         self, request: WireRequest, dialect: "Dialect", path: Mapping[str, str], query: Mapping[str, str], data: bytes
@@ -63,6 +63,7 @@ class Asking:
         self.path = path
         self.query = query
         self._data = data
+        self._chosen_id = dialect.chosen_id(request.headers)
 
     # Who answers.
 
@@ -89,7 +90,7 @@ class Asking:
     @property
     def base_url(self) -> str:
         """Where the caller reaches this server."""
-        return f"http://{self.request.headers.get(HOST) or 'localhost'}"
+        return self.request.base_url
 
     # What is asked about.
 
@@ -212,7 +213,7 @@ class Asking:
         return self.answer(document)
 
     def _new_id(self) -> str:
-        return self.request.emulator.new_request_id(self.dialect.generation)
+        return self._chosen_id or self.request.emulator.new_request_id(self.dialect.generation)
 
 
 _DEEPEST: Final = 48

@@ -6,8 +6,11 @@ from dataclasses import field
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, unquote
 
+from multidict import CIMultiDictProxy
+
 from fcemu.api.shapes import Shape
 from fcemu.api.tasks import TaskWords
+from fcemu.api.wire import trace_id
 from fcemu.core.errors import FCError
 from fcemu.core.generation import Generation
 from fcemu.core.names import FunctionRef
@@ -65,7 +68,8 @@ class Dialect:
     id. ``extra_headers``: lines that every answer of this version carries, each ended. The shapes are how resources
     are written; ``tasks`` is how task mode is. ``async_list_extras``: what a list of asynchronous settings has
     besides. The kinds of capacity have shapes, keys of their lists, and their own rule for the qualifier.
-    ``tags_answer``: whether tagging answers with a body.
+    ``tags_answer``: whether tagging answers with a body. ``trace_ids``: whether callers choose the ids of their
+    requests.
     """
 
     version: str
@@ -88,7 +92,13 @@ class Dialect:
     capacity_qualifier: Callable[[str, Mapping[str, str], Mapping[str, str]], str]
     async_list_extras: Mapping[str, Any] = field(default_factory=dict)
     tags_answer: bool = False
+    trace_ids: bool = False
     extra_headers: str = ""
+
+    def chosen_id(self, headers: CIMultiDictProxy[str]) -> str:
+        """The id that a caller has chosen for its request, where this version lets callers choose; else ``""``. Raises
+        ``InvalidArgument``. Source: async-invocation §1.2."""
+        return trace_id(headers) if self.trace_ids else ""
 
     def error_body(self, error: FCError, request_id: str) -> bytes:
         """The JSON document of an error."""

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from multidict import istr
-
 from fcemu.api.dialect import behind
 from fcemu.api.signatures import verify
 from fcemu.api.wire import WireRequest
@@ -28,11 +26,11 @@ from fcemu.core.triggers import HTTP, INTERNAL, Trigger, read_http
 from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Emulator
 
-HOST: Final = istr("Host")
 DEFAULT_HOSTS: Final = ".fcapp.run"
 """What FC's own host names of triggers end with: ``{id}.{region}.fcapp.run``, ``{id}.{region}-vpc.fcapp.run``."""
 _HEADER_BYTES: Final = 8 * 1024
 _PATH_BYTES: Final = 4 * 1024
+"""What an address may have behind its host, the query too. Source: async-invocation §2."""
 _REDIRECTS: Final = range(300, 400)
 _APK: Final = "application/vnd.android.package-archive"
 _NO_APK_SINCE: Final = datetime(2024, 6, 10, tzinfo=UTC)
@@ -122,8 +120,8 @@ def check_in(request: WireRequest, door: Door) -> None:
             raise MethodNotAllowed(request.method, " | ".join(config.methods))
         if request.emulator.settings.auth:
             _check_caller(request, config.auth_type)
-    if len(request.target.partition("?")[0]) > _PATH_BYTES:
-        raise InvalidArgument(f"the path is longer than {_PATH_BYTES} bytes")
+    if len(door.uri or door.target) > _PATH_BYTES:
+        raise InvalidArgument(f"the path and the query are longer than {_PATH_BYTES} bytes")
     if sum(len(name) + len(text) for name, text in request.headers.items()) > _HEADER_BYTES:
         raise InvalidArgument(f"the headers are longer than {_HEADER_BYTES} bytes")
 

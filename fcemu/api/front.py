@@ -7,11 +7,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from fcemu.api.overdue import Overdue
+from fcemu.api.overdue import Overdue, share_of_files
 
 if TYPE_CHECKING:
     from fcemu.api.serving import Connection
 
+SHAKING: Final = 1024
+"""How many handshakes may be under way: as many as the system lets wait for a connection. Each takes 90 KB."""
+_READ_BYTES: Final = 256 * 1024
 _HANDSHAKE: Final = 0x16
 """The first byte of every TLS connection; no HTTP request begins with it. Source: RFC 8446, 5.1."""
 HANDSHAKE_SECONDS: Final = 10.0
@@ -34,8 +37,8 @@ class Front:
     """Stands before a server as asyncio's protocol factory; ``serve`` makes the protocol that gets the HTTP.
 
     Connections that have not said anything yet cost little here, are dropped after ``SILENT_SECONDS``, and the oldest
-    when there are more than ``most`` of them (a share of the process's files). ``tls`` is asked when the first client
-    speaks it.
+    when there are more than ``most`` of them (a share of the process's files). Those whose handshake is not done are
+    dropped in the same way, after ``HANDSHAKE_SECONDS``. ``tls`` is asked when the first client speaks it.
     """
 
     def __init__(
@@ -45,7 +48,10 @@ class Front:
         self._tls: Final = tls
         self._loop: Final = asyncio.get_running_loop()
         self._silent: Final = Overdue[_Undecided](self._loop, SILENT_SECONDS, _Undecided.drop, most)
-        self._shaking: Final[set[asyncio.Transport]] = set()
+        most_shaking = min(SHAKING, share_of_files() if most is None else most)
+        self._shaking: Final = Overdue[asyncio.Transport](self._loop, HANDSHAKE_SECONDS, _abort, most_shaking)
+        self._buffer: Final = bytearray(_READ_BYTES)
+        """What comes on any connection that speaks TLS is read into it."""
 
     def __call__(self) -> asyncio.Protocol:
         return _Undecided(self)
@@ -55,11 +61,16 @@ class Front:
         """How many connections have not said anything yet."""
         return len(self._silent)
 
+    @property
+    def shaking(self) -> int:
+        """How many handshakes are not done."""
+        return len(self._shaking)
+
     def close(self) -> None:
         """Drop who has not said anything yet. Nobody connects any more."""
         for undecided in self._silent.close():
             undecided.drop()
-        for transport in list(self._shaking):
+        for transport in self._shaking.close():
             transport.abort()
 
     def arrived(self, undecided: "_Undecided") -> None:
@@ -86,16 +97,15 @@ class Front:
     ) -> None:
         """Speak TLS with a client whose first bytes are ``first``; ``protocol`` begins when the handshake is done."""
         done = self._loop.create_future()
-        self._shaking.add(transport)
+        self._shaking.begin(transport)
 
         def shaken(_: asyncio.Future[None]) -> None:
-            self._shaking.discard(transport)
+            self._shaking.end(transport)
             with suppress(BaseException):  # a client that gives up is no news
                 done.exception()
 
         done.add_done_callback(shaken)
-        seconds = HANDSHAKE_SECONDS
-        tls = SSLProtocol(self._loop, protocol, context, done, True, ssl_handshake_timeout=seconds)  # type: ignore[arg-type]
+        tls = _Tls(self._buffer, self._loop, protocol, context, done)
         transport.set_protocol(tls)
         tls.connection_made(transport)
         while first:
@@ -104,6 +114,27 @@ class Front:
             buffer[:some] = first[:some]
             tls.buffer_updated(some)
             first = first[some:]
+
+
+def _abort(transport: asyncio.Transport) -> None:
+    transport.abort()
+
+
+class _Tls(SSLProtocol):
+    """asyncio's TLS with one buffer for all connections: what is read into it is taken out at once, and a buffer of
+    its own would be most of what a connection costs."""
+
+    def __init__(
+        self,
+        buffer: bytearray,
+        loop: asyncio.AbstractEventLoop,
+        protocol: "Connection",
+        context: ssl.SSLContext,
+        done: "asyncio.Future[None]",
+    ) -> None:
+        super().__init__(loop, protocol, context, done, True)
+        self._ssl_buffer = buffer
+        self._ssl_buffer_view = memoryview(buffer)
 
 
 class _Undecided(asyncio.Protocol):

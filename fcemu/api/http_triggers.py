@@ -5,10 +5,10 @@ from functools import partial
 from typing import Final
 
 from fcemu.api.dialect import Dialect
-from fcemu.api.doors import HOST, Door, check_in, check_out
+from fcemu.api.doors import Door, check_in, check_out
 from fcemu.api.invocations import Manner, accepted_answer, log_headers, read_manner
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import Answer, WireRequest, access_key_id, error_type_line, header_text, status_line
+from fcemu.api.wire import HOST, Answer, WireRequest, access_key_id, error_type_line, header_text, status_line
 from fcemu.core.asking import never_ran
 from fcemu.core.errors import EntityTooLarge, InvalidArgument
 from fcemu.core.http import HttpAnswer, HttpRequest

@@ -93,6 +93,7 @@ class Invocations:
             access_key_id(request.headers),
             manner.task_id,
             manner.task_mode,
+            request_id=dialect.chosen_id(request.headers),
         )
         if manner.asynchronous:
             return accepted_answer(dialect, emulator.accept(asked))
@@ -141,6 +142,8 @@ def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_lo
 def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
     accepted = invocation.accepted
     duration = ((attempt.ended or attempt.started) - attempt.started) / _MILLISECOND
+    code = emulator.checksum_of(invocation, attempt)
+    checksum = f"X-Fc-Code-Checksum: {code}\r\n" if code else ""
     version = (
         ""
         if accepted.function.service is None
@@ -148,7 +151,7 @@ def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
     )
     return (
         f"X-Fc-Instance-Id: {attempt.instance_id}\r\nX-Fc-Invocation-Duration: {duration:.0f}\r\n"
-        f"X-Fc-Max-Memory-Usage: {emulator.settings.max_memory_usage_mb:.2f}\r\n{version}"
+        f"X-Fc-Max-Memory-Usage: {emulator.settings.max_memory_usage_mb:.2f}\r\n{checksum}{version}"
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu.api.problems import read_members
 from fcemu.api.wire import Answer, WireRequest, status_line
+from fcemu.core.invocation import TERMINAL
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Emulator
@@ -20,21 +21,25 @@ def _mean_latency_ms(numbers: Numbers) -> float:
     return 1000 * numbers.latency.total_seconds() / numbers.dequeued if numbers.dequeued else 0.0
 
 
-FC_METRICS: Final[Mapping[str, tuple[str, Number]]] = {
+FC_COUNTERS: Final[Mapping[str, tuple[str, Number]]] = {
     "FunctionEnqueueCount": ("Asynchronous invocations accepted.", lambda of: of.enqueued),
     "FunctionDequeueCount": ("Asynchronous invocations taken from the queue.", lambda of: of.dequeued),
+    "FunctionAsyncEventExpiredDropped": ("Events dropped because of their age.", lambda of: of.expired),
+    "FunctionDestinationErrors": ("Reports that reached no destination.", lambda of: of.not_delivered),
+    "FunctionDestinationSucceeded": ("Reports that reached their destination.", lambda of: of.delivered),
+}
+"""What only grows; Prometheus wants ``_total`` behind such a name. Source: retry-and-destinations §3.4. ASSUMED: they
+count from the start of the emulator."""
+FC_GAUGES: Final[Mapping[str, tuple[str, Number]]] = {
     "FunctionAsyncMessageLatencyAvg": ("Mean time in the queue, delays included, in ms.", _mean_latency_ms),
     "FunctionAsyncMessageLatencyMax": (
         "Longest time in the queue, delays included, in ms.",
         lambda of: 1000 * of.latency_most.total_seconds(),
     ),
-    "FunctionAsyncEventExpiredDropped": ("Events dropped because of their age.", lambda of: of.expired),
-    "FunctionDestinationErrors": ("Reports that reached no destination.", lambda of: of.not_delivered),
-    "FunctionDestinationSucceeded": ("Reports that reached their destination.", lambda of: of.delivered),
     "FunctionAsyncMessagesBacklogV2": ("Asynchronous invocations that wait, also for a retry.", lambda of: of.backlog),
     "FunctionAsyncMessagesInProcess": ("Asynchronous invocations that run.", lambda of: of.in_process),
 }
-"""Source: retry-and-destinations §3.4. ASSUMED: from the start of the emulator, and latency as milliseconds."""
+"""What falls again. ASSUMED: latency is in milliseconds."""
 
 
 class Collector:
@@ -50,11 +55,12 @@ class Collector:
         """All of them."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 
-        for name, (help_text, number) in FC_METRICS.items():
-            family = GaugeMetricFamily(name, help_text, labels=_LABELS)
-            for labels, numbers in self._by_function():
-                family.add_metric(labels, number(numbers))
-            yield family
+        for kind, table in ((CounterMetricFamily, FC_COUNTERS), (GaugeMetricFamily, FC_GAUGES)):
+            for name, (help_text, number) in table.items():
+                family = kind(name, help_text, labels=_LABELS)
+                for labels, numbers in self._by_function():
+                    family.add_metric(labels, number(numbers))
+                yield family
         yield from self._counters()
         seconds = SummaryMetricFamily("fcemu_attempt_seconds", "Virtual seconds that attempts took.", labels=_LABELS)
         instances = GaugeMetricFamily("fcemu_instances", "Instances that there are.", labels=_LABELS)
@@ -68,11 +74,11 @@ class Collector:
         yield CounterMetricFamily("fcemu_facts", "Facts in the journal.", value=self._facts)
 
     def _counters(self) -> "Iterator[Metric]":
-        from prometheus_client.core import CounterMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        invocations = CounterMetricFamily(
-            "fcemu_invocations", "Invocations by their state.", labels=[*_LABELS, "kind", "state"]
-        )
+        by_state = [*_LABELS, "kind", "state"]
+        ended = CounterMetricFamily("fcemu_invocations", "Invocations that have ended, by state.", labels=by_state)
+        open_ = GaugeMetricFamily("fcemu_open_invocations", "Invocations that have not, by state.", labels=by_state)
         attempts = CounterMetricFamily("fcemu_attempts", "Attempts by their outcome.", labels=[*_LABELS, "outcome"])
         plain = [
             (CounterMetricFamily(f"fcemu_{name}", help_text, labels=_LABELS), number)
@@ -80,12 +86,12 @@ class Collector:
         ]
         for labels, numbers in self._by_function():
             for (kind, state), count in sorted(numbers.invocations.items()):
-                invocations.add_metric([*labels, kind, state], count)
+                (ended if state in TERMINAL else open_).add_metric([*labels, kind, state], count)
             for outcome, count in sorted(numbers.attempts.items()):
                 attempts.add_metric([*labels, outcome], count)
             for counter, number in plain:
                 counter.add_metric(labels, number(numbers))
-        yield from (invocations, attempts, *(counter for counter, _ in plain))
+        yield from (ended, open_, attempts, *(counter for counter, _ in plain))
 
     def _by_function(self) -> Iterable[tuple[list[str], Numbers]]:
         return ((_labels(ref), numbers) for ref, numbers in self._numbers.items())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from fcemu.api import mns_forms as forms
 from fcemu.api.dialect import Paths
 from fcemu.api.mns_xml import Element, Fields, read_xml, write_xml
-from fcemu.api.wire import Answer, WireRequest, header_text, status_line
+from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import EntityTooLarge, FCError
 from fcemu.core.mns_errors import (
     InvalidMNSArgument,
@@ -53,14 +53,9 @@ class Call:
         """The queue or topic."""
         return self.path["name"]
 
-    @property
-    def host(self) -> str:
-        """Where the client finds this server."""
-        return header_text(self.request.headers.get("Host", "")) or "localhost"
-
     def url(self, *path: str) -> str:
         """The URL of a resource."""
-        return f"http://{'/'.join([self.host, *path])}"
+        return "/".join([self.request.base_url, *path])
 
     def is_set(self, name: str) -> bool:
         """Whether a flag of the query is set."""
@@ -366,11 +361,10 @@ def _refusal(request: WireRequest, error: Exception) -> Answer:
         f"{status_line(refused.status)}x-mns-request-id: {request_id}\r\nx-mns-version: 2015-06-06\r\n"
         "Content-Type: text/xml;charset=utf-8\r\n"
     )
-    host = header_text(request.headers.get("Host", "")) or "localhost"
     error_fields: Fields = [
         ("Code", refused.code),
         ("Message", refused.message),
         ("RequestId", request_id or "none"),
-        ("HostId", f"http://{host}"),
+        ("HostId", request.base_url),
     ]
     return Answer(refused.status, head, write_xml("Error", error_fields))

@@ -9,7 +9,7 @@ T = TypeVar("T")
 _MOST: Final = 4096
 
 
-def _most() -> int:
+def share_of_files() -> int:
     """As many as leave half of the process's files to those who do say something."""
     return min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
 
@@ -24,7 +24,7 @@ class Overdue(Generic[T]):
         self._loop: Final = loop
         self._seconds: Final = seconds
         self._act: Final = act
-        self._most: Final = _most() if most is None else most
+        self._most: Final = share_of_files() if most is None else most
         self._since: Final[dict[T, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
 

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, behind, refusal_of, split_target
-from fcemu.api.doors import DEFAULT_HOSTS, HOST, find_door
+from fcemu.api.doors import DEFAULT_HOSTS, find_door
 from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import HttpTriggers
@@ -19,7 +20,7 @@ from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
 from fcemu.api.signatures import verify
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import Answer, WireRequest, error_type_line, status_line
+from fcemu.api.wire import HOST, Answer, WireRequest, error_type_line, status_line
 from fcemu.core.errors import (
     FCError,
     InternalServerError,
@@ -267,6 +268,8 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
         _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
         error = InternalServerError()
     request_id = error.request_id
+    with suppress(InvalidArgument):  # such an id is refused, or the request was refused before
+        request_id = request_id or dialect.chosen_id(request.headers)
     if not request_id and request.is_served:
         request_id = request.emulator.new_request_id(dialect.generation)
     return Answer(

@@ -56,6 +56,8 @@ class Connection(asyncio.BufferedProtocol):
             auto_decompress=False,  # a body is an event, whatever its encoding
         )
         self.transport: asyncio.Transport | None = None
+        self.secure = False
+        """Whether the client speaks TLS."""
         self._current: WireRequest | None = None
         """The request that is being answered."""
         self._waiting: deque[WireRequest] = deque()
@@ -80,6 +82,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.secure = transport.get_extra_info("sslcontext") is not None
         self._http.connections.add(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:

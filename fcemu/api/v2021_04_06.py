@@ -114,4 +114,5 @@ DIALECT: Final = replace(
     tasks=V2021,
     async_list_extras={},
     tags_answer=False,
+    trace_ids=True,
 )

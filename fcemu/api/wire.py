@@ -1,6 +1,7 @@
 """WireRequest; reading bodies and headers with good error messages; what is written back."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -11,6 +12,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, SignatureNotMatch
+from fcemu.core.http import BODILESS
 
 if TYPE_CHECKING:
     from fcemu.api.serving import Connection
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 AUTHORIZATION: Final = istr("Authorization")
 CONTENT_LENGTH: Final = istr("Content-Length")
 EXPECT: Final = istr("Expect")
-_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-"""Whose answers end behind their headers, whatever these say (RFC 9110, 6.4.1). The body is left out, and its length:
-a client that reads it as a body would take the next answer for it."""
+HOST: Final = istr("Host")
+TRACE_ID: Final = istr("X-Fc-Trace-Id")
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -91,6 +93,12 @@ class WireRequest:
         request = cls(message, EMPTY_PAYLOAD, connection)
         request.why_malformed = why
         return request
+
+    @property
+    def base_url(self) -> str:
+        """Where the client reaches this server, with the scheme that it speaks."""
+        scheme = "https" if self.connection.secure else "http"
+        return f"{scheme}://{header_text(self.headers.get(HOST, '')) or 'localhost'}"
 
     def refusal(self, error: Exception) -> "Answer":
         """What is answered when ``error`` came up."""
@@ -186,7 +194,7 @@ class Answer:
 
     def last_bytes(self, request: WireRequest, last: bool) -> bytes:
         """All of it. ``last``: the connection ends afterwards."""
-        bodiless = self.status in _BODILESS
+        bodiless = self.status in BODILESS
         length = "" if bodiless else f"Content-Length: {len(self.body)}\r\n"
         head = f"{self.head}Date: {rfc822_formatted_time()}\r\n{length}{_connection(request, last)}\r\n"
         data = head.encode("utf-8", "surrogateescape")
@@ -250,6 +258,17 @@ def error_type_line(error_type: str) -> str:
 def header_text(value: str) -> str:
     """``value`` as it may stand in a header: without what would end the line."""
     return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
+
+
+def trace_id(headers: CIMultiDictProxy[str]) -> str:
+    """The id that a request's caller wants it to have; ``""`` when it may have any. Raises ``InvalidArgument``.
+
+    ASSUMED: such an id is made of 1 to 128 letters, digits, ``.``, ``_`` and ``-``; FC does not say which it takes.
+    """
+    wanted = headers.get(TRACE_ID, "").strip()
+    if wanted and not _ID.fullmatch(wanted):
+        raise InvalidArgument.choice("TraceId", "1 to 128 letters, digits, '.', '_' and '-'", wanted)
+    return wanted
 
 
 def access_key_id(headers: CIMultiDictProxy[str]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = Path(__file__).parent.parent / "config" / "fcemu.schema.json"
 WIDEST: Final = 160
 """How much of a source line is shown."""
+_WIDE: Final = frozenset({"W", "F"})
 
 
 @click.command()
@@ -135,11 +137,19 @@ def _excerpt(problem: "Problem", colour: str) -> list[str]:
     line, before = line.rstrip("\n")[:WIDEST], problem.column - 1
     if not line.isprintable() and not line.replace("\t", " ").isprintable():
         return []
-    word = len(line[before:].split(" ")[0].rstrip(":,]}")) or 1
+    word = _cells(line[before:].split(" ")[0].rstrip(":,]}")) or 1
     margin = " " * len(str(problem.line))
-    gap = "".join("\t" if character == "\t" else " " for character in line[:before])
+    gap = "\t".join(" " * _cells(part) for part in line[:before].split("\t"))
     bar = click.style("|", dim=True)
     return [f" {problem.line} {bar} {line}", f" {margin} {bar} {gap}{click.style('^' + '~' * (word - 1), fg=colour)}"]
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes: two for each wide character, none for what stands upon another one."""
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in _WIDE)
+        for character in text
+    )
 
 
 def _native(definition: "Definition") -> dict[str, Any]:

@@ -12,6 +12,10 @@ NOT_PASSED_ON: Final = frozenset({"connection", "content-length", "keep-alive", 
 """Request headers that go no further than FC, like all that begin with ``x-fc-`` (http-triggers §1): those of the
 connection."""
 
+BODILESS: Final = frozenset({204, 304})
+"""Statuses whose answers end behind their headers, whatever these say (RFC 9110, 6.4.1). A body would be taken for the
+beginning of the next answer, so it is left out, and so is its length."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:

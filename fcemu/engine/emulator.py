@@ -11,7 +11,7 @@ from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.facts import Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.keys import secret_of
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -616,6 +616,22 @@ class Emulator:
                 return self._catalog.function(ref).memory_mb
             except FCError:
                 return DEFAULT_MEMORY_MB
+
+    def checksum_of(self, invocation: Invocation, attempt: Attempt) -> str:
+        """The checksum of the code that an attempt has run in, as it is defined now. ``""`` where the function is gone,
+        and for a directory of this machine whose package would take a while to make."""
+        accepted = invocation.accepted
+        with self._baton:
+            plan = self._dispatcher.plans.find(accepted.function, accepted.qualifier)
+            if plan is None:
+                return ""
+            pool = plan.pool
+            if plan.resolved.shares:
+                pools = self.fleet.pools.values()
+                pool = next((each for each in pools if attempt.instance_id in each.places), pool)
+        if pool.checksum is None:
+            pool.checksum = self.resources.checksum_of(pool.function)
+        return pool.checksum
 
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, where the runtime has it."""

@@ -85,6 +85,7 @@ class Pool:
         "_at_once",
         "_fleet",
         "backlog",
+        "checksum",
         "closed",
         "free",
         "function",
@@ -119,6 +120,8 @@ class Pool:
         """Instances that can take one more attempt."""
         self.places: Final[dict[str, Place]] = {}
         """All instances by id, in the order in which they were started."""
+        self.checksum: str | None = None
+        """That of the code, once somebody has asked; ``""`` where it has none."""
         self.closed = False
 
     def take(self) -> Place:

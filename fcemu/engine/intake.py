@@ -43,7 +43,8 @@ class Asked:
 
     ``delay``: from the request to the first attempt, for asynchronous invocations. ``task_mode``: this invocation
     becomes a task also where the function's settings do not say so; ``task_id``: what the caller calls it. ``http``:
-    the request that came to an HTTP trigger; ``payload`` is its body.
+    the request that came to an HTTP trigger; ``payload`` is its body. ``request_id``: what the caller wants to be the
+    id of the invocation.
     """
 
     ref: FunctionRef
@@ -55,6 +56,7 @@ class Asked:
     task_id: str = ""
     task_mode: bool = False
     http: HttpRequest | None = None
+    request_id: str = ""
 
 
 class Intake:
@@ -164,6 +166,7 @@ class Intake:
     def _open(
         self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool = False
     ) -> Invocation:
+        """ASSUMED: a request id that an invocation has already is not given to another one, which gets its own."""
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
         is_task = not synchronous and self.is_task(asked)
@@ -172,7 +175,9 @@ class Intake:
         if cause is not None:
             self._count_caused(cause.accepted.root)
         now = self._clock.shown() if cause is None else self._clock.now()
-        request_id = self._chance.request_id(function.generation, now)
+        request_id = asked.request_id
+        while not request_id or request_id in self._journal.invocations:
+            request_id = self._chance.request_id(function.generation, now)
         task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:

@@ -80,12 +80,17 @@ class Plans:
         policy = RetryPolicy.of(asked, function.generation, self._settings)
         return Plan(resolved, asked, policy, pool, stand_in)
 
-    def pool_of(self, key: Key) -> Pool | None:
-        """The instances that a qualifier means now; ``None`` where it means nothing."""
+    def find(self, ref: FunctionRef, qualifier: str) -> Plan | None:
+        """The plan of a qualifier; ``None`` where it means nothing now."""
         try:
-            return self.plan(*key).pool
+            return self.plan(ref, qualifier)
         except FCError:
             return None
+
+    def pool_of(self, key: Key) -> Pool | None:
+        """The instances that a qualifier means now; ``None`` where it means nothing."""
+        plan = self.find(*key)
+        return None if plan is None else plan.pool
 
     def _runtime_for(self, function: Function) -> Runtime:
         if self._settings.strict_runtimes and function.runtime in RUNS_AS:

@@ -232,6 +232,9 @@ class Packages(Protocol):
     def describe(self, directory: str) -> Package:
         """The package that a directory would be. Raises ``OSError``."""
 
+    def describe_small(self, directory: str) -> Package | None:
+        """The same where it is made within a moment, else ``None``. Raises ``OSError``."""
+
     def zip_of(self, directory: str) -> bytes:
         """The zip that was unpacked there, or that the directory makes. Raises ``OSError``."""
 

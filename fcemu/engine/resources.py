@@ -168,6 +168,16 @@ class Resources(Keeper):
             return function.package or Package("0", 0, function.code)
         return self._packages().describe(function.code)
 
+    def checksum_of(self, function: Function) -> str:
+        """The checksum of its package, where that is known or made within a moment; else ``""``."""
+        package = function.package
+        if package is None and self._packages is not None:
+            try:
+                package = self._packages().describe_small(function.code)
+            except OSError:  # files go and come while they are looked at
+                package = None
+        return "" if package is None else package.checksum
+
     def zip_of(self, function: Function) -> bytes:
         """The code of a function as a zip. Raises ``OSError``."""
         if self._packages is None:

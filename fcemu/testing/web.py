@@ -9,7 +9,7 @@ from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
 from fcemu.core.errors import FCError
 from fcemu.core.functions import Function as Definition
-from fcemu.core.http import HttpAnswer, HttpRequest
+from fcemu.core.http import BODILESS, HttpAnswer, HttpRequest
 from fcemu.core.http_events import answer_of, checked
 from fcemu.core.outcome import FunctionError, Returned, TimedOut
 from fcemu.engine.emulator import Asked
@@ -59,6 +59,8 @@ def reply_of(record: core.Invocation, logs: str) -> Reply:
             error = error_type
         case nothing_ran:
             return refused(never_ran(record.accepted.function, nothing_ran), record.id)
+    if answer.status in BODILESS:
+        body = b""
     headers = {**dict(answer.headers), "X-Fc-Request-Id": record.id}
     return Reply(answer.status, Headers(headers), body, error, logs, record.id)
 

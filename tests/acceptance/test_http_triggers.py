@@ -220,6 +220,14 @@ def test_the_handle_sends_requests_without_a_socket(emulator, api):
     assert later.reply.json()["rawPath"] == "/later"
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_that_has_no_body_has_none_for_the_handle_either(emulator, api, status):
+    api.function("f", f"def handler(event, context):\n    return {{'statusCode': {status}, 'body': 'nothing'}}\n")
+    url = open_door(api, "f")
+    by_handle, by_wire = emulator.function("f").http("GET"), requests.get(url, timeout=LONG)
+    assert (by_handle.status_code, by_handle.body) == (by_wire.status_code, by_wire.content) == (status, b"")
+
+
 def test_the_handle_never_raises_for_what_is_refused(emulator, api):
     api.function("f", "def handler(event, context):\n    raise ValueError\n")
     assert emulator.function("f").http("GET").status_code == 502

@@ -11,6 +11,8 @@ from fcemu.api.front import Front
 from fcemu.endpoints.authority import authority
 from fcemu.testing import LocalEmulator
 
+HELLO = b"\x16\x03\x01\x02\x00\x01"
+"""The beginning of a handshake."""
 REQUEST = b"GET /_fcemu/health HTTP/1.0\r\n\r\n"
 
 
@@ -132,6 +134,54 @@ def test_who_says_nothing_in_time_is_dropped(monkeypatch):
         assert await reader.read() == b""
         writer.close()
         assert front.silent == 0
+        listener.close()
+        front.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+async def handshakes(front, number):
+    while front.shaking != number:  # noqa: ASYNC110 - the listener tells nobody
+        await asyncio.sleep(0)
+
+
+def test_of_too_many_handshakes_the_oldest_are_dropped():
+    """A client that does not finish its handshake keeps nobody from finishing his."""
+
+    async def scene():
+        front = Front(Once, authority, most=3)
+        listener, port = await listening(front)
+        clients = []
+        for number in range(5):
+            clients.append(await asyncio.open_connection("127.0.0.1", port))
+            clients[-1][1].write(HELLO)
+            await handshakes(front, min(number + 1, 3))
+        for reader, _ in clients[:2]:
+            assert await reader.read() == b""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting(), server_hostname="localhost")
+        writer.write(b"you")
+        assert await reader.read() == b"hello you"
+        assert front.shaking == 2
+        clients.append((reader, writer))
+        for _, client in clients:
+            client.close()
+        listener.close()
+        front.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+def test_a_handshake_that_is_not_done_in_time_is_dropped(monkeypatch):
+    monkeypatch.setattr(fronts, "HANDSHAKE_SECONDS", 0.01)
+
+    async def scene():
+        front = Front(Once, authority)
+        listener, port = await listening(front)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HELLO)
+        assert await reader.read() == b""
+        assert front.shaking == 0
+        writer.close()
         listener.close()
         front.close()
 

@@ -1,5 +1,7 @@
 """Metrics and instances as they are shown outside."""
 
+from itertools import pairwise
+
 import pytest
 from api.conftest import echo
 from fakes import ask, make, s
@@ -59,13 +61,13 @@ def test_what_a_queue_does_is_counted_by_the_names_of_fc(busy):
     assert {
         name: found[name, "slow"] for name, *labels in found if name.startswith("Function") and "slow" in labels
     } == {
-        "FunctionEnqueueCount": 4,
-        "FunctionDequeueCount": 3,
+        "FunctionEnqueueCount_total": 4,
+        "FunctionDequeueCount_total": 3,
         "FunctionAsyncMessageLatencyAvg": pytest.approx(20_000 / 3),
         "FunctionAsyncMessageLatencyMax": 10_000,
-        "FunctionAsyncEventExpiredDropped": 0,
-        "FunctionDestinationErrors": 0,
-        "FunctionDestinationSucceeded": 0,
+        "FunctionAsyncEventExpiredDropped_total": 0,
+        "FunctionDestinationErrors_total": 0,
+        "FunctionDestinationSucceeded_total": 0,
         "FunctionAsyncMessagesBacklogV2": 1,
         "FunctionAsyncMessagesInProcess": 2,
     }
@@ -79,10 +81,59 @@ def test_attempts_instances_and_the_clock_are_counted_by_names_of_ours(busy):
     assert found["fcemu_attempts_total", "boom", "function error"] == 1
     assert (found["fcemu_attempt_seconds_count", "slow"], found["fcemu_attempt_seconds_sum", "slow"]) == (4, 16)
     assert found["fcemu_holds_total", "slow"] == 1
-    assert found["FunctionDestinationSucceeded", "boom"] == 1
+    assert found["FunctionDestinationSucceeded_total", "boom"] == 1
     assert sum(value for (name, *_), value in found.items() if name == "fcemu_instances") == 2
     assert found["fcemu_clock_seconds",] == busy.emulator.clock.now().timestamp()
     assert found["fcemu_in_flight",] == 0
+
+
+def families(served):
+    return list(text_string_to_metric_families(served.request("GET", "/_fcemu/metrics").body.decode()))
+
+
+def counters(served):
+    """Values of counters by name and labels."""
+    return {
+        (one.name, *sorted(one.labels.items())): one.value
+        for family in families(served)
+        if family.type == "counter"
+        for one in family.samples
+    }
+
+
+def test_what_only_grows_is_a_counter_and_its_name_says_so(busy):
+    kinds = {family.name: family.type for family in families(busy)}
+    assert set(kinds.values()) == {"counter", "gauge", "summary"}
+    for name in (
+        "FunctionEnqueueCount",
+        "FunctionDequeueCount",
+        "FunctionAsyncEventExpiredDropped",
+        "FunctionDestinationErrors",
+        "FunctionDestinationSucceeded",
+        "fcemu_invocations",
+        "fcemu_attempts",
+        "fcemu_cold_starts",
+        "fcemu_provisioned_starts",
+        "fcemu_instance_stops",
+        "fcemu_holds",
+        "fcemu_facts",
+    ):
+        assert kinds.pop(name) == "counter", name
+    assert "counter" not in kinds.values()
+    for family in families(busy):
+        assert all(one.name.endswith("_total") == (family.type == "counter") for one in family.samples)
+
+
+def test_no_counter_ever_falls(busy):
+    """Whatever becomes of the invocations, the instances and the reports behind them."""
+    seen = [counters(busy)]
+    for _ in range(12):
+        busy.emulator.wait(busy.emulator.advance(s(3)))
+        seen.append(counters(busy))
+    busy.emulator.wait(busy.emulator.run_until_idle(None))
+    seen.append(counters(busy))
+    for before, after in pairwise(seen):
+        assert {name: value for name, value in before.items() if after.get(name, 0) < value} == {}
 
 
 def test_an_emulator_without_anything_has_metrics_too(serve):

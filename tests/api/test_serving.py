@@ -188,6 +188,27 @@ def test_a_wake_up_makes_all_calls_that_came_before_it_in_order():
     assert made == list(range(10))
 
 
+def test_a_call_that_raises_keeps_no_other_from_being_made():
+    made, raised = [], []
+
+    def broken():
+        raise RuntimeError("a defect")
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, told: raised.append(told["exception"].args))
+        wakeups, done = Wakeups(loop), loop.create_future()
+        wakeups.call(made.append, 1)
+        wakeups.call(broken)
+        wakeups.call(made.append, 2)
+        wakeups.call(broken)
+        wakeups.call(done.set_result, None)
+        await asyncio.wait_for(done, WAIT_SECONDS)
+
+    asyncio.run(main())
+    assert (made, raised) == ([1, 2], [("a defect",)] * 2)
+
+
 @pytest.mark.parametrize("path", ["/_fcemu/invocations", FC3.format("echo")])
 def test_a_defect_of_the_emulator_is_logged_and_answered(served, caplog, path):
     def broken(*of):

@@ -94,6 +94,21 @@ def test_the_query_is_cut_off_before_the_path_is_split(
     assert asked(plane, host, f"{base}{behind}?{query_text}") == [behind or "/", queries]
 
 
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("start", ["/shop/", "/shop/?"], ids=["in the path", "in the query"])
+def test_an_address_has_at_most_4_kb_behind_its_host(addresses: Any, address: str, start: str) -> None:
+    """The query counts (async-invocation §2); what stands in front of a path only here does not."""
+    plane, ways = addresses
+    host, base = ways[address]
+    called = len(base) if "proxy" in address else 0
+    fits = start + "x" * (4096 - called - len(start))
+    assert plane.request("GET", f"{base}{fits}", host=host).status == 200
+    refused = plane.request("GET", f"{base}{fits}x", host=host)
+    document = refused.json()
+    assert (refused.status, document.get("Code", document.get("ErrorCode"))) == (400, "InvalidArgument")
+    assert document.get("Message", document.get("ErrorMessage")) == "the path and the query are longer than 4096 bytes"
+
+
 @pytest.mark.parametrize(
     ("uri", "target", "base"),
     [

@@ -4,9 +4,11 @@ import base64
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -141,20 +143,26 @@ def test_an_environment_is_chosen_by_its_name():
     assert "there is no environment 'tseting'\n  did you mean 'testing'?" in refused.stdout
 
 
-def test_on_a_terminal_the_line_is_shown_with_a_caret_below_the_word(here):
-    write("fcemu.yaml", "functions:\n  hello:\n    handler: index.handler\n    timeuot: 3\n")
-    write("index.py", "def handler(event, context): ...\n")
+def on_a_terminal():
+    """What a check of fcemu.yaml, which must find something, prints on a terminal, with its colours."""
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "fcemu", "check", "fcemu.yaml"]
     environment = {**os.environ, "TERM": "xterm"}
     done = subprocess.run(command, stdout=follower, stderr=subprocess.PIPE, timeout=CHILD_SECONDS, env=environment)
     os.close(follower)
     shown = b""
-    while b"hint:" not in shown:
-        shown += os.read(leader, 65536)
+    with suppress(OSError):  # the end, as a terminal says it
+        while piece := os.read(leader, 65536):
+            shown += piece
     os.close(leader)
     assert done.returncode == 1
-    plain = shown.decode().replace("\r\n", "\n")
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_on_a_terminal_the_line_is_shown_with_a_caret_below_the_word(here):
+    write("fcemu.yaml", "functions:\n  hello:\n    handler: index.handler\n    timeuot: 3\n")
+    write("index.py", "def handler(event, context): ...\n")
+    plain = on_a_terminal()
     for code in ("\x1b[31m", "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"):
         assert code in plain
         plain = plain.replace(code, "")
@@ -164,6 +172,27 @@ def test_on_a_terminal_the_line_is_shown_with_a_caret_below_the_word(here):
         "   |     ^~~~~~~\n"
         "  hint: did you mean 'timeout'?\n"
     )
+
+
+CARETS = {
+    "description: ab, timeuot: 3}": " " * 42 + "^~~~~~~",
+    "description: 图片, timeuot: 3}": " " * 44 + "^~~~~~~",
+    "description: Ｔ😀, timeuot: 3}": " " * 44 + "^~~~~~~",
+    "description: ｶe\u0301, timeuot: 3}": " " * 42 + "^~~~~~~",
+    "超时: 3}": " " * 25 + "^~~~",
+}
+"""Lines of a definition, and the caret's below them: narrow, wide, full width and emoji, half width and combining; and
+a word that is wide itself."""
+
+
+def test_the_caret_stands_below_the_word_whatever_is_before_it(here):
+    """Columns of a terminal are counted: wide characters take two of them."""
+    lines = [f"  {name}: {{handler: index.handler, {rest}" for name, rest in zip("abcde", CARETS, strict=True)]
+    write("fcemu.yaml", "functions:\n" + "\n".join(lines) + "\n")
+    write("index.py", "def handler(event, context): ...\n")
+    shown = re.sub(r"\x1b\[\d+m", "", on_a_terminal())
+    for number, (line, caret) in enumerate(zip(lines, CARETS.values(), strict=True), 2):
+        assert f" {number} | {line}\n   | {len('  a: ') * ' '}{caret}\n" in shown
 
 
 # Whether a file has the function
