@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
 
 
@@ -387,7 +387,7 @@ _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
 _TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}
 _OUTCOMES: Final = {
-    kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted)
+    kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted, Stuck)
 }
 
 
@@ -405,7 +405,7 @@ def _write(given: object) -> object:
             return _write_bytes(given)
         case FunctionRef():
             return str(given)
-        case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted():
+        case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted() | Stuck():
             inside = {name: getattr(given, name) for name in given.__match_args__}
             said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
             return {"kind": type(given).__name__} | said

@@ -10,6 +10,7 @@ from fcemu.core.facts import Slept, Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Ran
 from fcemu.engine import real
+from fcemu.engine.background import has_waited, is_background, look_at
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
@@ -19,6 +20,7 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
+from fcemu.engine.lines import place
 from fcemu.engine.ports import Abandoned, Held
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
@@ -114,6 +116,8 @@ class Parking:
                 raise Abandoned
             if wait.released:
                 return True
+            strand.looked = None
+            self._count_again(strand)
             if run.over:
                 self._drift(strand, wait)
             else:
@@ -160,6 +164,10 @@ class Parking:
             return
         self._one_less_awake(run, run.strands)
         run.strands.fresh.append(wait)
+        if run.awake > 0 and wait.sleeps and run.strands.sleeps_beside and not self.clock.rate:
+            self._look_beside(run, WATCHDOG.time())
+            if run.awake <= 0:
+                return
         if run.awake > 0:
             run.since = WATCHDOG.time()
             if self.clock.rate:
@@ -231,6 +239,9 @@ class Parking:
             wait.strand.run.blocked -= 1
         if wait.lock is not None:
             self.lock_waits.remove(wait)
+        if wait.sleeps and wait.strand is wait.strand.run and wait.strand.run.strands is not None:
+            for strand in wait.strand.run.others():
+                self._count_again(strand)
 
     def _one_more_awake(self, run: Run) -> None:
         run.awake += 1
@@ -275,6 +286,8 @@ class Parking:
                 return 0.0
             holder = STRANDS.get(lock.holder())
             gate = holder is strand or (holder is None and lock.holder() not in threading._active)  # type: ignore[attr-defined]
+            self._count_again(strand)
+            strand.wants = lock
             if not (gate or self._is_held_up(holder)) or (run.over and run.verdict is None):
                 return _LOCK_SECONDS
             if gate and run.calls:
@@ -304,6 +317,45 @@ class Parking:
             if lock.is_free():
                 self.release(wait)
             pause = min(2 * pause, 2 * _LOCK_SECONDS)
+
+    def _count_again(self, strand: Strand) -> None:
+        """A strand that the clock did not wait for is back."""
+        if strand.left_out:
+            strand.left_out = False
+            self._one_more_awake(strand.run)
+
+    def look_at_threads(self, now: float) -> None:
+        """Called by the watchdog, by its time, on a paused clock: leave background threads out of the count that have
+        waited for something real long enough while their handler slept."""
+        for run in list(self.runs):
+            if run.counted:
+                self._look_beside(run, now)
+
+    def _look_beside(self, run: Run, now: float) -> None:
+        awake = run.awake_ones()
+        for strand in awake:
+            look_at(strand, now)
+        if run.waits_in is None or not run.waits_in.sleeps or run.calls or run.verdict is not None:
+            return
+        grace = self.io_grace.total_seconds()
+        if not awake or not all(has_waited(one, now, grace) and is_background(one) for one in awake):
+            return
+        strands = run.strands
+        assert strands is not None, "there are others than the handler's thread"
+        strands.sleeps_beside = True
+        for strand in awake:
+            strand.left_out = True
+            if not strand.was_left_out:
+                strand.was_left_out = True
+                text = (
+                    f"a thread of {run.function.ref} waited{place(strand.line(), run.function.code)} for something "
+                    f"real while the handler slept; after {grace:g} real seconds the clock moved on without it"
+                )
+                self._warn(run, text)
+            self._one_less_awake(run, strands)
+        self.steps += 1
+        self._settle_all(run, strands, self.clock.now())
+        self.pursue()
 
     def _is_held_up(self, holder: Strand | None) -> bool:
         """Whether it is the clock that keeps the holder of a lock from releasing it."""
@@ -372,6 +424,7 @@ class Parking:
                 if wait.strand.waits_in is wait:
                     self._wake(wait)
             self.left_behind.pop(strand, None)
+            self._count_again(strand)
             if run.strands is not None and strand in run.strands.alive:
                 run.strands.alive.discard(strand)
                 self._one_less_awake(run, run.strands)

@@ -62,7 +62,7 @@ class in_engine:  # noqa: N801 (reads as a function)
 class Wait:
     """One virtual wait of one strand; implements ``Waiting``. ``until``: when it ends by itself, ``None``: never."""
 
-    __slots__ = ("arrived", "block", "expected", "lock", "over", "real", "released", "rouse", "strand", "until")
+    __slots__ = ("arrived", "block", "expected", "lock", "over", "real", "released", "rouse", "sleeps", "strand", "until")
 
     def __init__(self, strand: "Strand", until: datetime | None = None) -> None:
         self.strand = strand
@@ -78,6 +78,8 @@ class Wait:
         """Whether it waits for something real as well."""
         self.lock: Held | None = None
         """The lock for which it waits."""
+        self.sleeps = False
+        """Whether it is a sleep, which waits for nobody."""
         self.arrived = 0
         """Waits for locks of a lower number come first."""
 
@@ -115,6 +117,13 @@ class Strand:
     ended = False
     engine_calls = 0
     waits_in: Wait | None = None
+    looked: tuple[float, int] | None = None
+    """From when on, by the watchdog's time, it has waited for something real, and what it had computed until then."""
+    left_out = False
+    """Whether the clock moves although it does not wait in virtual time."""
+    was_left_out = False
+    wants: Held | None = None
+    """The lock for which it has waited really."""
     held_back = False
     """Whether an exception waits for it to leave the engine."""
     _sent = False
@@ -167,7 +176,9 @@ class Strand:
             run.movers.sleep_really(run, seconds)
             return
         with in_engine():
-            run.movers.wait(Wait(strand), seconds)
+            wait = Wait(strand)
+            wait.sleeps = True
+            run.movers.wait(wait, seconds)
 
     def waiting(self) -> Waiting | None:
         strand = self.here()
