@@ -206,6 +206,11 @@ class Ending(Parking):
             if holder is not None and holder.waits_in is not None and holder.run.movers is not self:
                 where = place(strand.line(), run.function.code)
                 return f"it waits{where} for a lock that {holder.run.function.ref} holds, parked on another clock"
+        if run.place.instance.held_up():
+            return (
+                "a thread of it waits for something real, and so the clock stands still for another one that waits for "
+                "virtual time to pass"
+            )
         if not all(has_waited(strand, now, patience / 2) for strand in awake):
             return None  # it computes
         for strand in (run, *run.others()):

@@ -62,7 +62,19 @@ class in_engine:  # noqa: N801 (reads as a function)
 class Wait:
     """One virtual wait of one strand; implements ``Waiting``. ``until``: when it ends by itself, ``None``: never."""
 
-    __slots__ = ("arrived", "block", "expected", "lock", "over", "real", "released", "rouse", "sleeps", "strand", "until")
+    __slots__ = (
+        "arrived",
+        "block",
+        "expected",
+        "lock",
+        "over",
+        "real",
+        "released",
+        "rouse",
+        "sleeps",
+        "strand",
+        "until",
+    )
 
     def __init__(self, strand: "Strand", until: datetime | None = None) -> None:
         self.strand = strand

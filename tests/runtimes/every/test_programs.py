@@ -12,7 +12,9 @@ from runtimes.every.conftest import World, seconds
 from runtimes.every.kinds import INLINE, PROCESS
 from runtimes.programs import PROGRAMS, code_of
 
+from fcemu.core.invocation import State
 from fcemu.core.settings import Settings
+from fcemu.engine.emulator import ClockStuck
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 RATE = 60
@@ -83,3 +85,59 @@ def test_plain_python_comes_to_the_same_in_the_same_time(tmp_path):
     came_to = {name: json.loads(process.communicate()[0]) for name, process in running.items()}
     for name, (value, took) in came_to.items():
         assert (value, took >= PROGRAMS[name][2] - 0.01) == (PROGRAMS[name][1], True), name
+
+
+STUCK = {
+    "a request to a thread that sleeps": """
+    import http.server, urllib.request
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            time.sleep(2)
+            self.send_response(200)
+            self.end_headers()
+        def log_message(self, *_): pass
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request).start()
+        ask(f"http://127.0.0.1:{server.server_port}/", timeout=86400)
+    """,
+    "a pool's thread in recv that another one ends": """
+    import socket
+    ours, theirs = socket.socketpair()
+    threading.Timer(5, theirs.send, [b"x"]).start()
+    pool = ThreadPoolExecutor(1)
+    work = pool.submit(ours.recv, 1)
+    try:
+        work.result()
+    finally:
+        theirs.close()
+        ours.close()
+        pool.shutdown(wait=False)
+    """,
+}
+
+
+@pytest.fixture(params=KINDS)
+def quick(request, tmp_path, runtimes):
+    """A world whose watchdog strikes soon."""
+    kind = KINDS[request.param]
+    handlers = {f"p{n}": code_of(body) for n, body in enumerate(STUCK.values())}
+    handlers["other"] = "def handler(event, context): return b'unharmed'"
+    patient = World(replace(kind, handlers=handlers), tmp_path, runtimes)
+    patient.returned("other")  # what starts with the first process takes longer than the watchdog has patience
+    patient.emulator.close()
+    settings = Settings(io_grace=s(0.1), watchdog=s(1), grace=s(0.05))
+    world = World(replace(kind, handlers=handlers), tmp_path, runtimes, settings, memory_mb=3072)
+    yield world
+    world.emulator.close()
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_what_only_the_clock_holds_up_ends_as_stuck_and_the_move_says_so(quick, name):
+    function = f"p{list(STUCK).index(name)}"
+    invocation = quick.accept(function)
+    with pytest.raises(ClockStuck, match=f"{function} made no progress for .* real seconds: .* virtual time to pass"):
+        quick.move()
+    (attempt,) = invocation.attempts
+    assert (attempt.word, invocation.state, seconds(attempt)) == ("stuck", State.STOPPED, 0)
+    assert quick.returned("other") == b"unharmed"
