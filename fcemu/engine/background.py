@@ -1,4 +1,4 @@
-"""Threads of a handler that wait for something real: which of them the clock need not wait for while the handler sleeps.
+"""Threads of a handler that wait for something real: for which of them the clock does not wait while it sleeps.
 
 A thread in ``recv``, ``select`` or the C code of a library says nothing to the clock. What it computes tells: next to
 nothing for ``ioGraceSeconds``.

@@ -217,8 +217,8 @@ class Ending(Parking):
             if strand.waits_in is not None and strand.waits_in.until is not None:
                 code = run.function.code
                 return (
-                    f"it waits{place(run.running().line(), code)} for something real, and so the clock stands still for "
-                    f"its thread that waits{place(strand.line(), code)} for virtual time to pass"
+                    f"it waits{place(run.running().line(), code)} for something real, and so the clock stands still "
+                    f"for its thread that waits{place(strand.line(), code)} for virtual time to pass"
                 )
         return None
 

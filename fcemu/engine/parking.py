@@ -184,8 +184,8 @@ class Parking:
         self._settle(run, instants[0][0] if instants else None, now)
 
     def _settle(self, run: Run, until: datetime | None, now: datetime) -> None:
-        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only, or one of
-        its strands goes on because a lock is free."""
+        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only, or a
+        strand of it goes on because a lock is free."""
         self.free_locks()
         if run.awake > 0 or (run.blocked and until is None):
             return
@@ -310,8 +310,8 @@ class Parking:
         return None
 
     def _await_lock(self, wait: Wait, lock: Held) -> None:
-        """Wait until ``wait`` is over, without the baton. Whoever holds the lock may release it and not park for long, or
-        be no strand: so the thread looks by itself, seldom enough that on a paused clock others park first."""
+        """Wait until ``wait`` is over, without the baton. The thread that releases the lock may not park for long, or
+        be no strand: so this one looks by itself, seldom enough that on a paused clock others park first."""
         pause = _GATE_SECONDS if wait.real else _LOCK_SECONDS
         while not wait.strand.wakes_within(pause):
             if lock.is_free():

@@ -88,18 +88,16 @@ def test_plain_python_comes_to_the_same_in_the_same_time(tmp_path):
 
 
 STUCK = {
-    "a request to a thread that sleeps": """
-    import http.server, urllib.request
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            time.sleep(2)
-            self.send_response(200)
-            self.end_headers()
-        def log_message(self, *_): pass
-    ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.handle_request).start()
-        ask(f"http://127.0.0.1:{server.server_port}/", timeout=86400)
+    "a read that ends when a thread has slept": """
+    import socket
+    ours, theirs = socket.socketpair()
+    thread = threading.Timer(2, theirs.send, [b"x"])
+    thread.start()
+    try:
+        ours.recv(1)
+    finally:
+        theirs.close()
+        ours.close()
     """,
     "a pool's thread in recv that another one ends": """
     import socket
