@@ -13,8 +13,8 @@ has to do:
 * If something else ended that wait: ``{"kind": "roused", "number": n}``, after which it runs again; a ``woken`` of the
   same number may still come and means nothing.
 * ``{"kind": "warn", "text": …}`` puts a warning into the journal.
-* ``{"kind": "held up", "held_up": b}``: all of the handler that runs waits for something real, while other threads of it
-  wait for virtual time to pass; or that is no longer so.
+* ``{"kind": "held up", "held_up": b}``: all of the handler that runs waits for something real, while other threads of
+  it wait for virtual time to pass; or that is no longer so.
 * ``{"kind": "begins"}``: the instance is ready, and its handler starts.
 * ``{"kind": "debugged"}``: the client of a debugger for which it has waited is there.
 * It reads virtual time from the dial (``FORM`` in ``engine/dial.py``) whenever it wants; it ends when the channel does.

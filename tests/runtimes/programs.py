@@ -1,7 +1,7 @@
 """Handlers that wait for time and for each other, and what plain Python comes to with them: the corpus of waits.
 
-Each is the body of ``main()``: what it returns, and how many seconds it takes. Whatever clock it runs on, and whether in
-a process of its own, a handler must come to the same; ``FCEMU_EFFORT=full`` runs all of them in plain Python, too.
+Each is the body of ``main()``: what it returns, and how many seconds it takes. A handler must come to the same on every
+clock, inline and in a process of its own; ``FCEMU_EFFORT=full`` runs all of them in plain Python, too.
 """
 
 # name: (code, what it returns, how many virtual seconds it takes)

@@ -1,9 +1,9 @@
 """Locks inside a handler: who waits for a lock whose holder is parked is parked too, until that one lets go.
 
-``Lock`` and ``RLock`` are built-in classes, so ``acquire`` and ``__enter__`` are exchanged in the classes themselves: for
-every lock of the process, also those of import machinery and libraries. ``release`` and ``__exit__`` stay C: a function
-of Python could be interrupted at its first line, and the lock would never be released. So nobody is told of a release;
-whoever is about to move the clock looks at the locks first (``Parking`` in the engine, ``Household`` in a child).
+``Lock`` and ``RLock`` are built-in classes, so ``acquire`` and ``__enter__`` are exchanged in the classes themselves:
+for every lock of the process, also those of import machinery and libraries. ``release`` and ``__exit__`` stay C: a
+function of Python could be interrupted at its first line, and the lock would never be released. So nobody is told of a
+release; before the clock moves, ``Parking`` in the engine and ``Household`` in a child look at the locks.
 """
 
 import sys
@@ -79,8 +79,8 @@ def _imported() -> Any:
     return lock if hasattr(lock, "owner") else None
 
 
-# What is called without a loop takes a lock in a single step of the interpreter (``map``), after which no exception that
-# is sent to the thread can arrive before it is noted who has the lock, and the caller has it.
+# Locks are taken by ``map`` in a ``for``: that is a single step of the interpreter, and no exception that is sent to the
+# thread can arrive between it and the ``return``. After a call one could, and the lock would never be released.
 
 
 def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
@@ -140,7 +140,7 @@ def _acquiring(take: Take) -> Callable[..., bool]:
 
 
 def _entering(take: Take) -> Callable[[Any], bool]:
-    def __enter__(self: Any) -> bool:
+    def enter(self: Any) -> bool:
         key, me = id(self), get_ident()
         for got in map(take, (self,), _NO):
             if got:
@@ -148,7 +148,7 @@ def _entering(take: Take) -> Callable[[Any], bool]:
                 return True
         return _wait(self, take, None)
 
-    return __enter__
+    return enter
 
 
 def _acquire_restore(self: Any, state: Any) -> None:
