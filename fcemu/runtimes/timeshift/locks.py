@@ -79,8 +79,8 @@ def _imported() -> Any:
     return lock if hasattr(lock, "owner") else None
 
 
-# Locks are taken by ``map`` in a ``for``: that is a single step of the interpreter, and no exception that is sent to the
-# thread can arrive between it and the ``return``. After a call one could, and the lock would never be released.
+# Locks are taken by ``map`` in a ``for``: that is a single step of the interpreter, and no exception that is sent to
+# the thread can arrive between it and the ``return``. After a call one could, and the lock would never be released.
 
 
 def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
