@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
+from math import inf
 from threading import get_ident
 from typing import Final
 
@@ -277,6 +278,8 @@ class Parking:
         """See ``HandlerClock``; called on the strand's thread, without the baton."""
         with self._baton:
             run, now = strand.run, self.clock.now()
+            if run.over and run.verdict is None:
+                return inf  # its thread was left behind, and goes on in real time
             if self.clock.rate:
                 if run.verdict is not None and not run.over:
                     raise Abandoned
@@ -288,7 +291,7 @@ class Parking:
             gate = holder is strand or (holder is None and lock.holder() not in threading._active)  # type: ignore[attr-defined]
             self._count_again(strand)
             strand.wants = lock
-            if not (gate or self._is_held_up(holder)) or (run.over and run.verdict is None):
+            if not (gate or self._is_held_up(holder)):
                 return _LOCK_SECONDS
             if gate and run.calls:
                 return _LOCK_SECONDS  # that call may end by it

@@ -680,7 +680,71 @@ BACKGROUND = {
     ),
 }
 
-PROGRAMS = {**WAITS, **LOCKS, **IMPORTS, **BACKGROUND}
+TRIO = {
+    "trio.sleep and a time-out": (
+        """
+    import trio
+    async def parts():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep, 3)
+            nursery.start_soon(trio.sleep, 5)
+            with trio.move_on_after(4) as scope:
+                await trio.sleep_forever()
+        return scope.cancelled_caught
+    return trio.run(parts)
+        """,
+        True,
+        5,
+    ),
+    "trio.to_thread": (
+        """
+    import trio
+    async def parts():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, time.sleep, 6)
+            nursery.start_soon(trio.to_thread.run_sync, time.sleep, 2)
+        await trio.to_thread.run_sync(time.sleep, 1)
+    trio.run(parts)
+        """,
+        None,
+        7,
+    ),
+    "trio.from_thread": (
+        """
+    import trio
+    def work():
+        trio.from_thread.run(trio.sleep, 2)
+        return trio.from_thread.run_sync(trio.current_time)
+    async def parts():
+        started = trio.current_time()
+        return round(await trio.to_thread.run_sync(work) - started, 1)
+    return trio.run(parts) >= 2
+        """,
+        True,
+        2,
+    ),
+    "a socket in trio": (
+        """
+    import socket, trio
+    async def parts():
+        ours, theirs = (trio.socket.from_stdlib_socket(one) for one in socket.socketpair())
+        async def answer():
+            await trio.sleep(3)
+            await theirs.send(b"late")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer)
+            got = await ours.recv(4)
+        ours.close()
+        theirs.close()
+        return got.decode()
+    return trio.run(parts)
+        """,
+        "late",
+        3,
+    ),
+}
+
+PROGRAMS = {**WAITS, **LOCKS, **IMPORTS, **TRIO, **BACKGROUND}
 
 HEAD = """
 import asyncio, concurrent.futures, contextvars, json, os, queue, sched, sys, threading, time

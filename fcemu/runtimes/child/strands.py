@@ -425,6 +425,8 @@ class Household:
     def wait_for_lock(self, strand: Strand, lock: Held, seconds: float | None) -> float | None:
         """See ``HandlerClock``."""
         ident = lock.holder()
+        if not self.counts(strand):
+            return inf
         if self.dial.flows():
             left = None if seconds is None else self.dial.real_seconds_to(self.dial.elapsed_ns() + _ns(seconds))
             return _LOCK_SECONDS if left is None else min(left, _LOCK_SECONDS)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
+from fcemu.engine.ports import HandlerClock, Held
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 
@@ -97,7 +98,7 @@ def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
     step = _FIRST_STEP
     while True:
         left = None if until is None else max(0.0, (until - clock.elapsed_ns()) / 1e9)
-        most = 0.0 if left == 0 else _ask(clock, me, held, left)
+        most = 0.0 if left == 0 else ask(clock, me, held, left)
         if most == inf:
             pause = -1 if left is None else left
         else:
@@ -111,19 +112,19 @@ def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
             return False
 
 
-def _ask(clock: Any, me: int, held: HeldLock, left: float | None) -> float | None:
+def ask(clock: HandlerClock, me: int, held: Held, left: float | None) -> float | None:
+    """``clock.wait_for_lock(held, left)`` on thread ``me``; other code runs in this process meanwhile."""
     _BUSY.add(me)
     try:
         for leave in BEFORE_PARK:
             leave()
         try:
-            most: float | None = clock.wait_for_lock(held, left)
+            return clock.wait_for_lock(held, left)
         finally:
             for resume in AFTER_PARK:
                 resume()
     finally:
         _BUSY.discard(me)
-    return most
 
 
 def _acquiring(take: Take) -> Callable[..., bool]:
