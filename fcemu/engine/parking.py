@@ -139,6 +139,10 @@ class Parking:
         else:
             wait.block()
             self.release(wait)
+        if not strand.is_its_turn_within(_REST_SECONDS):
+            with self._baton:
+                if run.strands is not None:
+                    run.strands.turns[:] = [one for one in run.strands.turns if one[0] is not strand]
         return self._woken(wait)
 
     def _abandon(self, run: Run, verdict: Ran) -> None:
@@ -254,6 +258,26 @@ class Parking:
         self._unpark(wait)
         wait.rouse()
 
+    def _wake_in_turn(self, wait: Wait) -> None:
+        """Wake a strand because of what another one did. On a paused clock those that are woken go on in their order,
+        each once no other of the attempt runs, so that a handler does the same in each run; but not later than after a
+        moment of real time, as that other one may wait for them by means of which nothing is known."""
+        strand, run = wait.strand, wait.strand.run
+        if run.strands is not None and not self.clock.rate and not run.over and run.verdict is None:
+            strand.turn = turn = threading.Lock()
+            real.acquire(turn)
+            run.strands.turns.append((strand, turn))
+        self._wake(wait)
+        if run.strands is not None:
+            self._next_turn(run, run.strands)
+
+    def _next_turn(self, run: Run, strands: Strands) -> None:
+        turns = strands.turns
+        if turns and run.awake <= len(turns):
+            first = min(turns, key=lambda one: one[0].order)
+            turns.remove(first)
+            first[1].release()
+
     def release(self, wait: Wait) -> None:
         """What ``wait`` waits for has happened; on any thread, without the baton."""
         left_behind = None
@@ -268,7 +292,7 @@ class Parking:
                     DRIFTING.discard(wait.strand)
                 else:
                     self.steps += 1
-                    self._wake(wait)
+                    self._wake_in_turn(wait)
         if left_behind is not None:
             self._take_over(left_behind)
 
@@ -425,7 +449,7 @@ class Parking:
             for wait in ours:
                 wait.released = True
                 if wait.strand.waits_in is wait:
-                    self._wake(wait)
+                    self._wake_in_turn(wait)
             self.left_behind.pop(strand, None)
             self._count_again(strand)
             if run.strands is not None and strand in run.strands.alive:
@@ -508,6 +532,7 @@ class Parking:
         run.awake -= 1
         if strands.at_rest is not None and run.awake == 1:
             strands.at_rest.release()
+        self._next_turn(run, strands)
 
     # Warnings.
 

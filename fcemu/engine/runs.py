@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Strands:
     """What an attempt with more than one strand has; one with its handler's thread alone needs none of it."""
 
-    __slots__ = ("alive", "at_rest", "fresh", "instants", "made", "sleeps_beside", "slept", "timed")
+    __slots__ = ("alive", "at_rest", "fresh", "instants", "made", "sleeps_beside", "slept", "timed", "turns")
 
     def __init__(self) -> None:
         self.alive: set[Strand] = set()
@@ -33,6 +33,8 @@ class Strands:
         self.instants: list[tuple[datetime, int, Wait]] = []
         """A heap of the waits that end by themselves, and how many were put there."""
         self.timed = 0
+        self.turns: list[tuple[Strand, threading.Lock]] = []
+        """Strands that were woken by another one, and go on once that one waits, one after the other."""
         self.at_rest: threading.Lock | None = None
         """Released when only the handler's own thread runs, which has returned."""
         self.slept: tuple[datetime, datetime] | None = None

@@ -138,6 +138,8 @@ class Strand:
     """The lock for which it has waited really."""
     held_back = False
     """Whether an exception waits for it to leave the engine."""
+    turn: "threading.Lock | None" = None
+    """Released when it goes on after another strand has woken it."""
     _sent = False
     _wake_up: "threading.Lock | None" = None
 
@@ -315,6 +317,11 @@ class Strand:
         """The same for so many real seconds at most; whether ``wake`` was called."""
         assert self._wake_up is not None, "prepare_wait comes first"
         return bool(real.acquire(self._wake_up, True, seconds))
+
+    def is_its_turn_within(self, seconds: float) -> bool:
+        """Wait, without the baton, until it is this strand's turn, or for so many real seconds; whether it is."""
+        turn, self.turn = self.turn, None
+        return turn is None or bool(real.acquire(turn, True, seconds))
 
     def wake(self) -> None:
         """Let the waiting thread go on."""
