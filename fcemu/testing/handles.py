@@ -109,8 +109,8 @@ class Attempt:
     started: datetime
     ended: datetime | None
     outcome: str | None
-    """``None`` while it runs, else ``returned``, ``function error``, ``timed out``, ``throttled``, ``system error`` or
-    ``stopped``."""
+    """``None`` while it runs, else ``returned``, ``function error``, ``timed out``, ``throttled``, ``system error``,
+    ``stopped`` or ``stuck`` (only the clock held it up, which stood still for it)."""
     error: str | None
     """FC's error type, e.g. ``UnhandledInvocationError``."""
     exception: BaseException | None
