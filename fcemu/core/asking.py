@@ -59,6 +59,7 @@ def never_ran(function: FunctionRef, outcome: object) -> FCError:
         case Halted(why) if why == HUNG_UP:
             return ClientClosedRequest()
         case Stuck(why):
+            # ASSUMED: FC has no such outcome; the caller hears of it as of an error of the platform.
             return InternalServerError(why)
         case _:
             return ResourceThrottled("the emulator was closed before the function returned")

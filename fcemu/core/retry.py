@@ -93,6 +93,7 @@ def decide(outcome: Outcome, tally: Tally, policy: RetryPolicy, now: datetime) -
         case Throttled() | SystemFailed():
             return _after_refusal(outcome, tally, policy, now)
         case Halted() | Stuck():
+            # ASSUMED: an invocation whose attempt was stuck is Stopped on the wire; FC has no word for it.
             return Stop()
         case unreachable:
             assert_never(unreachable)
