@@ -55,6 +55,9 @@ class FakeInstance:
     def line(self) -> None:
         pass
 
+    def held_up(self) -> bool:
+        return False
+
     def debugged(self) -> bool:
         return self.has_debugger
 

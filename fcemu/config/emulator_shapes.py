@@ -116,7 +116,12 @@ class EmulatorShape(Shape):
     ] = None
     io_grace_seconds: Annotated[
         float | None,
-        Key("ioGraceSeconds", _GRACE, "Real time an event loop waits for its sockets.", seconds_of(_USUAL.io_grace)),
+        Key(
+            "ioGraceSeconds",
+            _GRACE,
+            "Real time an event loop, or a thread beside a sleeping handler, waits for its sockets.",
+            seconds_of(_USUAL.io_grace),
+        ),
     ] = None
     throttle_mode: Annotated[
         str | None,

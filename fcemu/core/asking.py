@@ -18,7 +18,7 @@ from fcemu.core.errors import (
 )
 from fcemu.core.limits import Limits
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import HUNG_UP, FunctionError, Halted, SystemFailed, Throttled
+from fcemu.core.outcome import HUNG_UP, FunctionError, Halted, Stuck, SystemFailed, Throttled
 
 
 def read_delay(text: str, limits: Limits) -> timedelta:
@@ -58,5 +58,8 @@ def never_ran(function: FunctionRef, outcome: object) -> FCError:
             return InternalServerError()
         case Halted(why) if why == HUNG_UP:
             return ClientClosedRequest()
+        case Stuck(why):
+            # ASSUMED: FC has no such outcome; the caller hears of it as of an error of the platform.
+            return InternalServerError(why)
         case _:
             return ResourceThrottled("the emulator was closed before the function returned")

@@ -11,7 +11,7 @@ from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
 from fcemu.core.values import value
 
 
@@ -396,7 +396,7 @@ _DATA: Final = {kind: frozenset(kind.__match_args__) - _OUTSIDE_DATA for kind in
 """The members of ``data`` by kind."""
 _TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}
 _OUTCOMES: Final = {
-    kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted)
+    kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted, Stuck)
 }
 
 
@@ -414,7 +414,7 @@ def _write(given: object) -> object:
             return _write_bytes(given)
         case FunctionRef():
             return str(given)
-        case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted():
+        case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted() | Stuck():
             inside = {name: getattr(given, name) for name in given.__match_args__}
             said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
             return {"kind": type(given).__name__} | said

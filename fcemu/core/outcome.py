@@ -1,4 +1,4 @@
-"""What one attempt can come to: returned, function error, timed out, throttled, system error, stopped."""
+"""What one attempt can come to: returned, function error, timed out, throttled, system error, stopped, stuck."""
 
 import json
 from datetime import timedelta
@@ -71,7 +71,16 @@ class Halted:
     why: str
 
 
-Ran = Returned | FunctionError | TimedOut | Halted
+@value
+class Stuck:
+    """The attempt could not go on because the emulator's clock stood still for it, which in FC goes on: no outcome of
+    FC's. So it is neither retried nor reported, and whoever moves the clock hears of it.
+    """
+
+    why: str
+
+
+Ran = Returned | FunctionError | TimedOut | Halted | Stuck
 Refusal = Throttled | SystemFailed
 Outcome = Ran | Refusal
 
@@ -96,6 +105,8 @@ def word(outcome: Outcome) -> str:
             return "system error"
         case Halted():
             return "stopped"
+        case Stuck():
+            return "stuck"
 
 
 def timed_out(timeout: timedelta, memory_used_mb: float) -> TimedOut:

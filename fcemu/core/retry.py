@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_RETRIES, AsyncSettings
 from fcemu.core.generation import FC3, Generation
-from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass, value
 
@@ -92,7 +92,8 @@ def decide(outcome: Outcome, tally: Tally, policy: RetryPolicy, now: datetime) -
             return _after_function_error(outcome, tally, policy, now)
         case Throttled() | SystemFailed():
             return _after_refusal(outcome, tally, policy, now)
-        case Halted():
+        case Halted() | Stuck():
+            # ASSUMED: an invocation whose attempt was stuck is Stopped on the wire; FC has no word for it.
             return Stop()
         case unreachable:
             assert_never(unreachable)

@@ -48,7 +48,7 @@ from fcemu.core.mail_facts import (
     Unsubscribed,
     VisibilityChanged,
 )
-from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, SystemFailed, Throttled, TimedOut, word
+from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut, word
 
 _PAYLOAD_SHOWN: Final = 60
 
@@ -206,7 +206,7 @@ def _outcome(outcome: Outcome) -> str:
             return f"timed out: {_message(document)}"
         case Throttled(code, status) | SystemFailed(status, code):
             return f"{status} {code}"
-        case Halted(why):
+        case Halted(why) | Stuck(why):
             return f"{word(outcome)}: {why}"
         case unreachable:
             assert_never(unreachable)

@@ -286,7 +286,7 @@ class Dispatcher:
         self, invocation: Invocation, plan: Plan, number: int, outcome: Ran, output: str, now: datetime
     ) -> None:
         self._journal.record(Finished(now, invocation.id, number, outcome, output), invocation)
-        if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted):
+        if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted | outcomes.Stuck):
             again = self._chance.again(invocation)
             if again is not None:
                 due = later(now, again)
@@ -367,7 +367,7 @@ class Dispatcher:
 
     def _end_synchronous(self, invocation: Invocation, outcome: Outcome, now: datetime) -> None:
         """FC never retries a synchronous call; its caller does (retry-and-destinations §1)."""
-        if isinstance(outcome, outcomes.Halted):
+        if isinstance(outcome, outcomes.Halted | outcomes.Stuck):
             self._journal.record(Stopped(now, invocation.id), invocation)
         else:
             reason = f"{outcomes.word(outcome)}; a synchronous call is not retried"

@@ -201,7 +201,7 @@ class Emulator:
         """Requests that are being served; an autojumping clock waits for them."""
         self._waits: Final[dict[Callable[[], None], Patience]] = {}
         """Who waits without a thread of its own, and how much longer that makes sense."""
-        self.check_every: Final = pause_between_looks(settings.watchdog, settings.grace)
+        self.check_every: Final = pause_between_looks(settings.watchdog, min(settings.grace, settings.io_grace))
         self.saving: Saving | None = None
         """What is kept of this emulator; ``None`` where nothing is."""
         self.starts: Final = 0 if kept is None else kept.starts + 1
@@ -678,8 +678,14 @@ class Emulator:
             if is_debugged:
                 run.since = now  # patience begins anew when the debugger lets go
                 return
-            if now - run.since > self.settings.watchdog.total_seconds():
-                self._movers.strike(run, self._stuck_text(run))
+            movers.look_at_threads(now)
+            longest = self.settings.watchdog.total_seconds()
+            if run.counted and now - run.since > longest:
+                why = movers.held_up(run, now, longest)
+                if why is None:
+                    movers.strike(run, self._stuck_text(run))
+                else:
+                    self._end_stuck(run, why)
                 return
             for request_id, since in list(self._intake.strangers.items()):
                 stranger = self.journal.invocations[request_id]
@@ -687,6 +693,16 @@ class Emulator:
                     del self._intake.strangers[request_id]
                     self._let_in(run, stranger)
                     return
+
+    def _end_stuck(self, run: Run, why: str) -> None:
+        """Whoever moves the clock hears of it: the attempt says nothing of what FC would have done."""
+        seconds = self.settings.watchdog.total_seconds()
+        text = f"{run.function.ref} made no progress for {seconds:g} real seconds: {why}"
+        explained = self._explain()
+        self._movers.end_stuck(run, text)
+        for goal in self._movers.goals:
+            if not goal.reached:
+                goal.finish(ClockStuck(f"{text}\n{explained}"))
 
     def _stuck_text(self, run: Run) -> str:
         function = run.function

@@ -4,7 +4,8 @@ from datetime import datetime
 from math import inf
 
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import FunctionError, Halted, Ran, bounded
+from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, bounded
+from fcemu.engine.background import has_waited
 from fcemu.engine.clock import later
 from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG, debugged
@@ -13,7 +14,7 @@ from fcemu.engine.lines import place
 from fcemu.engine.parking import Parking
 from fcemu.engine.ports import Finish
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import Wait
+from fcemu.engine.strands import STRANDS, Wait
 
 
 class Ending(Parking):
@@ -196,6 +197,35 @@ class Ending(Parking):
     def exited(self, run: Run) -> FunctionError:
         """The outcome of ``run``, whose handler ends its process now."""
         return self._dispatcher.exited(self.clock.now() - run.started)
+
+    def held_up(self, run: Run, now: float, patience: float) -> str | None:
+        """What of the virtual clock keeps ``run`` from going on, if that does; it would go on in FC."""
+        awake = run.awake_ones()
+        for strand in awake:
+            holder = None if strand.wants is None else STRANDS.get(strand.wants.holder())
+            if holder is not None and holder.waits_in is not None and holder.run.movers is not self:
+                where = place(strand.line(), run.function.code)
+                return f"it waits{where} for a lock that {holder.run.function.ref} holds, parked on another clock"
+        if run.place.instance.held_up():
+            return (
+                "a thread of it waits for something real, and so the clock stands still for another one that waits for "
+                "virtual time to pass"
+            )
+        if not all(has_waited(strand, now, patience / 2) for strand in awake):
+            return None  # it computes
+        for strand in (run, *run.others()):
+            if strand.waits_in is not None and strand.waits_in.until is not None:
+                code = run.function.code
+                return (
+                    f"it waits{place(run.running().line(), code)} for something real, and so the clock stands still "
+                    f"for its thread that waits{place(strand.line(), code)} for virtual time to pass"
+                )
+        return None
+
+    def end_stuck(self, run: Run, why: str) -> None:
+        """End a run that cannot go on because time is virtual."""
+        run.verdict = self._halted(run) or Stuck(why)
+        self._give_up(run, run.verdict, self.clock.now())
 
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""

@@ -124,9 +124,12 @@ def _doing(run: Run, strand: Strand) -> str:
     if run.struck:
         state = "was ended by the watchdog, its thread is still"
     elif strand.waits_in is not None:
-        state = "is parked in a virtual sleep" if strand.waits_in.until else "waits without a time-out"
+        lock = " for a lock" if strand.waits_in.lock is not None else ""
+        state = "is parked in a virtual sleep" if strand.waits_in.until else f"waits{lock} without a time-out"
     elif strand is run and run.calls:
         state = f"waits for {', '.join(_title(call) for call in run.calls)}, which it called,"
+    elif strand.left_out:
+        state = "waits for something real, without which the clock moves,"
     else:
         state = "runs"
     return f"{state}{where}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu.core.functions import Function, requests_at_once
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, Halted, Ran, word
+from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, word
 from fcemu.core.values import dataclass
 from fcemu.engine.ports import Instance, Runtime
 
@@ -33,7 +33,7 @@ def reason_of(outcome: Ran) -> str:
     match outcome:
         case FunctionError(error_type, _, name):
             return f"an attempt in it failed: {name or error_type}"
-        case Halted(why):
+        case Halted(why) | Stuck(why):
             return f"an attempt in it was {word(outcome)}: {why}"
         case _:
             return f"an attempt in it {word(outcome)}"

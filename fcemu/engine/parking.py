@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
+from math import inf
 from threading import get_ident
 from typing import Final
 
@@ -10,6 +11,7 @@ from fcemu.core.facts import Slept, Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Ran
 from fcemu.engine import real
+from fcemu.engine.background import has_waited, is_background, look_at
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
@@ -19,6 +21,7 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
+from fcemu.engine.lines import place
 from fcemu.engine.ports import Abandoned, Held
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
@@ -114,6 +117,8 @@ class Parking:
                 raise Abandoned
             if wait.released:
                 return True
+            strand.looked = None
+            self._count_again(strand)
             if run.over:
                 self._drift(strand, wait)
             else:
@@ -134,6 +139,10 @@ class Parking:
         else:
             wait.block()
             self.release(wait)
+        if not strand.is_its_turn_within(_REST_SECONDS):
+            with self._baton:
+                if run.strands is not None:
+                    run.strands.turns[:] = [one for one in run.strands.turns if one[0] is not strand]
         return self._woken(wait)
 
     def _abandon(self, run: Run, verdict: Ran) -> None:
@@ -160,6 +169,10 @@ class Parking:
             return
         self._one_less_awake(run, run.strands)
         run.strands.fresh.append(wait)
+        if run.awake > 0 and wait.sleeps and run.strands.sleeps_beside and not self.clock.rate:
+            self._look_beside(run, WATCHDOG.time())
+            if run.awake <= 0:
+                return
         if run.awake > 0:
             run.since = WATCHDOG.time()
             if self.clock.rate:
@@ -176,8 +189,8 @@ class Parking:
         self._settle(run, instants[0][0] if instants else None, now)
 
     def _settle(self, run: Run, until: datetime | None, now: datetime) -> None:
-        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only, or one of
-        its strands goes on because a lock is free."""
+        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only, or a
+        strand of it goes on because a lock is free."""
         self.free_locks()
         if run.awake > 0 or (run.blocked and until is None):
             return
@@ -231,6 +244,9 @@ class Parking:
             wait.strand.run.blocked -= 1
         if wait.lock is not None:
             self.lock_waits.remove(wait)
+        if wait.sleeps and wait.strand is wait.strand.run and wait.strand.run.strands is not None:
+            for strand in wait.strand.run.others():
+                self._count_again(strand)
 
     def _one_more_awake(self, run: Run) -> None:
         run.awake += 1
@@ -241,6 +257,26 @@ class Parking:
     def _wake(self, wait: Wait) -> None:
         self._unpark(wait)
         wait.rouse()
+
+    def _wake_in_turn(self, wait: Wait) -> None:
+        """Wake a strand because of what another one did. On a paused clock those that are woken go on in their order,
+        each once no other of the attempt runs, so that a handler does the same in each run; but not later than after a
+        moment of real time, as that other one may wait for them by means of which nothing is known."""
+        strand, run = wait.strand, wait.strand.run
+        if run.strands is not None and not self.clock.rate and not run.over and run.verdict is None:
+            strand.turn = turn = threading.Lock()
+            real.acquire(turn)
+            run.strands.turns.append((strand, turn))
+        self._wake(wait)
+        if run.strands is not None:
+            self._next_turn(run, run.strands)
+
+    def _next_turn(self, run: Run, strands: Strands) -> None:
+        turns = strands.turns
+        if turns and run.awake <= len(turns):
+            first = min(turns, key=lambda one: one[0].order)
+            turns.remove(first)
+            first[1].release()
 
     def release(self, wait: Wait) -> None:
         """What ``wait`` waits for has happened; on any thread, without the baton."""
@@ -256,7 +292,7 @@ class Parking:
                     DRIFTING.discard(wait.strand)
                 else:
                     self.steps += 1
-                    self._wake(wait)
+                    self._wake_in_turn(wait)
         if left_behind is not None:
             self._take_over(left_behind)
 
@@ -266,6 +302,8 @@ class Parking:
         """See ``HandlerClock``; called on the strand's thread, without the baton."""
         with self._baton:
             run, now = strand.run, self.clock.now()
+            if run.over and run.verdict is None:
+                return inf  # its thread was left behind, and goes on in real time
             if self.clock.rate:
                 if run.verdict is not None and not run.over:
                     raise Abandoned
@@ -275,7 +313,9 @@ class Parking:
                 return 0.0
             holder = STRANDS.get(lock.holder())
             gate = holder is strand or (holder is None and lock.holder() not in threading._active)  # type: ignore[attr-defined]
-            if not (gate or self._is_held_up(holder)) or (run.over and run.verdict is None):
+            self._count_again(strand)
+            strand.wants = lock
+            if not (gate or self._is_held_up(holder)):
                 return _LOCK_SECONDS
             if gate and run.calls:
                 return _LOCK_SECONDS  # that call may end by it
@@ -297,13 +337,52 @@ class Parking:
         return None
 
     def _await_lock(self, wait: Wait, lock: Held) -> None:
-        """Wait until ``wait`` is over, without the baton. Whoever holds the lock may release it and not park for long, or
-        be no strand: so the thread looks by itself, seldom enough that on a paused clock others park first."""
+        """Wait until ``wait`` is over, without the baton. The thread that releases the lock may not park for long, or
+        be no strand: so this one looks by itself, seldom enough that on a paused clock others park first."""
         pause = _GATE_SECONDS if wait.real else _LOCK_SECONDS
         while not wait.strand.wakes_within(pause):
             if lock.is_free():
                 self.release(wait)
             pause = min(2 * pause, 2 * _LOCK_SECONDS)
+
+    def _count_again(self, strand: Strand) -> None:
+        """A strand that the clock did not wait for is back."""
+        if strand.left_out:
+            strand.left_out = False
+            self._one_more_awake(strand.run)
+
+    def look_at_threads(self, now: float) -> None:
+        """Called by the watchdog, by its time, on a paused clock: leave background threads out of the count that have
+        waited for something real long enough while their handler slept."""
+        for run in list(self.runs):
+            if run.counted:
+                self._look_beside(run, now)
+
+    def _look_beside(self, run: Run, now: float) -> None:
+        awake = run.awake_ones()
+        for strand in awake:
+            look_at(strand, now)
+        if run.waits_in is None or not run.waits_in.sleeps or run.calls or run.verdict is not None:
+            return
+        grace = self.io_grace.total_seconds()
+        if not awake or not all(has_waited(one, now, grace) and is_background(one) for one in awake):
+            return
+        strands = run.strands
+        assert strands is not None, "there are others than the handler's thread"
+        strands.sleeps_beside = True
+        for strand in awake:
+            strand.left_out = True
+            if not strand.was_left_out:
+                strand.was_left_out = True
+                text = (
+                    f"a thread of {run.function.ref} waited{place(strand.line(), run.function.code)} for something "
+                    f"real while the handler slept; after {grace:g} real seconds the clock moved on without it"
+                )
+                self._warn(run, text)
+            self._one_less_awake(run, strands)
+        self.steps += 1
+        self._settle_all(run, strands, self.clock.now())
+        self.pursue()
 
     def _is_held_up(self, holder: Strand | None) -> bool:
         """Whether it is the clock that keeps the holder of a lock from releasing it."""
@@ -370,8 +449,9 @@ class Parking:
             for wait in ours:
                 wait.released = True
                 if wait.strand.waits_in is wait:
-                    self._wake(wait)
+                    self._wake_in_turn(wait)
             self.left_behind.pop(strand, None)
+            self._count_again(strand)
             if run.strands is not None and strand in run.strands.alive:
                 run.strands.alive.discard(strand)
                 self._one_less_awake(run, run.strands)
@@ -452,6 +532,7 @@ class Parking:
         run.awake -= 1
         if strands.at_rest is not None and run.awake == 1:
             strands.at_rest.release()
+        self._next_turn(run, strands)
 
     # Warnings.
 

@@ -197,6 +197,10 @@ class Instance(Protocol):
         On any thread, at once. ``False``: what it runs are threads of this process, which the engine interrupts.
         """
 
+    def held_up(self) -> bool:
+        """Whether the handler outside this process waits for something real while other threads of it wait for virtual
+        time to pass, which stands still meanwhile. On any thread."""
+
     def debugged(self) -> bool:
         """Whether the attempt that runs in it waits for a debugger outside this process, or for its user. On any
         thread."""

@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 class Strands:
     """What an attempt with more than one strand has; one with its handler's thread alone needs none of it."""
 
-    __slots__ = ("alive", "at_rest", "fresh", "instants", "made", "slept", "timed")
+    __slots__ = ("alive", "at_rest", "fresh", "instants", "made", "sleeps_beside", "slept", "timed", "turns")
 
     def __init__(self) -> None:
         self.alive: set[Strand] = set()
         """Threads and work items that have not ended."""
         self.made = 0
+        self.sleeps_beside = False
+        """Whether the clock has moved already without threads that waited for something real."""
         self.fresh: list[Wait] = []
         """Waits that are not yet among what is due: as long as one strand runs, a paused clock cannot get there."""
         self.instants: list[tuple[datetime, int, Wait]] = []
         """A heap of the waits that end by themselves, and how many were put there."""
         self.timed = 0
+        self.turns: list[tuple[Strand, threading.Lock]] = []
+        """Strands that were woken by another one, and go on once that one waits, one after the other."""
         self.at_rest: threading.Lock | None = None
         """Released when only the handler's own thread runs, which has returned."""
         self.slept: tuple[datetime, datetime] | None = None
@@ -94,7 +98,11 @@ class Run(Strand):
 
     def running(self) -> Strand:
         """The first strand that does not wait, where there is one."""
-        return next((strand for strand in (self, *self.others()) if strand.waits_in is None), self)
+        return next(iter(self.awake_ones()), self)
+
+    def awake_ones(self) -> list[Strand]:
+        """The strands for which the clock waits."""
+        return [strand for strand in (self, *self.others()) if strand.waits_in is None and not strand.left_out]
 
     def others(self) -> list[Strand]:
         """The strands beside the handler's thread that have not ended, in the order in which they were made."""

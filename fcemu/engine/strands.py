@@ -62,7 +62,19 @@ class in_engine:  # noqa: N801 (reads as a function)
 class Wait:
     """One virtual wait of one strand; implements ``Waiting``. ``until``: when it ends by itself, ``None``: never."""
 
-    __slots__ = ("arrived", "block", "expected", "lock", "over", "real", "released", "rouse", "strand", "until")
+    __slots__ = (
+        "arrived",
+        "block",
+        "expected",
+        "lock",
+        "over",
+        "real",
+        "released",
+        "rouse",
+        "sleeps",
+        "strand",
+        "until",
+    )
 
     def __init__(self, strand: "Strand", until: datetime | None = None) -> None:
         self.strand = strand
@@ -78,6 +90,8 @@ class Wait:
         """Whether it waits for something real as well."""
         self.lock: Held | None = None
         """The lock for which it waits."""
+        self.sleeps = False
+        """Whether it is a sleep, which waits for nobody."""
         self.arrived = 0
         """Waits for locks of a lower number come first."""
 
@@ -115,8 +129,17 @@ class Strand:
     ended = False
     engine_calls = 0
     waits_in: Wait | None = None
+    looked: tuple[float, int] | None = None
+    """From when on, by the watchdog's time, it has waited for something real, and what it had computed until then."""
+    left_out = False
+    """Whether the clock moves although it does not wait in virtual time."""
+    was_left_out = False
+    wants: Held | None = None
+    """The lock for which it has waited really."""
     held_back = False
     """Whether an exception waits for it to leave the engine."""
+    turn: "threading.Lock | None" = None
+    """Released when it goes on after another strand has woken it."""
     _sent = False
     _wake_up: "threading.Lock | None" = None
 
@@ -167,7 +190,9 @@ class Strand:
             run.movers.sleep_really(run, seconds)
             return
         with in_engine():
-            run.movers.wait(Wait(strand), seconds)
+            wait = Wait(strand)
+            wait.sleeps = True
+            run.movers.wait(wait, seconds)
 
     def waiting(self) -> Waiting | None:
         strand = self.here()
@@ -292,6 +317,11 @@ class Strand:
         """The same for so many real seconds at most; whether ``wake`` was called."""
         assert self._wake_up is not None, "prepare_wait comes first"
         return bool(real.acquire(self._wake_up, True, seconds))
+
+    def is_its_turn_within(self, seconds: float) -> bool:
+        """Wait, without the baton, until it is this strand's turn, or for so many real seconds; whether it is."""
+        turn, self.turn = self.turn, None
+        return turn is None or bool(real.acquire(turn, True, seconds))
 
     def wake(self) -> None:
         """Let the waiting thread go on."""

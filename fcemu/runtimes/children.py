@@ -13,6 +13,8 @@ has to do:
 * If something else ended that wait: ``{"kind": "roused", "number": n}``, after which it runs again; a ``woken`` of the
   same number may still come and means nothing.
 * ``{"kind": "warn", "text": …}`` puts a warning into the journal.
+* ``{"kind": "held up", "held_up": b}``: all of the handler that runs waits for something real, while other threads of
+  it wait for virtual time to pass; or that is no longer so.
 * ``{"kind": "begins"}``: the instance is ready, and its handler starts.
 * ``{"kind": "debugged"}``: the client of a debugger for which it has waited is there.
 * It reads virtual time from the dial (``FORM`` in ``engine/dial.py``) whenever it wants; it ends when the channel does.
@@ -46,8 +48,10 @@ PIPE_BYTES: Final = 1 << 20
 """The most that a pipe holds: after so many bytes all was read that was in it at the beginning."""
 _WATCH_MILLISECONDS: Final = 20
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
-_ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "begins", "debugged"})
+_ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "begins", "debugged", "held up"})
 """Kinds of messages that do not end an attempt."""
+_BESIDE: Final = frozenset({"warn", "held up"})
+"""Those that do not mean that a parked child runs again."""
 _FOR_EVER: Final = 1e9
 """Virtual seconds, longer than any timeout: nothing of a child that waits for ever holds up the clock."""
 
@@ -93,6 +97,8 @@ class Child:
         self.closed = False
         """Whether its descriptors were given back."""
         self.awaits_debugger = False
+        self.held_up = False
+        """Whether its handler waits for something real while other threads of it wait for virtual time to pass."""
         self.fd: Final = channel.fileno()
         """The descriptor of the channel."""
         self.polled_by: object = None
@@ -143,6 +149,7 @@ class Child:
         The child's output is appended to ``call.output``. ``watch`` is called every 20 real milliseconds while the
         child runs. Raises ``Gone``; and ``Abandoned`` when the attempt ends first: then kill the child.
         """
+        self.held_up = False
         self.send(head, call.payload)
         return self.answer(call, watch)
 
@@ -169,6 +176,8 @@ class Child:
                 call.clock.warn(str(message.header["text"]))
             case "begins":
                 call.clock.begin_handler()
+            case "held up":
+                self.held_up = bool(message.header["held_up"])
             case "debugged":
                 self.awaits_debugger = False
             # "roused": its wait had ended already
@@ -278,16 +287,24 @@ class Child:
 
     def _park(self, call: Call, header: Mapping[str, Any]) -> None:
         """Wait in virtual time until the child is to go on, or has gone on by itself. Raises ``Abandoned``."""
+        self.held_up = False
         clock, seconds = call.clock, header["seconds"]
         if seconds is None and not header.get("real"):
             seconds = _FOR_EVER
         until = None if seconds is None else clock.elapsed_ns() + round(seconds * 1e9)
-        while self._is_silent():
-            if not self._wait(clock, call.output, seconds):
-                self.send(to_json({"kind": "woken", "number": header["number"]}))
+        while True:
+            while self._is_silent():
+                if not self._wait(clock, call.output, seconds):
+                    self.send(to_json({"kind": "woken", "number": header["number"]}))
+                    return
+                if until is not None:
+                    seconds = max(0.0, (until - clock.elapsed_ns()) / 1e9)
+            while (message := self._take()) is None:
+                self._receive(call.output, None)
+            if message.kind not in _BESIDE:
+                self._next = message
                 return
-            if until is not None:
-                seconds = max(0.0, (until - clock.elapsed_ns()) / 1e9)
+            self._hear(call, message)  # a thread without which it parked has said something
 
     def _wait(self, clock: HandlerClock, output: Output, seconds: float | None) -> bool:
         """Whether something else than time has ended the wait: most often, the child has said something."""
@@ -377,6 +394,11 @@ class InChild:
             child = self._child
         line, code = "" if child is None else child.line(), os.path.realpath(self._function.code)
         return self._function.code + line[len(code) :] if line.startswith(code + os.sep) else line
+
+    def held_up(self) -> bool:
+        """Whether its handler waits for something real while other threads of it wait for virtual time to pass."""
+        child = self._child
+        return child is not None and child.held_up
 
     def interrupt(self) -> bool:
         """Kill the process: nothing gentler ends a busy loop."""

@@ -137,6 +137,10 @@ class CustomInstance:
         """A program of any language does not tell."""
         return ""
 
+    def held_up(self) -> bool:
+        """Nobody knows."""
+        return False
+
     def debugged(self) -> bool:
         """fcemu starts no debugger for it."""
         return False

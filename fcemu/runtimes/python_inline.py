@@ -135,6 +135,10 @@ class InlineInstance:
     def line(self) -> None:
         """Its handlers run on threads of this process."""
 
+    def held_up(self) -> bool:
+        """The engine knows its threads."""
+        return False
+
     def debugged(self) -> bool:
         """What debugs this process debugs them, too."""
         return False

@@ -109,6 +109,10 @@ class StubInstance:
     def line(self) -> None:
         """Its handlers run on threads of this process."""
 
+    def held_up(self) -> bool:
+        """Nobody knows."""
+        return False
+
     def debugged(self) -> bool:
         """What debugs this process debugs them, too."""
         return False

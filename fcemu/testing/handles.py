@@ -13,7 +13,7 @@ from fcemu.core.functions import Function as Definition
 from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
 from fcemu.core.names import LATEST
-from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Returned, Stuck, SystemFailed, Throttled, TimedOut
 from fcemu.core.tasks import events, no_task
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
@@ -109,8 +109,8 @@ class Attempt:
     started: datetime
     ended: datetime | None
     outcome: str | None
-    """``None`` while it runs, else ``returned``, ``function error``, ``timed out``, ``throttled``, ``system error`` or
-    ``stopped``."""
+    """``None`` while it runs, else ``returned``, ``function error``, ``timed out``, ``throttled``, ``system error``,
+    ``stopped`` or ``stuck`` (only the clock held it up, which stood still for it)."""
     error: str | None
     """FC's error type, e.g. ``UnhandledInvocationError``."""
     exception: BaseException | None
@@ -435,6 +435,8 @@ class Invocation:
                 return text
         reason = f": {record.reason}" if record.reason else ""
         said = last.document.decode(errors="replace") if isinstance(last, FunctionError | TimedOut) else ""
+        if isinstance(last, Stuck):
+            said = last.why
         text = f"{self.function} {record.id} is {record.state}{reason}\n{said}".rstrip()
         cause = self._emulator._engine.exception(record.id, len(record.attempts))
         raise InvocationFailed(self, text) from cause

@@ -11,7 +11,7 @@ from fcemu.core import facts
 from fcemu.core.http import HttpRequest
 from fcemu.core.mail_facts import Properties
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, Halted, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Halted, Returned, Stuck, SystemFailed, Throttled, TimedOut
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,9}", fullmatch=True)
@@ -23,6 +23,7 @@ OUTCOMES = st.one_of(
     st.builds(Throttled),
     st.builds(SystemFailed, st.sampled_from([500, 503]), st.text()),
     st.builds(Halted, st.text()),
+    st.builds(Stuck, st.text()),
 )
 REQUESTS = st.builds(
     HttpRequest,

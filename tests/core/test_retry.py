@@ -14,6 +14,7 @@ from fcemu.core.outcome import (
     FunctionError,
     Halted,
     Returned,
+    Stuck,
     Throttled,
     TimedOut,
 )
@@ -35,6 +36,10 @@ def test_a_handler_that_returns_ends_the_invocation_well():
 @rule("task-mode §4.4", "assumed")
 def test_a_stopped_attempt_is_never_retried():
     assert decide(Halted("asked"), Tally(T0, executions=1), RetryPolicy(), T0) == Stop()
+
+
+def test_an_attempt_that_only_the_clock_held_up_is_never_retried():
+    assert decide(Stuck("it waits"), Tally(T0, executions=1), RetryPolicy(), T0) == Stop()
 
 
 @rule("retry-and-destinations §1.2", "assumed")

@@ -91,12 +91,21 @@ class FakeWaiting:
         self.clock = clock
         self.until: timedelta | None = None
         self.released = False
+        self.rouse: Callable[[], object] | None = None
         self._gate = threading.Lock()
         self._gate.acquire()
 
-    def wait(self, seconds: float | None, block: Callable[[], object] | None = None, rouse: object = None) -> bool:
+    def wait(
+        self,
+        seconds: float | None,
+        block: Callable[[], object] | None = None,
+        rouse: Callable[[], object] | None = None,
+    ) -> bool:
         if block is not None and seconds is None:
-            block()
+            with self.clock.lock:
+                self.rouse = None if self.released else rouse
+            if not self.released:
+                block()
             return True
         with self.clock.lock:
             if self.released:
@@ -110,6 +119,9 @@ class FakeWaiting:
 
     def release(self) -> None:
         with self.clock.lock:
+            if self.rouse is not None:
+                self.rouse()
+                self.rouse = None
             if self in self.clock.waits:
                 self.go_on()
                 self.released = True

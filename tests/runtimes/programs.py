@@ -1,7 +1,7 @@
 """Handlers that wait for time and for each other, and what plain Python comes to with them: the corpus of waits.
 
-Each is the body of ``main()``: what it returns, and how many seconds it takes. Whatever clock it runs on, and whether in
-a process of its own, a handler must come to the same; ``FCEMU_EFFORT=full`` runs all of them in plain Python, too.
+Each is the body of ``main()``: what it returns, and how many seconds it takes. A handler must come to the same on every
+clock, inline and in a process of its own; ``FCEMU_EFFORT=full`` runs all of them in plain Python, too.
 """
 
 # name: (code, what it returns, how many virtual seconds it takes)
@@ -426,9 +426,8 @@ LOCKS = {
     time.sleep(0.5)
     while not lock.acquire(timeout=1):
         tries += 1
-    return tries in (4, 5)
         """,
-        True,
+        None,
         5.5,
     ),
     "a condition whose lock is held by who sleeps": (
@@ -614,7 +613,138 @@ IMPORTS = {
     ),
 }
 
-PROGRAMS = {**WAITS, **LOCKS, **IMPORTS}
+BACKGROUND = {
+    "a thread in recv while the handler sleeps": (
+        """
+    import socket
+    ours, theirs = socket.socketpair()
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(ours.recv(5).decode()))
+    thread.start()
+    time.sleep(25)
+    theirs.send(b"hello")
+    thread.join()
+    ours.close()
+    theirs.close()
+    return seen
+        """,
+        ["hello"],
+        25,
+    ),
+    "a thread in select that looks again and again": (
+        """
+    import select, socket
+    ours, theirs = socket.socketpair()
+    stop, seen = threading.Event(), []
+    def read():
+        while not stop.is_set():
+            ready, _, _ = select.select([ours], [], [], 0.01)
+            if ready: seen.append(ours.recv(5).decode())
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    for _ in range(10):
+        time.sleep(1)
+    stop.set()
+    thread.join()
+    ours.close()
+    theirs.close()
+    return seen
+        """,
+        [],
+        10,
+    ),
+    "http.server in a thread": (
+        """
+    import http.server, urllib.request
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"served")
+        def log_message(self, *_): pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+    seen = []
+    for _ in range(3):
+        seen.append(ask(f"http://127.0.0.1:{server.server_port}/").read().decode())
+        time.sleep(2)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    return seen
+        """,
+        ["served"] * 3,
+        6,
+    ),
+}
+
+TRIO = {
+    "trio.sleep and a time-out": (
+        """
+    import trio
+    async def parts():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep, 3)
+            nursery.start_soon(trio.sleep, 5)
+            with trio.move_on_after(4) as scope:
+                await trio.sleep_forever()
+        return scope.cancelled_caught
+    return trio.run(parts)
+        """,
+        True,
+        5,
+    ),
+    "trio.to_thread": (
+        """
+    import trio
+    async def parts():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, time.sleep, 6)
+            nursery.start_soon(trio.to_thread.run_sync, time.sleep, 2)
+        await trio.to_thread.run_sync(time.sleep, 1)
+    trio.run(parts)
+        """,
+        None,
+        7,
+    ),
+    "trio.from_thread": (
+        """
+    import trio
+    def work():
+        trio.from_thread.run(trio.sleep, 2)
+        return trio.from_thread.run_sync(trio.current_time)
+    async def parts():
+        started = trio.current_time()
+        return round(await trio.to_thread.run_sync(work) - started, 1)
+    return trio.run(parts) >= 2
+        """,
+        True,
+        2,
+    ),
+    "a socket in trio": (
+        """
+    import socket, trio
+    async def parts():
+        ours, theirs = (trio.socket.from_stdlib_socket(one) for one in socket.socketpair())
+        async def answer():
+            await trio.sleep(3)
+            await theirs.send(b"late")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer)
+            got = await ours.recv(4)
+        ours.close()
+        theirs.close()
+        return got.decode()
+    return trio.run(parts)
+        """,
+        "late",
+        3,
+    ),
+}
+
+PROGRAMS = {**WAITS, **LOCKS, **IMPORTS, **TRIO, **BACKGROUND}
 
 HEAD = """
 import asyncio, concurrent.futures, contextvars, json, os, queue, sched, sys, threading, time

@@ -71,3 +71,63 @@ def test_threads_that_are_due_at_once_go_on_in_the_order_in_which_they_were_star
 def test_threads_take_turns_in_a_process_as_they_do_inline(invoke, pool, pauses):
     asked = {"pool": pool, "pauses": pauses}
     assert invoke("process", asked) == invoke("inline", asked)
+
+
+WOKEN = {
+    "a queue": """
+    items, seen = queue.Queue(), []
+    def work(n):
+        while (item := items.get()) is not None:
+            seen.append((n, item))
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads: thread.start()
+    time.sleep(1)
+    for item in [*range(24), *[None] * 8]: items.put(item)
+    """,
+    "notify": """
+    ready, seen = threading.Condition(), []
+    def work(n):
+        for turn in range(3):
+            with ready: ready.wait()
+            seen.append((n, turn))
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads: thread.start()
+    for _ in range(3):
+        time.sleep(1)
+        with ready: ready.notify(8)
+    """,
+    "an event": """
+    event, seen = threading.Event(), []
+    def work(n):
+        event.wait()
+        seen.append(n)
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads: thread.start()
+    time.sleep(1)
+    event.set()
+    """,
+    "a thread that ends": """
+    slow, seen = threading.Thread(target=time.sleep, args=(2,)), []
+    slow.start()
+    def work(n):
+        slow.join()
+        seen.append(n)
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads: thread.start()
+    """,
+}
+
+
+@pytest.mark.parametrize("by", WOKEN)
+def test_threads_that_another_one_wakes_go_on_one_after_the_other(emulate, by):
+    emulated = emulate(f"""
+def handler(event, context):
+{WOKEN[by]}
+    for thread in threads: thread.join()
+    return str(seen)
+""")
+    orders = {emulated.returned() for _ in range(10)}
+    assert len(orders) == 1
+    if by != "a queue":
+        (order,) = orders
+        assert order in (str(list(range(8))), str([(n, turn) for turn in range(3) for n in range(8)]))

@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, Final
 
 from fcemu.engine.ports import Abandoned, Held
+from fcemu.runtimes.child.background import Activity
 from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.timeshift.originals import Originals
 
@@ -87,6 +88,7 @@ class Wait:
         self.abandoned = False
         self.block: Callable[[], object] | None = None
         self.real = False
+        self.sleeps = False
         self.lock: Held | None = None
         self.arrived = 0
         self.rouse: Callable[[], object] = self.open
@@ -147,6 +149,11 @@ class Strand:
         self.thread = 0
         self.ended = False
         self.joined: list[Wait] = []
+        self.activity: Activity | None = None
+        """Of the thread on which it runs."""
+        self.left_out = False
+        """Whether the process parks although it does not wait in virtual time."""
+        self.was_left_out = False
         self._before: Strand | None = None
 
     def now(self) -> datetime:
@@ -160,7 +167,9 @@ class Strand:
             return
         strand = self.here()
         if strand is not None:
-            Wait(strand).wait(seconds)
+            wait = Wait(strand)
+            wait.sleeps = True
+            wait.wait(seconds)
             return
         text = f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds"
         self.warn(text)
@@ -196,6 +205,7 @@ class Strand:
 
     def begin(self) -> None:
         self.thread = get_ident()
+        self.activity = Activity()
         self._before = self.household.strands.get(self.thread)
         self.household.strands[self.thread] = self
 
@@ -238,6 +248,10 @@ class Household:
         self._interrupt: int | None = None
         self._at_rest: Any = None
         self._looks_at_locks = 0
+        self._watching = False
+        self._sleeps_beside = False
+        """Whether the process has parked already without threads that waited for something real."""
+        self._held_up = False
 
     # An attempt as a whole.
 
@@ -300,6 +314,7 @@ class Household:
             strand.ended = True
             roused = [wait for wait in strand.joined if self._release(wait)]
             if self.counts(strand):
+                self._count_again(strand)
                 roused += self._one_less()
         rouse(roused)
 
@@ -318,22 +333,100 @@ class Household:
         with self._lock:
             if wait.released:
                 return False
-            counts = self.counts(wait.strand)
+            strand = wait.strand
+            counts = self.counts(strand)
             if seconds is not None:
                 if not counts:
                     raise Abandoned
                 wait.until = self.dial.elapsed_ns() + _ns(seconds)
                 self._fresh.append(wait)
             self._waits.append(wait)
+            if counts:
+                if strand.activity is not None:
+                    strand.activity.waits_since = None
+                self._count_again(strand)
             next_one = self._one_less() if counts else []
+            if counts and self._awake > 0 and seconds is not None and not self.dial.flows():
+                next_one += self._watch(wait)
         rouse(next_one)
         return True
+
+    # Threads that wait for something real while others wait for virtual time to pass.
+
+    def _count_again(self, strand: Strand) -> None:
+        if strand.left_out:
+            strand.left_out = False
+            if self.counts(strand):
+                self._awake += 1
+
+    def _watch(self, wait: Wait) -> list[Wait]:
+        """A strand waits for an instant while others run. Returns what goes on because the process parks without
+        these, as it has done before."""
+        if not self._watching:
+            try:
+                start_new_thread(self._look_now_and_then, ())
+                self._watching = True
+            except RuntimeError:  # there is no memory for another thread
+                return []
+        return self._look_beside() if self._sleeps_beside and wait.sleeps else []
+
+    def _look_now_and_then(self) -> None:
+        while True:
+            _REAL.sleep(min(max(self.io_grace / 4, 0.01), 1.0))
+            with self._lock:
+                waits = any(wait.until is not None for wait in self._own_waits())
+                if not (self._running and self._awake > 0 and waits) or self.dial.flows():
+                    self._watching = False
+                    self._tell_held_up(False)
+                    return
+                roused = self._look_beside()
+            rouse(roused)
+
+    def _look_beside(self) -> list[Wait]:
+        waits = self._own_waits()
+        asleep = {wait.strand for wait in waits}
+        strands = [one for one in list(self.strands.values()) if self.counts(one) and one not in asleep]
+        awake = [(one, one.activity) for one in strands if not one.left_out]
+        now = _REAL.monotonic()
+        for _, activity in awake:
+            if activity is not None:
+                activity.look(now)
+        still = [one for _, one in awake if one is not None and one.has_waited(now, self.io_grace)]
+        if not awake or len(still) != self._awake:
+            self._tell_held_up(False)
+            return []
+        if not any(wait.sleeps and wait.strand.order == 0 for wait in waits) or not all(
+            one.is_background() for one in still
+        ):
+            self._tell_held_up(True)
+            return []
+        self._sleeps_beside = True
+        roused = []
+        for strand, _ in awake:
+            strand.left_out = True
+            if not strand.was_left_out:
+                strand.was_left_out = True
+                text = (
+                    "a thread of the handler waited for something real while the handler slept; after "
+                    f"{self.io_grace:g} real seconds the clock moved on without it"
+                )
+                self.channel.send({"kind": "warn", "text": text})
+            roused += self._one_less()
+        return roused
+
+    def _tell_held_up(self, held_up: bool) -> None:
+        """Say whether what runs waits for something real, and others for virtual time to pass."""
+        if held_up != self._held_up:
+            self._held_up = held_up
+            self.channel.send({"kind": "held up", "held_up": held_up})
 
     # Locks.
 
     def wait_for_lock(self, strand: Strand, lock: Held, seconds: float | None) -> float | None:
         """See ``HandlerClock``."""
         ident = lock.holder()
+        if not self.counts(strand):
+            return inf
         if self.dial.flows():
             left = None if seconds is None else self.dial.real_seconds_to(self.dial.elapsed_ns() + _ns(seconds))
             return _LOCK_SECONDS if left is None else min(left, _LOCK_SECONDS)
@@ -351,6 +444,7 @@ class Household:
                 wait.until = self.dial.elapsed_ns() + _ns(seconds)
                 self._fresh.append(wait)
             self._waits.append(wait)
+            self._count_again(strand)
             next_one = self._one_less()
         rouse(next_one)
         wait.await_lock(lock)
@@ -398,6 +492,9 @@ class Household:
             return
         wait.strand.attempt = self.attempt
         self._awake += 1
+        if wait.sleeps and wait.strand.order == 0:
+            for strand in list(self.strands.values()):
+                self._count_again(strand)
         if self._parked:
             self._parked = False
             self.channel.send({"kind": "roused", "number": self._number})
@@ -460,7 +557,7 @@ class Household:
             self._interrupt = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             start_new_thread(self._listen_for_ever, ())
         self._number += 1
-        self._parked = True
+        self._parked, self._held_up = True, False
         now = self.dial.elapsed_ns()
         waits = self._own_waits()
         ends = [wait.until for wait in waits if wait.until is not None]

@@ -13,6 +13,7 @@ from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.replacements import beside_names
 from fcemu.runtimes.timeshift.simple_queues import install as install_simple_queues
 from fcemu.runtimes.timeshift.switch import CLOCK, Outside, wrappers
+from fcemu.runtimes.timeshift.trio_loops import install as install_trio_loops
 
 
 def install() -> None:
@@ -25,6 +26,7 @@ def install() -> None:
         patch.apply()
     install_locks()
     install_simple_queues()
+    install_trio_loops()
     write_into_classes(named(datetime, {"now": _now(), "utcnow": _utcnow()}))
 
 

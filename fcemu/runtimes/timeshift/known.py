@@ -138,10 +138,11 @@ TABLE: Final = (
         "nothing tells when such a thread ends; the timeline says so when one sleeps",
     ),
     RealOnPurpose(
-        "`Lock.acquire`, `SimpleQueue`, `select`, `multiprocessing` and pools of processes",
+        "`select`, `recv`, `multiprocessing` and pools of processes",
         ANYWHERE,
         ALWAYS,
-        "they wait in C or for other processes, and the clock waits for them",
+        "they wait in C or for other processes, and the clock waits for them; beside a handler that sleeps it waits "
+        "`ioGraceSeconds` for a background thread, and the timeline says so",
     ),
     RealOnPurpose(
         "sockets and subprocesses",
@@ -150,7 +151,7 @@ TABLE: Final = (
         "they are outside of this process",
     ),
     RealOnPurpose(
-        "an event loop with open sockets or pipes",
+        "an event loop (asyncio, trio) with open sockets or pipes",
         ANYWHERE,
         ALWAYS,
         "the clock waits for them, `ioGraceSeconds` at most; then it jumps to its next timer, and the timeline says so",

@@ -1,9 +1,9 @@
 """Locks inside a handler: who waits for a lock whose holder is parked is parked too, until that one lets go.
 
-``Lock`` and ``RLock`` are built-in classes, so ``acquire`` and ``__enter__`` are exchanged in the classes themselves: for
-every lock of the process, also those of import machinery and libraries. ``release`` and ``__exit__`` stay C: a function
-of Python could be interrupted at its first line, and the lock would never be released. So nobody is told of a release;
-whoever is about to move the clock looks at the locks first (``Parking`` in the engine, ``Household`` in a child).
+``Lock`` and ``RLock`` are built-in classes, so ``acquire`` and ``__enter__`` are exchanged in the classes themselves:
+for every lock of the process, also those of import machinery and libraries. ``release`` and ``__exit__`` stay C: a
+function of Python could be interrupted at its first line, and the lock would never be released. So nobody is told of a
+release; before the clock moves, ``Parking`` in the engine and ``Household`` in a child look at the locks.
 """
 
 import sys
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
+from fcemu.engine.ports import HandlerClock, Held
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 
@@ -79,8 +80,8 @@ def _imported() -> Any:
     return lock if hasattr(lock, "owner") else None
 
 
-# What is called without a loop takes a lock in a single step of the interpreter (``map``), after which no exception that
-# is sent to the thread can arrive before it is noted who has the lock, and the caller has it.
+# Locks are taken by ``map`` in a ``for``: that is a single step of the interpreter, and no exception that is sent to
+# the thread can arrive between it and the ``return``. After a call one could, and the lock would never be released.
 
 
 def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
@@ -97,7 +98,7 @@ def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
     step = _FIRST_STEP
     while True:
         left = None if until is None else max(0.0, (until - clock.elapsed_ns()) / 1e9)
-        most = 0.0 if left == 0 else _ask(clock, me, held, left)
+        most = 0.0 if left == 0 else ask(clock, me, held, left)
         if most == inf:
             pause = -1 if left is None else left
         else:
@@ -111,19 +112,19 @@ def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
             return False
 
 
-def _ask(clock: Any, me: int, held: HeldLock, left: float | None) -> float | None:
+def ask(clock: HandlerClock, me: int, held: Held, left: float | None) -> float | None:
+    """``clock.wait_for_lock(held, left)`` on thread ``me``; other code runs in this process meanwhile."""
     _BUSY.add(me)
     try:
         for leave in BEFORE_PARK:
             leave()
         try:
-            most: float | None = clock.wait_for_lock(held, left)
+            return clock.wait_for_lock(held, left)
         finally:
             for resume in AFTER_PARK:
                 resume()
     finally:
         _BUSY.discard(me)
-    return most
 
 
 def _acquiring(take: Take) -> Callable[..., bool]:
@@ -140,7 +141,7 @@ def _acquiring(take: Take) -> Callable[..., bool]:
 
 
 def _entering(take: Take) -> Callable[[Any], bool]:
-    def __enter__(self: Any) -> bool:
+    def enter(self: Any) -> bool:
         key, me = id(self), get_ident()
         for got in map(take, (self,), _NO):
             if got:
@@ -148,7 +149,7 @@ def _entering(take: Take) -> Callable[[Any], bool]:
                 return True
         return _wait(self, take, None)
 
-    return __enter__
+    return enter
 
 
 def _acquire_restore(self: Any, state: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
-from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads
+from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads, trio_loops
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.replacements import Patch, beside_names
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
@@ -90,6 +90,7 @@ class Patches:
         self._backend.register()
         locks.install()
         simple_queues.install()
+        trio_loops.install()
         for module in list(self._adopted):
             self._exchange(module, self._in_place_of)
 
@@ -117,6 +118,7 @@ class Patches:
         threads.undo_late_modules()
         locks.uninstall()
         simple_queues.uninstall()
+        trio_loops.uninstall()
         self._backend.unregister()
 
     def adopt(self, module: ModuleType) -> None:
