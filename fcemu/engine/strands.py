@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu.core.outcome import FunctionError
 from fcemu.core.times import later
+from fcemu.engine import forks
 from fcemu.engine.ports import Abandoned, Waiting
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def _let_python_exit() -> None:
             strand.waits_in.rouse()
 
 
+class _Threads:
+    """The strands of this process as a whole."""
+
+    def after_fork(self) -> None:
+        """See ``forks.Forked``: what a handler forks is no part of it."""
+        STRANDS.clear()
+        DRIFTING.clear()
+
+
+_THREADS: Final = _Threads()
+forks.tell(_THREADS)
 threading._register_atexit(_let_python_exit)  # type: ignore[attr-defined]
 
 
