@@ -31,7 +31,7 @@ class Baton:
     def __init__(self) -> None:
         self._lock: threading.Lock | _NoLock = threading.Lock()
         self._waiting = 0
-        self.acquire = self._lock.acquire
+        self.acquire = real.acquire.__get__(self._lock)
         self.release = self._lock.release
         self.changed = threading.Condition(self._lock)
         """Notified when a flowing clock has something new to wait for."""
@@ -43,9 +43,9 @@ class Baton:
         self.acquire, self.release = gone.acquire, gone.release
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(blocking=False):
+        if not self.acquire(False):
             self._waiting += 1
-            self._lock.acquire()
+            self.acquire()
             self._waiting -= 1
 
     def __exit__(
@@ -62,5 +62,5 @@ class Baton:
             return False
         self._lock.release()
         real.sleep(_GIVE_WAY)
-        self._lock.acquire()
+        self.acquire()
         return True

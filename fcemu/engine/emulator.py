@@ -34,7 +34,7 @@ from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
-from fcemu.engine.lines import line_of, place
+from fcemu.engine.lines import place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
@@ -303,6 +303,11 @@ class Emulator:
         with self._baton:
             return self._intake.accept(asked)
 
+    def is_task(self, asked: Asked) -> bool:
+        """Whether ``accept`` would make a task of it."""
+        with self._baton:
+            return self._intake.is_task(asked)
+
     def invoke(self, asked: Asked, then: Then) -> Invocation:
         """Accept a synchronous invocation and call ``then`` when it has ended, with the baton held, on any thread.
 
@@ -488,9 +493,7 @@ class Emulator:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
         with self._baton:
             self._intake.awaited.pop(invocation.id, None)
-            for goal in self._movers.goals:
-                if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
-                    self._movers.cancel(goal)
+            self._movers.cancel_answer(invocation)
 
     def wait_for(self, wait: Callable[[float], bool]) -> None:
         """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""
@@ -671,7 +674,7 @@ class Emulator:
     def _stuck_text(self, run: Run) -> str:
         function = run.function
         seconds = self.settings.watchdog.total_seconds()
-        where = place(line_of(run.running().thread), function.code)
+        where = place(run.running().line(), function.code)
         return (
             f"{function.ref} made no progress for {seconds:g} real seconds{where}, so it ends as timed out after "
             f"{function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that only "

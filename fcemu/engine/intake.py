@@ -13,7 +13,7 @@ from fcemu.core.errors import (
     ResourceThrottled,
     TooManyRequests,
 )
-from fcemu.core.facts import Accepted
+from fcemu.core.facts import Accepted, Warned
 from fcemu.core.functions import Function, takes_events
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import event_of
@@ -21,11 +21,11 @@ from fcemu.core.invocation import Invocation
 from fcemu.core.keys import read_credentials
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.tasks import no_task
 from fcemu.core.triggers import Trigger
 from fcemu.core.values import value
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock
-from fcemu.engine.goals import Ended
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
@@ -114,16 +114,17 @@ class Intake:
         cause = caller.invocation if caller else None
         invocation = self._open(plan.resolved.function, asked, cause, synchronous=True)
         self.awaited[invocation.id] = then
-        if self._clock.rate:
-            self._movers.start_at_once(invocation, invocation.accepted.at, plan)
-            return invocation
-        self._movers.put(invocation.due, invocation)
+        # Who waits is known before anything starts, at any rate: the clock may be paused while they wait.
         if caller is not None and not caller.over:
             self._movers.nest(caller, invocation)
         else:
             self.strangers[invocation.id] = WATCHDOG.time()
             self._movers.outside.lend(invocation)
-            self._movers.post(Ended(invocation))
+            self._movers.expect_answer(invocation)
+        if self._clock.rate:
+            self._movers.start_at_once(invocation, invocation.accepted.at, plan)
+        else:
+            self._movers.put(invocation.due, invocation)
         return invocation
 
     def fire(self, trigger: Trigger, event: bytes) -> Invocation:
@@ -165,7 +166,7 @@ class Intake:
     ) -> Invocation:
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
-        is_task = not synchronous and self._is_task(asked)
+        is_task = not synchronous and self.is_task(asked)
         if is_task and asked.task_id:
             self._claim(function.ref, asked.task_id)
         if cause is not None:
@@ -180,7 +181,7 @@ class Intake:
         payload, http = asked.payload, asked.http
         if http is not None and takes_events(function):
             payload, http = event_of(http, payload, request_id, now, self._settings.account), None
-        return self._journal.open(
+        invocation = self._journal.open(
             Accepted(
                 now,
                 request_id,
@@ -196,8 +197,12 @@ class Intake:
                 http,
             )
         )
+        if asked.task_id and not synchronous and not is_task:
+            self._journal.record(Warned(now, request_id, 0, no_task(function.ref, asked.task_id)), invocation)
+        return invocation
 
-    def _is_task(self, asked: Asked) -> bool:
+    def is_task(self, asked: Asked) -> bool:
+        """Whether an asynchronous invocation that is asked for like this becomes a task."""
         return bool(asked.task_mode or self._catalog.async_settings(asked.ref, asked.qualifier).task_mode)
 
     # What is refused.

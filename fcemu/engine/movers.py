@@ -21,7 +21,7 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
-from fcemu.engine.goals import Ended, Goal
+from fcemu.engine.goals import Answered, Ended, Goal
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.outside import Outside
@@ -79,6 +79,8 @@ class Movers(Ending):
         self.fleet.parks = self.outside
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
+        self._answered: Final[dict[str, Answered]] = {}
+        """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""
         self.autojump: Goal | None = None
         self.save: Callable[[], None] | None = None
         """Keeps what has happened; ``None`` where nothing is kept."""
@@ -107,6 +109,18 @@ class Movers(Ending):
     def cancel(self, goal: Goal) -> None:
         """Nobody waits for ``goal`` any more."""
         goal.finish()
+
+    def expect_answer(self, invocation: Invocation) -> None:
+        """A caller waits for a synchronous invocation: while the clock is paused, it moves for that."""
+        goal = self._answered[invocation.id] = Answered(invocation)
+        if not self.clock.rate:
+            self.post(goal)
+
+    def cancel_answer(self, invocation: Invocation) -> None:
+        """The caller of a synchronous invocation does not wait any more: it has its answer, or is gone."""
+        goal = self._answered.pop(invocation.id, None)
+        if goal is not None and not goal.reached:
+            goal.finish()
 
     def put(self, due: datetime, thing: Invocation | Errand | Turn) -> None:
         """``thing`` is due at that instant, maybe before everything else."""
@@ -154,6 +168,7 @@ class Movers(Ending):
 
     def invocation_ended(self, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
+        self.cancel_answer(invocation)
         for goal in self.goals:
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
@@ -235,6 +250,8 @@ class Movers(Ending):
             return
         self._driving = True
         while not self.in_flight and not self.clock.rate and not self.closed:
+            if self.lock_waits and self.free_locks():
+                continue
             goal = self._goal()
             if goal is None:
                 break
@@ -295,6 +312,9 @@ class Movers(Ending):
         fires, idle = self._timers.next_due, self.fleet.next_idle
         if (fires is not None and fires <= first[0]) or (idle is not None and idle < first[0]):
             return False
+        served = self.polls.next_at(now) if self.polls else None
+        if served is not None and served < first[0]:
+            return False  # the clock stops for a consumer on the way
         self._due.pop()
         self.clock.set(first[0])
         self.steps += 1
@@ -345,7 +365,12 @@ class Movers(Ending):
     def _tick(self) -> None:
         """Wait for real time, as a job of the crew, while the clock flows; takes the baton itself."""
         with self._baton.changed:
-            while self.clock.rate and not self.closed:
+            while (self.clock.rate or self._crew.waits) and not self.closed:
+                if not self.clock.rate:
+                    # It was paused. What had been handed to the crew before runs nevertheless.
+                    self._baton.changed.wait(STALLED)
+                    self._crew.relieve()
+                    continue
                 self._run_what_is_due()
                 if self.save is not None:
                     self.keep()
@@ -456,8 +481,7 @@ class Movers(Ending):
         self._baton.acquire()
         try:
             self._ended(run, finish)
-            if not self.in_flight and self.goals:
-                self.pursue()
+            self._pursue_at_rest()
         finally:
             self._baton.release()
         if self.save is not None:
@@ -469,8 +493,12 @@ class Movers(Ending):
         with self._baton:
             self.outside.back(errand, failed)
             self.keep()
-            if not self.in_flight and self.goals:
-                self.pursue()
+            self._pursue_at_rest()
+
+    def _pursue_at_rest(self) -> None:
+        """An attempt or errand has ended that began on a flowing clock, which may be paused now."""
+        if not self.in_flight and (self.goals or not self.clock.rate):
+            self.pursue()
 
     def _watch_deadline(self, run: Run, *, anew: bool = False) -> None:
         timeout = run.function.timeout
@@ -487,8 +515,15 @@ class Movers(Ending):
 
     def set_rate(self, rate: float) -> None:
         """Pause the clock (0) or let it flow."""
+        if rate == self.clock.rate:
+            return
         self.clock.rate = rate
+        # Callers wait for their answers whatever the clock does: a flowing one moves nothing for them, a paused one does.
+        waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
+        self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
+            for wait in list(self.lock_waits):
+                self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._watch_deadline(run)
                 self._expect_all(run)

@@ -33,11 +33,8 @@ from fcemu.runtimes.finding import (
     same_file,
     standard,
 )
-from fcemu.runtimes.timeshift import CLOCK, adopt
-from fcemu.runtimes.timeshift.switch import park
+from fcemu.runtimes.timeshift import adopt
 
-_FIRST_STEP: Final = 0.01
-_REAL_STEP: Final = 0.05
 
 Place = tuple["Namespace", str]
 """Whose module some code belongs to, and the directory prefix under which it was loaded."""
@@ -274,17 +271,10 @@ class Namespace:
     def _alone(self) -> Iterator[None]:
         """Hold the lock under which modules load.
 
-        Another attempt may hold it and sleep virtually in a module's body; then time must go on for it to come back.
+        Another attempt may hold it and sleep virtually in a module's body; then this one is parked, too.
         """
-        clock, step = CLOCK.get(), _FIRST_STEP
-        while not self._lock.acquire(timeout=-1 if clock is None else _REAL_STEP):
-            assert clock is not None
-            park(clock, step)
-            step *= 2
-        try:
+        with self._lock:
             yield
-        finally:
-            self._lock.release()
 
 
 _FCEMU: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep

@@ -600,3 +600,20 @@ def test_what_is_posted_when_the_emulator_closes_changes_nothing_any_more():
     while emulator._movers.outside.errands:
         threading.Event().wait(0.001)
     assert len(emulator.journal) == facts
+
+
+def test_a_consumer_is_served_at_its_instant_while_a_handler_sleeps_beyond_it():
+    emulator = emulated(f=lambda call: call.clock.sleep(10))
+    emulator.accept(ask("f"))
+    consumer = Consumer(emulator, wait=3)
+    run(emulator, emulator.advance(s(100)))
+    assert (consumer.wait(), seconds(emulator, consumer.at)) == ([], 3)
+
+
+def test_a_message_that_becomes_visible_while_a_handler_sleeps_is_received_at_that_instant():
+    emulator = emulated(f=lambda call: call.clock.sleep(10))
+    emulator.accept(ask("f"))
+    emulator.queues.send("q", Sending(body=b"x", delay_seconds=7))
+    consumer = Consumer(emulator)
+    run(emulator, emulator.run_until_idle(None))
+    assert (len(consumer.wait()), seconds(emulator, consumer.at)) == (1, 7)

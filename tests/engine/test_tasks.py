@@ -1,5 +1,7 @@
 """Tasks on the engine: ids, finding, stopping in every state, retention, functions that are gone."""
 
+import contextlib
+import queue
 import threading
 import time
 from datetime import timedelta
@@ -508,3 +510,32 @@ def test_the_facts_of_invocations_that_are_no_tasks_are_found_in_the_journal(med
     histories = media.journal.histories([plain, task])
     for invocation in (plain, task):
         assert histories[invocation.id] == [fact for fact in media.journal if fact.request_id == invocation.id]
+
+
+def test_stopping_a_task_ends_the_attempt_that_runs_and_not_one_that_was_left_behind():
+    """The threads of the first attempts do not end, although those attempts are over."""
+    stuck, leave = queue.SimpleQueue(), threading.Event()
+
+    def handler(call):
+        if call.attempt == 2:
+            call.clock.sleep(50)
+            return
+        stuck.put(call)
+        while not leave.is_set():
+            with contextlib.suppress(BaseException):
+                leave.wait(WAIT_SECONDS)
+
+    emulator, _ = make({"f": TASK}, f=handler, timeout=60)
+    tasks = [emulator.accept(ask("f", task_id=name)) for name in "abcdefgh"]
+    goal = emulator.advance(s(70))
+    for _ in tasks:
+        stuck.get(timeout=WAIT_SECONDS)
+        emulator.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
+    emulator.wait(goal)
+    assert {(task.state, len(task.attempts)) for task in tasks} == {(State.RUNNING, 2)}
+    for task in tasks:
+        emulator.tasks.stop(FunctionRef("f"), "LATEST", task.accepted.task_id)
+    emulator.wait(emulator.advance(s(1)))
+    leave.set()
+    assert {(task.state, task.ended) for task in tasks} == {(State.STOPPED, emulator.clock.started + s(70))}
+    emulator.close()
