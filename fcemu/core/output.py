@@ -1,6 +1,6 @@
 """How much of what an attempt writes and returns is kept: of output above a limit the first and the last half."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 LIMIT_BYTES: Final = 10 << 20
@@ -20,9 +20,11 @@ class Output:
     ``limit``: in bytes of UTF-8. When more is appended, a line stands in place of what is left out.
     """
 
-    __slots__ = ("_characters", "_first", "_half", "_last", "_left_out", "_new")
+    __slots__ = ("_characters", "_first", "_half", "_last", "_left_out", "_new", "rewrite")
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
+        self.rewrite: Callable[[str], str] = _as_it_is
+        """Makes of the text what is kept of it, the same on every machine. The runtime that writes here sets it."""
         self._half: Final = limit // 2
         self._new: Final[list[str]] = []
         self._characters = 0
@@ -38,6 +40,10 @@ class Output:
         self._characters += len(text)
         if len(self._new) >= _PIECES or self._characters >= min(_CHARACTERS, self._half // 4):
             self._settle()
+
+    def text(self) -> str:
+        """All of it, rewritten."""
+        return self.rewrite("".join(self))
 
     def __iter__(self) -> Iterator[str]:
         if not self._first:
@@ -69,6 +75,10 @@ class Output:
             much = len(self._last) - self._half
             self._left_out += much
             del self._last[:much]
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 def _without_cut_end(text: bytes) -> bytes:

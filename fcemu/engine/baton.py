@@ -3,27 +3,44 @@
 import threading
 from types import TracebackType
 
-from fcemu.engine import real
+from fcemu.engine import forks, real
 
 _GIVE_WAY = 50e-6
+
+
+class _NoLock:
+    """In place of a baton's lock in a forked process, where nobody could give the baton back."""
+
+    def acquire(self, *_how: object, **_more: object) -> bool:
+        raise forks.ForkedError
+
+    def release(self) -> None:
+        """Whoever forked had it, and is another process's."""
 
 
 class Baton:
     """Whoever holds it may touch engine state: the server's loop for one request, a mover for one step.
 
     A mover that runs a million steps would starve everybody else, because Python's locks are not fair; so outside
-    callers (``with baton:``) announce themselves and a mover calls ``give_way`` between two steps.
+    callers (``with baton:``) announce themselves and a mover calls ``give_way`` between two steps. In a forked process
+    to take it raises ``ForkedError``.
     """
 
-    __slots__ = ("_lock", "_waiting", "acquire", "changed", "release")
+    __slots__ = ("__weakref__", "_lock", "_waiting", "acquire", "changed", "release")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock: threading.Lock | _NoLock = threading.Lock()
         self._waiting = 0
         self.acquire = real.acquire.__get__(self._lock)
         self.release = self._lock.release
         self.changed = threading.Condition(self._lock)
         """Notified when a flowing clock has something new to wait for."""
+        forks.tell(self)
+
+    def after_fork(self) -> None:
+        """See ``forks.Forked``."""
+        self._lock = gone = _NoLock()
+        self.acquire, self.release = gone.acquire, gone.release
 
     def __enter__(self) -> None:
         if not self.acquire(False):

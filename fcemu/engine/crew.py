@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import get_ident
 from typing import Final
 
-from fcemu.engine import real
+from fcemu.engine import forks, real
 
 Job = Callable[[], None]
 
@@ -28,18 +28,26 @@ class Crew:
 
     def __init__(self, name: str = "fcemu") -> None:
         self._name: Final = name
-        self._lock: Final = threading.Lock()
-        self._jobs: Final[SimpleQueue[Job | None]] = SimpleQueue()
+        self._begin()
+        forks.tell(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._idle = 0
         self._made = 0
-        self._short: Final[SimpleQueue[Job | None]] = SimpleQueue()
+        self._short: SimpleQueue[Job | None] = SimpleQueue()
         self._leader: object | None = None
         self._leads_on = 0
         """The thread of the leader."""
         self._busy_since: float | None = None
         """Since when the leader runs its job."""
-        self._owed: Final[deque[Job]] = deque()
+        self._owed: deque[Job] = deque()
         self._closed = False
+
+    def after_fork(self) -> None:
+        """See ``forks.Forked``: its threads are not here, and what they were to do is done where they are."""
+        self._begin()
 
     def run(self, job: Job) -> None:
         """Run ``job`` at once on a thread of its own."""

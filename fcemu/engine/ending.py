@@ -143,7 +143,7 @@ class Ending(Parking):
         self._uncount(run)
         if run.left:
             self.runs.discard(run)
-        self._dispatcher.end(run, outcome, "".join(run.call.output), now)
+        self._dispatcher.end(run, outcome, run.call.output.text(), now)
         self.fleet.lose(run.place, now, reason_of(outcome))
         self._interrupt(run)
         self._dismiss(run)

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Final, Protocol
 
 from fcemu.core.debuggers import DEBUGGERS
-from fcemu.engine import real
+from fcemu.engine import forks, real
 
 _CHECKS_PER_PERIOD: Final = 8
 _SHORTEST_PAUSE: Final = 0.001
@@ -36,12 +36,20 @@ class Watchdog:
 
     def __init__(self, monotonic: Callable[[], float] = real.monotonic) -> None:
         self._monotonic: Final = monotonic
+        self._begin()
+        forks.tell(self)
+
+    def _begin(self) -> None:
         self._missed = 0.0
         self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._changed = threading.Condition()
         self._started = False
         self._pause: float | None = None
         """Until the next look, if there will be one without a call."""
+
+    def after_fork(self) -> None:
+        """See ``forks.Forked``: its thread is not here, nor is what it watched."""
+        self._begin()
 
     def watch(self, emulator: Watched) -> None:
         """Look at ``emulator`` until it is forgotten."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu.core.outcome import FunctionError
 from fcemu.core.times import later
-from fcemu.engine import real
+from fcemu.engine import forks, real
 from fcemu.engine.lines import line_of
 from fcemu.engine.ports import Abandoned, Held, Waiting
 
@@ -36,6 +36,17 @@ def _let_python_exit() -> None:
             strand.waits_in.rouse()
 
 
+class _Threads:
+    """The strands of this process as a whole."""
+
+    def after_fork(self) -> None:
+        """See ``forks.Forked``: what a handler forks is no part of it."""
+        STRANDS.clear()
+        DRIFTING.clear()
+
+
+_THREADS: Final = _Threads()
+forks.tell(_THREADS)
 threading._register_atexit(_let_python_exit)  # type: ignore[attr-defined]
 
 

@@ -113,6 +113,8 @@ class Child:
         self._process: int | None = None
         self._pid = 0
         self.lookout: Lookout | None = None
+        self.library: tuple[str, ...] = ()
+        """Where its Python has the standard library and packages, where it is Python."""
         """How to ask it where its handler is, if it tells."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         os.set_blocking(output, False)

@@ -23,6 +23,7 @@ from fcemu.engine.ports import Call, Finish
 from fcemu.runtimes.bounded import Late
 from fcemu.runtimes.custom_http import Lost, ask_invoke
 from fcemu.runtimes.custom_server import HookFailed, NotStarted, Server, exited
+from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import variables_of
 from fcemu.runtimes.hooks import late_initializer
 from fcemu.runtimes.starting import seconds_to_start
@@ -89,6 +90,7 @@ class CustomInstance:
         return self._finished(call, self._attempt)
 
     def _finished(self, call: Call, what: Callable[[Call], Ran]) -> Finish:
+        call.output.rewrite = lambda text: log_text(text, call.function)
         broken = True
         try:
             outcome = what(call)
@@ -106,7 +108,7 @@ class CustomInstance:
             self._server.finish(call)
         if self._given_up.is_set():
             outcome, broken = Halted("abandoned"), True
-        return Finish(outcome, "".join(call.output), broken=broken)
+        return Finish(outcome, call.output.text(), broken=broken)
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""

@@ -23,6 +23,11 @@ _HERE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.
 _JSON: Final = os.path.dirname(json.__file__) + os.sep
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 _SAME_ADDRESS: Final = " at 0x7f0000000000"
+_OF_OBJECT: Final = re.compile(r"(<[\w.][^<>\n]*) at 0x[0-9a-f]+| at 0x[0-9a-f]+(?=>)")
+"""An address in a representation; what code writes about addresses otherwise is its own."""
+_LINE_OF_TRACE: Final = re.compile(r'(File ")(/[^"\n]+)(", line \d)')
+_LINE_OF_WARNING: Final = re.compile(r"^()(/[^:\n]+\.py)(:\d+: )", re.MULTILINE)
+_LIBRARY: Final = ("stdlib", "platstdlib", "purelib", "platlib")
 _FRAMES_KEPT: Final = 4096
 _quote: Final = json.encoder.encode_basestring_ascii
 _OWN_VERSION: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -62,25 +67,25 @@ _JSON_TEXT: Final = json.JSONEncoder(indent=4, sort_keys=True, default=_serializ
 class Paths:
     """Files of this machine under the names they have in FC, so that a report is the same on every machine.
 
-    Code lies in ``/code``. ASSUMED: installed packages are shown as a layer's, below ``/opt/python``, and so is what
-    the test has put on ``sys.path``.
+    Code lies in ``/code``, content of layers in ``/opt``. ASSUMED: installed packages are shown as a layer's, below
+    ``/opt/python``, and so is what the test has put on ``sys.path``; the emulator's own programs as FC's runtime, in
+    ``/var/fc/runtime``.
     """
 
-    def __init__(self, code: str, runtime: str, entries: tuple[str, ...]) -> None:
+    def __init__(
+        self, code: str, runtime: str, entries: tuple[str, ...], layers: tuple[str, ...], library: tuple[str, ...]
+    ) -> None:
+        """``library``: where the interpreter has what ``_LIBRARY`` names."""
         self._code: Final = os.path.realpath(code)
         self._is_code: Final[dict[str, bool]] = {}
         self._frames: Final[dict[tuple[CodeType, int], tuple[str, ...]]] = {}
         version = runtime.removeprefix("python")
-        library = f"/usr/local/lib/python{version if '.' in version else _OWN_VERSION}"
-        real = sysconfig.get_paths()
-        standard = {
-            real["stdlib"]: library,
-            real["platstdlib"]: library,
-            real["purelib"]: "/opt/python",
-            real["platlib"]: "/opt/python",
-            os.path.abspath(code): "/code",
-            self._code: "/code",
-        }
+        own = f"/usr/local/lib/python{version if version[:1].isdigit() and '.' in version else _OWN_VERSION}"
+        standard = dict(zip(library, (own, own, "/opt/python", "/opt/python"), strict=True))
+        standard |= {_HERE.rstrip(os.sep): "/var/fc/runtime"}
+        standard |= {shown: "/opt" for layer in layers for shown in (os.path.abspath(layer), os.path.realpath(layer))}
+        standard |= {os.path.abspath(code): "/code", self._code: "/code"}
+        standard.pop(os.sep, None)
         others = {entry: "/opt/python" for entry in entries if os.path.isabs(entry) and entry != os.sep}
         others = {entry: shown for entry, shown in others.items() if entry not in standard and not self.is_code(entry)}
         self._shown: Final = _longest_first(standard | others)
@@ -126,10 +131,30 @@ class Paths:
 
     def in_text(self, text: str) -> str:
         """A message with the paths and memory addresses in it made the same everywhere."""
+        text = self._with_shown_paths(text)
+        return _ADDRESS.sub(_SAME_ADDRESS, text) if " at 0x" in text else text
+
+    def in_log(self, text: str) -> str:
+        """The same for what an attempt has written: also files that only traces and warnings name, and only addresses
+        that stand in representations."""
+        if os.sep in text:
+            for line in (_LINE_OF_TRACE, _LINE_OF_WARNING):
+                text = line.sub(self._line_shown, text)
+        text = self._with_shown_paths(text)
+        return _OF_OBJECT.sub(_with_same_address, text) if " at 0x" in text else text
+
+    def _line_shown(self, found: re.Match[str]) -> str:
+        return f"{found[1]}{self.shown(found[2])}{found[3]}"
+
+    def _with_shown_paths(self, text: str) -> str:
         if os.sep in text:
             for real, shown in self._in_text:
                 text = real.sub(shown, text)
-        return _ADDRESS.sub(_SAME_ADDRESS, text) if " at 0x" in text else text
+        return text
+
+
+def _with_same_address(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}{_SAME_ADDRESS}"
 
 
 def _longest_first(paths: dict[str, str]) -> list[tuple[str, str]]:
@@ -139,8 +164,24 @@ def _longest_first(paths: dict[str, str]) -> list[tuple[str, str]]:
 _paths: Final = lru_cache(maxsize=64)(Paths)
 
 
-def _paths_for(function: Function) -> Paths:
-    return _paths(function.code, function.runtime, tuple(sys.path))
+@lru_cache(maxsize=1)
+def library_here() -> tuple[str, ...]:
+    """Where this interpreter has its standard library and packages."""
+    real = sysconfig.get_paths()
+    return tuple(real[name] for name in _LIBRARY)
+
+
+def _paths_for(function: Function, library: tuple[str, ...] = ()) -> Paths:
+    layers = tuple(layer.directory for layer in getattr(function, "layers", ()) if layer.directory)
+    return _paths(function.code, function.runtime, tuple(sys.path), layers, library or library_here())
+
+
+def log_text(text: str, function: Function, library: tuple[str, ...] = ()) -> str:
+    """What an attempt of ``function`` has written, the same on every machine. Results are not touched.
+
+    ``library``: of the interpreter that ran it, ``library_here`` there, where that is another one.
+    """
+    return _paths_for(function, library).in_log(text) if os.sep in text or " at 0x" in text else text
 
 
 def error_document(error: Exception, function: Function) -> bytes:

@@ -45,6 +45,8 @@ class Environment:
         self._written: Final[dict[str, str | None]] = {}
         self.streams: Final[dict[str, Any]] = {}
         """What its code has assigned to ``sys.stdout`` and ``sys.stderr``."""
+        self.numbers: Final[dict[object, Iterator[int]]] = {}
+        """The numbers of its threads and pools: ``numbering.py``."""
 
     def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
         """The value of a variable; ``outside`` answers for the test's."""

@@ -29,6 +29,7 @@ from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn, to_json
 from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.debugging import Debugging
+from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import keys_of, variables_of
 from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, late_initializer, start_line
 from fcemu.runtimes.logs import stamp
@@ -124,6 +125,7 @@ class NodeInstance(InChild):
         return self._finished(call, self._attempt)
 
     def _finished(self, call: Call, what: Callable[[Call], tuple[Ran, bool]]) -> Finish:
+        call.output.rewrite = lambda text: log_text(text, call.function)
         try:
             outcome, broken = what(call)
         except Abandoned:
@@ -132,7 +134,7 @@ class NodeInstance(InChild):
             outcome, broken = self._ended(call), True
         if broken:
             self.stop()
-        return Finish(outcome, "".join(call.output), broken=broken)
+        return Finish(outcome, call.output.text(), broken=broken)
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""

@@ -12,12 +12,14 @@ from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted,
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes import imports, timeshift, views
 from fcemu.runtimes.code import Handler, LoadFailed
+from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import Environment
 from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
 from fcemu.runtimes.timeshift import CLOCK, ZONE, ensure_installed, zone_named
+from fcemu.runtimes.timeshift.uuids import SOURCE, Source
 
 _ACCOUNT: Final = Account()
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -171,8 +173,11 @@ def _module(running: Running) -> ModuleType:
 
 def _begin(running: Running) -> None:
     """From here on, this context runs an attempt."""
-    with running.call.undisturbed():
-        CLOCK.set(running.call.clock)
+    call = running.call
+    with call.undisturbed():
+        CLOCK.set(call.clock)
+        SOURCE.set(Source(call.access_key_id))
+        call.output.rewrite = lambda text: log_text(text, call.function)
         zone = running.environment.time_zone(running)
         if zone is not None:
             ZONE.set(zone_named(zone))
@@ -206,7 +211,7 @@ def _outcome(running: Running, handler: Handler | None, begin: Hook | None, *, a
         finish = _called(running, handler)
         if call.function.pre_freeze and handler is None:
             pre_freeze(running.namespace, call, running.write)
-            finish.output = "".join(running.output)
+            finish.output = running.output.text()
         return finish
     except NotInitialized as failed:
         outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
@@ -236,4 +241,4 @@ def _failed(running: Running, body: bytes, name: str, error: BaseException) -> F
 
 
 def _finish(running: Running, outcome: Ran, error: BaseException | None = None, *, broken: bool = False) -> Finish:
-    return Finish(outcome, "".join(running.output), error, broken)
+    return Finish(outcome, running.output.text(), error, broken)

@@ -31,6 +31,7 @@ from fcemu.core.outcome import (
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
 from fcemu.runtimes.debugging import Debugging
+from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
@@ -126,6 +127,7 @@ class PythonProcess:
         pid = int(started.header["pid"])
         child.watch_process(pid)
         child.lookout = Lookout(*started.header["lookout"])
+        child.library = tuple(started.header["library"])
         return child, pid
 
     def _template(self, python: str) -> "_Template":
@@ -199,12 +201,15 @@ class ProcessInstance(InChild):
         self._runtime: Final = runtime
         self._begun = False
         self._memory: MemoryWatch | None = None
+        self._library: tuple[str, ...] = ()
+        """Where its interpreter has the standard library and packages."""
 
     def run(self, call: Call) -> Finish:
         """Run one attempt; never raises."""
         return self._finished(call)
 
     def _finished(self, call: Call, hook: str = "") -> Finish:
+        self._let_rewrite(call)
         try:
             return self._run(call, hook)
         except NotStarted as refused:
@@ -240,7 +245,11 @@ class ProcessInstance(InChild):
         except Gone:
             return False
         self._begun = True
+        self._let_rewrite(call)
         return True
+
+    def _let_rewrite(self, call: Call) -> None:
+        call.output.rewrite = lambda text: log_text(text, self._function, self._library)
 
     def _run(self, call: Call, hook: str = "") -> Finish:
         if self._begun:
@@ -259,6 +268,7 @@ class ProcessInstance(InChild):
         child, pid = self._runtime.fork(call, debug_port)
         # A debugger needs memory of its own.
         self._memory = None if debug_port else MemoryWatch(pid, self._function.memory_mb, self.interrupt)
+        self._library = child.library
         self._adopt(child)
         if not self._function.initializer:  # else the process says when that has run
             call.clock.begin_handler()
@@ -269,7 +279,7 @@ class ProcessInstance(InChild):
             case "returned":
                 http = message.header["http"]
                 answer = http and HttpAnswer(http[0], tuple((name, text) for name, text in http[1]))
-                return Finish(Returned(message.body, answer), "".join(call.output))
+                return Finish(Returned(message.body, answer), call.output.text())
             case "not initialized":
                 outcome = FunctionError(INITIALIZATION, message.body, str(message.header["name"]))
                 return self._broken(call, outcome)
@@ -279,7 +289,7 @@ class ProcessInstance(InChild):
                     f"{now} {call.request_id} [ERROR] {message.body.decode(errors='replace')}\n"
                 )  # runtimes §1.6
                 outcome = FunctionError(UNHANDLED, message.body, str(message.header["name"]))
-                return Finish(outcome, "".join(call.output))
+                return Finish(outcome, call.output.text())
             case "out of memory":
                 assert self._memory is not None
                 self._memory.struck = True
@@ -293,7 +303,7 @@ class ProcessInstance(InChild):
 
     def _broken(self, call: Call, outcome: Ran) -> Finish:
         self.stop()
-        return Finish(outcome, "".join(call.output), broken=True)
+        return Finish(outcome, call.output.text(), broken=True)
 
 
 class _Template:

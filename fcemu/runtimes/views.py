@@ -4,7 +4,7 @@ import sys
 import threading
 from typing import Final
 
-from fcemu.runtimes import environment, front, imports, logs, output
+from fcemu.runtimes import environment, front, imports, logs, numbering, output
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK
@@ -24,6 +24,7 @@ def open_views() -> None:
         environment.install()
         output.install()
         logs.install()
+        numbering.install()
         imports.install()
         BEFORE_PARK.append(_step_back)
         AFTER_PARK.append(_come_back)
@@ -39,6 +40,7 @@ def close_views() -> None:
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
         imports.uninstall()
+        numbering.uninstall()
         logs.uninstall()
         output.uninstall()
         environment.uninstall()

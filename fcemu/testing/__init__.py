@@ -6,6 +6,7 @@ from fcemu.core.event_filters import NotFired
 from fcemu.core.mns_errors import MNSError
 from fcemu.core.stubs import Step, StubCall
 from fcemu.engine.emulator import ClockStuck, ClosedError, NotIdle
+from fcemu.engine.forks import ForkedError
 from fcemu.testing.emulator import LocalEmulator, NeverTrue
 from fcemu.testing.faults import Fault, Faults
 from fcemu.testing.following import ClockConflict
@@ -36,6 +37,7 @@ __all__ = [
     "Fact",
     "Fault",
     "Faults",
+    "ForkedError",
     "Function",
     "Invocation",
     "InvocationFailed",

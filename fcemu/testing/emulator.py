@@ -1,5 +1,6 @@
 """LocalEmulator: url, clock moves, run_until_idle, reset, explain."""
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +26,7 @@ from fcemu.core.timeline import render
 from fcemu.core.times import parse_duration, parse_instant
 from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
+from fcemu.engine.forks import ForkedError
 from fcemu.engine.goals import Goal
 from fcemu.testing import web
 from fcemu.testing.aio import EmulatorAio, blocking
@@ -502,6 +504,8 @@ class LocalEmulator:
         if self._closed:
             return
         self._closed = True
+        if self._host.is_elsewhere:
+            return  # a fork of the process that it lives in ends, and closes what is not its own
         try:
             self._engine.close()
         finally:
@@ -551,9 +555,17 @@ class ServerHost:
         self.port: Final = self._thread.port
         self.runtimes: Final = assembly.Runtimes({"FCEMU_URL": f"http://{self.host}:{self.port}"})
         self._api.parts = assembly.Parts(self.runtimes)
+        self._pid: Final = os.getpid()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this process is a fork of the one that the server lives in."""
+        return os.getpid() != self._pid
 
     def serve(self, emulator: Emulator, reset: Callable[[Mapping[str, object]], None]) -> None:
-        """Answer for ``emulator`` from now on."""
+        """Answer for ``emulator`` from now on. Raises ``ForkedError``."""
+        if self.is_elsewhere:
+            raise ForkedError
         self._api.reset = reset
         self._api.emulator = emulator
 
@@ -563,9 +575,10 @@ class ServerHost:
             self._api.reset = self._api.emulator = None
 
     def close(self) -> None:
-        """Stop the server and close the runtimes."""
-        self._thread.close()
-        self.runtimes.close()
+        """Stop the server and close the runtimes; those of another process go on."""
+        if not self.is_elsewhere:
+            self._thread.close()
+            self.runtimes.close()
 
 
 def environment_of(server: ServerHost, settings: Settings, *, intercept: bool) -> dict[str, str]:

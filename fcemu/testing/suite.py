@@ -77,7 +77,7 @@ class Suite:
         return {name: assembly.read_option(name, text) for name, text in self._ini.items()}
 
     def _shared_host(self) -> ServerHost:
-        if self._host is None:
+        if self._host is None or self._host.is_elsewhere:  # each test in a fork of its own
             self._host = ServerHost()
         return self._host
 

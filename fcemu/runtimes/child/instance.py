@@ -27,10 +27,12 @@ from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
 from fcemu.runtimes.code import LoadFailed
 from fcemu.runtimes.context import credentials_for
+from fcemu.runtimes.documents import library_here
 from fcemu.runtimes.finding import PRELOADED
 from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
 from fcemu.runtimes.logs import Format
 from fcemu.runtimes.timeshift.switch import CLOCK
+from fcemu.runtimes.timeshift.uuids import SOURCE, Source
 from fcemu.runtimes.timeshift.zones import ZONE, zone_named
 
 _WRITE_LIMIT_BYTES: Final = 128 * 1024
@@ -65,7 +67,7 @@ def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
     household = Household(channel, dial, spec["io_grace"])
     os.register_at_fork(after_in_child=lambda: _be_outside(channel))
     instance = _Instance(spec, household)
-    channel.send({"kind": "started", "pid": os.getpid(), "lookout": _look_out()})
+    channel.send({"kind": "started", "pid": os.getpid(), "lookout": _look_out(), "library": library_here()})
     while True:
         header, payload = channel.receive()
         if header["kind"] == "invoke":  # else a wake-up that came too late
@@ -197,6 +199,7 @@ class _Instance:
 
     def _run(self, call: Any, strand: Any) -> _Frame:
         CLOCK.set(strand)
+        SOURCE.set(Source(call.access_key_id))
         zone = os.environb.get(b"TZ")
         ZONE.set(zone_named(zone and os.fsdecode(zone)))
         try:

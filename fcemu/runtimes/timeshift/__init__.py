@@ -3,6 +3,7 @@
 Nothing here imports freezegun before ``install``.
 """
 
+import os
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _patches: "Patches | None" = None
+os.register_at_fork(after_in_child=lambda: CLOCK.set(None))  # the clock of a handler, or of a test, is not in its child
 
 
 def installed() -> bool:

@@ -1,16 +1,43 @@
 """``uuid1`` in a handler carries virtual time: Python takes it from the C library, where nothing can be exchanged."""
 
-import os
+import hashlib
 import uuid
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Final
 
 from fcemu.runtimes.timeshift.switch import CLOCK, now_ns
 
 _TO_1582: Final = 0x01B21DD213814000
 """From 1582-10-15, where UUIDs count from, to 1970, in 100 ns."""
-_CLOSE: Final = 10_000_000
-_last = 0
+_NODE_BITS: Final = 48
+_MULTICAST: Final = 1 << 40
+"""Set in a node that is no network card (RFC 9562, section 6.10)."""
+_SEQUENCE: Final = 0x3FFF
+
+
+class Source:
+    """Where the ids of one attempt come from: neither from the machine nor from the process, so that they repeat.
+
+    ``name``: of the attempt. Ids of one instant count up, because a paused clock stands still.
+    """
+
+    def __init__(self, name: str) -> None:
+        digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+        self._node: Final = digest >> 16 & (1 << _NODE_BITS) - 1 | _MULTICAST
+        self._sequence: Final = digest & _SEQUENCE
+        self._last = -1
+
+    def at(self, stamp: int) -> bytes:
+        """An id of that instant, in units of 100 ns since 1582."""
+        self._last = last = max(self._last + 1, stamp)
+        parts = last & 0xFFFFFFFF, last >> 32 & 0xFFFF, last >> 48 & 0x0FFF, self._sequence >> 8, self._sequence & 0xFF
+        return uuid.UUID(fields=(*parts, self._node), version=1).bytes
+
+
+SOURCE: Final[ContextVar[Source | None]] = ContextVar("fcemu_uuids", default=None)
+"""Of the attempt that this context runs; ``None`` for a test that reads virtual time."""
+_OF_THE_TEST: Final = Source("test")
 
 
 def time_safe() -> tuple[Any, Any]:
@@ -21,18 +48,8 @@ def time_safe() -> tuple[Any, Any]:
 
     def _generate_time_safe() -> tuple[bytes, int | None]:
         clock = CLOCK.get()
-        given = original()
         if clock is None:
-            return given
-        return _at(now_ns(clock) // 100 + _TO_1582, uuid.UUID(bytes=given[0]).node), None
+            return original()
+        return (SOURCE.get() or _OF_THE_TEST).at(now_ns(clock) // 100 + _TO_1582), None
 
     return original, _generate_time_safe
-
-
-def _at(stamp: int, node: int) -> bytes:
-    """A paused clock stands still, and a clock starts anew with each test: ids of one instant count up, within 1 s."""
-    global _last
-    _last = _last + 1 if 0 <= _last - stamp < _CLOSE else stamp
-    sequence = os.getpid() & 0x3FFF
-    parts = (_last & 0xFFFFFFFF, _last >> 32 & 0xFFFF, _last >> 48 & 0x0FFF, sequence >> 8, sequence & 0xFF)
-    return uuid.UUID(fields=(*parts, node), version=1).bytes
