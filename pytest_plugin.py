@@ -16,6 +16,7 @@ FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
 INI_OPTIONS = (
     "account_id",
     "age_excludes_delay",
+    "allow_host",
     "autojump",
     "chance",
     "clock",

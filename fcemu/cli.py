@@ -15,6 +15,7 @@ from fcemu.commands.options import (
     RATE,
     Digits,
     Duration,
+    HostName,
     Main,
     Number,
     Start,
@@ -87,6 +88,13 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--limits", type=click.Choice(["strict", "relaxed"]), help="FC's quotas, or wider.  [default: strict]")
 @setting("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Gets the URL once the port is open.")
 @setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
+@setting(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    type=HostName(),
+    help="A host name under which it answers, such as host.docker.internal; repeatable.  [default: this machine's]",
+)
 @setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")
 @setting("--intercept-only", is_flag=True, help="The same, and other hosts are refused.")
 @setting("--auth/--no-auth", default=None, help="Verify FC's signatures.  [default: no; any key is accepted]")
@@ -127,6 +135,7 @@ def serve(
     log_format: str,
     verbose: bool,
     token: str | None,
+    allow_hosts: tuple[str, ...],
     intercept: bool,
     intercept_only: bool,
     watch: bool,
@@ -146,6 +155,7 @@ def serve(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        where["allow_hosts"] = allow_hosts
         more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or ""}
         plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import serve as serving
@@ -234,6 +244,7 @@ def exec_(
     log_format: str,
     verbose: bool,
     token: str | None,
+    allow_hosts: tuple[str, ...],
     intercept: bool,
     intercept_only: bool,
     python: str | None,
@@ -254,6 +265,7 @@ def exec_(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        where["allow_hosts"] = allow_hosts
         more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or "", "rate": 0.0}
         definitions = () if definition is None else (definition,)
         plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)

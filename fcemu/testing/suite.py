@@ -12,6 +12,7 @@ from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 _IN_VARIABLES: Final = frozenset({"access_keys", "account_id", "region"})
 _OF_THE_FIXTURE: Final = frozenset(
     {
+        "allow_host",
         "clock",
         "data",
         "data_keep",
@@ -104,6 +105,8 @@ class Suite:
     def _from_ini(self, name: str, text: str) -> object:
         if name in {"intercept", "isolate", "strict"}:
             return {"true": True, "false": False}.get(text.lower(), text)
+        if name == "allow_host":
+            return text.replace(",", " ").split()
         return text if name in _OF_THE_FIXTURE else assembly.read_option(name, text)
 
     def _definition(self, given: object, beside: Path) -> Definition | Mapping[str, Any]:
