@@ -200,7 +200,7 @@ class ApiServer:
         """No trigger says who may call the function, so its callers are those of FC's API. Raises ``FCError``."""
         self.guard.check(request)
         if request.emulator.settings.auth:
-            verify(request, request.emulator.secret_of, with_query=True)
+            verify(request, request.emulator.keyring, with_query=True)
 
     def _find(self, method: str, target: str) -> Route:
         segments, query = split_target(target)
@@ -234,7 +234,7 @@ def _signed(handle: Handle) -> Handle:
     def verified(request: WireRequest) -> Answer | Awaitable[Response | None] | None:
         emulator = request.emulator
         if emulator.settings.auth:
-            verify(request, emulator.secret_of)
+            verify(request, emulator.keyring)
         return handle(request)
 
     return verified
