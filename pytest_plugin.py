@@ -17,6 +17,7 @@ INI_OPTIONS = (
     "access_keys",
     "account_id",
     "age_excludes_delay",
+    "allow_host",
     "auth",
     "autojump",
     "chance",

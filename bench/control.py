@@ -62,7 +62,7 @@ def fill(port: int, count: int, *, whole: bool) -> None:
 def rate(port: int) -> float:
     """Invocations of the first function a second, over 8 connections, measured by a process of its own."""
     body = b"x" * 100
-    head = f"POST {V3}/f00000/invocations HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {V3}/f00000/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     command = [sys.executable, str(Path(__file__).parent / "load.py"), str(port), "8", str(SECONDS)]
     return float(subprocess.run(command, input=head.encode() + body, stdout=subprocess.PIPE, check=True).stdout)
 

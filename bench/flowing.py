@@ -17,7 +17,7 @@ COUNT = int(os.environ.get("FCEMU_COUNT", 1_000_000 if FULL else 20_000))
 CONNECTIONS = 64
 BODY = b"x" * 100
 ACCEPT = (
-    b"POST /2023-03-30/functions/hello/invocations HTTP/1.1\r\nHost: h\r\nX-Fc-Invocation-Type: Async\r\n"
+    b"POST /2023-03-30/functions/hello/invocations HTTP/1.1\r\nHost: localhost\r\nX-Fc-Invocation-Type: Async\r\n"
     b"Content-Length: 100\r\n\r\n" + BODY
 )
 

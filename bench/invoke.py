@@ -12,7 +12,7 @@ BODY = b"x" * 100
 
 def request(path: str, headers: str = "") -> bytes:
     """One request as bytes."""
-    return f"POST {path} HTTP/1.1\r\nHost: h\r\n{headers}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
 
 
 def rate(port: int, connections: int, message: bytes) -> float:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from fcemu import __version__
-from fcemu.api.guard import Guard as Guard
+from fcemu.api.guard import Guard
 from fcemu.api.server import ApiServer as ApiServer
 from fcemu.api.setup import BadDefinition
 from fcemu.config import FILE_NAMES, Definition
@@ -127,6 +127,7 @@ def _given(definition: Definition) -> dict[str, Any]:
     return {
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
         "functions": [str(function.ref) for function in definition.functions],
+        "domains": [domain.name for domain in definition.extras.domains],
     }
 
 
@@ -134,13 +135,16 @@ def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any])
     """What was defined when the emulator ended; where another definition is given than at its start, that wins for
     what it defines, and what the earlier one defined beyond that is gone."""
     catalog = kept.catalog
-    if not kept.given or kept.given == given:
+    if not kept.given or kept.given["sha256"] == given["sha256"]:
         return catalog
     defined = {function.ref for function in definition.functions}
     for name in kept.given["functions"]:
         ref = FunctionRef.parse(name)
         if ref in catalog.names and ref not in defined:
             catalog.remove(ref)
+    for name in {*kept.given.get("domains", ())} - {*given["domains"]}:
+        if name in catalog.domains:
+            catalog.remove_domain(name)
     for service in definition.services:
         if service not in catalog.services:
             catalog.add_service(service)
@@ -449,9 +453,17 @@ def real_on_purpose() -> list[tuple[str, str]]:
     ]
 
 
-def api_server() -> ApiServer:
-    """A server that nobody is behind yet; its port speaks HTTP and TLS."""
-    return ApiServer(version=__version__, tls=authority)
+def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> ApiServer:
+    """A server without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry. ``hosts``:
+    where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``."""
+    server = ApiServer(version=__version__, tls=authority)
+    server.guard = guard_of(token, hosts, allowed)
+    return server
+
+
+def guard_of(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> Guard:
+    """What refuses requests of web pages: FC's and MNS's host names are good, and those that are given."""
+    return Guard(token, hosts, allowed, is_fc_host)
 
 
 def redirection(host: str, port: int) -> Redirection:

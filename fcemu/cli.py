@@ -15,6 +15,7 @@ from fcemu.commands.options import (
     RATE,
     Digits,
     Duration,
+    HostName,
     Main,
     Number,
     Start,
@@ -92,6 +93,13 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 )
 @setting("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Gets the URL once the port is open.")
 @setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
+@setting(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    type=HostName(),
+    help="A host name under which it answers, such as host.docker.internal; repeatable.  [default: this machine's]",
+)
 @setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")
 @setting("--intercept-only", is_flag=True, help="The same, and other hosts are refused.")
 @setting("--auth/--no-auth", default=None, help="Verify FC's signatures.  [default: no; any key is accepted]")
@@ -132,6 +140,7 @@ def serve(
     log_format: str,
     verbose: bool,
     token: str | None,
+    allow_hosts: tuple[str, ...],
     intercept: bool,
     intercept_only: bool,
     watch: bool,
@@ -151,6 +160,7 @@ def serve(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        where["allow_hosts"] = allow_hosts
         more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or ""}
         plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import serve as serving
@@ -239,6 +249,7 @@ def exec_(
     log_format: str,
     verbose: bool,
     token: str | None,
+    allow_hosts: tuple[str, ...],
     intercept: bool,
     intercept_only: bool,
     python: str | None,
@@ -259,6 +270,7 @@ def exec_(
 
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
+        where["allow_hosts"] = allow_hosts
         more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or "", "rate": 0.0}
         definitions = () if definition is None else (definition,)
         plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)

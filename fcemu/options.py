@@ -71,7 +71,7 @@ def _destinations(text: str) -> dict[str, str]:
     return {destination: url for destination, _, url in pairs}
 
 
-def _keys(text: str) -> list[str]:
+def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
@@ -99,7 +99,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "io_grace_seconds": Option(_number, (int, float)),
     "retry_seconds": Option(_many_seconds, (list, tuple)),
     "auth": Option(_flag, (bool,)),
-    "access_keys": Option(_keys, (dict, list, tuple)),
+    "access_keys": Option(_words, (dict, list, tuple)),
     "retry_server_errors": Option(_flag, (bool,)),
     "strict_runtimes": Option(_flag, (bool,)),
     "age_excludes_delay": Option(_flag, (bool,)),
@@ -117,6 +117,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
 
 
 OF_EMULATORS: Final[Mapping[str, Callable[[str], object]]] = {
+    "allow_host": _words,
     "clock": str,
     "data": str,
     "data_keep": str,

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from http.client import HTTPConnection
 from importlib.metadata import version
 from pathlib import Path
 
@@ -910,6 +911,34 @@ def test_other_hosts_are_warned_of():
         assert client.url.startswith("http://127.0.0.1:")
         process.stderr.readline()
         assert process.stderr.readline().startswith("warning: --host 0.0.0.0: whoever reaches this machine")
+
+
+def status_for(url, host):
+    """What a request for the clock that names ``host`` is answered."""
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=CHILD_SECONDS)
+    connection.request("GET", "/_fcemu/clock", headers={"Host": host})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_other_names_are_allowed_one_by_one():
+    with serving("--allow-host", "host.docker.internal", "--allow-host", "fcemu.lan") as (_, client, _):
+        asked = ["host.docker.internal:9527", "fcemu.lan", "localhost", "fcv3.cn-hangzhou.aliyuncs.com", "evil.example"]
+        assert [status_for(client.url, host) for host in asked] == [200, 200, 200, 200, 403]
+
+
+def test_other_names_are_allowed_by_the_variable():
+    with serving(variables={"FCEMU_ALLOW_HOST": "host.docker.internal fcemu.lan"}) as (_, client, _):
+        asked = ["host.docker.internal", "fcemu.lan", "evil.example"]
+        assert [status_for(client.url, host) for host in asked] == [200, 200, 403]
+
+
+@pytest.mark.parametrize("command", [["serve"], ["exec"]])
+@pytest.mark.parametrize("host", ["http://a.example", "a.example:80", ""])
+def test_what_is_no_host_name_cannot_be_allowed(command, host):
+    told = wrong(2, *command, "--allow-host", host, *(["--", "true"] if command == ["exec"] else []))
+    assert f"{host!r} is not a host name; write it without scheme and port" in told
 
 
 WHERE = """

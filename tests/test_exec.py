@@ -309,3 +309,20 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once():
         process.communicate()
         os.close(here)
         os.close(there)
+
+
+ASKS = """
+import os
+from http.client import HTTPConnection
+
+def status(host):
+    connection = HTTPConnection(os.environ["FC_HOST"])
+    connection.request("GET", "/_fcemu/clock", headers={"Host": host})
+    return connection.getresponse().status
+
+print(status("host.docker.internal:9527"), status("evil.example"))
+"""
+
+
+def test_other_names_are_allowed_one_by_one():
+    assert run("--allow-host", "host.docker.internal", *python(ASKS)).stdout == "200 403\n"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fcemu.api.server import ApiServer
 
 PREFIX: Final = "_fcemu"
+TOKENLESS: Final = (["health"], ["ca.pem"])
+"""The paths below it whose answers tell nothing, so that they need no token."""
 Reset = Callable[[Mapping[str, object]], None]
 
 LATER: Final = {

@@ -134,7 +134,7 @@ def _check_caller(request: WireRequest, auth_type: str) -> None:
         )
     if auth_type == "function":
         try:
-            verify(request, request.emulator.secret_of, with_query=True)
+            verify(request, request.emulator.keyring, with_query=True)
         except FCError as why:
             raise NotLetIn(why) from why
 

@@ -1,63 +1,71 @@
-"""Who may ask: web pages of others may not, and beyond loopback only who knows the token."""
+"""Which requests are let in: none that a web page sent, and beyond loopback only those with the token."""
 
 import hmac
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 from urllib.parse import urlsplit
 
 from multidict import istr
 
-from fcemu.api.dialect import split_target
 from fcemu.api.wire import WireRequest, access_key_id
 from fcemu.core.errors import AccessDenied
 
-Handle = TypeVar("Handle", bound=Callable[[WireRequest], Any])
-_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_TOKEN_HEADERS: Final = ("x-fcemu-token", "x-fc-security-token", "x-acs-security-token")
+_TOKEN_HEADERS: Final = ("x-fcemu-token", "x-fc-security-token", "x-acs-security-token", "security-token")
+_HOST: Final = istr("Host")
 _ORIGIN: Final = istr("Origin")
-_VERSION: Final = re.compile(r"\d{4}-\d\d-\d\d")
-"""What the paths of FC's API begin with."""
-CONTROL: Final = "_fcemu"
-OPEN: Final = ([CONTROL, "health"], [CONTROL, "ca.pem"])
-"""What tells nothing: answered without a token."""
+_SITE: Final = istr("Sec-Fetch-Site")
+_MOST_KNOWN: Final = 256
 
 
 class Guard:
     """Checks requests before they act.
 
-    Requests that change something under ``/_fcemu/`` must name a host of this machine, or one of ``hosts``, else a web
-    page whose own name was made to resolve to loopback could send them (DNS rebinding). They, and those that change
-    something through FC's API, must not come from another web page (``Origin``); HTTP triggers may be called by any.
+    A web page in a browser on this machine can send requests to loopback. It shows itself by ``Origin`` or
+    ``Sec-Fetch-Site``, or, where its own name was made to resolve to loopback (DNS rebinding), by ``Host`` alone. So a
+    request must name a host of this machine, one of ``hosts`` (where the server listens), one of FC or MNS
+    (``is_fc_host``), or one that was ``allowed``; and it must come from no page of another origin.
+
     With a ``token``, every request must carry it: as ``Authorization: Bearer …``, as ``X-Fcemu-Token``, or, from an
-    SDK, as its access key id or security token.
+    SDK, as its access key id or security token. A rebound page does not know it, so ``Host`` is not looked at then.
     """
 
-    def __init__(self, token: str = "", hosts: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        token: str = "",
+        hosts: Collection[str] = (),
+        allowed: Collection[str] = (),
+        is_fc_host: Callable[[object], bool] = lambda _: False,
+    ) -> None:
         self.token: Final = token
-        self._hosts: Final = hosts
+        self._allowed: Final = frozenset(map(_plain, allowed))
+        self._hosts: Final = frozenset(map(_plain, hosts)) | self._allowed
+        self._is_fc_host: Final = is_fc_host
+        self._known: Final[set[str]] = set()
+        """Values of ``Host`` that were found to be good: nearly all requests have the same few."""
 
-    def watch(self, method: str, target: str, handle: Handle) -> Handle:
-        """``handle``, after the checks that requests of this method and target need. It raises ``AccessDenied``."""
-        (first, *rest), _ = split_target(target)
-        changes, ours = method not in _READING, first == CONTROL
-        checks: list[Callable[[WireRequest], None]] = []
-        if self.token and [first, *rest] not in OPEN:
-            checks.append(self._check_token)
-        if changes and ours and not self.token:
-            checks.append(self._check_host)
-        if changes and (ours or (_VERSION.fullmatch(first) and rest[:1] != ["proxy"])):
-            checks.append(_check_page)
-        if not checks:
-            return handle
+    def check(self, request: WireRequest, *, any_page: bool = False, tokenless: bool = False) -> None:
+        """Raise ``AccessDenied`` for a request that must not act.
 
-        def checked(request: WireRequest) -> Any:
-            for check in checks:
-                check(request)
-            return handle(request)
+        ``any_page``: pages of others may send it. ``tokenless``: the answer tells nothing, so it needs no token.
+        """
+        if self.token and not tokenless:
+            self._check_token(request)
+        if any_page:
+            return
+        if not self.token:
+            self._check_host(request)
+        self._check_page(request)
 
-        return cast(Handle, checked)
+    def is_own(self, name: str) -> bool:
+        """Whether a host name is the emulator's own, so that FC's API, MNS's and fcemu's own answer under it."""
+        name = _plain(name)
+        if name == "localhost" or name in self._hosts or self._is_fc_host(name):
+            return True
+        try:
+            return ip_address(name).is_loopback
+        except ValueError:
+            return False
 
     def _check_token(self, request: WireRequest) -> None:
         if not any(_same(self.token, given) for given in _tokens(request)):
@@ -68,38 +76,56 @@ class Guard:
             )
 
     def _check_host(self, request: WireRequest) -> None:
-        host = request.headers.get("Host")
-        if host is not None and not self._is_ours(_name(f"//{host}")):
-            raise AccessDenied(f"Host {host!r} is not this machine's; use 127.0.0.1 or localhost")
+        host = request.headers.get(_HOST)
+        if host is None or host in self._known:  # without one is HTTP/1.0, which no browser speaks
+            return
+        name = _name_in(f"//{host}")
+        if not self.is_own(name) and not name.endswith(".localhost"):
+            raise AccessDenied(
+                f"Host {host!r} is not this machine's; use 127.0.0.1 or localhost, or allow the name with "
+                f"--allow-host {name or 'NAME'} (variable FCEMU_ALLOW_HOST, option allow_host)"
+            )
+        if len(self._known) < _MOST_KNOWN:
+            self._known.add(host)
 
-    def _is_ours(self, name: str) -> bool:
-        if name == "localhost" or name.endswith(".localhost") or name in self._hosts:
-            return True
-        try:
-            return ip_address(name).is_loopback
-        except ValueError:
-            return False
+    def _check_page(self, request: WireRequest) -> None:
+        origin = request.headers.get(_ORIGIN)
+        if origin is None:
+            if request.headers.get(_SITE, "").strip().lower() == "cross-site":
+                raise AccessDenied("a web page of another site may not use this emulator")
+            return
+        here = origin.partition("://")[2].lower() == request.headers.get(_HOST, "").lower()
+        if not here and _name_in(origin) not in self._allowed:
+            raise AccessDenied(
+                f"a web page of {origin!r} may not use this emulator; allow its host with --allow-host (variable "
+                "FCEMU_ALLOW_HOST, option allow_host)"
+            )
 
 
-def _check_page(request: WireRequest) -> None:
-    headers = request.headers
-    origin = headers.get(_ORIGIN)
-    if origin is not None and origin.partition("://")[2].lower() != headers.get("Host", "").lower():
-        raise AccessDenied(f"a web page of {origin!r} may not change this emulator")
+def _plain(host: str) -> str:
+    """A host name as it is compared."""
+    return host.lower().rstrip(".")
 
 
-def _name(url: str) -> str:
+def _name_in(url: str) -> str:
     try:
-        return (urlsplit(url).hostname or "").rstrip(".")
+        return _plain(urlsplit(url).hostname or "")
     except ValueError:
         return ""
 
 
 def _tokens(request: WireRequest) -> list[str]:
     headers = request.headers
-    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+    scheme, _, rest = headers.get("Authorization", "").partition(" ")
     given = [headers.get(name, "") for name in _TOKEN_HEADERS]
-    return [*given, bearer.strip() if scheme.lower() == "bearer" else "", access_key_id(headers)]
+    match scheme.lower():
+        case "bearer":
+            given.append(rest.strip())
+        case "mns":
+            given.append(rest.partition(":")[0].strip())
+        case _:
+            given.append(access_key_id(headers))
+    return given
 
 
 def _same(token: str, given: str) -> bool:

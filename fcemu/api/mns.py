@@ -14,13 +14,14 @@ from fcemu.api import mns_forms as forms
 from fcemu.api.dialect import Paths
 from fcemu.api.mns_xml import Element, Fields, read_xml, write_xml
 from fcemu.api.wire import Answer, WireRequest, status_line
-from fcemu.core.errors import EntityTooLarge, FCError
+from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
 from fcemu.core.mns_errors import (
     InvalidMNSArgument,
     InvalidRequestURL,
     MessageNotExist,
     MissingReceiptHandle,
     MissingVisibilityTimeout,
+    MNSAccessDenied,
     MNSError,
     ServiceUnavailable,
 )
@@ -98,7 +99,7 @@ class MNS:
 
     def __init__(self, wakeups: "Wakeups") -> None:
         self._wakeups: Final = wakeups
-        routes: dict[tuple[str, str], Handler] = {
+        self.routes: Final[Mapping[tuple[str, str], Handler]] = {
             ("GET", "/queues"): _list_queues,
             ("PUT", "/queues/{name}"): _put_queue,
             ("GET", "/queues/{name}"): _show_queue,
@@ -117,7 +118,8 @@ class MNS:
             ("GET", "/topics/{name}/subscriptions/{subscription}"): _show_subscription,
             ("DELETE", "/topics/{name}/subscriptions/{subscription}"): _unsubscribe,
         }
-        self._paths: Final = Paths((method, path, handler) for (method, path), handler in routes.items())
+        """By method and path."""
+        self._paths: Final = Paths((method, path, handler) for (method, path), handler in self.routes.items())
 
     def find(self, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
         """What answers a request, and what writes the answer when that fails."""
@@ -349,6 +351,8 @@ def _refusal(request: WireRequest, error: Exception) -> Answer:
             refused = error
         case EntityTooLarge():
             refused = InvalidMNSArgument(error.message)
+        case AccessDenied():
+            refused = MNSAccessDenied(error.message)
         case FCError():
             refused = InvalidMNSArgument(error.message)
             if error.status >= 500:

@@ -62,10 +62,15 @@ Handle = Callable[[WireRequest], Answer | Awaitable[Response | None] | None]
 
 
 class Route(NamedTuple):
-    """What answers a request, and what writes the answer when that fails."""
+    """What answers a request, and what writes the answer when that fails.
+
+    ``any_page``: pages of others may send it, as they may call HTTP triggers. ``tokenless``: it tells nothing.
+    """
 
     handle: Handle
     refuse: Callable[[WireRequest, Exception], Answer]
+    any_page: bool = False
+    tokenless: bool = False
 
 
 class ApiServer:
@@ -96,7 +101,7 @@ class ApiServer:
         self._emulator = emulator
         self._control: Final = control.Control(self)
         self._routes: dict[tuple[str, str], Route] = {}
-        self._by_host: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT))
+        self._by_host: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT), any_page=True)
 
     @property
     def emulator(self) -> Emulator | None:
@@ -143,10 +148,9 @@ class ApiServer:
         key = (request.method, request.target)
         route = self._routes.get(key)
         if self._goes_by_host(request):
-            route = self._by_host._replace(handle=self.guard.watch(request.method, "/", self._to_function))
+            route = self._by_host
         elif route is None:
             route = self._find(*key)
-            route = route._replace(handle=self.guard.watch(*key, route.handle))
             if len(request.target) <= _TARGET_KEPT:
                 if len(self._routes) >= _ROUTES_KEPT:
                     self._routes.clear()
@@ -157,14 +161,15 @@ class ApiServer:
                 raise InvalidArgument(request.why_malformed)
             if not request.is_served:
                 raise ResourceThrottled("there is no emulator behind this server")
+            self.guard.check(request, any_page=route.any_page, tokenless=route.tokenless)
             response = route.handle(request)
         except Exception as error:
             return route.refuse(request, error)
         return response if response is None or isinstance(response, Answer) else _awaited(request, response)
 
     def _goes_by_host(self, request: WireRequest) -> bool:
-        """Whether the host name alone says where the request goes: to a function. Never so for FC's API, whatever its
-        clients call it (wire-api §2.1)."""
+        """Whether the host name alone says where the request goes: to a function. A custom domain takes no name over
+        under which FC's API answers (wire-api §2.1)."""
         host = request.headers.get(HOST)
         if host is None or not request.is_served:
             return False
@@ -172,7 +177,9 @@ class ApiServer:
         if DEFAULT_HOSTS not in host and not furnishings.has_domains:
             return False
         name = host.partition(":")[0].lower()
-        return name.endswith(DEFAULT_HOSTS) or furnishings.routes_of(name) is not None
+        if name.endswith(DEFAULT_HOSTS):
+            return True
+        return furnishings.routes_of(name) is not None and not self.guard.is_own(name)
 
     def _to_function(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
         """A request for an HTTP trigger or a custom domain. Raises ``FCError``."""
@@ -186,27 +193,36 @@ class ApiServer:
         self, dialect: Dialect, path: Mapping[str, str], request: WireRequest
     ) -> Answer | Awaitable[Response | None] | None:
         wanted = dialect.read_target(path, {})
+        if request.emulator.resources.http_trigger(wanted.ref, wanted.qualifier) is None:
+            self._check_as_api(request)
         _, target = behind(request.target, _PROXY_SEGMENTS)
         return self._triggers.proxy(request, dialect, wanted.ref, wanted.qualifier, target)
+
+    def _check_as_api(self, request: WireRequest) -> None:
+        """No trigger says who may call the function, so its callers are those of FC's API. Raises ``FCError``."""
+        self.guard.check(request)
+        if request.emulator.settings.auth:
+            verify(request, request.emulator.keyring, with_query=True)
 
     def _find(self, method: str, target: str) -> Route:
         segments, query = split_target(target)
         if segments[0] == control.PREFIX:
-            return Route(self._control.find(method, segments[1:], query), control.refusal)
+            handle = self._control.find(method, segments[1:], query)
+            return Route(handle, control.refusal, tokenless=segments[1:] in control.TOKENLESS)
         if segments[0] in PREFIXES:
             return Route(*self._mns.find(method, segments, query))
         dialect, paths = DIALECTS.get(segments[0], DEFAULT)
         refuse = partial(_refusal, dialect)
         found = paths.find("GET" if method == "HEAD" else method, segments[1:]) or paths.find(method, segments[1:])
         if found is None and segments[0] not in DIALECTS:
-            return Route(self._to_function, refuse)
+            return Route(self._to_function, refuse, any_page=True)
         if found is None:
             return Route(partial(_raise, PathNotSupported, method, target.partition("?")[0]), refuse)
         operation, parameters = found
         if not operation.handler:
             return Route(partial(_raise, NotImplementedYet, refusal_of(operation)), refuse)
         if operation.handler == "http_trigger":
-            return Route(partial(self._proxy, dialect, parameters), refuse)
+            return Route(partial(self._proxy, dialect, parameters), refuse, any_page=True)
         if operation.handler in HANDLERS:
             answer = HANDLERS[operation.handler]
             return Route(_signed(lambda request: _ask(answer, request, dialect, parameters, query)), refuse)
@@ -220,7 +236,7 @@ def _signed(handle: Handle) -> Handle:
     def verified(request: WireRequest) -> Answer | Awaitable[Response | None] | None:
         emulator = request.emulator
         if emulator.settings.auth:
-            verify(request, emulator.secret_of)
+            verify(request, emulator.keyring)
         return handle(request)
 
     return verified

@@ -8,13 +8,14 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from fcemu.api.asking import Asking, Body, label, read_json, shown
 from fcemu.core import names
+from fcemu.core.domains import NO_ADDRESS
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.functions import wrong_variable
 from fcemu.core.limits import Limits
 from fcemu.core.values import dataclass
 
 _NOT_IN_ENVIRONMENTS: Final = re.compile("[\0\ud800-\udfff]")
-_HOST: Final = r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
+_HOST: Final = NO_ADDRESS + r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
 ABSENT: Final = object()
 """Written by nobody: the key is left out."""
 
@@ -97,7 +98,7 @@ NAME: Final = kind(_written_as(names.NAME), "1-128 letters, digits, '_' and '-',
 FUNCTION_3_0: Final = kind(
     _written_as(names.FUNCTION_3_0), "1-128 letters, digits, '_', '-' and '$', beginning with a letter or '_'"
 )
-HOST_NAME: Final = kind(_written_as(_HOST), "a domain name")
+HOST_NAME: Final = kind(_written_as(_HOST), "a domain name that is no address")
 LAYER_ARNS: Final = kind(_layer_arns, "a list of layer ARNs")
 HANDLER: Final = kind(
     lambda value: value if isinstance(value, str) and (not value or value.isprintable()) else None, "a printable text"

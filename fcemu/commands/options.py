@@ -192,6 +192,19 @@ class Digits(ParamType[str]):
         return str(value)
 
 
+class HostName(ParamType[str]):
+    """A host name as it stands in URLs, without scheme and port."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from fcemu.core.domains import is_host_name
+
+        if not is_host_name(str(value)):
+            self.fail(f"{value!r} is not a host name; write it without scheme and port", param, ctx)
+        return str(value)
+
+
 class Emulator(ParamType["Client"]):
     """The URL of a running emulator, as a client of it."""
 

@@ -67,6 +67,8 @@ class Plan:
     ready_file: Path | None = None
     verbose: bool = False
     token: str = ""
+    allow_hosts: tuple[str, ...] = ()
+    """Under which host names it answers besides those of this machine and FC's."""
     reach: Reach = Reach.ITS_OWN
     rate: float = 1.0
     """The clock's, where neither options nor the definition say another."""
@@ -222,8 +224,7 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     token = plan.token or ("" if _is_loopback(plan.host) else _new_token())
     python = assembly.program_named(plan.python) if plan.python else ""
     debugging = _debugging(plan, python)
-    server = assembly.api_server()
-    server.guard = assembly.Guard(token, frozenset({plan.host.lower()}))
+    server = assembly.api_server(token, [plan.host], plan.allow_hosts)
     try:
         port = await server.start(plan.host, plan.port)
     except OSError as refused:

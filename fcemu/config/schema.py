@@ -17,13 +17,16 @@ from fcemu.config.function_shapes import (
 from fcemu.config.kinds import Choice, Key, Named, Names, Nested, Number, Plain, Shape, Text, Texts, Whole
 from fcemu.config.tree import Scalar
 from fcemu.config.trigger_shapes import DESCRIPTION, QUALIFIER
+from fcemu.core.domains import NO_ADDRESS
 from fcemu.core.names import FUNCTION, FUNCTION_3_0
 from fcemu.core.settings import UNBOUNDED, Settings
 from fcemu.core.stubs import Step, error_named
 from fcemu.core.values import dataclass
 
 _USUAL: Final = Settings()
-_DOMAINS: Final = Names(r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "allowed: a host name")
+_DOMAINS: Final = Names(
+    NO_ADDRESS + r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "allowed: a host name, no address and not localhost"
+)
 _PATHS: Final = Names(r"/[!-~]{0,255}", "allowed: a path that begins with '/', such as /* or /api/*")
 
 

@@ -60,6 +60,7 @@ class Catalog:
         self._releases: dict[Owner, Releases] = {}
         self._triggers: dict[FunctionRef, dict[str, Trigger]] = {}
         self._by_id: dict[str, Trigger] = {}
+        """The triggers that have an id, each of which is in ``_triggers`` too."""
         self._domains: dict[str, Domain] = {}
         self.layers = Layers()
         self.belongings = Belongings()
@@ -143,8 +144,7 @@ class Catalog:
         del self._functions[ref]
         self._names_in(ref.service).discard(ref.name)
         self._async.pop(ref, None)
-        for trigger in self._triggers.pop(ref, {}).values():
-            self._by_id.pop(trigger.stamp.id, None)
+        self.forget_triggers(ref)
         self.belongings.forget(ref)
         if ref.service is None:
             self._releases.pop(Owner.of(ref), None)
@@ -290,18 +290,27 @@ class Catalog:
         self.set_trigger(trigger)
 
     def set_trigger(self, trigger: Trigger) -> None:
-        """Define a trigger, or replace the one of the same name."""
-        self._triggers.setdefault(trigger.function, {})[trigger.name] = trigger
-        self._by_id[trigger.stamp.id] = trigger
+        """Define a trigger, or replace the one of the same name. It has an id once it is stamped."""
+        there = self._triggers.setdefault(trigger.function, {})
+        self._forget_id(there.get(trigger.name))
+        there[trigger.name] = trigger
+        if trigger.stamp.id:
+            self._by_id[trigger.stamp.id] = trigger
 
     def forget_triggers(self, ref: FunctionRef) -> None:
         """Forget all triggers of a function."""
-        self._triggers.pop(ref, None)
+        for trigger in self._triggers.pop(ref, {}).values():
+            self._forget_id(trigger)
 
     def remove_trigger(self, ref: FunctionRef, name: str) -> Trigger:
         """Raises what ``trigger`` raises."""
-        self._by_id.pop(self.trigger(ref, name).stamp.id, None)
+        trigger = self.trigger(ref, name)
+        self._forget_id(trigger)
         return self._triggers[ref].pop(name)
+
+    def _forget_id(self, trigger: Trigger | None) -> None:
+        if trigger is not None:
+            self._by_id.pop(trigger.stamp.id, None)
 
     def trigger_of_id(self, trigger_id: str) -> Trigger | None:
         """Which trigger has this id, if one does."""

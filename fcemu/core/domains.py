@@ -1,12 +1,29 @@
 """Custom domains: host names whose paths lead to functions."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, Final
 
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.values import dataclass
+
+NO_ADDRESS: Final = r"(?!(?:.*\.)?(?:\d+|0[xX][0-9A-Fa-f]*)\.?$)(?!localhost\.?$)"
+"""What stands before a pattern of custom domains: an address, or ``localhost``, is a machine's own name, under which
+FC's API answers. ASSUMED: FC, which asks that a domain be registered, refuses them too."""
+_HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+
+
+def is_host_name(text: str) -> bool:
+    """Whether a text is a host name, or an address, as it stands in URLs without a port."""
+    if _HOST.fullmatch(text):
+        return True
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

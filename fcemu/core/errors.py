@@ -341,6 +341,27 @@ class SignatureNotMatch(FCError):
         )
 
 
+class DateExpired(FCError):
+    """A signed request whose date is too far from now.
+
+    ASSUMED: code, status and text are those of Alibaba Cloud's gateways; FC's lists name none.
+    """
+
+    code, status = "InvalidTimeStamp.Expired", 400
+
+    def __init__(self, date: str, now: str) -> None:
+        super().__init__(f"Specified time stamp or date value is expired: '{date}', and now is {now}")
+
+
+class NonceUsed(FCError):
+    """A signed request that was sent twice. ASSUMED: as ``DateExpired``."""
+
+    code, status = "SignatureNonceUsed", 400
+
+    def __init__(self) -> None:
+        super().__init__("Specified signature nonce was used already.")
+
+
 class NotLetIn(FCError):
     """A caller whom an HTTP trigger does not let in; ``why`` tells what is wrong with its signature.
 

@@ -1,26 +1,104 @@
-"""The temporary keys of an attempt: by them the emulator recognises a handler that calls back."""
+"""The temporary keys of attempts: by them the emulator recognises a handler that calls back."""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+GOOD_FOR: Final = timedelta(minutes=15)
+"""How far the date of a signed request may be from now. Source: wire-api §7.3 and §8; Alibaba Cloud's gateways allow as
+much."""
+_PREFIX: Final = "STS."
 
 
-def credentials_of(request_id: str, attempt: int) -> str:
-    """The access key id that belongs to one attempt. Real temporary ids begin with ``STS.`` as well."""
-    return f"STS.{request_id}.{attempt}"
+class Credentials(NamedTuple):
+    """What a handler signs its requests with."""
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str
 
 
-def secret_of(access_key_id: str) -> str:
-    """The secret that belongs to the access key id of an attempt."""
-    return f"secret-of-{access_key_id}"
+class Keys:
+    """Makes the credentials of attempts and recognises their key ids, which begin with ``STS.`` as real ones do.
+
+    Without a ``secret`` they follow from the request id and the attempt's number, so that the same seed gives the same
+    journal. With one they cannot be guessed, because a digest under it is part of the key id, of its secret and of the
+    token.
+    """
+
+    def __init__(self, secret: bytes = b"") -> None:
+        self._secret: Final = secret
+
+    def of(self, request_id: str, attempt: int) -> Credentials:
+        """The credentials of one attempt."""
+        key_id = f"{_PREFIX}{request_id}.{attempt}"
+        if self._secret:
+            key_id = f"{key_id}.{self._digest('id', key_id)}"
+        return Credentials(key_id, self.secret_of(key_id), self._derived("token", key_id))
+
+    def secret_of(self, access_key_id: str) -> str:
+        """The secret that belongs to the access key id of an attempt."""
+        return self._derived("secret", access_key_id)
+
+    def read(self, access_key_id: str) -> tuple[str, int] | None:
+        """The request id and attempt number of a key id that was made here; ``None`` for any other."""
+        if not access_key_id.startswith(_PREFIX):
+            return None
+        head = access_key_id
+        if self._secret:
+            head, _, digest = access_key_id.rpartition(".")
+            if not hmac.compare_digest(digest.encode(), self._digest("id", head).encode()):
+                return None
+        head, _, attempt = head.rpartition(".")
+        if not head.startswith(_PREFIX) or not (attempt.isascii() and attempt.isdigit()):
+            return None
+        return head.removeprefix(_PREFIX), int(attempt)
+
+    def _derived(self, what: str, key_id: str) -> str:
+        return self._digest(what, key_id) if self._secret else f"{what}-of-{key_id}"
+
+    def _digest(self, what: str, text: str) -> str:
+        return hmac.new(self._secret, f"{what} {text}".encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
 
-def token_of(access_key_id: str) -> str:
-    """The security token that belongs to it."""
-    return f"token-of-{access_key_id}"
+PREDICTABLE: Final = Keys()
+"""Keys that anybody can work out from a request id, for an emulator that verifies no signature."""
 
 
-def read_credentials(access_key_id: str) -> tuple[str, int] | None:
-    """The request id and attempt number of a temporary key id; ``None`` for any other key."""
-    if not access_key_id.startswith("STS."):
-        return None
-    head, _, attempt = access_key_id.rpartition(".")
-    if not head.startswith("STS.") or not attempt.isdigit():
-        return None
-    return head.removeprefix("STS."), int(attempt)
+class Signer(NamedTuple):
+    """Who has an access key: its secret, and the instants that are now for its clock."""
+
+    secret: str
+    now: tuple[datetime, ...]
+
+    def is_near(self, date: datetime) -> bool:
+        """Whether a date is good for a request of this signer."""
+        return _is_near(date, self.now)
+
+    def is_past(self, expiry: datetime) -> bool:
+        """Whether an expiry has passed on every clock of this signer."""
+        return all(now > expiry for now in self.now)
+
+
+def _is_near(date: datetime, now: tuple[datetime, ...]) -> bool:
+    return any(abs(instant - date) <= GOOD_FOR for instant in now)
+
+
+class Nonces:
+    """The nonces of signed requests, each of which counts once while the date beside it is good."""
+
+    def __init__(self) -> None:
+        self._used: Final[dict[tuple[str, str], datetime]] = {}
+        """The date of each, in the order in which they were used."""
+
+    def use(self, access_key_id: str, nonce: str, date: datetime, now: tuple[datetime, ...]) -> bool:
+        """Whether a nonce is used for the first time; it counts as used afterwards. ``now``: the instants of all clocks
+        by which dates are judged. Nonces whose dates are not good by any of them are forgotten."""
+        used, key = self._used, (access_key_id, nonce)
+        while used and not _is_near(next(iter(used.values())), now):
+            del used[next(iter(used))]
+        if key in used:
+            return False
+        used[key] = date
+        return True

@@ -36,6 +36,12 @@ class InvalidMNSArgument(MNSError):
         return cls(f"{name}: expected a whole number between {least} and {most}, found {found!r}")
 
 
+class MNSAccessDenied(MNSError):
+    """A caller who may not use the queues and topics."""
+
+    code, status = "AccessDenied", 403
+
+
 class ServiceUnavailable(MNSError):
     """There is no emulator that could answer."""
 

@@ -1,6 +1,7 @@
 """The one source of everything FC leaves open: calm, seeded, or scripted; the only place that draws random numbers."""
 
 import hashlib
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,11 @@ from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
 from fcemu.core.values import dataclass
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
+
+
+def new_secret() -> bytes:
+    """A secret of this process, which follows from no seed."""
+    return os.urandom(32)
 
 
 class Chance:

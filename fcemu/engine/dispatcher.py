@@ -26,6 +26,7 @@ from fcemu.core.facts import (
     Warned,
 )
 from fcemu.core.invocation import Invocation, State
+from fcemu.core.keys import Keys
 from fcemu.core.languages import RUNS_AS, runs_as
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
@@ -77,16 +78,18 @@ class Dispatcher:
         catalog: Catalog,
         runtime_of: Callable[[str], Runtime],
         chance: Chance,
+        keys: Keys,
         journal: Journal,
         due: "Due[Invocation | Run | Wait | Errand | Turn]",
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
         self._chance: Final = chance
+        self._keys: Final = keys
         self._journal: Final = journal
         self._due: Final = due
         self._on_end: Final = on_end
-        self.fleet: Final = Fleet(settings, catalog.belongings, chance, journal, self._push, self.begin)
+        self.fleet: Final = Fleet(settings, catalog.belongings, chance, keys, journal, self._push, self.begin)
         self.plans: Final = Plans(settings, catalog, runtime_of, chance, self.fleet)
         self.fleet.pool_of = self.plans.pool_of
         self._exceptions: dict[tuple[str, int], BaseException] = {}
@@ -265,6 +268,7 @@ class Dispatcher:
             run,
             http=invocation.accepted.http,
             undisturbed=in_engine,
+            keys=self._keys,
         )
         return run
 

@@ -12,7 +12,7 @@ from fcemu.core.facts import Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Attempt, Invocation
-from fcemu.core.keys import secret_of
+from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
@@ -20,7 +20,7 @@ from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
-from fcemu.engine.chance import Chance, Scripted
+from fcemu.engine.chance import Chance, Scripted, new_secret
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
@@ -34,6 +34,7 @@ from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
+from fcemu.engine.keyring import Keyring
 from fcemu.engine.lines import place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
@@ -103,6 +104,7 @@ class Emulator:
         faults = Faults()
         self._catalog: Final = catalog
         self._chance: Final = Scripted(chance, faults)
+        keys = Keys(new_secret()) if settings.auth else PREDICTABLE
         self._baton: Final = Baton()
         self._due: Final[Due[Invocation | Run | Wait | Errand | Turn]] = Due()
         self._dispatcher: Final = Dispatcher(
@@ -110,6 +112,7 @@ class Emulator:
             catalog=catalog,
             runtime_of=runtimes if callable(runtimes) else runtimes.__getitem__,
             chance=self._chance,
+            keys=keys,
             journal=self.journal,
             due=self._due,
             on_end=self._on_end,
@@ -142,12 +145,15 @@ class Emulator:
             settings=settings,
             catalog=catalog,
             chance=self._chance,
+            keys=keys,
             clock=self.clock,
             journal=self.journal,
             plans=self._dispatcher.plans,
             movers=self._movers,
             claim=self.tasks.claim,
         )
+        self.keyring: Final = Keyring(settings, keys, self.clock, self._baton, self._intake.caller)
+        """The access keys that are good now."""
         self.timers.fire = self._intake.fire
         keeping = (self._baton, catalog, self._dispatcher.plans, self._chance, self.clock, self.journal, settings)
         self.resources: Final = Resources(*keeping, packages)
@@ -380,14 +386,6 @@ class Emulator:
         """The id of a request that is no invocation and leaves no other trace, such as a poll for messages."""
         with self._baton:
             return self._chance.talk_id()
-
-    def secret_of(self, access_key_id: str) -> str | None:
-        """The secret of an access key: of one that the settings name, or of an attempt that runs; else ``None``."""
-        known = self.settings.access_keys.get(access_key_id)
-        if known is not None:
-            return known
-        with self._baton:
-            return None if self._intake.caller(access_key_id) is None else secret_of(access_key_id)
 
     # Ends and reports.
 

@@ -9,6 +9,7 @@ from fcemu.core.belongings import Belongings
 from fcemu.core.facts import HookRan, InstanceProvisioned, InstanceStopped
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
+from fcemu.core.keys import Keys
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
 from fcemu.core.settings import Settings
@@ -39,6 +40,7 @@ class Fleet:
         settings: Settings,
         belongings: Belongings,
         chance: Chance,
+        keys: Keys,
         journal: Journal,
         push: Callable[[datetime, Turn | Errand], None],
         begin: Begin,
@@ -46,6 +48,7 @@ class Fleet:
         self._settings: Final = settings
         self._belongings: Final = belongings
         self._chance: Final = chance
+        self._keys: Final = keys
         self._journal: Final = journal
         self._push: Final = push
         self._begin: Final = begin
@@ -178,7 +181,7 @@ class Fleet:
         function = place.pool.function
         request_id = self._chance.request_id(function.generation, now)
         clock = HookClock(self.clock, self.parks, self._settings)
-        call = call_for(place, request_id, clock, self._settings.account)
+        call = call_for(place, request_id, clock, self._settings.account, self._keys)
         finish: list[Finish] = []
 
         def go() -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
+from fcemu.core.keys import Keys
 from fcemu.core.names import Account
 from fcemu.core.outcome import FunctionError, Ran, Returned, exited
 from fcemu.core.settings import Settings
@@ -104,10 +105,11 @@ class HookWait(Turn):
         return f"wake-up of the {self.errand}"
 
 
-def call_for(place: Place, request_id: str, clock: HookClock, account: Account) -> Call:
+def call_for(place: Place, request_id: str, clock: HookClock, account: Account, keys: Keys) -> Call:
     """What a hook of an instance is called with."""
     pool = place.pool
-    return Call(pool.function, pool.key[1], pool.version, account, place.id, request_id, 0, 0, b"", clock)
+    version = pool.version
+    return Call(pool.function, pool.key[1], version, account, place.id, request_id, 0, 0, b"", clock, keys=keys)
 
 
 def why_failed(outcome: Ran) -> str:

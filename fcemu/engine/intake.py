@@ -18,7 +18,7 @@ from fcemu.core.functions import Function, takes_events
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import event_of
 from fcemu.core.invocation import Invocation
-from fcemu.core.keys import read_credentials
+from fcemu.core.keys import Keys
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.tasks import no_task
@@ -68,6 +68,7 @@ class Intake:
         settings: Settings,
         catalog: Catalog,
         chance: Chance,
+        keys: Keys,
         clock: Clock,
         journal: Journal,
         plans: Plans,
@@ -79,6 +80,7 @@ class Intake:
         self._limits: Final = settings.limits
         self._catalog: Final = catalog
         self._chance: Final = chance
+        self._keys: Final = keys
         self._clock: Final = clock
         self._journal: Final = journal
         self._plans: Final = plans
@@ -153,7 +155,7 @@ class Intake:
 
     def caller(self, access_key_id: str) -> Run | None:
         """The attempt that runs now and has these credentials."""
-        credentials = read_credentials(access_key_id)
+        credentials = self._keys.read(access_key_id)
         if credentials is None:
             return None
         runs = self._movers.runs

@@ -518,7 +518,8 @@ class Movers(Ending):
         if rate == self.clock.rate:
             return
         self.clock.rate = rate
-        # Callers wait for their answers whatever the clock does: a flowing one moves nothing for them, a paused one does.
+        # Callers wait for their answers whatever the clock does: a flowing one moves nothing for them, a paused one
+        # does.
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:

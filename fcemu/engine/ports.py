@@ -10,7 +10,7 @@ from fcemu.core.errors import StoreError
 from fcemu.core.facts import Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
-from fcemu.core.keys import credentials_of
+from fcemu.core.keys import PREDICTABLE, Credentials, Keys
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
 from fcemu.core.output import Output
@@ -147,11 +147,13 @@ class Call:
     """What came to the HTTP trigger, where the invocation is one of it; its body is the payload."""
     undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext
     """While it is open the calling thread is not interrupted: for what a runtime must not leave half done."""
+    keys: Keys = PREDICTABLE
+    """What makes the credentials."""
 
     @property
-    def access_key_id(self) -> str:
-        """The attempt's temporary key id: by it the emulator recognises a handler that calls back."""
-        return credentials_of(self.request_id, self.attempt)
+    def credentials(self) -> Credentials:
+        """The attempt's temporary keys: by them the emulator recognises a handler that calls back."""
+        return self.keys.of(self.request_id, self.attempt)
 
 
 @dataclass(slots=True)

@@ -3,15 +3,24 @@
 import threading as _threading
 import time as _time
 from _thread import allocate_lock as _allocate_lock
+from datetime import UTC, datetime, timedelta
 
 monotonic = getattr(_time.monotonic, "fcemu_original", _time.monotonic)
 """Real seconds; never the handler's clock, also inside a handler."""
 sleep = getattr(_time.sleep, "fcemu_original", _time.sleep)
 """Really sleeps; the engine uses it to give way to another thread, never to wait for something."""
+time = getattr(_time.time, "fcemu_original", _time.time)
+"""Real seconds since 1970; while time-machine travels it shows the time of the journey, which replaces it in C."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _acquire = type(_allocate_lock()).acquire
 acquire = getattr(_acquire, "fcemu_original", _acquire)
 """``acquire`` of a lock, which really waits, also on a handler's thread."""
+
+
+def now() -> datetime:
+    """The real time of day, aware, UTC."""
+    return _EPOCH + timedelta(seconds=time())
 
 
 def cpu_ns(thread: int) -> int | None:

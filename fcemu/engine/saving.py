@@ -36,7 +36,8 @@ _NEWEST: Final = 100
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What a store has kept beside facts. ``given``: the text by which the definition that was given at the start is
-    recognised, and the names of its functions. ``starts``: how often an emulator has begun with this store."""
+    recognised, and the names of its functions and domains. ``starts``: how often an emulator has begun with this
+    store."""
 
     started: datetime
     now: datetime

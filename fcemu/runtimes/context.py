@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
 from fcemu.core.functions import Function
-from fcemu.core.keys import secret_of, token_of
 from fcemu.engine.ports import Call
 
 T = TypeVar("T")
@@ -20,12 +19,6 @@ def is_newer(runtime: str, version: tuple[int, int]) -> bool:
     """Whether ``runtime`` is Python of at least ``version``. FC's ``python3`` is 3.6."""
     found = _VERSION.fullmatch(runtime)
     return found is not None and (int(found[1]), int(found[2] or 6)) >= version
-
-
-def credentials_for(call: Call) -> tuple[str, str, str]:
-    """Temporary key id, secret and token of an attempt; the id alone means something to the emulator."""
-    key_id = call.access_key_id
-    return key_id, secret_of(key_id), token_of(key_id)
 
 
 def context_for(call: Call) -> "Context":
@@ -52,7 +45,7 @@ class Credentials:
     """Temporary keys, also under the camelCase names that the runtime's source has."""
 
     def __init__(self, call: Call) -> None:
-        self.access_key_id, self.access_key_secret, self.security_token = credentials_for(call)
+        self.access_key_id, self.access_key_secret, self.security_token = call.credentials
         self.accessKeyId = self.access_key_id
         self.accessKeySecret = self.access_key_secret
         self.securityToken = self.security_token

@@ -10,7 +10,6 @@ from fcemu.core.http import HttpAnswer
 from fcemu.core.outcome import HANDLED, FunctionError, Ran, Returned
 from fcemu.core.output import RESULT_BYTES
 from fcemu.engine.ports import Call
-from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP
 
 INVOKE: Final = "/invoke"
@@ -130,7 +129,7 @@ def ask_hook(
 
 def common_headers(call: Call, control_path: str) -> list[tuple[str, str]]:
     """What each request carries. ASSUMED: what is not set is left out."""
-    function, (key_id, secret, token) = call.function, credentials_for(call)
+    function, (key_id, secret, token) = call.function, call.credentials
     headers = {
         "x-fc-request-id": call.request_id,
         "x-fc-access-key-id": key_id,

@@ -10,7 +10,7 @@ from fcemu.core.functions import Function
 from fcemu.core.generation import FC2
 from fcemu.core.languages import is_modern_node
 from fcemu.engine.ports import Call
-from fcemu.runtimes.context import credentials_for, is_newer
+from fcemu.runtimes.context import is_newer
 from fcemu.runtimes.running import RUNNING, Running
 
 KEPT: Final = frozenset({"FC_RUNTIME_VERSION"})
@@ -56,7 +56,7 @@ class Environment:
         if name in self._fixed:
             return self._fixed[name]
         if name in self._keys:
-            return credentials_for(running.call)[self._keys[name]]
+            return running.call.credentials[self._keys[name]]
         return None if _is_reserved(name) and name not in KEPT else outside.real_get(name)
 
     def write(self, name: str, value: str | None, running: Running) -> None:
@@ -89,14 +89,14 @@ def _fixed(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def places_of(function: Function) -> dict[str, int]:
-    """Which variable holds which of ``credentials_for``, but for those that the function sets itself."""
+    """Which variable holds which of ``Call.credentials``, but for those that the function sets itself."""
     keys = _KEYS | (_LEGACY if function.generation is FC2 else {})
     return {name: place for name, place in keys.items() if name not in function.environment}
 
 
 def keys_of(call: Call) -> dict[str, str]:
     """The variables that differ from attempt to attempt: the temporary keys."""
-    credentials = credentials_for(call)
+    credentials = call.credentials
     return {name: credentials[place] for name, place in places_of(call.function).items()}
 
 

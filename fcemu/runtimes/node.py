@@ -27,7 +27,6 @@ from fcemu.core.outcome import (
 )
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn, to_json
-from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import keys_of, variables_of
@@ -272,7 +271,7 @@ def _context(call: Call, handler: str) -> dict[str, Any]:
 
     ASSUMED: in 3.0 ``service`` is there, with an empty name.
     """
-    function, (key_id, secret, token) = call.function, credentials_for(call)
+    function, (key_id, secret, token) = call.function, call.credentials
     return {
         "requestId": call.request_id,
         "credentials": {"accessKeyId": key_id, "accessKeySecret": secret, "securityToken": token},

@@ -177,7 +177,7 @@ def _head(call: Call, hook: str = "") -> str:
     return (
         f'{{"kind": "invoke", "request_id": {_quoted(call.request_id)}, "retry_count": {call.retry_count}, '
         f'"qualifier": {_quoted(call.qualifier)}, "version": {_quoted(call.version)}, '
-        f'"access_key_id": {_quoted(call.access_key_id)}{more}}}'
+        f'"credentials": [{", ".join(map(_quoted, call.credentials))}]{more}}}'
     )
 
 

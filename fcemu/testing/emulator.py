@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from fcemu.config import EMPTY, Definition, find_definition, read_definition, re
 from fcemu.core import facts as core_facts
 from fcemu.core import invocation as core
 from fcemu.core.asking import never_ran
+from fcemu.core.domains import is_host_name
 from fcemu.core.errors import FCError
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import State
@@ -51,8 +52,8 @@ class LocalEmulator:
 
     ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
     are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``intercept``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and those of the
-    ``emulator:`` block in snake_case; ``data`` (a file that keeps everything), ``data_sync``,
+    ``intercept``, ``allow_host``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and
+    those of the ``emulator:`` block in snake_case; ``data`` (a file that keeps everything), ``data_sync``,
     ``data_keep`` (for how long what has ended is kept), ``while_down``. Raises ``DefinitionError``, ``ValueError`` or
     ``StoreError``. As a context manager, a clean exit runs ``check()``.
     """
@@ -64,6 +65,7 @@ class LocalEmulator:
         self._isolate: Final = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         intercept = _intercept(options.pop("intercept", False))
+        allowed = _host_names(options.pop("allow_host", ()))
         self._data: Final = assembly.Data.taken_from(options)
         self._store: assembly.Store | None = None
         if self._data is not None and self._clock != OWN:
@@ -75,6 +77,7 @@ class LocalEmulator:
         self._own_host = server is None
         self._host: Final = server or ServerHost()
         self._closed = False
+        self._host.allow(allowed)
         try:
             self._begin(assembly.settings_of(self._options), self._opened())
             self._redirection: Final = self._intercept(intercept)
@@ -562,6 +565,10 @@ class ServerHost:
         """Whether this process is a fork of the one that the server lives in."""
         return os.getpid() != self._pid
 
+    def allow(self, hosts: Collection[str]) -> None:
+        """Answer under these host names, too, from now on."""
+        self._api.guard = assembly.guard_of(allowed=hosts)
+
     def serve(self, emulator: Emulator, reset: Callable[[Mapping[str, object]], None]) -> None:
         """Answer for ``emulator`` from now on. Raises ``ForkedError``."""
         if self.is_elsewhere:
@@ -617,6 +624,13 @@ def _flag(name: str, value: object) -> bool:
 def _intercept(value: object) -> bool | None:
     """``None``, the fixture's default: unless another emulator of this process does."""
     return None if value is None else _flag("intercept", value)
+
+
+def _host_names(value: object) -> Sequence[str]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) and is_host_name(each) for each in texts):
+        raise ValueError(f"option allow_host: expected host names without scheme and port, found {value!r}")
+    return texts
 
 
 def _python(value: object) -> str:

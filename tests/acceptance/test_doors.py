@@ -10,6 +10,7 @@ from acceptance.control import Api
 from patience import WAIT_SECONDS as LONG
 from rules import rule
 
+from fcemu.config import DefinitionError
 from fcemu.testing import LocalEmulator
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -102,6 +103,74 @@ def test_an_apk_does_not_come_out_by_fcs_own_public_host(emulator, api, path, ki
     api("POST", "/custom-domains", domain)
     own = httpx.get(f"{emulator.url}{path}", headers={"Host": "a.example.com"}, timeout=LONG)
     assert (own.status_code, own.headers["Content-Type"]) == (200, kind)
+
+
+def with_doors(folder, *, doors: bool) -> dict[str, Any]:
+    """A definition of the function ``f`` in native form, with a trigger and a domain or without."""
+    (folder / "index.py").write_text(ECHO)
+    function = {"handler": "index.handler", "runtime": "python3.10", "code": str(folder)}
+    if not doors:
+        return {"functions": {"f": function}}
+    triggers = {"web": {"http": ["GET"], "authType": "anonymous"}}
+    domain = {"routes": {"/*": "f"}}
+    return {"functions": {"f": function | {"triggers": triggers}}, "customDomains": {"shop.example.com": domain}}
+
+
+@pytest.mark.parametrize("path", ["/", "//", "//x", "/?a=b", "/-vpc", "/-vpc/x", "/%20", "/f"])
+def test_a_path_that_names_no_trigger_runs_none(tmp_path, path):
+    with LocalEmulator(with_doors(tmp_path, doors=True), strict=False) as emulator:
+        assert httpx.get(emulator.trigger("f/web").url, timeout=LONG).status_code == 200
+        before = len(emulator.journal)
+        reply = httpx.get(f"{emulator.url}{path}", timeout=LONG)
+        assert (reply.status_code, reply.json()["Code"]) == (400, "PathNotSupported")
+        assert len(emulator.journal) == before
+
+
+def test_a_trigger_that_was_defined_away_does_not_answer_any_more(tmp_path):
+    with LocalEmulator(with_doors(tmp_path, doors=True), strict=False) as emulator:
+        url = emulator.trigger("f/web").url
+        assert httpx.get(url, timeout=LONG).status_code == 200
+        emulator.define(with_doors(tmp_path, doors=False))
+        assert httpx.get(url, timeout=LONG).status_code == 400
+        assert by_host(emulator, url).status_code == 400
+        emulator.define(with_doors(tmp_path, doors=True))
+        assert httpx.get(url, timeout=LONG).status_code == 200
+
+
+def test_what_another_definition_lacks_does_not_answer_after_a_restart(tmp_path):
+    kept = {"data": tmp_path / "kept.db", "strict": False}
+    with LocalEmulator(with_doors(tmp_path, doors=True), **kept) as emulator:
+        path = emulator.trigger("f/web").url.removeprefix(emulator.url)
+    with LocalEmulator(with_doors(tmp_path, doors=True), **kept) as emulator:
+        assert httpx.get(f"{emulator.url}{path}", timeout=LONG).status_code == 200
+        assert httpx.get(f"{emulator.url}/x", headers={"Host": "shop.example.com"}, timeout=LONG).status_code == 200
+    with LocalEmulator(with_doors(tmp_path, doors=False), **kept) as emulator:
+        assert httpx.get(f"{emulator.url}{path}", timeout=LONG).status_code == 400
+        assert httpx.get(f"{emulator.url}/x", headers={"Host": "shop.example.com"}, timeout=LONG).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "10.0.0.1", "[::1]", "0x7f.1", "1.2", "a.1"])
+def test_an_address_is_no_custom_domain(emulator, api, tmp_path, name):
+    api.function("f", ECHO)
+    route = {"path": "/*", "functionName": "f"}
+    document = {"domainName": name, "routeConfig": {"routes": [route]}}
+    reply = httpx.post(f"{emulator.url}/2023-03-30/custom-domains", json=document, timeout=LONG)
+    assert (reply.status_code, reply.json()["Code"]) == (400, "InvalidArgument")
+    assert "a domain name that is no address" in reply.json()["Message"]
+    definition = with_doors(tmp_path, doors=True)
+    definition["customDomains"][name] = {"routes": {"/*": "f"}}
+    with pytest.raises(DefinitionError, match="no address and not localhost"):
+        LocalEmulator(definition)
+    assert api.own("GET", "/health")["status"] == "ok"
+
+
+def test_a_custom_domain_takes_no_name_over_under_which_fcs_api_answers(emulator, api):
+    api.function("f", ECHO)
+    route = {"path": "/*", "functionName": "f"}
+    for name in ("fcv3.cn-hangzhou.aliyuncs.com", "1.mns.cn-hangzhou.aliyuncs.com", "f.localhost"):
+        api("POST", "/custom-domains", {"domainName": name, "routeConfig": {"routes": [route]}})
+        own = httpx.get(f"{emulator.url}/_fcemu/health", headers={"Host": name}, timeout=LONG)
+        assert ("status" in own.json()) is (name != "f.localhost")
 
 
 # Limits.

@@ -12,10 +12,13 @@ from typing import Any
 from patience import WAIT_SECONDS
 
 from fcemu.api.server import ApiServer
+from fcemu.assembly import guard_of
 from fcemu.engine.emulator import Emulator
 
 FC2 = "/2016-08-15/services/media/functions/{}/invocations"
 FC3 = "/2023-03-30/functions/{}/invocations"
+NAMES = ("h", "x")
+"""What requests that are written out as bytes call the server."""
 
 
 class Reply:
@@ -39,6 +42,7 @@ class Served:
         self._thread = threading.Thread(target=self._loop.run_forever, name="test-server")
         self._thread.start()
         self.api = ApiServer(emulator, version="1.2.3", **options)
+        self.api.guard = guard_of(allowed=NAMES)
         self._running = True
         self.port = self._call(self.api.start("127.0.0.1", 0))
 

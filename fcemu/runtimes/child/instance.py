@@ -26,7 +26,6 @@ from fcemu.runtimes.child.channel import Channel, to_json
 from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
 from fcemu.runtimes.code import LoadFailed
-from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.documents import library_here
 from fcemu.runtimes.finding import PRELOADED
 from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
@@ -185,7 +184,7 @@ class _Instance:
             http=http and HttpRequest(**http),
         )
         vars(call).update(header)
-        self._renew_keys(credentials_for(call))
+        self._renew_keys(call.credentials)
         return call
 
     def _renew_keys(self, credentials: tuple[str, str, str]) -> None:

@@ -13,7 +13,7 @@ from runtimes.every.conftest import seconds, without_loading, written
 
 from fcemu.core.belongings import PROVISION
 from fcemu.core.facts import HookRan
-from fcemu.core.keys import secret_of
+from fcemu.core.keys import PREDICTABLE
 from fcemu.core.limits import STRICT
 from fcemu.core.names import FunctionRef
 from fcemu.core.output import LIMIT_BYTES, RESULT_BYTES
@@ -264,7 +264,7 @@ def test_a_handler_has_temporary_keys_of_its_attempt_by_which_it_calls_back(worl
         invocation = world.accept("keys")
         world.move()
         key_id, secret, token = json.loads(invocation.attempts[0].outcome.payload)
-        assert (key_id, secret) == (f"STS.{invocation.id}.1", secret_of(key_id))
+        assert (key_id, secret) == (f"STS.{invocation.id}.1", PREDICTABLE.secret_of(key_id))
         tokens.add(token)
     assert len(tokens) == 2
 
