@@ -28,6 +28,7 @@ _TABLES: Final = (
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE code (sha256 TEXT PRIMARY KEY, zip BLOB NOT NULL) WITHOUT ROWID",
 )
+_OWNERS_ONLY: Final = 0o600
 _BEGIN: Final = "begin"
 _WRITTEN: Final = "written"
 _WRITTEN_EVERY: Final = 0.1
@@ -73,6 +74,10 @@ class SqliteStore:
     # Opening.
 
     def _connected(self) -> sqlite3.Connection:
+        """Facts and code may hold what is nobody else's business, so a new file is its owner's only; SQLite gives the
+        log the same mode."""
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNERS_ONLY))
         try:
             return sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as refused:
@@ -98,6 +103,9 @@ class SqliteStore:
         except sqlite3.Error as refused:
             raise self._error(refused, "opened") from None
         self._check_count()
+        for name in (self.path, f"{self.path}-wal", f"{self.path}-shm", f"{self.path}-count"):
+            with suppress(OSError):  # not there, or another user's, who has let us write to it
+                os.chmod(name, _OWNERS_ONLY)
         return 0.0 if written is None else time.time() - float(written)
 
     def _prepare(self) -> None:
@@ -124,7 +132,7 @@ class SqliteStore:
         """Raises ``StoreError`` where facts are missing that had been committed."""
         name = f"{self.path}-count"
         try:
-            self._count = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._count = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNERS_ONLY)
             committed = int.from_bytes(os.pread(self._count, 8, 0))
         except OSError as refused:
             raise StoreError(f"data file {self.path}: {name}: {refused.strerror}") from None
