@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
@@ -49,6 +49,7 @@ class PythonProcess:
 
     ``extra_environment``: as of ``PythonInline``. ``python``: the interpreter of functions that choose
     none. ``debugging``: which function waits for a debugger. ``loop``: what else waits for children, if not a thread.
+    ``pass_env``: as of ``outside_variables``.
     ``isolate`` changes nothing: instances share nothing anyway.
     """
 
@@ -60,7 +61,9 @@ class PythonProcess:
         python: str = "",
         debugging: Debugging | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
+        pass_env: Sequence[str] | None = None,
     ) -> None:
+        self._pass_env: Final = pass_env
         self._loop: Final = loop
         self._extra: Final = extra_environment
         self.debugging: Final = debugging
@@ -135,7 +138,7 @@ class PythonProcess:
                 template.close()
                 template = None
             if template is None:
-                template = self._templates[python] = _Template(python)
+                template = self._templates[python] = _Template(python, self._pass_env)
             return template
 
     def _spec(self, call: Call) -> dict[str, Any]:
@@ -143,7 +146,7 @@ class PythonProcess:
         code = os.path.realpath(function.code)
         return {
             "kind": "start",
-            "environment": variables_of(call, self._extra),
+            "environment": variables_of(call, self._extra, self._pass_env),
             "keys": places_of(function),
             "layers": [layer.directory for layer in function.layers if layer.directory],
             "io_grace": call.clock.io_grace(),
@@ -299,9 +302,9 @@ class ProcessInstance(InChild):
 class _Template:
     """A process that forks the instances of one interpreter; see ``child/template.py``."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, pass_env: Sequence[str] | None) -> None:
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {name: value for name, value in outside_variables().items() if name != "TZ"}
+        environment = {name: value for name, value in outside_variables(pass_env).items() if name != "TZ"}
         with there:
             try:
                 self._process: Final = subprocess.Popen(
