@@ -27,8 +27,8 @@ _KEYS: Final = {
 NEEDED: Final = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TERM", "TMPDIR", "TMP", "TEMP",
     "XDG_*_HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "VIRTUAL_ENV", "CONDA_PREFIX", "NODE_OPTIONS", "NODE_PATH",
-    "NVM_BIN", "JAVA_HOME", "JAVA_TOOL_OPTIONS", "GOROOT", "GOPATH", "DOTNET_ROOT",
-    "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "NVM_BIN", "JAVA_HOME", "JAVA_TOOL_OPTIONS", "GOROOT", "GOPATH", "DOTNET_ROOT", "http_proxy", "https_proxy",
+    "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
     "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "COVERAGE_*", "DEBUGPY_*", "PYDEVD_*",
     "FC_RUNTIME_VERSION",
 )  # fmt: skip
