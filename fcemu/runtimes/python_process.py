@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
+from fcemu.runtimes.guarding import GUARDIAN
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller
@@ -320,6 +322,7 @@ class _Template:
         self._socket: Final = here
         self._lock: Final = threading.Lock()
         self._forks = 0
+        GUARDIAN.tell(f"~{self._process.pid}")
 
     def lives(self) -> bool:
         """Whether it can fork."""
@@ -348,4 +351,6 @@ class _Template:
         """End it with all that it has forked."""
         with self._lock:
             self._socket.close()
+        self._process.send_signal(signal.SIGCONT)  # somebody may have stopped it
         self._process.wait()
+        GUARDIAN.tell(f"-{self._process.pid}")
