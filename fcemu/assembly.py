@@ -164,7 +164,8 @@ class Runtimes:
     """The runtimes behind one server, made when the first function needs them.
 
     ``extra_environment``: what handlers see besides FC's variables. ``debugging``: which function waits for a debugger.
-    ``loop``: the one that serves requests, where the runtimes are to use it, too.
+    ``loop``: the one that serves requests, where the runtimes are to use it, too. ``pass_env``: patterns of variables
+    of this process that handlers in other processes get beside what programs need; ``None``: they get all.
     """
 
     def __init__(
@@ -172,8 +173,10 @@ class Runtimes:
         extra_environment: Mapping[str, str],
         debugging: "Debugging | None" = None,
         loop: asyncio.AbstractEventLoop | None = None,
+        pass_env: Sequence[str] | None = None,
     ) -> None:
         self._loop = loop
+        self._pass_env = pass_env
         self._looks: list[Callable[[], None]] = []
         self._extra = dict(extra_environment)
         self._debugging = debugging
@@ -186,7 +189,14 @@ class Runtimes:
         ``python``, if not by the Python of this process."""
         from fcemu.runtimes import runtime_named
 
-        make = runtime_named(name, process=process, python=python, debugging=self._debugging, loop=self._loop)
+        make = runtime_named(
+            name,
+            process=process,
+            python=python,
+            debugging=self._debugging,
+            loop=self._loop,
+            pass_env=self._pass_env,
+        )
         which = (getattr(make, "func", make).__name__, isolate, python)
         runtime = self._made.get(which)
         if runtime is None:

@@ -112,6 +112,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
     help="A key that --auth accepts; repeatable.  [default: test:test]",
 )
 @setting("--watch", is_flag=True, help="Changed code (not the definition) runs from the next attempt on.")
+@setting("--pass-env", multiple=True, metavar="NAME", help="A variable that handlers get as well; * stands for any.")
 @setting("--debug", metavar="FUNCTION", help="Its instances wait for a debugger before they run (debugpy, or Node's).")
 @setting("--debug-port", type=Whole(65535), help="Where it attaches, on 127.0.0.1.  [default: 5678; Node.js: 9229]")
 @setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
@@ -144,6 +145,7 @@ def serve(
     intercept: bool,
     intercept_only: bool,
     watch: bool,
+    pass_env: tuple[str, ...],
     debug: str | None,
     debug_port: int | None,
     **settings: object,
@@ -161,7 +163,7 @@ def serve(
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
         where["allow_hosts"] = allow_hosts
-        more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or ""}
+        more = {"verbose": verbose, "python": python or "", "watch": watch, "pass_env": pass_env, "debug": debug or ""}
         plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import serve as serving
 
@@ -254,6 +256,7 @@ def exec_(
     intercept_only: bool,
     python: str | None,
     watch: bool,
+    pass_env: tuple[str, ...],
     debug: str | None,
     debug_port: int | None,
     timeline: str,
@@ -271,7 +274,14 @@ def exec_(
         reach = Reach.of(intercept, intercept_only)
         where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
         where["allow_hosts"] = allow_hosts
-        more = {"verbose": verbose, "python": python or "", "watch": watch, "debug": debug or "", "rate": 0.0}
+        more = {
+            "verbose": verbose,
+            "python": python or "",
+            "watch": watch,
+            "pass_env": pass_env,
+            "debug": debug or "",
+            "rate": 0.0,
+        }
         definitions = () if definition is None else (definition,)
         plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
         from fcemu.commands import exec as executing

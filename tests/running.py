@@ -33,9 +33,14 @@ def wrong(status, *args, **how):
 
 
 def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """A port that only a server gets which asks for it by number, as all of ours do with ``SO_REUSEADDR``: it stays
+    bound, and nothing listens there, until this process ends."""
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        bound.detach()
+        return port
 
 
 @contextmanager

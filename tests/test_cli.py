@@ -727,9 +727,7 @@ def test_explain_says_what_the_emulator_says(emulator):
 
 @pytest.mark.parametrize("command", [("clock",), ("timeline",), ("explain",), ("invoke", "flaky"), ("clock", "next")])
 def test_without_an_emulator_every_command_says_what_to_do(command):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     told = wrong(1, *command, "--url", url)
     assert told.startswith(f"Error: no emulator at {url}: connection refused. Start one with 'fcemu serve'")
     assert told.count("\n") == 1

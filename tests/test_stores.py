@@ -64,6 +64,26 @@ def test_the_short_way_of_writing_a_fact_writes_what_the_long_way_does(fact):
     assert json.loads(fact_text(fact)) == json.loads(json.dumps(to_json(fact)))
 
 
+def test_the_file_and_what_stands_beside_it_are_their_owners_only(tmp_path):
+    def modes():
+        return {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+
+    before = os.umask(0)
+    try:
+        store = SqliteStore(tmp_path / "a.db")
+        store.write(0, done(1), {}, {})
+        assert set(modes()) >= {"a.db", "a.db-wal", "a.db-count"}
+        assert set(modes().values()) == {0o600}
+        store.close()
+        for file in tmp_path.iterdir():
+            file.chmod(0o666)
+        store = SqliteStore(tmp_path / "a.db")
+        assert set(modes().values()) == {0o600}
+        store.close()
+    finally:
+        os.umask(before)
+
+
 def test_what_is_in_the_log_only_is_there(tmp_path):
     facts = filled(tmp_path / "a.db")
     store = SqliteStore(tmp_path / "a.db")

@@ -84,6 +84,8 @@ class Plan:
     """The function that waits for a debugger, if any."""
     debug_port: int | None = None
     """Where, if not at the debugger's usual port."""
+    pass_env: tuple[str, ...] = ()
+    """Patterns of variables that handlers in other processes get beside those that programs need."""
 
     def all_options(self) -> dict[str, object]:
         """With what the definition says, and with the defaults: real time, from now on."""
@@ -231,7 +233,7 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
         raise CannotListen(_why(plan, refused)) from None
     url = base_url(plan.host, port)
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
-    runtimes = assembly.Runtimes(variables, debugging, asyncio.get_running_loop())
+    runtimes = assembly.Runtimes(variables, debugging, asyncio.get_running_loop(), plan.pass_env)
     server.parts = assembly.Parts(runtimes)
     server.meanwhile = runtimes.look
 

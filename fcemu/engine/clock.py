@@ -64,6 +64,12 @@ class Clock:
             self._show()
         return self._dial
 
+    def close(self) -> None:
+        """Give back what showed its time to other processes; it goes on itself. Repeatable."""
+        dial, self._dial = self._dial, None
+        if dial is not None:
+            dial.close()
+
     def _show(self) -> None:
         if self._dial is not None:
             instant, since = self._anchor

@@ -13,13 +13,17 @@ were right, virtual seconds per real second, and the count again: the two differ
 
 
 class Dial:
-    """A small file without a name. ``fd`` stays open as long as this object lives."""
+    """A small file without a name. ``fd`` stays open until this object is closed, or lives no more."""
 
     def __init__(self) -> None:
         self.fd: Final = _nameless_file()
-        weakref.finalize(self, os.close, self.fd)
         self._page: Final = mmap.mmap(self.fd, FORM.size)
+        self._close: Final = weakref.finalize(self, _close, self._page, self.fd)
         self._count = 0
+
+    def close(self) -> None:
+        """Give the file back; repeatable. What has mapped it keeps it."""
+        self._close()
 
     def show(self, since_1970_ns: int, since_start_ns: int, real_ns: int, rate: float) -> None:
         """The clock was moved, or goes on at another rate."""
@@ -28,6 +32,11 @@ class Dial:
         self._page[FORM.size - 8 :] = count
         self._page[8 : FORM.size - 8] = struct.pack("<qqqd", since_1970_ns, since_start_ns, real_ns, rate)
         self._page[:8] = count
+
+
+def _close(page: mmap.mmap, fd: int) -> None:
+    page.close()
+    os.close(fd)
 
 
 def _nameless_file() -> int:

@@ -749,6 +749,7 @@ class Emulator:
             self._dispatcher.plans.definitions_changed()
             if saving is not None:
                 saving.close()
+            self.clock.close()
 
 
 __all__ = ["Asked", "ClockStuck", "ClosedError", "Emulator", "FCError", "NotIdle"]

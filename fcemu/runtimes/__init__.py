@@ -1,6 +1,6 @@
 """How a handler runs: runtime name -> factory, the whole table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,18 +21,20 @@ def runtime_named(
     python: str = "",
     debugging: "Debugging | None" = None,
     loop: "AbstractEventLoop | None" = None,
+    pass_env: Sequence[str] | None = None,
 ) -> Callable[..., Runtime]:
     """What runs functions whose ``runtime`` is ``name``; raises ``ValueError`` for one that the emulator lacks.
 
     ``process``: Python handlers run in processes of their own, as those of other languages always do; ``python``: by
     which Python, if not by this one. ``debugging``: which function waits for a debugger. ``loop``: the one that
-    serves requests, if there is one. It is made with variables that handlers get besides FC's, e.g. where the emulator
-    listens. Imported when asked for.
+    serves requests, if there is one. ``pass_env``: which variables of this process handlers in other processes get
+    beside those that programs need; ``None``: all. It is made with variables that handlers get besides FC's, e.g.
+    where the emulator listens. Imported when asked for.
     """
     if name in PYTHON_RUNTIMES and process:
         from fcemu.runtimes.python_process import PythonProcess
 
-        return partial(PythonProcess, python=python, debugging=debugging, loop=loop)
+        return partial(PythonProcess, python=python, debugging=debugging, loop=loop, pass_env=pass_env)
     if name in PYTHON_RUNTIMES:
         from fcemu.runtimes.python_inline import PythonInline
 
@@ -40,10 +42,10 @@ def runtime_named(
     if name in NODE_RUNTIMES:
         from fcemu.runtimes.node import NodeRuntime
 
-        return partial(NodeRuntime, debugging=debugging)
+        return partial(NodeRuntime, debugging=debugging, pass_env=pass_env)
     if name in CUSTOM_RUNTIMES:
         from fcemu.runtimes.custom import CustomRuntime
 
-        return CustomRuntime
+        return partial(CustomRuntime, pass_env=pass_env)
     known = ", ".join((*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES))
     raise ValueError(f"runtime {name!r} is not supported yet; expected one of {known}")

@@ -38,7 +38,9 @@ from typing import Any, Final, NamedTuple, NoReturn
 from fcemu.core.functions import Function
 from fcemu.core.output import Output
 from fcemu.engine.ports import Call, HandlerClock
+from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.debugging import Debugging
+from fcemu.runtimes.guarding import GUARDIAN, new_mark
 from fcemu.runtimes.whereabouts import Lookout, line_in
 
 _LENGTHS: Final = struct.Struct("!II")
@@ -463,13 +465,14 @@ def spawn(command: Sequence[str], environment: Mapping[str, str], directory: str
     """Start a program as a child in a process group of its own. Raises ``OSError``.
 
     The numbers of its two descriptors, channel and dial, are its last two arguments; stdin is empty. When it is killed,
-    so is all that it has started and that did not leave its group, and it is reaped.
+    so is all that it has started, and it is reaped.
     """
     here, there, reading, writing = pipes()
+    mark = new_mark()
     try:
         process = subprocess.Popen(
             [*command, str(there.fileno()), str(dial)],
-            env=dict(environment),
+            env={**environment, VARIABLE: mark},
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=writing,
@@ -484,11 +487,20 @@ def spawn(command: Sequence[str], environment: Mapping[str, str], directory: str
     finally:
         there.close()
         os.close(writing)
-    return Child(here, reading, lambda: end_group(process))
+    GUARDIAN.tell(f"+{process.pid} {mark}")
+    return Child(here, reading, lambda: end_group(process, mark))
 
 
-def end_group(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process that leads its group, and the group; on any thread. It is reaped on a thread of its own."""
+def end_group(process: "subprocess.Popen[bytes]", mark: str) -> None:
+    """Kill a process that leads its group, and the group; on any thread. On a thread of its own, what has left the
+    group is killed, and the process is reaped."""
+    shared = set(shared_by(process.pid))
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    Context().run(threading.Thread(target=process.wait, name="fcemu-reaper", daemon=True).start)
+
+    def reap() -> None:
+        end(process.pid, mark, shared)
+        process.wait()
+        GUARDIAN.tell(f"-{process.pid}")
+
+    Context().run(threading.Thread(target=reap, name="fcemu-reaper", daemon=True).start)

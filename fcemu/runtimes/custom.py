@@ -1,7 +1,7 @@
 """Custom runtime: a start command that serves HTTP."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from types import MappingProxyType
 from typing import Final
@@ -36,11 +36,18 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 class CustomRuntime:
     """Implements ``Runtime``. One program for each instance, started with its first attempt.
 
-    ``extra_environment``: variables that programs get besides FC's. ``isolate`` changes nothing: instances share
-    nothing anyway.
+    ``extra_environment``: variables that programs get besides FC's. ``pass_env``: as of ``outside_variables``.
+    ``isolate`` changes nothing: instances share nothing anyway.
     """
 
-    def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
+    def __init__(
+        self,
+        extra_environment: Mapping[str, str] = _NOTHING,
+        *,
+        isolate: bool = False,
+        pass_env: Sequence[str] | None = None,
+    ) -> None:
+        self.pass_env: Final = pass_env
         self.extra: Final = extra_environment
         self._ending: Final[list[threading.Thread]] = []
         self._lock: Final = threading.Lock()
@@ -188,7 +195,7 @@ class CustomInstance:
             self._server = None
             call.clock.warn("the program of this instance had ended since its last attempt; another one took its place")
         if self._server is None:
-            environment = variables_of(call, self._runtime.extra)
+            environment = variables_of(call, self._runtime.extra, self._runtime.pass_env)
             self._server = Server(self._function, self._how, environment, call, self._given_up)
             self._server.initialize(call)  # once, before the first attempt (runtimes §1.5)
         return self._server

@@ -3,7 +3,8 @@
 import functools
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from fcemu.core.functions import Function
@@ -23,6 +24,16 @@ _KEYS: Final = {
 }
 
 
+NEEDED: Final = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TERM", "TMPDIR", "TMP", "TEMP",
+    "XDG_*_HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "VIRTUAL_ENV", "CONDA_PREFIX", "NODE_OPTIONS", "NODE_PATH",
+    "NVM_BIN", "JAVA_HOME", "JAVA_TOOL_OPTIONS", "GOROOT", "GOPATH", "DOTNET_ROOT", "http_proxy", "https_proxy",
+    "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "COVERAGE_*", "DEBUGPY_*", "PYDEVD_*",
+    "FC_RUNTIME_VERSION",
+)  # fmt: skip
+"""What programs need of the variables of the process that starts them, as ``fnmatch`` has it: to be found and to speak
+the user's language, to reach the network, to be measured and debugged. Secrets are not among them."""
 _OF_THE_EMULATOR: Final = ("FCEMU_", "PYTHON", "PYTEST_", "COV_CORE_")
 _REDIRECTED: Final = "FCEMU_REDIRECT"
 """What brings calls of FC's own host names to the emulator, handlers' too: with a bootstrap first in ``PYTHONPATH``."""
@@ -100,20 +111,28 @@ def keys_of(call: Call) -> dict[str, str]:
     return {name: credentials[place] for name, place in places_of(call.function).items()}
 
 
-def variables_of(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
+def variables_of(call: Call, extra: Mapping[str, str], pass_env: Sequence[str] | None = None) -> dict[str, str]:
     """All variables of an instance that is a process of its own, at its first attempt: those of this process, over
     them FC's, over them the function's. Its local time is UTC unless the function sets ``TZ``, as in FC."""
-    return {**outside_variables(), "TZ": "UTC", **_fixed(call, extra), **keys_of(call)}
+    return {**outside_variables(pass_env), "TZ": "UTC", **_fixed(call, extra), **keys_of(call)}
 
 
-def outside_variables() -> dict[str, str]:
-    """What a process of its own gets of this process's variables."""
+def outside_variables(pass_env: Sequence[str] | None = None) -> dict[str, str]:
+    """What a process of its own gets of this process's variables. ``pass_env``: patterns as of ``fnmatch``; only what
+    one of them or of ``NEEDED`` names, where it is not ``None``."""
     variables = os.environ.items()
+    if pass_env is not None:
+        patterns = (*NEEDED, *pass_env)
+        variables = {name: value for name, value in variables if _is_named(name, patterns)}.items()
     outside = {name: value for name, value in variables if not name.startswith(_OF_THE_EMULATOR)}
     redirected = {name: value for name, value in variables if name.startswith(_REDIRECTED)}
     if redirected:
         outside |= redirected | {"PYTHONPATH": os.environ.get("PYTHONPATH", "").partition(os.pathsep)[0]}
     return {name: value for name, value in outside.items() if not _is_reserved(name) or name in KEPT}
+
+
+def _is_named(name: str, patterns: Sequence[str]) -> bool:
+    return name.startswith(_REDIRECTED) or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _of_platform(function: Function, call: Call) -> dict[str, str]:

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -80,7 +80,7 @@ class NodeRuntime:
     """Implements ``Runtime``. One process for each instance, started with its first attempt.
 
     ``extra_environment``: variables that handlers get besides FC's. ``debugging``: which function waits for a debugger.
-    ``isolate`` changes nothing: each instance loads its modules anew.
+    ``pass_env``: as of ``outside_variables``. ``isolate`` changes nothing: each instance loads its modules anew.
 
     ASSUMED: of the frames of an error those of Node.js itself are left out, as they differ from version to version;
     ``console.setLogLevel`` takes debug, verbose, info, warn and error, in this order, and at first all is written.
@@ -92,7 +92,9 @@ class NodeRuntime:
         *,
         isolate: bool = False,
         debugging: Debugging | None = None,
+        pass_env: Sequence[str] | None = None,
     ) -> None:
+        self._pass_env: Final = pass_env
         self._extra: Final = extra_environment
         self._debugging: Final = debugging
 
@@ -101,7 +103,7 @@ class NodeRuntime:
         node = node_command()
         if node is None:
             return not_installed(function)
-        return NodeInstance(node, function, self._extra, self._debugging)
+        return NodeInstance(node, function, self._extra, self._debugging, self._pass_env)
 
     def close(self) -> None:
         """Nothing was changed in this process."""
@@ -111,8 +113,14 @@ class NodeInstance(InChild):
     """Implements ``Instance``: a Node.js process; it is frozen between two attempts."""
 
     def __init__(
-        self, node: str, function: Function, extra: Mapping[str, str], debugging: Debugging | None = None
+        self,
+        node: str,
+        function: Function,
+        extra: Mapping[str, str],
+        debugging: Debugging | None = None,
+        pass_env: Sequence[str] | None = None,
     ) -> None:
+        self._pass_env: Final = pass_env
         super().__init__(function, debugging)
         self._node: Final = node
         self._extra: Final = extra
@@ -217,7 +225,9 @@ class NodeInstance(InChild):
             str(self._debug_port(call) or ""),
         ]
         try:
-            return spawn(command, variables_of(call, self._extra), call.function.code, call.clock.dial())
+            return spawn(
+                command, variables_of(call, self._extra, self._pass_env), call.function.code, call.clock.dial()
+            )
         except OSError as error:
             call.output.append(f"{self._node} cannot be started: {error.strerror}\n")
             raise Gone from None

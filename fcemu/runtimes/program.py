@@ -1,21 +1,20 @@
 """A program of the user's: started, its output kept, ended gently or at once."""
 
-import atexit
 import codecs
 import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
-from pathlib import Path
 from typing import Final
 
 from fcemu.core.output import Output
+from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.children import PIPE_BYTES
+from fcemu.runtimes.guarding import GUARDIAN, new_mark
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0
@@ -30,11 +29,14 @@ class Program:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: str) -> None:
+        self._mark: Final = new_mark()
+        self._shared: Final[set[str]] = set()
+        """Names of shared memory that it had when it was killed."""
         self._output, writing = os.pipe()
         try:
             self._process: Final = subprocess.Popen(
                 command,
-                env=dict(environment),
+                env={**environment, VARIABLE: self._mark},
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
@@ -47,7 +49,7 @@ class Program:
         finally:
             os.close(writing)
         os.set_blocking(self._output, False)
-        _GUARDIAN.tell("+", self.group)
+        GUARDIAN.tell(f"+{self.group} {self._mark}")
         self._sink = Output()
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._closed = False
@@ -122,54 +124,23 @@ class Program:
         return True
 
     def kill(self) -> None:
-        """End it and what it has started, at once; on any thread, repeatable."""
+        """End it and what it has started in its group, at once; on any thread, repeatable."""
+        self._shared.update(shared_by(self.group))
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.group, signal.SIGKILL)
 
     def end(self, *, gently: bool) -> None:
-        """End it, wait for it, and give back what it needed here; with ``gently`` SIGTERM comes first. Repeatable."""
+        """End it with all that it has started, wait for it, and give back what it needed here; with ``gently`` SIGTERM
+        comes first. Repeatable."""
         if not self._ended.acquire(blocking=False):
             return
         if gently and self.status() is None:
+            self._shared.update(shared_by(self.group))
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.group, signal.SIGTERM)
             self.status_soon(GRACE_SECONDS)
-        self.kill()
+        end(self.group, self._mark, self._shared)
         self._process.wait()
-        _GUARDIAN.tell("-", self.group)
+        GUARDIAN.tell(f"-{self.group}")
         os.write(self._tell_over, b".")
         self._reader.join()
-
-
-class _Guardian:
-    """A process that ends all programs when this one is gone: forgotten at its end, or killed."""
-
-    def __init__(self) -> None:
-        self._lock: Final = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def tell(self, sign: str, group: int) -> None:
-        """That a process group has begun, ``+``, or ended, ``-``. Starts the guardian where there is none."""
-        with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", _GUARDS],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            assert self._process.stdin is not None
-            with suppress(OSError):  # somebody has killed it
-                os.write(self._process.stdin.fileno(), f"{sign}{group}\n".encode())
-
-    def end(self) -> None:
-        """This process ends: what is left of its programs is killed now."""
-        with self._lock:
-            if self._process is not None:
-                self._process.communicate()
-
-
-_GUARDS: Final = str(Path(__file__).with_name("child") / "guardian.py")
-_GUARDIAN: Final = _Guardian()
-atexit.register(_GUARDIAN.end)

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
@@ -33,6 +34,7 @@ from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_jso
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
+from fcemu.runtimes.guarding import GUARDIAN
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller
@@ -50,6 +52,7 @@ class PythonProcess:
 
     ``extra_environment``: as of ``PythonInline``. ``python``: the interpreter of functions that choose
     none. ``debugging``: which function waits for a debugger. ``loop``: what else waits for children, if not a thread.
+    ``pass_env``: as of ``outside_variables``.
     ``isolate`` changes nothing: instances share nothing anyway.
     """
 
@@ -61,7 +64,9 @@ class PythonProcess:
         python: str = "",
         debugging: Debugging | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
+        pass_env: Sequence[str] | None = None,
     ) -> None:
+        self._pass_env: Final = pass_env
         self._loop: Final = loop
         self._extra: Final = extra_environment
         self.debugging: Final = debugging
@@ -137,7 +142,7 @@ class PythonProcess:
                 template.close()
                 template = None
             if template is None:
-                template = self._templates[python] = _Template(python)
+                template = self._templates[python] = _Template(python, self._pass_env)
             return template
 
     def _spec(self, call: Call) -> dict[str, Any]:
@@ -145,7 +150,7 @@ class PythonProcess:
         code = os.path.realpath(function.code)
         return {
             "kind": "start",
-            "environment": variables_of(call, self._extra),
+            "environment": variables_of(call, self._extra, self._pass_env),
             "keys": places_of(function),
             "layers": [layer.directory for layer in function.layers if layer.directory],
             "io_grace": call.clock.io_grace(),
@@ -309,9 +314,9 @@ class ProcessInstance(InChild):
 class _Template:
     """A process that forks the instances of one interpreter; see ``child/template.py``."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, pass_env: Sequence[str] | None) -> None:
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {name: value for name, value in outside_variables().items() if name != "TZ"}
+        environment = {name: value for name, value in outside_variables(pass_env).items() if name != "TZ"}
         with there:
             try:
                 self._process: Final = subprocess.Popen(
@@ -327,6 +332,7 @@ class _Template:
         self._socket: Final = here
         self._lock: Final = threading.Lock()
         self._forks = 0
+        GUARDIAN.tell(f"~{self._process.pid}")
 
     def lives(self) -> bool:
         """Whether it can fork."""
@@ -355,4 +361,6 @@ class _Template:
         """End it with all that it has forked."""
         with self._lock:
             self._socket.close()
+        self._process.send_signal(signal.SIGCONT)  # somebody may have stopped it
         self._process.wait()
+        GUARDIAN.tell(f"-{self._process.pid}")

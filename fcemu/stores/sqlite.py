@@ -28,6 +28,7 @@ _TABLES: Final = (
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE code (sha256 TEXT PRIMARY KEY, zip BLOB NOT NULL) WITHOUT ROWID",
 )
+_OWNERS_ONLY: Final = 0o600
 _BEGIN: Final = "begin"
 _WRITTEN: Final = "written"
 _CLOSED: Final = "closed"
@@ -77,6 +78,10 @@ class SqliteStore:
     # Opening.
 
     def _connected(self) -> sqlite3.Connection:
+        """Facts and code may hold what is nobody else's business, so a new file is its owner's only; SQLite gives the
+        log the same mode."""
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNERS_ONLY))
         try:
             return sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as refused:
@@ -112,6 +117,9 @@ class SqliteStore:
             raise self._error(refused, "opened") from None
         self._tell_count(self._there())
         self._is_open = True
+        for name in (self.path, f"{self.path}-wal", f"{self.path}-shm", f"{self.path}-count"):
+            with suppress(OSError):  # not there, or another user's, who has let us write to it
+                os.chmod(name, _OWNERS_ONLY)
         return 0.0 if written is None else time.time() - float(written)
 
     def _prepare(self) -> None:
@@ -137,7 +145,7 @@ class SqliteStore:
     def _open_count(self, flags: int) -> None:
         name = f"{self.path}-count"
         try:
-            self._count = os.open(name, os.O_RDWR | os.O_CLOEXEC | flags, 0o644)
+            self._count = os.open(name, os.O_RDWR | os.O_CLOEXEC | flags, _OWNERS_ONLY)
         except FileNotFoundError:
             raise StoreError(
                 f"data file {self.path}: {name} is missing, so facts may be missing too: {self._there()} are there. "

@@ -399,3 +399,15 @@ def test_a_warning_of_a_handler_is_in_the_log_where_python_shows_it(attempt):
     output = attempt(code).output
     assert ": UserWarning: seen\n" in output
     assert "not seen" not in output
+
+
+def test_closing_an_emulator_gives_back_what_showed_its_clock(attempt):
+    def shown():
+        links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+        return sum("fcemu-clock" in os.readlink(link) for link in links if os.path.lexists(link))
+
+    before = shown()
+    attempt("def handler(event, context): return b''")
+    assert shown() > before
+    attempt.emulators[0].close()
+    assert shown() == before

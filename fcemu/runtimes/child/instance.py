@@ -198,7 +198,7 @@ class _Instance:
 
     def _run(self, call: Any, strand: Any) -> _Frame:
         CLOCK.set(strand)
-        SOURCE.set(Source(call.access_key_id))
+        SOURCE.set(Source(call.credentials[0]))
         zone = os.environb.get(b"TZ")
         ZONE.set(zone_named(zone and os.fsdecode(zone)))
         try:

@@ -1,15 +1,18 @@
 """The template: a warm Python without threads that forks an instance whenever it is asked to.
 
 Over its control socket, packets: ``{"fork": n}`` with three descriptors (channel, output, dial) makes instance ``n``;
-``{"kill": n}`` ends it with all that it has started. When the control socket ends, so does everything.
+``{"kill": n}`` ends it with all that it has started, wherever that has gone. When the control socket ends, so does
+everything.
 """
 
+import ctypes
 import gc
 import json
 import os
 import select
 import signal
 import socket
+from contextlib import suppress
 from typing import Final
 
 from fcemu.runtimes.child.instance import prepare
@@ -17,11 +20,13 @@ from fcemu.runtimes.child.instance import run as be_instance
 from fcemu.runtimes.child.times import install
 
 _PACKET: Final = 1024
+_SET_CHILD_SUBREAPER: Final = 36
 
 
 def run(control_fd: int) -> None:
     """Be the template of the emulator at the other end of a socket; in forked processes, be an instance."""
     control = socket.socket(fileno=control_fd)
+    _inherit_orphans()
     prepare()
     install()
     gc.collect()
@@ -66,6 +71,7 @@ class _Template:
         pid = os.fork()
         if pid == 0:
             os.setsid()
+            _inherit_orphans()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for each in (self._control, self._ended, self._signals):
@@ -89,13 +95,43 @@ class _Template:
                 _kill_group(pid)
                 os.waitpid(pid, 0)
                 del self._instances[number]
+        self._end_orphans(os.WNOHANG)
+
+    def _end_orphans(self, how: int) -> bool:
+        """Kill what ended instances have left, which is the template's now; whether there was any. When one has ended,
+        what that has started comes here, too."""
+        orphans = _children() - set(self._instances.values())
+        for pid in orphans:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, how)
+        return bool(orphans)
 
     def _end_all(self) -> None:
         for pid in self._instances.values():
             _kill_group(pid)
         for pid in self._instances.values():
             os.waitpid(pid, 0)
+        self._instances.clear()
+        while self._end_orphans(0):
+            pass
         os._exit(0)
+
+
+def _inherit_orphans() -> None:
+    """Become, where the system can, the parent of all descendants whose own parent ends, as the first process of a
+    container is: then none of them is lost sight of, whatever group or session it has gone to."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _children() -> set[int]:
+    """The processes whose parent this one is, where the system tells."""
+    found: set[int] = set()
+    with suppress(OSError):
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/children") as file:
+                found.update(map(int, file.read().split()))
+    return found
 
 
 def _kill_group(pid: int) -> None:
