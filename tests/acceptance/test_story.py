@@ -60,7 +60,7 @@ def told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
     version, open_client = CLIENTS[request.param]
-    with LocalEmulator("", account_id=ACCOUNT, region=REGION) as emulator:
+    with LocalEmulator("", account_id=ACCOUNT, region=REGION, auth=True) as emulator:
         client = open_client(emulator.endpoint)
         yield Telling(emulator, client, version, request.param)
         client.close()
