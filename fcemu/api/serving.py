@@ -137,6 +137,8 @@ class Connection(asyncio.BufferedProtocol):
         request = self._current
         if request is not None:
             self._http.loop.call_later(HANG_UP_SECONDS, self._hung_up, request)
+        if self.secure:  # asyncio closes a TLS connection of which one half is closed
+            return False
         return not self.idle and not (self._current is not None and self._current.streams)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -348,12 +350,13 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def _pieces(data: bytes) -> Iterable[bytes]:
-    """What came at once, cut behind the end of each head. The parser loses the requests that it has read from a piece
-    when it meets something in the same piece that is no request."""
+    """What came at once, cut behind the end of each of its first heads. The parser loses the requests that it has read
+    from a piece when it meets something in the same piece that is no request. What looks like the end of a head may
+    stand in a body, too, as often as it likes: so the pieces are not more than the requests that may wait."""
     first = data.find(_HEAD_ENDS)
     if first < 0 or data.find(_HEAD_ENDS, first + len(_HEAD_ENDS)) < 0:
         return (data,)
-    *heads, rest = data.split(_HEAD_ENDS)
+    *heads, rest = data.split(_HEAD_ENDS, _PIPELINED)
     return [*(head + _HEAD_ENDS for head in heads), *([rest] if rest else [])]
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from patience import WAIT_SECONDS
 
 from fcemu.api.wire import Answer
+from fcemu.endpoints.authority import authority
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 EFFORT = settings(
@@ -26,6 +28,7 @@ EFFORT = settings(
     phases=(Phase.generate,),  # a client that is stranded waits long, and would for each smaller case
 )
 pytestmark = pytest.mark.timeout(3600 if FULL else 300)
+TRUSTING = ssl.create_default_context(cadata=authority().pem)
 RESET = struct.pack("ii", 1, 0)
 LARGE = 400_000
 
@@ -72,7 +75,12 @@ CLIENTS = st.lists(
 
 @pytest.fixture
 def busy(serve: Callable[..., Served]) -> Served:
-    return serve(echo=lambda call: bytes(call.payload), large=lambda call: b"x" * LARGE)
+    return serve(server={"tls": authority}, echo=lambda call: bytes(call.payload), large=lambda call: b"x" * LARGE)
+
+
+def connected(server: Served, secure: bool) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_SECONDS)
+    return TRUSTING.wrap_socket(client, server_hostname="localhost") if secure else client
 
 
 def end(client: socket.socket, how: str) -> None:
@@ -93,9 +101,9 @@ def answer_to(client: socket.socket, length: int) -> bytes:
     return data.partition(b"\r\n\r\n")[2]
 
 
-def all_at_once(server: Served, clients: list[Breaking | None]) -> None:
+def all_at_once(server: Served, clients: list[Breaking | None], *, secure: bool = False) -> None:
     """Let all of them come to the server in one turn of its loop; whoever does not break off gets its answers."""
-    there = [socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_SECONDS) for _ in clients]
+    there = [connected(server, secure) for _ in clients]
     try:
         with server.held():
             for number, (client, breaking) in enumerate(zip(there, clients, strict=True)):
@@ -119,12 +127,13 @@ def all_at_once(server: Served, clients: list[Breaking | None]) -> None:
             client.close()
 
 
-@given(CLIENTS)
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+@given(clients=CLIENTS)
 @EFFORT
 def test_each_of_the_others_gets_its_answer(
-    busy: Served, caplog: pytest.LogCaptureFixture, clients: list[Breaking | None]
+    busy: Served, caplog: pytest.LogCaptureFixture, secure: bool, clients: list[Breaking | None]
 ) -> None:
-    all_at_once(busy, clients)
+    all_at_once(busy, clients, secure=secure)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
