@@ -52,6 +52,9 @@ class FakeInstance:
     def stop(self) -> None:
         self.stopped = True
 
+    def answers_beside(self) -> bool:
+        return False
+
     def line(self) -> None:
         pass
 

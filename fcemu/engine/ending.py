@@ -57,8 +57,26 @@ class Ending(Parking):
         # The thread of an earlier attempt may still be there; that attempt is over, and another one runs.
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
         run.verdict = Halted(why)
+        hooked = bool(run.function.pre_stop)
+        if hooked and run.place.instance.answers_beside():
+            # The hook comes first: whatever ends the attempt ends the instance with it. The clock does not wait for the
+            # attempt any more, or the hook would never fall due.
+            self._uncount(run)
+            self.fleet.announce_end(run.place, now, lambda at: self._end_halted(run, at))
+        elif hooked and run.parked:
+            # Nothing of it runs that had to be interrupted: it wakes and unwinds, and then the hook runs.
+            self._due.push(now, run)
+        else:
+            # Where there is a hook, what comes back soon ends by itself, and then the hook runs.
+            until = later(now, run.function.pre_stop_timeout) if hooked else now
+            self._due.push(until, run)
+            self._dispatcher.look_by(until)
+            self._interrupt(run)
+        self.pursue()
+
+    def _end_halted(self, run: Run, now: datetime) -> None:
+        """The hook before the end of ``run`` has come back."""
         self._due.push(now, run)
-        self._interrupt(run)
         self.pursue()
 
     def any_debugged(self) -> bool:
@@ -129,13 +147,14 @@ class Ending(Parking):
             run.verdict = self._dispatcher.dies(run, "after", now)
             outcome = run.verdict or outcome
         broken = finish.broken or run.verdict is not None
-        if broken:
+        halted = isinstance(run.verdict, Halted)  # then it stops once its hook has run (task-mode §4.4)
+        if broken and not halted:
             run.place.instance.stop()
-        else:
+        elif not broken:
             run.place.pool.give_back(run.place, now)
         self._dispatcher.end(run, outcome, finish.output, now)
         if broken:
-            self.fleet.lose(run.place, now, reason_of(outcome))
+            self.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
 
     def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
         """End a run whose thread has not come back: whatever it still does no longer counts."""

@@ -148,21 +148,37 @@ class Fleet:
             self._give_up(place, now, reason)
             self.call_all(now)
 
-    def lose(self, place: Place, now: datetime, reason: str) -> None:
-        """An instance is broken: an attempt in it has ended, or still goes on, so that nobody may use it again."""
-        if not place.gone:
-            self._forget(place, now, reason)
+    def lose(self, place: Place, now: datetime, reason: str, *, hook: bool = False) -> None:
+        """An instance is not to be used again: an attempt in it has ended, or still goes on. With ``hook`` it has not
+        been stopped yet, and its pre-stop hook runs first, where there is one."""
+        if place.gone:
+            if hook:
+                place.instance.stop()
+        else:
+            if hook:
+                self._give_up(place, now, reason)
+            else:
+                self._forget(place, now, reason)
             if place.provisioned:
                 self.provide(now)
             self.call_all(now)
 
     def _give_up(self, place: Place, now: datetime, reason: str) -> None:
         self._forget(place, now, reason)
-        if not place.pool.function.pre_stop or self.closed:
+        if not place.pool.function.pre_stop or place.announced or self.closed:
             place.instance.stop()
             return
         self._stopping.add(place)
         self._run_hook(place, now, "pre-stop", place.instance.pre_stop, self._stopped)
+
+    def announce_end(self, place: Place, now: datetime, then: Callable[[datetime], None]) -> None:
+        """Run the pre-stop hook of an instance in which an attempt runs that is about to be ended, once; then call
+        ``then``."""
+        if place.announced:
+            then(now)
+            return
+        place.announced = True
+        self._run_hook(place, now, "pre-stop", place.instance.pre_stop, lambda _place, _error, at: then(at))
 
     def _stopped(self, place: Place, error: str, now: datetime) -> None:
         if place in self._stopping:

@@ -47,6 +47,7 @@ class Place:
     """
 
     __slots__ = (
+        "announced",
         "born",
         "cold",
         "gone",
@@ -72,6 +73,8 @@ class Place:
         self.gone = False
         self.provisioned = False
         self.watched = False
+        self.announced = False
+        """Whether its pre-stop hook was called already, before its attempt ended."""
 
 
 class Pool:

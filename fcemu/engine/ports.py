@@ -190,6 +190,9 @@ class Instance(Protocol):
     def pre_stop(self, call: Call) -> Finish:
         """Run the hook before ``stop``, on the calling thread, where the function has one; never raises."""
 
+    def answers_beside(self) -> bool:
+        """Whether it runs its pre-stop hook while an attempt runs in it; else that attempt has to end before."""
+
     def stop(self) -> None:
         """Give the instance up. Not called while an attempt runs in it."""
 

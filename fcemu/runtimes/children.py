@@ -10,6 +10,7 @@ has to do:
 * When all of the handler waits for virtual time: ``{"kind": "park", "number": n, "seconds": s}``; ``s`` is ``null``
   where it waits for ever. Then it waits for ``{"kind": "woken", "number": n}``: so much time has passed. With
   ``"real": true`` it waits for something real as well; then the clock moves past it only because of ``seconds``.
+* ``{"kind": "abandon"}``, while it is parked: the attempt is over, and it is to end it soon, with any such object.
 * If something else ended that wait: ``{"kind": "roused", "number": n}``, after which it runs again; a ``woken`` of the
   same number may still come and means nothing.
 * ``{"kind": "warn", "text": …}`` puts a warning into the journal.
@@ -37,10 +38,11 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.core.functions import Function
 from fcemu.core.output import Output
-from fcemu.engine.ports import Call, HandlerClock
+from fcemu.engine.ports import Abandoned, Call, HandlerClock
 from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.guarding import GUARDIAN, new_mark
+from fcemu.runtimes.timeshift.originals import Originals
 from fcemu.runtimes.whereabouts import Lookout, line_in
 
 _LENGTHS: Final = struct.Struct("!II")
@@ -50,6 +52,9 @@ PIPE_BYTES: Final = 1 << 20
 """The most that a pipe holds: after so many bytes all was read that was in it at the beginning."""
 _WATCH_MILLISECONDS: Final = 20
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
+_UNWIND_SECONDS: Final = 1.0
+"""Real seconds that a handler has whose attempt is over, before its process is killed without its hook."""
+_REAL: Final = Originals()
 _ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "begins", "debugged", "held up"})
 """Kinds of messages that do not end an attempt."""
 _BESIDE: Final = frozenset({"warn", "held up"})
@@ -413,11 +418,32 @@ class InChild:
         self._let_debug_others()
         return True
 
+    def answers_beside(self) -> bool:
+        """A child does one thing at a time."""
+        return False
+
     def stop(self) -> None:
         """Kill the process, if there is one, and let go of it."""
         if self._child is not None:
             self._child.close()
         self._let_debug_others()
+
+    def _unwound(self, call: Call) -> bool:
+        """Whether the handler, which waits in virtual time, has come back from there: its ``finally`` blocks ran, and
+        the process can do something else."""
+        child, until = self._child, _REAL.monotonic() + _UNWIND_SECONDS
+
+        def watch() -> None:
+            if _REAL.monotonic() > until:
+                raise Gone
+
+        try:
+            assert child is not None, "something waited in it"
+            child.send(to_json({"kind": "abandon"}))
+            child.answer(call, watch)
+        except (Gone, Abandoned):
+            return False
+        return True
 
     def _let_debug_others(self) -> None:
         if self._debugging is not None and self._has_debugger:

@@ -129,6 +129,10 @@ class CustomInstance:
         """Ask for the hook, if there is one and the program runs. What it comes to changes nothing."""
         return self._finished(call, self._stopping)
 
+    def answers_beside(self) -> bool:
+        """A server takes several requests at a time."""
+        return True
+
     def stop(self) -> None:
         """End the program: SIGTERM, and SIGKILL after a while. Does not wait for that."""
         self._runtime.end(self._end)

@@ -136,6 +136,8 @@ class NodeInstance(InChild):
         try:
             outcome, broken = what(call)
         except Abandoned:
+            if self._function.pre_stop and self._unwound(call):  # whoever ended it may call the hook
+                return Finish(Halted("abandoned"), "".join(call.output), broken=True)
             outcome, broken = Halted("abandoned"), True
         except Gone:
             outcome, broken = self._ended(call), True
@@ -180,7 +182,9 @@ class NodeInstance(InChild):
 
     def _stopping(self, call: Call) -> tuple[Ran, bool]:
         function = self._function
-        if self._child is not None and not self._child.has_ended():
+        if self._child is not None and self._child.has_ended():
+            return Halted("its process had ended"), False
+        if self._child is not None:
             _hook(self._child, call, PRE_STOP, function.pre_stop, function.pre_stop_timeout)
         return Returned(b""), False
 

@@ -122,6 +122,10 @@ class InlineInstance:
         """It waits for its handlers itself."""
         return False
 
+    def answers_beside(self) -> bool:
+        """A hook waits until the handler has come back."""
+        return False
+
     def stop(self) -> None:
         """Nothing to end: an instance has no thread and no process. ``sys.modules`` is as it was without its modules,
         and what it imported for itself is let go."""

@@ -223,6 +223,8 @@ class ProcessInstance(InChild):
         except Gone:
             return self._broken(call, self._ended(call))
         except Abandoned:
+            if self._function.pre_stop and self._unwound(call):  # whoever ended it may call the hook
+                return Finish(Halted("abandoned"), "".join(call.output), broken=True)
             return self._broken(call, Halted("abandoned"))
 
     def initialize(self, call: Call) -> Finish:
@@ -231,8 +233,10 @@ class ProcessInstance(InChild):
 
     def pre_stop(self, call: Call) -> Finish:
         """Run the hook in the process, if there is one."""
-        if self._child is None or self._child.has_ended():
+        if self._child is None:
             return Finish(Returned(b""))
+        if self._child.has_ended():
+            return Finish(Halted("its process had ended"))
         return self._finished(call, "pre_stop")
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:

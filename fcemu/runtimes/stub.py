@@ -98,6 +98,10 @@ class StubInstance:
         """The same."""
         return Finish(Returned(b""))
 
+    def answers_beside(self) -> bool:
+        """It has no hooks."""
+        return False
+
     def stop(self) -> None:
         """Give the instance up."""
         self._inline.stop()

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from fcemu.core.http import HttpRequest
 from fcemu.core.output import RESULT_BYTES
+from fcemu.engine.ports import Abandoned
 from fcemu.runtimes.child.channel import Channel, to_json
 from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
@@ -45,6 +46,7 @@ _STARTS: Final = ("_start_new_thread", "_start_joinable_thread")
 _STATUS: Final = 1
 _Frame = tuple[str, bytes]
 OUT_OF_MEMORY: Final[_Frame] = (to_json({"kind": "out of memory"}), b"")
+_ABANDONED: Final = to_json({"kind": "abandoned"})
 _RETURNED: Final = to_json({"kind": "returned", "http": None})
 
 
@@ -207,6 +209,8 @@ class _Instance:
             if isinstance(failed.__cause__, MemoryError):
                 return OUT_OF_MEMORY
             return to_json({"kind": "not initialized", "name": failed.name}), failed.document
+        except Abandoned:
+            return _ABANDONED, b""
         except BaseException:  # SystemExit and its like end the process in FC
             self._flush()
             os._exit(_STATUS)

@@ -43,17 +43,19 @@ function park(seconds, real) {
   return parks;
 }
 
-// Wait until the emulator says that the wait is over. What is left of earlier waits means nothing.
+// Wait until the emulator says that the wait is over: true, or that the attempt is. What is left of earlier waits means
+// nothing.
 function untilWoken(number) {
   for (;;) {
     const { header } = channel.receive();
-    if (header.kind === 'woken' && header.number === number) return;
+    if (header.kind === 'woken' && header.number === number) return true;
+    if (header.kind === 'abandon') return false;
   }
 }
 
 function sleepHere(seconds) {
   goOn();
-  untilWoken(park(seconds, false));
+  if (!untilWoken(park(seconds, false))) process.reallyExit(1); // nothing ends what calls it
 }
 
 function secondsUntil(timer) {
@@ -67,9 +69,16 @@ function idle() {
   if (timers.runDue()) return undefined;
   const first = attempt.result ? timers.first(true) : timers.first(false);
   if (attempt.result && !first) return end(); // it was to wait for an empty loop
-  untilWoken(park(secondsUntil(first), false));
+  if (!untilWoken(park(secondsUntil(first), false))) return abandon();
   timers.runDue();
   return undefined;
+}
+
+// The attempt is over for the emulator: what of it waits for a timer waits for ever, and a hook may run.
+function abandon() {
+  timers.forget();
+  attempt.result = { header: { kind: 'abandoned' }, body: Buffer.alloc(0) };
+  return end();
 }
 
 // Something real is going on while a timer waits: look at it from time to time.

@@ -156,6 +156,11 @@ class Timers {
     this.remove(timer);
   }
 
+  // Nobody waits for any of them any more.
+  forget() {
+    for (const timer of [...this.waiting]) this.clear(timer);
+  }
+
   // The first timer that somebody waits for. As FC's runtime keeps the loop alive, one without a reference counts, too;
   // but beside something real only if it is to end that.
   first(besideReal) {

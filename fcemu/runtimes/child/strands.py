@@ -240,6 +240,8 @@ class Household:
         self._fresh: Final[list[Wait]] = []
         """Waits for an instant that have no turn yet."""
         self._turns = 0
+        self._abandoned = False
+        """Whether the attempt that runs is over for the emulator."""
         self._parked = False
         """Whether the emulator knows this process as parked."""
         self._number = 0
@@ -260,6 +262,7 @@ class Household:
         with self._lock:
             self.attempt += 1
             self._running = True
+            self._abandoned = False
             self._awake = 1
             self._made = 0
             strand = Strand(self, 0)
@@ -335,6 +338,8 @@ class Household:
                 return False
             strand = wait.strand
             counts = self.counts(strand)
+            if counts and self._abandoned:
+                raise Abandoned
             if seconds is not None:
                 if not counts:
                     raise Abandoned
@@ -586,7 +591,21 @@ class Household:
                     os.eventfd_read(self._interrupt)
                 elif self._parked:
                     header, _ = self.channel.receive()
-                    self._woken(header["number"])
+                    if header["kind"] == "abandon":
+                        self._abandon()
+                    else:
+                        self._woken(header["number"])
+
+    def _abandon(self) -> None:
+        """The emulator says that the attempt is over: whatever of it waits wakes and unwinds."""
+        with self._lock:
+            self._parked = False
+            self._abandoned = True
+            waits = self._own_waits()
+            for wait in waits:
+                wait.abandoned = True
+                self._wake(wait)
+        rouse(waits)
 
     def _woken(self, number: int) -> None:
         """The emulator says that so much time has passed."""

@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 
 import pytest
 from fakes import s
+from rules import rule
 from runtimes.every.conftest import seconds, without_loading, written
+from runtimes.test_kills import wait_until
 
 from fcemu.core.belongings import PROVISION
 from fcemu.core.facts import HookRan
+from fcemu.core.invocation import State
 from fcemu.core.keys import PREDICTABLE
 from fcemu.core.limits import STRICT
 from fcemu.core.names import FunctionRef
@@ -386,6 +389,59 @@ def test_the_hook_before_an_instance_is_stopped_runs_when_it_was_idle_and_delays
     said = ["leaving"] if hook == "leave" else []
     assert lines == ["FC PreStop Start RequestId: ID", *said, f"FC PreStop End RequestId: ID{failed}"]
     assert world.attempt("initializes").instance_id != attempt.instance_id
+
+
+def writes(world, text):
+    """Whether an attempt that runs has written this."""
+    return any(text in "".join(run.call.output) for run in list(world.emulator._movers.runs))
+
+
+@rule("task-mode §4.4", "documented")
+@pytest.mark.parametrize(("hook", "timeout"), [("leave", LONG), ("fail", LONG), ("sleep", s(3))])
+def test_the_hook_before_an_instance_is_stopped_runs_when_its_running_task_is_stopped(make, rate, hook, timeout):
+    world = make(Settings(rate=rate), pre_stop=f"index.{hook}", pre_stop_timeout=timeout)
+    world.returned("initializes")
+    invocation = world.accept("initializes", b"3600")
+    if rate:  # there a move waits for what runs
+        wait_until(lambda: writes(world, "handling"))
+    else:
+        world.move(30)
+    world.emulator.tasks.stop_invocation(invocation)
+    world.move(30)
+    assert invocation.state is State.STOPPED
+    (attempt,) = invocation.attempts
+    (ran,) = hook_runs(world)
+    assert (ran.hook, ran.instance_id) == ("pre-stop", attempt.instance_id)
+    assert f"FC PreStop Start RequestId: {ran.request_id}" in ran.output
+    assert ("leaving" in ran.output) == (hook == "leave")
+    assert ("Unhandled PreStop error" in ran.output) == (hook != "leave")
+    assert world.attempt("initializes").instance_id != attempt.instance_id
+
+
+def test_a_program_is_told_that_its_task_is_stopped_although_the_clock_stands_still(make, kind):
+    if not kind.takes_several:
+        pytest.skip("what does one thing at a time is told when it waits")
+    world = make(pre_stop="index.leave", pre_stop_timeout=LONG)
+    invocation = world.accept("initializes", b"3600")
+    moved = world.emulator.advance(s(1))
+    wait_until(lambda: writes(world, "handling"))
+    world.emulator.tasks.stop_invocation(invocation)
+    world.emulator.wait(moved)
+    assert invocation.state is State.STOPPED
+    (ran,) = hook_runs(world)
+    assert (ran.error, "leaving" in ran.output) == ("", True)
+
+
+def test_a_process_that_computes_is_stopped_without_its_hook_and_the_journal_says_so(make, kind):
+    if kind.rate or not kind.process:
+        pytest.skip("only a process that does one thing at a time")
+    world = make(Settings(rate=1.0), pre_stop="index.leave", pre_stop_timeout=LONG)
+    invocation = world.accept("spins")
+    wait_until(lambda: writes(world, "spinning"))
+    world.emulator.tasks.stop_invocation(invocation)
+    wait_until(lambda: hook_runs(world))
+    assert invocation.state is State.STOPPED
+    assert hook_runs(world)[0].error == "it was ended"
 
 
 @pytest.mark.parametrize("hook", ["initialize", "fail"])
