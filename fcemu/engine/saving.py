@@ -64,8 +64,6 @@ def read_kept(store: Store, packages: Packages | None) -> Kept | None:
             raise store.damaged(f"its note {name!r} is missing")
         try:
             return how(notes[name])
-        except StoreError:
-            raise
         except (KeyError, TypeError, ValueError, AttributeError) as wrong:
             raise store.damaged(f"its note {name!r} cannot be read: {wrong}") from None
 
