@@ -49,7 +49,7 @@ class Kept:
 def read_kept(store: Store, packages: Packages | None) -> Kept | None:
     """``None`` where nothing was kept yet. Raises ``StoreError``."""
     notes = store.notes()
-    if _CLOCK not in notes:
+    if not notes.keys() & {_CLOCK, _CATALOG, _TIMERS, _STARTS, _GIVEN} and not store.newest(1):
         return None
 
     def unpacked(place: Any) -> str:
