@@ -453,11 +453,12 @@ def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
 
 def _follow(emulator: "Client") -> None:
     """In the words of the timeline; the columns of new lines widen as they need to."""
-    from fcemu.core.facts import from_json, time_text
+    from fcemu.core.facts import RECORD, from_json, time_text
     from fcemu.core.timeline import Timeline
 
     def known(facts: "Iterable[Fact]") -> list[Any]:
-        return [from_json(fact._asdict() | {"at": time_text(fact.at)}) for fact in facts]
+        of_client = [fact._asdict() | {"at": time_text(fact.at)} for fact in facts]
+        return [from_json({name: fact[name] for name in RECORD}) for fact in of_client]
 
     written = Timeline(emulator.clock().started)
     past = known(emulator.journal())

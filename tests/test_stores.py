@@ -209,11 +209,16 @@ def test_a_note_that_has_a_member_too_few_or_too_many_is_said_with_the_file_and_
         without = tmp_path / f"{name}.db"
         with closing(SqliteStore(without)) as store:
             store.write(0, [], {one: value for one, value in notes.items() if one != name}, {})
-            if name == "clock":
-                assert read_kept(store, None) is None
-                continue
             with pytest.raises(StoreError, match=f"{without} is damaged: its note '{name}' is missing"):
                 read_kept(store, None)
+
+
+def test_facts_without_any_note_are_no_new_file(tmp_path):
+    with closing(SqliteStore(tmp_path / "a.db")) as store:
+        assert read_kept(store, None) is None
+        store.write(0, done(1), {}, {})
+        with pytest.raises(StoreError, match="its note 'clock' is missing"):
+            read_kept(store, None)
 
 
 def test_provisioned_instances_of_a_definition_with_stubs_are_kept_like_all_facts(tmp_path):

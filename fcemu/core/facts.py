@@ -363,8 +363,8 @@ def to_json(fact: Fact) -> dict[str, Any]:
 def from_json(record: dict[str, Any]) -> Fact:
     """Read what ``to_json`` wrote. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else; a member
     that is missing, or not known, is named."""
-    if record.keys() != _RECORD:
-        demand(record, _RECORD, "a fact")
+    if record.keys() != RECORD:
+        demand(record, RECORD, "a fact")
     kind, data = KINDS[record["kind"]], record["data"]
     if data.keys() != _DATA[kind]:
         demand(data, _DATA[kind], f"data of {record['kind']}", may=_UNSAID.keys() & _DATA[kind])
@@ -391,7 +391,8 @@ _TIME: Final = "%d-%02d-%02dT%02d:%02d:%02d.%06dZ"
 _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 """Fields of facts that are written only if they say something."""
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
-_RECORD: Final = frozenset({"at", "kind", "request_id", "attempt", "data"})
+RECORD: Final = frozenset({"at", "kind", "request_id", "attempt", "data"})
+"""The members of a fact as JSON."""
 _DATA: Final = {kind: frozenset(kind.__match_args__) - _OUTSIDE_DATA for kind in KINDS.values()}
 """The members of ``data`` by kind."""
 _TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}

@@ -50,7 +50,7 @@ class Kept:
 def read_kept(store: Store, packages: Packages | None) -> Kept | None:
     """``None`` where nothing was kept yet. Raises ``StoreError``."""
     notes = store.notes()
-    if _CLOCK not in notes:
+    if not notes.keys() & {_CLOCK, _CATALOG, _TIMERS, _STARTS, _GIVEN} and not store.newest(1):
         return None
 
     def unpacked(place: Any) -> str:
@@ -65,8 +65,6 @@ def read_kept(store: Store, packages: Packages | None) -> Kept | None:
             raise store.damaged(f"its note {name!r} is missing")
         try:
             return how(notes[name])
-        except StoreError:
-            raise
         except (KeyError, TypeError, ValueError, AttributeError) as wrong:
             raise store.damaged(f"its note {name!r} cannot be read: {wrong}") from None
 
