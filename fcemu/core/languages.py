@@ -35,6 +35,9 @@ NODE_RUNTIMES: Final = (
     "nodejs20",
 )
 """FC's Node.js runtimes (runtimes §3); all run on the Node.js of this machine."""
+OLD_NODE: Final = ("nodejs4.4", "nodejs6")
+"""Those whose process exits with an error that no handler catches. Source: an SDK's suite (wire-api §9), for
+``nodejs6``; ASSUMED: ``nodejs4.4`` as well."""
 CUSTOM_CONTAINER: Final = "custom-container"
 CUSTOM_RUNTIMES: Final = ("custom", "custom.debian10", "custom.debian11", "custom.debian12", CUSTOM_CONTAINER)
 """A start command that serves HTTP (runtimes §4). Of a container the command alone is run, on this machine."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fcemu.core.functions import Function
 from fcemu.core.http import HttpAnswer, HttpRequest
-from fcemu.core.languages import is_modern_node
+from fcemu.core.languages import OLD_NODE, is_modern_node
 from fcemu.core.outcome import (
     HANDLED,
     INITIALIZATION,
@@ -37,6 +37,8 @@ from fcemu.runtimes.starting import seconds_to_start
 
 VARIABLE: Final = "FCEMU_NODE"
 """Which Node.js runs handlers, if not the one on the path."""
+UNCAUGHT: Final = "FunctionUnhandledError"
+"""How the name of an error begins that no handler handed over, up to nodejs16 (runtimes §3.1)."""
 OLDEST: Final = 16
 SCRIPTS: Final = (".js", ".cjs", ".mjs")
 _CHECK_SECONDS: Final = 30
@@ -168,6 +170,8 @@ class NodeInstance(InChild):
         message = child.attempt(call, _head(call, "handler", call.function.handler), self._watch)
         broken = bool(message.header.get("broken"))
         outcome = _outcome(call, message)
+        if _exits(call.function.runtime, outcome):
+            return call.clock.exited(), True
         if self._function.pre_freeze and not broken:
             # ASSUMED: what it comes to changes nothing; the time that it takes is the attempt's, as it runs inside it.
             function = self._function
@@ -235,6 +239,12 @@ class NodeInstance(InChild):
         except OSError as error:
             call.output.append(f"{self._node} cannot be started: {error.strerror}\n")
             raise Gone from None
+
+
+def _exits(runtime: str, outcome: Ran) -> bool:
+    """Whether a handler's error ends its process: one that it did not hand over, in an old runtime."""
+    is_uncaught = isinstance(outcome, FunctionError) and outcome.name.startswith(UNCAUGHT)
+    return is_uncaught and runtime in OLD_NODE
 
 
 def _hook(child: Child, call: Call, hook: str, handler: str, timeout: timedelta) -> Message:

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from fakes import s
+from rules import rule
 
 from fcemu.core.belongings import PROVISION
 from fcemu.core.facts import HookRan
@@ -202,6 +203,18 @@ def test_what_nobody_catches_is_unhandled(node, style):
 def test_up_to_nodejs16_what_nobody_catches_has_a_longer_name(node):
     function = node("exports.handler = () => { throw new TypeError('oops'); };", runtime="nodejs16")
     assert function.failure()[1]["errorType"] == "FunctionUnhandledError: TypeError"
+
+
+@rule("wire-api §9", "from SDK")
+@pytest.mark.parametrize("runtime", ["nodejs4.4", "nodejs6"])
+def test_in_the_oldest_runtimes_what_nobody_catches_ends_the_process(node, runtime):
+    function = node("exports.handler = () => { throw new TypeError('oops'); };", runtime=runtime)
+    error_type, document = function.failure()
+    assert (error_type, list(document)) == (UNHANDLED, ["errorMessage"])
+    assert document["errorMessage"].startswith("Process exited unexpectedly before completing request")
+    told = node("exports.handler = (event, context, callback) => callback('told');", runtime=runtime)
+    assert told.failure() == (HANDLED, {"errorMessage": "told"})
+    assert node("exports.other = 1;", runtime=runtime).failure()[1]["errorMessage"] != document["errorMessage"]
 
 
 def test_an_error_outside_of_the_handlers_promise_takes_its_instance_with_it(node):
