@@ -243,12 +243,15 @@ class Client:
 
     def journal(self, *, after: int = 0, function: str | None = None, follow: bool = False) -> Iterator[Fact]:
         """The facts behind position ``after``, one by one; with ``follow`` also those to come, until the emulator is
-        reset or stops."""
+        reset or stops. Raises ``ClientError`` behind the last fact that could be kept, where that failed."""
         asked = _given({"after": after, "function": function, "follow": 1 if follow else None})
         path = f"/_fcemu/journal?{urlencode(asked)}"
         with self._exchange("GET", path, seconds=None if follow else _ANSWER_SECONDS) as answer:
             for line in answer:
-                yield _fact(json.loads(line))
+                told = json.loads(line)
+                if "n" not in told:
+                    raise ClientError(told["detail"], status=told["status"], code=told["type"])
+                yield _fact(told)
 
     def invocations(
         self,

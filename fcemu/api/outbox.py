@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fcemu.api.wire import Answer, Stream, WireRequest
+from fcemu.api.wire import Answer, WireRequest
 from fcemu.core.errors import StoreError
 from fcemu.engine.emulator import Emulator
 
@@ -16,9 +16,9 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Final = loop
-        self._held: list[tuple[Connection, WireRequest, Answer | Stream]] = []
+        self._held: list[tuple[Connection, WireRequest, Answer]] = []
 
-    def put(self, connection: "Connection", request: WireRequest, response: Answer | Stream) -> None:
+    def put(self, connection: "Connection", request: WireRequest, response: Answer) -> None:
         """Write the answer in this turn of the loop or the next, once what happened is kept."""
         if not self._held:
             self._loop.call_soon(self.flush)

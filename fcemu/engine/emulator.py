@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.errors import FCError, InvalidArgument
-from fcemu.core.facts import Warned
+from fcemu.core.errors import FCError, InvalidArgument, StoreError
+from fcemu.core.facts import Failed, Invalid, Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Invocation, State
 from fcemu.core.keys import secret_of
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -152,6 +152,8 @@ class Emulator:
             claim=self.tasks.claim,
         )
         self.timers.fire = self._intake.fire
+        self._movers.withdraw = self._withdraw
+        self._movers.tell_callers = self._tell_callers
         keeping = (self._baton, catalog, self._dispatcher.plans, self._chance, self.clock, self.journal, settings)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
@@ -200,6 +202,8 @@ class Emulator:
         )
         self.read_outside: set[str] = set()
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
+        self._errors: Final[dict[str, Exception]] = {}
+        """What callers of functions get in place of answers, by request id, until they have it."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
         self._waits: Final[dict[Callable[[], None], Patience]] = {}
@@ -261,8 +265,9 @@ class Emulator:
         Raises ``StoreError``."""
         if self.saving is not None:
             with self._baton:
-                if self.saving is not None:
-                    self.saving.save()
+                failed = self._movers.keep()
+            if failed is not None:
+                raise failed
 
     def kill(self, store: Store | None = None, packages: Callable[[], Packages] | None = None) -> None:
         """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing
@@ -277,6 +282,7 @@ class Emulator:
         """What happens from now on is not kept."""
         with self._baton:
             self._stop_saving()
+            self._movers.begin_what_waits()
 
     def _stop_saving(self) -> Saving | None:
         saving, self.saving, self._movers.save = self.saving, None, None
@@ -394,6 +400,53 @@ class Emulator:
             then(invocation)
         if not invocation.accepted.synchronous:
             self._deliveries.report(invocation, now)
+
+    def _withdraw(self, failed: StoreError) -> None:
+        """End what was accepted and cannot be kept: it does not run, its caller gets the error, and a task's id is free
+        for whoever tries again. Called with the baton held."""
+        if self.saving is None:
+            return
+        now = self.clock.now()
+        for accepted in self.saving.not_kept():
+            invocation = self.journal.invocations[accepted.request_id]
+            if invocation.finished:
+                continue
+            if invocation.state is State.STOPPING:
+                continue  # its end is on its way
+            ran = invocation.state is State.RUNNING
+            if ran:
+                self._movers.drop(invocation, now, failed.message)
+            end = Failed if ran or accepted.synchronous else Invalid
+            self.journal.record(end(now, invocation.id, failed.message), invocation)
+            self.journal.forget_task(invocation)
+            self.read_outside.add(invocation.id)
+            self._movers.invocation_ended(invocation)
+            self._tell(invocation, failed)
+
+    def _tell_callers(self, error: Exception) -> None:
+        """Answer whoever waits for a function with ``error``. Called with the baton held."""
+        for request_id in list(self._intake.awaited):
+            invocation = self.journal.invocations[request_id]
+            self._movers.cancel_answer(invocation)
+            self._tell(invocation, error)
+
+    def _tell(self, invocation: Invocation, error: Exception) -> None:
+        then = self._intake.awaited.pop(invocation.id, None)
+        self._intake.strangers.pop(invocation.id, None)
+        if then is not None:
+            self._errors[invocation.id] = error
+            then(invocation)
+
+    def raise_for(self, invocation: Invocation) -> None:
+        """Raise the error of the emulator's own that its caller got instead of an answer, if there is one; once."""
+        error = self._errors.pop(invocation.id, None)
+        if error is not None:
+            raise error
+
+    def fail(self, error: Exception) -> None:
+        """Called by the watchdog when its look raised ``error``: whoever waits hears of it."""
+        with self._baton:
+            self._movers.fail(error)
 
     def _asked_of(self, invocation: Invocation) -> AsyncSettings:
         accepted = invocation.accepted

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from fcemu.core.errors import StoreError
+from fcemu.core.facts import Finished
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
@@ -84,6 +85,14 @@ class Movers(Ending):
         self.autojump: Goal | None = None
         self.save: Callable[[], None] | None = None
         """Keeps what has happened; ``None`` where nothing is kept."""
+        self.withdraw: Callable[[StoreError], None] = lambda failed: None
+        """Set by the emulator: ends what was accepted and cannot be kept."""
+        self.tell_callers: Callable[[Exception], None] = lambda error: None
+        """Set by the emulator: answers everybody who waits for a function with an error."""
+        self._to_begin: list[Run] = []
+        """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
+        self._failed_at = -1
+        """Which step was the last one that failed."""
         self._says_why = True
         self._saves_soon = False
         self.closed = False
@@ -195,31 +204,82 @@ class Movers(Ending):
             self.goals.popleft()
             goal.finish()
 
-    def keep(self) -> None:
-        """Keep what has happened, before a handler or somebody outside learns of it.
+    def keep(self) -> StoreError | None:
+        """Keep what has happened, before a handler or a caller learns of it; returns why that was not possible.
 
-        What cannot be kept is said once, and is an error for who moves the clock; work goes on, because whatever is
-        lost in a crash then was not acknowledged to anybody, or happens once more.
+        What cannot be kept is logged once, and is an error for whoever moves the clock. An invocation whose acceptance
+        is not kept ends before it runs, and its caller gets the error. The rest goes on: it is not acknowledged to
+        anybody, and happens once more after a crash.
         """
         if self.save is None:
-            return
+            return None
+        failed = None
         try:
             self.save()
             self._says_why = True
-        except StoreError as failed:
-            if self._says_why:
-                self._says_why = False
-                _LOG.error("%s", failed)
-            for goal in self.goals:
-                if not goal.reached:
-                    goal.finish(failed)
+        except StoreError as error:
+            failed = error
+            self._not_kept(error)
+        self.begin_what_waits()
+        return failed
+
+    def _not_kept(self, failed: StoreError) -> None:
+        if self._says_why:
+            self._says_why = False
+            _LOG.error("%s", failed)
+        self.withdraw(failed)
+        for goal in self.goals:
+            if not goal.reached and not isinstance(goal, Answered):
+                goal.finish(failed)
+
+    def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
+        """End the attempt of an invocation that cannot be kept. Its handler has not begun: that comes after ``keep``."""
+        run = next(run for run in self.runs if run.invocation is invocation and not run.over)
+        run.over = True
+        run.verdict = Halted(why)
+        self._uncount(run)
+        self.runs.discard(run)
+        self._journal.record(Finished(now, invocation.id, run.number, run.verdict, ""), invocation)
+        run.place.pool.give_back(run.place, now)
+
+    def begin_what_waits(self) -> None:
+        """Begin the attempts that waited until their invocations are kept."""
+        waiting, self._to_begin = self._to_begin, []
+        for run in waiting:
+            if not run.over:
+                self._begin(run)
+
+    def _keep_and_begin(self) -> None:
+        """A job for the crew; takes the baton itself. One commit for all attempts that wait by then."""
+        with self._baton:
+            self._guarded(self.keep)
+
+    # Defects.
+
+    def fail(self, error: Exception) -> None:
+        """The emulator, a runtime or a store failed while the clock moved: whoever waits hears of it now, and the clock
+        goes on with the next step."""
+        _LOG.error("the emulator failed while its clock moved", exc_info=error)
+        for goal in self.goals:
+            if not goal.reached:
+                goal.finish(error)
+        self.tell_callers(error)
+        if self.steps != self._failed_at:  # else it fails at once again: it waits until a caller asks for something
+            self._failed_at = self.steps
+            self.pursue()
+
+    def _guarded(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception as error:  # whatever it is, no thread of ours may end while callers wait
+            self.fail(error)
 
     def _keep_soon(self) -> None:
         """Takes the baton itself. What ends meanwhile is kept with it: nobody outside waits for that."""
         real.sleep(_SOON)
         with self._baton:
             self._saves_soon = False
-            self.keep()
+            self._guarded(self.keep)
 
     def _keep_after_batch(self) -> None:
         """Keep what has happened once the short jobs that wait are done.
@@ -237,7 +297,7 @@ class Movers(Ending):
         self._baton.acquire()
         try:
             with patient_collector() if self._has_much_to_do() else nullcontext():
-                self._drive()
+                self._guarded(self._drive)
         finally:
             self._baton.release()
 
@@ -248,46 +308,49 @@ class Movers(Ending):
         """Move the paused clock until every goal is reached or something is in flight that is not ours."""
         if self._driving:
             return
-        self._driving = True
-        while not self.in_flight and not self.clock.rate and not self.closed:
-            goal = self._goal()
-            if goal is None:
-                break
-            due, now = self.next_stop(goal), self.clock.now()
-            if self.polls and self._serve_polls(goal, due, now):
-                continue
-            if not goal.wants(due, now) or due is None:
-                if self._recycled(goal.at_end()):
-                    continue
-                if goal is self.autojump:
+        self._driving = leads = True
+        try:
+            while not self.in_flight and not self.clock.rate and not self.closed:
+                goal = self._goal()
+                if goal is None:
                     break
-                self._reach(goal)
-                continue
-            if self._baton.give_way():
-                continue  # somebody may have changed something
-            if due > now and self._recycled(due - _MOMENT):
-                continue  # ASSUMED: what is due as soon as an instance has been idle for long enough still has it
-            if due > now:
-                self.clock.set(due)
-                now = due
-            self.steps += 1
-            if due == self._timers.next_due:
-                self._timers.fire_next()
-                continue
-            thing = self._take(now) if self._permutes else self._due.pop()
-            if isinstance(thing, Invocation):
-                doing: Run | Errand | None = self._dispatcher.begin(thing, now)
-            elif isinstance(thing, Turn):
-                doing = thing.begin(now)
-            else:
-                doing = self._fall_due(thing, now)
-            if doing is not None:
+                due, now = self.next_stop(goal), self.clock.now()
+                if self.polls and self._serve_polls(goal, due, now):
+                    continue
+                if not goal.wants(due, now) or due is None:
+                    if self._recycled(goal.at_end()):
+                        continue
+                    if goal is self.autojump:
+                        break
+                    self._reach(goal)
+                    continue
+                if self._baton.give_way():
+                    continue  # somebody may have changed something
+                if due > now and self._recycled(due - _MOMENT):
+                    continue  # ASSUMED: what is due as soon as an instance has been idle for long enough still has it
+                if due > now:
+                    self.clock.set(due)
+                    now = due
+                self.steps += 1
+                if due == self._timers.next_due:
+                    self._timers.fire_next()
+                    continue
+                thing = self._take(now) if self._permutes else self._due.pop()
+                if isinstance(thing, Invocation):
+                    doing: Run | Errand | None = self._dispatcher.begin(thing, now)
+                elif isinstance(thing, Turn):
+                    doing = thing.begin(now)
+                else:
+                    doing = self._fall_due(thing, now)
+                if doing is not None:
+                    self._driving = leads = False
+                    self._execute(doing)
+                    if self._driving:
+                        return
+                    self._driving = leads = True
+        finally:
+            if leads:
                 self._driving = False
-                self._execute(doing)
-                if self._driving:
-                    return
-                self._driving = True
-        self._driving = False
         if self.save is not None:
             self.keep()
         if self.clock.rate:
@@ -344,8 +407,10 @@ class Movers(Ending):
             if self.save is not None:
                 self.keep()
             self._baton.release()
-            failed = doing.go()
-            self._baton.acquire()
+            try:
+                failed = doing.go()
+            finally:
+                self._baton.acquire()
             self.outside.back(doing, failed)
             return
         run = doing
@@ -353,9 +418,13 @@ class Movers(Ending):
         self.runs.add(run)
         if self.save is not None:
             self.keep()
+            if run.over:
+                return  # its invocation could not be kept, so its handler must not run
         self._baton.release()
-        finish = run.handle()
-        self._baton.acquire()
+        try:
+            finish = run.handle()
+        finally:
+            self._baton.acquire()
         self._ended(run, finish)
 
     # The flowing clock.
@@ -363,29 +432,38 @@ class Movers(Ending):
     def _tick(self) -> None:
         """Wait for real time, as a job of the crew, while the clock flows; takes the baton itself."""
         with self._baton.changed:
-            while (self.clock.rate or self._crew.waits) and not self.closed:
-                if not self.clock.rate:
-                    # It was paused. What had been handed to the crew before runs nevertheless.
-                    self._baton.changed.wait(STALLED)
-                    self._crew.relieve()
-                    continue
-                self._run_what_is_due()
-                if self.save is not None:
-                    self.keep()
-                goal = self._goal()
-                if goal is not None and goal is not self.autojump and not self.in_flight:
-                    due = self.next_stop(goal)
-                    if goal.wants(due, self.clock.now()):
-                        if due is not None and not self._recycled(due - _MOMENT):
-                            self.clock.set(due)
-                    elif not self._recycled(goal.at_end()):
-                        self._reach(goal)
-                    continue
-                self._baton.changed.wait(self._real_wait())
-                self._crew.relieve()
+            failed: Exception | None = None
+            try:
+                self._flow()
+            except Exception as error:  # as in ``_guarded``, but the clock flows on by another job
+                failed = error
             self._ticking = False
-        with self._baton:
-            self.pursue()
+            if failed is None:
+                self.pursue()
+            else:
+                self.fail(failed)
+
+    def _flow(self) -> None:
+        while (self.clock.rate or self._crew.waits) and not self.closed:
+            if not self.clock.rate:
+                # It was paused. What had been handed to the crew before runs nevertheless.
+                self._baton.changed.wait(STALLED)
+                self._crew.relieve()
+                continue
+            self._run_what_is_due()
+            if self.save is not None:
+                self.keep()
+            goal = self._goal()
+            if goal is not None and goal is not self.autojump and not self.in_flight:
+                due = self.next_stop(goal)
+                if goal.wants(due, self.clock.now()):
+                    if due is not None and not self._recycled(due - _MOMENT):
+                        self.clock.set(due)
+                elif not self._recycled(goal.at_end()):
+                    self._reach(goal)
+                continue
+            self._baton.changed.wait(self._real_wait())
+            self._crew.relieve()
 
     def _real_wait(self) -> float:
         due, fires = self.next_due(), self._timers.next_due
@@ -465,20 +543,29 @@ class Movers(Ending):
         self._count(run)
         self.runs.add(run)
         self._watch_deadline(run)
-        job = partial(self._work, run)
-        if not run.place.instance.begin(run.call, job, partial(self._crew.run, job)):
-            self._crew.offer(job)
+        if self.save is None:
+            self._begin(run)
+        else:
+            self._to_begin.append(run)
+            if len(self._to_begin) == 1:
+                self._crew.run(self._keep_and_begin)
         if not self._ticking:
             self.pursue()
         elif self._crew.waits:
-            self._look_by(now + timedelta(seconds=STALLED * self.clock.rate))
+            self._look_by(later(now, duration(STALLED * self.clock.rate)))
+
+    def _begin(self, run: Run) -> None:
+        """Let the instance of ``run``, or a thread of the crew, run its handler."""
+        job = partial(self._work, run)
+        if not run.place.instance.begin(run.call, job, partial(self._crew.run, job)):
+            self._crew.offer(job)
 
     def _work(self, run: Run) -> None:
         """A job for the crew: run the handler of ``run``; takes the baton itself."""
         finish = run.handle()
         self._baton.acquire()
         try:
-            self._ended(run, finish)
+            self._guarded(partial(self._ended, run, finish))
             self._pursue_at_rest()
         finally:
             self._baton.release()
@@ -489,8 +576,8 @@ class Movers(Ending):
         """A job for the crew; takes the baton itself."""
         failed = errand.go()
         with self._baton:
-            self.outside.back(errand, failed)
-            self.keep()
+            self._guarded(partial(self.outside.back, errand, failed))
+            self._guarded(self.keep)
             self._pursue_at_rest()
 
     def _pursue_at_rest(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Changed, read_time, time_text
+from fcemu.core.facts import Accepted, Changed, read_time, time_text
 from fcemu.core.values import dataclass
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.journal import Journal
@@ -116,6 +116,10 @@ class Saving:
         if not clock.rate:
             return clock.now() != now
         return clock.now() - now > timedelta(seconds=_STALE * clock.rate)
+
+    def not_kept(self) -> list[Accepted]:
+        """The acceptances that would be lost if the process ended now."""
+        return [fact for fact in self._journal[self._written :] if type(fact) is Accepted]
 
     def save(self) -> None:
         """Keep what has happened. Raises ``StoreError``; then it is tried again by the next call."""
