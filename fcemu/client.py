@@ -39,7 +39,8 @@ class Health(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """The clock at one moment. ``in_flight``: how many attempts and deliveries it waits for."""
+    """The clock at one moment. ``in_flight``: how many attempts and deliveries it waits for. ``behind``: by how many
+    virtual seconds it shows less than its rate asks for."""
 
     now: datetime
     started: datetime
@@ -47,6 +48,7 @@ class Clock(NamedTuple):
     autojump: bool
     next_due: datetime | None
     in_flight: int
+    behind: float = 0.0
 
 
 class Move(NamedTuple):
@@ -469,6 +471,7 @@ def _clock(told: Mapping[str, Any]) -> Clock:
         autojump=told["autojump"],
         next_due=_maybe_time(told["next_due"]),
         in_flight=told["in_flight"],
+        behind=told["behind"],
     )
 
 

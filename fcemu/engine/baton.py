@@ -1,6 +1,7 @@
 """One lock for all engine state, which lets outside callers in between two steps of a long move."""
 
 import threading
+from collections import deque
 from types import TracebackType
 
 from fcemu.engine import real
@@ -19,7 +20,8 @@ class Baton:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._waiting: deque[None] = deque()
+        """One for each outside caller that waits; its changes are atomic, which those of a number are not."""
         self.acquire = self._lock.acquire
         self.release = self._lock.release
         self.changed = threading.Condition(self._lock)
@@ -27,9 +29,9 @@ class Baton:
 
     def __enter__(self) -> None:
         if not self._lock.acquire(blocking=False):
-            self._waiting += 1
+            self._waiting.append(None)
             self._lock.acquire()
-            self._waiting -= 1
+            self._waiting.pop()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

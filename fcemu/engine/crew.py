@@ -73,6 +73,11 @@ class Crew:
             call()
 
     @property
+    def queued(self) -> int:
+        """How many short jobs wait for a thread."""
+        return self._short.qsize()
+
+    @property
     def waits(self) -> bool:
         """Whether short jobs or calls wait that a job which stalls would hold up; then somebody has to call
         ``relieve`` soon."""

@@ -30,7 +30,7 @@ from fcemu.engine.errands import Errand
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
 from fcemu.engine.furnishings import Furnishings
-from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
+from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
@@ -91,10 +91,12 @@ class Emulator:
         kept: Kept | None = None,
         given: Mapping[str, object] | None = None,
         stubs: Mapping[FunctionRef, StandIn] | None = None,
+        catch_up: datetime | None = None,
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
-        ``stubs``: what runs functions in place of their code."""
+        ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had somebody
+        had the store all the time."""
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -220,6 +222,8 @@ class Emulator:
             self._set_autojump(True)
         if self.clock.rate and (kept is not None or self.timers.next_due is not None):
             with self._baton:
+                if catch_up is not None:
+                    self._catch_up(catch_up)
                 self._movers.pursue()
         WATCHDOG.watch(self)
 
@@ -252,6 +256,14 @@ class Emulator:
             starts=self.starts,
             given=self._given,
         )
+
+    def _catch_up(self, until: datetime) -> None:
+        """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
+        first = self._next_due()
+        if first is None or first > until:
+            self.clock.set(until)
+        else:
+            self._movers.post(CatchUp(until))
 
     @property
     def unsaved(self) -> bool:
@@ -634,8 +646,17 @@ class Emulator:
     def next_due(self) -> datetime | None:
         """When the next thing is due."""
         with self._baton:
-            due, fires = self._movers.next_due(), self.timers.next_due
-            return fires if due is None or (fires is not None and fires < due) else due
+            return self._next_due()
+
+    def _next_due(self) -> datetime | None:
+        due, fires = self._movers.next_due(), self.timers.next_due
+        return fires if due is None or (fires is not None and fires < due) else due
+
+    @property
+    def behind(self) -> timedelta:
+        """How much less the flowing clock shows than it should: more fell due than could be run by now."""
+        with self._baton:
+            return self._movers.behind
 
     def numbers(self) -> dict[FunctionRef, Numbers]:
         """What the journal comes to in numbers."""

@@ -22,7 +22,7 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
-from fcemu.engine.goals import Answered, Ended, Goal
+from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.outside import Outside
@@ -38,6 +38,16 @@ _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
 _SOON: Final = 0.01
 _MOMENT: Final = timedelta(microseconds=1)
+_SLICE: Final = 0.003
+"""Real seconds for which a flowing clock that is behind holds the baton."""
+_BREATH: Final = 0.001
+"""Real seconds for which it then lets others have it, and attempts begin."""
+_QUEUED: Final = 64
+"""Attempts that may wait for a thread before nothing more is begun."""
+_CROWD: Final = 1000
+"""Invocations that may wait for instances before a clock that is faster than real time goes no faster than that."""
+_REAL_SPEED: Final = 1.0
+_NONE: Final = timedelta(0)
 
 
 class Movers(Ending):
@@ -156,6 +166,13 @@ class Movers(Ending):
                 return self.goals[0]
             self.goals.popleft()
         return self.autojump
+
+    @property
+    def behind(self) -> timedelta:
+        """How much less a flowing clock shows than it should."""
+        missed = [goal for goal in self.goals if isinstance(goal, CatchUp) and not goal.reached]
+        now = self.clock.now()
+        return self.clock.behind + sum((max(_NONE, (goal.at_end() or now) - now) for goal in missed), _NONE)
 
     def next_due(self) -> datetime | None:
         """When the next thing is due that still matters."""
@@ -450,36 +467,36 @@ class Movers(Ending):
                 self._baton.changed.wait(STALLED)
                 self._crew.relieve()
                 continue
-            self._run_what_is_due()
+            keeps_up = self._run_what_is_due()
             if self.save is not None:
                 self.keep()
             goal = self._goal()
             if goal is not None and goal is not self.autojump and not self.in_flight:
+                # A move by hand: to the next thing that is due, whenever nothing is in flight.
                 due = self.next_stop(goal)
                 if goal.wants(due, self.clock.now()):
                     if due is not None and not self._recycled(due - _MOMENT):
                         self.clock.set(due)
                 elif not self._recycled(goal.at_end()):
                     self._reach(goal)
+                self._baton.give_way()
                 continue
-            self._baton.changed.wait(self._real_wait())
+            # A clock that is behind waits only to let others have the baton, or attempts begin.
+            self._baton.changed.wait(self._real_wait() if keeps_up else _BREATH)
             self._crew.relieve()
 
-    def _real_wait(self) -> float:
-        due, fires = self.next_due(), self._timers.next_due
-        if fires is not None and (due is None or fires < due):
-            due = fires
-        idle = self.fleet.next_idle
-        if idle is not None and (due is None or idle < due):
-            due = idle
-        soon = self.polls.next_at(self.clock.now()) if self.polls else None
-        if soon is not None and (due is None or soon < due):
-            due = soon
+    def _next_instant(self) -> datetime | None:
+        """When a flowing clock has to do something next; ``None``: it has nothing to do."""
         for runs in self._deadlines.values():
             while runs and (runs[0].over or runs[0].left):
                 runs.popleft()
-            if runs and (due is None or runs[0].deadline < due):
-                due = runs[0].deadline
+        soon = self.polls.next_at(self.clock.now()) if self.polls else None
+        strikes = [runs[0].deadline for runs in self._deadlines.values() if runs]
+        instants = (self.next_due(), self._timers.next_due, self.fleet.next_idle, soon, *strikes)
+        return min((instant for instant in instants if instant is not None), default=None)
+
+    def _real_wait(self) -> float:
+        due = self._next_instant()
         seconds = _LONGEST_WAIT if due is None else min(self.clock.real_seconds_to(due), _LONGEST_WAIT)
         if self._crew.waits:
             seconds = min(seconds, STALLED)
@@ -492,28 +509,73 @@ class Movers(Ending):
             self._wakes_at = instant
             self._baton.changed.notify()
 
-    def _run_what_is_due(self) -> None:
-        now = self.clock.now()
-        parked = [run for run in self._struck_by(now) if not run.counted]
-        while (fires := self._timers.next_due) is not None and fires <= now:
-            self._timers.fire_next()
-        while (idle := self.fleet.next_idle) is not None and idle <= now:
-            self.fleet.recycle(idle)
-        while (due := self.next_due()) is not None and due <= self.clock.now():
-            self.steps += 1
-            thing = self._take(due) if self._permutes else self._due.pop()
-            if isinstance(thing, Invocation):
-                self.start_at_once(thing, self.clock.now())
-            elif isinstance(thing, Turn):
-                self._hand_over(thing.begin(self.clock.now()), self.clock.now())
-            elif (errand := self._fall_due(thing, due)) is not None:
-                self.outside.send(errand)
-                self._crew.run(partial(self._do, errand))
+    def _run_what_is_due(self) -> bool:
+        """Run what is due by now, for a few milliseconds at most; whether that was all.
+
+        Where it was not, the clock is held at the instant it has come to, and goes on from there instant by instant,
+        never farther than its rate has it: it is behind, and everything still happens in order and in its time.
+        """
+        clock, until = self.clock, real.monotonic() + _SLICE
+        crowded = self._is_crowded()
+        if crowded:
+            clock.hold()
+        while self._run_until(clock.now, until):
+            if not clock.held:
+                return True
+            reach, instant = clock.reach(_REAL_SPEED if crowded else clock.rate), self._next_instant()
+            if instant is None or instant > reach:
+                # All that its rate has let fall due has begun.
+                if crowded:
+                    clock.step(reach)
+                    return False
+                clock.go_on(reach)
+                return True
+            clock.step(instant)
+        clock.hold()
+        return False
+
+    def _is_crowded(self) -> bool:
+        """Whether many invocations wait for instances in which handlers compute, faster than real time: what falls due
+        then only makes the queue longer."""
+        return self.clock.rate > _REAL_SPEED and self.in_flight > 0 and self.fleet.held > _CROWD
+
+    def _run_until(self, now: Callable[[], datetime], until: float) -> bool:
+        """Run what is due by ``now()``, in order; whether there was time for all of it, and a thread."""
+        parked = [run for run in self._struck_by(now()) if not run.counted]
+        done = self._begin_all_due(now, until)
         for run in parked:
             if run.counted and not run.over:
                 self._watch_deadline(run)  # it was woken late, and goes on
         if self.polls:
-            self.polls.serve(self.clock.now())
+            self.polls.serve(now())
+        return done
+
+    def _begin_all_due(self, now: Callable[[], datetime], until: float) -> bool:
+        while True:
+            due, fires, idle = self.next_due(), self._timers.next_due, self.fleet.next_idle
+            first = min((instant for instant in (due, fires, idle) if instant is not None), default=None)
+            if first is None or first > now():
+                return True
+            if self._crew.queued > _QUEUED or real.monotonic() > until:
+                return False
+            self.steps += 1
+            # Of one instant: timers, then work, then instances that have been idle for long enough.
+            if first == fires:
+                self._timers.fire_next()
+            elif first == due:
+                self._begin_due(first)
+            else:
+                self.fleet.recycle(first)
+
+    def _begin_due(self, due: datetime) -> None:
+        thing = self._take(due) if self._permutes else self._due.pop()
+        if isinstance(thing, Invocation):
+            self.start_at_once(thing, self.clock.now())
+        elif isinstance(thing, Turn):
+            self._hand_over(thing.begin(self.clock.now()), self.clock.now())
+        elif (errand := self._fall_due(thing, due)) is not None:
+            self.outside.send(errand)
+            self._crew.run(partial(self._do, errand))
 
     def _struck_by(self, now: datetime) -> list[Run]:
         """Let the timeouts strike that are over; the runs whose timeouts those were. What is parked ends elsewhere, if

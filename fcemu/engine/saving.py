@@ -173,9 +173,12 @@ class Saving:
             self._store.close()
 
 
-def caught_up(kept: Kept, store: Store, rate: float, *, counts: bool) -> datetime:
-    """Where the clock goes on: where it stood; or, where the time while the emulator was down ``counts``, later."""
-    return later(kept.now, timedelta(seconds=max(0.0, store.down) * rate)) if counts else kept.now
+def caught_up(kept: Kept, store: Store, rate: float) -> datetime:
+    """Where the clock would be, had it gone on while the emulator was down."""
+    try:
+        return later(kept.now, timedelta(seconds=max(0.0, store.down) * rate))
+    except OverflowError:
+        return later(kept.now, timedelta.max)
 
 
 @contextmanager
