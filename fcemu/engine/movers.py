@@ -559,11 +559,12 @@ class Movers(Ending):
             if self._crew.queued > _QUEUED or real.monotonic() > until:
                 return False
             self.steps += 1
-            # Of one instant: timers, then work, then instances that have been idle for long enough.
-            if first == fires:
+            # What fires late is accepted now, so it is due after what has fired before. Work begins before more is
+            # fired, or a clock that is behind would fire all that it missed before the first of it runs.
+            if due is not None and due <= now():
+                self._begin_due(due)
+            elif first == fires:
                 self._timers.fire_next()
-            elif first == due:
-                self._begin_due(first)
             else:
                 self.fleet.recycle(first)
 
