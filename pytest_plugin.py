@@ -14,18 +14,25 @@ if TYPE_CHECKING:
 
 FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
 INI_OPTIONS = (
+    "access_keys",
     "account_id",
     "age_excludes_delay",
+    "auth",
     "autojump",
     "chance",
     "clock",
+    "cold_start_seconds",
     "data",
+    "data_keep",
     "data_sync",
     "definition",
     "deliver_to",
     "delivery_retry_seconds",
     "destination_depth",
     "grace_seconds",
+    "idle_seconds",
+    "instance_limit",
+    "instances_per_minute",
     "intercept",
     "io_grace_seconds",
     "isolate",
@@ -40,10 +47,12 @@ INI_OPTIONS = (
     "start",
     "strict",
     "task_retention_seconds",
+    "throttle_mode",
     "watchdog",
     "while_down",
 )
-"""Every option of the fixture that text can say; ``fcemu_`` before it makes the name of the ini option."""
+"""Every option of the fixture; ``fcemu_`` before it makes the name of the ini option. A test compares it with
+``fcemu.options``, which a run without emulators does not import."""
 
 LATER = ("repeat", "explore")
 """Options of the command line that are promised and not there yet: refused by name, never ignored."""

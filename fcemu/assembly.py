@@ -21,6 +21,7 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_to_json
 from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.functions import DEFAULT_RUNTIME
+from fcemu.core.limits import RELAXED
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler, step_of
@@ -90,7 +91,10 @@ class Data:
             if value is not None and value not in allowed:
                 raise ValueError(f"option {name}: expected {' or '.join(map(repr, allowed))}, found {value!r}")
         keep = options.pop("data_keep", None)
-        for_long = None if keep is None else parse_duration(keep)
+        try:
+            for_long = None if keep is None else parse_duration(keep)
+        except ValueError as wrong:
+            raise ValueError(f"option data_keep: {wrong}") from None
         if for_long is not None and for_long < timedelta(0):
             raise ValueError(f"option data_keep: expected how long what has ended is kept, found {keep!r}")
         if path is None or path == "":
@@ -337,7 +341,8 @@ class Parts:
         own, usual = emulator.settings.account, Settings().account
         whose = [("region", own.region, usual.region), ("accountId", own.id, usual.id)]
         document = native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
-        return {key: mine for key, mine, otherwise in whose if mine != otherwise} | document
+        limits = {"emulator": {"limits": "relaxed"}} if emulator.settings.limits == RELAXED else {}
+        return {key: mine for key, mine, otherwise in whose if mine != otherwise} | document | limits
 
 
 def program_named(text: str) -> str:

@@ -350,7 +350,8 @@ def invoke(
 ) -> None:
     """Invoke FUNCTION: a name (3.0), or service/name (2.0).
 
-    Prints what it returns, or, with --async, the request id. Status 1 if the function failed or the call was refused.
+    Prints what it returns, byte for byte (on a terminal, a line that it does not end is ended), or, with --async, the
+    request id. Status 1 if the function failed or the call was refused.
     """
     if delay is not None and not asynchronous:
         raise click.UsageError("--delay is for asynchronous invocations; add --async")
@@ -385,7 +386,7 @@ def invoke(
         if not clock.rate and not clock.autojump:
             click.echo("the clock is paused, so it waits; move it with 'fcemu clock run-until-idle'", err=True)
     else:
-        click.echo(reply.body, nl=bool(reply.body) and sys.stdout.isatty())
+        click.echo(reply.body, nl=reply.body[-1:] not in (b"", b"\n") and sys.stdout.isatty())
     if reply.error is not None:
         raise click.ClickException(f"{function} failed: {reply.error} (request {reply.request_id})")
 

@@ -3,13 +3,14 @@
 import base64
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+Told = TypeVar("Told")
 DEFAULT_URL: Final = "http://127.0.0.1:9527"
 
 _CONNECT_SECONDS: Final = 10.0
@@ -196,17 +197,16 @@ class Client:
 
     def health(self) -> Health:
         """The server's word that it is there, and its version."""
-        answer = self._json("GET", "/_fcemu/health")
-        return Health(answer["status"], answer["version"])
+        return self._json("GET", "/_fcemu/health", lambda told: Health(told["status"], told["version"]))
 
     def clock(self) -> Clock:
         """The clock now."""
-        return _clock(self._json("GET", "/_fcemu/clock"))
+        return self._json("GET", "/_fcemu/clock", _clock)
 
     def set_clock(self, *, rate: float | None = None, autojump: bool | None = None) -> Clock:
         """Change how the clock runs; ``rate`` 0 pauses it."""
         asked = {"rate": rate, "autojump": autojump}
-        return _clock(self._json("PATCH", "/_fcemu/clock", _given(asked)))
+        return self._json("PATCH", "/_fcemu/clock", _clock, _given(asked))
 
     def advance(self, by: float | timedelta | str) -> Move:
         """Move forward by seconds, or by text like ``1h30m``; returns when all that fell due has run."""
@@ -228,13 +228,12 @@ class Client:
 
     def explain(self) -> Explanation:
         """Why time is not moving."""
-        found = self._json("GET", "/_fcemu/explain")
-        return Explanation(found["text"], found["in_flight"], found["waiting_for"], _maybe_time(found["next_due"]))
+        return self._json("GET", "/_fcemu/explain", _explanation)
 
     def reset(self, *, seed: int | None = None, start: datetime | str | None = None) -> Clock:
         """Begin anew as the emulator's definition and options made it; returns the new clock."""
         begin = start.isoformat() if isinstance(start, datetime) else start
-        return _clock(self._json("POST", "/_fcemu/reset", _given({"seed": seed, "start": begin})))
+        return self._json("POST", "/_fcemu/reset", _clock, _given({"seed": seed, "start": begin}))
 
     # What happened.
 
@@ -250,10 +249,7 @@ class Client:
         path = f"/_fcemu/journal?{urlencode(asked)}"
         with self._exchange("GET", path, seconds=None if follow else _ANSWER_SECONDS) as answer:
             for line in answer:
-                told = json.loads(line)
-                if "n" not in told:
-                    raise ClientError(told["detail"], status=told["status"], code=told["type"])
-                yield _fact(told)
+                yield self._read(line, path, _fact_or_problem)
 
     def invocations(
         self,
@@ -266,21 +262,21 @@ class Client:
     ) -> list[Invocation]:
         """Records in the order of acceptance; ``after`` is a request id."""
         asked = _given({"function": function, "status": status, "task_id": task_id, "after": after, "limit": limit})
-        return [_invocation(each) for each in self._json("GET", f"/_fcemu/invocations?{urlencode(asked)}")]
+        return self._json("GET", f"/_fcemu/invocations?{urlencode(asked)}", _all(_invocation))
 
     def invocation(self, request_id: str) -> Invocation:
         """The record of one invocation."""
-        return _invocation(self._json("GET", f"/_fcemu/invocations/{quote(request_id, safe='')}"))
+        return self._json("GET", f"/_fcemu/invocations/{quote(request_id, safe='')}", _invocation)
 
     def stop(self, request_id: str) -> Invocation:
         """Stop an asynchronous invocation; its record, which is Stopping where it ran."""
-        return _invocation(self._json("POST", f"/_fcemu/invocations/{quote(request_id, safe='')}/stop", {}))
+        return self._json("POST", f"/_fcemu/invocations/{quote(request_id, safe='')}/stop", _invocation, {})
 
     def messages(self, address: str, *, waiting: bool = False) -> list[Message]:
         """What was delivered to ``queue:NAME``, ``topic:NAME`` or ``eventbus:NAME``, in order; of a queue with
         ``waiting`` only what no consumer has deleted yet."""
         query = "?waiting=1" if waiting else ""
-        return [_message(one) for one in self._json("GET", f"{_mailbox_path(address)}{query}")]
+        return self._json("GET", f"{_mailbox_path(address)}{query}", _all(_message))
 
     def clear(self, address: str) -> None:
         """Throw away what was delivered there."""
@@ -293,14 +289,13 @@ class Client:
         if delay is not None:
             seconds = _seconds(delay)
             asked["delay_seconds"] = int(seconds) if seconds == int(seconds) else seconds
-        return _message(self._json("POST", _mailbox_path(f"queue:{queue}"), asked))
+        return self._json("POST", _mailbox_path(f"queue:{queue}"), _message, asked)
 
     def fire(self, trigger: str, fields: Mapping[str, Any]) -> Fired:
         """Fire ``[service/]function/trigger`` now, with what is said of its event."""
         function, _, name = trigger.rpartition("/")
         path = f"/_fcemu/triggers/{quote(function, safe='')}/{quote(name, safe='')}/fire"
-        answer = self._json("POST", path, dict(fields))
-        return Fired(answer["request_id"], answer["reason"])
+        return self._json("POST", path, lambda told: Fired(told["request_id"], told["reason"]), dict(fields))
 
     # FC's own InvokeFunction.
 
@@ -340,20 +335,34 @@ class Client:
 
     def _move(self, kind: str, body: Mapping[str, Any]) -> Move:
         """Moves take as long as the handlers that they run; the server says when that is hopeless."""
-        answer = self._json("POST", f"/_fcemu/clock/{kind}", body, seconds=None)
-        return Move(_time(answer["now"]), answer["after"], answer["facts"])
+        return self._json("POST", f"/_fcemu/clock/{kind}", _moved, body, seconds=None)
 
     def _json(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: float | None = _ANSWER_SECONDS
-    ) -> Any:
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], Told],
+        body: Mapping[str, Any] | None = None,
+        *,
+        seconds: float | None = _ANSWER_SECONDS,
+    ) -> Told:
+        """What ``read`` makes of the answer."""
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         with self._exchange(method, path, data, headers, seconds=seconds) as answer:
-            data = answer.read()
+            return self._read(answer.read(), path, read)
+
+    def _read(self, data: bytes, path: str, read: Callable[[Any], Told]) -> Told:
         try:
-            return json.loads(data)
+            told = json.loads(data)
         except ValueError:
             raise ClientError(f"{self.url} answers {path} with what is not JSON; is it an emulator?") from None
+        try:
+            return read(told)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            raise ClientError(
+                f"{self.url} answers {path} with JSON that is not an emulator's; is one of this version running there?"
+            ) from None
 
     @contextmanager
     def _exchange(
@@ -463,6 +472,23 @@ def _bytes(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else base64.b64decode(value["base64"])
 
 
+def _all(read: Callable[[Any], Told]) -> Callable[[Any], list[Told]]:
+    def read_all(told: Any) -> list[Told]:
+        if not isinstance(told, list):
+            raise TypeError("not a list")
+        return [read(each) for each in told]
+
+    return read_all
+
+
+def _moved(told: Mapping[str, Any]) -> Move:
+    return Move(_time(told["now"]), told["after"], told["facts"])
+
+
+def _explanation(told: Mapping[str, Any]) -> Explanation:
+    return Explanation(told["text"], told["in_flight"], told["waiting_for"], _maybe_time(told["next_due"]))
+
+
 def _clock(told: Mapping[str, Any]) -> Clock:
     return Clock(
         now=_time(told["now"]),
@@ -473,6 +499,13 @@ def _clock(told: Mapping[str, Any]) -> Clock:
         in_flight=told["in_flight"],
         behind=told["behind"],
     )
+
+
+def _fact_or_problem(told: Mapping[str, Any]) -> Fact:
+    """Raises ``ClientError`` for the problem with which a journal ends that could not be kept."""
+    if "n" not in told and "detail" in told:
+        raise ClientError(told["detail"], status=told["status"], code=told["type"])
+    return _fact(told)
 
 
 def _fact(told: Mapping[str, Any]) -> Fact:

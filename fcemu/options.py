@@ -29,15 +29,40 @@ def _flag(text: str) -> bool:
         raise ValueError(f"{text!r} is neither true nor false") from None
 
 
+def _flag_or_word(text: str) -> object:
+    """For an option that takes true, false or a word of its own."""
+    try:
+        return _flag(text)
+    except ValueError:
+        return text
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"expected a whole number, found {text!r}") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number, found {text!r}") from None
+
+
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an instant; write 2026-01-01T00:00:00Z") from None
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no zone; write 2026-01-01T00:00:00Z")
     return instant
 
 
 def _many_seconds(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.replace(",", " ").split())
+    return tuple(_number(part) for part in text.replace(",", " ").split())
 
 
 def _destinations(text: str) -> dict[str, str]:
@@ -61,33 +86,50 @@ def _read_keys(given: object) -> Mapping[str, str]:
 
 
 OPTIONS: Final[Mapping[str, Option]] = {
-    "seed": Option(int, (int,)),
+    "seed": Option(_whole, (int,)),
     "chance": Option(str, (str,)),
     "start": Option(_instant, (datetime, str)),
-    "rate": Option(float, (int, float)),
+    "rate": Option(_number, (int, float)),
     "autojump": Option(_flag, (bool,)),
     "limits": Option(str, (str,)),
     "account_id": Option(str, (str,)),
     "region": Option(str, (str,)),
-    "watchdog": Option(float, (int, float)),
-    "grace_seconds": Option(float, (int, float)),
-    "io_grace_seconds": Option(float, (int, float)),
+    "watchdog": Option(_number, (int, float)),
+    "grace_seconds": Option(_number, (int, float)),
+    "io_grace_seconds": Option(_number, (int, float)),
     "retry_seconds": Option(_many_seconds, (list, tuple)),
     "auth": Option(_flag, (bool,)),
     "access_keys": Option(_keys, (dict, list, tuple)),
     "retry_server_errors": Option(_flag, (bool,)),
     "age_excludes_delay": Option(_flag, (bool,)),
-    "destination_depth": Option(int, (int,)),
-    "task_retention_seconds": Option(float, (int, float)),
+    "destination_depth": Option(_whole, (int,)),
+    "task_retention_seconds": Option(_number, (int, float)),
     "throttle_mode": Option(str, (str,)),
-    "idle_seconds": Option(float, (int, float)),
-    "cold_start_seconds": Option(float, (int, float)),
-    "instance_limit": Option(int, (int,)),
-    "instances_per_minute": Option(int, (int,)),
+    "idle_seconds": Option(_number, (int, float)),
+    "cold_start_seconds": Option(_number, (int, float)),
+    "instance_limit": Option(_whole, (int,)),
+    "instances_per_minute": Option(_whole, (int,)),
     "deliver_to": Option(_destinations, (Mapping,)),
     "delivery_retry_seconds": Option(_many_seconds, (list, tuple)),
 }
 """Every option of ``Settings`` by the name that the fixture, the ini file and the ``emulator:`` block use."""
+
+
+OF_EMULATORS: Final[Mapping[str, Callable[[str], object]]] = {
+    "clock": str,
+    "data": str,
+    "data_keep": str,
+    "data_sync": str,
+    "definition": str,
+    "intercept": _flag,
+    "isolate": _flag,
+    "python": str,
+    "runtime": str,
+    "strict": _flag_or_word,
+    "while_down": str,
+}
+"""The other options of ``LocalEmulator`` and the fixture, each with how its text is read. Values are checked where they
+act."""
 
 
 def settings_of(options: Mapping[str, object], base: Settings | None = None) -> Settings:
@@ -162,14 +204,14 @@ def _places(given: Mapping[str, object]) -> dict[str, str]:
 
 def read_option(name: str, text: str) -> object:
     """The value of an option that is given as text; raises ``ValueError`` that names it."""
-    if name not in OPTIONS:
-        _check(name, text)
+    if name not in OPTIONS and name not in OF_EMULATORS:
+        raise ValueError(_unknown_option(name))
     return _read(name, text)
 
 
 def _read(name: str, text: str) -> Any:
     try:
-        return OPTIONS[name].read(text)
+        return OF_EMULATORS[name](text) if name in OF_EMULATORS else OPTIONS[name].read(text)
     except ValueError as wrong:
         raise ValueError(f"option {name}: {wrong}") from None
 
@@ -193,7 +235,7 @@ _NOT_BELOW_ZERO: Final = frozenset(
 def _check(name: str, value: object) -> None:
     option = OPTIONS.get(name)
     if option is None:
-        raise ValueError(_unknown_option(name, OPTIONS))
+        raise ValueError(_unknown_option(name))
     if not isinstance(value, option.takes) or (isinstance(value, bool) and bool not in option.takes):
         expected = " or ".join(kind.__name__ for kind in option.takes)
         raise ValueError(f"option {name}: expected {expected}, found {value!r}")
@@ -214,12 +256,13 @@ LATER: Final = frozenset(
 """Options that are promised and not there yet: refused by name, never ignored."""
 
 
-def _unknown_option(name: str, known: Mapping[str, object] | frozenset[str]) -> str:
+def _unknown_option(name: str) -> str:
     """What to say of an option that does not exist."""
     from difflib import get_close_matches
 
     if name in LATER:
         return f"option {name!r} is not supported yet"
+    known = sorted({*OPTIONS, *OF_EMULATORS})
     close = get_close_matches(name, known, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"there is no option {name!r}{hint} Options: {', '.join(sorted(known))}"
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    return f"there is no option {name!r}{hint} Options: {', '.join(known)}"

@@ -35,6 +35,8 @@ class FakeInstance:
         except Exception as error:
             document = outcomes.error_document(str(error))
             return Finish(FunctionError(outcomes.UNHANDLED, document, type(error).__name__), exception=error)
+        if isinstance(value, Returned):
+            return Finish(value, "".join(call.output))
         return Finish(Returned(value if isinstance(value, bytes) else str(value).encode()), "".join(call.output))
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
@@ -49,6 +51,9 @@ class FakeInstance:
 
     def stop(self) -> None:
         self.stopped = True
+
+    def line(self) -> None:
+        pass
 
     def debugged(self) -> bool:
         return self.has_debugger

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -164,6 +165,24 @@ def test_invoke_prints_just_what_the_function_returns(emulator):
     result = good("invoke", "flaky", "--payload", "{}")
     assert json.loads(result.stdout) == {"failures": 0, "retry": 0}
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("returned", "shown"), [(b"done", b"done\r\n"), (b"done\n", b"done\r\n"), (b"", b""), (b"a\n\n", b"a\r\n\r\n")]
+)
+def test_what_a_function_returns_ends_its_line_on_a_terminal_and_stays_as_it_is_in_a_pipe(emulator, returned, shown):
+    emulator.add("f", lambda event, context: returned)
+    assert good("invoke", "f").stdout_bytes == returned
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal, os.fdopen(theirs, "wb") as stdout:
+        command = [sys.executable, "-m", "fcemu", "invoke", "f"]
+        subprocess.run(command, stdout=stdout, check=True, timeout=CHILD_SECONDS)
+        stdout.write(b"|")
+        stdout.flush()
+        said = b""
+        while not said.endswith(b"|"):
+            said += terminal.read(100)
+    assert said == shown + b"|"
 
 
 def test_the_payload_comes_from_text_file_or_stdin(emulator, tmp_path):
@@ -415,6 +434,7 @@ def test_invocations_can_be_narrowed(emulator):
         return [columns(line)[0] for line in good("invocations", *args).stdout.splitlines()[1:]]
 
     assert listed("--function", "flaky", "--status", "Succeeded") == ids[:2]
+    assert listed("--status", "succeeded") == listed("--status", "SUCCEEDED") == listed("--status", "Succeeded")
     assert listed("--function", "flaky", "--after", ids[0]) == ids[1:]
     assert listed("--limit", "1") == ids[:1]
     assert "parameter 'status': found \"Lost\"" in wrong(1, "invocations", "--status", "Lost")
@@ -661,6 +681,24 @@ def test_without_an_emulator_every_command_says_what_to_do(command):
     told = wrong(1, *command, "--url", url)
     assert told.startswith(f"Error: no emulator at {url}: connection refused. Start one with 'fcemu serve'")
     assert told.count("\n") == 1
+
+
+def test_another_server_is_told_apart_from_an_emulator():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer():
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"time": 12}')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        said = wrong(1, "clock", "--url", f"http://127.0.0.1:{other.getsockname()[1]}")
+        thread.join()
+    assert said.splitlines()[-1].endswith(
+        "answers /_fcemu/clock with JSON that is not an emulator's; is one of this version running there?"
+    )
 
 
 def test_the_option_wins_over_the_variable(emulator, monkeypatch):

@@ -3,6 +3,8 @@
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -205,20 +207,85 @@ def test_a_refused_connection_says_what_to_do():
     )
 
 
-def test_something_else_that_listens_there_is_told_apart():
-    with socket.create_server(("127.0.0.1", 0)) as other:
+class Elsewhere:
+    """A server that is no emulator: it answers everything with ``body``."""
 
-        def answer():
-            connection, _ = other.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+    def __init__(self):
+        self.body = b""
+        ours = self
 
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with pytest.raises(ClientError, match="is it an emulator"):
-            Client(f"http://127.0.0.1:{other.getsockname()[1]}").health()
-        thread.join()
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(ours.body)))
+                self.end_headers()
+                self.wfile.write(ours.body)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def elsewhere():
+    there = Elsewhere()
+    thread = threading.Thread(target=there.server.serve_forever)
+    thread.start()
+    yield there
+    there.server.shutdown()
+    thread.join()
+    there.server.server_close()
+
+
+ASKED = {
+    "health": Client.health,
+    "clock": Client.clock,
+    "set_clock": partial(Client.set_clock, rate=0),
+    "advance": partial(Client.advance, by=1),
+    "to": partial(Client.to, instant="+1s"),
+    "run_next": Client.run_next,
+    "run_until_idle": Client.run_until_idle,
+    "explain": Client.explain,
+    "reset": Client.reset,
+    "journal": lambda client: list(client.journal()),
+    "invocations": Client.invocations,
+    "invocation": partial(Client.invocation, request_id="1"),
+    "stop": partial(Client.stop, request_id="1"),
+    "messages": partial(Client.messages, address="queue:q"),
+    "send": partial(Client.send, queue="q", body=b"x"),
+    "fire": partial(Client.fire, trigger="f/t", fields={}),
+}
+NOT_OURS = [
+    b"hello",
+    b"1",
+    b"null",
+    b'"x"',
+    b"[1]",
+    b"[[]]",
+    b"[{}]",
+    b"{}",
+    b'{"error": "x"}',
+    b'{"now": 5, "facts": []}',
+]
+NOT_OURS += [b'{"now": "x"}', b'[{"n": 1}]', b'[{"message_id": "1", "at": 3}]', b'{"request_id": "1"}', b"\xff"]
+
+
+def test_every_question_that_expects_json_is_asked_here():
+    others = {"clear", "invoke", "timeline"}
+    methods = {name for name, found in vars(Client).items() if callable(found) and not name.startswith("_")}
+    assert ASKED.keys() | others == methods
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_something_else_that_listens_there_is_told_apart(elsewhere, name):
+    for elsewhere.body in NOT_OURS:
+        with pytest.raises(ClientError, match=f"{elsewhere.url} answers .*; is (it an emulator|one of this version)"):
+            ASKED[name](Client(elsewhere.url))
 
 
 @pytest.mark.parametrize("url", ["", "http://", "ftp://host", "http://host:port", "http://host:99999", "https://host"])

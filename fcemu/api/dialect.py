@@ -103,6 +103,17 @@ def split_target(target: str) -> tuple[list[str], dict[str, str]]:
     return segments, found
 
 
+def behind(target: str, count: int) -> tuple[list[str], str]:
+    """The first ``count`` segments of a target as they were sent, and the target that is left behind them.
+
+    The query is cut off before the path is split: what stands in it, slashes too, is never a part of the path.
+    """
+    path, question, query = target.partition("?")
+    segments = path.split("/", count + 1)[1:]
+    rest = "".join(segments[count:])
+    return segments[:count], f"/{rest}{question}{query}"
+
+
 class Paths(Generic[T]):
     """Finds what belongs to a method and a path among patterns like ``/services/{service}/functions``."""
 

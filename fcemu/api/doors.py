@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from multidict import istr
 
+from fcemu.api.dialect import behind
 from fcemu.api.signatures import verify
 from fcemu.api.wire import WireRequest
 from fcemu.core.domains import Route
@@ -68,11 +69,10 @@ def find_door(emulator: Emulator, host: str, target: str) -> Door | None:
     route = emulator.furnishings.routes_of(name)
     if route is not None:
         return _by_route(emulator, route, target, name)
-    first, slash, rest = target.removeprefix("/").partition("/")
-    segment, question, query = first.partition("?")
+    segments, target = behind(target, 1)
+    segment = "".join(segments)
     trigger_id, internal = segment.removesuffix(INTERNAL), segment.endswith(INTERNAL)
     domain = f"{trigger_id}.{emulator.settings.account.region}{INTERNAL if internal else ''}{DEFAULT_HOSTS}"
-    target = f"{slash or '/'}{rest}{question}{query}"
     return _by_id(emulator, trigger_id, target, domain, default_host=False, internal=internal)
 
 

@@ -1,6 +1,5 @@
 """Outbox: answers that wait until what they tell of is kept; one commit for all of a turn of the loop."""
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from fcemu.api.wire import Answer, WireRequest
@@ -8,20 +7,20 @@ from fcemu.core.errors import StoreError
 from fcemu.engine.emulator import Emulator
 
 if TYPE_CHECKING:
-    from fcemu.api.serving import Connection
+    from fcemu.api.serving import Connection, HttpServer
 
 
 class Outbox:
     """Used on the event loop only."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop: Final = loop
+    def __init__(self, http: "HttpServer") -> None:
+        self._http: Final = http
         self._held: list[tuple[Connection, WireRequest, Answer]] = []
 
     def put(self, connection: "Connection", request: WireRequest, response: Answer) -> None:
         """Write the answer in this turn of the loop or the next, once what happened is kept."""
         if not self._held:
-            self._loop.call_soon(self.flush)
+            self._http.loop.call_soon(self.flush)
         self._held.append((connection, request, response))
 
     def flush(self) -> None:
@@ -34,4 +33,4 @@ class Outbox:
             except StoreError as error:
                 failed[emulator] = error
         for connection, request, response in held:
-            connection.deliver(request, response, failed.get(request.emulator))
+            self._http.work(connection, connection.deliver, request, response, failed.get(request.emulator))

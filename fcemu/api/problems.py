@@ -198,12 +198,13 @@ def function_name(value: Any) -> FunctionRef:
 
 
 def one_of(*allowed: str) -> Reader:
-    """One of several words."""
+    """One of several words, in any letter case."""
+    known = {word.lower(): word for word in allowed}
 
     def read(value: Any) -> str:
-        if value not in allowed:
+        if not isinstance(value, str) or value.lower() not in known:
             raise ValueError(" or ".join(allowed))
-        return str(value)
+        return known[value.lower()]
 
     return read
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
-from fcemu.api.dialect import Dialect, Operation, Paths, split_target
+from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
 from fcemu.api.doors import DEFAULT_HOSTS, HOST, find_door
 from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
@@ -46,6 +46,8 @@ def effect_of(operation: Operation) -> str:
     return operation.effect if operation.handler else "refused"
 
 
+_PROXY_SEGMENTS: Final = 4
+"""Version, ``proxy``, service and function stand in front of the path that a function of 2.0 sees."""
 _ROUTES_KEPT: Final = 4096
 _TARGET_KEPT: Final = 512
 _STOP_SECONDS: Final = 1.0
@@ -183,8 +185,7 @@ class ApiServer:
         self, dialect: Dialect, path: Mapping[str, str], request: WireRequest
     ) -> Answer | Awaitable[Response | None] | None:
         wanted = dialect.read_target(path, {})
-        rest = request.target.split("/", 5)[5:]
-        target = f"/{rest[0]}" if rest else f"/{''.join(request.target.partition('?')[1:])}"
+        _, target = behind(request.target, _PROXY_SEGMENTS)
         return self._triggers.proxy(request, dialect, wanted.ref, wanted.qualifier, target)
 
     def _find(self, method: str, target: str) -> Route:

@@ -1,9 +1,10 @@
 """Connections: HTTP as aiohttp parses it, one request answered after the other, broken HTTP too."""
 
 import asyncio
+import logging
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, cast
 
 from aiohttp.http import HttpProcessingError, HttpRequestParser
@@ -31,7 +32,9 @@ HANG_UP_SECONDS: Final = 5.0
 _HEADER_BYTES: Final = 16 * 1024
 _READ_BYTES: Final = 256 * 1024
 _PIPELINED: Final = 32
-_REQUEST_LINE: Final = re.compile(rb"(?:\A|\n)[A-Za-z]+ +(/[^ \r\n]*)")
+_LOG: Final = logging.getLogger("fcemu.api")
+_REQUEST_LINE: Final = re.compile(rb"[\r\n]*[A-Za-z]+ +(/[^ \r\n]*)")
+_HEAD_ENDS: Final = b"\r\n\r\n"
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -87,12 +90,17 @@ class Connection(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came."""
-        if self._deaf:
-            return
+        for piece in _pieces(data):
+            if self._deaf:
+                return
+            self._piece_received(piece)
+
+    def _piece_received(self, data: bytes) -> None:
+        in_a_body = self._incomplete()
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
-            self._not_http(str(error.message), self._head + data)
+            self._not_http(str(error.message), b"" if in_a_body else self._head + data)
             return
         for message, body in messages:
             self._waiting.append(WireRequest(message, body, self))
@@ -108,11 +116,12 @@ class Connection(asyncio.BufferedProtocol):
             if len(self._waiting) > _PIPELINED:
                 self._crowded = True
                 self.pause_reading()
-            if self._current is None:
+            if self._current is None and len(self._waiting) == len(messages):
                 self._http.soon(self)
-        elif self._current is None:
+        elif not in_a_body:
             self._head = (self._head + data)[:_HEADER_BYTES]
-            self._http.slow_heads.begin(self)
+            if self._current is None:
+                self._http.slow_heads.begin(self)
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still wait for answers, unless it listens to a stream.
@@ -153,7 +162,7 @@ class Connection(asyncio.BufferedProtocol):
         writable, self._writable = self._writable, None
         if writable is not None and not writable.done():
             writable.set_result(None)
-        self.serve_waiting()
+        self._http.work(self, self.serve_waiting)
 
     # What aiohttp's body streams call.
 
@@ -204,8 +213,13 @@ class Connection(asyncio.BufferedProtocol):
                 answer = make(*of)
             except Exception as error:
                 answer = request.refusal(error)
-            self._give(request, answer)
-            self.serve_waiting()
+            self._http.work(self, self._answered, request, answer)
+
+    def abort(self) -> None:
+        """End the connection at once; what its client did not get yet is lost."""
+        self._deaf = True
+        if self.transport is not None:
+            self.transport.abort()
 
     def close(self) -> None:
         """Close, as soon as what came is answered."""
@@ -235,14 +249,18 @@ class Connection(asyncio.BufferedProtocol):
             response = await answering
         except BaseException as error:
             request.end()
-            if request is self._current and self.transport is not None:
-                self.transport.abort()
+            if request is self._current:
+                self.abort()
             if not isinstance(error, ConnectionError):
                 raise
             return
         if response is not None:
-            self._give(request, response)
-            self.serve_waiting()
+            self._http.work(self, self._answered, request, response)
+
+    def _answered(self, request: WireRequest, response: Response) -> None:
+        """Write an answer that was not there at once, and go on with the requests behind it."""
+        self._give(request, response)
+        self.serve_waiting()
 
     def _give(self, request: WireRequest, response: Response) -> None:
         """Write an answer; where what it tells of is to be kept, once it is. The end of a stream tells of nothing."""
@@ -264,7 +282,7 @@ class Connection(asyncio.BufferedProtocol):
         transport = self.transport
         if request is not self._current or transport is None:
             return
-        unread = self._unread or not request.body_is_here
+        unread = not request.body_is_here or (self._unread and not self._waiting)
         last = unread or not request.keep_alive or (self._deaf and not self._waiting)
         transport.write(response.last_bytes(request, last))
         request.end()
@@ -280,12 +298,14 @@ class Connection(asyncio.BufferedProtocol):
     # What is not HTTP.
 
     def _not_http(self, why: str, data: bytes) -> None:
-        """The client sent something else. The request whose body it cuts off is answered with ``why``, or nobody's."""
+        """The client sent something else. The request whose body it cuts off is answered with ``why``; else a request
+        of its own is, which ``data`` begins with. Only its first line says in whose form: what follows may be another
+        request, which somebody has hidden in it."""
         self._deaf = self._unread = True
         text = f"the request is not valid HTTP: {why.partition(chr(10))[0].rstrip(': ')}"
         if not self._cut_off(text):
-            found = _REQUEST_LINE.findall(data)
-            target = found[-1].decode("ascii", "replace") if found else "/"
+            found = _REQUEST_LINE.match(data)
+            target = found[1].decode("ascii", "replace") if found else "/"
             self._waiting.append(WireRequest.malformed(target, text, self))
             self.serve_waiting()
 
@@ -315,8 +335,22 @@ class Connection(asyncio.BufferedProtocol):
         self._crowded = False
         self.resume_reading()
         if transport.can_write_eof():
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:  # the client has closed its end already, and reads no answer
+                transport.abort()
+                return
         self._http.loop.call_later(LINGER, transport.close)
+
+
+def _pieces(data: bytes) -> Iterable[bytes]:
+    """What came at once, cut behind the end of each head. The parser loses the requests that it has read from a piece
+    when it meets something in the same piece that is no request."""
+    first = data.find(_HEAD_ENDS)
+    if first < 0 or data.find(_HEAD_ENDS, first + len(_HEAD_ENDS)) < 0:
+        return (data,)
+    *heads, rest = data.split(_HEAD_ENDS)
+    return [*(head + _HEAD_ENDS for head in heads), *([rest] if rest else [])]
 
 
 class HttpServer:
@@ -342,7 +376,7 @@ class HttpServer:
         self.connections: Final[set[Connection]] = set()
         self.requests = 0
         """How many have been read so far."""
-        self.outbox: Final = Outbox(loop)
+        self.outbox: Final = Outbox(self)
         self.buffer: Final = memoryview(bytearray(_READ_BYTES))
         """What comes on any connection is read into it. Without it, asyncio allocates as much for each request."""
         self._ready: list[Connection] = []
@@ -371,11 +405,20 @@ class HttpServer:
         self._wakeups.gather()
         try:
             for connection in ready:
-                connection.serve_waiting()
+                self.work(connection, connection.serve_waiting)
                 self._meanwhile()
         finally:
             self._wakeups.deliver()
         self.outbox.flush()
+
+    def work(self, connection: Connection, do: Callable[..., None], *of: Any) -> None:
+        """Do a piece of one connection's work. A defect in it is logged and ends this connection only: the work of
+        other connections is done in the same turn of the loop."""
+        try:
+            do(*of)
+        except Exception:  # a client must not lose its answer by what another client meets
+            _LOG.exception("a connection failed")
+            connection.abort()
 
     def run(self, answering: Coroutine[Any, Any, None]) -> None:
         """Answer a request in a task; ``close`` ends it."""

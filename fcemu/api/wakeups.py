@@ -53,9 +53,14 @@ class Wakeups:
         """On the loop: call what is to be called."""
         self._pending = False  # before looking, so that what comes meanwhile makes a wake-up of its own
         calls = self._calls
-        while calls:
-            function, of = calls.popleft()
-            function(*of)
+        try:
+            while calls:
+                function, of = calls.popleft()
+                function(*of)
+        finally:
+            if calls and not self._pending:  # a call raised, and those behind it are for others
+                self._pending = True
+                self._loop.call_soon(self.deliver)
 
 
 def _at_once(wake: Callable[[], None]) -> None:

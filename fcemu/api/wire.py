@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 AUTHORIZATION: Final = istr("Authorization")
 CONTENT_LENGTH: Final = istr("Content-Length")
 EXPECT: Final = istr("Expect")
+_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+"""Whose answers end behind their headers, whatever these say (RFC 9110, 6.4.1). The body is left out, and its length:
+a client that reads it as a body would take the next answer for it."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -183,10 +186,11 @@ class Answer:
 
     def last_bytes(self, request: WireRequest, last: bool) -> bytes:
         """All of it. ``last``: the connection ends afterwards."""
-        length = "" if self.status == HTTPStatus.NO_CONTENT else f"Content-Length: {len(self.body)}\r\n"
+        bodiless = self.status in _BODILESS
+        length = "" if bodiless else f"Content-Length: {len(self.body)}\r\n"
         head = f"{self.head}Date: {rfc822_formatted_time()}\r\n{length}{_connection(request, last)}\r\n"
         data = head.encode("utf-8", "surrogateescape")
-        return data if request.method == "HEAD" else data + self.body
+        return data if bodiless or request.method == "HEAD" else data + self.body
 
 
 class Stream:

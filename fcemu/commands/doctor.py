@@ -198,7 +198,7 @@ def _port(port: int) -> Finding:
             return Finding(name, "free")
     try:
         health = Client(f"http://{_HOST}:{port}").health()
-    except (ClientError, LookupError, TypeError):
+    except ClientError:
         wrong = "choose another --port for fcemu serve (0: any), or stop what listens there"
         return Finding(name, "in use by something that is not an emulator", wrong)
     return Finding(name, f"in use by an emulator, fcemu {health.version}")

@@ -17,7 +17,7 @@ _HEADINGS: Final = ("REQUEST", "FUNCTION", "KIND", "STATUS", "ACCEPTED", "ENDED"
 @click.command()
 @click.argument("request_id", required=False)
 @click.option("--function", metavar="NAME", help="Only those of this function.")
-@click.option("--status", metavar="STATUS", help="Only those in this state, in FC's words: Failed.")
+@click.option("--status", metavar="STATUS", help="Only those in this state, in FC's words, in any case: failed.")
 @click.option("--task-id", metavar="ID", help="Only those that are tasks of this name.")
 @click.option("--after", metavar="REQUEST_ID", help="Only those accepted after this one.")
 @click.option("--limit", type=Whole(2**63 - 1), help="At most so many.")

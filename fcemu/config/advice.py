@@ -1,10 +1,14 @@
 """What an unknown key may have meant."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fcemu.config.kinds import Shape, below, keys_of
 from fcemu.config.problems import closest
 from fcemu.config.schema import ALIASES
+
+ALIKE: Final = 0.85
+"""How alike a key of the same level is at least to be meant, although another level has the very word: a letter or two
+are missing."""
 
 
 class Level(NamedTuple):
@@ -32,7 +36,11 @@ def advise(word: str, level: Level) -> Advice:
     if not natives:
         return Advice("the name is the key above" if level.named else "")
     looked = [seen for seen in (_look(native, level) for native in natives) if seen]
+    if (alike := closest(word, keys_of(level.shape), ALIKE)) and all(seen.where for seen in looked):
+        looked = []  # a slip here is likelier than a key of another level
     certain = len(looked) == 1
+    if alike and not looked:
+        looked = [_Seen(alike, "")]
     if not looked:
         here = frozenset(keys_of(level.shape))
         near = {name: (name,) for name in here} | {

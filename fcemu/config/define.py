@@ -13,17 +13,14 @@ from fcemu.config import funcraft, load, native, serverless_devs, serverless_dev
 from fcemu.config.definer import Definer
 from fcemu.config.definition import Choices, Definition
 from fcemu.config.formats import Format, Stranger, format_of
-from fcemu.config.making import CUSTOM_HANDLER, function_of, settings_of, text_of, trigger_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import SMALLEST
 from fcemu.config.problems import Report
 from fcemu.config.reach import say_unreachable
 from fcemu.config.schema import FileShape
 from fcemu.config.translate import Source
-from fcemu.config.tree import Table
+from fcemu.config.tree import Kind, Scalar, Table, plain
 from fcemu.config.variables import Expander, native_names
-from fcemu.core.defined import Extras
-from fcemu.core.functions import Function, LayerRef
 from fcemu.core.names import FunctionRef
 
 TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
@@ -72,25 +69,35 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
     """A definition of one function from settings by FC's key names; its handler is a callable, so no file is looked
     for. ``handler`` and ``code`` are what FC's context and error documents show.
 
-    Raises ``DefinitionError`` as ``read_mapping`` does, ``ValueError`` for settings that say where files are.
+    Raises ``DefinitionError`` as ``read_mapping`` does, ``ValueError`` for settings that name other code.
     """
-    if extra := {"code", "handler"} & settings.keys():
-        raise ValueError(f"{ref}: leave out {', '.join(sorted(extra))}: the callable is the code")
+    if extra := sorted(_other_code(settings)):
+        raise ValueError(f"{ref}: leave out {', '.join(extra)}: the callable is the code")
     function = {ref.name: {"handler": handler, **settings}}
     report = Report(load.MAPPING, positions=False)
     whole = {"functions": function} if ref.service is None else {"services": {ref.service: {"functions": function}}}
-    shape = native.read(from_mapping(whole, report), report)
+    tree = from_mapping(whole, report)
+    shape = native.read(tree, report)
     report.check()
     if shape is None:
         raise AssertionError("a shape that could not be read left no problem")
-    made = shape.functions if ref.service is None else (shape.services or {})[ref.service].functions
-    each = (made or {})[ref.name]
-    settled = {(ref, text_of(one.qualifier)): settings_of(one) for one in each.asynchronous or ()}
-    bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=code)
-    function_made = function_of(bare, each, each.handler, LayerRef)
-    triggers = tuple(trigger_of(ref, name, one) for name, one in (each.triggers or {}).items())
-    extras = Extras(triggers=triggers)
-    return Definition((), (function_made,), MappingProxyType(settled), MappingProxyType({}), None, extras=extras)
+    definer = Definer(report, Path(code), is_foreign=False, thorough=False, callables={ref: code})
+    definition = definer.definition(shape, None)
+    report.check()
+    return replace(definition, services=(), warnings=report.warnings)  # the service stays as it is
+
+
+_NAMES_CODE: Final = frozenset({"code", "handler", "python", "initializer", "preFreeze", "preStop"})
+"""Keys of a function, and of a version, that say which code runs, or by which program."""
+
+
+def _other_code(settings: Mapping[str, object]) -> Iterator[str]:
+    """The settings of a function, and of its versions, that name code, by their paths."""
+    yield from _NAMES_CODE & settings.keys()
+    versions = settings.get("versions")
+    for number, frozen in versions.items() if isinstance(versions, Mapping) else ():
+        if isinstance(frozen, Mapping):
+            yield from (f"versions.{number}.{name}" for name in _NAMES_CODE & frozen.keys())
 
 
 def _define(
@@ -125,7 +132,8 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
         if not report.positions:
             report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
         return True, TRANSLATORS[found](Source(tree, report, root, choices))
-    if not varies:
+    expand = tree.get("expand")
+    if not varies or (isinstance(expand, Scalar) and expand.kind is Kind.TRUTH and not plain(expand)):
         return False, tree
     expanded = Expander(report, native_names(tree, choices.variables)).tree(tree)
     return False, expanded if isinstance(expanded, Table) else tree

@@ -48,11 +48,24 @@ class Written(NamedTuple):
 
 
 class Definer:
-    """Makes core definitions from a shape. Problems go into the report; what has one is left out."""
+    """Makes core definitions from a shape. Problems go into the report; what has one is left out.
 
-    def __init__(self, report: Report, root: Path, *, is_foreign: bool, thorough: bool) -> None:
+    ``callables``: functions that are code of the test, with the directory of that code. No file is looked for, and
+    their services, whose versions and aliases may be anywhere, are not in this shape.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        root: Path,
+        *,
+        is_foreign: bool,
+        thorough: bool,
+        callables: Mapping[FunctionRef, str] = MappingProxyType({}),
+    ) -> None:
         self._report = report
         self._is_foreign = is_foreign
+        self._callables = callables
         self._files = Files(report, root, thorough=thorough)
         self._layers: Mapping[tuple[str, int], LayerVersion] = {}
         self._stubbed: frozenset[FunctionRef] = frozenset()
@@ -67,7 +80,7 @@ class Definer:
             for name, each in _of(inner.functions):
                 written[FunctionRef(name, service)] = Written(each, each.code or inner.code or shape.code)
         self._files.directory(shape.code)
-        self._stubbed = frozenset(map(FunctionRef.parse, shape.stubs or ()))
+        self._stubbed = frozenset(map(FunctionRef.parse, shape.stubs or ())) | self._callables.keys()
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
         services = {name: Service(name, kept_of(each.kept, each.description)) for name, each in _of(shape.services)}
         self._check_destinations(written)
@@ -111,7 +124,7 @@ class Definer:
     # Functions.
 
     def _function(self, ref: FunctionRef, written: Written) -> Function | None:
-        directory = self._files.directory(written.code, f"function {ref}")
+        directory = self._callables.get(ref) or self._files.directory(written.code, f"function {ref}")
         if directory is None:
             return None
         shape = written.shape
@@ -280,6 +293,8 @@ class Definer:
         there it is odd, not wrong."""
         say = self._report.warn if self._is_foreign else self._report.add
         for ref, each in written.items():
+            if ref in self._callables and ref.service is not None:
+                continue
             owner = Owner.of(ref)
             known = {version.id for version in versions.get(owner, ())} | {one.name for one in aliases.get(owner, ())}
             said = [one.qualifier for one in each.shape.asynchronous or ()]

@@ -90,25 +90,34 @@ class Files:
     def has_handlers(
         self, shape: SettingsShape, handler: Scalar | None, directory: str, code: CodeShape | None
     ) -> bool:
-        """Whether the files of all handlers are there, those of the hooks too."""
+        """Whether the files of all handlers are there, those of the hooks too, or need not be."""
         runtime = shape.runtime or DEFAULT_RUNTIME
         if runtime not in (*PYTHON_RUNTIMES, *NODE_RUNTIMES):
             return True
         hooks = [getattr(shape, name) for name in HOOKS]
         good = True
         for scalar in (handler, *(hook.handler for hook in hooks if hook)):
-            if scalar is not None and (wrong := self._wrong_handler(scalar.text, directory, code, runtime)):
-                message, *hints = wrong
-                self._report.add(scalar.place, message, *hints, key="handler")
-                good = False
+            if scalar is not None and (found := self._wrong_handler(scalar.text, directory, code, runtime)):
+                message, *hints = found
+                may_lack = code is not None and bool(code.unchecked)
+                say = self._report.warn if may_lack else self._report.add
+                say(scalar.place, message, *hints, key="handler")
+                good = good and may_lack
         return good
 
     def _wrong_handler(self, handler: str, directory: str, code: CodeShape | None, runtime: str) -> list[str]:
         key = (handler, directory, runtime)
         if key not in self._looked:
             prefix = os.path.join(code.src.text, "") if code and code.src else ""
-            if runtime in NODE_RUNTIMES:
-                self._looked[key] = wrong_node_handler(handler, directory, prefix, runtime)
-            else:
-                self._looked[key] = wrong_handler(handler, directory, prefix, thorough=self._thorough)
+            self._looked[key] = wrong(handler, directory, runtime, prefix, thorough=self._thorough)
         return self._looked[key]
+
+
+def wrong(handler: str, directory: str, runtime: str, prefix: str = "", *, thorough: bool = False) -> list[str]:
+    """Why no file belongs to a handler of a runtime: a message and hints; empty when all is well, and for runtimes that
+    call no handler by its name."""
+    if runtime in NODE_RUNTIMES:
+        return wrong_node_handler(handler, directory, prefix, runtime)
+    if runtime in PYTHON_RUNTIMES:
+        return wrong_handler(handler, directory, prefix, thorough=thorough)
+    return []

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Annotated, ClassVar, Final
 
 from fcemu.config.kinds import (
-    Choice,
     Duration,
     Key,
     Named,
@@ -21,6 +20,7 @@ from fcemu.config.kinds import (
     seconds_of,
 )
 from fcemu.config.tree import Scalar
+from fcemu.config.trigger_shapes import DESCRIPTION, QUALIFIER, TriggerShape
 from fcemu.core.functions import (
     DEFAULT_EVENT_AGE,
     DEFAULT_MEMORY_MB,
@@ -30,6 +30,7 @@ from fcemu.core.functions import (
 )
 from fcemu.core.names import LATEST
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
+from fcemu.core.settings import UNBOUNDED
 from fcemu.core.values import dataclass
 
 _HANDLER: Final = Written("module.function")
@@ -41,19 +42,17 @@ _TIMEOUT: Final = Duration(lambda limits: (1, limits.timeout_max_seconds))
 _MEMORY: Final = Whole("MB", lambda limits: (limits.memory_min_mb, limits.memory_max_mb), strict_step=64)
 _HOOK_TIMEOUT: Final = Duration(lambda _: (1, 300))
 _CONCURRENCY: Final = Whole("", lambda _: (1, 200))
-_COUNT: Final = Whole("", lambda _: (0, 100_000))
+_COUNT: Final = Whole("", lambda _: (0, UNBOUNDED))
 _PORT: Final = Whole("", lambda _: (1, 65_535))
 VERSIONS: Final = Names(r"[1-9][0-9]{0,9}", "versions are numbered from '1'")
 
 # Keys that several shapes have.
 
-QUALIFIER: Final = Key("qualifier", Plain.QUALIFIER, "Which version or alias it is for.", LATEST)
-DESCRIPTION: Final = Key("description", Plain.PAYLOAD, "For people.", "")
 KEPT: Final = Key(
     "kept", Plain.FREE, "Settings of FC that have no effect here, by FC's names; FC's API shows them.", {}
 )
 _TAGS: Final = Key("tags", Plain.TAGS, "Tags by key; FC's API shows them.", {})
-_VPCS: Final = Key("vpcBindings", Texts("ids of VPCs"), "VPCs that are bound to it; FC's API shows them.", ())
+_VPCS: Final = Key("vpcBindings", Texts("ids of VPCs", free=True), "VPCs bound to it; FC's API shows them.", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +71,10 @@ class CodeShape(Shape):
     ] = None
     zip_file: Annotated[
         Scalar | None, Key("zipFile", Written("a zip in base64"), "A zip, as FC's API takes it: in base64.")
+    ] = None
+    unchecked: Annotated[
+        bool | None,
+        Key("unchecked", Plain.FLAG, "Whether handlers may be missing from it until they are called.", False),
     ] = None
 
     @property
@@ -118,49 +121,6 @@ class HookShape(Shape):
 
     handler: Annotated[Scalar, Key("handler", _HANDLER, "What is called, as a function's handler.", required=True)]
     timeout: Annotated[timedelta | None, Key("timeout", _HOOK_TIMEOUT, "How long it may run.", 3)] = None
-
-
-_SOURCE_HELP: Final = "What happens there invokes the function; the settings are FC's."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TriggerShape(Shape):
-    """A trigger: exactly one of the keys that say what invokes the function, and its settings."""
-
-    one_of: ClassVar[tuple[str, ...]] = (
-        *("timer", "http", "oss", "mns_topic", "eventbridge", "log", "cdn_events", "tablestore", "rds", "kafka"),
-        "mqtt",
-    )
-    none_says: ClassVar[str] = "nothing invokes the function"
-    only_with: ClassVar[Mapping[str, str]] = {"payload": "timer", "enable": "timer", "authType": "http"}
-    timer: Annotated[
-        str | None, Key("timer", Plain.CRON, "When: @every 5m, or six fields of cron; CRON_TZ=ZONE may come first.")
-    ] = None
-    http: Annotated[
-        tuple[str, ...] | None, Key("http", Plain.METHODS, "Which HTTP methods: a list, or any for all.")
-    ] = None
-    oss: Annotated[object | None, Key("oss", Plain.FREE, _SOURCE_HELP)] = None
-    mns_topic: Annotated[object | None, Key("mns_topic", Plain.FREE, _SOURCE_HELP)] = None
-    eventbridge: Annotated[object | None, Key("eventbridge", Plain.FREE, _SOURCE_HELP)] = None
-    log: Annotated[object | None, Key("log", Plain.FREE, _SOURCE_HELP)] = None
-    cdn_events: Annotated[object | None, Key("cdn_events", Plain.FREE, _SOURCE_HELP)] = None
-    tablestore: Annotated[object | None, Key("tablestore", Plain.FREE, _SOURCE_HELP)] = None
-    rds: Annotated[object | None, Key("rds", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    kafka: Annotated[object | None, Key("kafka", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    mqtt: Annotated[object | None, Key("mqtt", Plain.FREE, _SOURCE_HELP, inert=True)] = None
-    payload: Annotated[str | None, Key("payload", Plain.PAYLOAD, "What a timer hands to the function.", "")] = None
-    enable: Annotated[bool | None, Key("enable", Plain.FLAG, "Whether a timer fires.", True)] = None
-    qualifier: Annotated[Scalar | None, QUALIFIER] = None
-    auth_type: Annotated[
-        str | None,
-        Key("authType", Choice(("anonymous", "function", "jwt")), "Who may call an HTTP trigger.", "anonymous"),
-    ] = None
-    description: Annotated[str | None, DESCRIPTION] = None
-    source_arn: Annotated[str | None, Key("sourceArn", TEXT, "Where its events come from.", "")] = None
-    role: Annotated[str | None, Key("invocationRole", TEXT, "Who may invoke; not checked.", "")] = None
-    kept: Annotated[Mapping[str, object] | None, Key("kept", Plain.FREE, "More of FC's settings for its kind.", {})] = (
-        None
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,8 +235,8 @@ class ScalingShape(Shape):
 
     qualifier: Annotated[Scalar | None, QUALIFIER] = None
     least: Annotated[int | None, Key("minInstances", _COUNT, "How many instances are there at least.", 0)] = None
-    pool: Annotated[str | None, Key("residentPoolId", TEXT, "Kept; FC's API shows it.")] = None
-    dispatch: Annotated[str | None, Key("requestDispatchPolicy", TEXT, "Kept; FC's API shows it.")] = None
+    pool: Annotated[str | None, Key("residentPoolId", Plain.PAYLOAD, "Kept; FC's API shows it.")] = None
+    dispatch: Annotated[str | None, Key("requestDispatchPolicy", Plain.PAYLOAD, "Kept; FC's API shows it.")] = None
     on_demand: Annotated[bool | None, Key("enableOnDemandScaling", Plain.FLAG, "Kept; FC's API shows it.")] = None
     mixed: Annotated[bool | None, Key("enableMixMode", Plain.FLAG, "Kept; FC's API shows it.")] = None
     horizontal: Annotated[object | None, Key("horizontalScalingPolicies", Plain.FREE, "Kept; FC's API shows them.")] = (
@@ -299,7 +259,7 @@ class OnDemandShape(Shape):
 class SourceShape(Shape):
     """One of ``eventSources``: where events come from that a trigger of another product brings."""
 
-    source_arn: Annotated[str, Key("sourceArn", TEXT, "Its ARN.", required=True)]
+    source_arn: Annotated[str, Key("sourceArn", Plain.PAYLOAD, "Its ARN.", required=True)]
     qualifier: Annotated[Scalar | None, QUALIFIER] = None
 
 

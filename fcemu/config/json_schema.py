@@ -123,8 +123,8 @@ def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dic
             return [_words((*METHODS, "any")), {"type": "array", "items": _words(METHODS), "minItems": 1}]
         case Numbers(each):
             return [{"type": "array", "items": _scalar(each), "minItems": 1}]
-        case Texts():
-            return [{"type": "array", "items": {"type": "string", "pattern": _PRINTABLE}}]
+        case Texts(free=free):
+            return [{"type": "array", "items": {"type": "string"} | ({} if free else {"pattern": _PRINTABLE})}]
         case scalar:
             return [_scalar(scalar)]
 

@@ -94,9 +94,12 @@ class Numbers(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """A list of texts, read as a tuple."""
+    """A list of texts, read as a tuple. ``known``: those that mean something, some of them for several by ``*``; others
+    are odd. ``free``: any text will do, also one that cannot be printed."""
 
     what: str
+    known: tuple[str, ...] = ()
+    free: bool = False
 
 
 class Nested(NamedTuple):

@@ -6,18 +6,12 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from fcemu.config.function_shapes import (
-    QUALIFIER,
-    AliasShape,
-    AsyncShape,
-    FunctionShape,
-    HookShape,
-    SettingsShape,
-    TriggerShape,
-)
-from fcemu.config.kinds import Target, keys_of
+from fcemu.config.function_shapes import AliasShape, AsyncShape, FunctionShape, HookShape, SettingsShape
+from fcemu.config.kinds import Shape, Target, keys_of
 from fcemu.config.schema import DomainShape, LayerShape, LayerVersionShape, RouteShape
 from fcemu.config.tree import Scalar
+from fcemu.config.trigger_shapes import QUALIFIER, TriggerShape
+from fcemu.config.trigger_shapes import config_of as settings_of_kind
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.destinations import Destination
 from fcemu.core.domains import Domain, Route
@@ -122,6 +116,8 @@ def _config(kind: str, shape: TriggerShape) -> dict[str, Any]:
     if kind == HTTP:
         return {"authType": shape.auth_type or DEFAULT_AUTH, "methods": list(shape.http or METHODS)}
     given = getattr(shape, kind)
+    if isinstance(given, Shape):
+        return settings_of_kind(given)
     return dict(given) if isinstance(given, Mapping) else {}
 
 

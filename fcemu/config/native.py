@@ -5,6 +5,7 @@ Also the way of every other format: its loader writes the file as a tree in nati
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -25,7 +26,8 @@ from fcemu.config.kinds import (
     keys_of,
     required_of,
 )
-from fcemu.config.problems import Place, Report, quoted
+from fcemu.config.mapping import from_mapping_node
+from fcemu.config.problems import DefinitionError, Place, Report, quoted
 from fcemu.config.schema import FileShape
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
 from fcemu.config.values import Wrong, scalar
@@ -55,6 +57,18 @@ def read(tree: Table, report: Report, *, foreign: bool = False) -> FileShape | N
     if shape is not None and shape.stubs:
         _check_stubs(tree, shape, report)
     return shape
+
+
+def is_readable(key: Key, value: object) -> bool:
+    """Whether a file may have a value for a key that does not depend on others, and nothing of it is lost."""
+    report = Report("")
+    try:
+        node = from_mapping_node(value, report)
+    except DefinitionError:
+        return False
+    reader = _Reader(report, RELAXED, foreign=False)
+    reader.read_value(key, Entry(Scalar(node.place, key.name), node), Level(Shape, ""))
+    return not report.problems
 
 
 def _check_stubs(tree: Table, shape: FileShape, report: Report) -> None:
@@ -100,7 +114,7 @@ class _Reader:
                     continue
                 entry = Entry(Scalar(entry.key.place, known.name, entry.key.kind), entry.value)
             meant[known.name] = entry.key.place
-            value = self._value(known, entry, level)
+            value = self.read_value(known, entry, level)
             if value is not None:
                 values[known.field] = value
         needed = [key for key in required_of(shape) if not _is_excused(key, values)]
@@ -175,11 +189,12 @@ class _Reader:
         advice = advise(key.text, level)
         hints = [advice.hint] if advice.hint else []
         keys = keys_of(level.shape).items()
-        allowed = "allowed: " + ", ".join(sorted(name for name, key in keys if key.only in ("", _generation(level))))
+        names = sorted(name for name, key in keys if key.only in ("", _generation(level)))
+        allowed = "allowed: " + ", ".join(names) if names else "no key is allowed there"
         self._report.add(key.place, f"unknown key {quoted(key.text)} {level.where}", *hints, allowed)
         return advice
 
-    def _value(self, key: Key, entry: Entry, level: Level) -> object:
+    def read_value(self, key: Key, entry: Entry, level: Level) -> object:
         """What a value means, ``None`` after a problem."""
         node = entry.value
         if is_refused(node):
@@ -199,14 +214,24 @@ class _Reader:
                 return self._texts(entry, key.value, Text())
             case Plain.TAGS:
                 return self._texts(entry, key.value, Plain.PAYLOAD)
-            case Numbers(each) if isinstance(node, Items) and node.values:
-                read = [self._scalar(each, value, entry.key) for value in node.values]
+            case Numbers(number) if isinstance(node, Items) and node.values:
+                read = [self._scalar(number, value, entry.key) for value in node.values]
                 return None if None in read else tuple(read)
-            case Texts() if isinstance(node, Items):
-                read = [self._scalar(Text(), value, entry.key) for value in node.values]
+            case Texts(_, known, free) if isinstance(node, Items):
+                each = Plain.PAYLOAD if free else Text()
+                read = [self._scalar(each, value, entry.key) for value in node.values]
+                self._say_unknown(node, known, entry.key)
                 return None if None in read else tuple(read)
             case value:
                 return self._scalar(value, node, entry.key)
+
+    def _say_unknown(self, items: Items, known: tuple[str, ...], key: Scalar) -> None:
+        """What of a list means nothing that is known, although it may be good."""
+        for each in items.values if known else ():
+            if isinstance(each, Scalar) and not any(fnmatchcase(word, each.text) for word in known):
+                near = self._report.closest(each.text, known)
+                hints = [f"did you mean {near!r}?"] if near else ["known: " + ", ".join(known)]
+                self._report.warn(each.place, f"{quoted(each.text)} is not known", *hints, key=self._said(key))
 
     def _nested_key(self, kind: Nested, entry: Entry, level: Level) -> object:
         where = f"in {self._said(entry.key)}" + (f" of {level.owner}" if level.owner else "")

@@ -170,12 +170,13 @@ def quoted(text: str) -> str:
     return repr(cut(text))
 
 
-def closest(word: str, right: Iterable[str]) -> str | None:
-    """The right word that ``word`` is most alike, if any is alike enough; equal ones go by the alphabet."""
+def closest(word: str, right: Iterable[str], least: float = CLOSE) -> str | None:
+    """The right word that ``word`` is most alike, if any is more alike than ``least``; equal ones go by the
+    alphabet."""
     import difflib  # here, because only wrong definitions need it
 
     matcher = difflib.SequenceMatcher(None, b=word[:LONGEST].casefold())
-    best, most = None, CLOSE
+    best, most = None, least
     for candidate in sorted(right):
         matcher.set_seq1(candidate.casefold())
         if matcher.real_quick_ratio() > most and matcher.quick_ratio() > most and matcher.ratio() > most:

@@ -7,9 +7,7 @@ from typing import Annotated, Final
 from fcemu.config.emulator_shapes import EmulatorShape
 from fcemu.config.function_shapes import (
     CODE,
-    DESCRIPTION,
     KEPT,
-    QUALIFIER,
     TEXT,
     VERSIONS,
     CodeShape,
@@ -18,6 +16,7 @@ from fcemu.config.function_shapes import (
 )
 from fcemu.config.kinds import Choice, Key, Named, Names, Nested, Number, Plain, Shape, Text, Texts, Whole
 from fcemu.config.tree import Scalar
+from fcemu.config.trigger_shapes import DESCRIPTION, QUALIFIER
 from fcemu.core.names import FUNCTION, FUNCTION_3_0
 from fcemu.core.settings import UNBOUNDED, Settings
 from fcemu.core.stubs import Step, error_named
@@ -62,7 +61,7 @@ class LayerVersionShape(Shape):
 
     code: Annotated[CodeShape, CODE._replace(about="Directory or zip of its files.", required=True)]
     runtimes: Annotated[
-        tuple[str, ...] | None, Key("compatibleRuntime", Texts("runtimes"), "For which runtimes it is.", ())
+        tuple[str, ...] | None, Key("compatibleRuntime", Texts("runtimes", free=True), "For which runtimes it is.", ())
     ] = None
     description: Annotated[str | None, DESCRIPTION] = None
     license: Annotated[str | None, Key("license", Plain.PAYLOAD, "For people.", "")] = None
@@ -145,6 +144,10 @@ class FileShape(Shape):
         str | None, Key("accountId", Text("digits", r"[0-9]{1,32}"), "Owner of everything.", _USUAL.account.id)
     ] = None
     variables: Annotated[Mapping[str, object] | None, Key("vars", Plain.FREE, "Values for ${vars.NAME}.", {})] = None
+    expand: Annotated[
+        bool | None,
+        Key("expand", Plain.FLAG, "Whether ${vars.NAME} and ${env('NAME')} are replaced by values.", True),
+    ] = None
     code: Annotated[CodeShape | None, CODE._replace(default=".")] = None
     functions: Annotated[
         Mapping[str, FunctionShape] | None,

@@ -3,32 +3,39 @@
 from collections.abc import Iterable
 from typing import Final
 
+from fcemu.config.kinds import Nested, Shape, keys_of
 from fcemu.config.problems import Place, quoted
 from fcemu.config.translate import Rules, Translation, entry, is_nothing, loose, text
-from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table
+from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, written
+from fcemu.config.trigger_shapes import TriggerShape
+from fcemu.core.triggers import HTTP, KINDS, TIMER
 
 TYPES: Final = {
     "cdn": "cdn_events",
     "mnstopic": "mns_topic",
 }
 """Types whose Funcraft name is not just in other case."""
-KNOWN: Final = frozenset(
-    {"timer", "http", "oss", "mns_topic", "eventbridge", "log", "cdn_events", "tablestore", "rds", "kafka", "mqtt"}
-)
+_FUNCRAFT_TYPES: Final = ("Timer", "HTTP", "OSS", "MNSTopic", "EventBridge", "Log", "CDN", "TableStore", "RDS")
+KNOWN: Final = frozenset(KINDS)
 _TIMER: Final = Rules(same={"cronExpression": "timer", "enable": "enable", "payload": "payload"})
 _HTTP: Final = Rules(
-    same={"methods": "http", "authType": "authType"}, read=frozenset({"disableURLInternet", "authConfig"})
+    same={"methods": "http", "authType": "authType"},
+    read=frozenset({"disableURLInternet", "authConfig", "corsConfig"}),
 )
+_NEEDED: Final = {TIMER: "cronExpression", HTTP: "methods"}
+"""What a trigger of a kind cannot be without (yaml-formats §1.4)."""
 
 
 def trigger_of(
     translation: Translation, kind: Scalar, config: Table, more: Iterable[Entry], at: Place, where: str
 ) -> Table | None:
-    """One trigger in native form, ``None`` for a kind that is not known. ``more``: its other settings, in native
-    form."""
+    """One trigger in native form, ``None`` for a kind that is not known, and after a problem. ``more``: its other
+    settings, in native form."""
     name = TYPES.get(kind.text.lower(), kind.text.lower())
     if name not in KNOWN:
-        translation.report.warn(kind.place, f"a trigger of type {quoted(kind.text)} is left out {where}")
+        near = translation.report.closest(kind.text, _FUNCRAFT_TYPES if kind.text[:1].isupper() else KINDS)
+        hints = [f"did you mean {near!r}?"] if near else []
+        translation.report.warn(kind.place, f"a trigger of type {quoted(kind.text)} is left out {where}", *hints)
         return None
     match name:
         case "timer":
@@ -36,8 +43,36 @@ def trigger_of(
         case "http":
             own = _http(translation, config, where)
         case _:
-            own = [entry(name, loose(config), at)]
+            own = [entry(name, _settings(translation, name, config, where), at)]
+    needed = _NEEDED.get(name)
+    if needed is not None and is_nothing(config.get(needed)):
+        word = needed[:1].upper() + needed[1:] if _is_funcraft(config) else needed
+        translation.report.add(at, f"{word} is missing {where}")
+        return None
     return Table(at, (*own, *more))
+
+
+def _is_funcraft(config: Table) -> bool:
+    """Whether the file writes its words with capitals."""
+    return any(written(each.key)[:1].isupper() for each in config.entries)
+
+
+def _settings(translation: Translation, name: str, config: Table, where: str) -> Node:
+    """The settings of a kind, as its shape knows them; the others are odd, as everywhere in a foreign file."""
+    value = keys_of(TriggerShape)[name].value
+    return _known(translation, value.shape, config, where) if isinstance(value, Nested) else loose(config)
+
+
+def _known(translation: Translation, shape: type[Shape], table: Table, where: str) -> Table:
+    keys = keys_of(shape)
+    made: list[Entry] = []
+    for each in translation.entries(table, Rules(same={key: key for key in keys}), where):
+        inner = keys[each.key.text].value
+        if isinstance(inner, Nested) and isinstance(each.value, Table):
+            inside = f"in {each.key.text} {where}"
+            each = Entry(each.key, _known(translation, inner.shape, each.value, inside))
+        made.append(each)
+    return Table(table.place, tuple(made))
 
 
 def _http(translation: Translation, config: Table, where: str) -> list[Entry]:

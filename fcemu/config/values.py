@@ -125,10 +125,14 @@ def _variable(node: Scalar, _: Limits) -> str:
     return _environment_text(node, _)
 
 
-def _environment_text(node: Scalar, _: Limits) -> str:
+def _any_text(node: Scalar, _: Limits) -> str:
     if node.kind is Kind.NOTHING:
         raise _Unexpected(node, "write '' for an empty text")
-    text = _text(node)
+    return _text(node)
+
+
+def _environment_text(node: Scalar, _: Limits) -> str:
+    text = _any_text(node, _)
     if _NOT_IN_ENVIRONMENTS.search(text):
         raise Wrong(f"expected text that an environment can hold, found {found(node)}")
     return text
@@ -230,7 +234,7 @@ def _cron(node: Scalar, _: Limits) -> str:
 _READERS: Final[Mapping[Plain, Callable[[Scalar, Limits], object]]] = {
     Plain.RUNTIME: _runtime,
     Plain.FLAG: _flag,
-    Plain.PAYLOAD: _environment_text,
+    Plain.PAYLOAD: _any_text,
     Plain.FUNCTION: _function,
     Plain.QUALIFIER: _qualifier,
     Plain.INSTANT: _instant,

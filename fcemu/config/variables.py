@@ -266,6 +266,18 @@ def below_root(root: Node | None, word: str) -> Root:
     return look
 
 
+def has_variables(value: object) -> bool:
+    """Whether a native file would put something in place of what looks like a variable in plain data."""
+    match value:
+        case str():
+            return _OURS.search(value) is not None
+        case Mapping():
+            return any(map(has_variables, value.values()))
+        case list() | tuple():
+            return any(map(has_variables, value))
+    return False
+
+
 def native_names(tree: Table, variables: Mapping[str, str]) -> Names:
     """What a native file knows: ``env`` and ``vars``; all else is text."""
 

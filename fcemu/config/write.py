@@ -12,10 +12,14 @@ from typing import Any, Final
 from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
 from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
+from fcemu.config.files import wrong
 from fcemu.config.function_shapes import FunctionShape
-from fcemu.config.kinds import Shape, keys_of
+from fcemu.config.kinds import Nested, Shape, keys_of
 from fcemu.config.making import CAPACITIES, DEFAULT_AUTH, HOOKS
+from fcemu.config.native import is_readable
 from fcemu.config.problems import DefinitionError, Problem
+from fcemu.config.trigger_shapes import TriggerShape
+from fcemu.config.variables import has_variables
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.domains import Domain, Route
@@ -58,7 +62,7 @@ def native_form(
         plain = [plain_step(step) for step in steps]
         if None not in plain:
             document.setdefault("stubs", {})[str(ref)] = {"steps": plain}
-    return document
+    return {"expand": False, **document} if has_variables(document) else document
 
 
 class _Writer:
@@ -84,7 +88,7 @@ class _Writer:
 
     def function(self, function: Function) -> dict[str, Any]:
         """With its settings, triggers, and, in 3.0, versions and aliases."""
-        written = {"handler": function.handler, "code": self._code(function.code), **self._settings(function)}
+        written = {**_handler(function), **self._code_of(function), **self._settings(function)}
         if function.disabled is not None:
             written["disabled"] = function.disabled
         written |= self._capacities(function.ref)
@@ -96,6 +100,15 @@ class _Writer:
         if triggers:
             written["triggers"] = triggers
         return written if function.ref.service else written | self._of_owner(Owner.of(function.ref))
+
+    def _code_of(self, function: Function) -> dict[str, Any]:
+        """Where its code is, if it has any; ``unchecked`` where FC's API took handlers that are not in it."""
+        if not function.code:
+            return {}
+        code, directory = self._code(function.code), os.path.realpath(function.code)
+        if any(wrong(handler, directory, function.runtime) for handler in _handlers(function)):
+            code = {**(code if isinstance(code, dict) else {"src": code}), "unchecked": True}
+        return {"code": code}
 
     def layer(self, layer: LayerVersion) -> dict[str, Any]:
         """One version."""
@@ -171,8 +184,9 @@ class _Writer:
         """What differs in a version from what the function is now; all of it where something is there only now."""
         now = self._now.get(function.ref)
         written, current = self._of_version(function), {} if now is None else self._of_version(now)
-        if now is None or function.code != now.code:
-            written["code"] = self._code(function.code)
+        code = self._code_of(function)
+        if now is None or function.code != now.code or _is_unchecked(code):
+            written |= code
         lacks = current.keys() - written.keys() or (current and written.get("kept") != current.get("kept"))
         if lacks:
             return {"whole": True, **written}
@@ -180,7 +194,7 @@ class _Writer:
 
     def _of_version(self, function: Function) -> dict[str, Any]:
         """``description`` there is that of the version, so the function's own is with what is kept."""
-        written = {"handler": function.handler, **self._settings(function)}
+        written = {**_handler(function), **self._settings(function)}
         if description := written.pop("description", ""):
             written["kept"] = {"description": description, **written.get("kept", {})}
         return written
@@ -195,6 +209,22 @@ class _Writer:
                 "kept": kept,
             }
         return written | ({"description": version.description} if version.description else {})
+
+
+def _handler(function: Function) -> dict[str, str]:
+    """A custom runtime may have none."""
+    return {"handler": function.handler} if function.handler else {}
+
+
+def _handlers(function: Function) -> list[str]:
+    """The handler, and those of its hooks."""
+    hooks = (getattr(function, attribute) for attribute, _ in HOOKS.values())
+    return [handler for handler in (function.handler, *hooks) if handler]
+
+
+def _is_unchecked(code: Mapping[str, Any]) -> bool:
+    named = code.get("code")
+    return isinstance(named, dict) and "unchecked" in named
 
 
 def _alone(written: list[dict[str, Any]] | Any) -> Any:
@@ -246,14 +276,17 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
         written = {"timer": config.pop("cronExpression", "")}
         if config.pop("enable", True) is False:
             written["enable"] = False
-        if "payload" in config:
+        if isinstance(config.get("payload"), str):
             written["payload"] = config.pop("payload")
     elif trigger.kind == HTTP:
         methods = config.pop("methods", [])
         written = {"http": "any" if set(methods) >= set(METHODS) or not methods else list(methods)}
         written["authType"] = config.pop("authType", DEFAULT_AUTH)
     else:
-        written, config = {trigger.kind: config}, {}
+        kind = keys_of(TriggerShape)[trigger.kind].value
+        own = config if not isinstance(kind, Nested) else _readable(kind.shape, config)
+        written = {trigger.kind: own}
+        config = {name: value for name, value in config.items() if name not in own}
     named = {
         **_qualified(trigger.qualifier),
         "sourceArn": trigger.source_arn,
@@ -262,6 +295,12 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
         "kept": config,
     }
     return written | {name: value for name, value in named.items() if value}
+
+
+def _readable(shape: type[Shape], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a file may have; FC's API takes others, too."""
+    keys = keys_of(shape)
+    return {name: value for name, value in config.items() if name in keys and is_readable(keys[name], value)}
 
 
 def _alias(alias: Alias) -> dict[str, Any]:
@@ -318,9 +357,9 @@ def document_of(definition: Definition) -> dict[str, Any]:
             document[key] = definition.options[name]
     for owner in (whole, *whole["services"].values()):
         for function in owner["functions"].values():
-            if function["code"] == ".":
+            if function.get("code") == ".":
                 del function["code"]
-    document |= {name: value for name, value in whole.items() if value}
+    document |= {name: value for name, value in whole.items() if value or name == "expand"}
     if emulator := _emulator(definition.options):
         document["emulator"] = emulator
     return document

@@ -15,6 +15,13 @@ class FCError(Exception):
     error_type: str = ""
     """What the header ``X-Fc-Error-Type`` says beside it; ``""``: there is none."""
 
+    def __init_subclass__(cls) -> None:
+        """Where the text begins with the code, a traceback shows the class that a test imports and catches, not one
+        that is named like the code: the code would be there twice."""
+        super().__init_subclass__()
+        if cls.__str__ is FCError.__str__:
+            cls.__module__, cls.__qualname__ = "fcemu.testing", "FCError"
+
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message

@@ -10,6 +10,19 @@ from fcemu.core.events import KINDS, Occasion
 Config = Mapping[str, Any]
 Said = Mapping[str, Any]
 MISSING: Final = object()
+OSS_EVENTS: Final = (
+    *("oss:ObjectCreated:*", "oss:ObjectRemoved:*", "oss:ObjectModified:*"),
+    *(
+        f"oss:ObjectCreated:{name}"
+        for name in (
+            *("PutObject", "PostObject", "CompleteMultipartUpload", "PutSymlink", "CopyObject"),
+            *("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "AppendObject"),
+        )
+    ),
+    *(f"oss:ObjectRemoved:{name}" for name in ("DeleteObject", "DeleteObjects", "AbortMultipartUpload")),
+    "oss:ObjectModified:UpdateObjectMeta",
+)
+"""What can happen to objects. Source: yaml-formats §1.4. ASSUMED: ``*`` is possible for the events of each group."""
 
 
 class NotFired(Exception):

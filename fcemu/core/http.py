@@ -55,7 +55,8 @@ class HttpRequest:
     @property
     def base_path(self) -> str:
         """What stands in front of the function's own paths, a slash at its end (http-triggers §4)."""
-        return f"{self.uri.removesuffix(self.target)}/" if self.uri else "/"
+        called, own = self.uri.partition("?")[0], self.target.partition("?")[0]
+        return f"{called.removesuffix(own)}/"
 
     def passed_on(self) -> list[tuple[str, str]]:
         """The headers that a function gets."""

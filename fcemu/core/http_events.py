@@ -6,6 +6,7 @@ Source: FC docs, "Use an HTTP trigger to invoke a function" (http-triggers §3, 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +19,8 @@ _TEXTS: Final = (
     "text/", "application/json", "application/xml", "application/x-www-form-urlencoded", "application/javascript",
 )  # fmt: skip
 _RESPONSE_HEADER_BYTES: Final = 8 * 1024
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What the name of a header is made of. Source: RFC 9110, 5.6.2."""
 NOT_PASSED_BACK: Final = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 )
@@ -83,11 +86,16 @@ def checked(answer: HttpAnswer) -> HttpAnswer:
     )
     if not 200 <= answer.status <= 599:
         raise BadResponse(f"the function answered with the status {answer.status}")
-    if any(not name.isascii() or not name or any(c in name + text for c in "\r\n\0") for name, text in kept):
+    if not all(_TOKEN.fullmatch(name) and _can_be_sent(text) for name, text in kept):
         raise BadResponse("the function answered with a header that cannot be sent")
     if sum(len(name) + len(text.encode()) for name, text in kept) > _RESPONSE_HEADER_BYTES:
         raise BadResponse(f"the function answered with more than {_RESPONSE_HEADER_BYTES} bytes of headers")
     return HttpAnswer(answer.status, kept)
+
+
+def _can_be_sent(text: str) -> bool:
+    """Whether a header's text fits on a line of its own, and is text in UTF-8."""
+    return not any(c in "\r\n\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def _canonical(name: str) -> str:

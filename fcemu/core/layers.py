@@ -103,6 +103,12 @@ class Layers:
         """The newest version of each layer that has one."""
         return {name: there[max(there)] for name, there in self._layers.items() if there}
 
+    def filled(self, ref: LayerRef) -> LayerRef:
+        """A function's layer with its content, if that is here; otherwise as it is."""
+        name, version = read_layer_arn(ref.arn) or ("", 0)
+        layer = None if ref.directory else self._layers.get(name, {}).get(version)
+        return ref if layer is None else LayerRef(ref.arn, layer.package.size_bytes, layer.package.directory)
+
     def resolved(self, ref: LayerRef, account: Account) -> LayerRef:
         """A function's layer with its content. One of another account, such as FC's official ones, has none here.
 

@@ -12,6 +12,11 @@ class MNSError(Exception):
     code: ClassVar[str] = "InternalError"
     status: ClassVar[int] = 500
 
+    def __init_subclass__(cls) -> None:
+        """As those of ``FCError``: a traceback shows the code once."""
+        super().__init_subclass__()
+        cls.__module__, cls.__qualname__ = "fcemu.testing", "MNSError"
+
     def __init__(self, message: str = "the emulator failed; its log says how") -> None:
         super().__init__(message)
         self.message = message

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from fcemu.core.http import HttpAnswer
+from fcemu.core.output import RESULT_BYTES
 from fcemu.core.values import value
 
 UNHANDLED: Final = "UnhandledInvocationError"
@@ -112,6 +113,18 @@ def exited(duration: timedelta, memory_used_mb: float) -> FunctionError:
         f"(duration: {milliseconds}ms, maxMemoryUsage: {memory_used_mb:.2f}MB)"
     )
     return FunctionError(UNHANDLED, error_document(text), "ProcessExited")
+
+
+def bounded(outcome: Ran) -> Ran:
+    """What an attempt came to; in place of a result or an error that is too large for a caller, a function error."""
+    text = f"is larger than {RESULT_BYTES} bytes, the most that a caller gets"
+    match outcome:
+        case Returned(payload) if len(payload) > RESULT_BYTES:
+            return FunctionError(UNHANDLED, error_document(f"The result {text}"), "FunctionUnhandledError")
+        case FunctionError(error_type, document, name) if len(document) > RESULT_BYTES:
+            return FunctionError(error_type, error_document(f"The error {text}"), name)
+        case _:
+            return outcome
 
 
 def error_document(message: str) -> bytes:

@@ -89,7 +89,7 @@ def decide(outcome: Outcome, tally: Tally, policy: RetryPolicy, now: datetime) -
         case Returned():
             return Succeed()
         case FunctionError() | TimedOut():
-            return _after_function_error(tally, policy, now)
+            return _after_function_error(outcome, tally, policy, now)
         case Throttled() | SystemFailed():
             return _after_refusal(outcome, tally, policy, now)
         case Halted():
@@ -98,10 +98,13 @@ def decide(outcome: Outcome, tally: Tally, policy: RetryPolicy, now: datetime) -
             assert_never(unreachable)
 
 
-def _after_function_error(tally: Tally, policy: RetryPolicy, now: datetime) -> Decision:
+def _after_function_error(
+    outcome: FunctionError | TimedOut, tally: Tally, policy: RetryPolicy, now: datetime
+) -> Decision:
     retry = tally.executions
     if retry > policy.max_retries:
-        return Fail(f"function error, {policy.max_retries} retries used up")
+        what = "timed out" if isinstance(outcome, TimedOut) else "function error"
+        return Fail(f"{what}, {policy.max_retries} retries used up")
     return RetryAt(now + policy.intervals[min(retry, len(policy.intervals)) - 1])
 
 

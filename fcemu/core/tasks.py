@@ -40,6 +40,14 @@ def check_task_id(ref: FunctionRef, task_id: str) -> None:
         )
 
 
+def no_task(ref: FunctionRef, task_id: str) -> str:
+    """What is said of a caller's id that FC does not look at, because the invocation is no task."""
+    return (
+        f"the task id {task_id!r} is not looked at: function '{ref}' is not in task mode "
+        "(asyncInvokeConfig: {asyncTask: true})"
+    )
+
+
 def not_found(ref: FunctionRef, task_id: str) -> FCError:
     """That a function has no such task, in the words of its generation."""
     return AsyncTaskNotFound(task_id) if ref.service is None else StatefulAsyncInvocationNotFound(task_id)

@@ -4,7 +4,6 @@ import ipaddress
 import os
 import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +12,17 @@ from fcemu.endpoints.hosts import is_fc_host
 if TYPE_CHECKING:
     from cryptography import x509
 
-_VALID: Final = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC))
-"""No time is read: tests freeze it, and programs run under changed clocks."""
+_VALID: Final = (b"000101000000Z", b"491231000000Z")
+"""The validity of every certificate, as UTCTime. No time is read: tests freeze it, and programs run under changed
+clocks."""
+_INTEGER, _BITS, _OCTETS, _OID, _UTC_TIME, _SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x17, 0x30
+_VERSION, _EXTENSIONS = 0xA0, 0xA3
+"""Tags of DER, and those that a certificate has of its own. Source: X.690; RFC 5280, 4.1."""
+_VERSION_3: Final = bytes([_INTEGER, 1, 2])
+_TRUE: Final = b"\x01\x01\xff"
+_ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
+"""AlgorithmIdentifier. Source: RFC 5758, 3.2."""
+_STANDARD_EXTENSIONS: Final = "2.5.29."
 _DOMAINS: Final = ("aliyuncs.com", "fcapp.run", "localhost")
 _NETWORKS: Final = ("127.0.0.0/8", "::1/128")
 _NAME: Final = "fcemu, for this run only"
@@ -115,26 +123,55 @@ class Authority:
         return key + _pem(certificate) + self.pem
 
     def _sign(self, key: Any, *extensions: tuple[Any, bool]) -> "x509.Certificate":
+        """A certificate for ``key``; ``extensions`` with whether they are critical.
+
+        The parts are the library's, and they are put together here. The library's own builder takes dates only as
+        instances of the class that it found as ``datetime.datetime`` when it first needed one, and that class is
+        another one while handlers have virtual time or a test freezes its own.
+        """
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
         from cryptography.x509.oid import NameOID
 
         issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _NAME)])
         subject = issuer if key is self._key else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fcemu")])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(_VALID[0])
-            .not_valid_after(_VALID[1])
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        serial = x509.random_serial_number()
+        identified = (
+            (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False),
         )
-        for extension, critical in extensions:
-            builder = builder.add_extension(extension, critical)
-        return builder.sign(self._key, hashes.SHA256())
+        content = _der(
+            _SEQUENCE,
+            _der(_VERSION, _VERSION_3),
+            _der(_INTEGER, serial.to_bytes(serial.bit_length() // 8 + 1, "big")),
+            _ECDSA_SHA256,
+            issuer.public_bytes(),
+            _der(_SEQUENCE, *(_der(_UTC_TIME, instant) for instant in _VALID)),
+            subject.public_bytes(),
+            key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            _der(_EXTENSIONS, _der(_SEQUENCE, *(_extension(*one) for one in (*identified, *extensions)))),
+        )
+        signature = self._key.sign(content, ec.ECDSA(hashes.SHA256()))
+        return x509.load_der_x509_certificate(_der(_SEQUENCE, content, _ECDSA_SHA256, _der(_BITS, b"\0", signature)))
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    """A value in DER: its tag, its length, and its content in parts."""
+    content = b"".join(parts)
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
+def _extension(extension: Any, critical: bool) -> bytes:
+    """One of the standard's extensions, whose identifiers have four numbers, in DER."""
+    number = int(extension.oid.dotted_string.removeprefix(_STANDARD_EXTENSIONS))
+    identifier = _der(_OID, bytes([2 * 40 + 5, 29, number]))
+    return _der(_SEQUENCE, identifier, _TRUE if critical else b"", _der(_OCTETS, extension.public_bytes()))
 
 
 def truststore(certificates: Sequence["x509.Certificate"], password: str) -> bytes:

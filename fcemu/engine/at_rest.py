@@ -1,6 +1,7 @@
 """At rest: the clock of code that runs outside of an attempt."""
 
 from datetime import datetime
+from math import inf
 from typing import Final
 
 from fcemu.core.outcome import Ran
@@ -32,6 +33,10 @@ class AtRest:
 
     def waiting(self) -> None:
         """It waits for other threads in real time."""
+
+    def wait_for_lock(self, lock: object, seconds: float | None) -> float:
+        """It waits for locks in real time."""
+        return inf
 
     def strand(self) -> "AtRest":
         """A thread begins, which nobody waits for."""

@@ -22,15 +22,15 @@ class Baton:
         self._lock = threading.Lock()
         self._waiting: deque[None] = deque()
         """One for each outside caller that waits; its changes are atomic, which those of a number are not."""
-        self.acquire = self._lock.acquire
+        self.acquire = real.acquire.__get__(self._lock)
         self.release = self._lock.release
         self.changed = threading.Condition(self._lock)
         """Notified when a flowing clock has something new to wait for."""
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(blocking=False):
+        if not self.acquire(False):
             self._waiting.append(None)
-            self._lock.acquire()
+            self.acquire()
             self._waiting.pop()
 
     def __exit__(
@@ -47,5 +47,5 @@ class Baton:
             return False
         self._lock.release()
         real.sleep(_GIVE_WAY)
-        self._lock.acquire()
+        self.acquire()
         return True

@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,21 +19,37 @@ class Chance:
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self._bits = random.Random(seed).getrandbits
-        self._talk = random.Random(f"{seed}/talk").getrandbits
+        self._start(seed, f"{seed}/talk")
+
+    def _start(self, row: int | str, talk: str) -> None:
+        self._row = random.Random(row)
+        self._bits = self._row.getrandbits
+        self._talk = random.Random(talk).getrandbits
 
     def go_on(self, whence: str) -> None:
         """Draw anew from here on: the process before has drawn an unknown number of times. ``whence`` is another
         text each time."""
-        self._bits = random.Random(f"{self.seed}/{whence}").getrandbits
-        self._talk = random.Random(f"{self.seed}/{whence}/talk").getrandbits
+        self._start(f"{self.seed}/{whence}", f"{self.seed}/{whence}/talk")
+
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        """Inside the block ids are drawn for something that may still be refused: if it raises, they were not drawn."""
+        before = self._row.getstate()
+        try:
+            yield
+        except BaseException:
+            self._row.setstate(before)
+            raise
 
     def request_id(self, generation: Generation, now: datetime) -> str:
-        """A request id in the generation's form (async-invocation §1.4); 3.0 ids carry the virtual second."""
-        if generation.ids is IdStyle.UUID:
-            return _uuid(self._bits(128))
-        bits = self._bits(80)
-        return f"1-{int(now.timestamp()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
+        """The id of an invocation in the generation's form (async-invocation §1.4); 3.0 ids carry the virtual
+        second."""
+        return _request_id(self._bits, generation, now)
+
+    def passing_id(self, generation: Generation, now: datetime) -> str:
+        """The id, in the same form, of a request to FC that is no invocation. Drawn beside all else, so that clients
+        may read, poll and be refused as often as they like."""
+        return _request_id(self._talk, generation, now)
 
     def instance_id(self, generation: Generation, now: datetime) -> str:
         """An instance id in the generation's form (async-invocation §6.1)."""
@@ -182,8 +199,16 @@ class Scripted(Chance):
     def go_on(self, whence: str) -> None:
         self._otherwise.go_on(whence)
 
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        with self._otherwise.unless_refused():
+            yield
+
     def request_id(self, generation: Generation, now: datetime) -> str:
         return self._otherwise.request_id(generation, now)
+
+    def passing_id(self, generation: Generation, now: datetime) -> str:
+        return self._otherwise.passing_id(generation, now)
 
     def instance_id(self, generation: Generation, now: datetime) -> str:
         return self._otherwise.instance_id(generation, now)
@@ -222,6 +247,13 @@ class Scripted(Chance):
         if self._there and (fault := self._strike(invocation.accepted.function, DeliverTwice)):
             return fault.again
         return self._otherwise.again(invocation)
+
+
+def _request_id(bits_of: Callable[[int], int], generation: Generation, now: datetime) -> str:
+    if generation.ids is IdStyle.UUID:
+        return _uuid(bits_of(128))
+    bits = bits_of(80)
+    return f"1-{int(now.timestamp()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
 
 
 def _uuid(bits: int) -> str:

@@ -34,7 +34,7 @@ from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Ne
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
-from fcemu.engine.lines import line_of, place
+from fcemu.engine.lines import place
 from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
@@ -321,6 +321,11 @@ class Emulator:
         with self._baton:
             return self._intake.accept(asked)
 
+    def is_task(self, asked: Asked) -> bool:
+        """Whether ``accept`` would make a task of it."""
+        with self._baton:
+            return self._intake.is_task(asked)
+
     def invoke(self, asked: Asked, then: Then) -> Invocation:
         """Accept a synchronous invocation and call ``then`` when it has ended, with the baton held, on any thread.
 
@@ -384,9 +389,9 @@ class Emulator:
             self._dispatcher.plans.plan(ref, qualifier)
 
     def new_request_id(self, generation: Generation) -> str:
-        """The id of a request that is refused before it becomes an invocation."""
+        """The id of a request that is no invocation: it reads or changes definitions, or it is refused."""
         with self._baton:
-            return self._chance.request_id(generation, self.clock.shown())
+            return self._chance.passing_id(generation, self.clock.shown())
 
     def new_talk_id(self) -> str:
         """The id of a request that is no invocation and leaves no other trace, such as a poll for messages."""
@@ -743,7 +748,7 @@ class Emulator:
     def _stuck_text(self, run: Run) -> str:
         function = run.function
         seconds = self.settings.watchdog.total_seconds()
-        where = place(line_of(run.running().thread), function.code)
+        where = place(run.running().line(), function.code)
         return (
             f"{function.ref} made no progress for {seconds:g} real seconds{where}, so it ends as timed out after "
             f"{function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that only "

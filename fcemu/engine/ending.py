@@ -4,12 +4,12 @@ from datetime import datetime
 from math import inf
 
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import FunctionError, Halted, Ran
+from fcemu.core.outcome import FunctionError, Halted, Ran, bounded
 from fcemu.engine.clock import later
 from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG, debugged
 from fcemu.engine.instances import reason_of
-from fcemu.engine.lines import line_of, place
+from fcemu.engine.lines import place
 from fcemu.engine.parking import Parking
 from fcemu.engine.ports import Finish
 from fcemu.engine.runs import Run
@@ -95,7 +95,7 @@ class Ending(Parking):
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
         if not run.endless:
             return
-        where = ",".join(place(line_of(strand.thread), run.function.code) for strand in (run, *run.others()))
+        where = ",".join(place(strand.line(), run.function.code) for strand in (run, *run.others()))
         text = (
             f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
             f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
@@ -115,7 +115,7 @@ class Ending(Parking):
         if run.over:
             return
         self._uncount(run)
-        self._finish(run, run.verdict or finish.outcome, finish)
+        self._finish(run, run.verdict or bounded(finish.outcome), finish)
 
     def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
         run.over = True
@@ -216,7 +216,7 @@ class Ending(Parking):
             if now - since > patience:
                 del self.left_behind[strand]
                 run = strand.run
-                where = place(line_of(strand.thread), run.function.code)
+                where = place(strand.line(), run.function.code)
                 text = (
                     f"a thread that {run.function.ref} had started still ran{where} {patience:g} real seconds after "
                     "the attempt had ended, and was interrupted; a handler must join its threads before it returns"

@@ -8,7 +8,6 @@ from fcemu.engine.backlog import Turn
 from fcemu.engine.clock import Clock
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
-from fcemu.engine.lines import line_of
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Strand, Wait
@@ -97,7 +96,7 @@ def _in_order(movers: Movers) -> list[Run]:
 
 
 def _at(instant: datetime, clock: Clock) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():g} s)"
+    return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():.15g} s)"
 
 
 def _name(thing: Invocation | Run | Wait | Errand | Turn) -> str:
@@ -126,7 +125,7 @@ def _describe(run: Run) -> list[str]:
 
 
 def _doing(run: Run, strand: Strand) -> str:
-    line = line_of(strand.thread)
+    line = strand.line()
     where = f" at {line}" if line else ""
     if run.struck:
         state = "was ended by the watchdog, its thread is still"

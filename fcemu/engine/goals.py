@@ -113,15 +113,18 @@ class Idle(Goal):
         super().__init__()
         self._end = end
         self._not_idle = not_idle
+        self._is_late = False
 
     def wants(self, due: datetime | None, now: datetime) -> bool:
-        if due is not None and self._end is not None and due > self._end:
-            self.error = self._not_idle()
-            return False
-        return due is not None
+        self._is_late = due is not None and self._end is not None and due > self._end
+        return due is not None and not self._is_late
 
     def at_end(self) -> datetime | None:
-        return self._end if self.error is not None else None
+        return self._end if self._is_late else None
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """The error is made here, where the clock stands at the end already: its text shows the clock."""
+        super().finish(error or (self._not_idle() if self._is_late else None))
 
     def __str__(self) -> str:
         return "a move until idle"

@@ -13,7 +13,7 @@ from fcemu.core.errors import (
     ResourceThrottled,
     TooManyRequests,
 )
-from fcemu.core.facts import Accepted
+from fcemu.core.facts import Accepted, Warned
 from fcemu.core.functions import Function, takes_events
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import event_of
@@ -21,6 +21,7 @@ from fcemu.core.invocation import Invocation
 from fcemu.core.keys import read_credentials
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.tasks import no_task
 from fcemu.core.triggers import Trigger
 from fcemu.core.values import value
 from fcemu.engine.chance import Chance
@@ -165,21 +166,22 @@ class Intake:
     ) -> Invocation:
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
-        is_task = not synchronous and self._is_task(asked)
+        is_task = not synchronous and self.is_task(asked)
         if is_task and asked.task_id:
             self._claim(function.ref, asked.task_id)
+        if cause is not None:
+            self._count_caused(cause.accepted.root)
         now = self._clock.shown() if cause is None else self._clock.now()
         request_id = self._chance.request_id(function.generation, now)
         task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source in _BEHIND)
-            self._count_caused(root)
         due = now + asked.delay if asked.delay else now
         payload, http = asked.payload, asked.http
         if http is not None and takes_events(function):
             payload, http = event_of(http, payload, request_id, now, self._settings.account), None
-        return self._journal.open(
+        invocation = self._journal.open(
             Accepted(
                 now,
                 request_id,
@@ -195,8 +197,12 @@ class Intake:
                 http,
             )
         )
+        if asked.task_id and not synchronous and not is_task:
+            self._journal.record(Warned(now, request_id, 0, no_task(function.ref, asked.task_id)), invocation)
+        return invocation
 
-    def _is_task(self, asked: Asked) -> bool:
+    def is_task(self, asked: Asked) -> bool:
+        """Whether an asynchronous invocation that is asked for like this becomes a task."""
         return bool(asked.task_mode or self._catalog.async_settings(asked.ref, asked.qualifier).task_mode)
 
     # What is refused.

@@ -328,6 +328,8 @@ class Movers(Ending):
         self._driving = leads = True
         try:
             while not self.in_flight and not self.clock.rate and not self.closed:
+                if self.lock_waits and self.free_locks():
+                    continue
                 goal = self._goal()
                 if goal is None:
                     break
@@ -670,6 +672,8 @@ class Movers(Ending):
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
+            for wait in list(self.lock_waits):
+                self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._watch_deadline(run)
                 self._expect_all(run)

@@ -19,10 +19,13 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
-from fcemu.engine.ports import Abandoned
+from fcemu.engine.ports import Abandoned, Held
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
 
+_LOCK_SECONDS: Final = 0.05
+"""Real seconds between two looks at a lock whose holder does not park."""
+_GATE_SECONDS: Final = 0.001
 _REST_SECONDS: Final = 0.05
 """Real seconds that the threads of a handler which has returned have to come to rest, before they are left behind."""
 
@@ -70,6 +73,9 @@ class Parking:
         """Who waits for which synchronous invocation that it made itself."""
         self.left_behind: dict[Strand, float] = {}
         """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
+        self.lock_waits: list[Wait] = []
+        """Strands that are parked because the holder of a lock is."""
+        self._looks_at_locks = 0
 
     # What who moves the clock does.
 
@@ -145,7 +151,7 @@ class Parking:
 
     def _park(self, run: Run, wait: Wait, now: datetime) -> None:
         """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
-        if wait.block is not None:
+        if wait.real:
             run.blocked += 1
         if run.strands is None:
             run.awake -= 1
@@ -170,7 +176,9 @@ class Parking:
         self._settle(run, instants[0][0] if instants else None, now)
 
     def _settle(self, run: Run, until: datetime | None, now: datetime) -> None:
-        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only."""
+        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only, or one of
+        its strands goes on because a lock is free."""
+        self.free_locks()
         if run.awake > 0 or (run.blocked and until is None):
             return
         until = run.deadline if until is None else until
@@ -219,8 +227,10 @@ class Parking:
     def _end_wait(self, wait: Wait) -> None:
         wait.over = True
         wait.strand.waits_in = None
-        if wait.block is not None:
+        if wait.real:
             wait.strand.run.blocked -= 1
+        if wait.lock is not None:
+            self.lock_waits.remove(wait)
 
     def _one_more_awake(self, run: Run) -> None:
         run.awake += 1
@@ -249,6 +259,82 @@ class Parking:
                     self._wake(wait)
         if left_behind is not None:
             self._take_over(left_behind)
+
+    # Locks.
+
+    def wait_for_lock(self, strand: Strand, lock: Held, seconds: float | None) -> float | None:
+        """See ``HandlerClock``; called on the strand's thread, without the baton."""
+        with self._baton:
+            run, now = strand.run, self.clock.now()
+            if self.clock.rate:
+                if run.verdict is not None and not run.over:
+                    raise Abandoned
+                until = None if seconds is None else later(now, duration(seconds))
+                return _LOCK_SECONDS if until is None else min(_LOCK_SECONDS, self.clock.real_seconds_to(until))
+            if lock.is_free():
+                return 0.0
+            holder = STRANDS.get(lock.holder())
+            gate = holder is strand or (holder is None and lock.holder() not in threading._active)  # type: ignore[attr-defined]
+            if not (gate or self._is_held_up(holder)) or (run.over and run.verdict is None):
+                return _LOCK_SECONDS
+            if gate and run.calls:
+                return _LOCK_SECONDS  # that call may end by it
+            if run.over or run.verdict is not None:
+                raise Abandoned
+            wait = Wait(strand, None if seconds is None else later(now, duration(seconds)))
+            # The thread that has taken such a lock will not release it, so what does may be something real.
+            wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
+            self.lock_waits.append(wait)
+            strand.waits_in = wait
+            strand.prepare_wait()
+            self._park(run, wait, now)
+            if self._wakes_itself(run, wait):
+                return None
+            self.pursue()
+        self._await_lock(wait, lock)
+        if run.verdict is not None:
+            raise Abandoned
+        return None
+
+    def _await_lock(self, wait: Wait, lock: Held) -> None:
+        """Wait until ``wait`` is over, without the baton. Whoever holds the lock may release it and not park for long, or
+        be no strand: so the thread looks by itself, seldom enough that on a paused clock others park first."""
+        pause = _GATE_SECONDS if wait.real else _LOCK_SECONDS
+        while not wait.strand.wakes_within(pause):
+            if lock.is_free():
+                self.release(wait)
+            pause = min(2 * pause, 2 * _LOCK_SECONDS)
+
+    def _is_held_up(self, holder: Strand | None) -> bool:
+        """Whether it is the clock that keeps the holder of a lock from releasing it."""
+        if holder is None:
+            return False
+        run = holder.run
+        return run.movers is self and not run.struck and (holder.waits_in is not None or run.awake <= 0)
+
+    def free_locks(self) -> bool:
+        """Before the clock moves: let those go on that wait for a lock which is free by now, one for each lock; whether
+        there was one. Those that parked between the same two moves go on in the order of the strands."""
+        if not self.lock_waits:
+            return False
+        self._looks_at_locks += 1
+        woken: set[int] = set()
+        for wait in sorted(self.lock_waits, key=lambda wait: (wait.arrived, wait.strand.order)):
+            lock = wait.lock
+            assert lock is not None
+            if lock.key not in woken and (lock.is_free() or self._is_taken_outside(lock)):
+                woken.add(lock.key)
+                self.steps += 1
+                self._wake(wait)
+        return bool(woken)
+
+    def _is_taken_outside(self, lock: Held) -> bool:
+        """Whether a thread has taken the lock meanwhile that is no strand of ours."""
+        ident = lock.holder()
+        holder = STRANDS.get(ident)
+        if holder is None:
+            return ident in threading._active  # type: ignore[attr-defined]
+        return holder.run.movers is not self
 
     def sleep_really(self, run: Run, seconds: float) -> None:
         """A thread of which nothing is known, but that carries the context of ``run``, sleeps."""
@@ -337,9 +423,12 @@ class Parking:
         in_peace = run.verdict is None
         for strand in (run, *run.others()):
             wait = strand.waits_in
-            if wait is None:
+            if wait is None or (in_peace and wait.lock is not None):
                 if strand is not run:
                     self.left_behind[strand] = WATCHDOG.time()
+                if wait is not None:  # it waits on in real time
+                    self._end_wait(wait)
+                    wait.rouse()
             elif in_peace and wait.until is None:
                 DRIFTING.add(strand)
             else:

@@ -12,6 +12,7 @@ from fcemu.core.http import HttpRequest
 from fcemu.core.keys import credentials_of
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
+from fcemu.core.output import Output
 from fcemu.core.stubs import StubCall
 from fcemu.core.values import dataclass
 
@@ -43,6 +44,20 @@ class Waiting(Protocol):
         """What it waits for has happened. On any thread, any number of times, also before ``wait``."""
 
 
+class Held(Protocol):
+    """A lock for which a thread waits."""
+
+    @property
+    def key(self) -> int:
+        """Which lock it is."""
+
+    def is_free(self) -> bool:
+        """Whether nobody has it."""
+
+    def holder(self) -> int:
+        """The identifier of the thread that has taken it; 0 where that is not known."""
+
+
 class HandlerClock(Protocol):
     """The virtual clock as one attempt sees it. Every method is called on the attempt's own threads."""
 
@@ -63,6 +78,14 @@ class HandlerClock(Protocol):
 
     def waiting(self) -> "Waiting | None":
         """A virtual wait of this thread that somebody may end early; ``None`` on a thread that is no strand."""
+
+    def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
+        """Park for a lock whose holder is parked, until it is free or ``seconds`` of virtual time have passed.
+
+        ``None``: look at the lock again. A number: nothing virtual keeps it from being freed, so wait for it really, so
+        many seconds at most, before asking again; ``inf``: this thread's waits for locks are real altogether. Raises
+        ``Abandoned`` when the attempt ends first.
+        """
 
     def strand(self) -> "HandlerStrand":
         """Another thread or work item begins: from now until its ``end`` the clock waits for it, too.
@@ -104,8 +127,8 @@ class HandlerStrand(HandlerClock, Protocol):
 class Call:
     """One attempt, as a runtime sees it. ``retry_count`` counts only attempts that ran before this one.
 
-    ``output`` is where the runtime keeps what the handler writes, in pieces, so that an attempt that never comes
-    back still has its log.
+    ``output`` is where the runtime keeps what the handler writes, so that an attempt that never comes back still has
+    its log.
     """
 
     function: Function
@@ -118,7 +141,7 @@ class Call:
     retry_count: int
     payload: bytes
     clock: HandlerClock
-    output: list[str] = field(default_factory=list)
+    output: Output = field(default_factory=Output)
     http: HttpRequest | None = None
     """What came to the HTTP trigger, where the invocation is one of it; its body is the payload."""
     undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext
@@ -176,6 +199,10 @@ class Instance(Protocol):
     def debugged(self) -> bool:
         """Whether the attempt that runs in it waits for a debugger outside this process, or for its user. On any
         thread."""
+
+    def line(self) -> str | None:
+        """On which line of its code the handler outside this process is, as ``file:line in function``, ``""`` where it
+        does not tell; ``None``: it runs on threads of this process. On any thread."""
 
 
 class Runtime(Protocol):

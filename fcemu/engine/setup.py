@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from fcemu.core.catalog import Catalog
@@ -59,10 +60,19 @@ class Setup:
                 self._added[ref] = stand_in
                 self._plans.put(ref, stand_in, below=True)
             extras.put_into(self._catalog)
+            self._fill_layers(refs)
             self._plans.definitions_changed(refs)
             for owner in extras.owners:
                 self._plans.releases_changed(owner)
             self.on_defined()
+
+    def _fill_layers(self, refs: Iterable[FunctionRef]) -> None:
+        """A definition may name layers that are not in it, but were published before."""
+        for ref in refs:
+            function = self._catalog.names.get(ref)
+            if function is not None and function.layers:
+                filled = tuple(map(self._catalog.layers.filled, function.layers))
+                self._catalog.add(replace(function, layers=filled))
 
     def defined(
         self,

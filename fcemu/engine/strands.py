@@ -4,12 +4,15 @@ import ctypes
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 from fcemu.core.outcome import FunctionError
 from fcemu.core.times import later
-from fcemu.engine.ports import Abandoned, Waiting
+from fcemu.engine import real
+from fcemu.engine.lines import line_of
+from fcemu.engine.ports import Abandoned, Held, Waiting
 
 if TYPE_CHECKING:
     from fcemu.engine.runs import Run
@@ -59,7 +62,7 @@ class in_engine:  # noqa: N801 (reads as a function)
 class Wait:
     """One virtual wait of one strand; implements ``Waiting``. ``until``: when it ends by itself, ``None``: never."""
 
-    __slots__ = ("block", "expected", "over", "released", "rouse", "strand", "until")
+    __slots__ = ("arrived", "block", "expected", "lock", "over", "real", "released", "rouse", "strand", "until")
 
     def __init__(self, strand: "Strand", until: datetime | None = None) -> None:
         self.strand = strand
@@ -71,6 +74,12 @@ class Wait:
         self.block: Callable[[], object] | None = None
         """How the thread waits, where that is not for a wake-up by us: a loop waits for its sockets, too."""
         self.rouse: Callable[[], object] = strand.wake
+        self.real = False
+        """Whether it waits for something real as well."""
+        self.lock: Held | None = None
+        """The lock for which it waits."""
+        self.arrived = 0
+        """Waits for locks of a lower number come first."""
 
     def release(self) -> None:
         """What the strand waits for has happened; on any thread, any number of times, also before it waits."""
@@ -85,7 +94,7 @@ class Wait:
     ) -> bool:
         """See ``Waiting``."""
         if block is not None and rouse is not None:
-            self.block, self.rouse = block, rouse
+            self.block, self.rouse, self.real = block, rouse, True
         if self.strand.thread != get_ident():
             raise RuntimeError("a wait belongs to the thread that asked for it")
         with in_engine():
@@ -121,6 +130,11 @@ class Strand:
     def run(self) -> "Run":
         """The attempt that it is a part of."""
         return self._run
+
+    def line(self) -> str | None:
+        """Where its code is now, as ``file:line in function``; ``None`` where that is not known."""
+        told = self.run.place.instance.line()
+        return line_of(self.thread) if told is None else told or None
 
     def join(self, run: "Run") -> None:
         """Become a part of ``run``; called with the baton held."""
@@ -158,6 +172,13 @@ class Strand:
     def waiting(self) -> Waiting | None:
         strand = self.here()
         return None if strand is None else Wait(strand)
+
+    def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
+        strand = self.here()
+        if strand is None or strand.engine_calls:
+            return inf
+        with in_engine():
+            return strand.run.movers.wait_for_lock(strand, lock, seconds)
 
     def strand(self) -> "Strand":
         strand = self.here()
@@ -265,7 +286,12 @@ class Strand:
     def wait_for_wake(self) -> None:
         """Wait, without the baton, until ``wake`` is called."""
         assert self._wake_up is not None, "prepare_wait comes first"
-        self._wake_up.acquire()
+        real.acquire(self._wake_up)
+
+    def wakes_within(self, seconds: float) -> bool:
+        """The same for so many real seconds at most; whether ``wake`` was called."""
+        assert self._wake_up is not None, "prepare_wait comes first"
+        return bool(real.acquire(self._wake_up, True, seconds))
 
     def wake(self) -> None:
         """Let the waiting thread go on."""

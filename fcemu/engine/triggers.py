@@ -64,7 +64,7 @@ class Triggers:
         for fields that are wrong or missing, ``ServiceNotFound``, ``FunctionNotFound``, ``TriggerNotFound``, and
         what accepting an invocation raises.
         """
-        with self._baton:
+        with self._baton, self._chance.unless_refused():
             trigger = self._catalog.trigger(ref, name)
             if trigger.kind == HTTP:
                 raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type 'http'; send it a request")

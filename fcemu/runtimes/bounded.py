@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from fcemu.core.outcome import Ran
-from fcemu.engine.ports import HandlerClock, HandlerStrand, Waiting
+from fcemu.engine.ports import HandlerClock, HandlerStrand, Held, Waiting
 
 
 class Late(BaseException):
@@ -41,6 +41,12 @@ class Bounded:
     def waiting(self) -> "Waiting | None":
         waiting = self._clock.waiting()
         return None if waiting is None else _BoundedWait(waiting, self)
+
+    def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
+        cut = self.cut(seconds)
+        if cut == 0:
+            self.check(seconds, cut)
+        return self._clock.wait_for_lock(lock, cut)
 
     def now(self) -> datetime:
         return self._clock.now()

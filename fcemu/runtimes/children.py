@@ -34,12 +34,16 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.core.functions import Function
+from fcemu.core.output import Output
 from fcemu.engine.ports import Call, HandlerClock
 from fcemu.runtimes.debugging import Debugging
+from fcemu.runtimes.whereabouts import Lookout, line_in
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
 _FIRST_CHUNK: Final = 1 << 13
+PIPE_BYTES: Final = 1 << 20
+"""The most that a pipe holds: after so many bytes all was read that was in it at the beginning."""
 _WATCH_MILLISECONDS: Final = 20
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _ON_THE_WAY: Final = frozenset({"park", "roused", "warn", "begins", "debugged"})
@@ -101,6 +105,9 @@ class Child:
         """A frame that was looked at already."""
         self._rouse: int | None = None
         self._process: int | None = None
+        self._pid = 0
+        self.lookout: Lookout | None = None
+        """How to ask it where its handler is, if it tells."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         os.set_blocking(output, False)
         self._poll: Final = select.poll()
@@ -108,9 +115,16 @@ class Child:
         self._poll.register(channel, select.POLLIN)
         self._poll.register(output, select.POLLIN)
 
+    def line(self) -> str:
+        """Where its handler is, as ``file:line in function``; ``""`` where it does not tell. On any thread."""
+        if self._process is None or self.lookout is None:
+            return ""
+        return line_in(self._process, self._pid, self.lookout)
+
     def watch_process(self, pid: int) -> None:
         """Notice the end of the process itself, where the system tells: what it has started may hold its channel open
         for longer. Where many requests come at the same time, it lets the emulator hand over all of them first."""
+        self._pid = pid
         with suppress(OSError, AttributeError):
             if os.sched_getscheduler(pid) == os.SCHED_OTHER:
                 os.sched_setscheduler(pid, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
@@ -179,7 +193,7 @@ class Child:
             self._read_output(call.output)
         return True
 
-    def receive(self, output: list[str]) -> Message:
+    def receive(self, output: Output) -> Message:
         """Wait for the next frame; what the child writes meanwhile is appended to ``output``. Raises ``Gone``."""
         while (message := self._take()) is None:
             self._receive(output, None)
@@ -202,7 +216,7 @@ class Child:
         del buffer[:end]
         return message
 
-    def _receive(self, output: list[str], milliseconds: int | None) -> bool:
+    def _receive(self, output: Output, milliseconds: int | None) -> bool:
         """Wait until the child says or writes something and take that in; whether it did in time. Raises ``Gone``."""
         ready = self._ready(self._poll, milliseconds)
         if self.output in ready:
@@ -216,7 +230,7 @@ class Child:
     def _ready(self, poll: "select.poll", milliseconds: int | None) -> set[int]:
         return {fd for fd, event in poll.poll(milliseconds) if event & _READABLE}
 
-    def _read_channel(self, output: list[str], most: int = _CHUNK) -> None:
+    def _read_channel(self, output: Output, most: int = _CHUNK) -> None:
         try:
             received = self._channel.recv(most)
         except OSError:
@@ -225,29 +239,33 @@ class Child:
             self._end_here(output)
         self._buffer += received
 
-    def _end_here(self, output: list[str]) -> NoReturn:
+    def _end_here(self, output: Output) -> NoReturn:
         self._read_output(output)
         self._flush(output)
         raise Gone
 
-    def _read_output(self, output: list[str]) -> None:
-        """All that is in the pipe. Its other end may stay open for longer than the child lives."""
+    def _read_output(self, output: Output) -> None:
+        """All that was in the pipe, and no more than a pipe holds: what is written meanwhile may have no end. Its other
+        end may stay open for longer than the child lives."""
+        room = PIPE_BYTES
         try:
-            while data := os.read(self.output, _CHUNK):
+            while room > 0 and (data := os.read(self.output, min(room, _CHUNK))):
+                room -= len(data)
                 self._is_decoding = True
                 text = self._decoder.decode(data)
                 if text:
                     output.append(text)
         except BlockingIOError:
             return
-        self._poll_without_output()
+        if room > 0:
+            self._poll_without_output()
 
     def _poll_without_output(self) -> None:
         """The child has closed its stdout and stderr."""
         with suppress(KeyError):
             self._poll.unregister(self.output)
 
-    def _flush(self, output: list[str]) -> None:
+    def _flush(self, output: Output) -> None:
         if not self._is_decoding:
             return
         self._is_decoding = False
@@ -271,7 +289,7 @@ class Child:
             if until is not None:
                 seconds = max(0.0, (until - clock.elapsed_ns()) / 1e9)
 
-    def _wait(self, clock: HandlerClock, output: list[str], seconds: float | None) -> bool:
+    def _wait(self, clock: HandlerClock, output: Output, seconds: float | None) -> bool:
         """Whether something else than time has ended the wait: most often, the child has said something."""
         waiting = clock.waiting()
         assert waiting is not None, "an attempt's own thread is a strand"
@@ -352,6 +370,13 @@ class InChild:
         if self._debugging is None or not self._has_debugger:
             return False
         return self._child is None or self._child.awaits_debugger or self._debugging.is_attached()
+
+    def line(self) -> str:
+        """Where the handler is, as ``file:line in function``, by the path that its function gives for its code."""
+        with self._lock:
+            child = self._child
+        line, code = "" if child is None else child.line(), os.path.realpath(self._function.code)
+        return self._function.code + line[len(code) :] if line.startswith(code + os.sep) else line
 
     def interrupt(self) -> bool:
         """Kill the process: nothing gentler ends a busy loop."""

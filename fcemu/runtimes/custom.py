@@ -133,6 +133,10 @@ class CustomInstance:
         self.stop()
         return True
 
+    def line(self) -> str:
+        """A program of any language does not tell."""
+        return ""
+
     def debugged(self) -> bool:
         """fcemu starts no debugger for it."""
         return False

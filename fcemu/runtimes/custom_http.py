@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from fcemu.core.http import HttpAnswer
 from fcemu.core.outcome import HANDLED, FunctionError, Ran, Returned
+from fcemu.core.output import RESULT_BYTES
 from fcemu.engine.ports import Call
 from fcemu.runtimes.context import credentials_for
 from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP
@@ -67,14 +68,16 @@ class Connections:
             while meanwhile is not None and not select.select([connection.sock], [], [], 0.02)[0]:
                 meanwhile()
             response = connection.getresponse()
-            answer = Answer(response.status, response.getheaders(), response.read())
+            answer = Answer(response.status, response.getheaders(), response.read(RESULT_BYTES + 1))
         except (OSError, HTTPException) as error:
             connection.close()
             raise Lost(f"{method} {target}: {error or type(error).__name__}") from None
         except BaseException:
             connection.close()
             raise
-        if connection.sock is not None:
+        if len(answer.body) > RESULT_BYTES:  # too large for whoever gets it, so the rest is not read
+            connection.close()
+        elif connection.sock is not None:
             self._free.append(connection)
         return answer
 

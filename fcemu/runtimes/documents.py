@@ -16,6 +16,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
 from fcemu.core.functions import Function
+from fcemu.core.output import RESULT_BYTES
 from fcemu.runtimes.finding import INSTALLED
 
 _HERE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -32,10 +33,15 @@ def payload_of(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
-        return value.encode()
+        return _encoded(value)
     if value is None:
         return b"null"
-    return _JSON_TEXT.encode(value).encode()
+    return _encoded(_JSON_TEXT.encode(value))
+
+
+def _encoded(text: str) -> bytes:
+    """What is too large anyway is not copied as a whole."""
+    return (text if len(text) <= RESULT_BYTES else text[: RESULT_BYTES + 1]).encode()
 
 
 def _serializable(value: Any) -> Any:

@@ -43,6 +43,8 @@ class Environment:
         self._fixed: Final = _fixed(call, extra)
         self._keys: Final = places_of(call.function)
         self._written: Final[dict[str, str | None]] = {}
+        self.streams: Final[dict[str, Any]] = {}
+        """What its code has assigned to ``sys.stdout`` and ``sys.stderr``."""
 
     def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
         """The value of a variable; ``outside`` answers for the test's."""
@@ -61,6 +63,10 @@ class Environment:
             running.namespace.state.variables[name] = value
         else:
             self._written[name] = value
+
+    def assign(self, name: str, stream: Any, running: Running) -> None:
+        """Let ``sys.<name>`` be ``stream`` for this instance; a module's body does so for its instances."""
+        (running.namespace.state.streams if running.namespace.is_loading else self.streams)[name] = stream
 
     def names(self, running: Running, outside: "ContextEnvironment") -> list[str]:
         """All names, in a steady order."""

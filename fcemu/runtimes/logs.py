@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, Final, cast
 
@@ -106,12 +107,15 @@ def _is_enabled_here(self: logging.Logger, level: int) -> bool:
 
 
 def _call_handlers_here(self: logging.Logger, record: logging.LogRecord) -> None:
-    """Outside handlers of the root logger (caplog's among them) get what handlers log, too, as outsiders."""
+    """Outside handlers of the root logger (caplog's among them) get what handlers log, too, as outsiders. What they
+    raise is no business of the code that logs: caplog's raises for a message that cannot be formatted, FC's does not.
+    """
     _call_handlers(self, record)
     if RUNNING.get() is not None and _reaches_root(self):
         for handler in outside_handlers(logging.root):
             if record.levelno >= handler.level:
-                Context().run(handler.handle, record)
+                with suppress(Exception):
+                    Context().run(handler.handle, record)
 
 
 def _reaches_root(logger: logging.Logger) -> bool:

@@ -33,11 +33,7 @@ from fcemu.runtimes.finding import (
     same_file,
     standard,
 )
-from fcemu.runtimes.timeshift import CLOCK, adopt
-from fcemu.runtimes.timeshift.switch import park
-
-_FIRST_STEP: Final = 0.01
-_REAL_STEP: Final = 0.05
+from fcemu.runtimes.timeshift import adopt
 
 Place = tuple["Namespace", str]
 """Whose module some code belongs to, and the directory prefix under which it was loaded."""
@@ -51,11 +47,13 @@ class ProcessState:
     """What code set in state that is the process's in FC: its own in the emulator.
 
     ``variables``: environment variables that module bodies wrote (``None``: deleted), which all instances see, because
-    bodies run once for all of them; ``log_level``, ``log_handlers``: of the root logger, ``None`` before they were set.
+    bodies run once for all of them; ``streams``: what they assigned to ``sys.stdout`` and ``sys.stderr``;
+    ``log_level``, ``log_handlers``: of the root logger, ``None`` before they were set.
     """
 
     def __init__(self) -> None:
         self.variables: dict[str, str | None] = {}
+        self.streams: dict[str, Any] = {}
         self.log_level: int | None = None
         self.log_handlers: list[logging.Handler] | None = None
 
@@ -272,17 +270,10 @@ class Namespace:
     def _alone(self) -> Iterator[None]:
         """Hold the lock under which modules load.
 
-        Another attempt may hold it and sleep virtually in a module's body; then time must go on for it to come back.
+        Another attempt may hold it and sleep virtually in a module's body; then this one is parked, too.
         """
-        clock, step = CLOCK.get(), _FIRST_STEP
-        while not self._lock.acquire(timeout=-1 if clock is None else _REAL_STEP):
-            assert clock is not None
-            park(clock, step)
-            step *= 2
-        try:
+        with self._lock:
             yield
-        finally:
-            self._lock.release()
 
 
 _FCEMU: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep

@@ -302,6 +302,6 @@ def _outcome(call: Call, message: Message) -> Ran:
         headers = tuple((str(name), str(text)) for name, text in header["headers"])
         return Returned(message.body, HttpAnswer(header["statusCode"], headers))
     now = stamp(call.clock.now().timestamp())
-    call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")
+    call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode(errors='replace')}\n")
     error_type = HANDLED if header["handled"] else UNHANDLED
     return FunctionError(error_type, message.body, str(header["name"]))

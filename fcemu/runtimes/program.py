@@ -1,6 +1,7 @@
 """A program of the user's: started, its output kept, ended gently or at once."""
 
 import atexit
+import codecs
 import os
 import select
 import signal
@@ -12,6 +13,9 @@ from contextlib import suppress
 from contextvars import Context
 from pathlib import Path
 from typing import Final
+
+from fcemu.core.output import Output
+from fcemu.runtimes.children import PIPE_BYTES
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0
@@ -44,7 +48,8 @@ class Program:
             os.close(writing)
         os.set_blocking(self._output, False)
         _GUARDIAN.tell("+", self.group)
-        self._sink: list[str] = []
+        self._sink = Output()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._closed = False
         self._reading: Final = threading.Lock()
         self._ended: Final = threading.Lock()
@@ -67,19 +72,23 @@ class Program:
             self._process.wait(seconds)
         return self._process.poll()
 
-    def write_to(self, sink: list[str]) -> None:
+    def write_to(self, sink: Output) -> None:
         """Put output there from now on."""
         with self._reading:
-            sink.extend(self._sink)
+            for text in self._sink:
+                sink.append(text)
             self._sink = sink
 
-    def drain(self, sink: list[str]) -> None:
+    def drain(self, sink: Output) -> None:
         """See to it that all that was written so far is in ``sink``; from now on output waits for the next one."""
         with self._reading:
             if not self._closed:
                 self._read()
+            rest = self._decoder.decode(b"", final=True)
+            if rest:
+                self._sink.append(rest)
             if self._sink is sink:
-                self._sink = []
+                self._sink = Output()
 
     def _read_on(self) -> None:
         poll = select.poll()
@@ -99,13 +108,18 @@ class Program:
             os.close(fd)
 
     def _read(self) -> bool:
-        """Take in what the pipe has; whether more may come."""
+        """Take in what the pipe had, and no more than a pipe holds; whether more may come."""
+        room = PIPE_BYTES
         try:
-            while data := os.read(self._output, _CHUNK):
-                self._sink.append(data.decode("utf-8", "surrogateescape"))
+            while room > 0 and (data := os.read(self._output, min(room, _CHUNK))):
+                room -= len(data)
+                self._sink.append(self._decoder.decode(data))
         except BlockingIOError:
             return True
-        return False
+        if room > 0:
+            self._sink.append(self._decoder.decode(b"", final=True))
+            return False
+        return True
 
     def kill(self) -> None:
         """End it and what it has started, at once; on any thread, repeatable."""

@@ -132,6 +132,9 @@ class InlineInstance:
         """Handlers run on threads of this process."""
         return False
 
+    def line(self) -> None:
+        """Its handlers run on threads of this process."""
+
     def debugged(self) -> bool:
         """What debugs this process debugs them, too."""
         return False

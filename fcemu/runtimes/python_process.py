@@ -36,6 +36,7 @@ from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller
 from fcemu.runtimes.starting import seconds_to_start
+from fcemu.runtimes.whereabouts import Lookout
 
 _PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
 _SMALL_BYTES: Final = 1 << 16
@@ -124,6 +125,7 @@ class PythonProcess:
             raise NotStarted(python) from None
         pid = int(started.header["pid"])
         child.watch_process(pid)
+        child.lookout = Lookout(*started.header["lookout"])
         return child, pid
 
     def _template(self, python: str) -> "_Template":
@@ -273,7 +275,9 @@ class ProcessInstance(InChild):
                 return self._broken(call, outcome)
             case "failed":
                 now = stamp(call.clock.now().timestamp())
-                call.output.append(f"{now} {call.request_id} [ERROR] {message.body.decode()}\n")  # runtimes §1.6
+                call.output.append(
+                    f"{now} {call.request_id} [ERROR] {message.body.decode(errors='replace')}\n"
+                )  # runtimes §1.6
                 outcome = FunctionError(UNHANDLED, message.body, str(message.header["name"]))
                 return Finish(outcome, "".join(call.output))
             case "out of memory":
@@ -301,7 +305,7 @@ class _Template:
         with there:
             try:
                 self._process: Final = subprocess.Popen(
-                    [python, "-W", "ignore", "-X", "utf8", _PROGRAM, str(there.fileno())],
+                    [python, "-X", "utf8", _PROGRAM, str(there.fileno())],
                     env={**environment, "PYTHONHASHSEED": "0"},  # sets of a handler have the same order in each run
                     stdin=subprocess.DEVNULL,
                     pass_fds=(there.fileno(),),

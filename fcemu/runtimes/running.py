@@ -2,6 +2,7 @@
 
 import sys
 from contextvars import ContextVar
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from fcemu.engine.ports import Call
@@ -17,13 +18,14 @@ WRITE_LIMIT_BYTES: Final = 128 * 1024
 class Running:
     """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
 
-    __slots__ = ("call", "environment", "has_begun", "is_over", "namespace", "output", "paths", "threads")
+    __slots__ = ("_writing", "call", "environment", "has_begun", "is_over", "namespace", "output", "paths", "threads")
 
     def __init__(self, call: Call, namespace: "Namespace", environment: "Environment") -> None:
         self.call = call
         self.namespace = namespace
         self.environment = environment
         self.output = call.output
+        self._writing = RLock()
         self.has_begun = self.is_over = False
         self.threads = 0
         """How many of its threads are not parked."""
@@ -31,10 +33,11 @@ class Running:
         """``sys.path`` as the test has it, taken when the attempt starts or goes on."""
 
     def write(self, text: str) -> None:
-        """Add to the attempt's output; one write is cut at 128 KB."""
+        """Add to the attempt's output, on any of its threads; one write is cut at 128 KB."""
         if len(text) > WRITE_LIMIT_BYTES // 4:
             text = text.encode("utf-8", "surrogateescape")[:WRITE_LIMIT_BYTES].decode("utf-8", "surrogateescape")
-        self.output.append(text)
+        with self.call.undisturbed(), self._writing:
+            self.output.append(text)
 
 
 RUNNING: Final[ContextVar[Running | None]] = ContextVar("fcemu_running", default=None)

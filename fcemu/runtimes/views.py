@@ -22,6 +22,7 @@ def open_views() -> None:
     _open += 1
     if _open == 1:
         environment.install()
+        output.install()
         logs.install()
         imports.install()
         BEFORE_PARK.append(_step_back)

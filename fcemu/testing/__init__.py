@@ -1,6 +1,7 @@
 """An emulator in the hand: in its own thread, with blocking methods. The fixtures hand it out; no pytest here."""
 
-from fcemu.core.errors import FCError
+from fcemu.config import DefinitionError
+from fcemu.core.errors import FCError, StoreError
 from fcemu.core.event_filters import NotFired
 from fcemu.core.mns_errors import MNSError
 from fcemu.core.stubs import Step, StubCall
@@ -28,6 +29,7 @@ __all__ = [
     "ClockConflict",
     "ClockStuck",
     "ClosedError",
+    "DefinitionError",
     "Event",
     "EventBus",
     "FCError",
@@ -46,6 +48,7 @@ __all__ = [
     "Queue",
     "Reply",
     "Step",
+    "StoreError",
     "Stub",
     "StubCall",
     "Timer",

@@ -7,7 +7,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from fcemu import assembly
 from fcemu.core import invocation as core
@@ -27,17 +28,41 @@ def loop_runs() -> bool:
     return asyncio._get_running_loop() is not None or _trio() is not None
 
 
-def refuse(engine: Emulator, *, blocks: bool) -> None:
-    """Raise ``RuntimeError`` in a handler, and where an event loop runs if the caller ``blocks``."""
+Handle = TypeVar("Handle")
+Given = ParamSpec("Given")
+Got = TypeVar("Got")
+
+
+def blocking(
+    method: Callable[Concatenate[Handle, Given], Got],
+) -> Callable[Concatenate[Handle, Given], Got]:
+    """A method of an emulator or a handle that has a coroutine of the same name under ``.aio``.
+
+    It raises ``RuntimeError`` in a handler, which would wait for itself, and where an event loop runs, which it would
+    block; the text names the coroutine.
+    """
+
+    @wraps(method)
+    def checked(self: Handle, /, *args: Given.args, **kwargs: Given.kwargs) -> Got:
+        __tracebackhide__ = True
+        owner: Any = self
+        refuse_in_handler(getattr(owner, "_emulator", owner)._engine)
+        if loop_runs():
+            raise RuntimeError(
+                "this call would block the event loop that runs here, and all that a handler asks of it; await its "
+                f"coroutine, {type(self).__name__}.aio.{method.__name__}"
+            )
+        return method(self, *args, **kwargs)
+
+    return checked
+
+
+def refuse_in_handler(engine: Emulator) -> None:
+    """Raise ``RuntimeError`` in a handler of this emulator, whether the caller blocks or awaits."""
     if engine.is_handler(threading.get_ident()):
         raise RuntimeError(
             "a handler cannot move the clock or wait for the emulator it runs in, nor with .aio: it would wait for "
             "itself. Call the emulator over HTTP, with the credentials of its context"
-        )
-    if blocks and loop_runs():
-        raise RuntimeError(
-            "this call would block the event loop that runs here, and whatever a handler asks of it; await the "
-            "coroutine of the same name under .aio, e.g. await fcemu.aio.advance(200)"
         )
 
 
@@ -169,7 +194,7 @@ class EmulatorAio:
 
     async def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until ``predicate()``, which is a plain function, is true."""
-        refuse(self._emulator._engine, blocks=False)
+        refuse_in_handler(self._emulator._engine)
         before, end = self._emulator._begin_until(at_most)
         while not predicate():
             self._emulator._demand_due(predicate, end)
@@ -178,22 +203,22 @@ class EmulatorAio:
 
     async def reset(self) -> None:
         """Make it again as its options made it."""
-        refuse(self._emulator._engine, blocks=False)
+        refuse_in_handler(self._emulator._engine)
         await in_thread(lambda: self._emulator._reset({}))
 
     async def restart(self) -> None:
         """End as by ``kill -9``, and begin again with what was kept."""
-        refuse(self._emulator._engine, blocks=False)
+        refuse_in_handler(self._emulator._engine)
         await in_thread(self._emulator._restart)
 
     async def close(self) -> None:
         """Refuse requests, end parked handlers, run no pending work."""
-        refuse(self._emulator._engine, blocks=False)
+        refuse_in_handler(self._emulator._engine)
         await in_thread(self._emulator._end)
 
     async def _move(self, post: Callable[[], Goal]) -> Sequence[Fact]:
         engine = self._emulator._engine
-        refuse(engine, blocks=False)
+        refuse_in_handler(engine)
         before = len(engine.journal)
         await reached(engine, post())
         return self._emulator._facts(before)
@@ -207,7 +232,8 @@ class TimerAio:
 
     async def fire(self) -> Invocation:
         """Fire it now; the invocation runs at the next move."""
-        return self._timer.fire()
+        refuse_in_handler(self._timer._emulator._engine)
+        return self._timer._fire()
 
 
 class TriggerAio:
@@ -218,7 +244,8 @@ class TriggerAio:
 
     async def fire(self, *, payload: Payload | None = None, **fields: Any) -> Invocation:
         """Fire it now; the invocation runs at the next move. Raises what ``Trigger.fire`` raises."""
-        return self._trigger.fire(payload=payload, **fields)
+        refuse_in_handler(self._trigger._emulator._engine)
+        return self._trigger._fire(payload, fields)
 
 
 class FunctionAio:
@@ -230,7 +257,7 @@ class FunctionAio:
     async def invoke(self, payload: Payload = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
         """Invoke synchronously; the clock moves just as far as the handler sleeps."""
         emulator = self._function._emulator
-        refuse(emulator._engine, blocks=False)
+        refuse_in_handler(emulator._engine)
         record = await _ended(emulator._engine, self._function._asked(payload, 0, headers))
         return emulator._reply_of(record)
 
@@ -243,7 +270,7 @@ class FunctionAio:
         headers: Mapping[str, str] | None = None,
     ) -> Invocation:
         """Accept an asynchronous invocation; it runs when the clock gets there."""
-        refuse(self._function._emulator._engine, blocks=False)
+        refuse_in_handler(self._function._emulator._engine)
         return self._function._emulator._accept(self._function._asked(payload, delay, headers, task_id))
 
     async def http(
@@ -260,7 +287,7 @@ class FunctionAio:
         from fcemu.testing.web import refused
 
         emulator = self._function._emulator
-        refuse(emulator._engine, blocks=False)
+        refuse_in_handler(emulator._engine)
         more = {"params": params, "headers": headers, "json": json, "data": data}
         try:
             record = await _ended(emulator._engine, self._function._http_asked(method, path, more))
@@ -281,7 +308,7 @@ class FunctionAio:
         task_id: str | None = None,
     ) -> Invocation:
         """Send an HTTP request that is accepted now, and served when the clock gets there."""
-        refuse(self._function._emulator._engine, blocks=False)
+        refuse_in_handler(self._function._emulator._engine)
         more = {"params": params, "headers": headers, "json": json, "data": data}
         return self._function._emulator._accept(self._function._http_asked(method, path, more, delay, task_id))
 
@@ -295,12 +322,12 @@ class InvocationAio:
     async def result(self) -> Any:
         """Move the clock until this invocation has ended, and return what it returned: JSON, else text."""
         emulator, record = self._invocation._emulator, self._invocation._record
-        refuse(emulator._engine, blocks=False)
+        refuse_in_handler(emulator._engine)
         if not record.finished:
             await reached(emulator._engine, emulator._engine.run_until_ended(record))
         return self._invocation._result()
 
     async def stop(self) -> None:
         """Stop it: at once what is not running, else at the next move."""
-        refuse(self._invocation._emulator._engine, blocks=False)
+        refuse_in_handler(self._invocation._emulator._engine)
         self._invocation._stop()

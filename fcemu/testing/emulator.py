@@ -27,7 +27,7 @@ from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
 from fcemu.testing import web
-from fcemu.testing.aio import EmulatorAio, refuse
+from fcemu.testing.aio import EmulatorAio, blocking
 from fcemu.testing.clients import client_of
 from fcemu.testing.faults import Faults
 from fcemu.testing.following import OWN, kind_of
@@ -182,6 +182,7 @@ class LocalEmulator:
         """From ``started`` to ``instant``."""
         return (instant - self.started).total_seconds()
 
+    @blocking
     def advance(self, by: Duration) -> Sequence[Fact]:
         """Run all that falls due within ``by`` from now, its end included; returns the new facts.
 
@@ -190,24 +191,27 @@ class LocalEmulator:
         """
         return self._move(lambda: self._to_advance(by))
 
+    @blocking
     def advance_to(self, instant: str | datetime) -> Sequence[Fact]:
         """Run all that falls due up to and including ``instant``. Raises what ``advance`` raises."""
         return self._move(lambda: self._to_advance_to(instant))
 
+    @blocking
     def run_next(self) -> Sequence[Fact]:
         """Move to the next due instant and run what is due there."""
         return self._move(self._engine.run_next)
 
+    @blocking
     def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
         return self._move(lambda: self._to_be_idle(at_most))
 
+    @blocking
     def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until ``predicate()`` is true: it is asked first, and after each due instant.
 
         Raises ``NeverTrue`` when everything is idle, or ``at_most`` has passed, before.
         """
-        refuse(self._engine, blocks=True)
         before, end = self._begin_until(at_most)
         while not predicate():
             self._demand_due(predicate, end)
@@ -259,7 +263,6 @@ class LocalEmulator:
             raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
 
     def _move(self, post: Callable[[], Goal]) -> Sequence[Fact]:
-        refuse(self._engine, blocks=True)
         before = len(self._engine.journal)
         self._engine.wait(post())
         return self._facts(before)
@@ -358,7 +361,6 @@ class LocalEmulator:
         return self._reply_of(self._ended(asked))
 
     def _ended(self, asked: Asked) -> core.Invocation:
-        refuse(self._engine, blocks=True)
         ended = threading.Event()
         record = self._engine.invoke(asked, lambda _: ended.set())
         try:
@@ -453,9 +455,9 @@ class LocalEmulator:
 
     # Begin anew, end.
 
+    @blocking
     def reset(self) -> None:
         """Make it again as its options made it: nothing in the journal, the clock at its start."""
-        refuse(self._engine, blocks=True)
         self._reset({})
 
     def _reset(self, options: Mapping[str, object]) -> None:
@@ -466,13 +468,13 @@ class LocalEmulator:
             store.clear()
         self._begin(settings, store)
 
+    @blocking
     def restart(self) -> None:
         """End as by ``kill -9``, and begin again with what was kept: in the file of option ``data``, else in memory.
 
         Handlers that ran or were parked are abandoned, and their attempts are delivered again; warm instances, stubs
         and faults are gone. Raises ``StoreError``, and ``ValueError`` where the clock follows the test's.
         """
-        refuse(self._engine, blocks=True)
         self._restart()
 
     def _restart(self) -> None:
@@ -492,9 +494,9 @@ class LocalEmulator:
             self._store = None
         self._engine.setup.put_back(added)
 
+    @blocking
     def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work."""
-        refuse(self._engine, blocks=True)
         self._end()
 
     def _end(self) -> None:

@@ -14,11 +14,11 @@ from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
 from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
-from fcemu.core.tasks import events
+from fcemu.core.tasks import events, no_task
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Asked
-from fcemu.testing.aio import FunctionAio, InvocationAio, refuse
+from fcemu.testing.aio import FunctionAio, InvocationAio, blocking
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
@@ -151,6 +151,7 @@ class Function:
         """``service/name`` or ``name``."""
         return str(self._definition.ref)
 
+    @blocking
     def invoke(self, payload: Payload = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
         """Invoke synchronously; the clock moves just as far as the handler sleeps.
 
@@ -158,6 +159,7 @@ class Function:
         """
         return self._emulator._invoke(self._asked(payload, 0, headers))
 
+    @blocking
     def invoke_async(
         self,
         payload: Payload = b"",
@@ -168,10 +170,9 @@ class Function:
     ) -> "Invocation":
         """Accept an asynchronous invocation; it runs when the clock gets there, ``delay`` from now.
 
-        ``task_id``: its name as a task, where the function is in task mode (``asyncTask``); without one its request id.
-        Raises ``FCError`` for what FC refuses: then nothing is kept.
+        ``task_id``: its name as a task; without one its request id. Raises ``ValueError`` where the function is not in
+        task mode (``asyncTask``), and ``FCError`` for what FC refuses: then nothing is kept.
         """
-        refuse(self._emulator._engine, blocks=True)
         return self._emulator._accept(self._asked(payload, delay, headers, task_id))
 
     @property
@@ -187,17 +188,22 @@ class Function:
         text = f"{parse_duration(delay).total_seconds():.15g}"
         if text == "0":
             text = said.get("x-fc-async-delay", "")
-        if task_id is None:
-            task_id = said.get("x-fc-stateful-async-invocation-id" if is_fc2 else "x-fc-async-task-id", "")
-        return Asked(
+        named = task_id
+        if named is None:
+            named = said.get("x-fc-stateful-async-invocation-id" if is_fc2 else "x-fc-async-task-id", "")
+        asked = Asked(
             self._definition.ref,
             encode(payload),
             self._qualifier,
             read_delay(text, self._emulator._engine.settings.limits),
-            task_id=task_id,
+            task_id=named,
             task_mode=is_fc2 and said.get("x-fc-stateful-async-invocation-enable", "").lower() == "true",
         )
+        if task_id and not self._emulator._engine.is_task(asked):
+            raise ValueError(no_task(asked.ref, task_id))
+        return asked
 
+    @blocking
     def http(
         self,
         method: str,
@@ -215,6 +221,7 @@ class Function:
         more = {"params": params, "headers": headers, "json": json, "data": data}
         return self._emulator._http(self._http_asked(method, path, more))
 
+    @blocking
     def http_async(
         self,
         method: str,
@@ -229,7 +236,7 @@ class Function:
     ) -> "Invocation":
         """Send an HTTP request that is accepted now, and served when the clock gets there, ``delay`` from now.
 
-        Raises ``FCError`` for what FC refuses: then nothing is kept.
+        Raises what ``invoke_async`` raises.
         """
         more = {"params": params, "headers": headers, "json": json, "data": data}
         return self._emulator._accept(self._http_asked(method, path, more, delay, task_id))
@@ -384,12 +391,12 @@ class Invocation:
     def _is_refused(self, record: core.Invocation) -> bool:
         return record.accepted.synchronous and is_refusal(record.accepted.function, record.attempts[-1].outcome)
 
+    @blocking
     def result(self) -> Any:
         """Move the clock until this invocation has ended, and return what it returned: JSON, else text.
 
         Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
         """
-        refuse(self._emulator._engine, blocks=True)
         self._emulator._run_until_ended(self._record)
         return self._result()
 
@@ -400,13 +407,13 @@ class Invocation:
         found = events(self._emulator._engine.journal.histories([record])[record.id])
         return [Event(event.status.value, event.at, event.detail) for event in found]
 
+    @blocking
     def stop(self) -> None:
         """Stop it: at once (``Stopping``, ``Stopped``) what is not running; what runs is ``Stopping`` until the next
         move, which ends its handler. Nobody is told: a stop is neither a success nor a failure.
 
         Raises ``FCError`` for one that has ended or is synchronous.
         """
-        refuse(self._emulator._engine, blocks=True)
         self._stop()
 
     def _stop(self) -> None:

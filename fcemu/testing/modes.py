@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ from fcemu import assembly
 from fcemu.core.outcome import Halted, Ran
 from fcemu.engine.emulator import ClosedError, Emulator
 from fcemu.engine.ports import HandlerClock
-from fcemu.testing.aio import loop_runs, reached, refuse
+from fcemu.testing.aio import loop_runs, reached, refuse_in_handler
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
@@ -37,7 +38,7 @@ class Mode:
 
     def __enter__(self) -> "LocalEmulator":
         engine = self._engine = self._emulator._engine
-        refuse(engine, blocks=False)
+        refuse_in_handler(engine)
         self.begin(engine)
         return self._emulator
 
@@ -129,6 +130,10 @@ class LentClock(HandlerClock):
     def waiting(self) -> None:
         """No virtual wait but ``sleep``."""
 
+    def wait_for_lock(self, lock: object, seconds: float | None) -> float:
+        """A wait for a lock is real."""
+        return inf
+
     def prepare(self, seconds: float) -> None:
         """No attempt runs."""
 
@@ -166,6 +171,6 @@ class LentClock(HandlerClock):
 @contextmanager
 def virtual_time(emulator: "LocalEmulator") -> Iterator["LocalEmulator"]:
     """``LocalEmulator.virtual_time()``."""
-    refuse(emulator._engine, blocks=False)
+    refuse_in_handler(emulator._engine)
     with assembly.lend_clock(LentClock(emulator)):
         yield emulator

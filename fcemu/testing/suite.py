@@ -10,21 +10,6 @@ from fcemu.config import EMPTY, Definition, find_definition, read_definition
 from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
 
 _IN_VARIABLES: Final = frozenset({"access_keys", "account_id", "region"})
-_OF_THE_FIXTURE: Final = frozenset(
-    {
-        "clock",
-        "data",
-        "data_keep",
-        "data_sync",
-        "definition",
-        "intercept",
-        "isolate",
-        "python",
-        "runtime",
-        "strict",
-        "while_down",
-    }
-)
 
 
 def prepare(backend: str) -> None:
@@ -89,7 +74,7 @@ class Suite:
         emulator._end()
 
     def _of_ini(self) -> dict[str, object]:
-        return {name: self._from_ini(name, text) for name, text in self._ini.items()}
+        return {name: assembly.read_option(name, text) for name, text in self._ini.items()}
 
     def _shared_host(self) -> ServerHost:
         if self._host is None:
@@ -100,11 +85,6 @@ class Suite:
         """Stop the server."""
         if self._host is not None:
             self._host.close()
-
-    def _from_ini(self, name: str, text: str) -> object:
-        if name in {"intercept", "isolate", "strict"}:
-            return {"true": True, "false": False}.get(text.lower(), text)
-        return text if name in _OF_THE_FIXTURE else assembly.read_option(name, text)
 
     def _definition(self, given: object, beside: Path) -> Definition | Mapping[str, Any]:
         if given is None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu.core.names import FunctionRef
 from fcemu.core.triggers import Trigger
-from fcemu.testing.aio import TimerAio
+from fcemu.testing.aio import TimerAio, blocking
 from fcemu.testing.handles import Invocation, UnknownName
 
 if TYPE_CHECKING:
@@ -35,9 +35,13 @@ class Timer:
         """Its next ``n`` firings, as it is set now; none when it is disabled. Raises ``FCError`` once it is gone."""
         return self._emulator._engine.upcoming(self._function, self._trigger, n)
 
+    @blocking
     def fire(self) -> Invocation:
         """Fire it now, also when it is disabled. That is recorded; the invocation runs at the next move. Raises
         ``FCError`` when it was deleted."""
+        return self._fire()
+
+    def _fire(self) -> Invocation:
         return Invocation(self._emulator, self._emulator._engine.fire(self._function, self._trigger))
 
     @property

@@ -1,10 +1,11 @@
 """What a test holds of a trigger of any kind: firing it with an event in FC's form."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fcemu.core.triggers import HTTP
 from fcemu.core.triggers import Trigger as Definition
-from fcemu.testing.aio import TriggerAio
+from fcemu.testing.aio import TriggerAio, blocking
 from fcemu.testing.handles import Invocation, Payload, UnknownName, encode
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Trigger:
             raise LookupError(f"trigger {self.name} is of type {self.kind}, which has no address; fire() it")
         return f"{self._emulator.url}/{self._definition.stamp.id}"
 
-    def fire(self, *, payload: Payload | None = None, **fields: Any) -> Invocation:
+    @blocking
+    def fire(self, /, *, payload: Payload | None = None, **fields: Any) -> Invocation:
         """Let something happen of which the trigger hears: ``fire(object="in/a.csv", size=12)``. That is recorded;
         the invocation runs at the next move. The fields are those of the trigger's kind; ``payload`` in their place
         is the event as it is, which no filter sees.
@@ -44,6 +46,9 @@ class Trigger:
         Raises ``NotFired``, which says why, where the trigger's filter keeps the event away: nothing is invoked.
         Raises ``ValueError`` for fields that are wrong or missing, ``FCError`` for what FC refuses.
         """
+        return self._fire(payload, fields)
+
+    def _fire(self, payload: Payload | None, fields: Mapping[str, Any]) -> Invocation:
         event = None if payload is None else encode(payload)
         triggers = self._emulator._engine.triggers
         record = triggers.fire(self._definition.function, self._definition.name, fields, event)

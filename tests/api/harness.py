@@ -88,6 +88,16 @@ class Served:
             connection.close()
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """The server looks at nothing meanwhile, so that what clients do comes to it all at once."""
+        let_go = threading.Event()
+        self._loop.call_soon_threadsafe(let_go.wait, WAIT_SECONDS)
+        try:
+            yield
+        finally:
+            let_go.set()
+
+    @contextmanager
     def socket(self) -> Iterator[socket.socket]:
         """A bare connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS) as connection:

@@ -2,11 +2,12 @@
 
 import gzip
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from api.harness import Reply, parse
+from api.harness import Reply, parse, read_all
 from api.plane import EACH_VERSION, FC3, SERVICE, VERSIONS, Plane, code, told
 
 from fcemu.core.limits import STRICT
@@ -314,3 +315,43 @@ def test_what_is_not_http_is_refused_in_the_form_of_the_path(
     reply = parse(open_plane().raw(data, end=True))
     assert reply.status == 400
     assert reply.json()[form] == "InvalidArgument"
+
+
+FORMS = {version: "ErrorCode" if version == VERSIONS[0] else "Code" for version in VERSIONS}
+HIDDEN = [
+    "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{}",
+    "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n{}",
+    "Content-Length: 5\r\nContent-Length: 6\r\n\r\n\r\n{}",
+    "no colon\r\n{}",
+    "{}",
+]
+
+
+@pytest.mark.parametrize(
+    "hidden_in", HIDDEN, ids=["both", "both, turned", "two lengths", "behind a header", "a header"]
+)
+@pytest.mark.parametrize("inner", VERSIONS)
+@EACH_VERSION
+def test_a_line_that_is_hidden_in_a_broken_request_does_not_choose_the_form(
+    open_plane: Callable[..., Plane], version: str, inner: str, hidden_in: str
+) -> None:
+    hidden = hidden_in.format(f"GET /{inner}/functions HTTP/1.1\r\nHost: h\r\n\r\n")
+    reply = parse(open_plane().raw(f"POST /{version}/tags HTTP/1.1\r\nHost: h\r\n{hidden}".encode(), end=True))
+    assert (reply.status, reply.json()[FORMS[version]]) == (400, "InvalidArgument")
+
+
+@EACH_VERSION
+@pytest.mark.parametrize("size", [1, 7, 100_000], ids=["byte by byte", "in pieces", "at once"])
+@pytest.mark.parametrize("body", [b"", b"{}\r\n\r\n", b"\r\nPUT /2016-08-15/x HTTP/1.0\r\n\r\n"])
+def test_requests_before_a_broken_one_are_answered(plane: Plane, version: str, body: bytes, size: int) -> None:
+    """However they come, and whatever stands in their bodies."""
+    path = plane.functions("resize", "invocations")
+    good = f"POST {path} HTTP/1.1\r\nHost: h\r\n{length(body)}\r\n".encode() + body
+    sent = good * 3 + f"PUT /{version}/tags HTTP/1.1\r\nno colon\r\n\r\n".encode()
+    with plane.socket() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(sent), size):
+            connection.sendall(sent[start : start + size])
+        *answers, refusal = (parse(b"HTTP/1.1" + answer) for answer in read_all(connection).split(b"HTTP/1.1")[1:])
+    assert [answer.body for answer in answers] == [body] * 3
+    assert (refusal.status, refusal.json()[FORMS[version]]) == (400, "InvalidArgument")

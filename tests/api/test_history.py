@@ -228,6 +228,8 @@ def test_records_can_be_chosen(shop):
     for query, functions in {
         "function=shop/echo": ["shop/echo"],
         "status=Failed": ["pay"],
+        "status=failed": ["pay"],
+        "status=FAILED": ["pay"],
         "status=Running": [],
         "limit=2": ["echo", "pay"],
         "limit=0": [],

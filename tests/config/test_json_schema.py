@@ -10,7 +10,15 @@ import pytest
 import yaml
 
 from fcemu.config import DefinitionError, read_mapping
-from fcemu.config.function_shapes import AliasShape, FunctionShape, HookShape, OnDemandShape, SourceShape, TriggerShape
+from fcemu.config.function_shapes import (
+    AliasShape,
+    CodeShape,
+    FunctionShape,
+    HookShape,
+    OnDemandShape,
+    SourceShape,
+    TriggerShape,
+)
 from fcemu.config.json_schema import json_schema
 from fcemu.config.kinds import Named, Plain, below, keys_of
 from fcemu.config.schema import FileShape, LayerShape, LayerVersionShape, RaisesShape, RouteShape
@@ -68,6 +76,7 @@ WRONG = {"a text": "\x01", "a number": 1e99, "a flag": True, "a list": [[]], "a 
 NAMES = {"versions": "1", "customDomains": "www.example.test", "routes": "/*"}
 COMPANIONS = {
     FunctionShape: {"handler": "index.handler"},
+    CodeShape: {"src": "."},
     HookShape: {"handler": "index.handler"},
     AliasShape: {"version": "LATEST"},
     RouteShape: {"function": "f"},

@@ -45,6 +45,15 @@ def test_each_function_error_waits_twice_as_long_from_the_end_of_the_attempt(out
     assert decide(outcome, Tally(T0, executions=executions), policy, T0 + s(7)) == RetryAt(T0 + s(7 + wait))
 
 
+@pytest.mark.parametrize(
+    ("outcome", "what"),
+    [(ERROR, "function error"), (TimedOut(b"{}"), "timed out"), (TimedOut(b"{}", "x"), "timed out")],
+)
+def test_the_end_says_what_the_last_attempt_came_to(outcome, what):
+    policy = RetryPolicy(max_retries=2)
+    assert decide(outcome, Tally(T0, executions=3), policy, T0) == Fail(f"{what}, 2 retries used up")
+
+
 @rule("retry-and-destinations §1.4", "documented")
 @pytest.mark.parametrize("retries", range(9))
 def test_an_always_failing_function_runs_once_and_then_once_for_each_retry(retries):

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import inspect
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from queue import SimpleQueue
 import pytest
 import trio
 
+import fcemu.testing
 from fcemu import assembly
 from fcemu.config import EMPTY
 from fcemu.core.settings import Settings
@@ -39,12 +41,15 @@ def definition(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "index", raising=False)
     (tmp_path / "index.py").write_text(HANDLERS)
-    return {
-        "functions": {
-            name: {"handler": f"index.{name}", "code": str(tmp_path), "timeout": 600}
-            for name in ("sleepy", "broken", "gate")
-        }
+    functions = {
+        name: {"handler": f"index.{name}", "code": str(tmp_path), "timeout": 600}
+        for name in ("sleepy", "broken", "gate")
     }
+    functions["sleepy"]["triggers"] = {
+        "nightly": {"timer": "0 0 3 * * *", "enable": False},
+        "uploads": {"oss": {"events": ["oss:ObjectCreated:*"]}, "sourceArn": "acs:oss:cn-hangzhou:1:inbox"},
+    }
+    return {"functions": functions}
 
 
 @pytest.fixture
@@ -145,54 +150,81 @@ def test_an_emulator_is_an_async_context_manager_that_checks_and_closes(definiti
     started(run, main)
 
 
-BLOCKING = {
-    "advance": lambda one: one.advance(1),
-    "advance_to": lambda one: one.advance_to("+5s"),
-    "run_next": lambda one: one.run_next(),
-    "run_until_idle": lambda one: one.run_until_idle(),
-    "run_until": lambda one: one.run_until(lambda: True),
-    "reset": lambda one: one.reset(),
-    "close": lambda one: one.close(),
-    "invoke": lambda one: one.function("sleepy").invoke("1"),
-    "invoke_async": lambda one: one.function("sleepy").invoke_async("1"),
-    "result": lambda one: one.invocations[0].result(),
+HANDLES = {
+    "LocalEmulator": lambda emulator: emulator,
+    "Function": lambda emulator: emulator.function("sleepy"),
+    "Invocation": lambda emulator: emulator.invocations[0],
+    "Timer": lambda emulator: emulator.timer("sleepy/nightly"),
+    "Trigger": lambda emulator: emulator.trigger("sleepy/uploads"),
 }
+ARGUMENTS = {
+    "advance": (1,),
+    "advance_to": ("+5s",),
+    "run_until": (lambda: True,),
+    "http": ("GET",),
+    "http_async": ("GET",),
+    "Function.invoke": ("1",),
+}
+FIELDS = {"Trigger.fire": {"object": "a.csv"}}
+
+
+def coroutines():
+    """``CLASS.METHOD`` of everything in ``fcemu.testing`` that has a coroutine under ``.aio``."""
+    for name in fcemu.testing.__all__:
+        there = getattr(getattr(fcemu.testing, name), "aio", None)
+        if there is not None:
+            for method, found in vars(there.fget.__annotations__["return"]).items():
+                if inspect.iscoroutinefunction(found) and not method.startswith("_"):
+                    yield f"{name}.{method}"
+
+
+BLOCKING = sorted(coroutines())
+
+
+def call(emulator, name, coroutine=False):
+    """Call the method, or make its coroutine."""
+    kind, _, method = name.partition(".")
+    handle = HANDLES[kind](emulator)
+    arguments = ARGUMENTS.get(name, ARGUMENTS.get(method, ()))
+    return getattr(handle.aio if coroutine else handle, method)(*arguments, **FIELDS.get(name, {}))
+
+
+def test_all_that_moves_invokes_records_or_closes_has_a_coroutine():
+    moves = {"advance", "advance_to", "run_next", "run_until", "run_until_idle"}
+    others = {"invoke", "invoke_async", "http", "http_async", "result", "stop", "fire", "reset", "restart", "close"}
+    assert {name.partition(".")[2] for name in BLOCKING} == moves | others
+    assert {name.partition(".")[0] for name in BLOCKING} == HANDLES.keys()
 
 
 @RUNNERS
 @pytest.mark.parametrize("name", BLOCKING)
-def test_the_blocking_form_refuses_to_run_where_an_event_loop_runs_and_names_aio(emulator, name, run):
+def test_the_blocking_form_refuses_to_run_where_an_event_loop_runs_and_names_its_coroutine(emulator, name, run):
     emulator.function("sleepy").invoke_async("1", delay=1)
+    kind, _, method = name.partition(".")
 
     async def main():
-        with pytest.raises(RuntimeError, match=r"\.aio"):
-            BLOCKING[name](emulator)
+        with pytest.raises(RuntimeError, match=rf"{kind}\.aio\.{method}"):
+            call(emulator, name)
         assert emulator.now == emulator.started
         assert [one.status for one in emulator.invocations] == ["Enqueued"]
 
     started(run, main)
-    if name != "close":
-        emulator.run_until_idle()
-        BLOCKING[name](emulator)
+    call(emulator, name)
 
 
 @pytest.mark.parametrize("name", BLOCKING)
-def test_the_blocking_form_refuses_to_run_in_a_handler_and_names_aio(emulator, module, name):
+def test_neither_form_runs_in_a_handler(emulator, module, name):
     emulator.function("sleepy").invoke_async("1", delay=1)
-    module.GATE = lambda: BLOCKING[name](emulator)
-    reply = emulator.function("gate").invoke()
-    assert reply.json()["errorType"] == "RuntimeError"
-    assert ".aio" in reply.json()["errorMessage"]
-    assert len(emulator.invocations) == 2
 
-
-@pytest.mark.parametrize("call", [lambda one: one.aio.advance(1), lambda one: one.function("sleepy").aio.invoke()])
-def test_the_coroutine_refuses_to_run_in_a_handler(emulator, module, call):
     async def main():
-        await call(emulator)
+        await call(emulator, name, coroutine=True)
 
-    module.GATE = lambda: asyncio.run(main())
-    assert emulator.function("gate").invoke().json()["errorType"] == "RuntimeError"
+    for attempt in (lambda: call(emulator, name), lambda: asyncio.run(main())):
+        module.GATE = attempt
+        reply = emulator.function("gate").invoke()
+        assert reply.json()["errorType"] == "RuntimeError"
+        assert "nor with .aio" in reply.json()["errorMessage"]
+    assert [one.function for one in emulator.invocations] == ["sleepy", "gate", "gate"]
 
 
 def test_cancelled_a_move_stops_at_the_next_due_instant(emulator, module):

@@ -7,6 +7,8 @@ import json
 import os
 import threading
 import time
+import urllib.request
+from functools import partial
 
 import pytest
 from rules import rule
@@ -52,8 +54,43 @@ def test_a_task_is_found_by_its_id(studio):
         studio.function("plain").invocation(task.request_id)
 
 
-def test_without_task_mode_there_is_no_task(studio):
-    assert studio.function("plain").invoke_async(task_id="video-42").task_id is None
+@pytest.mark.parametrize("name", ["plain", "media/plain"])
+def test_without_task_mode_a_task_id_is_refused_and_nothing_is_kept(studio, name):
+    plain = studio.add(name, sleeps, timeout=900)
+    for ask in (plain.invoke_async, partial(plain.http_async, "POST")):
+        with pytest.raises(ValueError, match=f"task id 'video-42' is not looked at: function '{name}' is not in task"):
+            ask(task_id="video-42")
+    for ask in (plain.aio.invoke_async, partial(plain.aio.http_async, "POST")):
+        with pytest.raises(ValueError, match="not in task mode"):
+            asyncio.run(ask(task_id="video-42"))
+    assert studio.invocations == []
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "header"),
+    [
+        ("plain", "/2023-03-30/functions/plain/invocations", "X-Fc-Async-Task-Id"),
+        (
+            "media/plain",
+            "/2016-08-15/services/media/functions/plain/invocations",
+            "X-Fc-Stateful-Async-Invocation-Id",
+        ),
+    ],
+)
+def test_without_task_mode_the_header_of_a_task_id_is_a_warning_of_the_journal(studio, name, path, header):
+    plain = studio.add(name, sleeps, timeout=900)
+    asked = urllib.request.Request(
+        studio.url + path, b"", {header: "video-42", "X-Fc-Invocation-Type": "Async"}, method="POST"
+    )
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.status == 202
+    (over_http,) = studio.invocations
+    by_handle = plain.invoke_async(headers={header: "video-42"})
+    assert (over_http.task_id, by_handle.task_id) == (None, None)
+    assert [
+        (fact.request_id, fact.data["text"].partition(":")[0]) for fact in studio.journal if fact.kind == "Warned"
+    ] == [(one.request_id, "the task id 'video-42' is not looked at") for one in (over_http, by_handle)]
+    assert studio.timeline().count("warning: the task id 'video-42' is not looked at") == 2
 
 
 def test_the_headers_of_fc_do_the_same(studio):

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 from fcemu.core.outcome import FunctionError
 from fcemu.engine.dial import Dial
@@ -49,6 +50,9 @@ class FakeClock:
 
     def waiting(self) -> "FakeWaiting":
         return FakeWaiting(self)
+
+    def wait_for_lock(self, lock: object, seconds: float | None) -> float:
+        return inf
 
     def strand(self) -> "FakeStrand":
         return FakeStrand(self)
@@ -126,6 +130,7 @@ class FakeStrand:
         self.now, self.elapsed_ns, self.sleep = clock.now, clock.elapsed_ns, clock.sleep
         self.waiting, self.strand, self.io_grace = clock.waiting, clock.strand, clock.io_grace
         self.exited, self.warn, self.dial = clock.exited, clock.warn, clock.dial
+        self.wait_for_lock = clock.wait_for_lock
         self._clock = clock
         self._ended = False
         self._joined: list[FakeWaiting] = []

@@ -360,3 +360,42 @@ def test_a_template_that_was_killed_is_replaced(runtime, returned):
         os.sched_yield()
     second, _ = returned(code)
     assert second != first
+
+
+# The process as FC has it.
+
+
+@pytest.mark.parametrize("memory_mb", [128, 512])
+def test_as_many_threads_can_be_started_as_in_fc_with_any_memory(returned, memory_mb):
+    code = """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def handler(event, context):
+            with ThreadPoolExecutor(300) as pool:
+                return sum(pool.map(lambda _: time.sleep(1) or 1, range(300)))
+        """
+    assert returned(code, memory_mb=memory_mb) == (300, 1)
+
+
+def test_threads_make_no_room_for_a_single_large_request(attempt):
+    code = """
+        def handler(event, context):
+            threads = [threading.Thread(target=time.sleep, args=(1,)) for _ in range(100)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            bytearray(2 << 30)
+        """
+    assert attempt(code, memory_mb=128).outcome.name == "FunctionOOMError"
+
+
+def test_a_warning_of_a_handler_is_in_the_log_where_python_shows_it(attempt):
+    code = """
+        import warnings
+
+        def handler(event, context):
+            warnings.warn("seen")
+            warnings.warn("not seen", DeprecationWarning)
+        """
+    output = attempt(code).output
+    assert ": UserWarning: seen\n" in output
+    assert "not seen" not in output

@@ -390,18 +390,6 @@ STUCK = {
         """,
         "in work",
     ),
-    "a thread that holds a lock": (
-        """
-            lock = threading.Lock()
-            def work():
-                with lock:
-                    time.sleep(10**6)
-            threading.Thread(target=work).start()
-            time.sleep(1)
-            while not lock.acquire(timeout=0.01) and not shared.leave: pass
-        """,
-        "in handler",
-    ),
     "a socket": (
         """
             while not shared.leave:
@@ -465,7 +453,8 @@ def test_what_is_stuck_is_named_by_its_line_and_harms_no_other(emulate, shared, 
     assert other.outcome.payload == fresh.outcome.payload == b"unharmed"
 
 
-def test_a_running_attempt_that_waits_for_a_lock_of_a_parked_one_is_ended_and_the_parked_one_goes_on(emulate, shared):
+@pytest.mark.parametrize("how", ["with shared.lock: pass", "while not shared.lock.acquire(timeout=0.5): pass"])
+def test_an_attempt_that_waits_for_a_lock_of_a_parked_one_goes_on_when_that_one_lets_go(emulate, shared, how):
     shared.lock = threading.Lock()
     emulated = emulate(
         f"""
@@ -473,23 +462,100 @@ def test_a_running_attempt_that_waits_for_a_lock_of_a_parked_one_is_ended_and_th
         def handler(event, context):
             with shared.lock:
                 time.sleep(100)
-            return "done"
+            time.sleep(50)
     """,
         timeout=300,
-        settings=QUICK,
         second=f"""
         {SHARED.strip()}
         def handler(event, context):
-            while not shared.lock.acquire(timeout=0.01): pass
+            {how}
+            return str(time.time())
     """,
     )
     first = emulated.emulator.accept(ask("f"))
     second = emulated.emulator.accept(ask("second", delay=1))
     emulated.emulator.wait(emulated.emulator.run_until_idle(None))
-    assert (first.attempts[0].word, second.attempts[0].word) == ("returned", "timed out")
-    assert (second.ended - emulated.emulator.clock.started).total_seconds() == 301
-    [warning] = emulated.warnings
-    assert "second made no progress for 1 real seconds at /code/index.py:" in warning
+    assert (first.attempts[0].word, second.attempts[0].word) == ("returned", "returned")
+    started = emulated.emulator.clock.started
+    assert ((first.ended - started).total_seconds(), (second.ended - started).total_seconds()) == (150, 100)
+    assert emulated.warnings == []
+
+
+def test_attempts_that_share_the_lock_of_a_module_take_it_in_their_order(emulate):
+    emulated = emulate("""
+        lock = threading.Lock()
+        def handler(event, context):
+            with lock:
+                time.sleep(2)
+            return str(time.time())
+    """)
+    invocations = [emulated.emulator.accept(ask("f")) for _ in range(4)]
+    emulated.emulator.wait(emulated.emulator.run_until_idle(None))
+    started = emulated.emulator.clock.started
+    assert [(one.ended - started).total_seconds() for one in invocations] == [2, 4, 6, 8]
+
+
+def test_threads_that_wait_for_a_lock_take_it_in_the_order_in_which_they_were_started(emulate):
+    emulated = emulate("""
+        def handler(event, context):
+            lock, seen = threading.Lock(), []
+            def work(n):
+                time.sleep(1)
+                with lock:
+                    seen.append(n)
+                    time.sleep(1)
+            threads = [threading.Thread(target=work, args=(n,)) for n in range(10)]
+            with lock:
+                for thread in threads: thread.start()
+                time.sleep(2)
+            for thread in threads: thread.join()
+            return str(seen)
+    """)
+    for _ in range(5):
+        assert emulated.returned() == str(list(range(10)))
+
+
+@pytest.mark.parametrize(
+    "waits",
+    ["lock.acquire()", "threading.Thread(target=lock.acquire).start(); time.sleep(1); lock.acquire()"],
+)
+def test_a_lock_that_nobody_can_release_is_waited_for_until_the_timeout(emulate, waits):
+    emulated = emulate(
+        f"""
+        def handler(event, context):
+            lock = threading.Lock()
+            lock.acquire()
+            {waits}
+    """,
+        settings=QUICK,
+        other="def handler(event, context): time.sleep(5); return 'unharmed'",
+    )
+    attempt = emulated.run()
+    assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 60)
+    assert emulated.returned("other") == "unharmed"
+
+
+def test_a_thread_outside_holds_a_lock_for_as_long_as_it_takes(emulate, shared):
+    """The clock stands still meanwhile, although something else is due."""
+    shared.lock = threading.Lock()
+    shared.lock.acquire()
+    emulated = emulate(
+        f"""
+        {SHARED.strip()}
+        def handler(event, context):
+            shared.done.set()
+            with shared.lock:
+                return str(time.time())
+    """,
+        other="def handler(event, context): time.sleep(5)",
+    )
+    invocation = emulated.emulator.accept(ask("f"))
+    emulated.emulator.accept(ask("other", delay=3))
+    goal = emulated.emulator.run_until_idle(None)
+    assert shared.done.wait(WAIT_SECONDS)
+    shared.lock.release()
+    emulated.emulator.wait(goal)
+    assert invocation.attempts[0].outcome.payload == b"1767225600.0"
 
 
 def test_a_thread_that_still_runs_long_after_its_attempt_is_named_and_interrupted(emulate, shared):

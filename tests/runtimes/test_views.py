@@ -1,11 +1,13 @@
 """Environment, output and logs of a handler: its own view of what the process has once."""
 
+import contextlib
 import io
 import json
 import logging
 import os
 import subprocess
 import sys
+from contextvars import Context
 
 import pytest
 from runtimes.fake_clock import FakeClock
@@ -179,6 +181,186 @@ def test_a_logger_may_keep_the_stream_of_an_earlier_test(define, monkeypatch):
         patch.setattr(sys, "stdout", second)
         assert code.run().output == "hello"
     assert second.getvalue() == "hello"
+
+
+class Raises(io.TextIOBase):
+    """A stream that takes nothing."""
+
+    def write(self, text):
+        raise ValueError("no")
+
+    def flush(self):
+        raise OSError("not even this")
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def unread_pipe():
+    reading, writing = os.pipe()
+    os.close(reading)
+    return io.FileIO(writing, "w")
+
+
+STREAMS = {
+    "usual": io.StringIO,
+    "none": lambda: None,
+    "closed": closed,
+    "raises": Raises,
+    "ascii": lambda: io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True),
+    "latin": lambda: io.TextIOWrapper(io.BytesIO(), "latin-1"),
+    "full disk": lambda: io.TextIOWrapper(io.FileIO("/dev/full", "w"), "utf-8", write_through=True),
+    "unread pipe": lambda: io.TextIOWrapper(unread_pipe(), "utf-8", write_through=True),
+}
+WRITES = r"""
+import logging, subprocess, sys, threading
+def handler(event, context):
+    print("中文", flush=True)
+    print("\udcff", file=sys.stderr)
+    sys.stdout.writelines(["a", "b\n"])
+    sys.stdout.buffer.write("é\n".encode())
+    sys.stdout.buffer.flush()
+    sys.stdout.flush()
+    logging.warning("警告")
+    logging.warning("%d", "no number")
+    own = __import__("io").TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
+    own.write("wrapped\n")
+    own.close()
+    thread = threading.Thread(target=print, args=("in a thread",))
+    thread.start()
+    thread.join()
+    subprocess.run(["true"], stdout=sys.stdout.fileno())
+    with sys.stdout as out:
+        out.write("still here\n")
+    sys.stdout.reconfigure(encoding="ascii")
+    return [sys.stdout.encoding, sys.stdout.isatty(), sys.stdout.closed, sys.stderr.writable()]
+"""
+
+
+def dispose(stream):
+    """What is left in its buffer cannot be written either."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        stream.close()
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_the_streams_of_the_test_do_not_decide_what_becomes_of_a_handler(define, monkeypatch, caplog, name, kind):
+    code = define(WRITES)
+    stream = STREAMS[kind]()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, name, stream)
+        finish = code.run()
+        assert getattr(sys, name) is stream
+    dispose(stream)
+    assert finish.exception is None
+    assert json.loads(finish.outcome.payload) == ["utf-8", False, False, True]
+    lines = finish.output.splitlines()
+    assert lines[:5] == ["中文", "\udcff", "ab", "é", "2026-01-01T00:00:00.000Z req-1 [WARNING] 警告"]
+    assert "--- Logging error ---" in lines
+    assert lines[-3:] == ["wrapped", "in a thread", "still here"]
+
+
+def test_what_the_alphabet_of_the_tests_stream_does_not_have_is_escaped_there(define, monkeypatch):
+    code = define("def handler(event, context): print('中文')")
+    stream = io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        assert code.run().output == "中文\n"
+    assert stream.buffer.getvalue() == b"\\u4e2d\\u6587\n"
+
+
+ASSIGNS = r"""
+import contextlib, io, sys, time
+def handler(event, context):
+    print("before")
+    if event == b"assign":
+        sys.stdout = io.StringIO()
+        print("kept by the handler")
+        time.sleep(1)
+        return sys.stdout.getvalue()
+    if event == b"put back":
+        before = sys.stdout
+        sys.stdout = io.StringIO()
+        print("hidden")
+        before.write("past it\n")
+        sys.stdout = before
+    if event == b"redirect":
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            print("hidden")
+            time.sleep(1)
+            print("still hidden")
+        return out.getvalue()
+    if event == b"wrap":
+        sys.stdout = Loud(sys.stdout)
+    if event == b"none":
+        sys.stdout = None
+        print("nowhere")
+    if event == b"original":
+        sys.stdout = sys.__stdout__
+    if event == b"close":
+        sys.stdout.close()
+    print("after")
+class Loud:
+    def __init__(self, stream): self.stream = stream
+    def write(self, text): return self.stream.write(text.upper())
+    def flush(self): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("event", "output"),
+    [
+        ("assign", "before\n"),
+        ("put back", "before\npast it\nafter\n"),
+        ("redirect", "before\n"),
+        ("wrap", "before\nAFTER\n"),
+        ("none", "before\n"),
+        ("original", "before\nafter\n"),
+        ("close", "before\nafter\n"),
+    ],
+)
+def test_a_handler_that_assigns_a_stream_does_not_take_the_tests_output_away(define, monkeypatch, event, output):
+    code = define(ASSIGNS)
+    seen = io.StringIO()
+
+    class Clock(FakeClock):
+        def sleep(self, seconds):
+            Context().run(print, "the test, meanwhile")
+            super().sleep(seconds)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", seen)
+        assert code.run(event.encode(), Clock()).output == output
+        print("the test")
+        assert sys.stdout is seen
+        assert code.runtime.start(code.function, "i-2").run(code.call(b"plain")).output == "before\nafter\n"
+    assert "hidden" not in seen.getvalue()
+    assert seen.getvalue().count("the test, meanwhile\n") == (event in ("assign", "redirect"))
+    assert seen.getvalue().endswith("the test\nbefore\nafter\n")
+
+
+def test_what_a_handler_assigns_stays_with_its_instance_and_what_a_module_assigns_with_its_code(define):
+    code = define("""
+        import io, sys
+        def handler(event, context):
+            if event: sys.stdout = io.StringIO()
+            print("seen")
+    """)
+    assert [code.run(event).output for event in (b"", b"1", b"")] == ["seen\n", "", ""]
+    module = define("""
+        import io, sys
+        sys.stderr = kept = io.StringIO()
+        def handler(event, context):
+            print("one", file=sys.stderr)
+            return kept.getvalue()
+    """)
+    other = module.runtime.start(module.function, "i-2")
+    assert module.returned() == "one\n"
+    assert other.run(module.call()).outcome.payload == b"one\none\n"
 
 
 def test_one_write_is_cut_at_128_kilobytes(define):

@@ -1,14 +1,19 @@
 """One instance: a process forked from the template that runs the attempts of one function, one after the other."""
 
+import _thread
+import faulthandler
+import fcntl
 import importlib
 import io
 import logging
 import os
 import resource
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import Context
 from datetime import timedelta
@@ -16,6 +21,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from fcemu.core.http import HttpRequest
+from fcemu.core.output import RESULT_BYTES
 from fcemu.runtimes.child.channel import Channel, to_json
 from fcemu.runtimes.child.debugger import wait_for_debugger
 from fcemu.runtimes.child.strands import Dial, Household
@@ -31,6 +37,10 @@ _WRITE_LIMIT_BYTES: Final = 128 * 1024
 _MB: Final = 1024 * 1024
 _ROOM_MB: Final = 512
 """Address space beyond ``memorySize``: stacks of threads and what libraries reserve but never touch."""
+_STACK_MB: Final = 8
+"""What a thread's stack has where nothing says more."""
+_STARTS: Final = ("_start_new_thread", "_start_joinable_thread")
+"""What starts a thread for ``threading``, up to Python 3.12 and from 3.13 on."""
 _STATUS: Final = 1
 _Frame = tuple[str, bytes]
 OUT_OF_MEMORY: Final[_Frame] = (to_json({"kind": "out of memory"}), b"")
@@ -55,11 +65,22 @@ def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
     household = Household(channel, dial, spec["io_grace"])
     os.register_at_fork(after_in_child=lambda: _be_outside(channel))
     instance = _Instance(spec, household)
-    channel.send({"kind": "started", "pid": os.getpid()})
+    channel.send({"kind": "started", "pid": os.getpid(), "lookout": _look_out()})
     while True:
         header, payload = channel.receive()
         if header["kind"] == "invoke":  # else a wake-up that came too late
-            channel.send_frame(*instance.attempt(header, payload))
+            head, body = instance.attempt(header, payload)
+            channel.send_frame(head, body[: RESULT_BYTES + 1])
+
+
+def _look_out() -> tuple[int, int]:
+    """Let this process write where its threads are whenever a signal comes, whatever it does just then. Returns the
+    signal, and the descriptor to which it writes."""
+    number = signal.SIGRTMAX - 3  # no handler's: programs use the first ones, if any
+    lines = os.memfd_create("fcemu-lines")
+    fcntl.fcntl(lines, fcntl.F_SETFL, os.O_APPEND)
+    faulthandler.register(number, lines)
+    return number, lines
 
 
 def _be_outside(channel: Channel) -> None:
@@ -245,10 +266,30 @@ def _let_code_replace_modules(code: str) -> None:
 
 
 def _limit_memory(memory_mb: int) -> None:
-    """A single large request fails at once; the rest is for who watches this process's resident memory."""
+    """A single large request fails at once; the rest is for who watches this process's resident memory. Each thread
+    raises the limit by its stack, which counts in full although it is hardly touched."""
     with open("/proc/self/statm") as file:
         pages = int(file.read().split()[5])
     limit = pages * resource.getpagesize() + (memory_mb + _ROOM_MB) * _MB
+    _limit_data(limit)
+    for name in _STARTS:
+        start = getattr(threading, name, None)
+        if start is not None:
+            setattr(threading, name, _with_room(start, limit))
+
+
+def _with_room(start: Callable[..., Any], limit: int) -> Callable[..., Any]:
+    def start_with_room(*args: Any, **kwargs: Any) -> Any:
+        stack = threading.stack_size() or resource.getrlimit(resource.RLIMIT_STACK)[0]
+        if stack in (0, resource.RLIM_INFINITY):
+            stack = _STACK_MB * _MB
+        _limit_data(limit + (_thread._count() + 1) * (stack + _MB))
+        return start(*args, **kwargs)
+
+    return start_with_room
+
+
+def _limit_data(limit: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or limit <= hard:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

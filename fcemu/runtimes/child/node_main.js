@@ -20,6 +20,8 @@ const channel = new Channel(Number(channelFd));
 const MODERN = modern === 'modern';
 process.argv.splice(1, process.argv.length, path.join(code, 'index.js'));
 
+const MOST_BYTES = 32 << 20; // RESULT_BYTES of core/output.py
+
 let awaitsDebugger = debugPort !== '';
 let attempt = null; // what runs now; null between two attempts
 let parks = 0;
@@ -196,7 +198,7 @@ function end() {
   if (looking) time.realClearInterval(looking);
   looking = null;
   attempt = null;
-  channel.send(result.header, result.body);
+  channel.send(result.header, result.body.subarray(0, MOST_BYTES + 1)); // one more: it is too large
   if (result.header.broken) process.reallyExit(1);
   begin(channel.receive());
 }

@@ -8,12 +8,14 @@ import mmap
 import os
 import select
 import struct
+import threading
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, Final
 
-from fcemu.engine.ports import Abandoned
+from fcemu.engine.ports import Abandoned, Held
 from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.timeshift.originals import Originals
 
@@ -23,7 +25,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_LOOK: Final = 60.0
 _LONGEST_SLEEP: Final = 1e9
 _REST_SECONDS: Final = 0.05
+_LOCK_SECONDS: Final = 0.05
+_GATE_SECONDS: Final = 0.001
+"""Real seconds between two looks at a lock, as in ``engine/parking.py``."""
 _REAL: Final = Originals()
+_acquire: Final = getattr(type(allocate_lock()).acquire, "fcemu_original", type(allocate_lock()).acquire)
+"""Of a lock, really."""
+
+
+def _ns(seconds: float) -> int:
+    """Nanoseconds, in whole microseconds as in the emulator."""
+    return round(min(seconds, _LONGEST_SLEEP) * 1e6) * 1000
 
 
 class Dial:
@@ -68,10 +80,15 @@ class Wait:
     def __init__(self, strand: "Strand") -> None:
         self.strand: Final = strand
         self.until: int | None = None
+        self.turn = 0
+        """Among waits that end at the same instant, the order in which they do."""
         self.released = False
         self.over = False
         self.abandoned = False
         self.block: Callable[[], object] | None = None
+        self.real = False
+        self.lock: Held | None = None
+        self.arrived = 0
         self.rouse: Callable[[], object] = self.open
         self._gate: Final = allocate_lock()
         self._gate.acquire()
@@ -89,7 +106,7 @@ class Wait:
     ) -> bool:
         """Park this strand; whether it was released before the time was up. Raises ``Abandoned``."""
         if block is not None and rouse is not None:
-            self.block, self.rouse = block, rouse
+            self.block, self.rouse, self.real = block, rouse, True
         household = self.strand.household
         if not household.park(self, seconds):
             return True
@@ -98,11 +115,21 @@ class Wait:
                 self.block()
                 household.release(self)
             else:
-                self._gate.acquire(timeout=household.patience(self))
+                _acquire(self._gate, True, household.patience(self))
                 household.look_at(self)
         if self.abandoned:
             raise Abandoned
         return self.released
+
+    def await_lock(self, lock: Held) -> None:
+        """Park this strand until ``lock`` may be free. Raises ``Abandoned``."""
+        pause = _GATE_SECONDS if self.real else _LOCK_SECONDS
+        while not self.over:
+            if not _acquire(self._gate, True, pause) and lock.is_free():
+                self.release()
+            pause = min(2 * pause, 2 * _LOCK_SECONDS)
+        if self.abandoned:
+            raise Abandoned
 
     def release(self) -> None:
         """What it waits for has happened."""
@@ -147,6 +174,10 @@ class Strand:
     def waiting(self) -> Wait | None:
         strand = self.here()
         return None if strand is None else Wait(strand)
+
+    def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
+        strand = self.here()
+        return inf if strand is None else strand.household.wait_for_lock(strand, lock, seconds)
 
     def strand(self) -> "Strand":
         return self.household.add(self.here() or self)
@@ -196,6 +227,9 @@ class Household:
         self._awake = 0
         self._made = 0
         self._waits: Final[list[Wait]] = []
+        self._fresh: Final[list[Wait]] = []
+        """Waits for an instant that have no turn yet."""
+        self._turns = 0
         self._parked = False
         """Whether the emulator knows this process as parked."""
         self._number = 0
@@ -203,6 +237,7 @@ class Household:
         self._listen.acquire()
         self._interrupt: int | None = None
         self._at_rest: Any = None
+        self._looks_at_locks = 0
 
     # An attempt as a whole.
 
@@ -226,9 +261,9 @@ class Household:
             self.strands.pop(strand.thread, None)
             self._running = False
             self._awake = 0
-            sleeping = [wait for wait in self._waits if wait.until is not None]
+            sleeping = [wait for wait in self._waits if wait.until is not None or wait.lock is not None]
             for wait in sleeping:
-                wait.abandoned = True
+                wait.abandoned = wait.lock is None  # else it waits on, in real time
                 self._wake(wait)
         rouse(sleeping)
 
@@ -237,8 +272,8 @@ class Household:
             if self._awake <= 1:
                 return
             self._at_rest = at_rest = allocate_lock()
-            at_rest.acquire()
-        at_rest.acquire(timeout=_REST_SECONDS)
+            _acquire(at_rest)
+        _acquire(at_rest, True, _REST_SECONDS)
         with self._lock:
             self._at_rest = None
 
@@ -263,10 +298,10 @@ class Household:
             if strand.ended:
                 return
             strand.ended = True
-            joined = [wait for wait in strand.joined if self._release(wait)]
+            roused = [wait for wait in strand.joined if self._release(wait)]
             if self.counts(strand):
-                self._one_less()
-        rouse(joined)
+                roused += self._one_less()
+        rouse(roused)
 
     def join(self, strand: Strand, wait: Wait) -> None:
         """Release ``wait`` when ``strand`` has ended."""
@@ -287,11 +322,55 @@ class Household:
             if seconds is not None:
                 if not counts:
                     raise Abandoned
-                wait.until = self.dial.elapsed_ns() + round(min(seconds, _LONGEST_SLEEP) * 1e6) * 1000
+                wait.until = self.dial.elapsed_ns() + _ns(seconds)
+                self._fresh.append(wait)
             self._waits.append(wait)
-            if counts:
-                self._one_less()
-            return True
+            next_one = self._one_less() if counts else []
+        rouse(next_one)
+        return True
+
+    # Locks.
+
+    def wait_for_lock(self, strand: Strand, lock: Held, seconds: float | None) -> float | None:
+        """See ``HandlerClock``."""
+        ident = lock.holder()
+        if self.dial.flows():
+            left = None if seconds is None else self.dial.real_seconds_to(self.dial.elapsed_ns() + _ns(seconds))
+            return _LOCK_SECONDS if left is None else min(left, _LOCK_SECONDS)
+        with self._lock:
+            if lock.is_free():
+                return 0.0
+            holder = self.strands.get(ident)
+            gate = holder is strand or (holder is None and ident not in threading._active)  # type: ignore[attr-defined]
+            parked = holder is not None and any(wait.strand is holder for wait in self._waits)
+            if not self.counts(strand) or not (gate or parked):
+                return _LOCK_SECONDS
+            wait = Wait(strand)
+            wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
+            if seconds is not None:
+                wait.until = self.dial.elapsed_ns() + _ns(seconds)
+                self._fresh.append(wait)
+            self._waits.append(wait)
+            next_one = self._one_less()
+        rouse(next_one)
+        wait.await_lock(lock)
+        return None
+
+    def _free_locks(self) -> None:
+        """No strand runs: let those go on that wait for a lock which is free by now, one for each lock, in the order of
+        the strands; their threads look by themselves."""
+        self._looks_at_locks += 1
+        waits = [wait for wait in self._waits if wait.lock is not None]
+        woken: set[int] = set()
+        for wait in sorted(waits, key=lambda wait: (wait.arrived, wait.strand.order)):
+            lock = wait.lock
+            assert lock is not None
+            ident = lock.holder()
+            outside = ident not in self.strands and ident in threading._active  # type: ignore[attr-defined]
+            if lock.key not in woken and (lock.is_free() or outside):
+                woken.add(lock.key)
+                self._wake(wait)
+                wait.open()
 
     def release(self, wait: Wait) -> None:
         """What it waits for has happened; on any thread, any number of times, also before it waits."""
@@ -345,29 +424,51 @@ class Household:
             if not (wait.over or self._parked or wait.until is None or wait.until > self.dial.elapsed_ns()):
                 self._wake(wait)
 
-    def _one_less(self) -> None:
+    def _one_less(self) -> list[Wait]:
+        """A strand does not run any more. Returns the wait that is over because of that, to be roused."""
         self._awake -= 1
         if self._awake == 1 and self._at_rest is not None:
             self._at_rest.release()
             self._at_rest = None
         if self._awake <= 0:
+            self._free_locks()
+        return self._go_on() if self._awake <= 0 else []
+
+    def _go_on(self) -> list[Wait]:
+        """No strand runs. Strands whose time is up go on one after the other, each once the one before it waits or has
+        ended, so that they do the same in each run; the first of them is returned. Without any, the process parks."""
+        for wait in sorted(self._fresh, key=lambda wait: wait.strand.order):
+            self._turns += 1
+            wait.turn = self._turns
+        self._fresh.clear()
+        now = self.dial.elapsed_ns()
+        due = [wait for wait in self._own_waits() if wait.until is not None and wait.until <= now]
+        if not due:
             self._park_all()
+            return []
+        first = min(due, key=lambda wait: (wait.until, wait.turn))
+        self._wake(first)
+        return [first]
+
+    def _own_waits(self) -> list[Wait]:
+        """Where strands of the attempt that runs now wait."""
+        return [wait for wait in self._waits if wait.strand.attempt == self.attempt]
 
     def _park_all(self) -> None:
-        """No strand runs: tell the emulator until when, and listen."""
+        """Tell the emulator until when all strands wait, and listen."""
         if self._interrupt is None:
             self._interrupt = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             start_new_thread(self._listen_for_ever, ())
         self._number += 1
         self._parked = True
         now = self.dial.elapsed_ns()
-        waits = [wait for wait in self._waits if wait.strand.attempt == self.attempt]
+        waits = self._own_waits()
         ends = [wait.until for wait in waits if wait.until is not None]
         header = {
             "kind": "park",
             "number": self._number,
             "seconds": max(0, min(ends) - now) / 1e9 if ends else None,
-            "real": any(wait.block is not None for wait in waits),
+            "real": any(wait.real for wait in waits),
         }
         self.channel.send(header)
         if self._listen.locked():
@@ -396,17 +497,7 @@ class Household:
             if not self._parked or number != self._number:
                 return
             self._parked = False
-            now = self.dial.elapsed_ns()
-            due = [
-                wait
-                for wait in self._waits
-                if wait.until is not None and wait.until <= now and wait.strand.attempt == self.attempt
-            ]
-            due.sort(key=lambda wait: (wait.until, wait.strand.order))
-            for wait in due:
-                self._wake(wait)
-            if not due:
-                self._park_all()
+            due = self._go_on()
         rouse(due)
 
 

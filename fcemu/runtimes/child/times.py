@@ -8,8 +8,10 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from fcemu.runtimes.timeshift.builtin_classes import named, write_into_classes
+from fcemu.runtimes.timeshift.locks import install as install_locks
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.replacements import beside_names
+from fcemu.runtimes.timeshift.simple_queues import install as install_simple_queues
 from fcemu.runtimes.timeshift.switch import CLOCK, Outside, wrappers
 
 
@@ -21,6 +23,8 @@ def install() -> None:
         setattr(time, name, made[name])
     for patch in beside_names(kept, made):
         patch.apply()
+    install_locks()
+    install_simple_queues()
     write_into_classes(named(datetime, {"now": _now(), "utcnow": _utcnow()}))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
-from fcemu.runtimes.timeshift import freezers, threads
+from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.replacements import Patch, beside_names
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
@@ -88,6 +88,8 @@ class Patches:
         for patch in (*self._names, *self._rest):
             patch.apply()
         self._backend.register()
+        locks.install()
+        simple_queues.install()
         for module in list(self._adopted):
             self._exchange(module, self._in_place_of)
 
@@ -113,6 +115,8 @@ class Patches:
         for patch in (*self._names, *self._rest):
             patch.undo(is_frozen=bool(freezers.FROZEN))
         threads.undo_late_modules()
+        locks.uninstall()
+        simple_queues.uninstall()
         self._backend.unregister()
 
     def adopt(self, module: ModuleType) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from types import MethodType
 from typing import Any, Final, NamedTuple
@@ -38,6 +38,13 @@ def park(clock: HandlerClock, seconds: float) -> None:
     finally:
         for resume in AFTER_PARK:
             resume()
+
+
+def outside(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Call ``function`` in real time, in a context that is otherwise this one."""
+    context = copy_context()
+    context.run(CLOCK.set, None)
+    return context.run(function, *args, **kwargs)
 
 
 class Outside(NamedTuple):

@@ -7,18 +7,22 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside
 from fcemu.runtimes.timeshift.waits import is_of_debugger, wait_in
 
 Function = Callable[..., Any]
 
 _STRANDS: Final[WeakKeyDictionary[Thread, HandlerStrand]] = WeakKeyDictionary()
 """The threads that handlers started."""
+
+_STEP_SECONDS: Final = 0.01
+"""Real seconds between two looks whether a thread that is joined in real time has to go on for another reason."""
 
 _MACHINERY: Final = ("concurrent.futures.", "multiprocessing.")
 """Modules whose threads serve others and wait in C: what they do for a handler is counted where it asks for it."""
@@ -29,16 +33,18 @@ def _makers(thread: Any) -> tuple[str, str]:
     return type(thread).__module__, getattr(target, "__module__", None) or ""
 
 
+def _hands_on_in_pool_of_threads(thread: Any, target: Any) -> bool:
+    """Whether it is one of the two threads by which a ``ThreadPool`` hands work and results on, in virtual time."""
+    arguments = getattr(thread, "_args", ())
+    names = ("_handle_tasks", "_handle_results")
+    return getattr(target, "__name__", "") in names and any(isinstance(one, SimpleQueue) for one in arguments)
+
+
 def _is_machinery(thread: Any) -> bool:
     target, makers = getattr(thread, "_target", None), _makers(thread)
+    if makers[0] == "multiprocessing.dummy" or _hands_on_in_pool_of_threads(thread, target):
+        return False
     return any(maker.startswith(_MACHINERY) for maker in makers) or getattr(target, "__name__", "") == "_do_waitpid"
-
-
-def outside(function: Function, *args: Any, **kwargs: Any) -> Any:
-    """Call ``function`` in real time, in a context that is otherwise this one."""
-    context = copy_context()
-    context.run(CLOCK.set, None)
-    return context.run(function, *args, **kwargs)
 
 
 def _live(strand: HandlerStrand, ended: Callable[[], None], function: Function, *args: Any) -> None:
@@ -121,7 +127,7 @@ def waiting_join(original: Function) -> Function:
         clock = CLOCK.get()
         strand = None if clock is None else _STRANDS.get(self)
         if clock is None or strand is None or self is threading.current_thread():
-            return original(self, timeout)
+            return original(self, timeout) if clock is None else _join_outside(original, clock, self, timeout)
         if timeout is None or timeout > 0:
             waiting = clock.waiting()
             if waiting is not None:
@@ -129,10 +135,25 @@ def waiting_join(original: Function) -> Function:
                 if not wait_in(waiting, timeout):
                     return None
                 timeout = None  # its code has ended, and the thread is about to
-        return original(self, timeout)
+        return outside(original, self, timeout)
 
     join.__doc__ = original.__doc__
     return join
+
+
+def _join_outside(original: Function, clock: HandlerClock, thread: Any, timeout: float | None) -> Any:
+    """Join a thread in real time, while time may move for what the handler's other threads wait for."""
+    waiting = clock.waiting()
+    if waiting is None or (timeout is not None and timeout <= 0) or not _is_machinery(thread):
+        return outside(original, thread, timeout)
+    roused = threading.Event()
+
+    def block() -> None:
+        while thread.is_alive() and not roused.is_set():
+            outside(original, thread, _STEP_SECONDS)
+
+    wait_in(waiting, timeout, block, roused.set)
+    return None if thread.is_alive() else outside(original, thread)
 
 
 # Pools of threads.
@@ -290,9 +311,9 @@ def patch_late_modules() -> None:
             _patch_late(module, "time", lambda _: vars(subprocess)["time"])  # real there, too
     pool = sys.modules.get("multiprocessing.pool")
     if pool is not None:
-        _patch_late(pool.ApplyResult, "wait", _real)
-        _patch_late(pool.IMapIterator, "next", _real)
-        _patch_late(pool.IMapIterator, "__next__", _real)
+        _patch_late(pool.ApplyResult, "wait", _real_of_processes)
+        _patch_late(pool.IMapIterator, "next", _real_of_processes)
+        _patch_late(pool.IMapIterator, "__next__", _real_of_processes)
 
 
 def undo_late_modules() -> None:
@@ -325,8 +346,12 @@ def _hold(future: Any, clock: HandlerClock) -> None:
         future.add_done_callback(lambda _: strand.end())
 
 
-def _real(original: Function) -> Function:
+def _real_of_processes(original: Function) -> Function:
+    """What waits for a pool of processes, or of threads: these wait in virtual time."""
+
     def waits_really(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return original(self, *args, **kwargs) if CLOCK.get() is None else outside(original, self, *args, **kwargs)
+        if CLOCK.get() is None or isinstance(self._pool, sys.modules["multiprocessing.pool"].ThreadPool):
+            return original(self, *args, **kwargs)
+        return outside(original, self, *args, **kwargs)
 
     return waits_really

@@ -11,8 +11,9 @@ from typing import Any
 
 from fcemu.core.debuggers import DEBUGGERS
 from fcemu.engine.ports import Waiting
+from fcemu.runtimes.timeshift.locks import take_again
 from fcemu.runtimes.timeshift.originals import Originals
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside
 
 
 def wait_in(waiting: Waiting, seconds: float | None, *real: Callable[[], object]) -> bool:
@@ -44,8 +45,10 @@ def waiting_condition(original: Callable[..., bool]) -> Callable[..., bool]:
 
     def wait(self: Any, timeout: float | None = None) -> bool:
         clock = CLOCK.get()
-        if clock is None or (timeout is not None and timeout <= 0) or _is_debugger():
+        if clock is None or (timeout is not None and timeout <= 0):
             return original(self, timeout)
+        if _is_debugger():
+            return bool(outside(original, self, timeout))
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
         waiting = clock.waiting()
@@ -58,7 +61,7 @@ def waiting_condition(original: Callable[..., bool]) -> Callable[..., bool]:
             released = wait_in(waiting, timeout)
             return released
         finally:
-            self._acquire_restore(state)
+            take_again(self, state)
             if not released and waiting in self._waiters:
                 self._waiters.remove(waiting)
 

@@ -71,6 +71,19 @@ PYTHON = {
         def handler(event, context):
             for _ in range(int(event)): print("y" * 999)
         """,
+    "swells": """
+        def handler(event, context):
+            how, size = event.decode().split(":")
+            if how == "fails":
+                raise ValueError("z" * int(size))
+            return "z" * int(size)
+        """,
+    "yells": """
+        import subprocess
+        def handler(event, context):
+            if event == b"start": subprocess.Popen(["yes"])
+            return b"done"
+        """,
     "context": """
         import json
         def handler(event, context):

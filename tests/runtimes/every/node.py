@@ -70,6 +70,20 @@ NODE = {
           for (let at = 0; at < Number(event.toString()); at += 1) process.stdout.write('y'.repeat(999) + '\\n');
         };
         """,
+    "swells": """
+        exports.handler = async (event) => {
+          const [how, size] = event.toString().split(':');
+          if (how === 'fails') throw new Error('z'.repeat(Number(size)));
+          return 'z'.repeat(Number(size));
+        };
+        """,
+    "yells": """
+        exports.handler = async (event) => {
+          const how = { stdio: ['ignore', 'inherit', 'inherit'] };
+          if (event.toString() === 'start') require('child_process').spawn('yes', [], how).unref();
+          return 'done';
+        };
+        """,
     "context": """
         exports.handler = async (event, { requestId, function: own, region, accountId }) =>
           [requestId, own.name, own.handler, own.memory, region, accountId];

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from fcemu.core.facts import HookRan
 from fcemu.core.keys import secret_of
 from fcemu.core.limits import STRICT
 from fcemu.core.names import FunctionRef
+from fcemu.core.output import LIMIT_BYTES, RESULT_BYTES
 from fcemu.core.settings import Settings
 
 
@@ -43,6 +45,21 @@ def test_a_payload_may_be_as_large_as_fc_allows(make):
     world = make(Settings(limits=replace(STRICT, async_payload_bytes=8 << 20)))
     payload = os.urandom(1 << 20) * 6
     assert world.returned("echo", payload) == payload
+
+
+def test_a_result_may_be_as_large_as_an_event_and_no_larger(world):
+    assert len(world.returned("swells", f"returns:{RESULT_BYTES}".encode())) == RESULT_BYTES
+    first, second = (world.attempt("swells", f"returns:{RESULT_BYTES + more}".encode()) for more in (1, 1 << 20))
+    assert first.outcome.error_type == "UnhandledInvocationError"
+    assert message(first.outcome) == "The result is larger than 33554432 bytes, the most that a caller gets"
+    assert (second.outcome, second.instance_id) == (first.outcome, first.instance_id)
+
+
+def test_an_error_that_is_larger_is_replaced_by_one_that_says_so(world, kind):
+    attempt = world.attempt("swells", f"fails:{RESULT_BYTES}".encode())
+    assert attempt.outcome.error_type == kind.error_type
+    assert message(attempt.outcome) == "The error is larger than 33554432 bytes, the most that a caller gets"
+    assert len(attempt.output) <= LIMIT_BYTES + 1000
 
 
 # Errors.
@@ -214,6 +231,20 @@ def test_one_write_is_cut_where_the_runtime_of_fc_cuts_it(world, kind):
 def test_output_larger_than_any_pipe_arrives_whole(world):
     log = written(world.attempt("fills", b"2000"))
     assert [len(line) for line in log.splitlines()] == [999] * 2000
+
+
+def test_of_more_output_than_ten_megabytes_the_begin_and_the_end_are_kept(world):
+    lines = written(world.attempt("fills", b"21000")).splitlines()
+    kept = [line for line in lines if line == "y" * 999]
+    (left_out,) = [line for line in lines if "left" in line]
+    assert 10_000 < len(kept) < LIMIT_BYTES / 1000
+    assert 21_000_000 - LIMIT_BYTES <= int(re.search(r"left (\d+) bytes out", left_out)[1]) < 21_000_500 - LIMIT_BYTES
+
+
+def test_what_never_stops_writing_holds_up_no_attempt(world, kind):
+    if not kind.process:
+        pytest.skip("what inline handlers start writes to the test's own output")
+    assert [world.returned("yells", event) for event in (b"start", b"", b"")] == [b"done"] * 3
 
 
 # What a handler knows of itself.

@@ -1,0 +1,89 @@
+"""How much of what an attempt writes and returns is kept: of output above a limit the first and the last half."""
+
+from collections.abc import Iterator
+from typing import Final
+
+LIMIT_BYTES: Final = 10 << 20
+"""ASSUMED: FC keeps logs elsewhere and names no limit for those of one attempt; more than this is a mistake here."""
+RESULT_BYTES: Final = 32 << 20
+"""ASSUMED: a result, or the document of an error, may be as large as an event of a synchronous invocation. What passes
+it on may cut it to one byte more: that tells that it is too large."""
+_PIECES: Final = 1000
+_CHARACTERS: Final = 1 << 16
+"""So many small pieces, or characters in them, are put together: a million prints are no million strings."""
+_CODEC: Final = ("utf-8", "surrogatepass")
+
+
+class Output:
+    """Text in the order in which it was appended; iterating gives it in pieces. Used by one thread at a time.
+
+    ``limit``: in bytes of UTF-8. When more is appended, a line stands in place of what is left out.
+    """
+
+    __slots__ = ("_characters", "_first", "_half", "_last", "_left_out", "_new")
+
+    def __init__(self, limit: int = LIMIT_BYTES) -> None:
+        self._half: Final = limit // 2
+        self._new: Final[list[str]] = []
+        self._characters = 0
+        """How many are in ``_new``."""
+        self._first = bytearray()
+        self._last = bytearray()
+        self._left_out = 0
+        """How many bytes between ``_first`` and ``_last`` were dropped."""
+
+    def append(self, text: str) -> None:
+        """Add to the end."""
+        self._new.append(text)
+        self._characters += len(text)
+        if len(self._new) >= _PIECES or self._characters >= min(_CHARACTERS, self._half // 4):
+            self._settle()
+
+    def __iter__(self) -> Iterator[str]:
+        if not self._first:
+            yield from list(self._new)
+            return
+        first, last = bytes(self._first), bytes(self._last) + "".join(self._new).encode(*_CODEC)
+        if not self._left_out and len(last) <= self._half:
+            yield (first + last).decode(*_CODEC)
+            return
+        dropped = self._left_out + len(last) - self._half
+        begin, end = _without_cut_end(first), _without_cut_begin(last[-self._half :])
+        dropped += len(first) - len(begin) + min(self._half, len(last)) - len(end)
+        yield begin.decode(*_CODEC)
+        yield (
+            f"\n[fcemu left {dropped} bytes out here: of what an attempt writes it keeps "
+            f"the first and the last {self._half} bytes]\n"
+        )
+        yield end.decode(*_CODEC)
+
+    def _settle(self) -> None:
+        """Put the new pieces where they stay, and drop what is too much from time to time."""
+        text = "".join(self._new).encode(*_CODEC)
+        self._new.clear()
+        self._characters = 0
+        room = self._half - len(self._first)
+        self._first += text[:room]
+        self._last += text[room:]
+        if len(self._last) > 2 * self._half:
+            much = len(self._last) - self._half
+            self._left_out += much
+            del self._last[:much]
+
+
+def _without_cut_end(text: bytes) -> bytes:
+    """Without a last character of which bytes are missing."""
+    at = len(text) - 1
+    while at > 0 and text[at] & 0xC0 == 0x80:
+        at -= 1
+    lead = text[at]
+    whole = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+    return text if at + whole == len(text) else text[:at]
+
+
+def _without_cut_begin(text: bytes) -> bytes:
+    """Without a first character of which bytes are missing."""
+    at = 0
+    while at < len(text) and text[at] & 0xC0 == 0x80:
+        at += 1
+    return text[at:]
