@@ -290,10 +290,12 @@ def emulator_of(
         if kept is not None:
             settings = replace(settings, start=kept.started)
             clock = Clock(kept.started, settings.rate)
-            clock.set(caught_up(kept, store, settings.rate, counts=catch_up))
+            clock.set(kept.now)
             if store.keep is not None:
                 forget_old(store, clock.now(), store.keep)
             parts |= {"catalog": _catalog_after(kept, definition, given), "kept": kept, "clock": clock}
+            if catch_up:
+                parts["catch_up"] = caught_up(kept, store, settings.rate)
     return kind(
         settings=settings,
         runtimes=runtimes,

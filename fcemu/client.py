@@ -40,7 +40,8 @@ class Health(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """The clock at one moment. ``in_flight``: how many attempts and deliveries it waits for."""
+    """The clock at one moment. ``in_flight``: how many attempts and deliveries it waits for. ``behind``: by how many
+    virtual seconds it shows less than its rate asks for."""
 
     now: datetime
     started: datetime
@@ -48,6 +49,7 @@ class Clock(NamedTuple):
     autojump: bool
     next_due: datetime | None
     in_flight: int
+    behind: float = 0.0
 
 
 class Move(NamedTuple):
@@ -242,12 +244,12 @@ class Client:
 
     def journal(self, *, after: int = 0, function: str | None = None, follow: bool = False) -> Iterator[Fact]:
         """The facts behind position ``after``, one by one; with ``follow`` also those to come, until the emulator is
-        reset or stops."""
+        reset or stops. Raises ``ClientError`` behind the last fact that could be kept, where that failed."""
         asked = _given({"after": after, "function": function, "follow": 1 if follow else None})
         path = f"/_fcemu/journal?{urlencode(asked)}"
         with self._exchange("GET", path, seconds=None if follow else _ANSWER_SECONDS) as answer:
             for line in answer:
-                yield self._read(line, path, _fact)
+                yield self._read(line, path, _fact_or_problem)
 
     def invocations(
         self,
@@ -495,7 +497,15 @@ def _clock(told: Mapping[str, Any]) -> Clock:
         autojump=told["autojump"],
         next_due=_maybe_time(told["next_due"]),
         in_flight=told["in_flight"],
+        behind=told["behind"],
     )
+
+
+def _fact_or_problem(told: Mapping[str, Any]) -> Fact:
+    """Raises ``ClientError`` for the problem with which a journal ends that could not be kept."""
+    if "n" not in told and "detail" in told:
+        raise ClientError(told["detail"], status=told["status"], code=told["type"])
+    return _fact(told)
 
 
 def _fact(told: Mapping[str, Any]) -> Fact:

@@ -13,7 +13,7 @@ from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Asked, Emulator
-from fcemu.engine.ports import Abandoned, Call, Finish
+from fcemu.engine.ports import Abandoned, Call, Finish, Store
 
 Handler = Callable[[Call], Any]
 CREW = Crew("fcemu-test")
@@ -94,6 +94,7 @@ def make(
     settings: Settings | None = None,
     timeout: float = 60,
     chance: Chance | None = None,
+    store: Store | None = None,
     **handlers: Handler,
 ) -> tuple[Emulator, FakeRuntime]:
     """An emulator whose functions are named like the keywords; ``__`` stands for the slash of a 2.0 name."""
@@ -112,6 +113,7 @@ def make(
         runtimes=lambda _: runtime,
         chance=chance or Chance(settings.seed),
         crew=CREW,
+        store=store,
     )
     return emulator, runtime
 

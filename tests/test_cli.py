@@ -294,6 +294,7 @@ def test_the_clock_is_shown_for_programs(emulator):
         "autojump": False,
         "next_due": "2026-01-01T00:03:20.000000Z",
         "in_flight": 0,
+        "behind": 0,
     }
 
 

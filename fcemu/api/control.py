@@ -253,4 +253,5 @@ def _clock(emulator: Emulator) -> dict[str, Any]:
         "autojump": emulator.autojump,
         "next_due": None if due is None else time_text(due),
         "in_flight": emulator.in_flight,
+        "behind": emulator.behind.total_seconds(),
     }

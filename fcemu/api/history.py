@@ -1,15 +1,17 @@
 """Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fcemu.api import problems
-from fcemu.api.problems import Problem, json_answer, not_yet, read_members
+from fcemu.api.problems import Problem, json_answer, not_yet, problem_document, read_members
 from fcemu.api.records import invocation_record
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
+from fcemu.core.errors import StoreError
 from fcemu.core.facts import Fact, time_text
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
@@ -87,10 +89,22 @@ class History:
             ]
         stream = Stream(request)
         stream.open(_EVENT_STREAM if events else "application/x-ndjson")
+        try:
+            await self._tell(request, stream, after, given, events)
+        except StoreError as failed:
+            document = problem_document(500, "unavailable", failed.message)
+            text = json.dumps(document, ensure_ascii=False)
+            stream.send_last(f"event: problem\ndata: {text}\n\n" if events else f"{text}\n")
+        return stream
+
+    async def _tell(
+        self, request: WireRequest, stream: Stream, after: int, given: Mapping[str, Any], events: bool
+    ) -> None:
+        """Send the facts. Raises ``StoreError`` where the next ones cannot be kept."""
         journal, function = request.emulator.journal, given.get("function")
         if not given.get("follow", events):
             await _send(stream, journal, after, len(journal), function, events)
-            return stream
+            return
         request.end()  # a clock that jumps need not wait for who only listens
         news = News(self._api.wakeups)
         request.on_disconnect = news.stop
@@ -109,7 +123,6 @@ class History:
         finally:
             unfollow()
             self._streams.discard(news)
-        return stream
 
     async def _timeline(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         given = read_members(query, {"format": problems.one_of("text", "chrome", "otlp")}, "parameter")

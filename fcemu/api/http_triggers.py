@@ -97,6 +97,7 @@ def _too_large(body: EntityTooLarge) -> InvalidArgument:
 def _ended(emulator: Emulator, door: Door, invocation: Invocation, with_log: bool) -> Answer:
     """The answer to a synchronous request. Raises ``FCError`` when the handler never ran, or answered what cannot be
     passed on."""
+    emulator.raise_for(invocation)
     attempt = invocation.attempts[-1] if invocation.attempts else None
     error = ""
     match attempt and attempt.outcome:

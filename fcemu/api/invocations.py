@@ -116,7 +116,8 @@ def accepted_answer(dialect: Dialect, invocation: Invocation) -> Answer:
 
 
 def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_log: bool) -> Answer:
-    """The answer to a synchronous call. Raises ``FCError`` when the handler never ran."""
+    """The answer to a synchronous call. Raises ``FCError`` when the handler never ran, and the emulator's own error."""
+    emulator.raise_for(invocation)
     attempt = invocation.attempts[-1] if invocation.attempts else None
     match attempt and attempt.outcome:
         case Returned(body):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from fcemu.api.wire import Answer, Stream, WireRequest
+from fcemu.api.wire import Answer, WireRequest
 from fcemu.core.errors import StoreError
 from fcemu.engine.emulator import Emulator
 
@@ -15,9 +15,9 @@ class Outbox:
 
     def __init__(self, http: "HttpServer") -> None:
         self._http: Final = http
-        self._held: list[tuple[Connection, WireRequest, Answer | Stream]] = []
+        self._held: list[tuple[Connection, WireRequest, Answer]] = []
 
-    def put(self, connection: "Connection", request: WireRequest, response: Answer | Stream) -> None:
+    def put(self, connection: "Connection", request: WireRequest, response: Answer) -> None:
         """Write the answer in this turn of the loop or the next, once what happened is kept."""
         if not self._held:
             self._http.loop.call_soon(self.flush)

@@ -28,9 +28,14 @@ class Problem(Exception):
 
     def answer(self) -> Answer:
         """The response."""
-        title = self.kind.replace("-", " ") if self.kind != "about:blank" else HTTPStatus(self.status).phrase
-        document = {"type": self.kind, "title": title, "detail": self.detail, "status": self.status} | self.more
+        document = problem_document(self.status, self.kind, self.detail) | self.more
         return json_answer(document, self.status, "application/problem+json")
+
+
+def problem_document(status: int, kind: str, detail: str) -> dict[str, Any]:
+    """The members that every problem has; a stream that breaks off ends with them."""
+    title = kind.replace("-", " ") if kind != "about:blank" else HTTPStatus(status).phrase
+    return {"type": kind, "title": title, "detail": detail, "status": status}
 
 
 def not_yet(what: str) -> Problem:

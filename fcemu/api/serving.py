@@ -193,13 +193,15 @@ class Connection(asyncio.BufferedProtocol):
         return self._current is None and not self._waiting
 
     def send(self, data: bytes) -> None:
-        """Write to the client, at once, what is kept by then. Raises ``ConnectionError`` when it is gone."""
+        """Write to the client, at once, what is kept by then. Raises ``StoreError`` when it cannot be kept,
+        ``ConnectionError`` when the client is gone."""
         request = self._current
         if request is not None and request.saving is not None and request.saving.unsaved:
-            try:
-                request.emulator.save()
-            except StoreError as error:
-                raise ConnectionAbortedError(str(error)) from error
+            request.emulator.save()
+        self.send_at_once(data)
+
+    def send_at_once(self, data: bytes) -> None:
+        """Write what tells of nothing that has to be kept. Raises ``ConnectionError`` when the client is gone."""
         if self.transport is None or self.transport.is_closing():
             raise ConnectionResetError("the client is gone")
         self.transport.write(data)
@@ -266,19 +268,16 @@ class Connection(asyncio.BufferedProtocol):
         self.serve_waiting()
 
     def _give(self, request: WireRequest, response: Response) -> None:
-        """Write an answer; where what it tells of is to be kept, once it is."""
-        if request.saving is not None and request.saving.unsaved:
+        """Write an answer; where what it tells of is to be kept, once it is. The end of a stream tells of nothing."""
+        if isinstance(response, Answer) and request.saving is not None and request.saving.unsaved:
             self._http.outbox.put(self, request, response)
         else:
             self._write(request, response)
 
-    def deliver(self, request: WireRequest, response: Response, failed: StoreError | None) -> None:
+    def deliver(self, request: WireRequest, response: Answer, failed: StoreError | None) -> None:
         """Write what was held back; ``failed``: what it tells of could not be kept."""
-        if failed is not None and isinstance(response, Answer):
+        if failed is not None:
             response = request.refusal(failed)
-        elif failed is not None:
-            self.abort()
-            return
         self._write(request, response)
         self.serve_waiting()
 

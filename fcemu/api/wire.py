@@ -213,22 +213,31 @@ class Stream:
         self._chunked = request.version >= HttpVersion11
 
     def open(self, content_type: str) -> None:
-        """Send the headers. Raises ``ConnectionError`` when the client is gone."""
+        """Send the headers. Raises ``ConnectionError`` when the client is gone, ``StoreError`` as ``send`` does."""
         request = self._request
-        request.streams = True
         request.keep_alive = request.keep_alive and self._chunked
         coding = "Transfer-Encoding: chunked\r\n" if self._chunked else ""
         request.connection.send(
             f"{status_line(200)}Content-Type: {content_type}\r\nCache-Control: no-store\r\n{coding}"
             f"Date: {rfc822_formatted_time()}\r\n{_connection(request, not request.keep_alive)}\r\n".encode()
         )
+        request.streams = True  # from here on, an error has no answer of its own any more
 
     async def send(self, piece: str) -> None:
-        """Send one piece. Raises ``ConnectionError`` when the client is gone."""
-        data = piece.encode("utf-8", "backslashreplace")
+        """Send one piece. Raises ``ConnectionError`` when the client is gone, ``StoreError`` when what it tells of
+        cannot be kept: then nothing is sent."""
+        data = self._piece(piece)
         if data:
-            self._request.connection.send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+            self._request.connection.send(data)
             await self._request.connection.drain()
+
+    def send_last(self, piece: str) -> None:
+        """Send a piece that says why there are no more. Raises ``ConnectionError`` when the client is gone."""
+        self._request.connection.send_at_once(self._piece(piece))
+
+    def _piece(self, piece: str) -> bytes:
+        data = piece.encode("utf-8", "backslashreplace")
+        return b"%x\r\n%b\r\n" % (len(data), data) if data and self._chunked else data
 
     def last_bytes(self, request: WireRequest, last: bool) -> bytes:
         """The end of the body."""

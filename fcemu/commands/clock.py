@@ -95,6 +95,8 @@ def _show_clock(emulator: "Client", as_json: bool) -> None:
     click.echo(f"clock      {speed}")
     click.echo(f"next due   {at(state.next_due, state.started) if state.next_due else 'nothing'}")
     click.echo(f"in flight  {state.in_flight}")
+    if state.behind:
+        click.echo(f"behind     {state.behind:g} s: more falls due than can be run")
 
 
 def _show_move(emulator: "Client", move: "Move", as_json: bool) -> None:

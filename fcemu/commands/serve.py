@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ TOKEN: Final = "FCEMU_TOKEN"
 DEFAULT_URL: Final = "http://127.0.0.1:9527"
 """Where clients look without being told."""
 _MOST_FILES: Final = 65_536
+_NARRATOR_SECONDS: Final = 0.1
 _PATIENT_COLLECTOR: Final = (50_000, 20, 100)
 """A fifth more requests a second than with Python's thresholds, which walk over all facts again and again."""
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -376,7 +378,7 @@ def _tell_what_was_kept(plan: Plan, running: Served) -> None:
     emulator = running.server.emulator
     if plan.data is None or emulator is None:
         return
-    invocations = emulator.journal.invocations.values()
+    invocations = list(emulator.journal.invocations.values())  # a flowing clock runs what is due already
     waiting = sum(not one.finished for one in invocations)
     fields = {"event": "kept", "data": str(plan.data.path), "invocations": len(invocations), "unfinished": waiting}
     LOG.info(
@@ -435,10 +437,12 @@ class _Narrator(threading.Thread):
         from fcemu.client import ClientError
 
         while not self.stopping:
-            with suppress(ClientError):
+            try:
                 started = self._client.clock().started
                 for fact in self._client.journal(follow=True):
                     self._tell(fact, started)
+            except ClientError:  # it is being reset, it stops, or what happens cannot be kept
+                time.sleep(_NARRATOR_SECONDS)
 
     def _tell(self, fact: "Fact", started: datetime) -> None:
         attempt = "" if fact.attempt is None else f" (attempt {fact.attempt})"

@@ -1,6 +1,7 @@
 """One lock for all engine state, which lets outside callers in between two steps of a long move."""
 
 import threading
+from collections import deque
 from types import TracebackType
 
 from fcemu.engine import forks, real
@@ -30,7 +31,8 @@ class Baton:
 
     def __init__(self) -> None:
         self._lock: threading.Lock | _NoLock = threading.Lock()
-        self._waiting = 0
+        self._waiting: deque[None] = deque()
+        """One for each outside caller that waits; its changes are atomic, which those of a number are not."""
         self.acquire = real.acquire.__get__(self._lock)
         self.release = self._lock.release
         self.changed = threading.Condition(self._lock)
@@ -44,9 +46,9 @@ class Baton:
 
     def __enter__(self) -> None:
         if not self.acquire(False):
-            self._waiting += 1
+            self._waiting.append(None)
             self.acquire()
-            self._waiting -= 1
+            self._waiting.pop()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

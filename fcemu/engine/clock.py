@@ -11,18 +11,30 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Clock:
-    """Virtual time. Rate 0 stands still until ``set`` moves it, rate n runs n times as fast as real time.
+CATCH_UP_SECONDS: Final = 0.05
+"""Real seconds by which a flowing clock may be late and make up for it by going faster than its rate for a moment. What
+it is behind beyond that it stays behind: a handler that runs must not see hours pass at once."""
+_HELD_RATE: Final = 1e-6
+"""What other processes see as the rate of a clock that is held. It is not 0: that is a clock that was paused."""
 
-    Reading needs no lock; ``set`` and ``rate`` are for who holds the baton.
+
+class Clock:
+    """Virtual time. Rate 0 stands still until ``set`` moves it, rate n runs at most n times as fast as real time.
+
+    A flowing clock is held while what is due cannot be run as fast as it falls due: then it goes on by ``step``.
+    Reading needs no lock; everything else is for who holds the baton.
     """
 
-    __slots__ = ("_anchor", "_dial", "_rate", "started")
+    __slots__ = ("_anchor", "_asked", "_credit", "_dial", "_rate", "held", "started")
 
     def __init__(self, start: datetime, rate: float = 0.0) -> None:
         self.started: Final = start
         self._rate = rate
-        self._anchor = (start, real.monotonic())
+        self.held = False
+        """Whether the clock flows and stands still nevertheless, until what is due has been run."""
+        self._anchor = self._asked = self._credit = (start, real.monotonic())
+        """When the clock showed an instant; when it would have, had it never been held; and, while it is held, how far
+        its rate lets it go."""
         self._dial: Dial | None = None
 
     @property
@@ -32,16 +44,23 @@ class Clock:
     @rate.setter
     def rate(self, rate: float) -> None:
         """Go on from now at another rate."""
-        self._anchor = (self.now(), real.monotonic())
+        self._anchor = self._asked = (self.now(), real.monotonic())
         self._rate = rate
+        self.held = False
         self._show()
 
     def now(self) -> datetime:
-        """The virtual instant, aware, UTC."""
-        if self._rate == 0:
+        """The virtual instant, aware, UTC; at most the last one of the year 9999."""
+        if self._rate == 0 or self.held:
             return self._anchor[0]
-        base, since = self._anchor
-        return base + timedelta(0, (real.monotonic() - since) * self._rate)
+        return self._flown(self._anchor, self._rate)
+
+    def _flown(self, anchor: tuple[datetime, float], rate: float) -> datetime:
+        base, since = anchor
+        try:
+            return base + timedelta(0, (real.monotonic() - since) * rate)
+        except OverflowError:
+            return later(base, timedelta.max)
 
     def shown(self) -> datetime:
         """What a request from outside takes for now; later than ``now`` where the clock has to catch up first."""
@@ -49,9 +68,49 @@ class Clock:
 
     def set(self, instant: datetime) -> None:
         """Move on to ``instant``; a flowing clock that is past it already stays where it is."""
-        if instant > self.now():
+        now = self.now()
+        if instant > now:
+            if self._rate:  # a move by hand makes a clock that is behind neither more nor less so
+                by = instant - now
+                self._asked = (later(self._asked[0], by), self._asked[1])
+                self._credit = (later(self._credit[0], by), self._credit[1])
             self._anchor = (instant, real.monotonic())
             self._show()
+
+    # A flowing clock that is behind.
+
+    @property
+    def behind(self) -> timedelta:
+        """How much less a flowing clock shows than its rate asks for, since it flows at that rate."""
+        if not self._rate:
+            return timedelta(0)
+        return max(timedelta(0), self._flown(self._asked, self._rate) - self.now())
+
+    def hold(self) -> None:
+        """Stand still until ``go_on``: more is due than could be run by now."""
+        if not self.held:
+            self._anchor = self._credit = (self.now(), real.monotonic())
+            self.held = True
+            self._show()
+
+    def reach(self, at_most: float) -> datetime:
+        """How far a clock that is held may go by now, at its rate or ``at_most``."""
+        allowed = self._flown(self._credit, min(self._rate, at_most))
+        allowed = min(allowed, later(self._anchor[0], timedelta(0, CATCH_UP_SECONDS * self._rate)))
+        self._credit = (allowed, real.monotonic())
+        return allowed
+
+    def step(self, instant: datetime) -> None:
+        """Move a clock that is held on to ``instant``, within ``reach``."""
+        if instant > self._anchor[0]:
+            self._anchor = (instant, real.monotonic())
+            self._show()
+
+    def go_on(self, instant: datetime) -> None:
+        """Flow again, from ``instant``, which is within ``reach``."""
+        self.held = False
+        self._anchor = (max(instant, self._anchor[0]), real.monotonic())
+        self._show()
 
     def elapsed_ns(self) -> int:
         """Virtual nanoseconds since the start."""
@@ -73,7 +132,8 @@ class Clock:
     def _show(self) -> None:
         if self._dial is not None:
             instant, since = self._anchor
-            self._dial.show(_ns(instant - _EPOCH), _ns(instant - self.started), round(since * 1e9), self._rate)
+            rate = _HELD_RATE if self.held else self._rate
+            self._dial.show(_ns(instant - _EPOCH), _ns(instant - self.started), round(since * 1e9), rate)
 
     def real_seconds_to(self, instant: datetime) -> float:
         """Real seconds until a flowing clock shows ``instant``; 0 when it is past."""

@@ -1,5 +1,6 @@
 """The emulator's own threads: they move paused clocks and run handlers; callers' threads do neither."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Final
 
 from fcemu.engine import forks, real
 
+_LOG: Final = logging.getLogger("fcemu.engine")
 Job = Callable[[], None]
 
 STALLED: Final = 0.003
@@ -79,6 +81,11 @@ class Crew:
             call()
 
     @property
+    def queued(self) -> int:
+        """How many short jobs wait for a thread."""
+        return self._short.qsize()
+
+    @property
     def waits(self) -> bool:
         """Whether short jobs or calls wait that a job which stalls would hold up; then somebody has to call
         ``relieve`` soon."""
@@ -125,7 +132,7 @@ class Crew:
             self._leads_on = get_ident()
         while self._leader is me and (job := self._short.get()) is not None:
             self._busy_since = real.monotonic()
-            job()
+            _do(job)
             if self._leader is not me:
                 return
             self._busy_since = None
@@ -138,13 +145,21 @@ class Crew:
                 call = self._owed.popleft()
             except IndexError:  # another thread was faster
                 return
-            call()
+            _do(call)
 
     def _live(self, job: Job | None) -> None:
         while job is not None:
-            job()
+            _do(job)
             with self._lock:
                 if self._closed or self._idle >= _IDLE_AT_MOST:
                     return
                 self._idle += 1
             job = self._jobs.get()
+
+
+def _do(job: Job) -> None:
+    """Do a job. One that fails must not take the thread with it: other jobs, of other emulators too, wait for it."""
+    try:
+        job()
+    except Exception:  # jobs tell those who wait for them by themselves; what comes here is a defect of one of them
+        _LOG.exception("a job of the emulator failed")

@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.errors import FCError, InvalidArgument
-from fcemu.core.facts import Warned
+from fcemu.core.errors import FCError, InvalidArgument, StoreError
+from fcemu.core.facts import Failed, Invalid, Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Attempt, Invocation
+from fcemu.core.invocation import Attempt, Invocation, State
 from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -30,7 +30,7 @@ from fcemu.engine.errands import Errand
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
 from fcemu.engine.furnishings import Furnishings
-from fcemu.engine.goals import Advance, Autojump, Ended, Goal, Idle, Next, Still
+from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
 from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
@@ -92,10 +92,12 @@ class Emulator:
         kept: Kept | None = None,
         given: Mapping[str, object] | None = None,
         stubs: Mapping[FunctionRef, StandIn] | None = None,
+        catch_up: datetime | None = None,
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
-        ``stubs``: what runs functions in place of their code."""
+        ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had somebody
+        had the store all the time."""
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -155,6 +157,8 @@ class Emulator:
         self.keyring: Final = Keyring(settings, keys, self.clock, self._baton, self._intake.caller)
         """The access keys that are good now."""
         self.timers.fire = self._intake.fire
+        self._movers.withdraw = self._withdraw
+        self._movers.tell_callers = self._tell_callers
         keeping = (self._baton, catalog, self._dispatcher.plans, self._chance, self.clock, self.journal, settings)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
@@ -203,6 +207,8 @@ class Emulator:
         )
         self.read_outside: set[str] = set()
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
+        self._errors: Final[dict[str, Exception]] = {}
+        """What callers of functions get in place of answers, by request id, until they have it."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
         self._waits: Final[dict[Callable[[], None], Patience]] = {}
@@ -223,6 +229,8 @@ class Emulator:
             self._set_autojump(True)
         if self.clock.rate and (kept is not None or self.timers.next_due is not None):
             with self._baton:
+                if catch_up is not None:
+                    self._catch_up(catch_up)
                 self._movers.pursue()
         WATCHDOG.watch(self)
 
@@ -256,6 +264,14 @@ class Emulator:
             given=self._given,
         )
 
+    def _catch_up(self, until: datetime) -> None:
+        """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
+        first = self._next_due()
+        if first is None or first > until:
+            self.clock.set(until)
+        else:
+            self._movers.post(CatchUp(until))
+
     @property
     def unsaved(self) -> bool:
         """Whether something has happened that is to be kept and is not yet."""
@@ -268,8 +284,9 @@ class Emulator:
         Raises ``StoreError``."""
         if self.saving is not None:
             with self._baton:
-                if self.saving is not None:
-                    self.saving.save()
+                failed = self._movers.keep()
+            if failed is not None:
+                raise failed
 
     def kill(self, store: Store | None = None, packages: Callable[[], Packages] | None = None) -> None:
         """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing
@@ -284,6 +301,7 @@ class Emulator:
         """What happens from now on is not kept."""
         with self._baton:
             self._stop_saving()
+            self._movers.begin_what_waits()
 
     def _stop_saving(self) -> Saving | None:
         saving, self.saving, self._movers.save = self.saving, None, None
@@ -398,6 +416,53 @@ class Emulator:
             then(invocation)
         if not invocation.accepted.synchronous:
             self._deliveries.report(invocation, now)
+
+    def _withdraw(self, failed: StoreError) -> None:
+        """End what was accepted and cannot be kept: it does not run, its caller gets the error, and a task's id is free
+        for whoever tries again. Called with the baton held."""
+        if self.saving is None:
+            return
+        now = self.clock.now()
+        for accepted in self.saving.not_kept():
+            invocation = self.journal.invocations[accepted.request_id]
+            if invocation.finished:
+                continue
+            if invocation.state is State.STOPPING:
+                continue  # its end is on its way
+            ran = invocation.state is State.RUNNING
+            if ran:
+                self._movers.drop(invocation, now, failed.message)
+            end = Failed if ran or accepted.synchronous else Invalid
+            self.journal.record(end(now, invocation.id, failed.message), invocation)
+            self.journal.forget_task(invocation)
+            self.read_outside.add(invocation.id)
+            self._movers.invocation_ended(invocation)
+            self._tell(invocation, failed)
+
+    def _tell_callers(self, error: Exception) -> None:
+        """Answer whoever waits for a function with ``error``. Called with the baton held."""
+        for request_id in list(self._intake.awaited):
+            invocation = self.journal.invocations[request_id]
+            self._movers.cancel_answer(invocation)
+            self._tell(invocation, error)
+
+    def _tell(self, invocation: Invocation, error: Exception) -> None:
+        then = self._intake.awaited.pop(invocation.id, None)
+        self._intake.strangers.pop(invocation.id, None)
+        if then is not None:
+            self._errors[invocation.id] = error
+            then(invocation)
+
+    def raise_for(self, invocation: Invocation) -> None:
+        """Raise the error of the emulator's own that its caller got instead of an answer, if there is one; once."""
+        error = self._errors.pop(invocation.id, None)
+        if error is not None:
+            raise error
+
+    def fail(self, error: Exception) -> None:
+        """Called by the watchdog when its look raised ``error``: whoever waits hears of it."""
+        with self._baton:
+            self._movers.fail(error)
 
     def _asked_of(self, invocation: Invocation) -> AsyncSettings:
         accepted = invocation.accepted
@@ -585,8 +650,17 @@ class Emulator:
     def next_due(self) -> datetime | None:
         """When the next thing is due."""
         with self._baton:
-            due, fires = self._movers.next_due(), self.timers.next_due
-            return fires if due is None or (fires is not None and fires < due) else due
+            return self._next_due()
+
+    def _next_due(self) -> datetime | None:
+        due, fires = self._movers.next_due(), self.timers.next_due
+        return fires if due is None or (fires is not None and fires < due) else due
+
+    @property
+    def behind(self) -> timedelta:
+        """How much less the flowing clock shows than it should: more fell due than could be run by now."""
+        with self._baton:
+            return self._movers.behind
 
     def numbers(self) -> dict[FunctionRef, Numbers]:
         """What the journal comes to in numbers."""

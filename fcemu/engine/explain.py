@@ -1,6 +1,6 @@
 """Why time is not moving: what is in flight and on which line, who holds the clock, what is due next."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.values import dataclass
@@ -14,6 +14,7 @@ from fcemu.engine.strands import Strand, Wait
 from fcemu.engine.timers import Timers
 
 _DUE_SHOWN = 5
+_BEHIND_AT_LEAST = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ def explain(
     lines = [
         f"the clock is at {_at(now, clock)}, " + ("paused" if not clock.rate else f"flowing at rate {clock.rate:g}")
     ]
+    if clock.rate and (behind := movers.behind) >= _BEHIND_AT_LEAST:
+        lines.append(
+            f"it is behind by {behind.total_seconds():.3f} s: more fell due than could be run by now, and the rate is "
+            "the most that is asked for"
+        )
     if in_flight:
         lines.append("in flight, so the clock waits for it:")
         lines += [f"  {line}" for line in in_flight]

@@ -319,6 +319,11 @@ class Fleet:
         backlog.waiting.append(held)
         self._push(end, held)
 
+    @property
+    def held(self) -> int:
+        """How many invocations wait for an instance, with those that have ended meanwhile."""
+        return sum(len(backlog.waiting) for backlog in self._crowded)
+
     def waiting(self) -> list[Backlog]:
         """The backlogs in which something waits, in the order of who waits longest."""
         firsts = []

@@ -79,6 +79,13 @@ class Advance(Goal):
         return f"a move to {self._end:%Y-%m-%d %H:%M:%S.%f}" if self._end else f"a move by {self._asked}"
 
 
+class CatchUp(Advance):
+    """Run all that fell due while no emulator had the data."""
+
+    def __str__(self) -> str:
+        return f"what fell due while no emulator ran, {super().__str__()}"
+
+
 class Next(Goal):
     """Move to the next due instant and run all that is due there."""
 

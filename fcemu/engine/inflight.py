@@ -1,5 +1,6 @@
 """Watches in real time that what is in flight makes progress; ends what does not. The watchdog of design §3.9."""
 
+import logging
 import sys
 import threading
 import weakref
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 from fcemu.core.debuggers import DEBUGGERS
 from fcemu.engine import forks, real
 
+_LOG: Final = logging.getLogger("fcemu.engine")
 _CHECKS_PER_PERIOD: Final = 8
 _SHORTEST_PAUSE: Final = 0.001
 
@@ -25,6 +27,9 @@ class Watched(Protocol):
 
     def check_progress(self, now: float) -> None:
         """End what has been in flight for too long, by ``Watchdog.time``; takes the baton itself."""
+
+    def fail(self, error: Exception) -> None:
+        """``check_progress`` raised ``error``: whoever waits hears of it; takes the baton itself."""
 
 
 class Watchdog:
@@ -83,7 +88,17 @@ class Watchdog:
                 self._missed += max(0.0, now - looked - pause)
             looked = now
             for one in watched:
+                self._look_at(one)
+
+    def _look_at(self, one: Watched) -> None:
+        """Look at one emulator; the others are looked at whatever comes of that."""
+        try:
+            try:
                 one.check_progress(self.time())
+            except Exception as error:  # a defect, or a runtime that fails: it must not end the only watchdog there is
+                one.fail(error)
+        except Exception:
+            _LOG.exception("the watchdog could not tell of the error of an emulator")
 
 
 WATCHDOG: Final = Watchdog()

@@ -86,6 +86,12 @@ class Journal(Sequence[Fact]):
             follower()
         return invocation
 
+    def forget_task(self, invocation: Invocation) -> None:
+        """The id of a task that could not be kept is free again."""
+        there = self.tasks.get(invocation.accepted.function, {})
+        if there.get(invocation.accepted.task_id) is invocation:
+            del there[invocation.accepted.task_id]
+
     def histories(self, invocations: Iterable[Invocation]) -> dict[str, Sequence[Fact]]:
         """The facts of each of these invocations by its id; those of tasks are at hand, the others are looked for in
         one walk through what is in memory."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from fcemu.core.errors import StoreError
+from fcemu.core.facts import Finished
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
@@ -21,7 +22,7 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.due import Due
 from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
-from fcemu.engine.goals import Answered, Ended, Goal
+from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.outside import Outside
@@ -37,6 +38,16 @@ _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
 _SOON: Final = 0.01
 _MOMENT: Final = timedelta(microseconds=1)
+_SLICE: Final = 0.003
+"""Real seconds for which a flowing clock that is behind holds the baton."""
+_BREATH: Final = 0.001
+"""Real seconds for which it then lets others have it, and attempts begin."""
+_QUEUED: Final = 64
+"""Attempts that may wait for a thread before nothing more is begun."""
+_CROWD: Final = 1000
+"""Invocations that may wait for instances before a clock that is faster than real time goes no faster than that."""
+_REAL_SPEED: Final = 1.0
+_NONE: Final = timedelta(0)
 
 
 class Movers(Ending):
@@ -84,6 +95,14 @@ class Movers(Ending):
         self.autojump: Goal | None = None
         self.save: Callable[[], None] | None = None
         """Keeps what has happened; ``None`` where nothing is kept."""
+        self.withdraw: Callable[[StoreError], None] = lambda failed: None
+        """Set by the emulator: ends what was accepted and cannot be kept."""
+        self.tell_callers: Callable[[Exception], None] = lambda error: None
+        """Set by the emulator: answers everybody who waits for a function with an error."""
+        self._to_begin: list[Run] = []
+        """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
+        self._failed_at = -1
+        """Which step was the last one that failed."""
         self._says_why = True
         self._saves_soon = False
         self.closed = False
@@ -148,6 +167,13 @@ class Movers(Ending):
             self.goals.popleft()
         return self.autojump
 
+    @property
+    def behind(self) -> timedelta:
+        """How much less a flowing clock shows than it should."""
+        missed = [goal for goal in self.goals if isinstance(goal, CatchUp) and not goal.reached]
+        now = self.clock.now()
+        return self.clock.behind + sum((max(_NONE, (goal.at_end() or now) - now) for goal in missed), _NONE)
+
     def next_due(self) -> datetime | None:
         """When the next thing is due that still matters."""
         while (first := self._due.first()) is not None:
@@ -195,31 +221,82 @@ class Movers(Ending):
             self.goals.popleft()
             goal.finish()
 
-    def keep(self) -> None:
-        """Keep what has happened, before a handler or somebody outside learns of it.
+    def keep(self) -> StoreError | None:
+        """Keep what has happened, before a handler or a caller learns of it; returns why that was not possible.
 
-        What cannot be kept is said once, and is an error for who moves the clock; work goes on, because whatever is
-        lost in a crash then was not acknowledged to anybody, or happens once more.
+        What cannot be kept is logged once, and is an error for whoever moves the clock. An invocation whose acceptance
+        is not kept ends before it runs, and its caller gets the error. The rest goes on: it is not acknowledged to
+        anybody, and happens once more after a crash.
         """
         if self.save is None:
-            return
+            return None
+        failed = None
         try:
             self.save()
             self._says_why = True
-        except StoreError as failed:
-            if self._says_why:
-                self._says_why = False
-                _LOG.error("%s", failed)
-            for goal in self.goals:
-                if not goal.reached:
-                    goal.finish(failed)
+        except StoreError as error:
+            failed = error
+            self._not_kept(error)
+        self.begin_what_waits()
+        return failed
+
+    def _not_kept(self, failed: StoreError) -> None:
+        if self._says_why:
+            self._says_why = False
+            _LOG.error("%s", failed)
+        self.withdraw(failed)
+        for goal in self.goals:
+            if not goal.reached and not isinstance(goal, Answered):
+                goal.finish(failed)
+
+    def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
+        """End the attempt of an invocation that cannot be kept. Its handler has not begun: that comes after ``keep``."""
+        run = next(run for run in self.runs if run.invocation is invocation and not run.over)
+        run.over = True
+        run.verdict = Halted(why)
+        self._uncount(run)
+        self.runs.discard(run)
+        self._journal.record(Finished(now, invocation.id, run.number, run.verdict, ""), invocation)
+        run.place.pool.give_back(run.place, now)
+
+    def begin_what_waits(self) -> None:
+        """Begin the attempts that waited until their invocations are kept."""
+        waiting, self._to_begin = self._to_begin, []
+        for run in waiting:
+            if not run.over:
+                self._begin(run)
+
+    def _keep_and_begin(self) -> None:
+        """A job for the crew; takes the baton itself. One commit for all attempts that wait by then."""
+        with self._baton:
+            self._guarded(self.keep)
+
+    # Defects.
+
+    def fail(self, error: Exception) -> None:
+        """The emulator, a runtime or a store failed while the clock moved: whoever waits hears of it now, and the clock
+        goes on with the next step."""
+        _LOG.error("the emulator failed while its clock moved", exc_info=error)
+        for goal in self.goals:
+            if not goal.reached:
+                goal.finish(error)
+        self.tell_callers(error)
+        if self.steps != self._failed_at:  # else it fails at once again: it waits until a caller asks for something
+            self._failed_at = self.steps
+            self.pursue()
+
+    def _guarded(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception as error:  # whatever it is, no thread of ours may end while callers wait
+            self.fail(error)
 
     def _keep_soon(self) -> None:
         """Takes the baton itself. What ends meanwhile is kept with it: nobody outside waits for that."""
         real.sleep(_SOON)
         with self._baton:
             self._saves_soon = False
-            self.keep()
+            self._guarded(self.keep)
 
     def _keep_after_batch(self) -> None:
         """Keep what has happened once the short jobs that wait are done.
@@ -237,7 +314,7 @@ class Movers(Ending):
         self._baton.acquire()
         try:
             with patient_collector() if self._has_much_to_do() else nullcontext():
-                self._drive()
+                self._guarded(self._drive)
         finally:
             self._baton.release()
 
@@ -248,48 +325,51 @@ class Movers(Ending):
         """Move the paused clock until every goal is reached or something is in flight that is not ours."""
         if self._driving:
             return
-        self._driving = True
-        while not self.in_flight and not self.clock.rate and not self.closed:
-            if self.lock_waits and self.free_locks():
-                continue
-            goal = self._goal()
-            if goal is None:
-                break
-            due, now = self.next_stop(goal), self.clock.now()
-            if self.polls and self._serve_polls(goal, due, now):
-                continue
-            if not goal.wants(due, now) or due is None:
-                if self._recycled(goal.at_end()):
+        self._driving = leads = True
+        try:
+            while not self.in_flight and not self.clock.rate and not self.closed:
+                if self.lock_waits and self.free_locks():
                     continue
-                if goal is self.autojump:
+                goal = self._goal()
+                if goal is None:
                     break
-                self._reach(goal)
-                continue
-            if self._baton.give_way():
-                continue  # somebody may have changed something
-            if due > now and self._recycled(due - _MOMENT):
-                continue  # ASSUMED: what is due as soon as an instance has been idle for long enough still has it
-            if due > now:
-                self.clock.set(due)
-                now = due
-            self.steps += 1
-            if due == self._timers.next_due:
-                self._timers.fire_next()
-                continue
-            thing = self._take(now) if self._permutes else self._due.pop()
-            if isinstance(thing, Invocation):
-                doing: Run | Errand | None = self._dispatcher.begin(thing, now)
-            elif isinstance(thing, Turn):
-                doing = thing.begin(now)
-            else:
-                doing = self._fall_due(thing, now)
-            if doing is not None:
+                due, now = self.next_stop(goal), self.clock.now()
+                if self.polls and self._serve_polls(goal, due, now):
+                    continue
+                if not goal.wants(due, now) or due is None:
+                    if self._recycled(goal.at_end()):
+                        continue
+                    if goal is self.autojump:
+                        break
+                    self._reach(goal)
+                    continue
+                if self._baton.give_way():
+                    continue  # somebody may have changed something
+                if due > now and self._recycled(due - _MOMENT):
+                    continue  # ASSUMED: what is due as soon as an instance has been idle for long enough still has it
+                if due > now:
+                    self.clock.set(due)
+                    now = due
+                self.steps += 1
+                if due == self._timers.next_due:
+                    self._timers.fire_next()
+                    continue
+                thing = self._take(now) if self._permutes else self._due.pop()
+                if isinstance(thing, Invocation):
+                    doing: Run | Errand | None = self._dispatcher.begin(thing, now)
+                elif isinstance(thing, Turn):
+                    doing = thing.begin(now)
+                else:
+                    doing = self._fall_due(thing, now)
+                if doing is not None:
+                    self._driving = leads = False
+                    self._execute(doing)
+                    if self._driving:
+                        return
+                    self._driving = leads = True
+        finally:
+            if leads:
                 self._driving = False
-                self._execute(doing)
-                if self._driving:
-                    return
-                self._driving = True
-        self._driving = False
         if self.save is not None:
             self.keep()
         if self.clock.rate:
@@ -346,8 +426,10 @@ class Movers(Ending):
             if self.save is not None:
                 self.keep()
             self._baton.release()
-            failed = doing.go()
-            self._baton.acquire()
+            try:
+                failed = doing.go()
+            finally:
+                self._baton.acquire()
             self.outside.back(doing, failed)
             return
         run = doing
@@ -355,9 +437,13 @@ class Movers(Ending):
         self.runs.add(run)
         if self.save is not None:
             self.keep()
+            if run.over:
+                return  # its invocation could not be kept, so its handler must not run
         self._baton.release()
-        finish = run.handle()
-        self._baton.acquire()
+        try:
+            finish = run.handle()
+        finally:
+            self._baton.acquire()
         self._ended(run, finish)
 
     # The flowing clock.
@@ -365,45 +451,54 @@ class Movers(Ending):
     def _tick(self) -> None:
         """Wait for real time, as a job of the crew, while the clock flows; takes the baton itself."""
         with self._baton.changed:
-            while (self.clock.rate or self._crew.waits) and not self.closed:
-                if not self.clock.rate:
-                    # It was paused. What had been handed to the crew before runs nevertheless.
-                    self._baton.changed.wait(STALLED)
-                    self._crew.relieve()
-                    continue
-                self._run_what_is_due()
-                if self.save is not None:
-                    self.keep()
-                goal = self._goal()
-                if goal is not None and goal is not self.autojump and not self.in_flight:
-                    due = self.next_stop(goal)
-                    if goal.wants(due, self.clock.now()):
-                        if due is not None and not self._recycled(due - _MOMENT):
-                            self.clock.set(due)
-                    elif not self._recycled(goal.at_end()):
-                        self._reach(goal)
-                    continue
-                self._baton.changed.wait(self._real_wait())
-                self._crew.relieve()
+            failed: Exception | None = None
+            try:
+                self._flow()
+            except Exception as error:  # as in ``_guarded``, but the clock flows on by another job
+                failed = error
             self._ticking = False
-        with self._baton:
-            self.pursue()
+            if failed is None:
+                self.pursue()
+            else:
+                self.fail(failed)
 
-    def _real_wait(self) -> float:
-        due, fires = self.next_due(), self._timers.next_due
-        if fires is not None and (due is None or fires < due):
-            due = fires
-        idle = self.fleet.next_idle
-        if idle is not None and (due is None or idle < due):
-            due = idle
-        soon = self.polls.next_at(self.clock.now()) if self.polls else None
-        if soon is not None and (due is None or soon < due):
-            due = soon
+    def _flow(self) -> None:
+        while (self.clock.rate or self._crew.waits) and not self.closed:
+            if not self.clock.rate:
+                # It was paused. What had been handed to the crew before runs nevertheless.
+                self._baton.changed.wait(STALLED)
+                self._crew.relieve()
+                continue
+            keeps_up = self._run_what_is_due()
+            if self.save is not None:
+                self.keep()
+            goal = self._goal()
+            if goal is not None and goal is not self.autojump and not self.in_flight:
+                # A move by hand: to the next thing that is due, whenever nothing is in flight.
+                due = self.next_stop(goal)
+                if goal.wants(due, self.clock.now()):
+                    if due is not None and not self._recycled(due - _MOMENT):
+                        self.clock.set(due)
+                elif not self._recycled(goal.at_end()):
+                    self._reach(goal)
+                self._baton.give_way()
+                continue
+            # A clock that is behind waits only to let others have the baton, or attempts begin.
+            self._baton.changed.wait(self._real_wait() if keeps_up else _BREATH)
+            self._crew.relieve()
+
+    def _next_instant(self) -> datetime | None:
+        """When a flowing clock has to do something next; ``None``: it has nothing to do."""
         for runs in self._deadlines.values():
             while runs and (runs[0].over or runs[0].left):
                 runs.popleft()
-            if runs and (due is None or runs[0].deadline < due):
-                due = runs[0].deadline
+        soon = self.polls.next_at(self.clock.now()) if self.polls else None
+        strikes = [runs[0].deadline for runs in self._deadlines.values() if runs]
+        instants = (self.next_due(), self._timers.next_due, self.fleet.next_idle, soon, *strikes)
+        return min((instant for instant in instants if instant is not None), default=None)
+
+    def _real_wait(self) -> float:
+        due = self._next_instant()
         seconds = _LONGEST_WAIT if due is None else min(self.clock.real_seconds_to(due), _LONGEST_WAIT)
         if self._crew.waits:
             seconds = min(seconds, STALLED)
@@ -416,28 +511,74 @@ class Movers(Ending):
             self._wakes_at = instant
             self._baton.changed.notify()
 
-    def _run_what_is_due(self) -> None:
-        now = self.clock.now()
-        parked = [run for run in self._struck_by(now) if not run.counted]
-        while (fires := self._timers.next_due) is not None and fires <= now:
-            self._timers.fire_next()
-        while (idle := self.fleet.next_idle) is not None and idle <= now:
-            self.fleet.recycle(idle)
-        while (due := self.next_due()) is not None and due <= self.clock.now():
-            self.steps += 1
-            thing = self._take(due) if self._permutes else self._due.pop()
-            if isinstance(thing, Invocation):
-                self.start_at_once(thing, self.clock.now())
-            elif isinstance(thing, Turn):
-                self._hand_over(thing.begin(self.clock.now()), self.clock.now())
-            elif (errand := self._fall_due(thing, due)) is not None:
-                self.outside.send(errand)
-                self._crew.run(partial(self._do, errand))
+    def _run_what_is_due(self) -> bool:
+        """Run what is due by now, for a few milliseconds at most; whether that was all.
+
+        Where it was not, the clock is held at the instant it has come to, and goes on from there instant by instant,
+        never farther than its rate has it: it is behind, and everything still happens in order and in its time.
+        """
+        clock, until = self.clock, real.monotonic() + _SLICE
+        crowded = self._is_crowded()
+        if crowded:
+            clock.hold()
+        while self._run_until(clock.now, until):
+            if not clock.held:
+                return True
+            reach, instant = clock.reach(_REAL_SPEED if crowded else clock.rate), self._next_instant()
+            if instant is None or instant > reach:
+                # All that its rate has let fall due has begun.
+                if crowded:
+                    clock.step(reach)
+                    return False
+                clock.go_on(reach)
+                return True
+            clock.step(instant)
+        clock.hold()
+        return False
+
+    def _is_crowded(self) -> bool:
+        """Whether many invocations wait for instances in which handlers compute, faster than real time: what falls due
+        then only makes the queue longer."""
+        return self.clock.rate > _REAL_SPEED and self.in_flight > 0 and self.fleet.held > _CROWD
+
+    def _run_until(self, now: Callable[[], datetime], until: float) -> bool:
+        """Run what is due by ``now()``, in order; whether there was time for all of it, and a thread."""
+        parked = [run for run in self._struck_by(now()) if not run.counted]
+        done = self._begin_all_due(now, until)
         for run in parked:
             if run.counted and not run.over:
                 self._watch_deadline(run)  # it was woken late, and goes on
         if self.polls:
-            self.polls.serve(self.clock.now())
+            self.polls.serve(now())
+        return done
+
+    def _begin_all_due(self, now: Callable[[], datetime], until: float) -> bool:
+        while True:
+            due, fires, idle = self.next_due(), self._timers.next_due, self.fleet.next_idle
+            first = min((instant for instant in (due, fires, idle) if instant is not None), default=None)
+            if first is None or first > now():
+                return True
+            if self._crew.queued > _QUEUED or real.monotonic() > until:
+                return False
+            self.steps += 1
+            # What fires late is accepted now, so it is due after what has fired before. Work begins before more is
+            # fired, or a clock that is behind would fire all that it missed before the first of it runs.
+            if due is not None and due <= now():
+                self._begin_due(due)
+            elif first == fires:
+                self._timers.fire_next()
+            else:
+                self.fleet.recycle(first)
+
+    def _begin_due(self, due: datetime) -> None:
+        thing = self._take(due) if self._permutes else self._due.pop()
+        if isinstance(thing, Invocation):
+            self.start_at_once(thing, self.clock.now())
+        elif isinstance(thing, Turn):
+            self._hand_over(thing.begin(self.clock.now()), self.clock.now())
+        elif (errand := self._fall_due(thing, due)) is not None:
+            self.outside.send(errand)
+            self._crew.run(partial(self._do, errand))
 
     def _struck_by(self, now: datetime) -> list[Run]:
         """Let the timeouts strike that are over; the runs whose timeouts those were. What is parked ends elsewhere, if
@@ -467,20 +608,29 @@ class Movers(Ending):
         self._count(run)
         self.runs.add(run)
         self._watch_deadline(run)
-        job = partial(self._work, run)
-        if not run.place.instance.begin(run.call, job, partial(self._crew.run, job)):
-            self._crew.offer(job)
+        if self.save is None:
+            self._begin(run)
+        else:
+            self._to_begin.append(run)
+            if len(self._to_begin) == 1:
+                self._crew.run(self._keep_and_begin)
         if not self._ticking:
             self.pursue()
         elif self._crew.waits:
-            self._look_by(now + timedelta(seconds=STALLED * self.clock.rate))
+            self._look_by(later(now, duration(STALLED * self.clock.rate)))
+
+    def _begin(self, run: Run) -> None:
+        """Let the instance of ``run``, or a thread of the crew, run its handler."""
+        job = partial(self._work, run)
+        if not run.place.instance.begin(run.call, job, partial(self._crew.run, job)):
+            self._crew.offer(job)
 
     def _work(self, run: Run) -> None:
         """A job for the crew: run the handler of ``run``; takes the baton itself."""
         finish = run.handle()
         self._baton.acquire()
         try:
-            self._ended(run, finish)
+            self._guarded(partial(self._ended, run, finish))
             self._pursue_at_rest()
         finally:
             self._baton.release()
@@ -491,8 +641,8 @@ class Movers(Ending):
         """A job for the crew; takes the baton itself."""
         failed = errand.go()
         with self._baton:
-            self.outside.back(errand, failed)
-            self.keep()
+            self._guarded(partial(self.outside.back, errand, failed))
+            self._guarded(self.keep)
             self._pursue_at_rest()
 
     def _pursue_at_rest(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Changed, read_time, time_text
+from fcemu.core.facts import Accepted, Changed, read_time, time_text
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.values import dataclass
@@ -150,6 +150,10 @@ class Saving:
             return clock.now() != now
         return clock.now() - now > timedelta(seconds=_STALE * clock.rate)
 
+    def not_kept(self) -> list[Accepted]:
+        """The acceptances that would be lost if the process ended now."""
+        return [fact for fact in self._journal[self._written :] if type(fact) is Accepted]
+
     def save(self) -> None:
         """Keep what has happened. Raises ``StoreError``; then it is tried again by the next call."""
         if not self.unsaved:
@@ -202,9 +206,12 @@ class Saving:
             self._store.close()
 
 
-def caught_up(kept: Kept, store: Store, rate: float, *, counts: bool) -> datetime:
-    """Where the clock goes on: where it stood; or, where the time while the emulator was down ``counts``, later."""
-    return later(kept.now, timedelta(seconds=max(0.0, store.down) * rate)) if counts else kept.now
+def caught_up(kept: Kept, store: Store, rate: float) -> datetime:
+    """Where the clock would be, had it gone on while the emulator was down."""
+    try:
+        return later(kept.now, timedelta(seconds=max(0.0, store.down) * rate))
+    except OverflowError:
+        return later(kept.now, timedelta.max)
 
 
 @contextmanager

@@ -268,7 +268,8 @@ class SqliteStore:
         rows = list(enumerate(map(fact_text, facts), after + 1))
         with self._lock:
             self.written(rows, notes, code)
-            self._tell_count(after + len(rows))
+            with suppress(OSError):  # all is committed, and a count that is too small says nothing wrong
+                self._tell_count(after + len(rows))
         if self._death is not None:
             self._death.strike("after")
 

@@ -144,6 +144,7 @@ async def _ended(engine: Emulator, asked: Asked) -> core.Invocation:
     except BaseException:
         engine.forget_call(record)
         raise
+    engine.raise_for(record)
     engine.save()
     return record
 

@@ -373,6 +373,7 @@ class LocalEmulator:
         except BaseException:  # Ctrl-C, or a test's time-out
             self._engine.forget_call(record)
             raise
+        self._engine.raise_for(record)
         self._engine.save()
         return record
 

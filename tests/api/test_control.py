@@ -36,6 +36,7 @@ def test_the_clock_is_shown_and_changed(served):
         "autojump": False,
         "next_due": "2026-01-01T00:00:07.000000Z",
         "in_flight": 0,
+        "behind": 0,
     }
     assert served.json("GET", "/clock") == shown
     assert served.json("PATCH", "/clock", {}) == shown
