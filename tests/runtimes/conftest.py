@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import WAIT_SECONDS
 from runtimes.emulated import Emulated
 from runtimes.fake_clock import FakeClock
 
