@@ -128,12 +128,21 @@ class PythonProcess:
             started = child.receive(call.output)
         except Gone:
             child.close()
+            self._let_go_of_ended(python)
             raise NotStarted(python) from None
         pid = int(started.header["pid"])
         child.watch_process(pid)
         child.lookout = Lookout(*started.header["lookout"])
         child.library = tuple(started.header["library"])
         return child, pid
+
+    def _let_go_of_ended(self, python: str) -> None:
+        """A program that is no Python 3.11 or later ends at once as a template."""
+        with self._lock:
+            template = self._templates.get(python)
+            if template is not None and not template.lives():
+                del self._templates[python]
+                template.close()
 
     def _template(self, python: str) -> "_Template":
         with self._lock:

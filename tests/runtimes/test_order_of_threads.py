@@ -53,6 +53,8 @@ def invoke(tmp_path_factory):
         answer = made[runtime].function("f").invoke(json.dumps(asked))
         return answer.json(), re.findall(r"^\d+ \d+$", answer.logs, re.MULTILINE)
 
+    for runtime in made:
+        invoke(runtime, {"pool": False, "pauses": [[1]]})
     yield invoke
     for emulator in made.values():
         emulator.close()
