@@ -166,8 +166,11 @@ def definition() -> str:
         "is a file of tomorrow. What was uploaded is in it as `code: {zipFile: BASE64}`, up to 512 KB; what is beyond "
         "that, or a layer that was deleted while a function used it, is named by the directory where the server has "
         "it. A version says what differs from what its function is now; with `whole: true`, nothing but handler and "
-        "code is taken from there. Ids, times, numbers of versions that were deleted, "
-        "and the server's options but account and region are not in it. `fixtures/everything` has each kind of thing.",
+        "code is taken from there. Ids, times, numbers of versions that were deleted, what leads to a version or an "
+        "alias that was deleted, and the server's options but account, region and limits are not in it. FC's API takes "
+        "handlers that are not in the code; then it is `{…, unchecked: true}`, and the file only warns of them. Texts "
+        "that look like variables stay texts by `expand: false`. What FC's API takes as settings of a trigger and no "
+        "file may say is in its `kept`. `fixtures/everything` has each kind of thing.",
     ]
     ways: dict[type[Shape], list[str]] = {FileShape: []}
     for way, _, shape in below(FileShape):

@@ -24,6 +24,10 @@ REST: Final = "{path…}"
 """The last segment of a pattern that takes all segments that are left, also none."""
 
 
+_NO_STORAGE: Final = ": there is no object storage here; send the code itself as zipFile"
+_INSTEAD: Final = {"GetTempBucketToken": _NO_STORAGE, "GetTempCodeBucketToken": _NO_STORAGE}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of FC's API. ``handler`` is the name under which the server finds what answers it; ``""``: the
@@ -36,14 +40,10 @@ class Operation:
     handler: str = ""
     effect: str = "acts"
 
-
-_NO_STORAGE: Final = ": there is no object storage here; send the code itself as zipFile"
-_INSTEAD: Final = {"GetTempBucketToken": _NO_STORAGE, "GetTempCodeBucketToken": _NO_STORAGE}
-
-
-def refusal_of(operation: Operation) -> str:
-    """What is said of an operation that the emulator does not have, and what to do instead, where there is anything."""
-    return f"{operation.name} is not supported yet{_INSTEAD.get(operation.name, '')}"
+    @property
+    def refusal(self) -> str:
+        """What is said where the emulator does not have it, and what to do instead, if anything helps."""
+        return f"{self.name} is not supported yet{_INSTEAD.get(self.name, '')}"
 
 
 def read_operations(table: str) -> tuple[Operation, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
-from fcemu.api.dialect import Dialect, Operation, Paths, behind, refusal_of, split_target
+from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
 from fcemu.api.doors import DEFAULT_HOSTS, find_door
 from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
@@ -220,7 +220,7 @@ class ApiServer:
             return Route(partial(_raise, PathNotSupported, method, target.partition("?")[0]), refuse)
         operation, parameters = found
         if not operation.handler:
-            return Route(partial(_raise, NotImplementedYet, refusal_of(operation)), refuse)
+            return Route(partial(_raise, NotImplementedYet, operation.refusal), refuse)
         if operation.handler == "http_trigger":
             return Route(partial(self._proxy, dialect, parameters), refuse, any_page=True)
         if operation.handler in HANDLERS:

@@ -15,6 +15,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "fixture.md"
 SAMPLES = {
     "access_keys": ("LTAI1:s1 LTAI2:s2", {"LTAI1": "s1", "LTAI2": "s2"}),
     "account_id": ("42", "42"),
+    "allow_host": ("a.example, b.example", ["a.example", "b.example"]),
     "chance": ("seeded", "seeded"),
     "clock": ("follow", "follow"),
     "data": ("kept.db", "kept.db"),
@@ -37,7 +38,7 @@ SAMPLES = {
 OF_DATA = {"data_keep", "data_sync", "while_down"}
 """Options that count only beside ``data``."""
 BADLY = {name: "x y" for name in OPTIONS if name not in {"account_id", "region"}}
-BADLY |= {name: "x y" for name in OF_EMULATORS if name not in {"data", "definition", "python"}}
+BADLY |= {name: "x y" for name in OF_EMULATORS if name not in {"allow_host", "data", "definition", "python"}}
 PYTHONS_OWN_WORDS = ("invalid literal", "could not convert", "isoformat", "Error", "<class")
 
 
@@ -69,6 +70,7 @@ def state(emulator):
         chosen,
         emulator._data,
         emulator._redirection is not None,
+        emulator._host._api.guard._allowed,
         len(emulator._engine.functions()),
     )
 
