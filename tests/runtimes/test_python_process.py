@@ -399,3 +399,26 @@ def test_a_warning_of_a_handler_is_in_the_log_where_python_shows_it(attempt):
     output = attempt(code).output
     assert ": UserWarning: seen\n" in output
     assert "not seen" not in output
+
+
+def test_a_thread_left_behind_that_swallows_its_end_waits_for_ever(runtime, tmp_path, attempt):
+    attempt("""
+        told = []
+        def sleeper():
+            while True:
+                try: time.sleep(1000)
+                except BaseException as error: told.append(type(error).__name__)
+        def handler(event, context):
+            if event == b"first": threading.Thread(target=sleeper).start()
+            elif event == b"second":
+                while len(told) < 2: os.sched_yield()
+                for _ in range(1000): os.sched_yield()
+            return told
+        """)
+    emulator = attempt.emulators[-1]
+    values = []
+    for payload in (b"first", b"second"):
+        invocation = emulator.accept(ask("f", payload))
+        emulator.wait(emulator.run_until_idle(None))
+        values.append(json.loads(invocation.attempts[0].outcome.payload))
+    assert values == [[], ["Abandoned", "Abandoned"]]
