@@ -228,6 +228,15 @@ class Strand:
         self.household.join(self, waiting)
 
 
+HERE: "Final[dict[int, Strand]]" = {}
+"""Which strand each thread of this process runs."""
+
+
+def strand_here() -> "Strand | None":
+    """The strand that this thread runs."""
+    return HERE.get(get_ident())
+
+
 class Household:
     """All strands of this process. What changes is changed under ``_lock``; waits are roused without it."""
 
@@ -236,7 +245,7 @@ class Household:
         self.dial: Final = dial
         self.io_grace: Final = io_grace
         self.attempt = 0
-        self.strands: Final[dict[int, Strand]] = {}
+        self.strands: Final = HERE
         """Which strand each thread runs."""
         self._lock: Final = allocate_lock()
         self._running = False
