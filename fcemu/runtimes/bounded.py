@@ -7,7 +7,6 @@ from typing import Final
 from fcemu.core.outcome import Ran
 from fcemu.engine.ports import HandlerClock, HandlerStrand, Held, Waiting
 
-
 _TOLD_AT_MOST: Final = 2
 """How often a hook that waits learns that its time is up; then its waits are those of its attempt."""
 _FOR_EVER: Final = 1e9

@@ -35,7 +35,6 @@ from fcemu.runtimes.finding import (
 )
 from fcemu.runtimes.timeshift import adopt
 
-
 Place = tuple["Namespace", str]
 """Whose module some code belongs to, and the directory prefix under which it was loaded."""
 PLACES: Final[dict[int, Place]] = {}
