@@ -96,8 +96,8 @@ class Emulator:
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
-        ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had somebody
-        had the store all the time."""
+        ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had an
+        emulator had the store all the time."""
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock

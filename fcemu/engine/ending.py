@@ -14,7 +14,7 @@ from fcemu.engine.lines import place
 from fcemu.engine.parking import Parking
 from fcemu.engine.ports import Finish
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.strands import STRANDS, Strand, Wait
 
 
 class Ending(Parking):
@@ -167,6 +167,21 @@ class Ending(Parking):
         self._interrupt(run)
         self._dismiss(run)
         self.pursue()
+
+    def leave_waiting(self, strand: Strand) -> None:
+        """The thread of ``strand``, whose attempt is over, never comes back; takes the baton itself."""
+        run = strand.run
+        if strand is not run:
+            strand.end()
+            return
+        self._crew.replace_me()
+        with self._baton:
+            run.leave()
+            if run.over:
+                self.runs.discard(run)
+            elif not run.struck:  # else its end comes at its deadline
+                assert run.verdict is not None, "only an attempt that is to end is left"
+                self._give_up(run, run.verdict, self.clock.now())
 
     def _interrupt(self, run: Run, *, again: bool = False) -> None:
         """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""

@@ -250,7 +250,8 @@ class Movers(Ending):
                 goal.finish(failed)
 
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
-        """End the attempt of an invocation that cannot be kept. Its handler has not begun: that comes after ``keep``."""
+        """End the attempt of an invocation that cannot be kept. Its handler has not begun, as it begins after
+        ``keep``."""
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
         run.over = True
         run.verdict = Halted(why)

@@ -22,9 +22,9 @@ from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import place
-from fcemu.engine.ports import Abandoned, Held
+from fcemu.engine.ports import Held
 from fcemu.engine.runs import Run, Strands
-from fcemu.engine.strands import DRIFTING, STRANDS, Strand, Wait
+from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
 
 _LOCK_SECONDS: Final = 0.05
 """Real seconds between two looks at a lock whose holder does not park."""
@@ -82,6 +82,10 @@ class Parking:
 
     # What who moves the clock does.
 
+    def leave_waiting(self, strand: Strand) -> None:
+        """The thread of ``strand``, whose attempt is over, never comes back; takes the baton itself."""
+        raise NotImplementedError
+
     def pursue(self) -> None:
         """See to it that somebody moves the clock if it may move."""
         raise NotImplementedError
@@ -107,14 +111,14 @@ class Parking:
     def wait(self, wait: Wait, seconds: float | None) -> bool:
         """Wait until ``wait`` is released or ``seconds`` of virtual time have passed; whether it was released.
 
-        Called on the strand's thread, without the baton. Raises ``Abandoned``.
+        Called on the strand's thread, without the baton. Raises ``Over``.
         """
         strand = wait.strand
         self._baton.acquire()
         try:
             run = strand.run
             if run.verdict is not None or (run.over and seconds is not None):
-                raise Abandoned
+                raise Over
             if wait.released:
                 return True
             strand.looked = None
@@ -155,7 +159,7 @@ class Parking:
     def _woken(self, wait: Wait) -> bool:
         run = wait.strand.run
         if not wait.released and (run.over or run.verdict is not None):
-            raise Abandoned
+            raise Over
         return wait.released
 
     def _park(self, run: Run, wait: Wait, now: datetime) -> None:
@@ -306,7 +310,7 @@ class Parking:
                 return inf  # its thread was left behind, and goes on in real time
             if self.clock.rate:
                 if run.verdict is not None and not run.over:
-                    raise Abandoned
+                    raise Over
                 until = None if seconds is None else later(now, duration(seconds))
                 return _LOCK_SECONDS if until is None else min(_LOCK_SECONDS, self.clock.real_seconds_to(until))
             if lock.is_free():
@@ -320,7 +324,7 @@ class Parking:
             if gate and run.calls:
                 return _LOCK_SECONDS  # that call may end by it
             if run.over or run.verdict is not None:
-                raise Abandoned
+                raise Over
             wait = Wait(strand, None if seconds is None else later(now, duration(seconds)))
             # The thread that has taken such a lock will not release it, so what does may be something real.
             wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
@@ -333,7 +337,7 @@ class Parking:
             self.pursue()
         self._await_lock(wait, lock)
         if run.verdict is not None:
-            raise Abandoned
+            raise Over
         return None
 
     def _await_lock(self, wait: Wait, lock: Held) -> None:
@@ -423,10 +427,10 @@ class Parking:
     # Threads and work items of a handler.
 
     def add_strand(self, run: Run) -> Strand:
-        """Another strand of ``run`` begins; takes the baton itself. Raises ``Abandoned``."""
+        """Another strand of ``run`` begins; takes the baton itself. Raises ``Over``."""
         with self._baton:
             if run.over or run.verdict is not None:
-                raise Abandoned
+                raise Over
             strand = Strand(run, self._join(run))
             strands = run.strands
             assert strands is not None

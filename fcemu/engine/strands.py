@@ -2,11 +2,13 @@
 
 import ctypes
 import threading
+from _thread import allocate_lock
 from collections.abc import Callable
+from concurrent.futures import thread as pools  # waits for its threads at Python's exit, after what is below
 from datetime import datetime, timedelta
 from math import inf
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from fcemu.core.outcome import FunctionError
 from fcemu.core.times import later
@@ -32,8 +34,42 @@ as the threads of an instance do that is frozen between two invocations."""
 def _let_python_exit() -> None:
     """Python waits for threads that are no daemons before it exits; nobody will wake these any more."""
     for strand in list(DRIFTING):
+        make_daemon(strand.thread)
         if strand.waits_in is not None:
             strand.waits_in.rouse()
+
+
+def make_daemon(ident: int) -> None:
+    """Let Python exit although that thread runs. ``threading`` has no way for a thread that has begun."""
+    thread: Any = threading._active.get(ident)  # type: ignore[attr-defined]
+    if thread is None:
+        return
+    pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined]
+    if thread.daemon:
+        return
+    thread._daemonic = True
+    if hasattr(thread, "_handle"):  # from Python 3.13 on
+        thread._handle._set_done()
+    else:
+        with threading._shutdown_locks_lock:  # type: ignore[attr-defined]
+            threading._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined]
+
+
+class Over(BaseException):
+    """Raised in the engine where a strand waits whose attempt is over; its thread gets ``Abandoned``, or no answer."""
+
+
+_TOLD_AT_MOST: Final = 2
+"""How often a thread learns that its attempt is over before its waits have no end: the second time is for a wait in a
+``finally`` block, the third is that of code which swallows everything and goes on."""
+_STRANGERS: Final = threading.local()
+
+
+def _wait_for_ever() -> NoReturn:
+    gate = allocate_lock()
+    gate.acquire()
+    while True:
+        real.acquire(gate)
 
 
 class _Threads:
@@ -67,7 +103,7 @@ class in_engine:  # noqa: N801 (reads as a function)
         if strand is not None:
             strand.engine_calls -= 1
             if strand.held_back:
-                strand.leave_engine(noticed=error is Abandoned)
+                strand.leave_engine(noticed=error in (Abandoned, Over))
 
 
 class Wait:
@@ -122,8 +158,22 @@ class Wait:
             self.block, self.rouse, self.real = block, rouse, True
         if self.strand.thread != get_ident():
             raise RuntimeError("a wait belongs to the thread that asked for it")
-        with in_engine():
-            return self.strand.run.movers.wait(self, seconds)
+        try:
+            with in_engine():
+                return self.strand.run.movers.wait(self, seconds)
+        except Over:
+            self.strand.abandon()
+
+
+def abandon(strand: "Strand | None") -> NoReturn:
+    """``Strand.abandon``, also for a thread of which nothing is known but that it carries the context of an attempt."""
+    if strand is not None:
+        strand.abandon()
+    _STRANGERS.told = getattr(_STRANGERS, "told", 0) + 1
+    if _STRANGERS.told > _TOLD_AT_MOST:
+        make_daemon(get_ident())
+        _wait_for_ever()
+    raise Abandoned
 
 
 class Strand:
@@ -152,6 +202,8 @@ class Strand:
     turn: "threading.Lock | None" = None
     """Released when it goes on after another strand has woken it."""
     _sent = False
+    _told = 0
+    """How often its thread has learnt that the attempt is over."""
     _wake_up: "threading.Lock | None" = None
 
     def __init__(self, run: "Run", order: int) -> None:
@@ -173,6 +225,7 @@ class Strand:
     def join(self, run: "Run") -> None:
         """Become a part of ``run``; called with the baton held."""
         self._run = run
+        self._told = 0
 
     def here(self) -> "Strand | None":
         """The strand that this thread runs; a context may have been carried to another thread than its own."""
@@ -194,16 +247,15 @@ class Strand:
         strand = self.here()
         run = self.run if strand is None else strand.run
         if run.verdict is not None or run.over:
-            raise Abandoned
+            abandon(strand)
         if seconds <= 0:
             return
         if strand is None:
             run.movers.sleep_really(run, seconds)
             return
-        with in_engine():
-            wait = Wait(strand)
-            wait.sleeps = True
-            run.movers.wait(wait, seconds)
+        wait = Wait(strand)
+        wait.sleeps = True
+        wait.wait(seconds)
 
     def waiting(self) -> Waiting | None:
         strand = self.here()
@@ -213,14 +265,20 @@ class Strand:
         strand = self.here()
         if strand is None or strand.engine_calls:
             return inf
-        with in_engine():
-            return strand.run.movers.wait_for_lock(strand, lock, seconds)
+        try:
+            with in_engine():
+                return strand.run.movers.wait_for_lock(strand, lock, seconds)
+        except Over:
+            strand.abandon()
 
     def strand(self) -> "Strand":
         strand = self.here()
         run = self.run if strand is None else strand.run
-        with in_engine():
-            return run.movers.add_strand(run)
+        try:
+            with in_engine():
+                return run.movers.add_strand(run)
+        except Over:
+            abandon(strand)
 
     def io_grace(self) -> float:
         return self.run.movers.io_grace.total_seconds()
@@ -278,6 +336,16 @@ class Strand:
         joined, self._joined = self._joined, []
         return joined
 
+    def abandon(self) -> NoReturn:
+        """Called on its thread where it waits although its attempt is over. Raises ``Abandoned``, so that ``finally``
+        blocks run; a thread that goes on to wait all the same waits for ever."""
+        self._told += 1
+        if self._told > _TOLD_AT_MOST:
+            make_daemon(get_ident())
+            self.run.movers.leave_waiting(self)
+            _wait_for_ever()
+        raise Abandoned
+
     def leave(self) -> None:
         """The strand's code has come back on this thread: nothing is sent into the thread from now on."""
         try:
@@ -310,7 +378,7 @@ class Strand:
                 self._send()
 
     def _send(self) -> None:
-        self.held_back, self._sent = False, True
+        self.held_back, self._sent, self._told = False, True, max(self._told, 1)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
 
     def prepare_wait(self) -> None:

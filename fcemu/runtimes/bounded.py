@@ -7,17 +7,27 @@ from typing import Final
 from fcemu.core.outcome import Ran
 from fcemu.engine.ports import HandlerClock, HandlerStrand, Held, Waiting
 
+_TOLD_AT_MOST: Final = 2
+"""How often a hook that waits learns that its time is up; then its waits are those of its attempt."""
+_FOR_EVER: Final = 1e9
+
 
 class Late(BaseException):
     """Raised in a hook that waits when its time is up; no ``except Exception`` of user code swallows it."""
 
 
 class Bounded:
-    """Implements ``HandlerClock`` over the attempt's own, for ``seconds`` of virtual time from now."""
+    """Implements ``HandlerClock`` over the attempt's own, for ``seconds`` of virtual time from now.
 
-    def __init__(self, clock: HandlerClock, seconds: float) -> None:
+    ``ends``: whether ``clock`` ends as well, as an attempt's does, so that a hook may be left to that which swallows
+    everything and goes on.
+    """
+
+    def __init__(self, clock: HandlerClock, seconds: float, *, ends: bool = True) -> None:
         self._clock: Final = clock
         self._ends_ns: Final = clock.elapsed_ns() + round(seconds * 1e9)
+        self._ends: Final = ends
+        self._told = 0
 
     def left(self) -> float:
         """Virtual seconds that are left, 0 or less when the time is up."""
@@ -25,12 +35,15 @@ class Bounded:
 
     def cut(self, seconds: float | None) -> float:
         """How long a wait may last."""
+        if self._ends and self._told >= _TOLD_AT_MOST:
+            return _FOR_EVER if seconds is None else seconds
         left = max(0.0, self.left())
         return left if seconds is None else min(seconds, left)
 
     def check(self, asked: float | None, waited: float) -> None:
         """Raise ``Late`` when a wait was shorter than asked for."""
         if asked is None or waited < asked:
+            self._told += 1
             raise Late
 
     def sleep(self, seconds: float) -> None:

@@ -89,14 +89,14 @@ def _call_quietly(
     failed = True
     write(start_line(hook, call.request_id))
     with suppress(Exception, Late):
-        _call_hook(namespace, call, name, timeout.total_seconds())
+        _call_hook(namespace, call, name, timeout.total_seconds(), ends=hook != PRE_STOP)
         failed = False
     write(end_line(hook, call.request_id, failed=failed))
 
 
-def _call_hook(namespace: Namespace, call: Call, name: str, seconds: float) -> None:
-    """Raises ``Late`` when it takes longer than ``seconds``."""
-    clock = Bounded(call.clock, seconds)
+def _call_hook(namespace: Namespace, call: Call, name: str, seconds: float, *, ends: bool = True) -> None:
+    """Raises ``Late`` when it takes longer than ``seconds``. ``ends``: whether the hook is part of an attempt."""
+    clock = Bounded(call.clock, seconds, ends=ends)
     before = CLOCK.set(clock)
     try:
         hook = handler_of(namespace, call.function, name)

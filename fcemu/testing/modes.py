@@ -1,7 +1,7 @@
 """Other ways of moving the clock for a while: autojump, flowing, and virtual time for the test itself."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from math import inf
 from types import TracebackType
@@ -12,6 +12,7 @@ from fcemu.core.outcome import Halted, Ran
 from fcemu.engine.emulator import ClosedError, Emulator
 from fcemu.engine.ports import HandlerClock
 from fcemu.testing.aio import loop_runs, reached, refuse_in_handler
+from fcemu.testing.sleepers import Sleepers
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
@@ -102,8 +103,9 @@ class LentClock(HandlerClock):
     Several threads may sleep at once: each wakes when the clock has got ``seconds`` beyond the begin of its sleep.
     """
 
-    def __init__(self, emulator: "LocalEmulator") -> None:
+    def __init__(self, emulator: "LocalEmulator", sleepers: Sleepers | None = None) -> None:
         self._emulator: Final = emulator
+        self.sleepers: Final = Sleepers() if sleepers is None else sleepers
 
     def now(self) -> datetime:
         return self._emulator.now
@@ -116,8 +118,12 @@ class LentClock(HandlerClock):
 
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            engine = self._engine()
-            engine.wait(engine.sleep_until(self._emulator._after(seconds)))
+            engine, until = self._engine(), self._emulator._after(seconds)
+
+            def move() -> None:
+                engine.wait(engine.sleep_until(until))
+
+            self.sleepers.sleep(until, lambda: engine.clock.now(), move, self.io_grace())
 
     async def sleep_in_loop(self, seconds: float) -> None:
         """The coroutine of ``sleep``."""
@@ -125,7 +131,11 @@ class LentClock(HandlerClock):
             engine = self._engine()
             await reached(engine, engine.sleep_until(self._emulator._after(seconds)))
 
-    # A thread that the test starts is no strand: nobody waits for it, and its waits for other threads are real.
+    def rest(self) -> AbstractContextManager[None]:
+        """Inside the block this thread waits for another one."""
+        return self.sleepers.rest()
+
+    # A thread that the test starts is no strand: its waits for other threads are real.
 
     def waiting(self) -> None:
         """No virtual wait but ``sleep``."""
@@ -140,9 +150,9 @@ class LentClock(HandlerClock):
     def begin_handler(self) -> None:
         """No attempt runs."""
 
-    def strand(self) -> "LentClock":
+    def strand(self) -> "LentStrand":
         """A thread begins; it is on this clock as well."""
-        return self
+        return LentStrand(self._emulator, self.sleepers)
 
     def begin(self) -> None:
         """Its code starts."""
@@ -168,9 +178,33 @@ class LentClock(HandlerClock):
         return self._emulator._engine
 
 
+class LentStrand(LentClock):
+    """The same clock for a thread, or a work item, that the test has started."""
+
+    def __init__(self, emulator: "LocalEmulator", sleepers: Sleepers) -> None:
+        super().__init__(emulator, sleepers)
+        self._begun = self._ended = False
+        sleepers.expect()
+
+    def begin(self) -> None:
+        self._begun = True
+        self.sleepers.begin()
+
+    def end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self.sleepers.end(has_begun=self._begun)
+
+
 @contextmanager
 def virtual_time(emulator: "LocalEmulator") -> Iterator["LocalEmulator"]:
     """``LocalEmulator.virtual_time()``."""
     refuse_in_handler(emulator._engine)
-    with assembly.lend_clock(LentClock(emulator)):
-        yield emulator
+    clock = LentClock(emulator)
+    clock.sleepers.expect()
+    clock.sleepers.begin()
+    try:
+        with assembly.lend_clock(clock):
+            yield emulator
+    finally:
+        clock.sleepers.end(has_begun=True)

@@ -213,6 +213,45 @@ def test_blocks_nest_each_on_its_own_clock(emulator):
         assert other.seconds(other.now) == 5
 
 
+@pytest.mark.parametrize("how", ["threads", "a pool"])
+@pytest.mark.parametrize("naps", [(1, 2, 3), (3, 2, 1), (2, 2, 5)], ids=str)
+def test_threads_that_sleep_differently_sleep_at_the_same_time(emulator, how, naps):
+    woken = []
+
+    def nap(seconds):
+        for _ in range(2):
+            time.sleep(seconds)
+            woken.append((emulator.seconds(emulator.now), seconds))
+
+    with emulator.virtual_time():
+        if how == "a pool":
+            with ThreadPoolExecutor(len(naps)) as pool:
+                list(pool.map(nap, naps))
+        else:
+            threads = [threading.Thread(target=nap, args=(seconds,)) for seconds in naps]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    assert sorted(woken) == sorted((n * seconds, seconds) for seconds in naps for n in (1, 2))
+    assert emulator.seconds(emulator.now) == 2 * max(naps)
+
+
+def test_a_thread_that_waits_for_another_one_keeps_no_sleeper_waiting(emulator):
+    told = threading.Event()
+
+    def tell():
+        time.sleep(7)
+        told.set()
+
+    with emulator.virtual_time():
+        threading.Thread(target=tell).start()
+        assert told.wait()
+        assert emulator.seconds(emulator.now) == 7
+        time.sleep(1)
+    assert emulator.seconds(emulator.now) == 8
+
+
 def test_a_sleep_on_a_closed_emulators_clock_says_so(emulator):
     with emulator.virtual_time():
         emulator.close()

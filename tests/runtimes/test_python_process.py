@@ -411,3 +411,62 @@ def test_closing_an_emulator_gives_back_what_showed_its_clock(attempt):
     assert shown() > before
     attempt.emulators[0].close()
     assert shown() == before
+
+
+def test_a_thread_left_behind_that_swallows_its_end_waits_for_ever(runtime, tmp_path, attempt):
+    attempt("""
+        told = []
+        def sleeper():
+            while True:
+                try: time.sleep(1000)
+                except BaseException as error: told.append(type(error).__name__)
+        def handler(event, context):
+            if event == b"first": threading.Thread(target=sleeper).start()
+            elif event == b"second":
+                while len(told) < 2: os.sched_yield()
+                for _ in range(1000): os.sched_yield()
+            return told
+        """)
+    emulator = attempt.emulators[-1]
+    values = []
+    for payload in (b"first", b"second"):
+        invocation = emulator.accept(ask("f", payload))
+        emulator.wait(emulator.run_until_idle(None))
+        values.append(json.loads(invocation.attempts[0].outcome.payload))
+    assert values == [[], ["Abandoned", "Abandoned"]]
+
+
+EMPTY = {
+    "an empty context": "contextvars.Context().run(time.sleep, 5)",
+    "a read in an empty context": "time.sleep(5); assert contextvars.Context().run(time.monotonic) == 5",
+    "a thread from an empty context": "threads(contextvars.Context().run)",
+    "a task with its own context": "asyncio.run(tasks())",
+    "a wait in an empty context": "contextvars.Context().run(threading.Event().wait, 5)",
+    "greenlets": "greenlets()",
+}
+
+
+@pytest.mark.parametrize("how", EMPTY)
+def test_contexts_that_know_nothing_have_virtual_time(returned, how):
+    if how == "greenlets":
+        pytest.importorskip("greenlet")
+    value, took = returned(f"""
+        import contextvars
+        def threads(run):
+            thread = threading.Thread(target=time.sleep, args=(5,))
+            run(thread.start)
+            thread.join()
+        async def tasks():
+            async def nap(): await asyncio.sleep(5); time.sleep(0); return time.time()
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(*(loop.create_task(nap(), context=contextvars.Context()) for _ in range(3)))
+        def greenlets():
+            from greenlet import greenlet
+            first = greenlet(lambda: (time.sleep(2), second.switch()))
+            second = greenlet(lambda: time.sleep(3))
+            first.switch()
+        def handler(event, context):
+            {EMPTY[how]}
+            return time.time()
+        """)
+    assert (value, took) == (1767225605.0, 5)

@@ -25,7 +25,7 @@ from fcemu.core.output import RESULT_BYTES
 from fcemu.engine.ports import Abandoned
 from fcemu.runtimes.child.channel import Channel, to_json
 from fcemu.runtimes.child.debugger import wait_for_debugger
-from fcemu.runtimes.child.strands import Dial, Household
+from fcemu.runtimes.child.strands import HERE, Dial, Household
 from fcemu.runtimes.code import LoadFailed
 from fcemu.runtimes.documents import library_here
 from fcemu.runtimes.finding import PRELOADED
@@ -89,6 +89,7 @@ def _look_out() -> tuple[int, int]:
 def _be_outside(channel: Channel) -> None:
     """A process that a handler forks is no part of the instance: its time is real."""
     channel.close()
+    HERE.clear()
     CLOCK.set(None)
 
 

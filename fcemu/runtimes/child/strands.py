@@ -13,7 +13,7 @@ from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from fcemu.engine.ports import Abandoned, Held
 from fcemu.runtimes.child.background import Activity
@@ -26,6 +26,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_LOOK: Final = 60.0
 _LONGEST_SLEEP: Final = 1e9
 _REST_SECONDS: Final = 0.05
+_TOLD_AT_MOST: Final = 2
 _LOCK_SECONDS: Final = 0.05
 _GATE_SECONDS: Final = 0.001
 """Real seconds between two looks at a lock, as in ``engine/parking.py``."""
@@ -110,8 +111,11 @@ class Wait:
         if block is not None and rouse is not None:
             self.block, self.rouse, self.real = block, rouse, True
         household = self.strand.household
-        if not household.park(self, seconds):
-            return True
+        try:
+            if not household.park(self, seconds):
+                return True
+        except Abandoned:
+            self.strand.abandon()
         while not self.over:
             if self.block is not None:
                 self.block()
@@ -120,7 +124,7 @@ class Wait:
                 _acquire(self._gate, True, household.patience(self))
                 household.look_at(self)
         if self.abandoned:
-            raise Abandoned
+            self.strand.abandon()
         return self.released
 
     def await_lock(self, lock: Held) -> None:
@@ -131,7 +135,7 @@ class Wait:
                 self.release()
             pause = min(2 * pause, 2 * _LOCK_SECONDS)
         if self.abandoned:
-            raise Abandoned
+            self.strand.abandon()
 
     def release(self) -> None:
         """What it waits for has happened."""
@@ -147,6 +151,8 @@ class Strand:
         self.attempt = household.attempt
         """The number of the attempt that it is a part of."""
         self.thread = 0
+        self.told = 0
+        """How often its thread has learnt that its attempt is over."""
         self.ended = False
         self.joined: list[Wait] = []
         self.activity: Activity | None = None
@@ -174,6 +180,16 @@ class Strand:
         text = f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds"
         self.warn(text)
         _REAL.sleep(seconds)
+
+    def abandon(self) -> NoReturn:
+        """As in ``engine/strands.py``; the process ends by other ways than by waiting for its threads."""
+        self.told += 1
+        if self.told > _TOLD_AT_MOST:
+            gate = allocate_lock()
+            gate.acquire()
+            while True:
+                _acquire(gate)
+        raise Abandoned
 
     def here(self) -> "Strand | None":
         """The strand that this thread runs."""
@@ -222,6 +238,15 @@ class Strand:
         self.household.join(self, waiting)
 
 
+HERE: "Final[dict[int, Strand]]" = {}
+"""Which strand each thread of this process runs."""
+
+
+def strand_here() -> "Strand | None":
+    """The strand that this thread runs."""
+    return HERE.get(get_ident())
+
+
 class Household:
     """All strands of this process. What changes is changed under ``_lock``; waits are roused without it."""
 
@@ -230,7 +255,7 @@ class Household:
         self.dial: Final = dial
         self.io_grace: Final = io_grace
         self.attempt = 0
-        self.strands: Final[dict[int, Strand]] = {}
+        self.strands: Final = HERE
         """Which strand each thread runs."""
         self._lock: Final = allocate_lock()
         self._running = False
@@ -496,6 +521,7 @@ class Household:
             wait.strand.attempt = 0
             return
         wait.strand.attempt = self.attempt
+        wait.strand.told = 0
         self._awake += 1
         if wait.sleeps and wait.strand.order == 0:
             for strand in list(self.strands.values()):

@@ -4,9 +4,12 @@ So default arguments, subclasses and names that modules have bound are virtual i
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, cast
 
+from fcemu.engine.ports import HandlerClock
+from fcemu.runtimes.child.strands import strand_here
 from fcemu.runtimes.timeshift.builtin_classes import named, write_into_classes
 from fcemu.runtimes.timeshift.locks import install as install_locks
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
@@ -18,6 +21,8 @@ from fcemu.runtimes.timeshift.trio_loops import install as install_trio_loops
 
 def install() -> None:
     """Replace them; where no clock is in force, they go on as before."""
+    # All code in a child is the handler's, so its threads tell as well as contexts do whose time it is.
+    CLOCK.fall_back_on(cast("Callable[[], HandlerClock | None]", strand_here))
     kept = Originals()
     made = wrappers(Outside(kept, (), {}, (), (), {}))
     for name in NAMES:

@@ -145,6 +145,26 @@ TABLE: Final = (
         "`ioGraceSeconds` for a background thread, and the timeline says so",
     ),
     RealOnPurpose(
+        "code in an empty `contextvars.Context`, tasks with a context of their own (`create_task(context=…)`), "
+        "greenlets (gevent, eventlet)",
+        ANYWHERE,
+        BOTH,
+        "nothing there tells which handler it belongs to; in a process all code is the handler's",
+    ),
+    RealOnPurpose(
+        "waits of trio's and uvloop's loops, time-outs included",
+        ANYWHERE,
+        ALWAYS,
+        "they wait in the operating system for an instant by a clock that is virtual: on a paused clock such a wait "
+        "does not end, and the watchdog ends the attempt",
+    ),
+    RealOnPurpose(
+        "`signal.alarm`, `signal.setitimer`",
+        ANYWHERE,
+        ALWAYS,
+        "the operating system counts real time, so an alarm strikes no virtual sleep",
+    ),
+    RealOnPurpose(
         "sockets and subprocesses",
         ANYWHERE,
         ALWAYS,

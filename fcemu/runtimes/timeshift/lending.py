@@ -9,7 +9,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import ModuleType
@@ -22,6 +22,9 @@ from fcemu.runtimes.timeshift import CLOCK, ZONE, adopt, enter, leave
 @runtime_checkable
 class Lent(HandlerClock, Protocol):
     """A clock that can be lent."""
+
+    def rest(self) -> AbstractContextManager[None]:
+        """Inside the block this thread waits for another one."""
 
     async def sleep_in_loop(self, seconds: float) -> None:
         """Wait, where an event loop runs that is not on this clock, until ``seconds`` of virtual time have passed."""
@@ -70,6 +73,10 @@ def _install() -> None:
     asyncio.sleep = asyncio.tasks.sleep = sleep
     _thread_start.append(threading.Thread.start)
     threading.Thread.start = start  # type: ignore[method-assign]
+    for owner, name in _WAITS:
+        original = getattr(owner, name)
+        setattr(owner, name, resting(original))
+        _waits.append((owner, name, original, getattr(owner, name)))
 
 
 def _uninstall() -> None:
@@ -77,6 +84,10 @@ def _uninstall() -> None:
     started = _thread_start.pop()
     if threading.Thread.start is start:
         threading.Thread.start = started  # type: ignore[assignment]
+    for owner, name, original, ours in _waits:
+        if getattr(owner, name) is ours:
+            setattr(owner, name, original)
+    _waits.clear()
     for module, name in _bound:
         if vars(module).get(name) is sleep:
             vars(module)[name] = _asyncio_sleep
@@ -92,6 +103,24 @@ async def sleep(delay: float, result: Any = None) -> Any:
         return await _asyncio_sleep(delay, result)
     await clock.sleep_in_loop(delay)
     return result
+
+
+_WAITS: Final = ((threading.Condition, "wait"), (threading.Thread, "join"))
+_waits: Final[list[tuple[Any, str, Any, Any]]] = []
+
+
+def resting(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A wait for other threads: in real time, and meanwhile this thread keeps no sleeper waiting."""
+
+    @functools.wraps(original)
+    def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
+        clock = CLOCK.get()
+        if not isinstance(clock, Lent):
+            return original(self, *args, **kwargs)
+        with clock.rest():
+            return original(self, *args, **kwargs)
+
+    return wait
 
 
 def start(self: threading.Thread) -> None:

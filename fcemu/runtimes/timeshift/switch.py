@@ -11,8 +11,29 @@ from fcemu.engine.ports import HandlerClock
 from fcemu.runtimes.timeshift.originals import Originals
 from fcemu.runtimes.timeshift.zones import ZONE, local_tuple, seconds_of, zone_named
 
-CLOCK: Final[ContextVar[HandlerClock | None]] = ContextVar("fcemu_clock", default=None)
-"""The clock of the handler that this context runs; ``None`` outside of handlers."""
+
+class ClockVariable:
+    """A variable of the context: the clock of the handler that runs in it; ``None`` outside of handlers."""
+
+    def __init__(self) -> None:
+        self._variable: Final[ContextVar[HandlerClock | None]] = ContextVar("fcemu_clock", default=None)
+        self.get: Callable[[], HandlerClock | None] = self._variable.get
+        self.set: Final = self._variable.set
+        self.reset: Final = self._variable.reset
+
+    def fall_back_on(self, clock_of_thread: Callable[[], HandlerClock | None]) -> None:
+        """Let ``clock_of_thread`` answer in contexts in which nothing was set: empty ones, and those of greenlets."""
+        read: Callable[[Any], Any] = self._variable.get
+
+        def get() -> HandlerClock | None:
+            clock: HandlerClock | None = read(_UNSET)
+            return clock_of_thread() if clock is _UNSET else clock
+
+        self.get = get
+
+
+_UNSET: Final[Any] = object()
+CLOCK: Final = ClockVariable()
 
 BEFORE_PARK: Final[list[Callable[[], None]]] = []
 AFTER_PARK: Final[list[Callable[[], None]]] = []
