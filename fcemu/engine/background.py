@@ -26,7 +26,7 @@ def look_at(strand: Strand, now: float) -> None:
 
 def has_waited(strand: Strand, now: float, seconds: float) -> bool:
     """Whether it has computed next to nothing for so long, when it was looked at last."""
-    return strand.looked is not None and now - strand.looked[0] >= seconds
+    return strand.looked is not None and now - strand.looked[0] > seconds
 
 
 def is_background(strand: Strand) -> bool:

@@ -9,9 +9,12 @@ import pytest
 from fakes import ask, s
 from patience import WAIT_SECONDS
 
+from fcemu.core.asking import never_ran
 from fcemu.core.invocation import State
+from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.timeline import render
+from fcemu.engine.emulator import ClockStuck
 from fcemu.engine.ports import Abandoned
 
 QUICK = Settings(watchdog=s(1), grace=s(0.05))
@@ -533,6 +536,50 @@ def test_a_lock_that_nobody_can_release_is_waited_for_until_the_timeout(emulate,
     attempt = emulated.run()
     assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 60)
     assert emulated.returned("other") == "unharmed"
+
+
+def test_a_lock_that_is_held_on_the_clock_of_another_emulator_is_waited_for_in_vain_and_the_caller_hears_why(
+    emulate, shared
+):
+    shared.lock = threading.Lock()
+    code = f"""
+        {SHARED.strip()}
+        def handler(event, context):
+            with shared.lock:
+                time.sleep(100)
+    """
+    holds, waits = emulate(code), emulate(code, settings=QUICK)
+    holds.emulator.accept(ask("f"))
+    holds.emulator.wait(holds.emulator.advance(s(1)))
+    invocation = waits.emulator.accept(ask("f"))
+    with pytest.raises(ClockStuck, match=r"it waits at /code/index.py:.* for a lock that f holds, parked on another"):
+        waits.emulator.wait(waits.emulator.run_until_idle(None))
+    assert (invocation.attempts[0].word, invocation.state) == ("stuck", State.STOPPED)
+
+
+def test_the_caller_of_what_is_stuck_hears_why(emulate, shared):
+    """Its wait is a move of the clock."""
+    ours, theirs = socket.socketpair()
+    shared.socket = ours
+    emulated = emulate(
+        f"""
+        {SHARED.strip()}
+        def handler(event, context):
+            threading.Thread(target=time.sleep, args=(30,)).start()
+            shared.socket.recv(1)
+    """,
+        settings=QUICK,
+    )
+    heard = []
+    emulated.emulator.invoke(ask("f"), heard.append)
+    with pytest.raises(ClockStuck, match="made no progress for 1 real seconds"):
+        emulated.emulator.wait(emulated.emulator.run_until_idle(None))
+    theirs.close()
+    ours.close()
+    [invocation] = heard
+    refused = never_ran(FunctionRef("f"), invocation.attempts[0].outcome)
+    assert (refused.status, refused.code) == (500, "InternalServerError")
+    assert "for something real, and so the clock stands still" in refused.message
 
 
 def test_a_thread_outside_holds_a_lock_for_as_long_as_it_takes(emulate, shared):

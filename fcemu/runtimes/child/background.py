@@ -33,7 +33,7 @@ class Activity:
 
     def has_waited(self, now: float, seconds: float) -> bool:
         """Whether it has computed next to nothing for so long, when it was looked at last."""
-        return self.waits_since is not None and now - self.waits_since >= seconds
+        return self.waits_since is not None and now - self.waits_since > seconds
 
     def is_background(self) -> bool:
         """Whether it is one of the handler's own, not one of a pool, whose work the handler will ask for."""
