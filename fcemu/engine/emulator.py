@@ -21,7 +21,7 @@ from fcemu.engine import real
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted
-from fcemu.engine.clock import Clock, later
+from fcemu.engine.clock import LAST, Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
@@ -95,8 +95,8 @@ class Emulator:
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
-        ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had somebody
-        had the store all the time."""
+        ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had an
+        emulator had the store all the time."""
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -488,10 +488,8 @@ class Emulator:
         self.before_move(later(self.clock.now(), by))
         with self._baton:
             self._check_open()
-            try:
-                self.clock.now() + by
-            except OverflowError:
-                raise ValueError("the clock cannot go beyond the year 9999") from None
+            if by > LAST - self.clock.now():
+                raise ValueError("the clock cannot go beyond the year 9999")
             return self._post(Advance(by))
 
     def sleep_until(self, end: datetime) -> Goal:
@@ -523,7 +521,7 @@ class Emulator:
         self.before_move(None)
         with self._baton:
             self._check_open()
-            end = None if at_most is None else self.clock.shown() + at_most
+            end = None if at_most is None else later(self.clock.shown(), at_most)
             return self._post(Idle(end, not_idle))
 
     def run_until_ended(self, invocation: Invocation) -> Goal:
