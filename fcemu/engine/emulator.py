@@ -255,7 +255,17 @@ class Emulator:
             packages=None if packages is None else packages(),
             starts=self.starts,
             given=self._given,
+            forgot=self._forget_what_the_journal_forgot,
         )
+
+    def _forget_what_the_journal_forgot(self) -> None:
+        """A server runs for months: what is noted of an invocation goes with it. Called with the baton held."""
+        known, caused = self.journal.invocations, self._intake.caused
+        for request_id in list(self.read_outside):
+            if request_id not in known:
+                self.read_outside.discard(request_id)
+        for root in [root for root in caused if root not in known]:
+            del caused[root]
 
     def _catch_up(self, until: datetime) -> None:
         """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
