@@ -25,6 +25,7 @@ from fcemu.commands.options import (
     where,
 )
 from fcemu.commands.printing import count, print_json, print_line
+from fcemu.core.settings import BOUNDS
 
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
@@ -77,7 +78,7 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--rate", type=RATE, help="Virtual seconds per second; 0: paused.  [default: 1]")
 @setting("--autojump/--no-autojump", default=None, help="A paused clock jumps to what is due.")
 @setting("--start", type=Start(), help="Virtual time at the start.  [default: now]")
-@setting("--seed", type=Whole(2**63 - 1), help="Decides ids and every draw.  [default: 0]")
+@setting("--seed", type=Whole(int(BOUNDS["seed"].most)), help="Decides ids and every draw.  [default: 0]")
 @setting("--chance", type=click.Choice(["calm", "seeded"]), help="What FC leaves open: calm, or drawn by the seed.")
 @setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: process]")
 @setting("--python", metavar="PROGRAM", help="Which Python runs handlers in processes.  [default: this one]")
@@ -115,7 +116,11 @@ def _of_exec(param: click.Parameter) -> click.Parameter:
 @setting("--pass-env", multiple=True, metavar="NAME", help="A variable that handlers get as well; * stands for any.")
 @setting("--debug", metavar="FUNCTION", help="Its instances wait for a debugger before they run (debugpy, or Node's).")
 @setting("--debug-port", type=Whole(65535), help="Where it attaches, on 127.0.0.1.  [default: 5678; Node.js: 9229]")
-@setting("--watchdog", type=Number(86_400, above=True), help="Real seconds a handler may hang.  [default: 30]")
+@setting(
+    "--watchdog",
+    type=Number(BOUNDS["watchdog"].most, above=True),
+    help="Real seconds a handler may hang.  [default: 30]",
+)
 @setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
 @setting("-v", "--verbose", is_flag=True, help="Log each fact.")
 @setting("--data", type=click.Path(path_type=Path), help="Keeps everything in this file; nothing accepted is lost.")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.names import Account
 from fcemu.core.places import read_places
-from fcemu.core.settings import THROTTLE_MODES, Settings
+from fcemu.core.settings import BOUNDS, FIRST_START, LAST_START, THROTTLE_MODES, Settings
 from fcemu.core.values import dataclass
 from fcemu.engine.chance import CHANCES
 
@@ -158,6 +158,8 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         start = _read("start", start)
     if start.tzinfo is None:
         raise ValueError(f"option start: {start.isoformat()} has no zone; write 2026-01-01T00:00:00Z")
+    if not FIRST_START <= start <= LAST_START:
+        raise ValueError(f"option start: expected an instant from {FIRST_START:%Y} to {LAST_START:%Y}, found {start}")
 
     def seconds(name: str, otherwise: timedelta) -> timedelta:
         return timedelta(seconds=given[name]) if name in given else otherwise
@@ -219,22 +221,6 @@ def _read(name: str, text: str) -> Any:
         raise ValueError(f"option {name}: {wrong}") from None
 
 
-_NOT_BELOW_ZERO: Final = frozenset(
-    {
-        "cold_start_seconds",
-        "destination_depth",
-        "grace_seconds",
-        "idle_seconds",
-        "instance_limit",
-        "instances_per_minute",
-        "io_grace_seconds",
-        "rate",
-        "task_retention_seconds",
-        "watchdog",
-    }
-)
-
-
 def _check(name: str, value: object) -> None:
     option = OPTIONS.get(name)
     if option is None:
@@ -242,13 +228,14 @@ def _check(name: str, value: object) -> None:
     if not isinstance(value, option.takes) or (isinstance(value, bool) and bool not in option.takes):
         expected = " or ".join(kind.__name__ for kind in option.takes)
         raise ValueError(f"option {name}: expected {expected}, found {value!r}")
-    if name in _NOT_BELOW_ZERO and value < 0:  # type: ignore[operator]
-        raise ValueError(f"option {name}: expected 0 or more, found {value!r}")
-    waits = name == "delivery_retry_seconds"
-    if waits and not all(isinstance(wait, int | float) and wait >= 0 for wait in value):  # type: ignore[attr-defined]
-        raise ValueError(f"option {name}: expected numbers of seconds, found {value!r}")
-    if name == "retry_seconds" and not (value and all(isinstance(wait, int | float) and wait >= 0 for wait in value)):  # type: ignore[attr-defined]
+    bounds = BOUNDS.get(name)
+    if bounds is None:
+        return
+    if name == "retry_seconds" and not value:
         raise ValueError(f"option retry_seconds: expected at least one number of seconds, found {value!r}")
+    for number in value if isinstance(value, list | tuple) else (value,):
+        if (refusal := bounds.refusal(number)) is not None:
+            raise ValueError(f"option {name}: {refusal}, found {number!r}")
 
 
 LATER: Final = frozenset(

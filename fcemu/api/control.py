@@ -108,7 +108,7 @@ class Control:
         started = request.emulator.clock.started
         options = await _object(
             request,
-            seed=problems.whole,
+            seed=problems.within("seed"),
             start=problems.instant_text(lambda text: parse_instant(text, started)),
         )
         if self._api.reset is None:
@@ -139,7 +139,7 @@ class Control:
 
     async def _change_clock(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         emulator = request.emulator
-        given = await _object(request, rate=problems.not_negative, autojump=problems.truth)
+        given = await _object(request, rate=problems.within("rate"), autojump=problems.truth)
         if "rate" in given:
             emulator.rate = given["rate"]
         if "autojump" in given:

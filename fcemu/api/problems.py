@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from http import HTTPStatus
 from sys import float_info
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fcemu.api.wire import Answer, status_line
 from fcemu.core.names import FunctionRef
+from fcemu.core.settings import BOUNDS
 from fcemu.core.times import parse_duration
 
 Reader = Callable[[Any], Any]
@@ -134,6 +135,18 @@ def whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("a whole number")
     return value
+
+
+def within(option: str) -> Reader:
+    """A number that an option takes."""
+
+    def read(value: Any) -> float:
+        refusal = BOUNDS[option].refusal(value)
+        if refusal is not None:
+            raise ValueError(refusal.removeprefix("expected "))
+        return cast(float, value)
+
+    return read
 
 
 def truth(value: Any) -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from fcemu.core.settings import BOUNDS
+
 if TYPE_CHECKING:
     from fcemu.client import Client
 
@@ -160,7 +162,7 @@ class Number(ParamType[float]):
         return number
 
 
-RATE: Final = Number(1_000_000)
+RATE: Final = Number(BOUNDS["rate"].most)
 
 
 class Whole(ParamType[int]):

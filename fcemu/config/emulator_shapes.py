@@ -9,16 +9,31 @@ from typing import Annotated, Final
 
 from fcemu.config.kinds import Choice, Key, Nested, Number, Numbers, Plain, Shape, Whole, seconds_of
 from fcemu.core.limits import STRICT
-from fcemu.core.settings import THROTTLE_MODES, UNBOUNDED, Settings
+from fcemu.core.settings import BOUNDS, THROTTLE_MODES, Settings
 from fcemu.core.values import dataclass
 
 _USUAL: Final = Settings()
-_DAY: Final = 86_400
-_SEED: Final = Whole("", lambda _: (0, 2**63 - 1))
-_DEPTH: Final = Whole("", lambda _: (0, 1000))
-_WAITS: Final = Numbers(Number("seconds", 0, 30 * _DAY))
-_ABOVE_0: Final = Number("seconds", 0, _DAY, above=True)
-_GRACE: Final = Number("seconds", 0, _DAY)
+
+
+def _number(option: str, what: str = "seconds") -> Number:
+    bounds = BOUNDS[option]
+    return Number(what, bounds.least, bounds.most, above=bounds.above)
+
+
+def _whole(option: str) -> Whole:
+    bounds = BOUNDS[option]
+    return Whole("", lambda _: (int(bounds.least), int(bounds.most)))
+
+
+_RETRIES: Final = Numbers(_number("retry_seconds"))
+_POSTINGS: Final = Numbers(_number("delivery_retry_seconds"))
+_DEPTH: Final = _whole("destination_depth")
+_WATCHDOG: Final = _number("watchdog")
+_GRACE: Final = _number("grace_seconds")
+_IO_GRACE: Final = _number("io_grace_seconds")
+_RETENTION: Final = _number("task_retention_seconds")
+_IDLE: Final = _number("idle_seconds")
+_COLD_START: Final = _number("cold_start_seconds")
 _USUAL_WAITS: Final = tuple(seconds_of(wait) for wait in _USUAL.retry_seconds)
 
 
@@ -27,7 +42,7 @@ class ClockShape(Shape):
     """``clock``: how virtual time passes."""
 
     rate: Annotated[
-        float | None, Key("rate", Number("a number", 0, 1_000_000), "Virtual seconds per second; 0 is paused.", 1)
+        float | None, Key("rate", _number("rate", "a number"), "Virtual seconds per second; 0 is paused.", 1)
     ] = None
     start: Annotated[datetime | None, Key("start", Plain.INSTANT, "Virtual time at the start.", "now")] = None
     autojump: Annotated[
@@ -53,7 +68,7 @@ class EmulatorShape(Shape):
 
     clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
     authentication: Annotated[AuthShape | None, Key("auth", Nested(AuthShape), "Who may use the emulator.")] = None
-    seed: Annotated[int | None, Key("seed", _SEED, "Decides ids and every draw.", _USUAL.seed)] = None
+    seed: Annotated[int | None, Key("seed", _whole("seed"), "Decides ids and every draw.", _USUAL.seed)] = None
     limits: Annotated[
         str | None,
         Key("limits", Choice(("strict", "relaxed")), "FC's quotas as documented, or wider for quick tests.", "strict"),
@@ -69,7 +84,12 @@ class EmulatorShape(Shape):
     ] = None
     retry_seconds: Annotated[
         tuple[float, ...] | None,
-        Key("retrySeconds", _WAITS, "Wait before retry 1, 2, …; the last one repeats.", _USUAL_WAITS),
+        Key(
+            "retrySeconds",
+            _RETRIES,
+            "Wait before retry 1, 2, …; the last one repeats.",
+            _USUAL_WAITS,
+        ),
     ] = None
     retry_server_errors: Annotated[
         bool | None,
@@ -83,7 +103,12 @@ class EmulatorShape(Shape):
     ] = None
     destination_depth: Annotated[
         int | None,
-        Key("destinationDepth", _DEPTH, "How many destinations may follow each other.", _USUAL.destination_depth),
+        Key(
+            "destinationDepth",
+            _DEPTH,
+            "How many destinations may follow each other.",
+            _USUAL.destination_depth,
+        ),
     ] = None
     deliver_to: Annotated[
         Mapping[str, str] | None,
@@ -91,13 +116,17 @@ class EmulatorShape(Shape):
     ] = None
     delivery_retry_seconds: Annotated[
         tuple[float, ...] | None,
-        Key("deliveryRetrySeconds", _WAITS, "Wait before retry 1, 2, … of a report that could not be posted."),
+        Key(
+            "deliveryRetrySeconds",
+            _POSTINGS,
+            "Wait before retry 1, 2, … of a report that could not be posted.",
+        ),
     ] = None
     task_retention_seconds: Annotated[
         float | None,
         Key(
             "taskRetentionSeconds",
-            Number("seconds", 0, 30 * _DAY),
+            _RETENTION,
             "How long FC's API shows a task that has ended.",
             seconds_of(_USUAL.task_retention),
         ),
@@ -105,20 +134,26 @@ class EmulatorShape(Shape):
     watchdog: Annotated[
         float | None,
         Key(
-            "watchdogSeconds", _ABOVE_0, "Real time without progress that ends an attempt.", seconds_of(_USUAL.watchdog)
+            "watchdogSeconds",
+            _WATCHDOG,
+            "Real time without progress that ends an attempt.",
+            seconds_of(_USUAL.watchdog),
         ),
     ] = None
     grace_seconds: Annotated[
         float | None,
         Key(
-            "graceSeconds", _GRACE, "Real time an outside call waits for the running attempt.", seconds_of(_USUAL.grace)
+            "graceSeconds",
+            _GRACE,
+            "Real time an outside call waits for the running attempt.",
+            seconds_of(_USUAL.grace),
         ),
     ] = None
     io_grace_seconds: Annotated[
         float | None,
         Key(
             "ioGraceSeconds",
-            _GRACE,
+            _IO_GRACE,
             "Real time an event loop, or a thread beside a sleeping handler, waits for its sockets.",
             seconds_of(_USUAL.io_grace),
         ),
@@ -136,20 +171,20 @@ class EmulatorShape(Shape):
         float | None,
         Key(
             "idleSeconds",
-            Number("seconds", 0, 365 * _DAY),
+            _IDLE,
             "How long an instance without work is kept.",
             seconds_of(_USUAL.idle),
         ),
     ] = None
     cold_start_seconds: Annotated[
         float | None,
-        Key("coldStartSeconds", Number("seconds", 0, _DAY), "How long a new instance takes to start.", 0),
+        Key("coldStartSeconds", _COLD_START, "How long a new instance takes to start.", 0),
     ] = None
     instance_limit: Annotated[
         int | None,
         Key(
             "instanceLimit",
-            Whole("", lambda _: (0, UNBOUNDED)),
+            _whole("instance_limit"),
             "How many instances the account may have.",
             STRICT.instances,
         ),
@@ -158,7 +193,7 @@ class EmulatorShape(Shape):
         int | None,
         Key(
             "instancesPerMinute",
-            Whole("", lambda _: (0, UNBOUNDED)),
+            _whole("instances_per_minute"),
             "How many instances may start within a minute.",
             _USUAL.instances_per_minute,
         ),

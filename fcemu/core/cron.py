@@ -78,7 +78,10 @@ class Cron:
         """All firings of the day that was asked for last; exchanged as a whole, because threads share it."""
 
     def after(self, instant: datetime, since: datetime) -> datetime | None:
-        day = instant.astimezone(self._zone).date()
+        try:
+            day = instant.astimezone(self._zone).date()
+        except OverflowError:  # the last hours of the year 9999
+            return None
         last = min(day.toordinal() + _LONGEST.days, date.max.toordinal() - 1)
         for ordinal in range(day.toordinal(), last):
             found = self._of(date.fromordinal(ordinal))

@@ -8,6 +8,7 @@ from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_RETRIES, AsyncSettin
 from fcemu.core.generation import FC3, Generation
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
 from fcemu.core.settings import Settings
+from fcemu.core.times import later
 from fcemu.core.values import dataclass, value
 
 FIRST_BACKOFF: Final = timedelta(seconds=0.5)
@@ -106,7 +107,7 @@ def _after_function_error(
     if retry > policy.max_retries:
         what = "timed out" if isinstance(outcome, TimedOut) else "function error"
         return Fail(f"{what}, {policy.max_retries} retries used up")
-    return RetryAt(now + policy.intervals[min(retry, len(policy.intervals)) - 1])
+    return RetryAt(later(now, policy.intervals[min(retry, len(policy.intervals)) - 1]))
 
 
 def _after_refusal(outcome: Throttled | SystemFailed, tally: Tally, policy: RetryPolicy, now: datetime) -> Decision:
@@ -115,9 +116,9 @@ def _after_refusal(outcome: Throttled | SystemFailed, tally: Tally, policy: Retr
     if outcome.status not in policy.retried_refusals:
         why = f": {outcome.message}" if isinstance(outcome, SystemFailed) and outcome.message else ""
         return Fail(f"{outcome.status} {outcome.code}, not retried{why}")
-    due = now + FIRST_BACKOFF * 2 ** (tally.refusals - 1)
+    due = later(now, FIRST_BACKOFF * 2 ** (tally.refusals - 1))
     begin = now if tally.first_refused is None else tally.first_refused
-    if due > begin + policy.window:
+    if due - begin > policy.window:
         return Fail(f"{outcome.status} {outcome.code} for {policy.window.total_seconds() / 3600:g} hours")
     return RetryAt(due)
 

@@ -11,8 +11,50 @@ from fcemu.core.values import dataclass
 
 THROTTLE_MODES: Final = ("wait", "backoff")
 UNBOUNDED: Final = 1_000_000
+_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Between which numbers a setting may be. ``above``: not the least one itself; ``whole``: without a fraction."""
+
+    least: float
+    most: float
+    above: bool = False
+    whole: bool = False
+
+    def refusal(self, value: object) -> str | None:
+        """What was expected instead of ``value``; ``None`` where it is within these bounds."""
+        kinds = int if self.whole else int | float
+        is_number = isinstance(value, kinds) and not isinstance(value, bool)
+        # A number that is none, ``nan``, is not between any others.
+        if is_number and self.least <= value <= self.most and not (self.above and value == self.least):  # type: ignore[operator]
+            return None
+        lower = f"above {self.least:,}" if self.above else f"from {self.least:,}"
+        return f"expected {'a whole number' if self.whole else 'a number'} {lower} to {self.most:,}"
+
+
+BOUNDS: Final[Mapping[str, Bounds]] = {
+    "seed": Bounds(0, 2**63 - 1, whole=True),
+    "rate": Bounds(0, 1_000_000),
+    "destination_depth": Bounds(0, 1000, whole=True),
+    "task_retention_seconds": Bounds(0, 30 * _DAY),
+    "idle_seconds": Bounds(0, 365 * _DAY),
+    "cold_start_seconds": Bounds(0, _DAY),
+    "instance_limit": Bounds(0, UNBOUNDED, whole=True),
+    "instances_per_minute": Bounds(0, UNBOUNDED, whole=True),
+    "watchdog": Bounds(0, _DAY, above=True),
+    "grace_seconds": Bounds(0, _DAY),
+    "io_grace_seconds": Bounds(0, _DAY),
+    "retry_seconds": Bounds(0, 30 * _DAY),
+    "delivery_retry_seconds": Bounds(0, 30 * _DAY),
+}
+"""The numbers that options take, of lists each of them; every place where an option is given looks here."""
 SPEC_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """Where a test's clock starts unless it says otherwise."""
+FIRST_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_START: Final = datetime(9998, 12, 31, tzinfo=UTC)
+"""Between which instants a clock may start."""
 
 
 def _seconds(*values: float) -> tuple[timedelta, ...]:

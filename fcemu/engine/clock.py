@@ -8,6 +8,7 @@ from fcemu.engine import real
 from fcemu.engine.dial import Dial
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MOST_NS: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -16,6 +17,10 @@ CATCH_UP_SECONDS: Final = 0.05
 it is behind beyond that it stays behind: a handler that runs must not see hours pass at once."""
 _HELD_RATE: Final = 1e-6
 """What other processes see as the rate of a clock that is held. It is not 0: that is a clock that was paused."""
+
+
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+"""The last instant there is: where a clock gets there, it stands still."""
 
 
 class Clock:
@@ -133,7 +138,8 @@ class Clock:
         if self._dial is not None:
             instant, since = self._anchor
             rate = _HELD_RATE if self.held else self._rate
-            self._dial.show(_ns(instant - _EPOCH), _ns(instant - self.started), round(since * 1e9), rate)
+            since_1970, since_start = _shown_ns(instant - _EPOCH), _shown_ns(instant - self.started)
+            self._dial.show(since_1970, since_start, round(since * 1e9), rate)
 
     def real_seconds_to(self, instant: datetime) -> float:
         """Real seconds until a flowing clock shows ``instant``; 0 when it is past."""
@@ -142,3 +148,8 @@ class Clock:
 
 def _ns(duration: timedelta) -> int:
     return duration // _MICROSECOND * 1000
+
+
+def _shown_ns(duration: timedelta) -> int:
+    """As many as 64 bits hold: since 1970, those to the year 2262."""
+    return max(-_MOST_NS, min(_MOST_NS, _ns(duration)))

@@ -38,6 +38,8 @@ class Crew:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._idle = 0
         self._made = 0
+        self._alive = 0
+        """How many threads there are."""
         self._short: SimpleQueue[Job | None] = SimpleQueue()
         self._leader: object | None = None
         self._leads_on = 0
@@ -54,14 +56,23 @@ class Crew:
     def run(self, job: Job) -> None:
         """Run ``job`` at once on a thread of its own."""
         with self._lock:
-            if self._idle:
+            if self._idle > 0:
                 self._idle -= 1
                 self._jobs.put(job)
                 return
             self._made += 1
+            self._alive += 1
             name = f"{self._name}-{self._made}"
         thread = threading.Thread(target=self._live, args=(job,), name=name, daemon=True)
-        Context().run(thread.start)  # also when a handler parks: our threads are no part of it
+        try:
+            Context().run(thread.start)  # also when a handler parks: our threads are no part of it
+        except RuntimeError:  # the system has no more threads: the next one that is free does it
+            with self._lock:
+                self._alive -= 1
+                if not self._alive:
+                    raise
+                self._idle -= 1
+                self._jobs.put(job)
 
     def offer(self, job: Job) -> None:
         """Run ``job`` soon; it should be short. One thread takes all of them while none of them stalls."""
@@ -110,7 +121,7 @@ class Crew:
         """Let idle threads end; busy ones end with their job."""
         with self._lock:
             self._closed = True
-            for _ in range(self._idle):
+            for _ in range(max(0, self._idle)):
                 self._jobs.put(None)
             self._idle = 0
             if self._leader is not None:
@@ -152,6 +163,7 @@ class Crew:
             _do(job)
             with self._lock:
                 if self._closed or self._idle >= _IDLE_AT_MOST:
+                    self._alive -= 1
                     return
                 self._idle += 1
             job = self._jobs.get()

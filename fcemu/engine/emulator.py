@@ -21,7 +21,7 @@ from fcemu.engine import real
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted, new_secret
-from fcemu.engine.clock import Clock, later
+from fcemu.engine.clock import LAST, Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
@@ -262,7 +262,17 @@ class Emulator:
             packages=None if packages is None else packages(),
             starts=self.starts,
             given=self._given,
+            forgot=self._forget_what_the_journal_forgot,
         )
+
+    def _forget_what_the_journal_forgot(self) -> None:
+        """A server runs for months: what is noted of an invocation goes with it. Called with the baton held."""
+        known, caused = self.journal.invocations, self._intake.caused
+        for request_id in list(self.read_outside):
+            if request_id not in known:
+                self.read_outside.discard(request_id)
+        for root in [root for root in caused if root not in known]:
+            del caused[root]
 
     def _catch_up(self, until: datetime) -> None:
         """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
@@ -487,10 +497,8 @@ class Emulator:
         self.before_move(later(self.clock.now(), by))
         with self._baton:
             self._check_open()
-            try:
-                self.clock.now() + by
-            except OverflowError:
-                raise ValueError("the clock cannot go beyond the year 9999") from None
+            if by > LAST - self.clock.now():
+                raise ValueError("the clock cannot go beyond the year 9999")
             return self._post(Advance(by))
 
     def sleep_until(self, end: datetime) -> Goal:
@@ -522,7 +530,7 @@ class Emulator:
         self.before_move(None)
         with self._baton:
             self._check_open()
-            end = None if at_most is None else self.clock.shown() + at_most
+            end = None if at_most is None else later(self.clock.shown(), at_most)
             return self._post(Idle(end, not_idle))
 
     def run_until_ended(self, invocation: Invocation) -> Goal:

@@ -25,7 +25,7 @@ from fcemu.core.tasks import no_task
 from fcemu.core.triggers import Trigger
 from fcemu.core.values import value
 from fcemu.engine.chance import Chance
-from fcemu.engine.clock import Clock
+from fcemu.engine.clock import Clock, later
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
@@ -184,7 +184,7 @@ class Intake:
         root, depth = request_id, 0
         if cause is not None:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source in _BEHIND)
-        due = now + asked.delay if asked.delay else now
+        due = later(now, asked.delay) if asked.delay else now
         payload, http = asked.payload, asked.http
         if http is not None and takes_events(function):
             payload, http = event_of(http, payload, request_id, now, self._settings.account), None

@@ -250,8 +250,7 @@ class Movers(Ending):
                 goal.finish(failed)
 
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
-        """End the attempt of an invocation that cannot be kept. Its handler has not begun, as it begins after
-        ``keep``."""
+        """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
         run.over = True
         run.verdict = Halted(why)
@@ -669,8 +668,7 @@ class Movers(Ending):
         if rate == self.clock.rate:
             return
         self.clock.rate = rate
-        # Callers wait for their answers whatever the clock does: a flowing one moves nothing for them, a paused one
-        # does.
+        # Callers wait for answers whatever the clock does. A flowing one moves nothing for them, a paused one does.
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted, Ran
+from fcemu.core.times import later
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.engine.strands import STRANDS, Strand, Wait
@@ -70,7 +71,7 @@ class Run(Strand):
         self.plan = plan
         self.place = place
         self.started = started
-        self.deadline = started + plan.resolved.function.timeout
+        self.deadline = later(started, plan.resolved.function.timeout)
         self.since = WATCHDOG.time()
 
     @property

@@ -120,7 +120,10 @@ class Saving:
         packages: Packages | None,
         starts: int,
         given: Mapping[str, Any],
+        forgot: Callable[[], None] = lambda: None,
     ) -> None:
+        """``forgot``: called when the journal has forgotten invocations that ended long ago."""
+        self._forgot: Final = forgot
         self._store: Final = store
         self._journal: Final = journal
         self._clock: Final = clock
@@ -177,6 +180,7 @@ class Saving:
         self._hashes.update(hashes)
         if self._store.outlasts and self._journal.let_go(self._written) and self._store.keep is not None:
             self._store.forget(self._journal.forget(now - self._store.keep))
+            self._forgot()
 
     def _is_worth_noting(self, now: datetime, noted: datetime, newest: datetime) -> bool:
         rate = self._clock.rate

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from math import inf
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from fcemu import assembly
 from fcemu.core.outcome import Halted, Ran
+from fcemu.core.settings import BOUNDS
 from fcemu.engine.emulator import ClosedError, Emulator
 from fcemu.engine.ports import HandlerClock
 from fcemu.testing.aio import loop_runs, reached, refuse_in_handler
@@ -80,13 +82,16 @@ class AutojumpMode(Mode):
         engine.autojump = self._before
 
 
+_FLOWING: Final = replace(BOUNDS["rate"], above=True)
+
+
 class FlowingMode(Mode):
     """``LocalEmulator.flowing(rate)``."""
 
     def __init__(self, emulator: "LocalEmulator", rate: float) -> None:
         super().__init__(emulator)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
-            raise ValueError(f"flowing: expected a rate above 0, found {rate!r}; 1 is as fast as real time")
+        if (refusal := _FLOWING.refusal(rate)) is not None:
+            raise ValueError(f"flowing: rate: {refusal}, found {rate!r}; 1 is as fast as real time")
         self._rate: Final = float(rate)
 
     def begin(self, engine: Emulator) -> None:

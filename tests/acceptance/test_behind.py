@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -31,9 +32,17 @@ def wait_until(is_so):
         assert time.monotonic() < until
 
 
+@contextmanager
+def overloaded():
+    with with_timers(LocalEmulator(rate=MUCH_TOO_FAST)) as emulator:
+        yield emulator
+        emulator._engine.rate = 0  # what runs comes to its end
+        emulator._engine.wait(emulator._engine.stand_still())
+
+
 @pytest.fixture
 def behind():
-    with with_timers(LocalEmulator(rate=MUCH_TOO_FAST)) as emulator:
+    with overloaded() as emulator:
         wait_until(lambda: emulator._engine.behind > timedelta(minutes=1))
         yield emulator
 
@@ -149,7 +158,7 @@ def test_what_was_kept_is_told_while_timers_fire(tmp_path):
     from fcemu.assembly import Data
     from fcemu.commands.serve import _tell_what_was_kept
 
-    with with_timers(LocalEmulator(rate=MUCH_TOO_FAST)) as emulator:
+    with overloaded() as emulator:
         plan = SimpleNamespace(data=Data(tmp_path / "a.db"))
         running = SimpleNamespace(server=SimpleNamespace(emulator=emulator._engine))
         errors = []

@@ -1,4 +1,4 @@
-"""A runtime, a store or the emulator itself fails while the clock moves: callers hear of it, the others go on."""
+"""A runtime or the emulator itself fails while the clock moves: whoever waits hears of it, the others go on."""
 
 import threading
 

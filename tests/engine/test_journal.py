@@ -14,6 +14,7 @@ from fcemu.core.functions import AsyncSettings
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine.journal import Journal
+from fcemu.stores.sqlite import SqliteStore
 
 TESTS = Path(__file__).parent.parent
 
@@ -103,3 +104,18 @@ def test_a_follower_hears_of_each_fact_until_it_ends():
     end()
     emulator.accept(ask("f"))
     assert heard[-1] == len(emulator.journal) - 1
+
+
+def test_what_is_noted_of_an_invocation_is_forgotten_with_it(tmp_path):
+    store = SqliteStore(tmp_path / "a.db", keep=s(10))
+    chain = AsyncSettings(on_success=FunctionDestination(FunctionRef("g")))
+    emulator, _ = make({"f": chain}, store=store, f=lambda call: b"", g=lambda call: b"")
+    for _ in range(4):
+        for _ in range(200):
+            emulator.read_outside.add(emulator.accept(ask("f")).id)
+        emulator.wait(emulator.advance(s(100)))
+    known = emulator.journal.invocations
+    assert len(known) < 4 * 2 * 200
+    assert emulator.read_outside <= known.keys()
+    assert emulator._intake.caused.keys() <= known.keys()
+    emulator.close()

@@ -154,7 +154,7 @@ def test_the_emulator_block_comes_after_the_ini_file_and_before_the_default(suit
         ("seed='7'", "option seed: expected int, found '7'"),
         ("intercept=1", "*option intercept: expected True or False, found 1"),
         ("'nowhere'", "*nowhere: no such file or directory"),
-        ("rate=-1", "option rate: expected 0 or more, found -1"),
+        ("rate=-1", "option rate: expected a number from 0 to 1,000,000, found -1"),
         ("strict='yes'", "option strict: expected False, True or 'idle', found 'yes'"),
         ("runtime='docker'", "option runtime: expected 'inline' or 'process', found 'docker'"),
         ("'a', 'b'", "marker fcemu takes one positional argument, the definition"),

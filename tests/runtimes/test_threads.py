@@ -16,6 +16,7 @@ from fcemu.core.settings import Settings
 from fcemu.core.timeline import render
 from fcemu.engine.emulator import ClockStuck
 from fcemu.engine.ports import Abandoned
+from fcemu.testing import LocalEmulator
 
 QUICK = Settings(watchdog=s(1), grace=s(0.05))
 
@@ -665,3 +666,40 @@ def test_a_thread_left_waiting_does_not_keep_python_from_exiting(python):
             print(emulated.returned())
     """)
     assert out == "left behind\n"
+
+
+NO_THREADS = """
+import threading, time
+from concurrent.futures import ThreadPoolExecutor
+
+STARTS = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
+
+
+def cannot(*args, **more):
+    raise RuntimeError("can't start new thread")
+
+
+def handler(event, context):
+    refused = 0
+    starts = getattr(threading, STARTS)
+    setattr(threading, STARTS, cannot)
+    try:
+        for start in (threading.Thread(target=print).start, lambda: ThreadPoolExecutor(2).submit(time.sleep, 1)):
+            try:
+                start()
+            except RuntimeError:
+                refused += 1
+    finally:
+        setattr(threading, STARTS, starts)
+    begun = time.time()
+    time.sleep(5)
+    return {"refused": refused, "slept": time.time() - begun}
+"""
+
+
+@pytest.mark.parametrize("runtime", ["inline", "process"])
+def test_a_thread_that_could_not_start_is_not_waited_for(tmp_path, runtime):
+    (tmp_path / "app.py").write_text(NO_THREADS)
+    definition = {"functions": {"f": {"handler": "app.handler", "code": str(tmp_path), "timeout": 60}}}
+    with LocalEmulator(definition, runtime=runtime) as emulator:
+        assert emulator.function("f").invoke().json() == {"refused": 2, "slept": 5}

@@ -210,6 +210,16 @@ class _Desk:
         if item.strand is not None:
             item.strand.end()
 
+    def withdraw(self, item: _Item) -> None:
+        """No thread could be started for an item: the clock does not wait for it, unless another thread takes it."""
+        with self._lock:
+            strand, item.strand = item.strand, None
+            self._admitted.pop(item, None)
+            if item in self._waiting:
+                self._waiting.remove(item)
+        if strand is not None:
+            strand.end()
+
     def first(self) -> HandlerStrand | None:
         with self._lock:
             return next((item.strand for item in self._admitted), None)
@@ -228,11 +238,16 @@ def submitting(original: Function) -> Function:
         desk = _DESKS.get(self)
         if desk is None:
             desk = _DESKS.setdefault(self, _Desk(self))
-        _SUBMITTING.desk = desk
+        _SUBMITTING.desk, _SUBMITTING.item = desk, None
         try:
             return original(self, *args, **kwargs)
+        except BaseException:
+            item = _SUBMITTING.item
+            if item is not None and not item.begun:
+                desk.withdraw(item)
+            raise
         finally:
-            _SUBMITTING.desk = None
+            _SUBMITTING.desk = _SUBMITTING.item = None
 
     submit.__doc__ = original.__doc__
     return submit
@@ -246,7 +261,7 @@ def counted_item(original: Function) -> Function:
         clock, desk = CLOCK.get(), getattr(_SUBMITTING, "desk", None)
         if clock is None or desk is None:
             return
-        item = self.fcemu_item = _Item(self, clock)
+        item = self.fcemu_item = _SUBMITTING.item = _Item(self, clock)
         self.fcemu_desk = desk
         desk.add(item)
 
