@@ -155,6 +155,11 @@ class Call:
         """The attempt's temporary keys: by them the emulator recognises a handler that calls back."""
         return self.keys.of(self.request_id, self.attempt)
 
+    @property
+    def access_key_id(self) -> str:
+        """The id among them."""
+        return self.credentials.access_key_id
+
 
 @dataclass(slots=True)
 class Finish:

@@ -147,6 +147,31 @@ def test_the_emulator_block_comes_after_the_ini_file_and_before_the_default(suit
     ).assert_outcomes(passed=1)
 
 
+def test_host_names_are_allowed_for_the_run_or_for_one_test(suite):
+    suite(
+        """
+        import urllib.error, urllib.request
+
+        def status(fcemu, host):
+            asked = urllib.request.Request(fcemu.url + "/_fcemu/clock", headers={"Host": host})
+            try:
+                with urllib.request.urlopen(asked) as reply:
+                    return reply.status
+            except urllib.error.HTTPError as refused:
+                with refused:
+                    return refused.code
+
+        @pytest.mark.fcemu("", allow_host=["one.example"])
+        def test_by_the_marker(fcemu):
+            assert [status(fcemu, host) for host in ("one.example", "a.example")] == [200, 403]
+
+        def test_by_the_ini_file(fcemu):
+            assert [status(fcemu, host) for host in ("one.example", "a.example", "b.example")] == [403, 200, 200]
+        """,
+        ini="fcemu_allow_host = a.example, b.example",
+    ).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
@@ -156,6 +181,7 @@ def test_the_emulator_block_comes_after_the_ini_file_and_before_the_default(suit
         ("'nowhere'", "*nowhere: no such file or directory"),
         ("rate=-1", "option rate: expected a number from 0 to 1,000,000, found -1"),
         ("strict='yes'", "option strict: expected False, True or 'idle', found 'yes'"),
+        ("allow_host='a:1'", "option allow_host: expected host names without scheme and port, found 'a:1'"),
         ("runtime='docker'", "option runtime: expected 'inline' or 'process', found 'docker'"),
         ("'a', 'b'", "marker fcemu takes one positional argument, the definition"),
         ("{'functions': {'f': {'handlr': 'x.y'}}}", "*unknown key 'handlr'*"),
