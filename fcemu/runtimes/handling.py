@@ -14,6 +14,7 @@ from fcemu.runtimes.documents import error_document, load_error_document, payloa
 from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, late_initializer, start_line
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.timeshift.switch import CLOCK
+from fcemu.runtimes.timeshift.threads import patch_late_modules
 from fcemu.runtimes.wsgi import Answer, ask
 
 
@@ -24,6 +25,7 @@ def call_handler(namespace: Namespace, call: Call, given: Handler | None = None)
     """
     function = call.function
     handler = given or handler_of(namespace, function)
+    patch_late_modules()  # what its code has imported
     context = context_for(call)
     if call.http is not None and function.ref.service is not None:
         answer = ask(handler, call.http, call.payload, context, function.handler)

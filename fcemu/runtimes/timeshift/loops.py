@@ -39,7 +39,7 @@ def jumping_select(original: Callable[..., Ready]) -> Callable[..., Ready]:
                 timeout = round(timeout - (clock.elapsed_ns() - before) / 1e9, 6)
                 if timeout <= 0:
                     return ready
-                clock.warn(_jump(timeout, files, children))
+                clock.warn(jump_text(timeout, files, children))
         waiting = clock.waiting()
         if waiting is None:
             ready = original(self, timeout if timeout is None else 0)
@@ -114,7 +114,8 @@ def waking_write(original: Callable[[Any], None]) -> Callable[[Any], None]:
     return _write_to_self
 
 
-def _jump(seconds: float, files: int, children: int) -> str:
+def jump_text(seconds: float, files: int, children: int) -> str:
+    """What the timeline says when a loop jumps although something real may still come."""
     counts = ((files, "open sockets or pipes"), (children, "child processes"))
     what = ", ".join(f"{count} {noun}" for count, noun in counts if count)
     return f"an event loop in the handler jumped {seconds:g} s ahead over outstanding I/O: {what}"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside
+from fcemu.runtimes.timeshift.trio_loops import jumping_events, releasing_wakeup
 from fcemu.runtimes.timeshift.waits import is_of_debugger, wait_in
 
 Function = Callable[..., Any]
@@ -309,6 +311,12 @@ def patch_late_modules() -> None:
         module = sys.modules.get(name)
         if module is not None:
             _patch_late(module, "time", lambda _: vars(subprocess)["time"])  # real there, too
+    manager = getattr(sys.modules.get("trio._core._io_epoll"), "EpollIOManager", None)
+    if manager is not None:
+        _patch_late(manager, "get_events", jumping_events)
+        wakeup = sys.modules["trio._core._wakeup_socketpair"].WakeupSocketpair
+        _patch_late(wakeup, "wakeup_thread_and_signal_safe", releasing_wakeup)
+        _patch_late(sys.modules["trio._core._run"], "perf_counter", lambda _: lambda: time.perf_counter())
     pool = sys.modules.get("multiprocessing.pool")
     if pool is not None:
         _patch_late(pool.ApplyResult, "wait", _real_of_processes)
