@@ -152,7 +152,7 @@ TABLE: Final = (
         "nothing there tells which handler it belongs to; in a process all code is the handler's",
     ),
     RealOnPurpose(
-        "waits of trio's and uvloop's loops, time-outs included",
+        "waits of uvloop's loops, time-outs included",
         ANYWHERE,
         ALWAYS,
         "they wait in the operating system for an instant by a clock that is virtual: on a paused clock such a wait "
