@@ -450,9 +450,9 @@ class Emulator:
             self._movers.invocation_ended(invocation)
             self._tell(invocation, failed)
 
-    def _tell_callers(self, error: Exception) -> None:
+    def _tell_callers(self, error: Exception, only: Invocation | None) -> None:
         """Answer whoever waits for a function with ``error``. Called with the baton held."""
-        for request_id in list(self._intake.awaited):
+        for request_id in list(self._intake.awaited) if only is None else [only.id]:
             invocation = self.journal.invocations[request_id]
             self._movers.cancel_answer(invocation)
             self._tell(invocation, error)

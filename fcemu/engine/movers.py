@@ -97,8 +97,8 @@ class Movers(Ending):
         """Keeps what has happened; ``None`` where nothing is kept."""
         self.withdraw: Callable[[StoreError], None] = lambda failed: None
         """Set by the emulator: ends what was accepted and cannot be kept."""
-        self.tell_callers: Callable[[Exception], None] = lambda error: None
-        """Set by the emulator: answers everybody who waits for a function with an error."""
+        self.tell_callers: Callable[[Exception, Invocation | None], None] = lambda error, only: None
+        """Set by the emulator: answers whoever waits for an invocation, or for any, with an error."""
         self._to_begin: list[Run] = []
         """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
         self._failed_at = -1
@@ -273,14 +273,14 @@ class Movers(Ending):
 
     # Defects.
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, only: Invocation | None = None) -> None:
         """The emulator, a runtime or a store failed while the clock moved: whoever waits hears of it now, and the clock
-        goes on with the next step."""
+        goes on with the next step. ``only``: the failure concerns the callers of one invocation, and who moves."""
         _LOG.error("the emulator failed while its clock moved", exc_info=error)
         for goal in self.goals:
             if not goal.reached:
                 goal.finish(error)
-        self.tell_callers(error)
+        self.tell_callers(error, only)
         if self.steps != self._failed_at:  # else it fails at once again: it waits until a caller asks for something
             self._failed_at = self.steps
             self.pursue()
@@ -630,7 +630,10 @@ class Movers(Ending):
         finish = run.handle()
         self._baton.acquire()
         try:
-            self._guarded(partial(self._ended, run, finish))
+            try:
+                self._ended(run, finish)
+            except Exception as error:  # as in ``_guarded``; on a flowing clock other attempts go on beside this one
+                self.fail(error, run.invocation)
             self._pursue_at_rest()
         finally:
             self._baton.release()
