@@ -291,6 +291,11 @@ class Emulator:
             if failed is not None:
                 raise failed
 
+    def begin_accepted(self) -> None:
+        """Begin what was accepted on a flowing clock and waits to be kept; the server calls it once for a turn of its
+        loop. Called without the baton."""
+        self._movers.keep_and_begin()
+
     def kill(self, store: Store | None = None, packages: Callable[[], Packages] | None = None) -> None:
         """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing
         was kept."""

@@ -37,6 +37,8 @@ _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
 _SOON: Final = 0.01
+_GATHERED: Final = 0.001
+"""Real seconds in which what is accepted at about the same time is gathered for one commit."""
 _MOMENT: Final = timedelta(microseconds=1)
 _SLICE: Final = 0.003
 """Real seconds for which a flowing clock that is behind holds the baton."""
@@ -266,10 +268,16 @@ class Movers(Ending):
             if not run.over:
                 self._begin(run)
 
-    def _keep_and_begin(self) -> None:
-        """A job for the crew; takes the baton itself. One commit for all attempts that wait by then."""
-        with self._baton:
-            self._guarded(self.keep)
+    def keep_and_begin(self) -> None:
+        """One commit for all attempts that wait for it. Takes the baton itself."""
+        if self._to_begin:
+            with self._baton:
+                self._guarded(self.keep)
+
+    def _keep_and_begin_soon(self) -> None:
+        """A job for the crew: the server's loop, or whoever accepted them, has most often kept them by then."""
+        real.sleep(_GATHERED)
+        self.keep_and_begin()
 
     # Defects.
 
@@ -613,7 +621,7 @@ class Movers(Ending):
         else:
             self._to_begin.append(run)
             if len(self._to_begin) == 1:
-                self._crew.run(self._keep_and_begin)
+                self._crew.run(self._keep_and_begin_soon)
         if not self._ticking:
             self.pursue()
         elif self._crew.waits:
