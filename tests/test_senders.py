@@ -121,7 +121,7 @@ def test_an_answer_that_is_not_http_is_a_failure():
         ({"deliver_to": {"function:f": "http://a/"}}, "option deliver_to: 'function:f' is a function"),
         ({"deliver_to": {"q": "http://a/"}}, "option deliver_to: 'q' is not a destination"),
         ({"deliver_to": "queue:q"}, "option deliver_to: expected Mapping, found 'queue:q'"),
-        ({"delivery_retry_seconds": [-1]}, "option delivery_retry_seconds: expected numbers of seconds"),
+        ({"delivery_retry_seconds": [-1]}, "option delivery_retry_seconds: expected a number from 0 to 2,592,000"),
     ],
 )
 def test_wrong_options_are_named(options, text):

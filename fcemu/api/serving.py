@@ -416,6 +416,9 @@ class HttpServer:
         finally:
             self._wakeups.deliver()
         self.outbox.flush()
+        emulator = self.emulator()
+        if emulator is not None:
+            emulator.begin_accepted()
 
     def work(self, connection: Connection, do: Callable[..., None], *of: Any) -> None:
         """Do a piece of one connection's work. A defect in it is logged and ends this connection only: the work of

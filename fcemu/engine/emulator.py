@@ -298,6 +298,11 @@ class Emulator:
             if failed is not None:
                 raise failed
 
+    def begin_accepted(self) -> None:
+        """Begin what was accepted on a flowing clock and waits to be kept; the server calls it once for a turn of its
+        loop. Called without the baton."""
+        self._movers.keep_and_begin()
+
     def kill(self, store: Store | None = None, packages: Callable[[], Packages] | None = None) -> None:
         """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing
         was kept."""
@@ -449,9 +454,9 @@ class Emulator:
             self._movers.invocation_ended(invocation)
             self._tell(invocation, failed)
 
-    def _tell_callers(self, error: Exception) -> None:
+    def _tell_callers(self, error: Exception, only: Invocation | None) -> None:
         """Answer whoever waits for a function with ``error``. Called with the baton held."""
-        for request_id in list(self._intake.awaited):
+        for request_id in list(self._intake.awaited) if only is None else [only.id]:
             invocation = self.journal.invocations[request_id]
             self._movers.cancel_answer(invocation)
             self._tell(invocation, error)

@@ -37,6 +37,8 @@ _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
 _LONGEST_WAIT: Final = 3600.0
 _SOON: Final = 0.01
+_GATHERED: Final = 0.001
+"""Real seconds in which what is accepted at about the same time is gathered for one commit."""
 _MOMENT: Final = timedelta(microseconds=1)
 _SLICE: Final = 0.003
 """Real seconds for which a flowing clock that is behind holds the baton."""
@@ -97,8 +99,8 @@ class Movers(Ending):
         """Keeps what has happened; ``None`` where nothing is kept."""
         self.withdraw: Callable[[StoreError], None] = lambda failed: None
         """Set by the emulator: ends what was accepted and cannot be kept."""
-        self.tell_callers: Callable[[Exception], None] = lambda error: None
-        """Set by the emulator: answers everybody who waits for a function with an error."""
+        self.tell_callers: Callable[[Exception, Invocation | None], None] = lambda error, only: None
+        """Set by the emulator: answers whoever waits for an invocation, or for any, with an error."""
         self._to_begin: list[Run] = []
         """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
         self._failed_at = -1
@@ -266,21 +268,27 @@ class Movers(Ending):
             if not run.over:
                 self._begin(run)
 
-    def _keep_and_begin(self) -> None:
-        """A job for the crew; takes the baton itself. One commit for all attempts that wait by then."""
-        with self._baton:
-            self._guarded(self.keep)
+    def keep_and_begin(self) -> None:
+        """One commit for all attempts that wait for it. Takes the baton itself."""
+        if self._to_begin:
+            with self._baton:
+                self._guarded(self.keep)
+
+    def _keep_and_begin_soon(self) -> None:
+        """A job for the crew: the server's loop, or whoever accepted them, has most often kept them by then."""
+        real.sleep(_GATHERED)
+        self.keep_and_begin()
 
     # Defects.
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, only: Invocation | None = None) -> None:
         """The emulator, a runtime or a store failed while the clock moved: whoever waits hears of it now, and the clock
-        goes on with the next step."""
+        goes on with the next step. ``only``: the failure concerns the callers of one invocation, and who moves."""
         _LOG.error("the emulator failed while its clock moved", exc_info=error)
         for goal in self.goals:
             if not goal.reached:
                 goal.finish(error)
-        self.tell_callers(error)
+        self.tell_callers(error, only)
         if self.steps != self._failed_at:  # else it fails at once again: it waits until a caller asks for something
             self._failed_at = self.steps
             self.pursue()
@@ -613,7 +621,7 @@ class Movers(Ending):
         else:
             self._to_begin.append(run)
             if len(self._to_begin) == 1:
-                self._crew.run(self._keep_and_begin)
+                self._crew.run(self._keep_and_begin_soon)
         if not self._ticking:
             self.pursue()
         elif self._crew.waits:
@@ -630,7 +638,10 @@ class Movers(Ending):
         finish = run.handle()
         self._baton.acquire()
         try:
-            self._guarded(partial(self._ended, run, finish))
+            try:
+                self._ended(run, finish)
+            except Exception as error:  # as in ``_guarded``; on a flowing clock other attempts go on beside this one
+                self.fail(error, run.invocation)
             self._pursue_at_rest()
         finally:
             self._baton.release()

@@ -73,6 +73,26 @@ def test_who_waits_for_a_function_gets_the_error_at_once_and_others_their_answer
     emulator.close()
 
 
+def test_on_a_flowing_clock_other_callers_get_their_own_answers():
+    entered, leave, answered, broken = (threading.Event() for _ in range(4))
+
+    def g(call):
+        entered.set()
+        assert leave.wait(WAIT_SECONDS)
+        return b"fine"
+
+    emulator = fragile(Settings(rate=1), f=exits, g=g)
+    other = emulator.invoke(ask("g"), lambda _: answered.set())
+    assert entered.wait(WAIT_SECONDS)
+    emulator.invoke(ask("f"), lambda _: broken.set())
+    assert broken.wait(WAIT_SECONDS)
+    leave.set()
+    assert answered.wait(WAIT_SECONDS)
+    emulator.raise_for(other)
+    assert other.ending().payload == b"fine"
+    emulator.close()
+
+
 def test_what_the_watchdog_cannot_end_is_told_to_who_waits():
     entered, leave = threading.Event(), threading.Event()
 
