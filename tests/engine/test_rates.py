@@ -12,7 +12,13 @@ from fcemu.core.invocation import State
 from fcemu.core.settings import Settings
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
-BOUNDED = settings(phases=(Phase.explicit, Phase.generate), max_examples=2000 if FULL else 60, deadline=None, database=None, derandomize=not FULL)
+BOUNDED = settings(
+    phases=(Phase.explicit, Phase.generate),
+    max_examples=2000 if FULL else 60,
+    deadline=None,
+    database=None,
+    derandomize=not FULL,
+)
 FAST = 100_000
 LONG = 86400 * 365
 
@@ -42,7 +48,9 @@ class Callers:
 
     def __init__(self, rate=0.0):
         emulators = []
-        self.emulator, _ = make(settings=Settings(rate=rate), timeout=LONG, sleeper=sleeper, caller=caller_of(emulators))
+        self.emulator, _ = make(
+            settings=Settings(rate=rate), timeout=LONG, sleeper=sleeper, caller=caller_of(emulators)
+        )
         emulators.append(self.emulator)
         self.waiting = []
 
