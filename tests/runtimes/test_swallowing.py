@@ -1,4 +1,4 @@
-"""Handlers that swallow their end and wait on: told twice, so that ``finally`` blocks run, then they wait for ever."""
+"""Handlers that swallow their end and go on to wait: they learn of it twice, then their threads wait for ever."""
 
 import os
 import random
