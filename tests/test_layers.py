@@ -13,17 +13,18 @@ STANDARD = set(sys.stdlib_module_names)
 # layer: (its own modules it may import, packages from elsewhere, standard modules it must not import)
 ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "core": ({"core"}, {"cronsim"}, {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
-    "engine": ({"core", "engine"}, set(), {"uuid"}),
+    "engine": ({"core", "engine", "handler"}, set(), {"uuid"}),
+    "handler": ({"handler"}, set(), set()),
     "backends": (set(), set(), set()),
     "runtimes": (
-        {"backends", "core", "engine.ports", "runtimes", "scratch"},
+        {"backends", "core", "engine.ports", "handler", "runtimes", "scratch"},
         {"debugpy", "freezegun", "time_machine", "_time_machine"},
         set(),
     ),
     "api": ({"core", "engine", "api"}, {"aiohttp", "multidict", "prometheus_client"}, set()),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
-    "testing": ({"backends", "core", "engine", "config", "assembly", "testing"}, set(), set()),
+    "testing": ({"backends", "core", "engine", "handler", "config", "assembly", "testing"}, set(), set()),
     "client": (set(), set(), set()),
     "options": ({"core", "engine.chance"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),

@@ -5,6 +5,7 @@ from collections import deque
 from types import TracebackType
 
 from fcemu.engine import forks, real
+from fcemu.handler.locks import acquire
 
 _GIVE_WAY = 50e-6
 
@@ -33,7 +34,7 @@ class Baton:
         self._lock: threading.Lock | _NoLock = threading.Lock()
         self._waiting: deque[None] = deque()
         """One for each outside caller that waits; its changes are atomic, which those of a number are not."""
-        self.acquire = real.acquire.__get__(self._lock)
+        self.acquire = acquire.__get__(self._lock)
         self.release = self._lock.release
         self.changed = threading.Condition(self._lock)
         """Notified when a flowing clock has something new to wait for."""

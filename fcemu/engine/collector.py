@@ -1,13 +1,14 @@
 """How often Python's garbage collector looks while the clock moves through much work."""
 
 import gc
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from fcemu.handler.locks import RealLock
+
 _PATIENT: Final = (50_000, 50, 1_000)
-_lock: Final = threading.Lock()
+_lock: Final = RealLock()
 _before: Final[list[tuple[int, int, int]]] = []
 """The thresholds as they were, once for each who wants patience now: emulators move side by side."""
 

@@ -11,6 +11,7 @@ from threading import get_ident
 from typing import Final
 
 from fcemu.engine import forks, real
+from fcemu.handler.locks import RealLock
 
 _LOG: Final = logging.getLogger("fcemu.engine")
 Job = Callable[[], None]
@@ -34,7 +35,7 @@ class Crew:
         forks.tell(self)
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = RealLock()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._idle = 0
         self._made = 0

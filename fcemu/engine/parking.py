@@ -25,6 +25,7 @@ from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
+from fcemu.handler.locks import acquire
 
 _LOCK_SECONDS: Final = 0.05
 """Real seconds between two looks at a lock whose holder does not park."""
@@ -269,7 +270,7 @@ class Parking:
         strand, run = wait.strand, wait.strand.run
         if run.strands is not None and not self.clock.rate and not run.over and run.verdict is None:
             strand.turn = turn = threading.Lock()
-            real.acquire(turn)
+            acquire(turn)
             run.strands.turns.append((strand, turn))
         self._wake(wait)
         if run.strands is not None:

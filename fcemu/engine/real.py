@@ -2,7 +2,6 @@
 
 import threading as _threading
 import time as _time
-from _thread import allocate_lock as _allocate_lock
 from datetime import UTC, datetime, timedelta
 
 monotonic = getattr(_time.monotonic, "fcemu_original", _time.monotonic)
@@ -12,10 +11,6 @@ sleep = getattr(_time.sleep, "fcemu_original", _time.sleep)
 time = getattr(_time.time, "fcemu_original", _time.time)
 """Real seconds since 1970; while time-machine travels it shows the time of the journey, which replaces it in C."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_acquire = type(_allocate_lock()).acquire
-acquire = getattr(_acquire, "fcemu_original", _acquire)
-"""``acquire`` of a lock, which really waits, also on a handler's thread."""
 
 
 def now() -> datetime:

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from fcemu.core.outcome import FunctionError
 from fcemu.core.times import later
-from fcemu.engine import forks, real
+from fcemu.engine import forks
 from fcemu.engine.lines import line_of
 from fcemu.engine.ports import Abandoned, Held, Waiting
+from fcemu.handler.locks import RealLock, acquire
 
 if TYPE_CHECKING:
     from fcemu.engine.runs import Run
 
-_GATE: Final = threading.Lock()
+_GATE: Final = RealLock()
 """Keeps an exception that is sent into a strand's thread from arriving after the strand has ended."""
 
 STRANDS: "Final[dict[int, Strand]]" = {}
@@ -69,7 +70,7 @@ def _wait_for_ever() -> NoReturn:
     gate = allocate_lock()
     gate.acquire()
     while True:
-        real.acquire(gate)
+        acquire(gate)
 
 
 class _Threads:
@@ -390,17 +391,17 @@ class Strand:
     def wait_for_wake(self) -> None:
         """Wait, without the baton, until ``wake`` is called."""
         assert self._wake_up is not None, "prepare_wait comes first"
-        real.acquire(self._wake_up)
+        acquire(self._wake_up)
 
     def wakes_within(self, seconds: float) -> bool:
         """The same for so many real seconds at most; whether ``wake`` was called."""
         assert self._wake_up is not None, "prepare_wait comes first"
-        return bool(real.acquire(self._wake_up, True, seconds))
+        return bool(acquire(self._wake_up, True, seconds))
 
     def is_its_turn_within(self, seconds: float) -> bool:
         """Wait, without the baton, until it is this strand's turn, or for so many real seconds; whether it is."""
         turn, self.turn = self.turn, None
-        return turn is None or bool(real.acquire(turn, True, seconds))
+        return turn is None or bool(acquire(turn, True, seconds))
 
     def wake(self) -> None:
         """Let the waiting thread go on."""

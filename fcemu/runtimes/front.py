@@ -6,9 +6,10 @@ withdraws them first (``imports.py``).
 """
 
 import sys
-import threading
 from types import ModuleType
 from typing import Final, Protocol
+
+from fcemu.handler.locks import RealLock
 
 
 class Modules(Protocol):
@@ -21,7 +22,7 @@ class Modules(Protocol):
     def test_names(self) -> dict[str, str]: ...
 
 
-_lock: Final = threading.RLock()
+_lock: Final = RealLock()
 _exposed: Final[dict[str, ModuleType]] = {}
 _hidden: Final[dict[str, ModuleType]] = {}
 _roots: Final[set[str]] = set()

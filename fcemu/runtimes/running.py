@@ -2,10 +2,10 @@
 
 import sys
 from contextvars import ContextVar
-from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from fcemu.engine.ports import Call
+from fcemu.handler.locks import RealLock
 
 if TYPE_CHECKING:
     from fcemu.runtimes.environment import Environment
@@ -25,7 +25,7 @@ class Running:
         self.namespace = namespace
         self.environment = environment
         self.output = call.output
-        self._writing = RLock()
+        self._writing = RealLock()
         self.has_begun = self.is_over = False
         self.threads = 0
         """How many of its threads are not parked."""

@@ -3,7 +3,6 @@
 import inspect
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import MethodType, ModuleType
@@ -13,6 +12,7 @@ from fcemu.core.functions import Function
 from fcemu.core.outcome import Refusal, Returned
 from fcemu.core.stubs import Handler, Step, StubCall
 from fcemu.engine.ports import Call, Finish
+from fcemu.handler.locks import RealLock
 from fcemu.runtimes.finding import INSTALLED, file_of
 from fcemu.runtimes.python_inline import InlineInstance, PythonInline
 from fcemu.runtimes.timeshift import adopt
@@ -29,7 +29,7 @@ class Stub:
     def __init__(self, steps: Sequence[Step | Handler], inline: PythonInline) -> None:
         self.steps: Final = tuple(steps) or (Step(),)
         self._inline: Final = inline
-        self._lock: Final = threading.Lock()
+        self._lock: Final = RealLock()
         self._taken = 0
         self._chosen: Final[dict[tuple[str, int], Step | Handler]] = {}
         self._calls: Final[list[StubCall]] = []

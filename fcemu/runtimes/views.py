@@ -1,16 +1,16 @@
 """All views by context: environment, output, logs, imports. They are in force while at least one runtime is open."""
 
 import sys
-import threading
 from typing import Final
 
+from fcemu.handler.locks import RealLock
 from fcemu.runtimes import environment, front, imports, logs, numbering, output
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK
 
 _open = 0
-_lock: Final = threading.RLock()
+_lock: Final = RealLock()
 """A handler's threads park and go on side by side."""
 _active: Final[list[Running]] = []
 """Attempts of which a thread runs. More than one, when a handler waits for another, or with a flowing clock."""

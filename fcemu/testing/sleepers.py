@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from fcemu.engine import real
+from fcemu.handler.locks import RealLock, acquire
 
 _LOOK_SECONDS: Final = 0.005
 """How often a sleeper looks by itself whether somebody else has moved the clock."""
@@ -28,7 +29,7 @@ class Sleepers:
     """
 
     def __init__(self) -> None:
-        self._lock: Final = allocate_lock()
+        self._lock: Final = RealLock()
         self._threads: Final[set[int]] = set()
         self._at_rest: Final[set[int]] = set()
         self._sleeps: Final[list[_Sleep]] = []
@@ -82,7 +83,7 @@ class Sleepers:
                 if self._is_first(me) and (not self._awake() or real.monotonic() - since > grace):
                     move()
                 else:
-                    real.acquire(me.gate, True, _LOOK_SECONDS)
+                    acquire(me.gate, True, _LOOK_SECONDS)
         finally:
             with self._changing():
                 self._sleeps.remove(me)

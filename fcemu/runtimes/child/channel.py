@@ -5,9 +5,10 @@ import os
 import select
 import socket
 import struct
-import threading
 from collections.abc import Mapping
 from typing import Any, Final
+
+from fcemu.handler.locks import RealLock
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
@@ -24,7 +25,7 @@ class Channel:
         self._readable: Final = select.poll()
         self._readable.register(connection, select.POLLIN)
         self._buffer: Final = bytearray()
-        self._sending: Final = threading.Lock()
+        self._sending: Final = RealLock()
 
     def fileno(self) -> int:
         """The descriptor, to wait for it."""

@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, Final, NoReturn
 
 from fcemu.engine.ports import Abandoned, Held
+from fcemu.handler.locks import RealLock, acquire
 from fcemu.runtimes.child.background import Activity
 from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.timeshift.originals import Originals
@@ -31,8 +32,6 @@ _LOCK_SECONDS: Final = 0.05
 _GATE_SECONDS: Final = 0.001
 """Real seconds between two looks at a lock, as in ``engine/parking.py``."""
 _REAL: Final = Originals()
-_acquire: Final = getattr(type(allocate_lock()).acquire, "fcemu_original", type(allocate_lock()).acquire)
-"""Of a lock, really."""
 
 
 def _ns(seconds: float) -> int:
@@ -121,7 +120,7 @@ class Wait:
                 self.block()
                 household.release(self)
             else:
-                _acquire(self._gate, True, household.patience(self))
+                acquire(self._gate, True, household.patience(self))
                 household.look_at(self)
         if self.abandoned:
             self.strand.abandon()
@@ -131,7 +130,7 @@ class Wait:
         """Park this strand until ``lock`` may be free. Raises ``Abandoned``."""
         pause = _GATE_SECONDS if self.real else _LOCK_SECONDS
         while not self.over:
-            if not _acquire(self._gate, True, pause) and lock.is_free():
+            if not acquire(self._gate, True, pause) and lock.is_free():
                 self.release()
             pause = min(2 * pause, 2 * _LOCK_SECONDS)
         if self.abandoned:
@@ -188,7 +187,7 @@ class Strand:
             gate = allocate_lock()
             gate.acquire()
             while True:
-                _acquire(gate)
+                acquire(gate)
         raise Abandoned
 
     def here(self) -> "Strand | None":
@@ -257,7 +256,7 @@ class Household:
         self.attempt = 0
         self.strands: Final = HERE
         """Which strand each thread runs."""
-        self._lock: Final = allocate_lock()
+        self._lock: Final = RealLock()
         self._running = False
         self._awake = 0
         self._made = 0
@@ -314,8 +313,8 @@ class Household:
             if self._awake <= 1:
                 return
             self._at_rest = at_rest = allocate_lock()
-            _acquire(at_rest)
-        _acquire(at_rest, True, _REST_SECONDS)
+            acquire(at_rest)
+        acquire(at_rest, True, _REST_SECONDS)
         with self._lock:
             self._at_rest = None
 

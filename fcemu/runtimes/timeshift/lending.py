@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Final, Protocol, runtime_checkable
 
 from fcemu.engine.ports import HandlerClock
+from fcemu.handler.locks import RealLock
 from fcemu.runtimes.timeshift import CLOCK, ZONE, adopt, enter, leave
 
 
@@ -30,7 +31,7 @@ class Lent(HandlerClock, Protocol):
         """Wait, where an event loop runs that is not on this clock, until ``seconds`` of virtual time have passed."""
 
 
-_lock: Final = threading.RLock()
+_lock: Final = RealLock()
 _lent: Final[list[Lent]] = []
 _bound: Final[list[tuple[ModuleType, str]]] = []
 _seen: Final[set[int]] = set()

@@ -95,10 +95,18 @@ def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
     assert clock is not None
     held = HeldLock(lock, _imported())
     until = None if seconds is None else clock.elapsed_ns() + round(seconds * 1e9)
-    step = _FIRST_STEP
+    step, seen = _FIRST_STEP, None
     while True:
         left = None if until is None else max(0.0, (until - clock.elapsed_ns()) / 1e9)
-        most = 0.0 if left == 0 else ask(clock, me, held, left)
+        holder = held.holder()
+        if left == 0:
+            most: float | None = 0.0
+        elif holder != seen:
+            # A thread that has waited in C for this lock has it a moment before it can note that, so who was noted last
+            # counts as its holder only when that is still so a moment later.
+            seen, most = holder, step
+        else:
+            most = ask(clock, me, held, left)
         if most == inf:
             pause = -1 if left is None else left
         else:

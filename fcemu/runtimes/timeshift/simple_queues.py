@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, Final
 
 from fcemu.engine.ports import Waiting
+from fcemu.handler.locks import acquire
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
-from fcemu.runtimes.timeshift.locks import acquire_really
 from fcemu.runtimes.timeshift.switch import CLOCK
 from fcemu.runtimes.timeshift.waits import wait_in
 
@@ -46,7 +46,7 @@ def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
             # An item may come from a thread of which nothing is known, so it is real what this one waits for.
             gate = allocate_lock()
             gate.acquire()
-            wait_in(waiting, left, partial(acquire_really, gate), gate.release)
+            wait_in(waiting, left, partial(acquire, gate), gate.release)
         finally:
             if waiting in waits:
                 waits.remove(waiting)

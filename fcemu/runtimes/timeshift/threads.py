@@ -13,6 +13,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
+from fcemu.handler.locks import RealLock
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside
 from fcemu.runtimes.timeshift.waits import is_of_debugger, wait_in
 
@@ -175,7 +176,7 @@ class _Desk:
 
     def __init__(self, pool: Any) -> None:
         self._places: Final[int] = pool._max_workers
-        self._lock: Final = threading.Lock()
+        self._lock: Final = RealLock()
         self._waiting: Final[deque[_Item]] = deque()
         self._admitted: Final[dict[_Item, None]] = {}
 

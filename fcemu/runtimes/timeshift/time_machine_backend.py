@@ -11,7 +11,6 @@ classes' own dictionaries, which serves subclasses too; by them local time in a 
 """
 
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from freezegun import api
 
+from fcemu.handler.locks import RealLock
 from fcemu.runtimes.timeshift import freezers, readings
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
 from fcemu.runtimes.timeshift.readings import REAL_DATE, REAL_DATETIME
@@ -61,7 +61,7 @@ class TimeMachineBackend:
         self._module: Final[Any] = time_machine
         self._unpatch: Final = extension.unpatch
         self._running = 0
-        self._lock: Final = threading.Lock()
+        self._lock: Final = RealLock()
         self.classes: Final = ()
         self.exchanged: Final[list[bool]] = []
         self.travelling: Final = Stack(time_machine.traveller_stack)
