@@ -14,6 +14,7 @@ from math import inf
 from typing import Any, Final
 
 from fcemu.engine.ports import HandlerClock, Held
+from fcemu.handler.locks import original
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 
@@ -35,15 +36,8 @@ _BUSY: Final[set[int]] = set()
 """Threads that ask their clock about a lock: the locks that this needs are real."""
 
 
-def _original(owner: Any, name: str) -> Any:
-    present = vars(owner)[name]
-    return getattr(present, "fcemu_original", present)
-
-
-_TAKE: Final[dict[Any, Take]] = {owner: _original(owner, "acquire") for owner in (_LOCK, _RLOCK)}
-acquire_really: Final = _TAKE[_LOCK]
-"""``acquire`` of a ``Lock``, which really waits, also on a handler's thread."""
-_RESTORE: Final = _original(_RLOCK, "_acquire_restore")
+_TAKE: Final[dict[Any, Take]] = {owner: original(owner, "acquire") for owner in (_LOCK, _RLOCK)}
+_RESTORE: Final = original(_RLOCK, "_acquire_restore")
 
 
 class HeldLock:
@@ -197,7 +191,7 @@ def _made() -> Functions:
         if owner is _RLOCK:
             functions["_acquire_restore"] = _acquire_restore
         for name, function in functions.items():
-            function.fcemu_original = _original(owner, name)
+            function.fcemu_original = original(owner, name)
         made |= named(owner, functions)
     return made
 
