@@ -194,15 +194,13 @@ class Control:
 
     async def _until(self, emulator: Emulator, goal: Goal) -> None:
         """Wait for ``goal`` without blocking the event loop; a clock that is stuck in real time is a ``Problem``."""
-        wakeups, loop = self._api.wakeups, asyncio.get_running_loop()
+        wakeups = self._api.wakeups
         reached = wakeups.future()
         goal.when_reached(partial(wakeups.resolve, reached, None))
-        steps, since = emulator.steps, loop.time()
+        patience = emulator.new_patience()
         try:
             while not (await asyncio.wait({reached}, timeout=min(_LOOK_SECONDS, emulator.patience)))[0]:
-                if emulator.steps != steps or emulator.debugged():
-                    steps, since = emulator.steps, loop.time()
-                elif loop.time() - since > emulator.patience:
+                if patience.is_over():
                     detail = f"no progress for {emulator.patience:g} real seconds"
                     raise Problem(409, "clock-stuck", detail, explain=emulator.explain().text)
         finally:

@@ -574,7 +574,7 @@ class Emulator:
 
     def wait_for(self, wait: Callable[[float], bool]) -> None:
         """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""
-        patience = self._new_patience()
+        patience = self.new_patience()
         while not wait(min(self.patience, _LOOK_SECONDS)):
             if patience.is_over():
                 raise self.stuck()
@@ -582,7 +582,7 @@ class Emulator:
     @contextmanager
     def when_stuck(self, call: Callable[[], None]) -> Iterator[None]:
         """Inside the block ``call`` is called, on the watchdog's thread, when real time passes without progress."""
-        self._waits[call] = self._new_patience()
+        self._waits[call] = self.new_patience()
         try:
             yield
         finally:
@@ -592,7 +592,8 @@ class Emulator:
         """The error for who has waited long enough."""
         return ClockStuck(f"no progress for {self.patience:g} real seconds\n{self.explain()}")
 
-    def _new_patience(self) -> Patience:
+    def new_patience(self) -> Patience:
+        """Of a caller who waits for the clock from now on."""
         return Patience(lambda: self.steps, self.patience, self.debugged)
 
     def debugged(self) -> bool:
@@ -751,7 +752,8 @@ class Emulator:
         if movers.closed or not (movers.runs or movers.left_behind):
             return
         with self._baton:
-            is_debugged = self.debugged()
+            soon = min(self.settings.grace, self.settings.watchdog / 2).total_seconds()
+            is_debugged = movers.has_been_long(now - soon) and self.debugged()
             if not is_debugged:
                 movers.interrupt_again(now - self.settings.grace.total_seconds())
                 movers.strike_left_behind(now, self.settings.watchdog.total_seconds())

@@ -79,6 +79,11 @@ class Ending(Parking):
         self._due.push(now, run)
         self.pursue()
 
+    def has_been_long(self, since: float) -> bool:
+        """Whether a handler, or what it left behind, has computed since before that instant of ``Watchdog.time``."""
+        runs = any(run.since < since for run in self.runs if run.counted or run.verdict is not None)
+        return runs or any(began < since for began in self.left_behind.values())
+
     def any_debugged(self) -> bool:
         """Whether a debugger is attached to what one of the attempts runs in, outside this process. On any thread."""
         return any(run.place.instance.debugged() for run in list(self.runs))

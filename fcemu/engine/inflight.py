@@ -116,11 +116,12 @@ class Patience:
         self._since = WATCHDOG.time()
 
     def is_over(self) -> bool:
-        """To be asked again and again, more often than once in ``seconds``."""
-        steps = self._steps()
-        if steps != self._seen or self._is_debugged():
-            self._seen, self._since = steps, WATCHDOG.time()
-        return WATCHDOG.time() - self._since > self._seconds
+        """To be asked again and again, more often than twice in ``seconds``."""
+        steps, now = self._steps(), WATCHDOG.time()
+        # Whether a debugger is there is asked late, as ``debugged`` is a risk.
+        if steps != self._seen or (now - self._since > self._seconds / 2 and self._is_debugged()):
+            self._seen, self._since = steps, now
+        return now - self._since > self._seconds
 
 
 def pause_between_looks(watchdog: timedelta, grace: timedelta) -> float:
@@ -133,7 +134,8 @@ def debugged() -> bool:
     """Whether a debugger is attached, which stops handlers for as long as its user thinks. Coverage is none.
 
     A debugger is tool 0 of ``sys.monitoring``, a trace function of ``bdb`` or ``pydevd``, also of one thread only, or
-    a thread that is inside one, at its prompt.
+    a thread that is inside one, at its prompt. To be asked only when something has taken long already: it looks into
+    the frames of threads that run, and CPython 3.11 does not always survive that.
     """
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
