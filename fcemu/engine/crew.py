@@ -6,12 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
-from queue import SimpleQueue
 from threading import get_ident
 from typing import Final
 
 from fcemu.engine import forks, real
-from fcemu.handler.locks import RealLock
+from fcemu.handler.locks import RealLock, RealQueue
 
 _LOG: Final = logging.getLogger("fcemu.engine")
 Job = Callable[[], None]
@@ -36,12 +35,12 @@ class Crew:
 
     def _begin(self) -> None:
         self._lock = RealLock()
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: RealQueue = RealQueue()
         self._idle = 0
         self._made = 0
         self._alive = 0
         """How many threads there are."""
-        self._short: SimpleQueue[Job | None] = SimpleQueue()
+        self._short: RealQueue = RealQueue()
         self._leader: object | None = None
         self._leads_on = 0
         """The thread of the leader."""

@@ -11,16 +11,14 @@ from functools import partial
 from typing import Any, Final
 
 from fcemu.engine.ports import Waiting
-from fcemu.handler.locks import acquire
+from fcemu.handler.locks import acquire, original
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
 from fcemu.runtimes.timeshift.switch import CLOCK
 from fcemu.runtimes.timeshift.waits import wait_in
 
 _CLASS: Final[Any] = _queue.SimpleQueue
 _NAMES: Final = ("get", "put", "put_nowait")
-_kept: Final[dict[str, Callable[..., Any]]] = {
-    name: getattr(vars(_CLASS)[name], "fcemu_original", vars(_CLASS)[name]) for name in _NAMES
-}
+_kept: Final[dict[str, Callable[..., Any]]] = {name: original(_CLASS, name) for name in _NAMES}
 _get, _put = _kept["get"], _kept["put"]
 
 _GETTING: Final[dict[int, deque[Waiting]]] = {}
