@@ -33,13 +33,14 @@ class Keys:
     def of(self, request_id: str, attempt: int) -> Credentials:
         """The credentials of one attempt."""
         key_id = f"{_PREFIX}{request_id}.{attempt}"
-        if self._secret:
-            key_id = f"{key_id}.{self._digest('id', key_id)}"
-        return Credentials(key_id, self.secret_of(key_id), self._derived("token", key_id))
+        if not self._secret:
+            return Credentials(key_id, f"secret-of-{key_id}", f"token-of-{key_id}")
+        key_id = f"{key_id}.{self._digest('id', key_id)}"
+        return Credentials(key_id, self._digest("secret", key_id), self._digest("token", key_id))
 
     def secret_of(self, access_key_id: str) -> str:
         """The secret that belongs to the access key id of an attempt."""
-        return self._derived("secret", access_key_id)
+        return self._digest("secret", access_key_id) if self._secret else f"secret-of-{access_key_id}"
 
     def read(self, access_key_id: str) -> tuple[str, int] | None:
         """The request id and attempt number of a key id that was made here; ``None`` for any other."""
@@ -54,9 +55,6 @@ class Keys:
         if not head.startswith(_PREFIX) or not (attempt.isascii() and attempt.isdigit()):
             return None
         return head.removeprefix(_PREFIX), int(attempt)
-
-    def _derived(self, what: str, key_id: str) -> str:
-        return self._digest(what, key_id) if self._secret else f"{what}-of-{key_id}"
 
     def _digest(self, what: str, text: str) -> str:
         return hmac.new(self._secret, f"{what} {text}".encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

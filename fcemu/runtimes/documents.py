@@ -89,10 +89,13 @@ class Paths:
         others = {entry: "/opt/python" for entry in entries if os.path.isabs(entry) and entry != os.sep}
         others = {entry: shown for entry, shown in others.items() if entry not in standard and not self.is_code(entry)}
         self._shown: Final = _longest_first(standard | others)
-        self._in_text: Final = [
-            (re.compile(re.escape(real) + (r"(?![\w-])" if real in standard else r"(?=/[^\s:'\"]+\.py)")), shown)
-            for real, shown in self._shown
-        ]
+        self._names: Final = dict(self._shown)
+        self._in_text: Final = re.compile(
+            "|".join(
+                re.escape(real) + (r"(?![\w-])" if real in standard else r"(?=/[^\s:'\"]+\.py)")
+                for real, _ in self._shown
+            )
+        )
 
     def is_code(self, file: str) -> bool:
         """Whether ``file`` is the function's own, not an installed package's below its directory."""
@@ -147,10 +150,7 @@ class Paths:
         return f"{found[1]}{self.shown(found[2])}{found[3]}"
 
     def _with_shown_paths(self, text: str) -> str:
-        if os.sep in text:
-            for real, shown in self._in_text:
-                text = real.sub(shown, text)
-        return text
+        return self._in_text.sub(lambda found: self._names[found[0]], text) if os.sep in text else text
 
 
 def _with_same_address(found: re.Match[str]) -> str:

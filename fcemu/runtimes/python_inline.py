@@ -180,7 +180,7 @@ def _begin(running: Running) -> None:
     call = running.call
     with call.undisturbed():
         CLOCK.set(call.clock)
-        SOURCE.set(Source(call.credentials.access_key_id))
+        SOURCE.set(Source(call.request_id, call.attempt))
         call.output.rewrite = lambda text: log_text(text, call.function)
         zone = running.environment.time_zone(running)
         if zone is not None:

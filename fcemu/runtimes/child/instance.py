@@ -201,7 +201,7 @@ class _Instance:
 
     def _run(self, call: Any, strand: Any) -> _Frame:
         CLOCK.set(strand)
-        SOURCE.set(Source(call.credentials[0]))
+        SOURCE.set(Source(call.request_id, call.attempt))
         zone = os.environb.get(b"TZ")
         ZONE.set(zone_named(zone and os.fsdecode(zone)))
         try:

@@ -19,25 +19,28 @@ _SEQUENCE: Final = 0x3FFF
 class Source:
     """Where the ids of one attempt come from: neither from the machine nor from the process, so that they repeat.
 
-    ``name``: of the attempt. Ids of one instant count up, because a paused clock stands still.
+    Ids of one instant count up, because a paused clock stands still.
     """
 
-    def __init__(self, name: str) -> None:
-        digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
-        self._node: Final = digest >> 16 & (1 << _NODE_BITS) - 1 | _MULTICAST
-        self._sequence: Final = digest & _SEQUENCE
+    __slots__ = ("_attempt", "_last", "_request_id")
+
+    def __init__(self, request_id: str, attempt: int) -> None:
+        self._request_id: Final = request_id
+        self._attempt: Final = attempt
         self._last = -1
 
     def at(self, stamp: int) -> bytes:
         """An id of that instant, in units of 100 ns since 1582."""
+        digest = int.from_bytes(hashlib.sha256(f"{self._request_id}.{self._attempt}".encode()).digest()[:8])
+        node, sequence = digest >> 16 & (1 << _NODE_BITS) - 1 | _MULTICAST, digest & _SEQUENCE
         self._last = last = max(self._last + 1, stamp)
-        parts = last & 0xFFFFFFFF, last >> 32 & 0xFFFF, last >> 48 & 0x0FFF, self._sequence >> 8, self._sequence & 0xFF
-        return uuid.UUID(fields=(*parts, self._node), version=1).bytes
+        parts = last & 0xFFFFFFFF, last >> 32 & 0xFFFF, last >> 48 & 0x0FFF, sequence >> 8, sequence & 0xFF
+        return uuid.UUID(fields=(*parts, node), version=1).bytes
 
 
 SOURCE: Final[ContextVar[Source | None]] = ContextVar("fcemu_uuids", default=None)
 """Of the attempt that this context runs; ``None`` for a test that reads virtual time."""
-_OF_THE_TEST: Final = Source("test")
+_OF_THE_TEST: Final = Source("test", 0)
 
 
 def time_safe() -> tuple[Any, Any]:
