@@ -189,7 +189,8 @@ def _head(call: Call, hook: str = "") -> str:
     if call.http is not None:
         more += f', "http": {to_json(_request(call.http))}'
     return (
-        f'{{"kind": "invoke", "request_id": {_quoted(call.request_id)}, "attempt": {call.attempt}, "retry_count": {call.retry_count}, '
+        f'{{"kind": "invoke", "request_id": {_quoted(call.request_id)}, "attempt": {call.attempt}, '
+        f'"retry_count": {call.retry_count}, '
         f'"qualifier": {_quoted(call.qualifier)}, "version": {_quoted(call.version)}, '
         f'"credentials": [{", ".join(map(_quoted, call.credentials))}]{more}}}'
     )
