@@ -70,7 +70,7 @@ def at(instant: datetime, started: datetime) -> str:
 def program() -> str:
     """This program as a shell finds it: its name where that leads to it, else as it was started."""
     started = sys.argv[0]
-    if Path(started).stem == "__main__":
+    if Path(started).stem == "__main__" or not Path(started).is_file():
         return f"{quote(sys.executable)} -m fcemu"
     found = which(Path(started).name)
     is_on_path = found is not None and Path(found).resolve() == Path(started).resolve()

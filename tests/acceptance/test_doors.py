@@ -180,7 +180,7 @@ def test_a_custom_domain_takes_no_name_over_under_which_fcs_api_answers(emulator
 @pytest.mark.parametrize(
     ("path", "headers", "body", "why"),
     [
-        ("/" + "a" * 4100, {}, b"", "the path is longer than 4096 bytes"),
+        ("/" + "a" * 4100, {}, b"", "the path and the query are longer than 4096 bytes"),
         ("/", {"X-Long": "a" * 8200}, b"", "the headers are longer than 8192 bytes"),
         ("/", {"X-Fc-Invocation-Type": "Async"}, b"x" * (128 * 1024 + 1), "maximum allowed size (131072 bytes)"),
         ("/", {"X-Fc-Invocation-Type": "Async"}, b"x" * 1_000_000, "maximum allowed size (131072 bytes)"),
