@@ -29,7 +29,7 @@ HANDLER = """
         time.sleep(2)
         return f"{number} {time.time() - before:.0f}"
 """
-A_REAL_SECOND = "(lambda lock: lock.acquire() and lock.acquire(timeout=1))(__import__('_thread').allocate_lock())"
+A_REAL_SECOND = "any(__import__('select').select([], [], [], 1))"
 
 
 @pytest.fixture

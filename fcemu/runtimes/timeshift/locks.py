@@ -13,6 +13,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
+from fcemu.core.debuggers import debugger_waits
 from fcemu.engine.ports import HandlerClock, Held
 from fcemu.handler.locks import original
 from fcemu.runtimes.timeshift.builtin_classes import Functions, named, write_into_classes
@@ -81,7 +82,7 @@ def _imported() -> Any:
 def _wait(lock: Any, take: Take, seconds: float | None) -> bool:
     """Take a lock that another thread has, or had a moment ago."""
     clock, me, key = CLOCK.get(), get_ident(), id(lock)
-    if clock is None or me in _BUSY:
+    if clock is None or me in _BUSY or debugger_waits(sys._getframe(2)):
         for got in map(take, (lock,), _YES, (-1 if seconds is None else seconds,)):
             if got:
                 HOLDERS[key] = me

@@ -12,10 +12,11 @@ from threading import Thread
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from fcemu.core.debuggers import is_of_debugger
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
 from fcemu.handler.locks import RealLock
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside
-from fcemu.runtimes.timeshift.waits import is_of_debugger, wait_in
+from fcemu.runtimes.timeshift.waits import wait_in
 
 Function = Callable[..., Any]
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fcemu.core.debuggers import DEBUGGERS
+from fcemu.core.debuggers import debugger_waits
 from fcemu.engine.ports import Waiting
 from fcemu.runtimes.timeshift.locks import take_again
 from fcemu.runtimes.timeshift.originals import Originals
@@ -27,19 +27,6 @@ def wait_in(waiting: Waiting, seconds: float | None, *real: Callable[[], object]
             resume()
 
 
-def _is_debugger() -> bool:
-    """Whether a debugger that stopped the handler is what waits, on the handler's own thread."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__") == "threading":
-        frame = frame.f_back
-    return is_of_debugger(frame.f_globals.get("__name__", ""))
-
-
-def is_of_debugger(module: str) -> bool:
-    """Whether a module is part of a debugger."""
-    return module.partition(".")[0] in DEBUGGERS
-
-
 def waiting_condition(original: Callable[..., bool]) -> Callable[..., bool]:
     """``Condition.wait``."""
 
@@ -47,7 +34,7 @@ def waiting_condition(original: Callable[..., bool]) -> Callable[..., bool]:
         clock = CLOCK.get()
         if clock is None or (timeout is not None and timeout <= 0):
             return original(self, timeout)
-        if _is_debugger():
+        if debugger_waits(sys._getframe(1)):
             return bool(outside(original, self, timeout))
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
