@@ -142,7 +142,7 @@ def _catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any])
         ref = FunctionRef.parse(name)
         if ref in catalog.names and ref not in defined:
             catalog.remove(ref)
-    for name in {*kept.given.get("domains", ())} - {*given["domains"]}:
+    for name in {*kept.given["domains"]} - {*given["domains"]}:
         if name in catalog.domains:
             catalog.remove_domain(name)
     for service in definition.services:

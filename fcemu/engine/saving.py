@@ -95,7 +95,7 @@ def _read_timers(note: Any) -> list[list[str]]:
 
 def _read_given(note: Any) -> Mapping[str, Any]:
     if note != {}:
-        demand(note, ["sha256", "functions"], "the definition")
+        demand(note, ["sha256", "functions", "domains"], "the definition")
         for name in note["functions"]:
             FunctionRef.parse(name)
     given: Mapping[str, Any] = note
