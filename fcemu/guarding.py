@@ -5,11 +5,12 @@ import atexit
 import os
 import subprocess
 import sys
-import threading
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
+
+from fcemu.handler.locks import RealLock
 
 _GUARDS: Final = str(Path(__file__).parent / "runtimes" / "child" / "guardian.py")
 _ENDS: Final = "-]"
@@ -26,7 +27,7 @@ class _Guardian:
     """A process, started with the first program or directory that is guarded: most emulators in tests need none."""
 
     def __init__(self) -> None:
-        self._lock: Final = threading.RLock()  # garbage may be collected meanwhile, and tell of its directory
+        self._lock: Final = RealLock()  # garbage may be collected meanwhile, and tell of its directory
         self._process: subprocess.Popen[bytes] | None = None
 
     def tell(self, line: str) -> None:

@@ -29,7 +29,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "options": ({"core", "engine.chance"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
     "scratch": ({"guarding"}, set(), set()),
-    "guarding": (set(), set(), set()),
+    "guarding": ({"handler"}, set(), set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
     "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "assembly": (
