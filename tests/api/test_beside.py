@@ -115,7 +115,7 @@ def arrange(plane: Plane) -> None:
 
 
 @settings(
-    max_examples=500 if FULL else 15,
+    max_examples=500 if FULL else 40,
     deadline=None,
     derandomize=not FULL,
     database=None,
