@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from contextvars import Context
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -497,17 +497,16 @@ def environment(endpoint: str, settings: Settings, *, intercept: bool, token: st
 async def intercepted(environment: Mapping[str, str], endpoint: str, *, only: bool) -> AsyncIterator[dict[str, str]]:
     """More variables, by which programs in any language that have hosts of FC written down reach ``endpoint``; for as
     long as the ``async with`` lasts. ``environment``: what they are added to. ``only``: other hosts are refused."""
-    from tempfile import TemporaryDirectory
-
     from fcemu.endpoints.environment import intercepting
     from fcemu.endpoints.proxy import Proxy
+    from fcemu.scratch import Scratch
 
     host, _, port = endpoint.rpartition(":")
     proxy = Proxy((host, int(port)), only=only)
-    with TemporaryDirectory(prefix="fcemu-") as folder:
+    with closing(Scratch("fcemu-exec-")) as folder:
         proxy_port = await proxy.start()
         try:
-            yield intercepting(environment, endpoint, proxy_port, Path(folder), only=only)
+            yield intercepting(environment, endpoint, proxy_port, Path(folder.path), only=only)
         finally:
             await proxy.close()
 

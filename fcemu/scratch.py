@@ -1,4 +1,5 @@
-"""Scratch directories of this process; those that processes left behind when they were killed are swept."""
+"""Scratch directories of this process; they go with it, also when it is killed. Those that were left behind even so,
+because the guardian was killed, too, are swept."""
 
 import os
 import shutil
@@ -8,6 +9,8 @@ import weakref
 from contextlib import suppress
 from functools import cache
 from typing import Final
+
+from fcemu.guarding import GUARDIAN
 
 if sys.platform != "win32":  # there nothing is locked, and nothing swept
     import fcntl
@@ -25,6 +28,7 @@ class Scratch:
     def __init__(self, prefix: str) -> None:
         _sweep(prefix)
         self.path: Final = os.path.realpath(tempfile.mkdtemp(prefix=prefix))
+        GUARDIAN.tell(f"[{_hexadecimal(self.path)}")
         self._delete: Final = weakref.finalize(self, _delete, self.path, _lock(self.path), os.getpid())
 
     def close(self) -> None:
@@ -43,8 +47,14 @@ def _lock(path: str) -> int | None:
 def _delete(path: str, lock: int | None, owner: int) -> None:
     if os.getpid() == owner:  # not where it was forked to
         shutil.rmtree(path, ignore_errors=True)
+        GUARDIAN.tell(f"]{_hexadecimal(path)}")
     if lock is not None:
         os.close(lock)
+
+
+def _hexadecimal(path: str) -> str:
+    """A name as the guardian takes it: whatever is in it, it is one word of a line."""
+    return os.fsencode(path).hex()
 
 
 @cache

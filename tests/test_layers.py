@@ -17,7 +17,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "handler": ({"handler"}, set(), set()),
     "backends": (set(), set(), set()),
     "runtimes": (
-        {"backends", "core", "engine.ports", "handler", "runtimes", "scratch"},
+        {"backends", "core", "engine.ports", "guarding", "handler", "runtimes", "scratch"},
         {"debugpy", "freezegun", "time_machine", "_time_machine"},
         set(),
     ),
@@ -28,7 +28,8 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "client": (set(), set(), set()),
     "options": ({"core", "engine.chance"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
-    "scratch": (set(), set(), set()),
+    "scratch": ({"guarding"}, set(), set()),
+    "guarding": ({"handler"}, set(), set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
     "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "assembly": (
@@ -41,6 +42,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
             "options",
             "packages",
             "runtimes",
+            "scratch",
             "senders",
             "stores",
             "assembly",

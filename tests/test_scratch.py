@@ -1,11 +1,13 @@
-"""What this process needs on disk goes with it; what killed processes left behind is swept."""
+"""What this process needs on disk goes with it, also when it is killed; what was left behind even so is swept."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 
 import pytest
+from runtimes.test_kills import wait_until
 
 from fcemu import scratch
 from fcemu.scratch import Scratch
@@ -27,13 +29,19 @@ def test_a_scratch_directory_is_deleted_with_what_is_in_it(temporary):
     assert os.listdir(temporary) == []
 
 
-def test_directories_of_killed_processes_are_swept_and_no_others(temporary):
-    end = "os.kill(os.getpid(), 9)"
-    program = f"import os, fcemu.scratch as s; a = s.Scratch('fcemu-x-'); print(a.path, flush=True); {end}"
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment)
-    left = run.stdout.decode().strip()
-    assert os.path.isdir(left)
+def test_a_directory_of_a_killed_process_goes_with_it_whatever_its_name(tmp_path):
+    temporary = tmp_path / "a b\nc-\udcff"
+    temporary.mkdir()
+    end = "open(a.path + '/file', 'w').close(); os.kill(os.getpid(), 9)"
+    program = f"import os, fcemu.scratch as s; a = s.Scratch('fcemu-x-'); s.Scratch('fcemu-x-').close(); {end}"
+    run = subprocess.run([sys.executable, "-c", program], env=os.environ | {"TMPDIR": str(temporary)})
+    assert run.returncode == -signal.SIGKILL
+    wait_until(lambda: os.listdir(temporary) == [])
+
+
+def test_directories_that_were_left_behind_even_so_are_swept_and_no_others(temporary):
+    left = str(temporary / "fcemu-x-left")
+    os.mkdir(left)
     (temporary / "fcemu-x-being-made").mkdir()
     used, other = Scratch("fcemu-x-"), Scratch("fcemu-y-")
     for one in (left, used.path, other.path):

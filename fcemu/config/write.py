@@ -18,6 +18,7 @@ from fcemu.config.kinds import Nested, Shape, keys_of
 from fcemu.config.making import CAPACITIES, HOOKS
 from fcemu.config.native import is_readable
 from fcemu.config.problems import DefinitionError, Problem
+from fcemu.config.tree import is_number
 from fcemu.config.trigger_shapes import TriggerShape
 from fcemu.config.variables import has_variables
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
@@ -394,9 +395,22 @@ def document_of(definition: Definition) -> dict[str, Any]:
 
 def native_text(definition: Definition) -> str:
     """A definition as the text of a native file, to be kept where the definition was."""
+    return text_of(document_of(definition))
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """A document in native form as YAML, which ``parse`` reads as the same: a text such as ``1e3``, which is a number
+    in YAML 1.2 only, has quotes."""
     import yaml
 
-    return yaml.safe_dump(document_of(definition), sort_keys=False, allow_unicode=True, width=120)
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if is_number(text) else None)
+
+    Dumper.add_representer(str, represent)
+    return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def composed(definitions: Sequence[Definition]) -> Definition:

@@ -159,7 +159,8 @@ class Parking:
 
     def _woken(self, wait: Wait) -> bool:
         run = wait.strand.run
-        if not wait.released and (run.over or run.verdict is not None):
+        # In an attempt that is to end, a wait may also be released because the thread it waits for is left for ever.
+        if run.verdict is not None or (run.over and not wait.released):
             raise Over
         return wait.released
 

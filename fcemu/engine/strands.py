@@ -41,19 +41,22 @@ def _let_python_exit() -> None:
 
 
 def make_daemon(ident: int) -> None:
-    """Let Python exit although that thread runs. ``threading`` has no way for a thread that has begun."""
+    """Let Python exit although that thread runs, also where a join of it has begun: Python waits for the threads of
+    pools one by one. ``threading`` has no way for a thread that has begun."""
     thread: Any = threading._active.get(ident)  # type: ignore[attr-defined]
     if thread is None:
         return
     pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined]
-    if thread.daemon:
+    if hasattr(thread, "_handle"):  # from Python 3.13 on
+        if not thread.daemon:
+            thread._handle._set_done()
+            thread._daemonic = True
         return
     thread._daemonic = True
-    if hasattr(thread, "_handle"):  # from Python 3.13 on
-        thread._handle._set_done()
-    else:
-        with threading._shutdown_locks_lock:  # type: ignore[attr-defined]
-            threading._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined]
+    with threading._shutdown_locks_lock:  # type: ignore[attr-defined]
+        threading._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined]
+    if thread._tstate_lock is not None and thread._tstate_lock.locked():
+        thread._tstate_lock.release()
 
 
 class Over(BaseException):
@@ -279,7 +282,7 @@ class Strand:
             with in_engine():
                 return run.movers.add_strand(run)
         except Over:
-            abandon(strand)
+            raise Abandoned from None
 
     def io_grace(self) -> float:
         return self.run.movers.io_grace.total_seconds()

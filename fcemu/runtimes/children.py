@@ -39,9 +39,9 @@ from typing import Any, Final, NamedTuple, NoReturn
 from fcemu.core.functions import Function
 from fcemu.core.output import Output
 from fcemu.engine.ports import Abandoned, Call, HandlerClock
+from fcemu.guarding import GUARDIAN, new_mark
 from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.debugging import Debugging
-from fcemu.runtimes.guarding import GUARDIAN, new_mark
 from fcemu.runtimes.timeshift.originals import Originals
 from fcemu.runtimes.whereabouts import Lookout, line_in
 

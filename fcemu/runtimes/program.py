@@ -12,9 +12,9 @@ from contextvars import Context
 from typing import Final
 
 from fcemu.core.output import Output
+from fcemu.guarding import GUARDIAN, new_mark
 from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.children import PIPE_BYTES
-from fcemu.runtimes.guarding import GUARDIAN, new_mark
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0

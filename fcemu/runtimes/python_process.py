@@ -30,11 +30,11 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
+from fcemu.guarding import GUARDIAN
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
-from fcemu.runtimes.guarding import GUARDIAN
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller

@@ -8,19 +8,19 @@ from base64 import b64encode
 
 import pytest
 import requests
-import yaml
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.cli import main
+from fcemu.config.write import text_of
 from fcemu.core.functions import RUNTIMES
 from fcemu.core.triggers import KINDS
 from fcemu.testing import LocalEmulator
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 BOUNDED = settings(
-    max_examples=2000 if FULL else 40,
+    max_examples=2000 if FULL else 15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -285,7 +285,7 @@ def tell(emulator, first, steps, root):
 def assert_read_back(emulator, folder):
     document = requests.get(f"{emulator.url}/_fcemu/definition", timeout=30).json()
     file = folder / "fcemu.yaml"
-    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    file.write_text(text_of(document))
     checked = CliRunner().invoke(main, ["check", str(file)])
     assert checked.exit_code == 0, (checked.output, document)
     with LocalEmulator(file) as again:
@@ -335,6 +335,13 @@ def test_texts_that_look_like_variables_or_have_zero_bytes_stay_as_they_are(tmp_
         document = requests.get(f"{emulator.url}/_fcemu/definition", timeout=30).json()
         assert document["expand"] is False
         assert document["functions"]["f"]["description"] == text
+        assert_read_back(emulator, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["0E0", "1e3", "-1e-3", "0o17", "1.5", "yes", "2026-01-01"])
+def test_texts_that_would_be_something_else_without_quotes_stay_texts(text, tmp_path):
+    with LocalEmulator({}) as emulator:
+        tell(emulator, {"description": text}, [], THREE)
         assert_read_back(emulator, tmp_path)
 
 

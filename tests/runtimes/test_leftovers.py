@@ -10,6 +10,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import requests
+from acceptance.control import zipped
+from patience import CHILD_SECONDS
+from running import serving
 from runtimes.every.custom import COMMAND, SERVER
 from runtimes.test_kills import is_gone, wait_until
 
@@ -132,3 +136,29 @@ def test_all_ends_with_an_emulator_that_is_killed_also_what_somebody_has_stopped
     wait_until(lambda: is_gone(instance) and is_gone(helper))
     wait_until(lambda: is_gone(parent))
     wait_until(lambda: not shared_files(instance))
+
+
+ECHOES = {
+    "inline": ("index.py", "def handler(event, context):\n    return event\n", {"runtime": "python3.10"}),
+    "process": ("index.py", "def handler(event, context):\n    return event\n", {"runtime": "python3.10"}),
+    "custom": (
+        "index.py",
+        f"{SERVER}\nserve(lambda path, headers, event: (200, event))\n",
+        {"runtime": "custom", "customRuntimeConfig": {"command": COMMAND}},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ECHOES)
+def test_no_directory_is_left_by_a_server_with_uploaded_code_that_is_killed(kind, tmp_path):
+    file, text, more = ECHOES[kind]
+    given = {"functionName": "f", "handler": "index.handler", "code": {"zipFile": zipped(**{file: text})}, **more}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    runtime = "inline" if kind == "inline" else "process"
+    with serving("--runtime", runtime, "--rate", "1", variables={"TMPDIR": str(temporary)}) as (process, client, _):
+        assert requests.post(f"{client.url}/2023-03-30/functions", json=given, timeout=CHILD_SECONDS).ok
+        assert client.invoke("f", b"here").body == b"here"
+        assert {"fcemu-code-"} <= {name[:11] for name in os.listdir(temporary)}
+        process.kill()
+        wait_until(lambda: os.listdir(temporary) == [])

@@ -172,3 +172,34 @@ def test_threads_that_swallow_everything_do_not_keep_python_from_exiting(tmp_pat
         command, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False, env=environment, cwd=tmp_path
     )
     assert (done.stdout, done.stderr, done.returncode) == ("None UnhandledInvocationError\n", "", 0)
+
+
+def test_a_pool_whose_items_are_left_over_when_its_attempt_ends_serves_the_next_attempt(emulate, shared):
+    emulated = emulate("""
+        POOL = ThreadPoolExecutor(2)
+        shared = sys.modules["shared"]
+        def handler(event, context):
+            if event == b"first":
+                for n in range(2): POOL.submit(shared.done.wait)
+                for n in range(20): POOL.submit(shared.seen.append, n)
+                return "left"
+            shared.done.set()
+            return str(POOL.submit(lambda: "served").result())
+    """)
+    assert emulated.returned(payload=b"first") == "left"
+    assert emulated.returned(payload=b"second") == "served"
+    assert sorted(shared.seen) == list(range(20))
+
+
+def test_whoever_joins_a_thread_that_waits_for_ever_goes_on(emulate, shared):
+    """As Python does with the threads of pools when it exits."""
+    emulated = emulate(
+        LOOP.format(
+            wait="time.sleep(5)",
+            body="shared.thread = threading.Thread(target=work); shared.thread.start(); shared.thread.join()",
+        )
+    )
+    assert emulated.run().word == "timed out"
+    shared.thread.join(WAIT_SECONDS)
+    assert not shared.thread.is_alive()
+    assert shared.seen == TWICE

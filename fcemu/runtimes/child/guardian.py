@@ -1,8 +1,10 @@
-"""Ends what the emulator has started when its process is gone, however it ended; and finds what a program has started.
+"""Ends what the emulator has started when its process is gone, however it ended, and deletes its scratch directories;
+and finds what a program has started.
 
 On stdin, lines: ``+123 MARK``, a program has begun as the leader of its group, with ``MARK`` in its environment;
 ``-123``, it has ended with all that it has started; ``~123``, a template, which ends by itself as long as nobody has
-stopped it. What is left when stdin ends is ended.
+stopped it; ``[2f746d70``, a directory was made, its name in hexadecimal; ``]2f746d70``, it was deleted. When stdin
+ends, the guardian ends what is left, and deletes the directories once no program can write to them.
 
 It is started as a plain program, so it imports nothing of fcemu.
 """
@@ -10,6 +12,7 @@ It is started as a plain program, so it imports nothing of fcemu.
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -20,30 +23,52 @@ _OF_FAKETIME = ("faketime_shm_{}", "sem.faketime_sem_{}")
 """Which libfaketime makes for a program, and leaves behind where that is killed."""
 
 
+_PATIENCE_SECONDS = 10
+"""Killed programs are gone in an instant, but for those that wait for a disk; then directories are deleted anyway."""
+
+
 def main(lines: Iterable[str]) -> None:
     """Guard until the lines end."""
     programs: dict[int, str] = {}
     templates: set[int] = set()
+    directories: set[bytes] = set()
     for line in lines:
-        number, _, mark = line[1:].strip().partition(" ")
-        if line[0] == "+":
-            programs[int(number)] = mark
-        elif line[0] == "~":
-            templates.add(int(number))
+        how, (name, _, mark) = line[0], line[1:].strip().partition(" ")
+        if how == "[":
+            directories.add(bytes.fromhex(name))
+        elif how == "]":
+            directories.discard(bytes.fromhex(name))
+        elif how == "+":
+            programs[int(name)] = mark
+        elif how == "~":
+            templates.add(int(name))
         else:
-            programs.pop(int(number), None)
-            templates.discard(int(number))
+            programs.pop(int(name), None)
+            templates.discard(int(name))
     for pid in templates:
         with suppress(OSError):
             os.kill(pid, signal.SIGCONT)
+    ended = set(templates)
     for group, mark in programs.items():
-        end(group, mark)
+        ended |= end(group, mark)
+    if directories:
+        _delete(directories, ended)
 
 
-def end(group: int, mark: str, shared: Iterable[str] = ()) -> None:
+def _delete(directories: Iterable[bytes], ended: Iterable[int]) -> None:
+    import shutil  # where there is nothing to delete, a guardian starts and ends faster without it
+
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while any(map(_runs, ended)) and time.monotonic() < until:
+        time.sleep(0.01)
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def end(group: int, mark: str, shared: Iterable[str] = ()) -> set[int]:
     """Kill a process group and all that carries its mark, and remove the shared memory that nobody else has.
 
-    ``shared``: names of shared memory that it was seen to have before.
+    ``shared``: names of shared memory that it was seen to have before. Returns the processes that were killed.
     """
     names, known = set(shared), set[int]()
     while new := set(marked(mark)) - known:
@@ -63,6 +88,7 @@ def end(group: int, mark: str, shared: Iterable[str] = ()) -> None:
         for name in names - others:
             with suppress(OSError):
                 os.unlink(name)
+    return known | {group}
 
 
 def marked(mark: str) -> Iterator[int]:
@@ -81,6 +107,22 @@ def shared_by(pid: int) -> Iterator[str]:
             _, found, name = line.rstrip("\n").partition(_SHARED)
             if found and not name.endswith(" (deleted)"):
                 yield _SHARED + name
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has not ended yet; one that has ended may be kept until its parent has heard of it."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        pass
+    if os.path.exists("/proc/self/stat"):
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _processes() -> list[int]:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from fcemu.core.debuggers import is_of_debugger
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside, park
 from fcemu.runtimes.timeshift.waits import wait_in
 
 Function = Callable[..., Any]
@@ -80,6 +80,15 @@ def _run_to_its_end(context: Context, strand: HandlerStrand, ended: Callable[[],
 # Threads.
 
 
+def _another_strand(clock: HandlerClock) -> HandlerStrand:
+    """``clock.strand()``; whoever asks for one although the attempt is over is told of it as in a wait."""
+    try:
+        return clock.strand()
+    except Abandoned:
+        park(clock, 0)
+        raise
+
+
 def inheriting_start(original: Function) -> Function:
     """``Thread.start``."""
 
@@ -94,7 +103,7 @@ def inheriting_start(original: Function) -> Function:
             for work in getattr(self, "pending_work_items", {}).values():
                 _hold(work.future, clock)
             return outside(original, self)
-        context, strand, run = copy_context(), clock.strand(), self.run
+        context, strand, run = copy_context(), _another_strand(clock), self.run
 
         def run_reporting() -> None:
             try:
@@ -193,6 +202,7 @@ class _Desk:
                 self._make_strand(item)
 
     def _make_strand(self, item: _Item) -> None:
+        """Must not wait, as the lock is held."""
         with suppress(Abandoned):  # its attempt is over: it runs, if ever, as what was left behind
             item.strand = item.clock.strand()
             self._admitted[item] = None
@@ -359,7 +369,7 @@ def _held_item(original: Function) -> Function:
 def _hold(future: Any, clock: HandlerClock) -> None:
     """The clock waits until ``future`` is done."""
     if not future.done() and not hasattr(future, "fcemu_strand"):
-        future.fcemu_strand = strand = clock.strand()
+        future.fcemu_strand = strand = _another_strand(clock)
         future.add_done_callback(lambda _: strand.end())
 
 

@@ -1,16 +1,20 @@
-"""The guardian of this process's programs: it ends them when this process is gone, forgotten at its end or killed."""
+"""The guardian of this process: when this process is gone, also killed, it ends the programs and deletes the scratch
+directories that are left."""
 
 import atexit
 import os
 import subprocess
 import sys
-import threading
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
 
-_GUARDS: Final = str(Path(__file__).with_name("child") / "guardian.py")
+from fcemu.handler.locks import RealLock
+
+_GUARDS: Final = str(Path(__file__).parent / "runtimes" / "child" / "guardian.py")
+_ENDS: Final = "-]"
+"""How lines begin after which there is less to guard."""
 _numbers: Final = count(1)
 
 
@@ -20,16 +24,18 @@ def new_mark() -> str:
 
 
 class _Guardian:
-    """A process, started with the first program that is guarded."""
+    """A process, started with the first program or directory that is guarded: most emulators in tests need none."""
 
     def __init__(self) -> None:
-        self._lock: Final = threading.Lock()
+        self._lock: Final = RealLock()  # garbage may be collected meanwhile, and tell of its directory
         self._process: subprocess.Popen[bytes] | None = None
 
     def tell(self, line: str) -> None:
-        """One of the lines in ``child/guardian.py``. Starts the guardian where there is none."""
+        """One of the lines in ``child/guardian.py``. Starts the guardian where there is none and the line needs one."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
+                if line[0] in _ENDS:
+                    return
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-S", _GUARDS],
                     stdin=subprocess.PIPE,
@@ -42,7 +48,7 @@ class _Guardian:
                 os.write(self._process.stdin.fileno(), f"{line}\n".encode())
 
     def end(self) -> None:
-        """This process ends: what is left of its programs is killed now."""
+        """This process ends: what is left of its programs is killed now, and its directories are deleted."""
         with self._lock:
             if self._process is not None:
                 self._process.communicate()
