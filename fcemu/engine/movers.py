@@ -540,6 +540,8 @@ class Movers(Ending):
                     return False
                 clock.go_on(reach)
                 return True
+            if real.monotonic() > until:
+                break  # what falls due takes longer to look after than until the next falls due
             clock.step(instant)
         clock.hold()
         return False
