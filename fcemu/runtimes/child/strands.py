@@ -215,8 +215,8 @@ class Strand:
     def begin_handler(self) -> None:
         self.household.channel.send({"kind": "begins"})
 
-    def warn(self, text: str) -> None:
-        self.household.channel.send({"kind": "warn", "text": text})
+    def warn(self, text: str, *, once: bool = False) -> None:
+        self.household.channel.send({"kind": "warn", "text": text, "once": once})
 
     def begin(self) -> None:
         self.thread = get_ident()

@@ -17,6 +17,7 @@ from fcemu.runtimes.timeshift.replacements import beside_names
 from fcemu.runtimes.timeshift.simple_queues import install as install_simple_queues
 from fcemu.runtimes.timeshift.switch import CLOCK, Outside, wrappers
 from fcemu.runtimes.timeshift.trio_loops import install as install_trio_loops
+from fcemu.runtimes.timeshift.uvloops import install as install_uvloops
 
 
 def install() -> None:
@@ -32,6 +33,7 @@ def install() -> None:
     install_locks()
     install_simple_queues()
     install_trio_loops()
+    install_uvloops()
     write_into_classes(named(datetime, {"now": _now(), "utcnow": _utcnow()}))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
-from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads, trio_loops
+from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads, trio_loops, uvloops
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
 from fcemu.runtimes.timeshift.replacements import Patch, beside_names
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
@@ -91,6 +91,7 @@ class Patches:
         locks.install()
         simple_queues.install()
         trio_loops.install()
+        uvloops.install()
         for module in list(self._adopted):
             self._exchange(module, self._in_place_of)
 
@@ -119,6 +120,7 @@ class Patches:
         locks.uninstall()
         simple_queues.uninstall()
         trio_loops.uninstall()
+        uvloops.uninstall()
         self._backend.unregister()
 
     def adopt(self, module: ModuleType) -> None:
