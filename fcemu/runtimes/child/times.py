@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Any, cast
 
 from fcemu.engine.ports import HandlerClock
+from fcemu.runtimes.child.alarms import install as install_alarms
 from fcemu.runtimes.child.strands import strand_here
 from fcemu.runtimes.timeshift.builtin_classes import named, write_into_classes
 from fcemu.runtimes.timeshift.locks import install as install_locks
@@ -34,6 +35,7 @@ def install() -> None:
     install_simple_queues()
     install_trio_loops()
     install_uvloops()
+    install_alarms()
     write_into_classes(named(datetime, {"now": _now(), "utcnow": _utcnow()}))
 
 
