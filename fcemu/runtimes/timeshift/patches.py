@@ -11,6 +11,7 @@ from weakref import WeakSet
 from fcemu.backends import TIME_MACHINE
 from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads, trio_loops, uvloops
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
+from fcemu.runtimes.timeshift.real_waits import real_waits
 from fcemu.runtimes.timeshift.replacements import Patch, beside_names
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
 
@@ -74,6 +75,7 @@ class Patches:
         self._names: Final = (*times, *classes)
         self._rest: Final = (
             *beside_names(kept, made),
+            *real_waits(),
             *(() if name == TIME_MACHINE else _time_machine_guards(self)),
         )
         self._in_place_of: Final = {

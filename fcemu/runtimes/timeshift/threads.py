@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, ON_THREADS, outside
 from fcemu.runtimes.timeshift.waits import is_of_debugger, wait_in
 
 Function = Callable[..., Any]
@@ -52,6 +53,7 @@ def _live(strand: HandlerStrand, ended: Callable[[], None], function: Function, 
     """Run ``function`` as ``strand``, on its thread and in its context; then call ``ended``, which ends it."""
     CLOCK.set(strand)
     strand.begin()
+    ON_THREADS[get_ident()] = strand
     try:
         for resume in AFTER_PARK:
             resume()
@@ -73,6 +75,7 @@ def _run_to_its_end(context: Context, strand: HandlerStrand, ended: Callable[[],
     except Abandoned:
         pass
     finally:
+        ON_THREADS.pop(get_ident(), None)
         ended()
 
 
