@@ -191,13 +191,17 @@ class _Desk:
     def _admit(self) -> None:
         while self._waiting and len(self._admitted) < self._places:
             item = self._waiting.popleft()
-            if not item.begun and not item.work.future.done():
-                self._make_strand(item)
+            if not item.begun and not item.work.future.done() and not self._make_strand(item):
+                # Each question tells the thread again that its attempt is over, and the third one never returns: with
+                # the lock held, all threads of the pool would hang. What is left gets a strand when it begins.
+                self._waiting.clear()
 
-    def _make_strand(self, item: _Item) -> None:
-        with suppress(Abandoned):  # its attempt is over: it runs, if ever, as what was left behind
+    def _make_strand(self, item: _Item) -> bool:
+        """Whether there is one; where its attempt is over, it runs, if ever, as what was left behind."""
+        with suppress(Abandoned):
             item.strand = item.clock.strand()
             self._admitted[item] = None
+        return item.strand is not None
 
     def strand_of(self, item: _Item) -> HandlerStrand | None:
         """The strand of an item that begins; also of one that got a thread before we expected it to."""
