@@ -205,10 +205,9 @@ class _Desk:
 
     def strand_of(self, item: _Item) -> HandlerStrand | None:
         """The strand of an item that begins; also of one that got a thread before we expected it to."""
-        with self._lock:
-            if item.strand is None:
-                self._make_strand(item)
-            return item.strand
+        if item.strand is None:  # it has begun, so no other thread admits it; without the lock, as this may not return
+            self._make_strand(item)
+        return item.strand
 
     def ended(self, item: _Item) -> None:
         """The item has ended or will never run: the next one is admitted before the clock may move."""
