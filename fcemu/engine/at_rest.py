@@ -63,5 +63,5 @@ class AtRest:
     def exited(self) -> Ran:
         raise RuntimeError("this code ends its process while it is loaded")
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *, once: bool = False) -> None:
         """There is no invocation to warn about."""

@@ -542,11 +542,14 @@ class Parking:
 
     # Warnings.
 
-    def warn(self, run: Run, text: str) -> None:
+    def warn(self, run: Run, text: str, *, once: bool = False) -> None:
         """Record a warning about ``run``; takes the baton itself."""
         with self._baton:
-            if not run.over:
-                self._warn(run, text)
+            if run.over or (once and text in run.warned_once):
+                return
+            if once:
+                run.warned_once = (*run.warned_once, text)
+            self._warn(run, text)
 
     def _warn(self, run: Run, text: str, at: datetime | None = None) -> None:
         self._journal.record(Warned(at or self.clock.now(), run.invocation.id, run.number, text), run.invocation)

@@ -107,8 +107,10 @@ class HandlerClock(Protocol):
     def exited(self) -> Ran:
         """The outcome of a handler that ends its process now."""
 
-    def warn(self, text: str) -> None:
-        """Record something a user should know of in the journal, e.g. that a loop jumped over pending I/O."""
+    def warn(self, text: str, *, once: bool = False) -> None:
+        """Record something a user should know of in the journal, e.g. that a loop jumped over pending I/O.
+
+        ``once``: not again in the same attempt."""
 
 
 class HandlerStrand(HandlerClock, Protocol):

@@ -61,6 +61,8 @@ class Run(Strand):
     """When its instance is ready at the latest; until then its handler has not started."""
     calls: tuple[Invocation, ...] = ()
     verdict: Ran | None = None
+    warned_once: tuple[str, ...] = ()
+    """What is not to be said again about it."""
     strands: Strands | None = None
 
     def __init__(

@@ -298,9 +298,9 @@ class Strand:
     def exited(self) -> FunctionError:
         return self.run.movers.exited(self.run)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *, once: bool = False) -> None:
         with in_engine():
-            self.run.movers.warn(self.run, text)
+            self.run.movers.warn(self.run, text, once=once)
 
     # Its life: ports.HandlerStrand.
 

@@ -85,8 +85,8 @@ class Bounded:
     def exited(self) -> Ran:
         return self._clock.exited()
 
-    def warn(self, text: str) -> None:
-        self._clock.warn(text)
+    def warn(self, text: str, *, once: bool = False) -> None:
+        self._clock.warn(text, once=once)
 
 
 class _BoundedWait:

@@ -13,7 +13,7 @@ has to do:
 * ``{"kind": "abandon"}``, while it is parked: the attempt is over, and it is to end it soon, with any such object.
 * If something else ended that wait: ``{"kind": "roused", "number": n}``, after which it runs again; a ``woken`` of the
   same number may still come and means nothing.
-* ``{"kind": "warn", "text": …}`` puts a warning into the journal.
+* ``{"kind": "warn", "text": …}`` puts a warning into the journal; with ``"once": true`` not again in the same attempt.
 * ``{"kind": "held up", "held_up": b}``: all of the handler that runs waits for something real, while other threads of
   it wait for virtual time to pass; or that is no longer so.
 * ``{"kind": "begins"}``: the instance is ready, and its handler starts.
@@ -182,7 +182,7 @@ class Child:
             case "park":
                 self._park(call, message.header)
             case "warn":
-                call.clock.warn(str(message.header["text"]))
+                call.clock.warn(str(message.header["text"]), once=bool(message.header.get("once")))
             case "begins":
                 call.clock.begin_handler()
             case "held up":

@@ -1,5 +1,6 @@
 """The inline runtime: a handler is imported into this process and runs on the thread that asks."""
 
+from _thread import get_ident
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from types import MappingProxyType, ModuleType
@@ -19,6 +20,7 @@ from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
 from fcemu.runtimes.timeshift import CLOCK, ZONE, ensure_installed, zone_named
+from fcemu.runtimes.timeshift.switch import ON_THREADS
 from fcemu.runtimes.timeshift.uuids import SOURCE, Source
 
 _ACCOUNT: Final = Account()
@@ -187,12 +189,18 @@ def _begin(running: Running) -> None:
             ZONE.set(zone_named(zone))
         timeshift.enter()
         views.begin(running)
+        running.clock_before = ON_THREADS.get(get_ident())
+        ON_THREADS[get_ident()] = call.clock
         running.has_begun = True
 
 
 def _end(running: Running) -> None:
     with running.call.undisturbed():
         if running.has_begun:
+            if running.clock_before is None:
+                ON_THREADS.pop(get_ident(), None)
+            else:
+                ON_THREADS[get_ident()] = running.clock_before
             views.end(running)
             timeshift.leave()
 

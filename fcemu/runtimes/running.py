@@ -4,7 +4,7 @@ import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from fcemu.engine.ports import Call
+from fcemu.engine.ports import Call, HandlerClock
 from fcemu.handler.locks import RealLock
 
 if TYPE_CHECKING:
@@ -18,7 +18,18 @@ WRITE_LIMIT_BYTES: Final = 128 * 1024
 class Running:
     """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
 
-    __slots__ = ("_writing", "call", "environment", "has_begun", "is_over", "namespace", "output", "paths", "threads")
+    __slots__ = (
+        "_writing",
+        "call",
+        "clock_before",
+        "environment",
+        "has_begun",
+        "is_over",
+        "namespace",
+        "output",
+        "paths",
+        "threads",
+    )
 
     def __init__(self, call: Call, namespace: "Namespace", environment: "Environment") -> None:
         self.call = call
@@ -27,6 +38,8 @@ class Running:
         self.output = call.output
         self._writing = RealLock()
         self.has_begun = self.is_over = False
+        self.clock_before: HandlerClock | None = None
+        """That of the handler which its thread ran before."""
         self.threads = 0
         """How many of its threads are not parked."""
         self.paths: list[str] = []

@@ -171,7 +171,7 @@ class LentClock(HandlerClock):
     def io_grace(self) -> float:
         return self._engine().settings.io_grace.total_seconds()
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *, once: bool = False) -> None:
         """The journal has warnings of attempts only."""
 
     def exited(self) -> Ran:

@@ -69,8 +69,9 @@ class FakeClock:
     def exited(self) -> FunctionError:
         return EXITED
 
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
+    def warn(self, text: str, *, once: bool = False) -> None:
+        if not (once and text in self.warnings):
+            self.warnings.append(text)
 
     def check(self) -> None:
         if self._ends_after is not None and self.elapsed >= timedelta(seconds=self._ends_after):

@@ -13,12 +13,14 @@ from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import inf
+from signal import SIGALRM, pthread_kill, raise_signal
 from typing import Any, Final, NoReturn
 
 from fcemu.engine.ports import Abandoned, Held
 from fcemu.handler.locks import RealLock, acquire
 from fcemu.runtimes.child.background import Activity
 from fcemu.runtimes.child.channel import Channel
+from fcemu.runtimes.timeshift.loops import let_loop_look
 from fcemu.runtimes.timeshift.originals import Originals
 
 _FORM: Final = struct.Struct("<QqqqdQ")
@@ -32,9 +34,11 @@ _LOCK_SECONDS: Final = 0.05
 _GATE_SECONDS: Final = 0.001
 """Real seconds between two looks at a lock, as in ``engine/parking.py``."""
 _REAL: Final = Originals()
+OF_ALARM: Final = -1
+"""The order of the strand that waits for an alarm: at the same instant it goes on before those of the handler."""
 
 
-def _ns(seconds: float) -> int:
+def nanoseconds(seconds: float) -> int:
     """Nanoseconds, in whole microseconds as in the emulator."""
     return round(min(seconds, _LONGEST_SLEEP) * 1e6) * 1000
 
@@ -92,6 +96,8 @@ class Wait:
         self.lock: Held | None = None
         self.arrived = 0
         self.rouse: Callable[[], object] = self.open
+        self.struck = False
+        """Whether an alarm has gone off: its thread runs the handler of the signal, then it waits on."""
         self._gate: Final = allocate_lock()
         self._gate.acquire()
 
@@ -118,13 +124,27 @@ class Wait:
         while not self.over:
             if self.block is not None:
                 self.block()
-                household.release(self)
+                if not self.struck:
+                    household.release(self)
             else:
                 acquire(self._gate, True, household.patience(self))
                 household.look_at(self)
+            if self.struck:
+                self._run_signal_handler()
         if self.abandoned:
             self.strand.abandon()
         return self.released
+
+    def _run_signal_handler(self) -> None:
+        """Run the handler of the signal, on the main thread, which counts as running meanwhile. What it raises ends the
+        wait: ``strike`` has withdrawn it. When it returns, the wait goes on to the same instant as before."""
+        self.struck = False
+        raise_signal(SIGALRM)
+        let_loop_look()
+        try:
+            self.strand.household.wait_on(self)
+        except Abandoned:
+            self.strand.abandon()
 
     def await_lock(self, lock: Held) -> None:
         """Park this strand until ``lock`` may be free. Raises ``Abandoned``."""
@@ -132,6 +152,8 @@ class Wait:
         while not self.over:
             if not acquire(self._gate, True, pause) and lock.is_free():
                 self.release()
+            if self.struck:
+                self._run_signal_handler()
             pause = min(2 * pause, 2 * _LOCK_SECONDS)
         if self.abandoned:
             self.strand.abandon()
@@ -215,8 +237,8 @@ class Strand:
     def begin_handler(self) -> None:
         self.household.channel.send({"kind": "begins"})
 
-    def warn(self, text: str) -> None:
-        self.household.channel.send({"kind": "warn", "text": text})
+    def warn(self, text: str, *, once: bool = False) -> None:
+        self.household.channel.send({"kind": "warn", "text": text, "once": once})
 
     def begin(self) -> None:
         self.thread = get_ident()
@@ -302,6 +324,8 @@ class Household:
             self.strands.pop(strand.thread, None)
             self._running = False
             self._awake = 0
+            if self._parked:  # without the main thread, which waited for something real
+                self._stop_listening()
             sleeping = [wait for wait in self._waits if wait.until is not None or wait.lock is not None]
             for wait in sleeping:
                 wait.abandoned = wait.lock is None  # else it waits on, in real time
@@ -324,14 +348,16 @@ class Household:
 
     # Strands.
 
-    def add(self, by: Strand) -> Strand:
+    def add(self, by: Strand, order: int | None = None) -> Strand:
         """Another strand begins, made by one that is there; it counts from now on. Raises ``Abandoned``."""
         with self._lock:
             if not self.counts(by):
                 raise Abandoned
-            self._made += 1
+            if order is None:
+                self._made += 1
+                order = self._made
             self._awake += 1
-            return Strand(self, self._made)
+            return Strand(self, order)
 
     def end(self, strand: Strand) -> None:
         """It has ended, or will never begin; repeatable."""
@@ -367,18 +393,61 @@ class Household:
             if seconds is not None:
                 if not counts:
                     raise Abandoned
-                wait.until = self.dial.elapsed_ns() + _ns(seconds)
+                wait.until = self.dial.elapsed_ns() + nanoseconds(seconds)
                 self._fresh.append(wait)
-            self._waits.append(wait)
-            if counts:
-                if strand.activity is not None:
-                    strand.activity.waits_since = None
-                self._count_again(strand)
-            next_one = self._one_less() if counts else []
-            if counts and self._awake > 0 and seconds is not None and not self.dial.flows():
-                next_one += self._watch(wait)
+            next_one = self._begin_to_wait(wait)
         rouse(next_one)
         return True
+
+    def _begin_to_wait(self, wait: Wait) -> list[Wait]:
+        """Returns what goes on because of that."""
+        self._waits.append(wait)
+        strand = wait.strand
+        if not self.counts(strand):
+            return []
+        if strand.activity is not None:
+            strand.activity.waits_since = None
+        self._count_again(strand)
+        next_one = self._one_less()
+        if self._awake > 0 and wait.until is not None and not self.dial.flows():
+            next_one += self._watch(wait)
+        return next_one
+
+    # Alarms.
+
+    def strike(self, is_cancelled: Callable[[], bool]) -> None:
+        """An alarm goes off: the main thread runs the handler of the signal, where it is or where it waits."""
+        with self._lock:
+            if is_cancelled() or not self._running:
+                return
+            self.look_anew_at_main_thread()
+            wait = next((wait for wait in self._own_waits() if wait.strand.order == 0), None)
+            if wait is None:
+                # The main thread runs, or waits for something real. It cannot be in a method that changes what is
+                # counted here: these hold the lock. So what the handler of the signal raises leaves no wait behind.
+                pthread_kill(threading.main_thread().ident or 0, SIGALRM)
+                return
+            self._waits.remove(wait)
+            wait.struck = True
+            self._awake += 1
+        wait.rouse()
+
+    def wait_on(self, wait: Wait) -> None:
+        """The handler of a signal has returned that struck its thread in ``wait``. Raises ``Abandoned``."""
+        with self._lock:
+            if wait.released:
+                wait.over = True
+                return
+            if self._abandoned:
+                raise Abandoned
+            next_one = self._begin_to_wait(wait)
+        rouse(next_one)
+
+    def look_anew_at_main_thread(self) -> None:
+        """Whatever the main thread has waited for until now, it has computed since."""
+        strand = self.strands.get(threading.main_thread().ident or 0)
+        if strand is not None and strand.activity is not None:
+            strand.activity.waits_since = None
 
     # Threads that wait for something real while others wait for virtual time to pass.
 
@@ -424,7 +493,7 @@ class Household:
         if not awake or len(still) != self._awake:
             self._tell_held_up(False)
             return []
-        if not any(wait.sleeps and wait.strand.order == 0 for wait in waits) or not all(
+        if not any(wait.sleeps and wait.strand.order <= 0 for wait in waits) or not all(
             one.is_background() for one in still
         ):
             self._tell_held_up(True)
@@ -436,7 +505,10 @@ class Household:
             if not strand.was_left_out:
                 strand.was_left_out = True
                 text = (
-                    "a thread of the handler waited for something real while the handler slept; after "
+                    f"the handler waited for something real; after {self.io_grace:g} real seconds the clock moved on "
+                    "to its alarm"
+                    if strand.order == 0
+                    else "a thread of the handler waited for something real while the handler slept; after "
                     f"{self.io_grace:g} real seconds the clock moved on without it"
                 )
                 self.channel.send({"kind": "warn", "text": text})
@@ -457,7 +529,8 @@ class Household:
         if not self.counts(strand):
             return inf
         if self.dial.flows():
-            left = None if seconds is None else self.dial.real_seconds_to(self.dial.elapsed_ns() + _ns(seconds))
+            until = None if seconds is None else self.dial.elapsed_ns() + nanoseconds(seconds)
+            left = None if until is None else self.dial.real_seconds_to(until)
             return _LOCK_SECONDS if left is None else min(left, _LOCK_SECONDS)
         with self._lock:
             if lock.is_free():
@@ -470,7 +543,7 @@ class Household:
             wait = Wait(strand)
             wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
             if seconds is not None:
-                wait.until = self.dial.elapsed_ns() + _ns(seconds)
+                wait.until = self.dial.elapsed_ns() + nanoseconds(seconds)
                 self._fresh.append(wait)
             self._waits.append(wait)
             self._count_again(strand)
@@ -522,14 +595,12 @@ class Household:
         wait.strand.attempt = self.attempt
         wait.strand.told = 0
         self._awake += 1
-        if wait.sleeps and wait.strand.order == 0:
+        if wait.sleeps and wait.strand.order <= 0:
             for strand in list(self.strands.values()):
                 self._count_again(strand)
         if self._parked:
-            self._parked = False
             self.channel.send({"kind": "roused", "number": self._number})
-            assert self._interrupt is not None, "it has parked before"
-            os.eventfd_write(self._interrupt, 1)
+            self._stop_listening()
         self._let_others_look()
 
     def _let_others_look(self) -> None:
@@ -548,7 +619,8 @@ class Household:
     def look_at(self, wait: Wait) -> None:
         """A strand has waited for some time, with the clock flowing while others of the attempt run."""
         with self._lock:
-            if not (wait.over or self._parked or wait.until is None or wait.until > self.dial.elapsed_ns()):
+            is_asleep = not (wait.over or wait.struck or self._parked)
+            if is_asleep and wait.until is not None and wait.until <= self.dial.elapsed_ns():
                 self._wake(wait)
 
     def _one_less(self) -> list[Wait]:
@@ -620,6 +692,11 @@ class Household:
                         self._abandon()
                     else:
                         self._woken(header["number"])
+
+    def _stop_listening(self) -> None:
+        self._parked = False
+        assert self._interrupt is not None, "it has parked before"
+        os.eventfd_write(self._interrupt, 1)
 
     def _abandon(self) -> None:
         """The emulator says that the attempt is over: whatever of it waits wakes and unwinds."""

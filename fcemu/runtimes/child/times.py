@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Any, cast
 
 from fcemu.engine.ports import HandlerClock
+from fcemu.runtimes.child.alarms import install as install_alarms
 from fcemu.runtimes.child.strands import strand_here
 from fcemu.runtimes.timeshift.builtin_classes import named, write_into_classes
 from fcemu.runtimes.timeshift.locks import install as install_locks
@@ -17,6 +18,7 @@ from fcemu.runtimes.timeshift.replacements import beside_names
 from fcemu.runtimes.timeshift.simple_queues import install as install_simple_queues
 from fcemu.runtimes.timeshift.switch import CLOCK, Outside, wrappers
 from fcemu.runtimes.timeshift.trio_loops import install as install_trio_loops
+from fcemu.runtimes.timeshift.uvloops import install as install_uvloops
 
 
 def install() -> None:
@@ -32,6 +34,8 @@ def install() -> None:
     install_locks()
     install_simple_queues()
     install_trio_loops()
+    install_uvloops()
+    install_alarms()
     write_into_classes(named(datetime, {"now": _now(), "utcnow": _utcnow()}))
 
 

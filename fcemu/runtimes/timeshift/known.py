@@ -149,20 +149,22 @@ TABLE: Final = (
         "greenlets (gevent, eventlet)",
         ANYWHERE,
         BOTH,
-        "nothing there tells which handler it belongs to; in a process all code is the handler's",
+        "nothing there tells which handler it belongs to; in a process all code is the handler's; the timeline says so "
+        "when such code sleeps or such a task is made",
     ),
     RealOnPurpose(
-        "waits of uvloop's loops, time-outs included",
+        "waits of a uvloop loop that was made outside of handlers",
         ANYWHERE,
-        ALWAYS,
-        "they wait in the operating system for an instant by a clock that is virtual: on a paused clock such a wait "
-        "does not end, and the watchdog ends the attempt",
+        BOTH,
+        "libuv waits in C; for a loop of uvloop that a handler makes, asyncio's own runs, which is virtual; the "
+        "timeline names either",
     ),
     RealOnPurpose(
         "`signal.alarm`, `signal.setitimer`",
         ANYWHERE,
-        ALWAYS,
-        "the operating system counts real time, so an alarm strikes no virtual sleep",
+        BOTH,
+        "the operating system counts real time, so an alarm strikes no virtual sleep; the timeline names it; in a "
+        "process alarms are virtual",
     ),
     RealOnPurpose(
         "sockets and subprocesses",

@@ -67,6 +67,15 @@ _waiting: Final[WeakKeyDictionary[Any, Waiting]] = WeakKeyDictionary()
 """Where the loops of handlers wait."""
 
 
+def let_loop_look() -> None:
+    """The loop that waits on this thread looks whether there is something to do: a signal has come, of which Python
+    tells loops without ``_write_to_self``."""
+    loop = events._get_running_loop()
+    waiting = None if loop is None else _waiting.get(loop)
+    if waiting is not None:
+        waiting.release()
+
+
 _ours: Final[WeakSet[Any]] = WeakSet()
 """Loops that handlers run."""
 

@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
-from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads, trio_loops
+from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads, trio_loops, uvloops
 from fcemu.runtimes.timeshift.originals import NAMES, Originals
+from fcemu.runtimes.timeshift.real_waits import real_waits
 from fcemu.runtimes.timeshift.replacements import Patch, beside_names
 from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
 
@@ -74,6 +75,7 @@ class Patches:
         self._names: Final = (*times, *classes)
         self._rest: Final = (
             *beside_names(kept, made),
+            *real_waits(),
             *(() if name == TIME_MACHINE else _time_machine_guards(self)),
         )
         self._in_place_of: Final = {
@@ -91,6 +93,7 @@ class Patches:
         locks.install()
         simple_queues.install()
         trio_loops.install()
+        uvloops.install()
         for module in list(self._adopted):
             self._exchange(module, self._in_place_of)
 
@@ -119,6 +122,7 @@ class Patches:
         locks.uninstall()
         simple_queues.uninstall()
         trio_loops.uninstall()
+        uvloops.uninstall()
         self._backend.unregister()
 
     def adopt(self, module: ModuleType) -> None:

@@ -1,8 +1,9 @@
 """Which clock this context has; the functions of module ``time`` that ask it first."""
 
 import time
+from _thread import get_ident
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime
 from types import MethodType
 from typing import Any, Final, NamedTuple
@@ -31,6 +32,14 @@ class ClockVariable:
 
         self.get = get
 
+    def is_unset(self) -> bool:
+        """Whether nobody has set it in this context, not even to ``None``."""
+        return self._variable.get(_UNSET) is _UNSET
+
+    def is_unset_in(self, context: Context) -> bool:
+        """The same in another context."""
+        return self._variable not in context
+
 
 _UNSET: Final[Any] = object()
 CLOCK: Final = ClockVariable()
@@ -38,6 +47,22 @@ CLOCK: Final = ClockVariable()
 BEFORE_PARK: Final[list[Callable[[], None]]] = []
 AFTER_PARK: Final[list[Callable[[], None]]] = []
 """Called on the handler's thread around every virtual sleep: meanwhile other code runs in this process."""
+
+ON_THREADS: Final[dict[int, HandlerClock]] = {}
+"""The clock of the handler that each thread of this process runs, by the thread's identifier."""
+_NO_CLOCK: Final = (
+    "the handler slept in a context that knows nothing of its clock (an empty contextvars.Context, a greenlet); waits "
+    "and reads of the time are real there"
+)
+
+
+def _warn_of_real_sleep() -> None:
+    """A thread sleeps in real time. If a handler does so because of its context, the timeline says so. Only of sleeps:
+    for other reasons the engine waits on such a thread, too, in a context of its own."""
+    clock = ON_THREADS.get(get_ident())
+    if clock is not None and CLOCK.is_unset():
+        clock.warn(_NO_CLOCK, once=True)
+
 
 Function = Callable[..., Any]
 _UTC: Final = {"tm_zone": "UTC", "tm_gmtoff": 0}
@@ -231,6 +256,7 @@ def _waits(real: Originals, current: Current) -> dict[str, Function]:
     def sleep(_home: object, seconds: float, /) -> None:
         clock = current()
         if clock is None:
+            _warn_of_real_sleep()
             real.sleep(seconds)
         elif seconds >= 0:
             park(clock, seconds)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,7 @@ from weakref import WeakKeyDictionary
 from fcemu.core.debuggers import is_of_debugger
 from fcemu.engine.ports import Abandoned, HandlerClock, HandlerStrand
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, outside, park
+from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK, ON_THREADS, outside, park
 from fcemu.runtimes.timeshift.waits import wait_in
 
 Function = Callable[..., Any]
@@ -53,6 +54,7 @@ def _live(strand: HandlerStrand, ended: Callable[[], None], function: Function, 
     """Run ``function`` as ``strand``, on its thread and in its context; then call ``ended``, which ends it."""
     CLOCK.set(strand)
     strand.begin()
+    ON_THREADS[get_ident()] = strand
     try:
         for resume in AFTER_PARK:
             resume()
@@ -74,6 +76,7 @@ def _run_to_its_end(context: Context, strand: HandlerStrand, ended: Callable[[],
     except Abandoned:
         pass
     finally:
+        ON_THREADS.pop(get_ident(), None)
         ended()
 
 
