@@ -4,16 +4,16 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, cast
 
-from aiohttp.http import HttpProcessingError, HttpRequestParser
+from aiohttp.http import HttpProcessingError, HttpRequestParser, RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from fcemu.api.outbox import Outbox
 from fcemu.api.overdue import Overdue
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import Answer, BrokenRequest, Stream, WireRequest
+from fcemu.api.wire import CONTENT_LENGTH, Answer, BrokenRequest, Stream, WireRequest
 from fcemu.core.errors import StoreError
 from fcemu.engine.emulator import Emulator
 
@@ -66,6 +66,8 @@ class Connection(asyncio.BufferedProtocol):
         """The body of the newest request: the only one that may be incomplete."""
         self._head = b""
         """The beginning of a request whose headers are not complete."""
+        self._body_left = 0
+        """How much of a body is still to come, where its head says how long it is."""
         self._deaf = False
         """What still comes from this client is not looked at."""
         self._unread = False
@@ -93,10 +95,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came."""
-        for piece in _pieces(data):
-            if self._deaf:
-                return
-            self._piece_received(piece)
+        for piece in _pieces(data, self._head[1 - len(_HEAD_ENDS) :]):
+            while piece and not self._deaf:
+                # The end of a body is the end of a piece, too: what follows begins with a request line.
+                end = self._body_left or len(piece)
+                self._piece_received(piece[:end])
+                piece = piece[end:]
 
     def _piece_received(self, data: bytes) -> None:
         in_a_body = self._incomplete()
@@ -109,9 +113,15 @@ class Connection(asyncio.BufferedProtocol):
             self._waiting.append(WireRequest(message, body, self))
             self._newest = body
         if messages:
-            if self._head:
-                self._head = b""
+            before, self._head = self._head, b""
+            if before:
                 self._http.slow_heads.end(self)
+            self._body_left = 0
+            length = _length(messages)
+            if length is not None:
+                behind = (before[-len(_HEAD_ENDS) :] + data).partition(_HEAD_ENDS)[2]
+                self._body_left = max(0, length - len(behind))
+                self._head = behind[length:][:_HEADER_BYTES]
             if self._incomplete():
                 self._http.slow_bodies.end(self)
                 self._http.slow_bodies.begin(self)
@@ -121,7 +131,9 @@ class Connection(asyncio.BufferedProtocol):
                 self.pause_reading()
             if self._current is None and len(self._waiting) == len(messages):
                 self._http.soon(self)
-        elif not in_a_body:
+        elif in_a_body:
+            self._body_left = max(0, self._body_left - len(data))
+        else:
             self._head = (self._head + data)[:_HEADER_BYTES]
             if self._current is None:
                 self._http.slow_heads.begin(self)
@@ -348,10 +360,23 @@ class Connection(asyncio.BufferedProtocol):
         self._http.loop.call_later(LINGER, transport.close)
 
 
-def _pieces(data: bytes) -> Iterable[bytes]:
+def _length(messages: Sequence[tuple[RawRequestMessage, StreamReader]]) -> int | None:
+    """How long the body of the only message is, where its head says that."""
+    if len(messages) != 1 or messages[0][0].chunked:
+        return None
+    return int(messages[0][0].headers.get(CONTENT_LENGTH, 0))
+
+
+def _pieces(data: bytes, before: bytes) -> Iterable[bytes]:
     """What came at once, cut behind the end of each of its first heads. The parser loses the requests that it has read
     from a piece when it meets something in the same piece that is no request. What looks like the end of a head may
-    stand in a body, too, as often as it likes: so the pieces are not more than the requests that may wait."""
+    stand in a body, too, as often as it likes: so the pieces are not more than the requests that may wait.
+
+    ``before``: the last bytes of a head that has begun, where its end may have begun."""
+    begun = (before + data).find(_HEAD_ENDS, 0, len(before) + len(_HEAD_ENDS)) if before else -1
+    end = begun + len(_HEAD_ENDS) - len(before)
+    if begun >= 0 and 0 < end < len(data):
+        return [data[:end], *_pieces(data[end:], b"")]
     first = data.find(_HEAD_ENDS)
     if first < 0 or data.find(_HEAD_ENDS, first + len(_HEAD_ENDS)) < 0:
         return (data,)

@@ -1,6 +1,7 @@
 """Core definitions -> native form: the other way round."""
 
 import os
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,6 +34,9 @@ from fcemu.core.programs import config_key
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stubs import Handler, Step, plain_step
 from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger, read_http
+
+_LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
+"""What PyYAML would write as it is, and read as a blank."""
 
 
 def native_form(
@@ -400,14 +404,15 @@ def native_text(definition: Definition) -> str:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """A document in native form as YAML, which ``parse`` reads as the same: a text such as ``1e3``, which is a number
-    in YAML 1.2 only, has quotes."""
+    in YAML 1.2 only, has quotes, and so has one with a line end of Unicode, which is escaped in them."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
         pass
 
     def represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if is_number(text) else None)
+        style = '"' if _LINE_ENDS.search(text) else "'" if is_number(text) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, represent)
     return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)

@@ -21,6 +21,7 @@ from fcemu.testing import LocalEmulator
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 BOUNDED = settings(
     max_examples=2000 if FULL else 15,
+    derandomize=not FULL,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

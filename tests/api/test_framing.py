@@ -341,6 +341,29 @@ def test_a_line_that_is_hidden_in_a_broken_request_does_not_choose_the_form(
 
 
 @EACH_VERSION
+@pytest.mark.parametrize("cut", range(1, 40, 3))
+def test_a_broken_request_has_the_form_of_its_first_line_wherever_what_came_before_was_cut(
+    plane: Plane, version: str, cut: int
+) -> None:
+    """Its first bytes come together with the last of the request before it."""
+    good = f"GET {plane.functions('resize')} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+    broken = f"PUT /{version}/tags HTTP/1.1\r\nno colon\r\n\r\n".encode()
+    with plane.socket() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(good[:-3])
+        with plane.socket() as other:  # by its answer, what was sent before has been read
+            other.sendall(b"GET /_fcemu/health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            read_all(other)
+        connection.sendall(good[-3:] + broken[:cut])
+        with plane.socket() as other:
+            other.sendall(b"GET /_fcemu/health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            read_all(other)
+        connection.sendall(broken[cut:])
+        refusal = parse(b"HTTP/1.1" + read_all(connection).split(b"HTTP/1.1")[-1])
+    assert (refusal.status, refusal.json()[FORMS[version]]) == (400, "InvalidArgument")
+
+
+@EACH_VERSION
 @pytest.mark.parametrize("size", [1, 7, 100_000], ids=["byte by byte", "in pieces", "at once"])
 @pytest.mark.parametrize("body", [b"", b"{}\r\n\r\n", b"\r\nPUT /2016-08-15/x HTTP/1.0\r\n\r\n"])
 def test_requests_before_a_broken_one_are_answered(plane: Plane, version: str, body: bytes, size: int) -> None:

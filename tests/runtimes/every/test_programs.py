@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
 from fakes import s
+from patience import WAIT_SECONDS
 from runtimes.every.conftest import World, seconds
 from runtimes.every.kinds import INLINE, PROCESS
 from runtimes.programs import PROGRAMS, code_of
@@ -15,6 +17,7 @@ from runtimes.programs import PROGRAMS, code_of
 from fcemu.core.invocation import State
 from fcemu.core.settings import Settings
 from fcemu.engine.emulator import ClockStuck
+from fcemu.runtimes import views
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 RATE = 60
@@ -90,8 +93,9 @@ def test_plain_python_comes_to_the_same_in_the_same_time(tmp_path):
 
 STUCK = {
     "a read that ends when a thread has slept": """
-    import socket
+    import os, pathlib, socket
     ours, theirs = socket.socketpair()
+    pathlib.Path(__file__ + ".left").write_text(str(os.dup(theirs.fileno())))
     thread = threading.Timer(2, theirs.send, [b"x"])
     thread.start()
     try:
@@ -101,8 +105,9 @@ STUCK = {
         ours.close()
     """,
     "a pool's thread in recv that another one ends": """
-    import socket
+    import os, pathlib, socket
     ours, theirs = socket.socketpair()
+    pathlib.Path(__file__ + ".left").write_text(str(os.dup(theirs.fileno())))
     threading.Timer(5, theirs.send, [b"x"]).start()
     pool = ThreadPoolExecutor(1)
     work = pool.submit(ours.recv, 1)
@@ -129,6 +134,15 @@ def quick(request, tmp_path, runtimes):
     world = World(replace(kind, handlers=handlers), tmp_path, runtimes, settings, memory_mb=3072)
     yield world
     world.emulator.close()
+    if kind.process:
+        return
+    # A thread of this process reads on after its attempt, and its modules are in force until it comes back.
+    for left in tmp_path.rglob("*.left"):
+        os.write(int(left.read_text()), b"x")
+        os.close(int(left.read_text()))
+    until = time.monotonic() + WAIT_SECONDS
+    while views._active:
+        assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("name", STUCK)
