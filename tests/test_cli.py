@@ -82,7 +82,8 @@ def test_the_last_line_of_the_demo_is_a_command_that_a_shell_runs_as_it_is(tmp_p
     assert told[-3:-1] == ["Next, let any FC SDK call the same two functions:", ""]
     checked = re.sub(" serve ", " check --strict ", told[-1])
     done = subprocess.run(["sh", "-c", checked], capture_output=True, check=False, **where)
-    assert (done.returncode, done.stderr) == (0, f"{ROOT}/fcemu/templates/demo: good, 2 functions\n")
+    assert done.returncode == 0
+    assert done.stderr.endswith("/fcemu/templates/demo: good, 2 functions\n")
 
 
 def test_a_program_that_the_shell_finds_by_its_name_is_called_by_that(tmp_path, monkeypatch):

@@ -48,9 +48,8 @@ def make_daemon(ident: int) -> None:
         return
     pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined]
     if hasattr(thread, "_handle"):  # from Python 3.13 on
-        if not thread.daemon:
-            thread._handle._set_done()
-            thread._daemonic = True
+        thread._handle._set_done()
+        thread._daemonic = True
         return
     thread._daemonic = True
     with threading._shutdown_locks_lock:  # type: ignore[attr-defined]
