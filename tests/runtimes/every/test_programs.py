@@ -60,12 +60,7 @@ NOT_HEARD = pytest.mark.xfail(
 )
 
 
-def in_order():
-    for name in PROGRAMS:
-        yield pytest.param(name, marks=NOT_HEARD) if "trio" in name else name
-
-
-@pytest.mark.parametrize("name", in_order())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=NOT_HEARD) if "trio" in name else name for name in PROGRAMS])
 def test_a_program_comes_to_the_same_in_the_same_time_on_a_paused_clock(paused, name):
     _, value, lasts = PROGRAMS[name]
     attempt = paused.attempt(FUNCTIONS[name])
