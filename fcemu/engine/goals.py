@@ -1,11 +1,11 @@
 """How far a paused clock may move, and for whom: one goal for each call that moves it."""
 
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation
 from fcemu.engine.clock import later
+from fcemu.engine.latch import Latch
 
 
 class Goal:
@@ -21,8 +21,7 @@ class Goal:
     def __init__(self) -> None:
         self.reached = False
         self.error: BaseException | None = None
-        self._lock = threading.Lock()
-        self._lock.acquire()
+        self._latch = Latch()
         self._then: Callable[[], None] | None = None
 
     def wants(self, due: datetime | None, now: datetime) -> bool:
@@ -36,15 +35,13 @@ class Goal:
         """Let the waiting caller go on. Called with the baton held, once."""
         self.error = error or self.error
         self.reached = True  # last: the caller's thread looks at it without the baton, and then at the error
-        self._lock.release()
+        self._latch.set()
         if self._then is not None:
             self._then()
 
     def wait(self, real_seconds: float) -> bool:
         """Wait in real time, at most ``real_seconds``; whether the goal is reached."""
-        if self._lock.acquire(timeout=real_seconds):
-            self._lock.release()
-        return self.reached
+        return self._latch.wait(real_seconds)
 
     def when_reached(self, then: Callable[[], None]) -> None:
         """Call ``then`` on the thread that reaches the goal, with the baton held."""

@@ -90,7 +90,7 @@ class InlineInstance:
         self._own: Final = own
         self._environment: Environment | None = None
         self._namespace = own
-        self._initialized = False
+        self._initialized = self._stopped = False
 
     def run(self, call: Call, handler: Handler | None = None) -> Finish:
         """Run one attempt in a context of its own; never raises. ``handler`` runs instead of what the handler string
@@ -102,6 +102,7 @@ class InlineInstance:
         begin = handler is None and call.function.initializer and not self._initialized
         finish = Context().run(_attempt, running, handler, initialize if begin else None)
         self._initialized = self._initialized or not finish.broken
+        self._tidy()
         return finish
 
     def initialize(self, call: Call) -> Finish:
@@ -118,7 +119,9 @@ class InlineInstance:
         if self._environment is None:
             self._environment = Environment(call, self._extra)
         namespace = self._namespace = self._own or _namespace_of(call.function)
-        return Context().run(_hooked, Running(call, namespace, self._environment), hook)
+        finish = Context().run(_hooked, Running(call, namespace, self._environment), hook)
+        self._tidy()
+        return finish
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""
@@ -131,10 +134,15 @@ class InlineInstance:
     def stop(self) -> None:
         """Nothing to end: an instance has no thread and no process. ``sys.modules`` is as it was without its modules,
         and what it imported for itself is let go."""
-        if self._namespace is not None:
-            views.take_back(self._namespace)
+        self._stopped = True
+        self._tidy()
         if self._own is not None:
             self._own.forget()
+
+    def _tidy(self) -> None:
+        """Stopped while its handler ran, it leaves ``sys.modules`` only when that has come back."""
+        if self._stopped and self._namespace is not None:
+            views.take_back(self._namespace)
 
     def interrupt(self) -> bool:
         """Handlers run on threads of this process."""

@@ -15,6 +15,7 @@ from fcemu.core import invocation as core
 from fcemu.core.errors import FCError
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.engine.latch import Latch
 
 if TYPE_CHECKING:
     from fcemu.testing.emulator import LocalEmulator
@@ -132,7 +133,7 @@ async def reached(engine: Emulator, goal: Goal) -> None:
 async def _ended(engine: Emulator, asked: Asked) -> core.Invocation:
     """Invoke synchronously and wait for the end. Cancelled, the clock stops at the next due instant."""
     signal = Signal()
-    ended = threading.Event()
+    ended = Latch()
 
     def then(_: core.Invocation) -> None:
         ended.set()

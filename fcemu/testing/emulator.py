@@ -1,7 +1,6 @@
 """LocalEmulator: url, clock moves, run_until_idle, reset, explain."""
 
 import os
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -29,6 +28,7 @@ from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.forks import ForkedError
 from fcemu.engine.goals import Goal
+from fcemu.engine.latch import Latch
 from fcemu.testing import web
 from fcemu.testing.aio import EmulatorAio, blocking
 from fcemu.testing.clients import client_of
@@ -366,7 +366,7 @@ class LocalEmulator:
         return self._reply_of(self._ended(asked))
 
     def _ended(self, asked: Asked) -> core.Invocation:
-        ended = threading.Event()
+        ended = Latch()
         record = self._engine.invoke(asked, lambda _: ended.set())
         try:
             self._engine.wait_for(ended.wait)

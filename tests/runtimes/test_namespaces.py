@@ -428,3 +428,16 @@ def test_a_stopped_instance_leaves_the_modules_of_the_process_as_they_were(defin
     code.instance.stop()
     assert "utils_left" not in sys.modules
     assert code.returned() == "ok"
+
+
+def test_an_instance_that_is_stopped_while_its_handler_runs_leaves_the_modules_as_they_were(define):
+    code = define("""
+        import utils_late
+        def handler(event, context):
+            INSTANCE.stop()
+            return "ok"
+    """)
+    code.write("utils_late.py", "")
+    code.runtime.module_of(code.function, FakeClock()).INSTANCE = code.instance
+    assert code.returned() == "ok"
+    assert "utils_late" not in sys.modules
