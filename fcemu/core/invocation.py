@@ -202,6 +202,9 @@ class Invocation:
     def finished(self) -> bool:
         return self.state in TERMINAL
 
+    over = finished
+    """In the words of the agenda, on which it stands for its next attempt."""
+
     @property
     def retired(self) -> bool:
         """Whether its facts, and with them most of it, have left memory."""

@@ -19,7 +19,7 @@ class Turn:
 
     over = False
 
-    def begin(self, now: datetime) -> "Run | None":
+    def fall_due(self, now: datetime) -> "Run | None":
         """The run that starts now, if one does."""
         raise NotImplementedError
 
@@ -33,7 +33,7 @@ class Waiter(Turn):
         """How many were held before."""
         self._begin: Final = begin
 
-    def begin(self, now: datetime) -> "Run | None":
+    def fall_due(self, now: datetime) -> "Run | None":
         if self.over or self.invocation.finished:
             return None
         self.over = True
@@ -66,7 +66,7 @@ class Backlog(Turn):
             waiting.popleft().over = True
         return waiting[0] if waiting else None
 
-    def begin(self, now: datetime) -> "Run | None":
+    def fall_due(self, now: datetime) -> "Run | None":
         """Start the first one, if an instance can be had for it, and see to the next one."""
         self.called = False
         first = self.first

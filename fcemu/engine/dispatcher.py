@@ -32,11 +32,10 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.core.settings import Settings
+from fcemu.engine.agenda import Agenda
 from fcemu.engine.backlog import Turn
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import later
-from fcemu.engine.due import Due
-from fcemu.engine.errands import Errand
 from fcemu.engine.faults import When
 from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Place
@@ -44,7 +43,7 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import Wait, in_engine
+from fcemu.engine.strands import in_engine
 
 EXCEPTIONS_KEPT: Final = 1000
 _MOMENT: Final = timedelta(microseconds=1)
@@ -61,7 +60,7 @@ class Boot(Turn):
         self._plan: Final = plan
         self._place: Final = place
 
-    def begin(self, now: datetime) -> Run | None:
+    def fall_due(self, now: datetime) -> Run | None:
         return self._dispatcher.booted(self._invocation, self._plan, self._place, now)
 
     def __str__(self) -> str:
@@ -80,16 +79,16 @@ class Dispatcher:
         chance: Chance,
         keys: Keys,
         journal: Journal,
-        due: "Due[Invocation | Run | Wait | Errand | Turn]",
+        agenda: Agenda,
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
         self._chance: Final = chance
         self._keys: Final = keys
         self._journal: Final = journal
-        self._due: Final = due
+        self._agenda: Final = agenda
         self._on_end: Final = on_end
-        self.fleet: Final = Fleet(settings, catalog.belongings, chance, keys, journal, self._push, self.begin)
+        self.fleet: Final = Fleet(settings, catalog.belongings, chance, keys, journal, agenda, self.begin)
         self.plans: Final = Plans(settings, catalog, runtime_of, chance, self.fleet)
         self.fleet.pool_of = self.plans.pool_of
         self._exceptions: dict[tuple[str, int], BaseException] = {}
@@ -128,7 +127,7 @@ class Dispatcher:
         if place.cold:
             self._cold_start(invocation, place, now)
         if place.ready_at is not None:
-            self._push(place.ready_at, Boot(self, invocation, plan, place))
+            self._agenda.push(place.ready_at, Boot(self, invocation, plan, place))
             return None
         return self._started(invocation, plan, place, now)
 
@@ -197,7 +196,7 @@ class Dispatcher:
         """Whether chance may hand messages over in another order than the first in, first out."""
         return self._chance.permutes
 
-    def first_of(self, things: "Sequence[Invocation | Run | Wait | Errand | Turn]", now: datetime) -> int:
+    def first_of(self, things: Sequence[object], now: datetime) -> int:
         """Which of the things that are due at the same instant comes first: messages may overtake messages."""
         messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
         if len(messages) < 2 or messages[0] != 0:
@@ -227,7 +226,7 @@ class Dispatcher:
         number, due = len(invocation.attempts) + 1, later(now, by)
         self._struck(invocation, number, "delay", now)
         self._journal.record(Delayed(now, invocation.id, number, due), invocation)
-        self._push(due, invocation)
+        self._agenda.push(due, invocation)
         return True
 
     def _refusal(self, invocation: Invocation, plan: Plan, now: datetime) -> Refusal | None:
@@ -274,8 +273,6 @@ class Dispatcher:
 
     make_run: Callable[[Invocation, Plan, Place, datetime], Run]
     """Set by the movers, which own what runs."""
-    look_by: Callable[[datetime], None]
-    """Set by the movers: on a flowing clock, somebody looks at what is due at that instant at the latest."""
 
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
@@ -296,7 +293,7 @@ class Dispatcher:
                 due = later(now, again)
                 self._struck(invocation, number, "deliver_twice", now)
                 self._journal.record(Redelivered(now, invocation.id, number, due), invocation)
-                self._push(due, invocation)
+                self._agenda.push(due, invocation)
                 return
         self._act(invocation, plan, outcome, now)
 
@@ -314,10 +311,6 @@ class Dispatcher:
 
     def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
         self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
-
-    def _push(self, due: datetime, thing: Invocation | Turn | Errand) -> None:
-        self._due.push(due, thing)
-        self.look_by(due)
 
     def keep_exception(self, request_id: str, attempt: int, error: BaseException) -> None:
         """Keep what a handler raised, for ``raise … from`` in a test; never part of the journal. The newest ones only,
@@ -349,7 +342,7 @@ class Dispatcher:
         match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
             case RetryAt(due):
                 self._journal.record(RetryPlanned(now, invocation.id, due), invocation)
-                self._push(due, invocation)
+                self._agenda.push(due, invocation)
                 return
             case Fail(reason):
                 self._journal.record(Failed(now, invocation.id, reason), invocation)

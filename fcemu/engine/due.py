@@ -4,7 +4,7 @@ from collections import deque
 from datetime import datetime
 from heapq import heappop, heappush, nsmallest
 from itertools import islice
-from typing import Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -22,10 +22,11 @@ class Due(Generic[T]):
     instant; a heap of all of them costs twice as much for each at a million.
     """
 
-    __slots__ = ("_at", "_count", "_instants")
+    __slots__ = ("_at", "_count", "instants")
 
     def __init__(self) -> None:
-        self._instants: list[datetime] = []
+        self.instants: Final[list[datetime]] = []
+        """A heap of the instants at which something is due."""
         self._at: dict[datetime, T | _Same[T]] = {}
         self._count = 0
 
@@ -38,33 +39,25 @@ class Due(Generic[T]):
         there = self._at.get(due)
         if there is None:
             self._at[due] = thing
-            heappush(self._instants, due)
+            heappush(self.instants, due)
         elif type(there) is _Same:
             there.append(thing)
         else:
             self._at[due] = _Same((cast(T, there), thing))
 
-    @property
-    def next_due(self) -> datetime | None:
-        """When the first thing is due; ``None`` when nothing is."""
-        return self._instants[0] if self._instants else None
-
-    def first(self) -> tuple[datetime, T] | None:
-        """The first thing, which stays."""
-        if not self._instants:
-            return None
-        due = self._instants[0]
-        there = self._at[due]
-        return due, there[0] if type(there) is _Same else cast(T, there)
+    def head(self) -> T:
+        """The first thing, which stays; there must be one."""
+        there = self._at[self.instants[0]]
+        return there[0] if type(there) is _Same else cast(T, there)
 
     def first_ones(self, at_most: int) -> list[T]:
         """What is due first, in order; all at the same instant."""
-        there = self._at[self._instants[0]]
+        there = self._at[self.instants[0]]
         return list(islice(there, at_most)) if type(there) is _Same else [cast(T, there)]
 
     def pop(self, index: int = 0) -> T:
         """Take the first thing out, or another one of ``first_ones``; raises ``IndexError`` when there is none."""
-        due = self._instants[0]
+        due = self.instants[0]
         there = self._at[due]
         self._count -= 1
         if type(there) is _Same:
@@ -74,14 +67,14 @@ class Due(Generic[T]):
                 return thing
         else:
             thing = cast(T, there)
-        heappop(self._instants)
+        heappop(self.instants)
         del self._at[due]
         return thing
 
     def in_order(self, at_most: int) -> list[tuple[datetime, T]]:
         """The first ``at_most`` things in the order in which they fall due."""
         found: list[tuple[datetime, T]] = []
-        for due in nsmallest(at_most, self._instants):
+        for due in nsmallest(at_most, self.instants):
             there = self._at[due]
             found += [(due, thing) for thing in (there if type(there) is _Same else (cast(T, there),))]
         return found[:at_most]

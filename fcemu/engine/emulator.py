@@ -18,15 +18,13 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
-from fcemu.engine.backlog import Turn
+from fcemu.engine.agenda import Agenda
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance, Scripted, new_secret
 from fcemu.engine.clock import LAST, Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
-from fcemu.engine.due import Due
-from fcemu.engine.errands import Errand
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.faults import Faults
 from fcemu.engine.furnishings import Furnishings
@@ -46,7 +44,7 @@ from fcemu.engine.resuming import Resuming
 from fcemu.engine.runs import Run
 from fcemu.engine.saving import Kept, Saving, no_collector
 from fcemu.engine.setup import Setup
-from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.strands import STRANDS
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.topics import Topics
@@ -108,7 +106,7 @@ class Emulator:
         self._chance: Final = Scripted(chance, faults)
         keys = Keys(new_secret()) if settings.auth else PREDICTABLE
         self._baton: Final = Baton()
-        self._due: Final[Due[Invocation | Run | Wait | Errand | Turn]] = Due()
+        self._agenda: Final = Agenda(self._baton)
         self._dispatcher: Final = Dispatcher(
             settings=settings,
             catalog=catalog,
@@ -116,19 +114,18 @@ class Emulator:
             chance=self._chance,
             keys=keys,
             journal=self.journal,
-            due=self._due,
+            agenda=self._agenda,
             on_end=self._on_end,
         )
-        self.timers: Final = Timers(catalog)
+        self.timers: Final = Timers(catalog, self._agenda)
         self._movers: Final = Movers(
             baton=self._baton,
             clock=self.clock,
-            due=self._due,
+            agenda=self._agenda,
             crew=crew,
             dispatcher=self._dispatcher,
             journal=self.journal,
             io_grace=settings.io_grace,
-            timers=self.timers,
         )
         self.fleet: Final = self._dispatcher.fleet
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher.plans, faults)
@@ -239,7 +236,7 @@ class Emulator:
     def _begin_with(self, store: Store, kept: Kept | None, packages: Callable[[], Packages] | None) -> None:
         """Go on from what is in ``store``, and keep there what happens from now on. Raises ``StoreError``."""
         with self._baton, no_collector():
-            resuming = Resuming(self.journal, self._due.push, self._deliveries.resume, self._intake.caused)
+            resuming = Resuming(self.journal, self._agenda.push, self._deliveries.resume, self._intake.caused)
             if store.outlasts:
                 self.journal.keep_elsewhere(store.read)
             if kept is not None:
@@ -276,7 +273,7 @@ class Emulator:
 
     def _catch_up(self, until: datetime) -> None:
         """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
-        first = self._next_due()
+        first = self._agenda.next_stop
         if first is None or first > until:
             self.clock.set(until)
         else:
@@ -662,13 +659,9 @@ class Emulator:
         return self._movers.steps
 
     def next_due(self) -> datetime | None:
-        """When the next thing is due."""
+        """When work falls due next, or a timer fires."""
         with self._baton:
-            return self._next_due()
-
-    def _next_due(self) -> datetime | None:
-        due, fires = self._movers.next_due(), self.timers.next_due
-        return fires if due is None or (fires is not None and fires < due) else due
+            return self._agenda.next_stop
 
     @property
     def behind(self) -> timedelta:
@@ -688,7 +681,7 @@ class Emulator:
             return self._explain()
 
     def _explain(self) -> Explanation:
-        return explain(self.clock, self._due, self._movers, self.timers)
+        return explain(self.clock, self._agenda, self._movers)
 
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""

@@ -7,47 +7,46 @@ from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, bounded
 from fcemu.engine.background import has_waited
 from fcemu.engine.clock import later
-from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG, debugged
 from fcemu.engine.instances import reason_of
 from fcemu.engine.lines import place
 from fcemu.engine.parking import Parking
 from fcemu.engine.ports import Finish
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import STRANDS, Strand, Wait
+from fcemu.engine.strands import STRANDS, Strand
 
 
 class Ending(Parking):
     """Ends attempts. The base of ``Movers``; every method is called with the baton held unless it says otherwise."""
 
-    def _watch_deadline(self, run: Run, *, anew: bool = False) -> None:
-        """On a flowing clock, let the timeout of ``run`` strike; ``anew``: it has another deadline than before."""
-        raise NotImplementedError
+    def strike_due(self, run: Run, now: datetime) -> None:
+        """The timeout of ``run`` strikes on a flowing clock. What is parked then ends by ``deadline_due``, if its wait
+        does not end before."""
+        if run.over or not run.counted:
+            return
+        if self._stands_still(run, now):
+            self._begin_timeout_anew(run, now)
+        else:
+            self._strike_timeout(run, run.deadline)
 
-    def _fall_due(self, thing: Run | Wait | Errand, now: datetime) -> Errand | None:
-        """A wait is over, a deadline is there; or it is time for an errand, which is given back."""
-        if isinstance(thing, Errand):
-            return thing
-        if thing.over:
-            return None
-        if isinstance(thing, Wait):
-            self._wake(thing)
-            return None
-        thing.deadline_expected = False
-        if now < thing.deadline and self._halted(thing) is None:
-            self._expect_deadline(thing)  # its handler began later than its attempt
-            return None
-        if not thing.struck and self._halted(thing) is None and self._stands_still(thing, now):
-            self._begin_timeout_anew(thing, now)
-        elif thing.struck or thing.waits_in is None:
-            self._give_up(thing, self._halted(thing) or self._dispatcher.timed_out(thing.function.timeout), now)
-        elif (halted := self._halted(thing)) is not None:
-            self._abandon(thing, halted)
+    def deadline_due(self, run: Run, now: datetime) -> None:
+        """The timeout of ``run``, which was parked before, strikes; or it ends because it was told to."""
+        if run.over:
+            return
+        run.deadline_expected = False
+        if now < run.deadline and self._halted(run) is None:
+            self._expect_deadline(run)  # its handler began later than its attempt
+            return
+        if not run.struck and self._halted(run) is None and self._stands_still(run, now):
+            self._begin_timeout_anew(run, now)
+        elif run.struck or run.waits_in is None:
+            self._give_up(run, self._halted(run) or self._dispatcher.timed_out(run.function.timeout), now)
+        elif (halted := self._halted(run)) is not None:
+            self._abandon(run, halted)
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
-            self._explain_endless_wait(thing, now)
-            self._abandon(thing, self._dispatcher.timed_out(thing.function.timeout))
-        return None
+            self._explain_endless_wait(run, now)
+            self._abandon(run, self._dispatcher.timed_out(run.function.timeout))
 
     def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
         """``invocation``, which runs, is to be stopped: whatever it comes to no longer counts.
@@ -65,18 +64,17 @@ class Ending(Parking):
             self.fleet.announce_end(run.place, now, lambda at: self._end_halted(run, at))
         elif hooked and run.parked:
             # Nothing of it runs that had to be interrupted: it wakes and unwinds, and then the hook runs.
-            self._due.push(now, run)
+            self._agenda.push(now, run)
         else:
             # Where there is a hook, what comes back soon ends by itself, and then the hook runs.
             until = later(now, run.function.pre_stop_timeout) if hooked else now
-            self._due.push(until, run)
-            self._dispatcher.look_by(until)
+            self._agenda.push(until, run)
             self._interrupt(run)
         self.pursue()
 
     def _end_halted(self, run: Run, now: datetime) -> None:
         """The hook before the end of ``run`` has come back."""
-        self._due.push(now, run)
+        self._agenda.push(now, run)
         self.pursue()
 
     def has_been_long(self, since: float) -> bool:
@@ -97,9 +95,10 @@ class Ending(Parking):
 
     def _begin_timeout_anew(self, run: Run, now: datetime) -> None:
         """Once ``run`` goes on it has all of its time again."""
+        self._agenda.deadlines.forget(run)
         run.deadline = later(now, run.function.timeout)
         if self.clock.rate:
-            self._watch_deadline(run, anew=True)
+            self._agenda.watch(run)
         for strand in (run, *run.others()):
             if strand.waits_in is not None:
                 self._expect(run, strand.waits_in)

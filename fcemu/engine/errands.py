@@ -17,5 +17,9 @@ class Errand:
         """Does it, in real time, and raises nothing; returns why it failed, ``None`` when it did not."""
         self.done: Final = done
 
+    def fall_due(self, now: datetime) -> "Errand":
+        """It sets out."""
+        return self
+
     def __str__(self) -> str:
         return self._title

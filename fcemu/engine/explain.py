@@ -4,14 +4,11 @@ from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.values import dataclass
-from fcemu.engine.backlog import Turn
+from fcemu.engine.agenda import Agenda, Rank
 from fcemu.engine.clock import Clock
-from fcemu.engine.due import Due
-from fcemu.engine.errands import Errand
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Strand, Wait
-from fcemu.engine.timers import Timers
 
 _DUE_SHOWN = 5
 _BEHIND_AT_LEAST = timedelta(milliseconds=1)
@@ -30,20 +27,14 @@ class Explanation:
         return self.text
 
 
-def explain(
-    clock: Clock, due: "Due[Invocation | Run | Wait | Errand | Turn]", movers: Movers, timers: Timers
-) -> Explanation:
+def explain(clock: Clock, agenda: Agenda, movers: Movers) -> Explanation:
     """Called with the baton held."""
     now = clock.now()
     in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
     in_flight += [str(errand) for errand in movers.outside.errands]
     still = [line for run in _in_order(movers) if not run.counted and not run.over for line in _describe(run)]
     waiting_for = [str(goal) for goal in movers.goals if not goal.reached]
-    coming = [
-        (at, _name(thing))
-        for at, thing in due.in_order(_DUE_SHOWN)
-        if not (thing.finished if isinstance(thing, Invocation) else thing.over)
-    ]
+    coming = [(at, _name(entry)) for at, entry in agenda.in_order(Rank.WORK, _DUE_SHOWN)]
     lines = [
         f"the clock is at {_at(now, clock)}, " + ("paused" if not clock.rate else f"flowing at rate {clock.rate:g}")
     ]
@@ -69,12 +60,12 @@ def explain(
     lines += [
         f"somebody waits for a message of queue:{one.queue.name} until {_at(one.end, clock)}" for one in movers.polls
     ]
-    fires = [(at, f"timer {tick.trigger.function}/{tick.trigger.name}") for at, tick in timers.in_order(_DUE_SHOWN)]
+    fires = [(at, str(tick)) for at, tick in agenda.in_order(Rank.TIMER, _DUE_SHOWN)]
     if fires:
         lines.append("timers, for which alone nobody waits until idle:")
         lines += [f"  {_at(at, clock)}  {name}" for at, name in fires]
     lines += _what_next(coming, clock, movers, bool(in_flight), bool(waiting_for))
-    return Explanation(in_flight, waiting_for, movers.next_due(), "\n".join(lines))
+    return Explanation(in_flight, waiting_for, agenda.next_stop, "\n".join(lines))
 
 
 def _what_next(
@@ -99,10 +90,10 @@ def _at(instant: datetime, clock: Clock) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():.15g} s)"
 
 
-def _name(thing: Invocation | Run | Wait | Errand | Turn) -> str:
+def _name(thing: object) -> str:
     if isinstance(thing, Invocation):
         return f"{_title(thing)} #{len(thing.attempts) + 1}"
-    if isinstance(thing, Errand | Turn):
+    if not isinstance(thing, Wait | Run):
         return str(thing)
     run = thing.strand.run if isinstance(thing, Wait) else thing
     halted = run.invocation.state is State.STOPPING

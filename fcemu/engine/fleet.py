@@ -13,10 +13,10 @@ from fcemu.core.keys import Keys
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
 from fcemu.core.settings import Settings
-from fcemu.engine.backlog import Backlog, Begin, Turn, Waiter
+from fcemu.engine.agenda import Agenda, Rank
+from fcemu.engine.backlog import Backlog, Begin, Waiter
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
-from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
@@ -42,7 +42,7 @@ class Fleet:
         chance: Chance,
         keys: Keys,
         journal: Journal,
-        push: Callable[[datetime, Turn | Errand], None],
+        agenda: Agenda,
         begin: Begin,
     ) -> None:
         self._settings: Final = settings
@@ -50,15 +50,12 @@ class Fleet:
         self._chance: Final = chance
         self._keys: Final = keys
         self._journal: Final = journal
-        self._push: Final = push
+        self._agenda: Final = agenda
         self._begin: Final = begin
         self._quotas: Final = Quotas(settings, belongings)
         self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
         """By function, qualifier and version."""
         self._backlogs: Final[dict[Key, Backlog]] = {}
-        self._idle: Final[Due[Place]] = Due()
-        self.next_idle: datetime | None = None
-        """When the fleet looks next whether an instance has been idle for long enough."""
         self._crowded: Final[dict[Backlog, None]] = {}
         """Backlogs in which something waits, or did a moment ago."""
         self._held = 0
@@ -66,8 +63,6 @@ class Fleet:
         self.clock: Clock
         """Set by the movers, as what lets the clock move while a hook waits."""
         self.parks: Parks
-        self.on_idle: Callable[[datetime], None] = lambda instant: None
-        """Called when an instance becomes idle at an instant that may be earlier than all before."""
         self.closed = False
         self.pool_of: Callable[[Key], Pool | None]
         """Set by the dispatcher: the instances that a qualifier means now."""
@@ -212,7 +207,7 @@ class Fleet:
             then(place, failed or "", now)
 
         clock.errand = Errand(f"{name} of instance {place.id} of {function.ref}", go, done)
-        self._push(now, clock.errand)
+        self._agenda.push(now, clock.errand)
 
     def end(self) -> None:
         """The emulator is closed: stop everything, and run no more hooks."""
@@ -317,7 +312,7 @@ class Fleet:
         self._held += 1
         self._crowded[backlog] = None
         backlog.waiting.append(held)
-        self._push(end, held)
+        self._agenda.push(end, held)
 
     @property
     def held(self) -> int:
@@ -346,7 +341,7 @@ class Fleet:
         """Look at a backlog again at this moment."""
         if backlog.waiting and not backlog.called:
             backlog.called = True
-            self._push(now, backlog)
+            self._agenda.push(now, backlog)
 
     def call_all(self, now: datetime) -> None:
         """Look at everybody who waits again."""
@@ -358,20 +353,9 @@ class Fleet:
     def watch(self, place: Place) -> None:
         """Look whether it is idle when it may have been so for long enough."""
         place.watched = True
-        due = later(place.idle_since, place.pool.idle)
-        self._idle.push(due, place)
-        if self.next_idle is None or due < self.next_idle:
-            self.next_idle = due
-            self.on_idle(due)
+        self._agenda.push(later(place.idle_since, place.pool.idle), place, Rank.IDLE)
 
-    def recycle(self, now: datetime) -> None:
-        """Look at the instance that is due first, which is due now, and give it up if it was idle for that long."""
-        place = self._idle.pop()
-        self.next_idle = self._idle.next_due
+    def recycle(self, place: Place, now: datetime) -> None:
+        """Give up an instance that has been idle for long enough."""
         place.watched = False
-        if place.gone or place.used or place.provisioned:
-            return
-        if later(place.idle_since, place.pool.idle) > now:
-            self.watch(place)
-        else:
-            self.stop(place, now, f"idle for {place.pool.idle.total_seconds():g} s")
+        self.stop(place, now, f"idle for {place.pool.idle.total_seconds():g} s")

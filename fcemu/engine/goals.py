@@ -4,19 +4,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation
+from fcemu.engine.agenda import Agenda, Rank
 from fcemu.engine.clock import later
 from fcemu.engine.latch import Latch
 
 
 class Goal:
-    """Somebody waits until the clock has moved far enough.
-
-    ``wants(due, now)`` answers whether the next due thing (``None``: there is none) must still run for this goal.
-    When it answers no, the goal is reached: ``at_end`` says where the clock then stands.
-    """
-
-    moves_for_timers = False
-    """Whether it goes on to the firing of a timer although nothing else is due, which would go on for ever."""
+    """A caller waits until the clock has moved far enough."""
 
     def __init__(self) -> None:
         self.reached = False
@@ -24,12 +18,12 @@ class Goal:
         self._latch = Latch()
         self._then: Callable[[], None] | None = None
 
-    def wants(self, due: datetime | None, now: datetime) -> bool:
-        raise NotImplementedError
+    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+        """Up to which instant the clock may go now, that instant included; ``None``: nowhere, the goal is reached.
 
-    def at_end(self) -> datetime | None:
-        """Where the clock stands when the goal is reached; ``None``: where it is."""
-        return None
+        Asked before each step. Once nothing lies ahead up to there, the clock is set there and the goal is reached.
+        """
+        raise NotImplementedError
 
     def finish(self, error: BaseException | None = None) -> None:
         """Let the waiting caller go on. Called with the baton held, once."""
@@ -56,24 +50,19 @@ class Advance(Goal):
     The end is an instant, or a duration that counts from when this goal has its turn, after those before it.
     """
 
-    moves_for_timers = True
-
     def __init__(self, end: datetime | timedelta) -> None:
         super().__init__()
         self._asked = end
-        self._end = end if isinstance(end, datetime) else None
+        self.end = end if isinstance(end, datetime) else None
 
-    def wants(self, due: datetime | None, now: datetime) -> bool:
-        if self._end is None:
-            assert isinstance(self._asked, timedelta)
-            self._end = later(now, self._asked)
-        return due is not None and due <= self._end
-
-    def at_end(self) -> datetime | None:
-        return self._end
+    def horizon(self, agenda: Agenda, now: datetime) -> datetime:
+        if self.end is None:
+            assert isinstance(self._asked, timedelta), "an instant is an end already"
+            self.end = later(now, self._asked)
+        return self.end
 
     def __str__(self) -> str:
-        return f"a move to {self._end:%Y-%m-%d %H:%M:%S.%f}" if self._end else f"a move by {self._asked}"
+        return f"a move to {self.end:%Y-%m-%d %H:%M:%S.%f}" if self.end else f"a move by {self._asked}"
 
 
 class CatchUp(Advance):
@@ -84,27 +73,27 @@ class CatchUp(Advance):
 
 
 class Next(Goal):
-    """Move to the next due instant and run all that is due there."""
-
-    moves_for_timers = True
+    """Move to the next due instant, of work or of a timer, and run all that is due there."""
 
     def __init__(self) -> None:
         super().__init__()
         self._instant: datetime | None = None
 
-    def wants(self, due: datetime | None, now: datetime) -> bool:
-        if due is None:
-            return False
-        if self._instant is None:
-            self._instant = max(due, now)
-        return due <= self._instant
+    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+        stop = agenda.next_stop
+        if stop is not None and self._instant is None:
+            self._instant = max(stop, now)
+        return None if stop is None or self._instant is None or stop > self._instant else self._instant
 
     def __str__(self) -> str:
         return "a move to the next due instant"
 
 
 class Idle(Goal):
-    """Run until nothing is due any more; not idle by ``end`` is an error that ``not_idle`` makes."""
+    """Run until no work is ahead any more; work that is left at ``end`` is an error that ``not_idle`` makes.
+
+    Timers fire on the way to work. For themselves they keep nobody busy, or it would never end.
+    """
 
     def __init__(self, end: datetime | None, not_idle: Callable[[], BaseException]) -> None:
         super().__init__()
@@ -112,12 +101,10 @@ class Idle(Goal):
         self._not_idle = not_idle
         self._is_late = False
 
-    def wants(self, due: datetime | None, now: datetime) -> bool:
-        self._is_late = due is not None and self._end is not None and due > self._end
-        return due is not None and not self._is_late
-
-    def at_end(self) -> datetime | None:
-        return self._end if self._is_late else None
+    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+        work = agenda.next(Rank.WORK)
+        self._is_late = work is not None and self._end is not None and work > self._end
+        return self._end if self._is_late else work
 
     def finish(self, error: BaseException | None = None) -> None:
         """The error is made here, where the clock stands at the end already: its text shows the clock."""
@@ -130,8 +117,8 @@ class Idle(Goal):
 class Still(Goal):
     """Wait until nothing is in flight, and start nothing."""
 
-    def wants(self, due: datetime | None, now: datetime) -> bool:
-        return False
+    def horizon(self, agenda: Agenda, now: datetime) -> None:
+        return None
 
     def __str__(self) -> str:
         return "what is in flight"
@@ -144,8 +131,8 @@ class Ended(Goal):
         super().__init__()
         self.invocation = invocation
 
-    def wants(self, due: datetime | None, now: datetime) -> bool:
-        return not self.invocation.finished and due is not None
+    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+        return None if self.invocation.finished else agenda.next(Rank.WORK)
 
     def __str__(self) -> str:
         return f"invocation {self.invocation.id} of {self.invocation.accepted.function}"
@@ -156,14 +143,17 @@ class Answered(Ended):
 
 
 class Autojump(Goal):
-    """A goal that is never reached: run all that is due while ``busy`` counts no request."""
+    """A goal that is never reached: run what is due, and go to the next message, while ``busy`` counts no request."""
 
     def __init__(self, busy: Callable[[], int]) -> None:
         super().__init__()
         self._busy = busy
 
-    def wants(self, due: datetime | None, now: datetime) -> bool:
-        return due is not None and not self._busy()
+    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+        if self._busy():
+            return None
+        work, message = agenda.next(Rank.WORK), agenda.next(Rank.MESSAGE)
+        return min(work, message) if work is not None and message is not None else work or message
 
     def __str__(self) -> str:
         return "autojump"

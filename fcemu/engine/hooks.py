@@ -96,7 +96,7 @@ class HookWait(Turn):
     def release(self) -> None:
         self._parks.end_wait(self, released=True)
 
-    def begin(self, now: datetime) -> "Run | None":
+    def fall_due(self, now: datetime) -> "Run | None":
         if not self.over:
             self._parks.end_wait(self)
         return None

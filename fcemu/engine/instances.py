@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from fcemu.core.functions import Function, requests_at_once
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, word
+from fcemu.core.times import later
 from fcemu.core.values import dataclass
 from fcemu.engine.ports import Instance, Runtime
 
@@ -75,6 +76,20 @@ class Place:
         self.watched = False
         self.announced = False
         """Whether its pre-stop hook was called already, before its attempt ended."""
+
+    over = False
+    """On the agenda an instance stands for the instant at which it may have been idle for long enough."""
+
+    def next_look(self) -> datetime | None:
+        """When that is, by what is known now; ``None``: it is in use, or is not given up for being idle."""
+        if self.gone or self.used or self.provisioned:
+            self.watched = False
+            return None
+        return later(self.idle_since, self.pool.idle)
+
+    def fall_due(self, now: datetime) -> None:
+        """It has been idle for that long."""
+        self.pool.recycle(self, now)
 
 
 class Pool:
@@ -174,6 +189,10 @@ class Pool:
             self.free.append(place)
         else:
             self.free.insert(sum(not one.provisioned for one in self.free), place)
+
+    def recycle(self, place: Place, now: datetime) -> None:
+        """An instance has been idle for as long as it is kept."""
+        self._fleet.recycle(place, now)
 
     def remove(self, place: Place) -> None:
         """It is gone."""

@@ -6,20 +6,20 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Finished
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
+from fcemu.engine.agenda import Agenda, Entry, Falling, Rank
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.collector import patient_collector
 from fcemu.engine.crew import STALLED, Crew
 from fcemu.engine.dispatcher import RIVALS, Dispatcher
-from fcemu.engine.due import Due
 from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
@@ -31,7 +31,6 @@ from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
-from fcemu.engine.timers import Timers
 
 _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
@@ -39,7 +38,6 @@ _LONGEST_WAIT: Final = 3600.0
 _SOON: Final = 0.01
 _GATHERED: Final = 0.001
 """Real seconds in which what is accepted at about the same time is gathered for one commit."""
-_MOMENT: Final = timedelta(microseconds=1)
 _SLICE: Final = 0.003
 """Real seconds for which a flowing clock that is behind holds the baton."""
 _BREATH: Final = 0.001
@@ -49,6 +47,7 @@ _QUEUED: Final = 64
 _CROWD: Final = 1000
 """Invocations that may wait for instances before a clock that is faster than real time goes no faster than that."""
 _REAL_SPEED: Final = 1.0
+_ANSWERS: Final = frozenset({Rank.MESSAGE, Rank.POLL})
 _NONE: Final = timedelta(0)
 
 
@@ -67,30 +66,26 @@ class Movers(Ending):
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait | Errand | Turn]",
+        agenda: Agenda,
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,
         io_grace: timedelta,
-        timers: Timers,
     ) -> None:
         super().__init__(
             baton=baton,
             clock=clock,
-            due=due,
+            agenda=agenda,
             crew=crew,
             dispatcher=dispatcher,
             journal=journal,
             io_grace=io_grace,
         )
         self._permutes: Final = dispatcher.permutes
-        self._timers: Final = timers
-        timers.on_due = self._look_by
-        self.fleet.on_idle = self._look_by
         self.fleet.clock = clock
         self.outside: Final = Outside(self, baton)
         self.fleet.parks = self.outside
-        self.polls: Final = Polls()
+        self.polls: Final = Polls(agenda, clock)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""
@@ -110,12 +105,7 @@ class Movers(Ending):
         self.closed = False
         self._driving = False
         self._ticking = False
-        self._wakes_at: datetime | None = None
-        """When whoever waits for real time looks again by itself."""
-        self._deadlines: dict[timedelta, deque[Run]] = {}
-        """On a flowing clock: what runs, by timeout, in the order in which the timeouts strike."""
         dispatcher.make_run = self._make_run
-        dispatcher.look_by = self._look_by
 
     def _make_run(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> Run:
         return Run(self, invocation, plan, place, started)
@@ -145,22 +135,22 @@ class Movers(Ending):
 
     def put(self, due: datetime, thing: Invocation | Errand | Turn) -> None:
         """``thing`` is due at that instant, maybe before everything else."""
-        self._due.push(due, thing)
-        # On a flowing clock, whoever waits for real time waits long enough, unless this is the first thing due.
-        if self._due.next_due == due if self.clock.rate else self.goals or self.autojump:
+        self._agenda.push(due, thing)
+        if self.goals or self.autojump or self.clock.rate:
             self.pursue()
 
     def pursue(self) -> None:
-        """See to it that somebody moves the clock if it may move."""
+        """See to it that a thread moves the clock if it may move."""
         if self.closed:
             return
-        if self.clock.rate:
-            self._look_by(None)
-            if not self._ticking:
-                self._ticking = True
-                self._crew.run(self._tick)
-        elif not self.in_flight and not self._driving and self._goal() is not None:
-            self._crew.run(self._drive_on)
+        if not self.clock.rate:
+            if not self.in_flight and not self._driving and self._goal() is not None:
+                self._crew.run(self._drive_on)
+        elif not self._ticking:
+            self._ticking = True
+            self._crew.run(self._tick)
+        elif self.goals and not self.in_flight:
+            self._agenda.look_now()  # a move by hand goes on where nothing is in flight
 
     def _goal(self) -> Goal | None:
         while self.goals:
@@ -174,25 +164,7 @@ class Movers(Ending):
         """How much less a flowing clock shows than it should."""
         missed = [goal for goal in self.goals if isinstance(goal, CatchUp) and not goal.reached]
         now = self.clock.now()
-        return self.clock.behind + sum((max(_NONE, (goal.at_end() or now) - now) for goal in missed), _NONE)
-
-    def next_due(self) -> datetime | None:
-        """When the next thing is due that still matters."""
-        while (first := self._due.first()) is not None:
-            due, thing = first
-            if thing.finished if isinstance(thing, Invocation) else thing.over:
-                self._due.pop()  # it was stopped, or a deadline was not needed
-                continue
-            return due
-        return None
-
-    def next_stop(self, goal: Goal) -> datetime | None:
-        """When the clock stops next on its way to ``goal``: for what is due, and for timers, unless nothing else is due
-        and the goal does not move for them alone."""
-        due, fires = self.next_due(), self._timers.next_due
-        if fires is None or (due is None and not goal.moves_for_timers):
-            return due
-        return fires if due is None or fires < due else due
+        return self.clock.behind + sum((max(_NONE, (goal.end or now) - now) for goal in missed), _NONE)
 
     def invocation_ended(self, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
@@ -203,20 +175,28 @@ class Movers(Ending):
         self.outside.take_back(invocation)
         self._go_on_calling(invocation)
 
-    def _recycled(self, until: datetime | None) -> bool:
-        """Look after an instance that has been idle, where that comes before ``until``; nobody moves for that alone."""
-        idle = self.fleet.next_idle
-        if until is None or idle is None or idle > until:
-            return False
-        self.clock.set(max(idle, self.clock.now()))
+    def _move_to(self, instant: datetime) -> None:
+        """The clock shows ``instant``, unless it is past that already. Nothing else sets it, but what holds a flowing
+        clock back that is behind."""
+        self.clock.set(instant)
         self.steps += 1
-        self.fleet.recycle(idle)
-        return True
+
+    def _next(self, goal: Goal) -> tuple[datetime, Rank, Entry] | None:
+        """What comes first, if that lies within the horizon of ``goal``; else the clock has been moved to the horizon,
+        and the goal is reached."""
+        now = self.clock.now()
+        horizon, first = goal.horizon(self._agenda, now), self._agenda.first()
+        if first is not None:
+            at, rank, _ = first
+            # A consumer whose time has come is answered, even for a goal that starts nothing more.
+            if at <= horizon if horizon is not None else at <= now and rank in _ANSWERS:
+                return first
+        if horizon is not None:
+            self.clock.set(horizon)
+        return None
 
     def _reach(self, goal: Goal) -> None:
-        end = goal.at_end()
-        if end is not None:
-            self.clock.set(end)
+        """The caller of ``goal`` goes on, once what it learns of is kept."""
         if self.save is not None:
             self.keep()
         if goal is not self.autojump and not goal.reached:
@@ -327,7 +307,7 @@ class Movers(Ending):
             self._baton.release()
 
     def _has_much_to_do(self) -> bool:
-        return len(self._due) > _LARGE_BACKLOG or self._timers.next_due is not None
+        return len(self._agenda) > _LARGE_BACKLOG or self._agenda.next(Rank.TIMER) is not None
 
     def _drive(self) -> None:
         """Move the paused clock until every goal is reached or something is in flight that is not ours."""
@@ -337,38 +317,20 @@ class Movers(Ending):
         try:
             while not self.in_flight and not self.clock.rate and not self.closed:
                 if self.lock_waits and self.free_locks():
-                    continue
+                    continue  # what waited for a lock runs again, and the clock waits for it
                 goal = self._goal()
                 if goal is None:
                     break
-                due, now = self.next_stop(goal), self.clock.now()
-                if self.polls and self._serve_polls(goal, due, now):
-                    continue
-                if not goal.wants(due, now) or due is None:
-                    if self._recycled(goal.at_end()):
-                        continue
+                first = self._next(goal)
+                if first is None:
                     if goal is self.autojump:
-                        break
+                        break  # it is never reached
                     self._reach(goal)
                     continue
                 if self._baton.give_way():
-                    continue  # somebody may have changed something
-                if due > now and self._recycled(due - _MOMENT):
-                    continue  # ASSUMED: what is due as soon as an instance has been idle for long enough still has it
-                if due > now:
-                    self.clock.set(due)
-                    now = due
-                self.steps += 1
-                if due == self._timers.next_due:
-                    self._timers.fire_next()
-                    continue
-                thing = self._take(now) if self._permutes else self._due.pop()
-                if isinstance(thing, Invocation):
-                    doing: Run | Errand | None = self._dispatcher.begin(thing, now)
-                elif isinstance(thing, Turn):
-                    doing = thing.begin(now)
-                else:
-                    doing = self._fall_due(thing, now)
+                    continue  # another thread may have changed what comes first
+                self._move_to(first[0])
+                doing = self._fall_due(first[1])
                 if doing is not None:
                     self._driving = leads = False
                     self._execute(doing)
@@ -383,48 +345,37 @@ class Movers(Ending):
         if self.clock.rate:
             self.pursue()
 
-    def _take(self, now: datetime) -> Invocation | Run | Wait | Errand | Turn:
-        """What comes first of all that is due first, where chance may say so."""
-        return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
+    def _take(self, rank: Rank) -> Entry:
+        """What comes first of its rank; among work of one instant, chance may choose."""
+        if self._permutes and rank is Rank.WORK:
+            rivals = self._agenda.rivals(RIVALS)
+            return self._agenda.pop(rank, self._dispatcher.first_of(rivals, self.clock.now()))
+        return self._agenda.pop(rank)
+
+    def _fall_due(self, rank: Rank) -> Run | Errand | None:
+        """The instant of the first entry of ``rank`` is there; returns what is to be done now without the baton."""
+        entry, now = self._take(rank), self.clock.now()
+        if isinstance(entry, Invocation):
+            return self._dispatcher.begin(entry, now)
+        if rank is Rank.DEADLINE:
+            self.strike_due(cast(Run, entry), now)
+            return None
+        return cast("Run | Errand | None", cast(Falling, entry).fall_due(now))
 
     def _wakes_itself(self, run: Run, wait: Wait) -> bool:
-        """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
-        if self.clock.rate or self._driving or self.in_flight or self.closed:
+        """Whether the end of ``wait`` is what comes next, so that its thread moves the clock there itself."""
+        goal = self._goal()
+        if self.clock.rate or self._driving or self.in_flight or self.closed or goal is None or goal is self.autojump:
             return False
-        first = self._due.first()
-        if first is None or first[1] is not wait:
+        first = self._agenda.first()
+        if first is None or first[2] is not wait:
             return False
-        goal, now = self._goal(), self.clock.now()
-        if goal is None or goal is self.autojump or not goal.wants(first[0], now):
+        horizon = goal.horizon(self._agenda, self.clock.now())
+        if horizon is None or first[0] > horizon:
             return False
-        fires, idle = self._timers.next_due, self.fleet.next_idle
-        if (fires is not None and fires <= first[0]) or (idle is not None and idle < first[0]):
-            return False
-        served = self.polls.next_at(now) if self.polls else None
-        if served is not None and served < first[0]:
-            return False  # the clock stops for a consumer on the way
-        self._due.pop()
-        self.clock.set(first[0])
-        self.steps += 1
+        self._agenda.pop(first[1])
+        self._move_to(first[0])
         self._unpark(wait)
-        return True
-
-    def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
-        """Stop for a client that waits for a message, if its instant comes before what is due and the clock gets there
-        for ``goal``; whether it did. An autojumping clock gets there for a message, not for the end of a wait."""
-        soon = self.polls.next_at(now)
-        if soon is None:
-            return False
-        reach = due if goal.wants(due, now) else goal.at_end()
-        if due is not None and reach == due and due <= soon:
-            return False
-        if goal is self.autojump and self.polls.next_message(now) == soon and goal.wants(soon, now):
-            reach = soon
-        if soon > now and (reach is None or soon > reach):
-            return False
-        self.clock.set(soon)
-        self.steps += 1
-        self.polls.serve(max(soon, now))
         return True
 
     def _execute(self, doing: Run | Errand) -> None:
@@ -482,42 +433,26 @@ class Movers(Ending):
                 self.keep()
             goal = self._goal()
             if goal is not None and goal is not self.autojump and not self.in_flight:
-                # A move by hand: to the next thing that is due, whenever nothing is in flight.
-                due = self.next_stop(goal)
-                if goal.wants(due, self.clock.now()):
-                    if due is not None and not self._recycled(due - _MOMENT):
-                        self.clock.set(due)
-                elif not self._recycled(goal.at_end()):
+                # A move by hand: to what comes next, whenever nothing is in flight. It is run as what is due then.
+                first = self._next(goal)
+                if first is None:
                     self._reach(goal)
+                else:
+                    self.clock.set(first[0])
                 self._baton.give_way()
                 continue
             # A clock that is behind waits only to let others have the baton, or attempts begin.
             self._baton.changed.wait(self._real_wait() if keeps_up else _BREATH)
+            self._agenda.wakes_at = None
             self._crew.relieve()
 
-    def _next_instant(self) -> datetime | None:
-        """When a flowing clock has to do something next; ``None``: it has nothing to do."""
-        for runs in self._deadlines.values():
-            while runs and (runs[0].over or runs[0].left):
-                runs.popleft()
-        soon = self.polls.next_at(self.clock.now()) if self.polls else None
-        strikes = [runs[0].deadline for runs in self._deadlines.values() if runs]
-        instants = (self.next_due(), self._timers.next_due, self.fleet.next_idle, soon, *strikes)
-        return min((instant for instant in instants if instant is not None), default=None)
-
     def _real_wait(self) -> float:
-        due = self._next_instant()
-        seconds = _LONGEST_WAIT if due is None else min(self.clock.real_seconds_to(due), _LONGEST_WAIT)
+        first = self._agenda.first()
+        seconds = _LONGEST_WAIT if first is None else min(self.clock.real_seconds_to(first[0]), _LONGEST_WAIT)
         if self._crew.waits:
             seconds = min(seconds, STALLED)
-        self._wakes_at = later(self.clock.now(), duration(seconds * self.clock.rate))
+        self._agenda.wakes_at = later(self.clock.now(), duration(seconds * self.clock.rate))
         return seconds
-
-    def _look_by(self, instant: datetime | None) -> None:
-        """See to it that whoever waits for real time looks again at ``instant`` at the latest; ``None``: now."""
-        if instant is None or (self._wakes_at is not None and instant < self._wakes_at):
-            self._wakes_at = instant
-            self._baton.changed.notify()
 
     def _run_what_is_due(self) -> bool:
         """Run what is due by now, for a few milliseconds at most; whether that was all.
@@ -532,8 +467,8 @@ class Movers(Ending):
         while self._run_until(clock.now, until):
             if not clock.held:
                 return True
-            reach, instant = clock.reach(_REAL_SPEED if crowded else clock.rate), self._next_instant()
-            if instant is None or instant > reach:
+            reach, first = clock.reach(_REAL_SPEED if crowded else clock.rate), self._agenda.first()
+            if first is None or first[0] > reach:
                 # All that its rate has let fall due has begun.
                 if crowded:
                     clock.step(reach)
@@ -542,7 +477,7 @@ class Movers(Ending):
                 return True
             if real.monotonic() > until:
                 break  # what falls due takes longer to look after than until the next falls due
-            clock.step(instant)
+            clock.step(first[0])
         clock.hold()
         return False
 
@@ -553,58 +488,17 @@ class Movers(Ending):
 
     def _run_until(self, now: Callable[[], datetime], until: float) -> bool:
         """Run what is due by ``now()``, in order; whether there was time for all of it, and a thread."""
-        parked = [run for run in self._struck_by(now()) if not run.counted]
-        done = self._begin_all_due(now, until)
-        for run in parked:
-            if run.counted and not run.over:
-                self._watch_deadline(run)  # it was woken late, and goes on
-        if self.polls:
-            self.polls.serve(now())
-        return done
-
-    def _begin_all_due(self, now: Callable[[], datetime], until: float) -> bool:
-        while True:
-            due, fires, idle = self.next_due(), self._timers.next_due, self.fleet.next_idle
-            first = min((instant for instant in (due, fires, idle) if instant is not None), default=None)
-            if first is None or first > now():
-                return True
+        while (first := self._agenda.first()) is not None and first[0] <= now():
             if self._crew.queued > _QUEUED or real.monotonic() > until:
                 return False
             self.steps += 1
-            # What fires late is accepted now, so it is due after what has fired before. Work begins before more is
-            # fired, or a clock that is behind would fire all that it missed before the first of it runs.
-            if due is not None and due <= now():
-                self._begin_due(due)
-            elif first == fires:
-                self._timers.fire_next()
+            doing = self._fall_due(first[1])
+            if isinstance(doing, Errand):
+                self.outside.send(doing)
+                self._crew.run(partial(self._do, doing))
             else:
-                self.fleet.recycle(first)
-
-    def _begin_due(self, due: datetime) -> None:
-        thing = self._take(due) if self._permutes else self._due.pop()
-        if isinstance(thing, Invocation):
-            self.start_at_once(thing, self.clock.now())
-        elif isinstance(thing, Turn):
-            self._hand_over(thing.begin(self.clock.now()), self.clock.now())
-        elif (errand := self._fall_due(thing, due)) is not None:
-            self.outside.send(errand)
-            self._crew.run(partial(self._do, errand))
-
-    def _struck_by(self, now: datetime) -> list[Run]:
-        """Let the timeouts strike that are over; the runs whose timeouts those were. What is parked ends elsewhere, if
-        its wait does not end before: ``_fall_due``."""
-        late: list[Run] = []
-        for runs in self._deadlines.values():
-            while runs and (runs[0].over or runs[0].deadline <= now):
-                late.append(runs.popleft())
-        for run in late:
-            if run.over or not run.counted:
-                continue
-            if self._stands_still(run, now):
-                self._begin_timeout_anew(run, now)
-            else:
-                self._strike_timeout(run, run.deadline)
-        return late
+                self._hand_over(doing, self.clock.now())
+        return True
 
     def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
         """Hand an invocation that is due on a flowing clock to the crew."""
@@ -617,7 +511,7 @@ class Movers(Ending):
             return
         self._count(run)
         self.runs.add(run)
-        self._watch_deadline(run)
+        self._agenda.watch(run)
         if self.save is None:
             self._begin(run)
         else:
@@ -627,7 +521,7 @@ class Movers(Ending):
         if not self._ticking:
             self.pursue()
         elif self._crew.waits:
-            self._look_by(later(now, duration(STALLED * self.clock.rate)))
+            self._agenda.look_by(later(now, duration(STALLED * self.clock.rate)))
 
     def _begin(self, run: Run) -> None:
         """Let the instance of ``run``, or a thread of the crew, run its handler."""
@@ -663,19 +557,6 @@ class Movers(Ending):
         if not self.in_flight and (self.goals or not self.clock.rate):
             self.pursue()
 
-    def _watch_deadline(self, run: Run, *, anew: bool = False) -> None:
-        timeout = run.function.timeout
-        runs = self._deadlines.get(timeout)
-        if runs is None:
-            runs = self._deadlines[timeout] = deque()
-        while runs and runs[0].over:
-            runs.popleft()
-        if anew and run in runs:
-            runs.remove(run)
-        if not runs:
-            self._look_by(run.deadline)
-        runs.append(run)
-
     def set_rate(self, rate: float) -> None:
         """Pause the clock (0) or let it flow."""
         if rate == self.clock.rate:
@@ -686,12 +567,12 @@ class Movers(Ending):
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
             for wait in list(self.lock_waits):
-                self._wake(wait)  # from now on it waits in real time, as its holder does
+                self.wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
-                self._watch_deadline(run)
+                self._agenda.watch(run)
                 self._expect_all(run)
         else:
-            self._deadlines.clear()
+            self._agenda.deadlines.clear()
         self._baton.changed.notify_all()
         self.pursue()
 

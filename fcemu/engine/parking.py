@@ -8,17 +8,14 @@ from threading import get_ident
 from typing import Final
 
 from fcemu.core.facts import Slept, Warned
-from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Ran
 from fcemu.engine import real
+from fcemu.engine.agenda import Agenda
 from fcemu.engine.background import has_waited, is_background, look_at
-from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.dispatcher import Dispatcher
-from fcemu.engine.due import Due
-from fcemu.engine.errands import Errand
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.lines import place
@@ -55,7 +52,7 @@ class Parking:
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait | Errand | Turn]",
+        agenda: Agenda,
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,
@@ -63,7 +60,7 @@ class Parking:
     ) -> None:
         self._baton: Final = baton
         self.clock: Final = clock
-        self._due: Final = due
+        self._agenda: Final = agenda
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
         self._journal: Final = journal
@@ -155,7 +152,7 @@ class Parking:
         run.verdict = verdict
         for strand in (run, *run.others()):
             if strand.waits_in is not None:
-                self._wake(strand.waits_in)
+                self.wake(strand.waits_in)
 
     def _woken(self, wait: Wait) -> bool:
         run = wait.strand.run
@@ -215,14 +212,14 @@ class Parking:
         """Let the end of ``wait`` fall due, or the timeout of ``run`` if that comes first."""
         wait.expected = True
         if wait.until is not None and wait.until < run.deadline:
-            self._due.push(wait.until, wait)
+            self._agenda.push(wait.until, wait)
         else:
             self._expect_deadline(run)
 
     def _expect_deadline(self, run: Run) -> None:
         if not run.deadline_expected:
             run.deadline_expected = True
-            self._due.push(run.deadline, run)
+            self._agenda.push(run.deadline, run)
 
     def _expect_all(self, run: Run) -> None:
         """Let the new waits of all strands fall due in the order of the strands, not in that in which their threads
@@ -260,7 +257,8 @@ class Parking:
         if run.awake > 0 and not run.over and not run.struck:
             self._count(run)
 
-    def _wake(self, wait: Wait) -> None:
+    def wake(self, wait: Wait) -> None:
+        """A strand goes on."""
         self._unpark(wait)
         wait.rouse()
 
@@ -273,7 +271,7 @@ class Parking:
             strand.turn = turn = threading.Lock()
             acquire(turn)
             run.strands.turns.append((strand, turn))
-        self._wake(wait)
+        self.wake(wait)
         if run.strands is not None:
             self._next_turn(run, run.strands)
 
@@ -410,7 +408,7 @@ class Parking:
             if lock.key not in woken and (lock.is_free() or self._is_taken_outside(lock)):
                 woken.add(lock.key)
                 self.steps += 1
-                self._wake(wait)
+                self.wake(wait)
         return bool(woken)
 
     def _is_taken_outside(self, lock: Held) -> bool:

@@ -1,7 +1,7 @@
 """One attempt while it runs: what it is, whom the clock waits for, and how it is ended from outside."""
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fcemu.core.functions import Function
@@ -85,6 +85,10 @@ class Run(Strand):
         return self.call.function
 
     @property
+    def timeout(self) -> timedelta:
+        return self.call.function.timeout
+
+    @property
     def number(self) -> int:
         return self.call.attempt
 
@@ -98,6 +102,10 @@ class Run(Strand):
         """Whether every strand waits without a time-out, and for no invocation that it made."""
         waits = [strand.waits_in for strand in (self, *self.others())]
         return not self.calls and all(wait is not None and wait.until is None for wait in waits)
+
+    def fall_due(self, now: datetime) -> None:
+        """Its timeout strikes. Called with the baton held."""
+        self.movers.deadline_due(self, now)
 
     def running(self) -> Strand:
         """The first strand that does not wait, where there is one."""

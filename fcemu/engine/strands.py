@@ -145,6 +145,11 @@ class Wait:
         self.arrived = 0
         """Waits for locks of a lower number come first."""
 
+    def fall_due(self, now: datetime) -> None:
+        """Its time is over. Called with the baton held."""
+        if not self.over:
+            self.strand.run.movers.wake(self)
+
     def release(self) -> None:
         """What the strand waits for has happened; on any thread, any number of times, also before it waits."""
         with in_engine():

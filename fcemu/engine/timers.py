@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.names import FunctionRef
 from fcemu.core.triggers import TIMER, Timer, Trigger, read_timer, timer_event
-from fcemu.engine.due import Due
+from fcemu.engine.agenda import Agenda, Rank
 
 Fire = Callable[[Trigger, bytes], object]
 """Accepts the invocation of a timer that fires now."""
@@ -16,12 +16,21 @@ Fire = Callable[[Trigger, bytes], object]
 class Tick:
     """The next firing of one timer; ``over`` once the timer was changed or deleted."""
 
-    __slots__ = ("over", "timer", "trigger")
+    __slots__ = ("_timers", "due", "over", "timer", "trigger")
 
-    def __init__(self, trigger: Trigger, timer: Timer) -> None:
+    def __init__(self, timers: "Timers", trigger: Trigger, timer: Timer, due: datetime | None) -> None:
+        self._timers = timers
         self.trigger = trigger
         self.timer = timer
+        self.due = due
         self.over = False
+
+    def fall_due(self, now: datetime) -> None:
+        """The timer fires, as at its instant where the clock is late."""
+        self._timers.fires(self)
+
+    def __str__(self) -> str:
+        return f"timer {self.trigger.function}/{self.trigger.name}"
 
 
 class Timers:
@@ -31,18 +40,19 @@ class Timers:
     for them alone (design: idle).
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, agenda: Agenda) -> None:
         self._catalog: Final = catalog
-        self._due: Final[Due[Tick]] = Due()
+        self._agenda: Final = agenda
         self._ticks: Final[dict[FunctionRef, dict[str, Tick]]] = {}
-        self.next_due: datetime | None = None
-        """When the next timer fires; ``None`` when none does."""
         self.moves = 0
         """Grows when the next firing of some timer changes."""
         self.fire: Fire
         """Set by the emulator: makes an invocation of a firing."""
-        self.on_due: Callable[[datetime], None] = lambda instant: None
-        """Called when a timer is due at an instant that may be earlier than all before."""
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next timer fires; ``None`` when none does."""
+        return self._agenda.next(Rank.TIMER)
 
     @property
     def functions(self) -> list[FunctionRef]:
@@ -62,18 +72,14 @@ class Timers:
             if trigger.kind == TIMER and name not in there:
                 timer = read_timer(trigger.config)
                 if timer.enabled:
-                    there[name] = tick = Tick(trigger, timer)
-                    self._push(tick, now)
-        self._look()
+                    there[name] = self._next(trigger, timer, now)
 
-    def fire_next(self) -> None:
-        """Fire the timer that is due first, which is due now, and see to its next firing."""
-        due = self.next_due
-        assert due is not None
-        tick = self._due.pop()
-        self._push(tick, due)
-        self._look()
-        self.fire(tick.trigger, timer_event(tick.trigger, tick.timer.payload, due))
+    def fires(self, tick: Tick) -> None:
+        """A timer fires that was due at ``tick.due``; its next firing is put on the agenda."""
+        due, trigger = tick.due, tick.trigger
+        assert due is not None, "it was on the agenda"
+        self._ticks[trigger.function][trigger.name] = self._next(trigger, tick.timer, due)
+        self.fire(trigger, timer_event(trigger, tick.timer.payload, due))
 
     def upcoming(self, trigger: Trigger, now: datetime) -> Iterator[datetime]:
         """When a timer fires from now on, as it is set now; nothing where it is disabled."""
@@ -83,15 +89,15 @@ class Timers:
             yield instant
             instant = timer.schedule.after(instant, trigger.stamp.modified)
 
-    def in_order(self, at_most: int) -> list[tuple[datetime, Tick]]:
+    def in_order(self, at_most: int | None = None) -> list[tuple[datetime, Tick]]:
         """The next firings, one of each timer."""
-        return [(due, tick) for due, tick in self._due.in_order(at_most) if not tick.over]
+        return cast("list[tuple[datetime, Tick]]", self._agenda.in_order(Rank.TIMER, at_most))
 
     def standing(self) -> list[list[str]]:
         """Function, name, time of the last change and next firing of each timer, for ``resume``."""
         return [
             [str(tick.trigger.function), tick.trigger.name, tick.trigger.stamp.modified.isoformat(), due.isoformat()]
-            for due, tick in self.in_order(len(self._due))
+            for due, tick in self.in_order()
         ]
 
     def resume(self, standing: Sequence[Sequence[str]]) -> None:
@@ -100,23 +106,14 @@ class Timers:
             tick = self._ticks.get(FunctionRef.parse(function), {}).get(name)
             if tick is not None and tick.trigger.stamp.modified.isoformat() == modified:
                 tick.over = True
-                again = Tick(tick.trigger, tick.timer)
-                self._ticks[tick.trigger.function][name] = again
-                self._put(again, datetime.fromisoformat(due))
-        self._look()
+                again = Tick(self, tick.trigger, tick.timer, datetime.fromisoformat(due))
+                self._ticks[tick.trigger.function][name] = self._put(again)
 
-    def _push(self, tick: Tick, after: datetime) -> None:
-        due = tick.timer.schedule.after(after, tick.trigger.stamp.modified)
+    def _next(self, trigger: Trigger, timer: Timer, after: datetime) -> Tick:
         self.moves += 1
-        if due is not None:
-            self._put(tick, due)
+        return self._put(Tick(self, trigger, timer, timer.schedule.after(after, trigger.stamp.modified)))
 
-    def _look(self) -> None:
-        """See who is next, past those that are over."""
-        while (first := self._due.first()) is not None and first[1].over:
-            self._due.pop()
-        self.next_due = None if first is None else first[0]
-
-    def _put(self, tick: Tick, due: datetime) -> None:
-        self._due.push(due, tick)
-        self.on_due(due)
+    def _put(self, tick: Tick) -> Tick:
+        if tick.due is not None:
+            self._agenda.push(tick.due, tick, Rank.TIMER)
+        return tick

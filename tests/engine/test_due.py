@@ -21,15 +21,15 @@ def test_it_is_a_stable_queue_by_time(steps):
             expected.append((at, n))
         elif expected:
             expected.sort(key=lambda entry: entry[0])
-            assert due.first() == expected[0]
+            assert (due.instants[0], due.head()) == expected[0]
             assert due.pop() == expected.pop(0)[1]
         expected.sort(key=lambda entry: entry[0])
         assert len(due) == len(expected)
-        assert due.next_due == (expected[0][0] if expected else None)
+        assert min(due.instants, default=None) == (expected[0][0] if expected else None)
         assert due.in_order(3) == expected[:3]
 
 
 def test_nothing_can_be_taken_out_of_an_empty_one():
-    assert Due().first() is None
+    assert not Due().instants
     with pytest.raises(IndexError):
         Due().pop()
