@@ -192,7 +192,7 @@ class Movers(Ending):
             if at <= horizon if horizon is not None else at <= now and rank in _ANSWERS:
                 return first
         if horizon is not None:
-            self.clock.set(horizon)
+            self._move_to(horizon)
         return None
 
     def _reach(self, goal: Goal) -> None:
@@ -438,7 +438,7 @@ class Movers(Ending):
                 if first is None:
                     self._reach(goal)
                 else:
-                    self.clock.set(first[0])
+                    self._move_to(first[0])
                 self._baton.give_way()
                 continue
             # A clock that is behind waits only to let others have the baton, or attempts begin.

@@ -28,6 +28,7 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.queues import QueueAttributes
 from fcemu.core.settings import Settings
 from fcemu.core.timeline import render
+from fcemu.core.triggers import TIMER, Trigger
 from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.goals import Goal
@@ -36,6 +37,7 @@ from fcemu.engine.mail import Sending
 from fcemu.engine.topics import Wanted
 
 REAL_SECONDS = 20
+EACH_MINUTE = {"cronExpression": "@every 1m", "enable": True}
 
 
 def boom(call):
@@ -409,6 +411,29 @@ def test_an_autojumping_clock_jumps_to_a_message_that_somebody_waits_for_but_not
     emulator.queues.delete("q", consumer.got[0].handle)
     run(emulator, emulator.stand_still())
     assert (idle.got, seconds(emulator, emulator.clock.now())) == (None, 20)
+
+
+def test_an_autojumping_clock_fires_the_timers_on_its_way_to_a_message():
+    fired = []
+    catalog = Catalog([], [Function(ref=FunctionRef("f"), handler="index.handler", code="/nowhere", timeout=s(60))])
+    catalog.set_trigger(Trigger(function=FunctionRef("f"), name="each", kind=TIMER, config=EACH_MINUTE))
+    runtime = FakeRuntime({"f": lambda call: fired.append(call.clock.now())})
+    emulator = Emulator(settings=Settings(), catalog=catalog, runtimes=lambda _: runtime, chance=Chance(0), crew=CREW)
+    run(emulator, emulator.advance(s(50)))
+    emulator.queues.create("q", lambda _: QueueAttributes())
+    emulator.queues.send("q", Sending(body=b"x", delay_seconds=20))
+    consumer = Consumer(emulator)
+    emulator.autojump = True
+    assert (len(consumer.wait()), seconds(emulator, consumer.at)) == (1, 70)
+    assert [seconds(emulator, at) for at in fired] == [60]
+
+
+def test_a_consumer_is_answered_at_its_instant_while_a_handler_sleeps_past_it():
+    emulator = emulated(f=lambda call: call.clock.sleep(10))
+    consumer = Consumer(emulator, wait=3)
+    emulator.accept(ask("f"))
+    run(emulator, emulator.run_until_idle(None))
+    assert (consumer.wait(), seconds(emulator, consumer.at), seconds(emulator, emulator.clock.now())) == ([], 3, 10)
 
 
 # Everything is in the journal.
