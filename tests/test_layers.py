@@ -73,7 +73,6 @@ CIRCLES: list[list[str]] = [
     ],
     ["api.mns", "api.mns_forms"],
     ["api.outbox", "api.serving", "api.wire"],
-    ["core.invocation", "core.past"],
     [
         "engine.background",
         "engine.backlog",
