@@ -13,7 +13,7 @@ from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Fact, time_text
-from fcemu.core.invocation import Invocation, State
+from fcemu.core.invocation import Recorded, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.timeline import render
 from fcemu.engine.emulator import Emulator
@@ -162,11 +162,11 @@ class History:
                 raise Problem(400, "invalid-parameter", f"after: there is no invocation {given['after']!r}")
             chosen = chosen[ids.index(given["after"]) + 1 :]
         if "function" in given:
-            chosen = [invocation for invocation in chosen if invocation.accepted.function == given["function"]]
+            chosen = [invocation for invocation in chosen if invocation.function == given["function"]]
         if "status" in given:
             chosen = [invocation for invocation in chosen if invocation.state == given["status"]]
         if "task_id" in given:
-            chosen = [invocation for invocation in chosen if invocation.accepted.task_id == given["task_id"]]
+            chosen = [invocation for invocation in chosen if invocation.task_id == given["task_id"]]
         return await records(emulator, chosen[: given.get("limit")])
 
     async def _show(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
@@ -191,7 +191,7 @@ async def _send(
         await asyncio.sleep(0)
 
 
-def one_invocation(emulator: Emulator, request_id: str) -> Invocation:
+def one_invocation(emulator: Emulator, request_id: str) -> Recorded:
     """Raises ``Problem``."""
     invocation = emulator.journal.invocations.get(request_id)
     if invocation is None:
@@ -199,19 +199,20 @@ def one_invocation(emulator: Emulator, request_id: str) -> Invocation:
     return invocation
 
 
-async def records(emulator: Emulator, wanted: list[Invocation] | Invocation) -> Answer:
-    """Whole records, written on another thread, because there may be many."""
+async def records(emulator: Emulator, wanted: list[Recorded] | Recorded) -> Answer:
+    """Whole records, read from the store where they have left memory and written on another thread, because there may
+    be many."""
     memory_of = cache(emulator.memory_mb)
-    several = [wanted] if isinstance(wanted, Invocation) else wanted
+    several = wanted if isinstance(wanted, list) else [wanted]
 
-    def record(invocation: Invocation, history: Sequence[Fact]) -> dict[str, Any]:
-        emulator.read_outside.add(invocation.id)
-        memory_mb = memory_of(invocation.accepted.function)
+    def record(recorded: Recorded, history: Sequence[Fact]) -> dict[str, Any]:
+        emulator.read_outside.add(recorded.id)
+        memory_mb, invocation = memory_of(recorded.function), emulator.journal.whole(recorded)
         return invocation_record(invocation, history, memory_mb, emulator.settings.max_memory_usage_mb)
 
     def write() -> Answer:
         histories = emulator.journal.histories(several)
         written = [record(each, histories[each.id]) for each in several]
-        return json_answer(written[0] if isinstance(wanted, Invocation) else written)
+        return json_answer(written if isinstance(wanted, list) else written[0])
 
     return await asyncio.to_thread(write)

@@ -123,8 +123,9 @@ def get_task(asking: Asking) -> Answer:
 def list_tasks(asking: Asking) -> Answer:
     """The payload is left empty unless ``includePayload`` is true."""
     words, with_payload = asking.dialect.tasks, asking.flag("includePayload")
-    page = asking.request.emulator.tasks.page(asking.ref, asking.qualifier, _query(asking))
-    records = [_read(asking, task) for task in page.tasks]
+    emulator = asking.request.emulator
+    page = emulator.tasks.page(asking.ref, asking.qualifier, _query(asking))
+    records = [_read(asking, emulator.journal.whole(task)) for task in page.tasks]
     written = [words.shape.write(each if with_payload else replace(each, payload=""), asking) for each in records]
     document = {words.list_key: written or words.empty, **words.ends_with}
     if page.next is not None:

@@ -1,9 +1,9 @@
 """Invocation, Attempt, the states and the transition table."""
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, cast
+from sys import intern
+from typing import Any, Final
 
 from fcemu.core import outcome as outcomes
 from fcemu.core.destinations import Ending
@@ -26,8 +26,8 @@ from fcemu.core.facts import (
     Stopped,
     Succeeded,
 )
+from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
-from fcemu.core.past import Past, with_place
 from fcemu.core.retry import Tally
 from fcemu.core.values import value
 
@@ -151,15 +151,8 @@ class Attempt:
         return self.began if isinstance(self.began, Refused) else self.finished
 
 
-_READ_BACK: Final = ("due", "reason", "attempts", "deliveries", "history")
-
-
 class Invocation:
-    """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone.
-
-    One that is ``retired`` has a ``Past`` in place of ``accepted``, and reads back what it does not have; each time,
-    and that may raise ``StoreError``.
-    """
+    """One accepted request until a terminal state: the fold of its facts, changed by ``apply`` alone."""
 
     __slots__ = (
         "accepted",
@@ -192,11 +185,32 @@ class Invocation:
         self.history: list[Fact] | None = [accepted] if accepted.task_id else None
         """The facts of a task in order, because its record lists its events; the journal has those of the others."""
         self.places = b""
-        """Where those of its facts are that have left memory."""
+        """Where in the journal those of its facts are that have left memory; the journal writes and reads this."""
 
     @property
     def id(self) -> str:
         return self.accepted.request_id
+
+    @property
+    def at(self) -> datetime:
+        """When it was accepted."""
+        return self.accepted.at
+
+    @property
+    def function(self) -> FunctionRef:
+        return self.accepted.function
+
+    @property
+    def qualifier(self) -> str:
+        return self.accepted.qualifier
+
+    @property
+    def synchronous(self) -> bool:
+        return self.accepted.synchronous
+
+    @property
+    def task_id(self) -> str:
+        return self.accepted.task_id
 
     @property
     def finished(self) -> bool:
@@ -205,40 +219,15 @@ class Invocation:
     over = finished
     """In the words of the agenda, on which it stands for its next attempt."""
 
-    @property
-    def retired(self) -> bool:
-        """Whether its facts, and with them most of it, have left memory."""
-        return type(self.accepted) is not Accepted
-
-    def left(self, place: int) -> None:
-        """One of its facts leaves memory."""
-        self.places = with_place(self.places, place)
-
-    def retire(self, whole: Callable[[Past], "Invocation"]) -> None:
-        """All its facts have left memory, and no other is expected."""
-        self.accepted = cast(Accepted, Past(self.accepted, self.places, whole))
-        for name in _READ_BACK:
-            delattr(self, name)
-
-    def unretire(self) -> None:
-        """There is another fact of it. Raises ``StoreError``."""
-        past = cast(Past, self.accepted)
-        whole = past.whole(past)
-        for name in _READ_BACK:
-            setattr(self, name, getattr(whole, name))
-        self.accepted = whole.accepted
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Called for what is not there."""
-            past = self.accepted if name in _READ_BACK else None
-            if type(past) is Past:
-                return getattr(past.whole(past), name)
-            return object.__getattribute__(self, name)  # it is there now, or never was
+    def summary(self) -> "Summary":
+        """What stays in memory of one that has ended, once all its facts are kept elsewhere."""
+        function, qualifier, synchronous = self.function, intern(self.qualifier), self.synchronous
+        return Summary(
+            self.id, self.at, function, qualifier, synchronous, self.task_id, self.state, self.ended, self.places
+        )
 
     def apply(self, fact: Fact) -> None:
-        """Fold one more fact in. Raises ``ImpossibleMove``. Not for one that is retired."""
+        """Fold one more fact in. Raises ``ImpossibleMove``."""
         kind = type(fact)
         if kind in MOVING:
             self.state = next_state(self.state, kind)
@@ -293,3 +282,30 @@ class Invocation:
                 return Ending(condition=code, status_code=status)
             case _:
                 return Ending()
+
+
+@value
+class Summary:
+    """What lists ask of an invocation that has ended and whose facts are in the store alone.
+
+    It answers to the same names as ``Invocation``. Who needs more asks the journal for the whole invocation, which
+    reads the store.
+    """
+
+    id: str
+    at: datetime
+    function: FunctionRef
+    qualifier: str
+    synchronous: bool
+    task_id: str
+    state: State
+    ended: datetime | None
+    places: bytes
+
+    @property
+    def finished(self) -> bool:
+        return True
+
+
+Recorded = Invocation | Summary
+"""An invocation as the journal has it in memory."""

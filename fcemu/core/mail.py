@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from fcemu.core.facts import Delivered
 from fcemu.core.mail_facts import (
     Cleared,
     Dropped,
@@ -19,7 +20,7 @@ from fcemu.core.mail_facts import (
     VisibilityChanged,
 )
 from fcemu.core.names import Account
-from fcemu.core.queues import Arrival, Queue, QueueAttributes
+from fcemu.core.queues import Arrival, Arrived, Queue, QueueAttributes, ReportSummary
 from fcemu.core.values import dataclass, value
 
 XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
@@ -99,7 +100,9 @@ class Mail:
     """
 
     def __init__(self) -> None:
-        self.arrived: Final[dict[str, list[Arrival]]] = {}
+        self.arrived: Final[dict[str, list[Arrived]]] = {}
+        self._shortened: Final[dict[str, int]] = {}
+        """How many of those at each destination, from the first on, have left memory or stay there whole."""
         self.queues: Final[dict[str, Queue]] = {}
         self.topics: Final[dict[str, Topic]] = {}
         self.since = datetime.min.replace(tzinfo=UTC)
@@ -126,6 +129,21 @@ class Mail:
             arrived = self.arrived[fact.destination] = []
         arrived.append(fact)
 
+    def shorten(self, fact: Delivered, place: int) -> None:
+        """The body of a report leaves memory, because the fact at this place in the journal is kept elsewhere. To be
+        called for one report after the other, in the order in which they were delivered."""
+        arrived = self.arrived[fact.destination]
+        number = self._shortened.get(fact.destination, 0)
+        while number < len(arrived) and not isinstance(arrived[number], Delivered):  # what a client sent stays
+            number += 1
+        self._shortened[fact.destination] = number
+        if number == len(arrived) or arrived[number] is not fact:
+            return  # a test has thrown it away
+        report = arrived[number] = ReportSummary.of(fact, place)
+        kind, _, name = fact.destination.partition(":")
+        if kind == "queue" and name in self.queues:
+            self.queues[name].shorten(report)
+
     def apply(self, fact: MailFact) -> None:
         """Take over one fact."""
         kind, _, name = fact.destination.partition(":")
@@ -133,6 +151,7 @@ class Mail:
             self.deliver(fact)
         elif isinstance(fact, Cleared):
             self.arrived.get(fact.destination, []).clear()
+            self._shortened.pop(fact.destination, None)
             if name in self.queues and kind == "queue":
                 self.queues[name].clear()
         elif kind == "queue":

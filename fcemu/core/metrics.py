@@ -19,10 +19,9 @@ from fcemu.core.facts import (
     InstanceStopped,
     Refused,
 )
-from fcemu.core.invocation import Invocation, State
+from fcemu.core.invocation import Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import word
-from fcemu.core.past import Distant
 from fcemu.core.values import dataclass
 
 
@@ -60,9 +59,7 @@ class Numbers:
         return self.cold_starts + self.provisioned - self.stopped
 
 
-_COUNTED: Final = frozenset(
-    {Dequeued, Finished, Refused, Held, Expired, Delivered, Distant, DeliveryFailed, InstanceStarted}
-)
+_COUNTED: Final = frozenset({Dequeued, Finished, Refused, Held, Expired, Delivered, DeliveryFailed, InstanceStarted})
 """The kinds of facts of invocations that add to a number."""
 
 
@@ -75,23 +72,23 @@ def copied(numbers: Mapping[FunctionRef, Numbers]) -> dict[FunctionRef, Numbers]
 
 
 def measure(
-    found: dict[FunctionRef, Numbers], facts: Iterable[Fact], known: Mapping[str, Invocation], now: Iterable[Invocation]
+    found: dict[FunctionRef, Numbers], facts: Iterable[Fact], known: Mapping[str, Invocation]
 ) -> dict[FunctionRef, Numbers]:
-    """Add to numbers by function what facts, and the states of the invocations of ``now``, come to.
+    """Add to numbers by function what facts, and the states of ``known``, the invocations that they are of, come to.
 
-    Functions are in the order of their first invocations. ``known``: the invocations that the facts are of.
+    Functions are in the order of their first invocations.
     """
-    for invocation in now:
+    for invocation in known.values():
         count_invocation(found, invocation)
     for fact in facts:
         count_fact(found, fact, known.get(fact.request_id))
     return found
 
 
-def count_invocation(found: dict[FunctionRef, Numbers], invocation: Invocation, sign: int = 1) -> None:
+def count_invocation(found: dict[FunctionRef, Numbers], invocation: Recorded, sign: int = 1) -> None:
     """Add an invocation as it is now; ``sign`` -1: take it out again."""
-    numbers = _of(found, invocation.accepted.function)
-    synchronous, state = invocation.accepted.synchronous, invocation.state
+    numbers = _of(found, invocation.function)
+    synchronous, state = invocation.synchronous, invocation.state
     numbers.invocations["sync" if synchronous else "async", str(state)] += sign
     if synchronous:
         return

@@ -8,13 +8,14 @@ number comes first, then the one that was sent first; MNS promises no order.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import heappop, heappush, nsmallest
+from sys import intern
 from typing import Final, NamedTuple
 
 from fcemu.core.facts import Delivered
 from fcemu.core.mail_facts import NO_PROPERTIES, MessageSent, Properties
 from fcemu.core.mns_errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
 from fcemu.core.times import later
-from fcemu.core.values import dataclass
+from fcemu.core.values import dataclass, value
 
 DEFAULT_PRIORITY: Final = 8
 MOST_IN_BATCH: Final = 16
@@ -24,6 +25,26 @@ LONGEST_POLL: Final = 30
 
 Arrival = Delivered | MessageSent
 """The fact by which a message came to a queue, a topic or a bus."""
+
+
+@value
+class ReportSummary:
+    """Stands for a report that was delivered and is in the store alone: all of it but its body. ``place``: of the fact
+    in the journal, which reads it back when it is asked for."""
+
+    at: datetime
+    request_id: str
+    destination: str
+    message_id: str
+    place: int
+
+    @classmethod
+    def of(cls, fact: Delivered, place: int) -> "ReportSummary":
+        return cls(fact.at, fact.request_id, intern(fact.destination), fact.message_id, place)
+
+
+Arrived = Arrival | ReportSummary
+"""A message that came, as it is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +94,8 @@ class Message:
         "visible",
     )
 
-    def __init__(self, arrival: Arrival, number: int, visible: datetime) -> None:
-        self.arrival: Final = arrival
+    def __init__(self, arrival: Arrived, number: int, visible: datetime) -> None:
+        self.arrival = arrival
         self.number: Final = number
         self.visible = visible
         self.dequeue_count = 0
@@ -124,11 +145,11 @@ class Received:
     properties: Properties
 
     @classmethod
-    def of(cls, message: Message) -> "Received":
+    def of(cls, message: Message, body: bytes) -> "Received":
         """As it is now."""
         return cls(
             message.id,
-            message.arrival.body,
+            body,
             message.at,
             message.request_id,
             message.first_dequeued,
@@ -153,7 +174,7 @@ class Queue:
     """One queue. ``arrived`` are all messages ever put there, which belong to others as well, and are looked at when a
     consumer comes: a queue that only a test reads costs nothing."""
 
-    def __init__(self, name: str, created: datetime, arrived: list[Arrival]) -> None:
+    def __init__(self, name: str, created: datetime, arrived: list[Arrived]) -> None:
         self.name: Final = name
         self.created = self.modified = created
         self.attributes = QueueAttributes()
@@ -184,6 +205,12 @@ class Queue:
     def clear(self) -> None:
         """Nothing has arrived any more. ``arrived`` is emptied by its owner."""
         self._empty(0)
+
+    def shorten(self, report: ReportSummary) -> None:
+        """The body of a report that is in the queue leaves memory."""
+        message = self._messages.get(report.message_id)
+        if message is not None:
+            message.arrival = report
 
     def receive(self, message_id: str, until: datetime, now: datetime) -> None:
         """A consumer has the message until then. Nothing happens to one that is not there, nor by ``hide``: a store

@@ -17,7 +17,7 @@ from fcemu.core.errors import (
     StatefulAsyncInvocationNotFound,
 )
 from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
-from fcemu.core.invocation import TRANSITIONS, Invocation, State
+from fcemu.core.invocation import TRANSITIONS, Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.paging import DEFAULT_LIMIT
@@ -58,13 +58,13 @@ def already_exists(ref: FunctionRef, task_id: str) -> FCError:
     return AsyncTaskAlreadyExists(task_id) if ref.service is None else StatefulAsyncInvocationAlreadyExists(task_id)
 
 
-def cannot_stop(invocation: Invocation) -> InvalidArgument:
+def cannot_stop(invocation: Recorded) -> InvalidArgument:
     """Why what has ended is not stopped. Source: the Java SDK's test gives the code; ASSUMED: the text."""
-    kind = "async task" if invocation.accepted.function.service is None else "stateful async invocation"
+    kind = "async task" if invocation.function.service is None else "stateful async invocation"
     return InvalidArgument(f"{kind} in status '{invocation.state}' can not be stopped")
 
 
-def is_kept(invocation: Invocation, now: datetime, retention: timedelta) -> bool:
+def is_kept(invocation: Recorded, now: datetime, retention: timedelta) -> bool:
     """Whether FC's API still shows the record of a task; until then its id is taken."""
     return invocation.ended is None or now - invocation.ended <= retention
 
@@ -242,12 +242,12 @@ class Query:
     limit: int = DEFAULT_LIMIT
     after: Cursor | None = None
 
-    def takes(self, invocation: Invocation) -> bool:
+    def takes(self, invocation: Recorded) -> bool:
         """Whether the filters let a task through."""
-        started = milliseconds(invocation.accepted.at)
+        started = milliseconds(invocation.at)
         return (
             (self.status is None or invocation.state is self.status)
-            and invocation.accepted.task_id.startswith(self.prefix)
+            and invocation.task_id.startswith(self.prefix)
             and (self.begin_ms is None or started >= self.begin_ms)
             and (self.end_ms is None or started <= self.end_ms)
         )
@@ -256,13 +256,13 @@ class Query:
 class Page(NamedTuple):
     """A part of a list; ``next`` begins the part after it, ``None`` when there is none."""
 
-    tasks: list[Invocation]
+    tasks: list[Recorded]
     next: Cursor | None
 
 
-def page(tasks: Iterable[Invocation], query: Query) -> Page:
+def page(tasks: Iterable[Recorded], query: Query) -> Page:
     """The tasks that a query asks for, out of those of one function and qualifier in the order of submission."""
-    chosen = sorted(tasks, key=lambda task: task.accepted.at)
+    chosen = sorted(tasks, key=lambda task: task.at)
     if query.newest_first:
         chosen.reverse()
     if query.after is not None:
@@ -270,14 +270,14 @@ def page(tasks: Iterable[Invocation], query: Query) -> Page:
     found = [task for task in chosen if query.takes(task)]
     shown = found[: query.limit]
     more = len(found) > len(shown)
-    return Page(shown, Cursor(shown[-1].accepted.at, shown[-1].accepted.task_id) if more else None)
+    return Page(shown, Cursor(shown[-1].at, shown[-1].task_id) if more else None)
 
 
-def _position(chosen: list[Invocation], after: Cursor, newest_first: bool) -> int:
+def _position(chosen: list[Recorded], after: Cursor, newest_first: bool) -> int:
     """Where the part after a cursor begins, also when the task it names is no longer there."""
     for n, task in enumerate(chosen):
-        at = task.accepted.at
-        if at == after.started and task.accepted.task_id == after.task_id:
+        at = task.at
+        if at == after.started and task.task_id == after.task_id:
             return n + 1
         if (at < after.started) if newest_first else (at > after.started):
             return n

@@ -11,7 +11,7 @@ from fcemu.core.errors import FCError, InvalidArgument, StoreError
 from fcemu.core.facts import Failed, Invalid, Warned
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Attempt, Invocation, State
+from fcemu.core.invocation import Attempt, Invocation, State, Summary
 from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -437,7 +437,7 @@ class Emulator:
         now = self.clock.now()
         for accepted in self.saving.not_kept():
             invocation = self.journal.invocations[accepted.request_id]
-            if invocation.finished:
+            if isinstance(invocation, Summary) or invocation.finished:
                 continue
             if invocation.state is State.STOPPING:
                 continue  # its end is on its way
@@ -454,7 +454,7 @@ class Emulator:
     def _tell_callers(self, error: Exception, only: Invocation | None) -> None:
         """Answer whoever waits for a function with ``error``. Called with the baton held."""
         for request_id in list(self._intake.awaited) if only is None else [only.id]:
-            invocation = self.journal.invocations[request_id]
+            invocation = self.journal.whole(self.journal.invocations[request_id])
             self._movers.cancel_answer(invocation)
             self._tell(invocation, error)
 
@@ -768,7 +768,7 @@ class Emulator:
                     self._end_stuck(run, why)
                 return
             for request_id, since in list(self._intake.strangers.items()):
-                stranger = self.journal.invocations[request_id]
+                stranger = self.journal.whole(self.journal.invocations[request_id])
                 if now - since > self.settings.grace.total_seconds() and not stranger.attempts:
                     del self._intake.strangers[request_id]
                     self._let_in(run, stranger)
@@ -816,7 +816,7 @@ class Emulator:
                 if not goal.reached:
                     goal.finish(ClosedError("the emulator was closed"))
             for request_id, then in list(self._intake.awaited.items()):
-                then(self.journal.invocations[request_id])
+                then(self.journal.whole(self.journal.invocations[request_id]))
             self._intake.awaited.clear()
             self.fleet.end()
         WATCHDOG.forget(self)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
+from struct import iter_unpack
 from typing import Any, Final, cast, overload
 
 from fcemu.core.facts import (
@@ -18,26 +18,31 @@ from fcemu.core.facts import (
     OutsideFact,
     to_json,
 )
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Invocation, Recorded, Summary
 from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
 from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, measure
 from fcemu.core.names import FunctionRef
-from fcemu.core.past import Past, ReadBack, let_go_of_body, read_places
-from fcemu.core.queues import Arrival
+from fcemu.core.queues import Arrival, Arrived, ReportSummary
 
 TAIL: Final = 2_000
 """How many facts stay in memory at least, where the others can be read back."""
 _AT_ONCE: Final = 500
 """How many facts are read back at a time by who goes through all of them."""
+ReadBack = Callable[[Iterable[int]], list[Fact]]
+"""The facts in these places, in order. Raises ``StoreError``."""
 _OUTSIDE: Final[frozenset[type[Any]]] = frozenset({*OutsideFact.__args__, *MailFact.__args__})
 
 
 class Journal(Sequence[Fact]):
     """All facts in order, and what they come to: invocations by id, messages by destination.
 
-    Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping. Where facts are
-    kept elsewhere, the older ones leave memory and are read back when somebody asks, which may raise ``StoreError``.
+    Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping.
+
+    Where a store keeps facts, the older ones leave memory. A ``Summary`` then stands for an invocation that has ended,
+    and a ``ReportSummary`` for a report that was delivered. These methods read the store, and may raise ``StoreError``:
+    ``whole``, ``whole_messages``, ``histories``, ``forget``, whatever goes through the facts, and ``record`` when one
+    more fact comes of an invocation that had left memory, such as a late report.
     """
 
     def __init__(self) -> None:
@@ -45,14 +50,13 @@ class Journal(Sequence[Fact]):
         """How many facts have left memory, and those that have not: always of one moment, for readers on any thread."""
         self._append = self._tail[1].append
         self._read: ReadBack = _nothing
-        self._whole: Callable[[Past], Invocation] = self._fold_one
         self._numbers: dict[FunctionRef, Numbers] = {}
-        """What the facts that have left, and the invocations that are retired, come to."""
-        self.invocations: dict[str, Invocation] = {}
-        self.tasks: dict[FunctionRef, dict[str, Invocation]] = {}
+        """What the facts that have left, and the invocations of which there is a summary, come to."""
+        self.invocations: dict[str, Recorded] = {}
+        self.tasks: dict[FunctionRef, dict[str, Recorded]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
         self.mail = Mail()
-        self.messages: dict[str, list[Arrival]] = self.mail.arrived
+        self.messages: dict[str, list[Arrived]] = self.mail.arrived
         """What was delivered to each destination (``queue:declined``), in order."""
         self._followers: list[Callable[[], None]] = []
 
@@ -61,12 +65,12 @@ class Journal(Sequence[Fact]):
 
         Raises ``ImpossibleMove`` before anything changes.
         """
-        if invocation is None:
-            invocation = self.invocations[fact.request_id]
-        if type(invocation.accepted) is not Accepted:
-            count_invocation(self._numbers, invocation, -1)
-            invocation.unretire()
-        invocation.apply(fact)
+        known = self.invocations.get(fact.request_id, invocation)
+        if known is None:
+            raise KeyError(fact.request_id)
+        if isinstance(known, Summary):
+            known = self._taken_back(known)
+        known.apply(fact)
         self._append(fact)
         if type(fact) is Delivered:
             self.mail.deliver(fact)
@@ -86,23 +90,44 @@ class Journal(Sequence[Fact]):
             follower()
         return invocation
 
+    def whole(self, recorded: Recorded) -> Invocation:
+        """The invocation with all that its facts tell. Of one that there is a summary of, they are read from the store,
+        each time."""
+        if isinstance(recorded, Summary):
+            recorded = self.invocations.get(recorded.id, recorded)  # another fact may have come
+        if isinstance(recorded, Invocation):
+            return recorded
+        first, *others = self._read(_places(recorded.places))
+        if first is FORGOTTEN:
+            raise LookupError(f"the invocation {recorded.id} is kept no more")
+        invocation = Invocation(cast(Accepted, first))
+        invocation.places = recorded.places
+        for fact in others:
+            invocation.apply(fact)
+        return invocation
+
+    def whole_messages(self, arrived: Iterable[Arrived]) -> list[Arrival]:
+        """The messages with their bodies; those of reports that have left memory are read from the store."""
+        several = list(arrived)
+        places = [one.place for one in several if isinstance(one, ReportSummary)]
+        reports = iter(self._read(places) if places else ())
+        return [cast(Delivered, next(reports)) if isinstance(one, ReportSummary) else one for one in several]
+
     def forget_task(self, invocation: Invocation) -> None:
         """The id of a task that could not be kept is free again."""
-        there = self.tasks.get(invocation.accepted.function, {})
-        if there.get(invocation.accepted.task_id) is invocation:
-            del there[invocation.accepted.task_id]
+        self._replace_task(invocation, None)
 
-    def histories(self, invocations: Iterable[Invocation]) -> dict[str, Sequence[Fact]]:
+    def histories(self, invocations: Iterable[Recorded]) -> dict[str, Sequence[Fact]]:
         """The facts of each of these invocations by its id; those of tasks are at hand, the others are looked for in
         one walk through what is in memory."""
         found: dict[str, Sequence[Fact]] = {}
         others: dict[str, list[Fact]] = {}
         left, tail = self._tail
         for invocation in invocations:
-            if not invocation.retired and invocation.history is not None:
+            if isinstance(invocation, Invocation) and invocation.history is not None:
                 found[invocation.id] = invocation.history
                 continue
-            before = self._read(place for place in read_places(invocation.places) if place < left)
+            before = self._read(place for place in _places(invocation.places) if place < left)
             found[invocation.id] = others[invocation.id] = before
         for fact in tail if others else ():
             if fact.request_id in others:
@@ -122,13 +147,13 @@ class Journal(Sequence[Fact]):
         if isinstance(fact, InstanceFact):
             return fact.function
         invocation = self.invocations.get(fact.request_id)
-        return None if invocation is None else invocation.accepted.function
+        return None if invocation is None else invocation.function
 
     def measured(self) -> Callable[[], dict[FunctionRef, Numbers]]:
         """What counts all facts and invocations of this moment, by function; to be called on any thread."""
         numbers, facts = copied(self._numbers), self._tail[1][:]
-        invocations = list(self.invocations.values())
-        return lambda: measure(numbers, facts, self.invocations, (one for one in invocations if not one.retired))
+        whole = {one.id: one for one in self.invocations.values() if isinstance(one, Invocation)}
+        return lambda: measure(numbers, facts, whole)
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
         """Call ``follower`` after each new fact, with the baton held; returns what ends it."""
@@ -165,7 +190,6 @@ class Journal(Sequence[Fact]):
     def keep_elsewhere(self, read: ReadBack) -> None:
         """From now on, ``let_go`` may be called: ``read`` gives back facts by their places."""
         self._read = read
-        self._whole = lru_cache(maxsize=64)(self._fold_one)
 
     def let_go(self, kept: int) -> bool:
         """The first ``kept`` facts are kept elsewhere: the older ones leave memory, once that is worth it, and finished
@@ -184,50 +208,58 @@ class Journal(Sequence[Fact]):
         going, tail = facts[: end - left], facts[end - left :]
         busy = {fact.request_id for fact in tail}
         for place, fact in enumerate(going, left):
-            invocation = self.invocations.get(fact.request_id) if fact.request_id else None
+            known = self.invocations.get(fact.request_id) if fact.request_id else None
+            invocation = known if isinstance(known, Invocation) else None
             count_fact(self._numbers, fact, invocation)
             if invocation is not None and type(fact) not in _OUTSIDE:
-                invocation.left(place)
+                invocation.places += place.to_bytes(4, "little")
             if type(fact) is Delivered:
-                let_go_of_body(fact, place, self._read)
+                self.mail.shorten(fact, place)
         self._append = tail.append
         self._tail = end, tail
         for request_id in {fact.request_id for fact in going} - busy:
-            invocation = self.invocations.get(request_id)
-            if invocation is not None and invocation.finished and not invocation.retired:
-                count_invocation(self._numbers, invocation)
-                invocation.retire(self._whole)
+            ended = self.invocations.get(request_id)
+            if isinstance(ended, Invocation) and ended.finished:
+                count_invocation(self._numbers, ended)
+                summary = self.invocations[request_id] = ended.summary()
+                self._replace_task(ended, summary)
+
+    def _taken_back(self, summary: Summary) -> Invocation:
+        """There is another fact of an invocation that had left memory: it is there again."""
+        invocation = self.whole(summary)
+        count_invocation(self._numbers, summary, -1)
+        self.invocations[summary.id] = invocation
+        self._replace_task(summary, invocation)
+        return invocation
+
+    def _replace_task(self, known: Recorded, by: Recorded | None) -> None:
+        """Where ``known`` is the task that has its id, ``by`` stands in its place; ``None``: the id is free."""
+        there = self.tasks.get(known.function, {})
+        if there.get(known.task_id) is not known:
+            return
+        if by is None:
+            del there[known.task_id]
+        else:
+            there[known.task_id] = by
 
     def forget(self, before: datetime) -> list[int]:
         """Nobody knows any more of invocations that had left memory and ended by then, unless a report is on its way;
         returns the places of their facts, but for reports that were delivered: those are their destinations'."""
         gone: list[int] = []
         for invocation in list(self.invocations.values()):
-            if invocation.accepted.at > before:
+            if invocation.at > before:
                 break
-            if not invocation.retired or cast(datetime, invocation.ended) > before:
+            if isinstance(invocation, Invocation) or cast(datetime, invocation.ended) > before:
                 continue
-            places = read_places(invocation.places)
+            places = _places(invocation.places)
             facts = self._read(places)
             reports = [fact for fact in facts if isinstance(fact, DeliveryStarted | Delivered | DeliveryFailed)]
             if reports and isinstance(reports[-1], DeliveryStarted):
                 continue
             gone += [place for place, fact in zip(places, facts, strict=True) if not isinstance(fact, Delivered)]
-            self._drop(invocation)
+            del self.invocations[invocation.id]
+            self._replace_task(invocation, None)
         return gone
-
-    def _drop(self, invocation: Invocation) -> None:
-        del self.invocations[invocation.id]
-        there = self.tasks.get(invocation.accepted.function, {})
-        if there.get(invocation.accepted.task_id) is invocation:
-            del there[invocation.accepted.task_id]
-
-    def _fold_one(self, past: Past) -> Invocation:
-        first, *others = self._read(read_places(past.places))
-        invocation = Invocation(cast(Accepted, first))
-        for fact in others:
-            invocation.apply(fact)
-        return invocation
 
     # All facts.
 
@@ -285,3 +317,8 @@ class Journal(Sequence[Fact]):
 
 def _nothing(places: Iterable[int]) -> list[Fact]:
     return []
+
+
+def _places(written: bytes) -> list[int]:
+    """The places of facts, four bytes each."""
+    return [place for (place,) in iter_unpack("<I", written)]

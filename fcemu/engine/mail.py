@@ -72,9 +72,10 @@ class Mail:
             return self._addresses()
 
     def arrived(self, address: str) -> list[Arrival]:
-        """All messages ever delivered there, in order, since the last ``clear``."""
+        """All messages ever delivered there, in order, since the last ``clear``; read from the store where they have
+        left memory."""
         with self.baton:
-            return list(self.state.arrived.get(address, ()))
+            return self.journal.whole_messages(self.state.arrived.get(address, ()))
 
     def clear(self, address: str) -> None:
         """Throw away what is there, for consumers and for tests; the facts stay."""

@@ -109,7 +109,7 @@ class Queues:
             queue.check_size(sending.body)
             delay = queue.attributes.delay_seconds if sending.delay_seconds is None else sending.delay_seconds
             sent = self._mail.put(f"queue:{name}", sending, delay, self._mail.now())
-            return Received.of(Message(sent, 0, sent.visible))
+            return Received.of(Message(sent, 0, sent.visible), sent.body)
 
     def receive(self, name: str, at_most: int, wait_seconds: int | None, then: Then) -> Callable[[], None] | None:
         """Take visible messages, which are hidden from others for the queue's visibility time-out; ``then`` gets them,
@@ -139,25 +139,25 @@ class Queues:
             self._movers.polls.forget(poll)
 
     def _take(self, queue: Queue, at_most: int, now: datetime) -> list[Received]:
-        taken: list[Received] = []
+        taken: list[Message] = []
         until = later(now, timedelta(seconds=queue.attributes.visibility_timeout))
         while len(taken) < at_most and (message := queue.first(now)) is not None:
             self._note(MessageReceived(now, message.request_id, f"queue:{queue.name}", message.id, until))
-            taken.append(Received.of(message))
-        return taken
+            taken.append(message)
+        return self._seen(taken)
 
     def peek(self, name: str, at_most: int) -> list[Received]:
         """Look at visible messages, and leave them as they are."""
         check_between("numOfMessages", at_most, 1, MOST_IN_BATCH)
         with self._baton:
-            return [Received.of(message) for message in self._mail.queue(name).visible(self._mail.now(), at_most)]
+            return self._seen(self._mail.queue(name).visible(self._mail.now(), at_most))
 
     def waiting(self, name: str) -> list[Received]:
         """What is still in the queue, hidden or not, in the order of arrival; nothing where there is no such queue."""
         with self._baton:
             if not self._mail.has_queue(name):
                 return []
-            return [Received.of(message) for message in self._mail.queue(name).waiting(self._mail.now())]
+            return self._seen(self._mail.queue(name).waiting(self._mail.now()))
 
     def delete(self, name: str, handle: str) -> None:
         """A consumer is done with the message that it has by that receipt handle."""
@@ -174,9 +174,14 @@ class Queues:
             message = queue.held(handle, now)
             until = later(now, timedelta(seconds=seconds))
             self._note(VisibilityChanged(now, message.request_id, f"queue:{name}", message.id, until))
-            changed = Received.of(message)
+            (changed,) = self._seen([message])
             self._mail.serve(now)
             return changed
+
+    def _seen(self, messages: list[Message]) -> list[Received]:
+        """The messages as they are now, with their bodies, which the journal reads where they have left memory."""
+        whole = self._mail.journal.whole_messages([message.arrival for message in messages])
+        return [Received.of(message, arrival.body) for message, arrival in zip(messages, whole, strict=True)]
 
 
 def _checked(attributes: QueueAttributes) -> QueueAttributes:

@@ -60,15 +60,15 @@ class Resuming:
     def resume(self, now: datetime) -> None:
         """What waits is due again, what ran is delivered once more, what set out is posted once more."""
         for invocation in list(self._journal.invocations.values()):
-            if not invocation.finished:
+            if isinstance(invocation, Invocation) and not invocation.finished:
                 self._go_on(invocation, now)
         for started in self._on_the_way.values():
-            invocation = self._journal.invocations[started.request_id]
+            reported = self._journal.whole(self._journal.invocations[started.request_id])
             failures = sum(
                 isinstance(one, DeliveryFailed) and one.destination == started.destination
-                for one in invocation.deliveries
+                for one in reported.deliveries
             )
-            self._post(started, invocation, failures, now)
+            self._post(started, reported, failures, now)
 
     def _go_on(self, invocation: Invocation, now: datetime) -> None:
         if invocation.accepted.synchronous:

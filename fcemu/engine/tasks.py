@@ -8,7 +8,7 @@ from fcemu.core import tasks
 from fcemu.core.catalog import Catalog
 from fcemu.core.errors import InvalidArgument, ResourceThrottled
 from fcemu.core.facts import StopAsked, Stopped
-from fcemu.core.invocation import Invocation, State
+from fcemu.core.invocation import Invocation, Recorded, State, Summary
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import HUNG_UP
 from fcemu.core.settings import Settings
@@ -45,10 +45,10 @@ class Tasks:
         self._on_end: Final = on_end
 
     def find(self, ref: FunctionRef, qualifier: str, task_id: str) -> Invocation:
-        """The task of that id. Raises what ``Catalog.find`` raises, ``StatefulAsyncInvocationNotFound`` (2.0) or
-        ``AsyncTaskNotFound`` (3.0)."""
+        """The task of that id, read from the store where it is kept there alone. Raises what ``Catalog.find`` raises,
+        ``StatefulAsyncInvocationNotFound`` (2.0) or ``AsyncTaskNotFound`` (3.0)."""
         with self._baton:
-            return self._find(ref, qualifier, task_id)
+            return self._journal.whole(self._find(ref, qualifier, task_id))
 
     def page(self, ref: FunctionRef, qualifier: str, query: tasks.Query) -> tasks.Page:
         """A part of the list of a function's tasks. Raises what ``Catalog.find`` raises."""
@@ -77,7 +77,7 @@ class Tasks:
         with self._baton:
             self._stop(self._find(ref, qualifier, task_id))
 
-    def stop_invocation(self, invocation: Invocation) -> None:
+    def stop_invocation(self, invocation: Recorded) -> None:
         """Stop any asynchronous invocation, a task or not. Raises ``InvalidArgument``."""
         with self._baton:
             self._stop(invocation)
@@ -104,24 +104,24 @@ class Tasks:
         if there is not None and self._is_kept(there):
             raise tasks.already_exists(ref, task_id)
 
-    def _find(self, ref: FunctionRef, qualifier: str, task_id: str) -> Invocation:
+    def _find(self, ref: FunctionRef, qualifier: str, task_id: str) -> Recorded:
         self._catalog.find(ref, qualifier)
         task = self._journal.tasks.get(ref, {}).get(task_id)
         if task is None or not self._shows(task, qualifier):
             raise tasks.not_found(ref, task_id)
         return task
 
-    def _shows(self, task: Invocation, qualifier: str) -> bool:
-        return task.accepted.qualifier == qualifier and self._is_kept(task)
+    def _shows(self, task: Recorded, qualifier: str) -> bool:
+        return task.qualifier == qualifier and self._is_kept(task)
 
-    def _is_kept(self, task: Invocation) -> bool:
+    def _is_kept(self, task: Recorded) -> bool:
         return tasks.is_kept(task, self._clock.shown(), self._settings.task_retention)
 
-    def _stop(self, invocation: Invocation) -> None:
+    def _stop(self, invocation: Recorded) -> None:
         """ASSUMED: to stop what is being stopped is a success (task-mode §4.4)."""
-        if invocation.accepted.synchronous:
+        if invocation.synchronous:
             raise InvalidArgument("a synchronous invocation can not be stopped")
-        if invocation.finished:
+        if isinstance(invocation, Summary) or invocation.finished:
             raise tasks.cannot_stop(invocation)
         if invocation.state is State.STOPPING:
             return

@@ -118,7 +118,8 @@ class Triggers:
         ASSUMED: what a function cannot take (it is disabled, the message is too large, there is a loop) is lost.
         """
         tag = arrival.tag if isinstance(arrival, MessageSent) else ""
-        cause = self._journal.invocations.get(arrival.request_id)
+        known = self._journal.invocations.get(arrival.request_id)
+        cause = None if known is None else self._journal.whole(known)
         for trigger in list(self._mns_triggers()):
             if source_name(trigger.source_arn) == topic and refused_tag(trigger.config, tag) is None:
                 message = Published(topic, arrival.body, tag, arrival.message_id, arrival.at)

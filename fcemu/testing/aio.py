@@ -324,7 +324,7 @@ class InvocationAio:
         """Move the clock until this invocation has ended, and return what it returned: JSON, else text."""
         emulator, record = self._invocation._emulator, self._invocation._record
         refuse_in_handler(emulator._engine)
-        if not record.finished:
+        if isinstance(record, core.Invocation) and not record.finished:
             await reached(emulator._engine, emulator._engine.run_until_ended(record))
         return self._invocation._result()
 

@@ -272,8 +272,8 @@ class LocalEmulator:
         self._engine.wait(post())
         return self._facts(before)
 
-    def _run_until_ended(self, record: core.Invocation) -> None:
-        if not record.finished:
+    def _run_until_ended(self, record: core.Recorded) -> None:
+        if isinstance(record, core.Invocation) and not record.finished:
             self._move(lambda: self._engine.run_until_ended(record))
 
     # Functions and what they did.
@@ -397,8 +397,8 @@ class LocalEmulator:
             raise refused
         return reply
 
-    def _memory_of(self, record: core.Invocation) -> int:
-        return self._engine.memory_mb(record.accepted.function)
+    def _memory_of(self, record: core.Recorded) -> int:
+        return self._engine.memory_mb(record.function)
 
     # What happened.
 
@@ -434,7 +434,10 @@ class LocalEmulator:
             return
         missed = [record for record in self._records() if self._is_missed(record)]
         if missed:
-            lines = [f"  {one.accepted.function} {one.id} is {one.state}: {one.reason or 'too old'}" for one in missed]
+            lines = [
+                f"  {one.function} {one.id} is {one.state}: {self._engine.journal.whole(one).reason or 'too old'}"
+                for one in missed
+            ]
             text = "\n".join(["nobody looked at these failed invocations, nor at their reports:", *lines])
             raise AssertionError(
                 f"{text}\nassert on the invocation or on its destination's message, or set strict=False\n"
@@ -445,16 +448,16 @@ class LocalEmulator:
             raise AssertionError(f"{text}\ninvoke the function, remove() the fault, or set strict=False\n")
         unfinished = [record for record in self._records() if not record.finished]
         if self._strict == "idle" and unfinished:
-            lines = [f"  {one.accepted.function} {one.id} is {one.state}" for one in unfinished]
+            lines = [f"  {one.function} {one.id} is {one.state}" for one in unfinished]
             text = "\n".join(["these invocations have not ended (strict='idle'):", *lines])
             raise AssertionError(f"{text}\n{self.explain()}\nmove the clock further, or set strict=True\n")
 
-    def _records(self) -> list[core.Invocation]:
+    def _records(self) -> list[core.Recorded]:
         return list(self._engine.journal.invocations.values())
 
-    def _is_missed(self, record: core.Invocation) -> bool:
+    def _is_missed(self, record: core.Recorded) -> bool:
         bad = record.state in (State.FAILED, State.EXPIRED, State.INVALID)
-        if not bad or record.accepted.synchronous:
+        if not bad or record.synchronous:
             return False
         return record.id not in self._read_by_test and record.id not in self._engine.read_outside
 

@@ -294,7 +294,7 @@ class Function:
 class Invocation:
     """One accepted request. Its properties always show the present state; reading them never changes it."""
 
-    def __init__(self, emulator: "LocalEmulator", record: core.Invocation) -> None:
+    def __init__(self, emulator: "LocalEmulator", record: core.Recorded) -> None:
         self._emulator = emulator
         self._record = record
 
@@ -305,26 +305,26 @@ class Invocation:
     @property
     def task_id(self) -> str | None:
         """Its name as a task; ``None`` where the function was not in task mode."""
-        return self._record.accepted.task_id or None
+        return self._record.task_id or None
 
     @property
     def function(self) -> str:
         """``service/name`` or ``name``."""
-        return str(self._record.accepted.function)
+        return str(self._record.function)
 
     @property
     def kind(self) -> str:
         """``"sync"`` or ``"async"``."""
-        return "sync" if self._record.accepted.synchronous else "async"
+        return "sync" if self._record.synchronous else "async"
 
     @property
     def source(self) -> str:
         """``"api"``, ``"http"``, ``"timer"``, ``"trigger"`` or ``"destination"``."""
-        return self._record.accepted.source
+        return self._whole(self._record).accepted.source
 
     @property
     def payload(self) -> bytes:
-        return self._record.accepted.payload
+        return self._whole(self._record).accepted.payload
 
     def json(self) -> Any:
         """The payload read as JSON; raises ``ValueError``."""
@@ -332,12 +332,12 @@ class Invocation:
 
     @property
     def accepted(self) -> datetime:
-        return self._record.accepted.at
+        return self._record.at
 
     @property
     def due(self) -> datetime:
         """When the next attempt may start; of an ended invocation, when the last one might."""
-        return self._record.due
+        return self._whole(self._record).due
 
     @property
     def ended(self) -> datetime | None:
@@ -351,7 +351,7 @@ class Invocation:
     @property
     def attempts(self) -> list[Attempt]:
         """All attempts so far, refused ones included; a new list each time."""
-        return [self._attempt(attempt) for attempt in self._seen().attempts]
+        return [self._attempt(attempt) for attempt in self._whole(self._seen()).attempts]
 
     def _attempt(self, attempt: core.Attempt) -> Attempt:
         outcome, record = attempt.outcome, self._record
@@ -369,7 +369,7 @@ class Invocation:
     @property
     def reply(self) -> Reply | None:
         """What a synchronous caller got, or would have got, from the last attempt; ``None`` before it ended."""
-        record = self._seen()
+        record = self._whole(self._seen())
         last = record.attempts[-1] if record.attempts else None
         if not record.finished or last is None:
             return None
@@ -425,7 +425,7 @@ class Invocation:
         return InvocationAio(self)
 
     def _result(self) -> Any:
-        record = self._seen()
+        record = self._whole(self._seen())
         last = record.attempts[-1].outcome if record.attempts else None
         if record.state is State.SUCCEEDED and isinstance(last, Returned):
             text = last.payload.decode(errors="replace")
@@ -441,12 +441,18 @@ class Invocation:
         cause = self._emulator._engine.exception(record.id, len(record.attempts))
         raise InvocationFailed(self, text) from cause
 
-    def _seen(self) -> core.Invocation:
+    def _whole(self, record: core.Recorded) -> core.Invocation:
+        """Read from the data file what has left memory."""
+        return self._emulator._engine.journal.whole(record)
+
+    def _seen(self) -> core.Recorded:
         self._emulator._read_by_test.add(self._record.id)
         return self._record
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Invocation) and other._record is self._record
+        return (
+            isinstance(other, Invocation) and other._record.id == self._record.id and other._emulator is self._emulator
+        )
 
     def __hash__(self) -> int:
         return hash(self.request_id)
