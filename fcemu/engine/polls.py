@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
-from fcemu.core.queues import Queue, Received
+from fcemu.mns.queue import Queue, Received
 
 
 class Poll:

@@ -19,8 +19,8 @@ from fcemu.core.mail_facts import (
     VisibilityChanged,
 )
 from fcemu.core.names import Account
-from fcemu.core.queues import Arrival, Queue, QueueAttributes
 from fcemu.core.values import dataclass, value
+from fcemu.mns.queue import Arrival, Queue, QueueAttributes
 
 XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
 CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")
