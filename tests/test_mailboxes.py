@@ -2,7 +2,7 @@
 
 import pytest
 
-from fcemu.core.queues import QueueAttributes
+from fcemu.mns.queue import QueueAttributes
 from fcemu.testing import LocalEmulator, MNSError, UnknownName
 
 

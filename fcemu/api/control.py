@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.api import mailboxes, metrics, problems, timers, triggers
+from fcemu.api import metrics, problems, timers, triggers
 from fcemu.api.dialect import ANY_METHOD, Paths
 from fcemu.api.history import Handler, History, one_invocation, records
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
@@ -18,6 +18,7 @@ from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
 from fcemu.engine.goals import Goal
+from fcemu.mns.wire import own_routes
 
 if TYPE_CHECKING:
     from fcemu.api.server import ApiServer
@@ -62,7 +63,7 @@ class Control:
         self.routes: Final[Mapping[tuple[str, str], Handler]] = (
             own
             | self._history.routes
-            | mailboxes.routes()
+            | own_routes.routes()
             | dict(timers.ROUTES)
             | dict(triggers.ROUTES)
             | SetupRoutes(api).routes

@@ -9,8 +9,8 @@ from fcemu.core.facts import Delivered, DeliveryFailed, Fact, time_text
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.logs import log_of
 from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
-from fcemu.core.queues import Arrival, Received
 from fcemu.core.tasks import events
+from fcemu.mns.queue import Arrival, Received
 
 
 def text_or_base64(data: bytes) -> str | dict[str, str]:

@@ -15,7 +15,6 @@ from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import HttpTriggers
 from fcemu.api.invocations import Invocations
-from fcemu.api.mns import MNS, PREFIXES
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
 from fcemu.api.signatures import verify
@@ -30,6 +29,7 @@ from fcemu.core.errors import (
     ResourceThrottled,
 )
 from fcemu.engine.emulator import Emulator
+from fcemu.mns.wire.routes import MNS, PREFIXES
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
     dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))

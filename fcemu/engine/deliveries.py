@@ -24,8 +24,8 @@ from fcemu.core.values import dataclass
 from fcemu.engine.chance import Chance
 from fcemu.engine.errands import Errand
 from fcemu.engine.journal import Journal
-from fcemu.engine.mail import Mail
 from fcemu.engine.ports import Post
+from fcemu.mns.mail import Mail
 
 
 class AcceptReport(Protocol):

@@ -34,10 +34,8 @@ from fcemu.engine.intake import Asked, Intake, Then
 from fcemu.engine.journal import Journal
 from fcemu.engine.keyring import Keyring
 from fcemu.engine.lines import place
-from fcemu.engine.mail import Mail
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
-from fcemu.engine.queues import Queues
 from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
@@ -47,8 +45,10 @@ from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
-from fcemu.engine.topics import Topics
 from fcemu.engine.triggers import Triggers
+from fcemu.mns.mail import Mail
+from fcemu.mns.queues import Queues
+from fcemu.mns.topics import Topics
 
 _LOOK_SECONDS: Final = 0.5
 

@@ -19,11 +19,11 @@ from fcemu.core.facts import (
     to_json,
 )
 from fcemu.core.invocation import Invocation, Recorded, Summary
-from fcemu.core.mail import Mail
 from fcemu.core.mail_facts import MailFact
 from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, measure
 from fcemu.core.names import FunctionRef
-from fcemu.core.queues import Arrival, Arrived, ReportSummary
+from fcemu.mns.mailboxes import Mail
+from fcemu.mns.queue import Arrival, Arrived, ReportSummary
 
 TAIL: Final = 2_000
 """How many facts stay in memory at least, where the others can be read back."""

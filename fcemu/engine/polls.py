@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
-from fcemu.core.queues import Queue, Received
 from fcemu.engine.agenda import Agenda, Rank
 from fcemu.engine.clock import Clock
+from fcemu.mns.queue import Queue, Received
 
 
 class Poll:

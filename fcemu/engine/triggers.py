@@ -12,11 +12,11 @@ from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail_facts import MessageSent
 from fcemu.core.names import Account, FunctionRef
-from fcemu.core.queues import Arrival
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer, timer_event
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
 from fcemu.engine.journal import Journal
+from fcemu.mns.queue import Arrival
 
 MNS_TOPIC: Final = "mns_topic"
 

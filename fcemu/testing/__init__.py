@@ -3,10 +3,10 @@
 from fcemu.config import DefinitionError
 from fcemu.core.errors import FCError, StoreError
 from fcemu.core.event_filters import NotFired
-from fcemu.core.mns_errors import MNSError
 from fcemu.core.stubs import Step, StubCall
 from fcemu.engine.emulator import ClockStuck, ClosedError, NotIdle
 from fcemu.engine.forks import ForkedError
+from fcemu.mns.errors import MNSError
 from fcemu.testing.emulator import LocalEmulator, NeverTrue
 from fcemu.testing.faults import Fault, Faults
 from fcemu.testing.following import ClockConflict

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fcemu.core.queues import Arrival, Received
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
-from fcemu.engine.mail import Sending
+from fcemu.mns.mail import Sending
+from fcemu.mns.queue import Arrival, Received
 from fcemu.testing.handles import Duration, Invocation, Payload, encode
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from patience import WAIT_SECONDS
 from fcemu.api.control import Control
 from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.guard import Guard
-from fcemu.api.mns import MNS
 from fcemu.api.server import DIALECTS
 from fcemu.endpoints.hosts import is_fc_host
+from fcemu.mns.wire.routes import MNS
 from fcemu.testing import LocalEmulator
 
 CHANGES = [

@@ -10,11 +10,11 @@ from api.conftest import echo
 from api.harness import parse
 from fakes import ask, s
 
-from fcemu.api.mns_xml import Element, read_xml, write_xml
 from fcemu.core.destinations import parse_destination
 from fcemu.core.functions import AsyncSettings
-from fcemu.core.mns_errors import MalformedXML
 from fcemu.core.settings import Settings
+from fcemu.mns.errors import MalformedXML
+from fcemu.mns.wire.xml import Element, read_xml, write_xml
 
 Q = "/queues/q/messages"
 

@@ -20,8 +20,8 @@ from fcemu.core.mail_facts import (
     VisibilityChanged,
 )
 from fcemu.core.names import Account
-from fcemu.core.queues import Arrival, Arrived, Queue, QueueAttributes, ReportSummary
 from fcemu.core.values import dataclass, value
+from fcemu.mns.queue import Arrival, Arrived, Queue, QueueAttributes, ReportSummary
 
 XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
 CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")

@@ -19,11 +19,11 @@ from fcemu.core.destinations import (
     report,
 )
 from fcemu.core.facts import Delivered
-from fcemu.core.mail import Mail, pushed, xml_text
 from fcemu.core.mail_facts import Cleared, Dropped, MessageSent, QueueSet, Subscribed, TopicSet, Unsubscribed
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.places import check_place, read_places
 from fcemu.core.timeline import render
+from fcemu.mns.mailboxes import Mail, pushed, xml_text
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = Account("42", "cn-beijing")

@@ -5,9 +5,9 @@ from dataclasses import field
 from typing import Final
 from xml.parsers import expat
 
-from fcemu.core.mail import XMLNS, xml_text
-from fcemu.core.mns_errors import MalformedXML
 from fcemu.core.values import dataclass
+from fcemu.mns.errors import MalformedXML
+from fcemu.mns.mailboxes import XMLNS, xml_text
 
 _DEEPEST: Final = 16
 

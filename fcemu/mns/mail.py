@@ -8,11 +8,8 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import takes_mail
 from fcemu.core.facts import Delivered
 from fcemu.core.invocation import Invocation
-from fcemu.core.mail import Subscription, Topic, pushed
 from fcemu.core.mail_facts import NO_PROPERTIES, Cleared, MessageSent, Properties
-from fcemu.core.mns_errors import InvalidMNSArgument, QueueNotExist, TopicNotExist
 from fcemu.core.names import Account, is_name
-from fcemu.core.queues import DEFAULT_PRIORITY, Arrival, Queue
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
 from fcemu.engine.baton import Baton
@@ -20,6 +17,9 @@ from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
+from fcemu.mns.errors import InvalidMNSArgument, QueueNotExist, TopicNotExist
+from fcemu.mns.mailboxes import Subscription, Topic, pushed
+from fcemu.mns.queue import DEFAULT_PRIORITY, Arrival, Queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from fcemu.api import mns_forms as forms
 from fcemu.api.dialect import Paths
-from fcemu.api.mns_xml import Element, Fields, read_xml, write_xml
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
-from fcemu.core.mns_errors import (
+from fcemu.mns.errors import (
     InvalidMNSArgument,
     InvalidRequestURL,
     MessageNotExist,
@@ -25,8 +23,10 @@ from fcemu.core.mns_errors import (
     MNSError,
     ServiceUnavailable,
 )
-from fcemu.core.queues import MOST_IN_BATCH, Received
-from fcemu.engine.mail import Sending
+from fcemu.mns.mail import Sending
+from fcemu.mns.queue import MOST_IN_BATCH, Received
+from fcemu.mns.wire import forms
+from fcemu.mns.wire.xml import Element, Fields, read_xml, write_xml
 
 if TYPE_CHECKING:
     from fcemu.api.wakeups import Wakeups

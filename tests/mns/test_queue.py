@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fcemu.core.facts import Delivered
 from fcemu.core.mail_facts import MessageSent
-from fcemu.core.mns_errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
-from fcemu.core.queues import BOUNDS, Queue, QueueAttributes, check_between
+from fcemu.mns.errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
+from fcemu.mns.queue import BOUNDS, Queue, QueueAttributes, check_between
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 VISIBILITY = 30

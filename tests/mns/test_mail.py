@@ -12,9 +12,16 @@ from fcemu.core.destinations import parse_destination
 from fcemu.core.facts import Delivered, DeliveryFailed
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import State
-from fcemu.core.mail import TopicAttributes
 from fcemu.core.mail_facts import MessageReceived
-from fcemu.core.mns_errors import (
+from fcemu.core.names import FunctionRef
+from fcemu.core.settings import Settings
+from fcemu.core.timeline import render
+from fcemu.core.triggers import TIMER, Trigger
+from fcemu.engine.chance import Chance
+from fcemu.engine.emulator import Emulator
+from fcemu.engine.goals import Goal
+from fcemu.engine.journal import Journal
+from fcemu.mns.errors import (
     InvalidMNSArgument,
     InvalidQueueName,
     QueueAlreadyExist,
@@ -24,17 +31,10 @@ from fcemu.core.mns_errors import (
     TopicAlreadyExist,
     TopicNotExist,
 )
-from fcemu.core.names import FunctionRef
-from fcemu.core.queues import QueueAttributes
-from fcemu.core.settings import Settings
-from fcemu.core.timeline import render
-from fcemu.core.triggers import TIMER, Trigger
-from fcemu.engine.chance import Chance
-from fcemu.engine.emulator import Emulator
-from fcemu.engine.goals import Goal
-from fcemu.engine.journal import Journal
-from fcemu.engine.mail import Sending
-from fcemu.engine.topics import Wanted
+from fcemu.mns.mail import Sending
+from fcemu.mns.mailboxes import TopicAttributes
+from fcemu.mns.queue import QueueAttributes
+from fcemu.mns.topics import Wanted
 
 REAL_SECONDS = 20
 EACH_MINUTE = {"cronExpression": "@every 1m", "enable": True}

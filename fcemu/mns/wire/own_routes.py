@@ -12,9 +12,9 @@ from fcemu.api.problems import Problem, json_answer, not_found, read_members, re
 from fcemu.api.records import message_record
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.destinations import MAIL_KINDS
-from fcemu.core.mns_errors import MNSError
 from fcemu.engine.emulator import Emulator
-from fcemu.engine.mail import Sending
+from fcemu.mns.errors import MNSError
+from fcemu.mns.mail import Sending
 
 _BODY_BYTES: Final = 1024 * 1024
 _PLURALS: Final = {kind: "eventbuses" if kind == "eventbus" else f"{kind}s" for kind in MAIL_KINDS}

@@ -6,9 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fcemu.core.mail_facts import Dropped, MessageDeleted, MessageReceived, QueueSet, VisibilityChanged
-from fcemu.core.mns_errors import InvalidQueueName, QueueAlreadyExist
 from fcemu.core.names import is_name
-from fcemu.core.queues import (
+from fcemu.core.times import later
+from fcemu.core.values import dataclass
+from fcemu.engine.polls import Poll
+from fcemu.mns.errors import InvalidQueueName, QueueAlreadyExist
+from fcemu.mns.mail import Mail, Sending
+from fcemu.mns.queue import (
     BOUNDS,
     LONGEST_DELAY,
     LONGEST_POLL,
@@ -21,10 +25,6 @@ from fcemu.core.queues import (
     Received,
     check_between,
 )
-from fcemu.core.times import later
-from fcemu.core.values import dataclass
-from fcemu.engine.mail import Mail, Sending
-from fcemu.engine.polls import Poll
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.api.mns_xml import Element, Fields
-from fcemu.core.mail import Subscription, TopicAttributes, body_md5, milliseconds
 from fcemu.core.mail_facts import MessageSent, Properties
-from fcemu.core.mns_errors import EndpointInvalid, InvalidMNSArgument, MNSError
 from fcemu.core.names import Account, is_name
-from fcemu.core.queues import BOUNDS, DEFAULT_PRIORITY, QueueAttributes, Received, check_between
-from fcemu.engine.mail import Sending
-from fcemu.engine.queues import QueueSeen
-from fcemu.engine.topics import TopicSeen, Wanted
+from fcemu.mns.errors import EndpointInvalid, InvalidMNSArgument, MNSError
+from fcemu.mns.mail import Sending
+from fcemu.mns.mailboxes import Subscription, TopicAttributes, body_md5, milliseconds
+from fcemu.mns.queue import BOUNDS, DEFAULT_PRIORITY, QueueAttributes, Received, check_between
+from fcemu.mns.queues import QueueSeen
+from fcemu.mns.topics import TopicSeen, Wanted
+from fcemu.mns.wire.xml import Element, Fields
 
 if TYPE_CHECKING:
-    from fcemu.api.mns import Call
+    from fcemu.mns.wire.routes import Call
 
 _QUEUE_ENDPOINT: Final = re.compile(r"acs:mns:[^:]*:[^:]*:/?queues/([^/]+)")
 _PROPERTY_KINDS: Final = {"UserProperties": "PropertyValue", "SystemProperties": "SystemPropertyValue"}

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 from fcemu.core.facts import Delivered
 from fcemu.core.mail_facts import NO_PROPERTIES, MessageSent, Properties
-from fcemu.core.mns_errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
 from fcemu.core.times import later
 from fcemu.core.values import dataclass, value
+from fcemu.mns.errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
 
 DEFAULT_PRIORITY: Final = 8
 MOST_IN_BATCH: Final = 16

@@ -5,9 +5,11 @@ from dataclasses import astuple, replace
 from datetime import datetime
 from typing import Final
 
-from fcemu.core.mail import CONTENT_FORMATS, LONGEST_TAG, STRATEGIES, TOPIC_RETENTION, Subscription, TopicAttributes
 from fcemu.core.mail_facts import Dropped, MessageSent, Subscribed, TopicSet, Unsubscribed
-from fcemu.core.mns_errors import (
+from fcemu.core.names import is_name
+from fcemu.core.times import later
+from fcemu.core.values import dataclass
+from fcemu.mns.errors import (
     InvalidMNSArgument,
     SubscriptionAlreadyExist,
     SubscriptionNameInvalid,
@@ -15,11 +17,9 @@ from fcemu.core.mns_errors import (
     TopicAlreadyExist,
     TopicNameInvalid,
 )
-from fcemu.core.names import is_name
-from fcemu.core.queues import check_between
-from fcemu.core.times import later
-from fcemu.core.values import dataclass
-from fcemu.engine.mail import Mail, Sending
+from fcemu.mns.mail import Mail, Sending
+from fcemu.mns.mailboxes import CONTENT_FORMATS, LONGEST_TAG, STRATEGIES, TOPIC_RETENTION, Subscription, TopicAttributes
+from fcemu.mns.queue import check_between
 
 
 @dataclass(frozen=True, slots=True)
