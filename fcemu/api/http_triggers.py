@@ -9,13 +9,11 @@ from fcemu.api.doors import Door, check_in, check_out
 from fcemu.api.invocations import Manner, accepted_answer, log_headers, read_manner
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import HOST, Answer, WireRequest, access_key_id, error_type_line, header_text, status_line
-from fcemu.core.asking import never_ran
+from fcemu.core.answers import http_answer_of
 from fcemu.core.errors import EntityTooLarge, InvalidArgument
 from fcemu.core.http import HttpAnswer, HttpRequest
-from fcemu.core.http_events import answer_of, checked
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, Returned, TimedOut
 from fcemu.engine.emulator import Asked, Emulator
 
 
@@ -98,26 +96,17 @@ def _ended(emulator: Emulator, door: Door, invocation: Invocation, with_log: boo
     """The answer to a synchronous request. Raises ``FCError`` when the handler never ran, or answered what cannot be
     passed on."""
     emulator.raise_for(invocation)
-    attempt = invocation.attempts[-1] if invocation.attempts else None
+    answer = http_answer_of(invocation)
+    if answer.refusal is not None:
+        raise answer.refusal
     error = ""
-    match attempt and attempt.outcome:
-        case Returned(payload, http) | FunctionError(_, payload, _, http) if http is not None:
-            answer, body = checked(http), payload
-            check_out(answer, door)
-        case Returned(payload):
-            answer, body = answer_of(payload)
-            answer = checked(answer)
-            check_out(answer, door)
-        case FunctionError(error_type, body) | TimedOut(body, error_type):
-            answer = HttpAnswer(502, (("Content-Type", "application/json"),))
-            error = error_type_line(error_type)
-        case nothing_ran:
-            refused = never_ran(invocation.accepted.function, nothing_ran)
-            refused.request_id = invocation.id
-            raise refused
-    assert attempt is not None
+    if answer.by_function:
+        check_out(HttpAnswer(answer.status, answer.headers), door)
+    else:
+        error = error_type_line(answer.error or "")
+    attempt = invocation.attempts[-1]
     headers = "".join(f"{name}: {header_text(text)}\r\n" for name, text in answer.headers)
     attached = "Content-Disposition: attachment\r\n" if door.default_host else ""
     log = log_headers(emulator, invocation, attempt) if with_log else ""
     head = f"{status_line(answer.status)}{headers}X-Fc-Request-Id: {invocation.id}\r\n{error}{log}{attached}"
-    return Answer(answer.status, head, body)
+    return Answer(answer.status, head, answer.body)

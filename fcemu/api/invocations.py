@@ -10,13 +10,13 @@ from multidict import CIMultiDictProxy, istr
 from fcemu.api.dialect import Dialect, Target
 from fcemu.api.tasks import TaskWords
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import Answer, WireRequest, access_key_id, header_text
-from fcemu.core.asking import is_refusal, never_ran, read_delay
+from fcemu.api.wire import Answer, WireRequest, access_key_id, error_type_line, header_text
+from fcemu.core.answers import answer_of
+from fcemu.core.asking import read_delay
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.limits import Limits
 from fcemu.core.logs import log_of, tail
-from fcemu.core.outcome import FunctionError, Returned, TimedOut
 from fcemu.engine.emulator import Asked, Emulator
 
 INVOCATION_TYPE: Final = istr("X-Fc-Invocation-Type")
@@ -118,25 +118,17 @@ def accepted_answer(dialect: Dialect, invocation: Invocation) -> Answer:
 def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_log: bool) -> Answer:
     """The answer to a synchronous call. Raises ``FCError`` when the handler never ran, and the emulator's own error."""
     emulator.raise_for(invocation)
-    attempt = invocation.attempts[-1] if invocation.attempts else None
-    match attempt and attempt.outcome:
-        case Returned(body):
-            kind, error = "application/octet-stream", ""
-        case FunctionError(error_type, body) | TimedOut(body, error_type) if not is_refusal(
-            invocation.accepted.function, attempt and attempt.outcome
-        ):
-            kind, error = "application/json", f"X-Fc-Error-Type: {header_text(error_type)}\r\n"
-        case nothing_ran:
-            refused = never_ran(invocation.accepted.function, nothing_ran)
-            refused.request_id = invocation.id
-            raise refused
-    assert attempt is not None
+    answer = answer_of(invocation)
+    if answer.refusal is not None:
+        raise answer.refusal
+    attempt = invocation.attempts[-1]
+    headers = "".join(f"{name}: {text}\r\n" for name, text in answer.headers)
     return Answer(
         200,
-        f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nX-Fc-Request-Id: {invocation.id}\r\n{error}"
+        f"HTTP/1.1 200 OK\r\n{headers}X-Fc-Request-Id: {invocation.id}\r\n{error_type_line(answer.error or '')}"
         f"{_about(emulator, invocation, attempt)}"
         f"{log_headers(emulator, invocation, attempt) if with_log else ''}{dialect.extra_headers}",
-        body,
+        answer.body,
     )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from fcemu.core.answers import recorded_answer_of
 from fcemu.core.facts import Delivered, DeliveryFailed, Fact, time_text
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.logs import log_of
-from fcemu.core.outcome import FunctionError, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, TimedOut
 from fcemu.core.tasks import events
 from fcemu.mns.queue import Arrival, Received
 
@@ -83,20 +84,10 @@ def _attempt(attempt: Attempt, log: str) -> dict[str, Any]:
 
 def _reply(invocation: Invocation) -> dict[str, Any] | None:
     """What a synchronous caller got, or would have got, from the last attempt."""
-    last = invocation.attempts[-1].outcome if invocation.finished and invocation.attempts else None
-    match last:
-        case Returned(body):
-            return _replied(200, None, body)
-        case FunctionError(error_type, body) | TimedOut(body, error_type):
-            return _replied(200, error_type, body)
-        case Throttled(code, status) | SystemFailed(status, code):
-            return _replied(status, code, b"")
-        case _:
-            return None
-
-
-def _replied(status_code: int, error: str | None, body: bytes) -> dict[str, Any]:
-    return {"status_code": status_code, "error": error, "body": text_or_base64(body)}
+    answer = recorded_answer_of(invocation)
+    if answer is None:
+        return None
+    return {"status_code": answer.status, "error": answer.error, "body": text_or_base64(answer.body)}
 
 
 def _delivery(delivery: Delivered | DeliveryFailed) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def event_of(request: HttpRequest, body: bytes, request_id: str, now: datetime, 
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
-def answer_of(payload: bytes) -> tuple[HttpAnswer, bytes]:
+def response_of(payload: bytes) -> tuple[HttpAnswer, bytes]:
     """Status, headers and body for what a handler returned. Raises ``BadResponse`` for a response object that is none.
 
     ASSUMED: what has no ``statusCode`` is the whole body, with 200.

@@ -14,7 +14,7 @@ from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import facts as core_facts
 from fcemu.core import invocation as core
-from fcemu.core.asking import never_ran
+from fcemu.core.answers import answer_of
 from fcemu.core.domains import is_host_name
 from fcemu.core.errors import FCError
 from fcemu.core.facts import to_json
@@ -389,12 +389,11 @@ class LocalEmulator:
         return web.reply_of(record, "" if reply is None else reply.logs)
 
     def _reply_of(self, record: core.Invocation) -> Reply:
+        refusal = answer_of(record).refusal
+        if refusal is not None:
+            raise refusal
         reply = Invocation(self, record).reply
-        if reply is None or reply.status_code != 200:
-            outcome = record.attempts[-1].outcome if record.attempts else None
-            refused = never_ran(record.accepted.function, outcome)
-            refused.request_id = record.id
-            raise refused
+        assert reply is not None
         return reply
 
     def _memory_of(self, record: core.Recorded) -> int:

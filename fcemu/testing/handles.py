@@ -8,12 +8,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fcemu.core import invocation as core
-from fcemu.core.asking import is_refusal, never_ran, read_delay
+from fcemu.core.answers import recorded_answer_of
+from fcemu.core.asking import read_delay
 from fcemu.core.functions import Function as Definition
 from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
 from fcemu.core.names import LATEST
-from fcemu.core.outcome import FunctionError, Returned, Stuck, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Returned, Stuck, TimedOut
 from fcemu.core.tasks import events, no_task
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
@@ -370,26 +371,14 @@ class Invocation:
     def reply(self) -> Reply | None:
         """What a synchronous caller got, or would have got, from the last attempt; ``None`` before it ended."""
         record = self._whole(self._seen())
-        last = record.attempts[-1] if record.attempts else None
-        if not record.finished or last is None:
+        answer = recorded_answer_of(record)
+        if answer is None:
             return None
-        match last.outcome:
-            case Returned(payload):
-                status, body, error = 200, payload, None
-            case FunctionError(error_type, document) | TimedOut(document, error_type):
-                status = never_ran(record.accepted.function, last.outcome).status if self._is_refused(record) else 200
-                body, error = document, error_type
-            case Throttled(code, refused) | SystemFailed(refused, code):
-                status, body, error = refused, b"", code
-            case _:
-                return None
+        last = record.attempts[-1]
         headers = {"X-Fc-Request-Id": record.id, "X-Fc-Instance-Id": last.instance_id}
-        if error is not None and status == 200:
-            headers["X-Fc-Error-Type"] = error
-        return Reply(status, Headers(headers), body, error, self._attempt(last).logs, record.id)
-
-    def _is_refused(self, record: core.Invocation) -> bool:
-        return record.accepted.synchronous and is_refusal(record.accepted.function, record.attempts[-1].outcome)
+        if answer.error is not None and answer.refusal is None:
+            headers["X-Fc-Error-Type"] = answer.error
+        return Reply(answer.status, Headers(headers), answer.body, answer.error, self._attempt(last).logs, record.id)
 
     @blocking
     def result(self) -> Any:

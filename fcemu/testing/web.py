@@ -6,12 +6,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from fcemu.core import invocation as core
-from fcemu.core.asking import never_ran
+from fcemu.core.answers import http_answer_of
 from fcemu.core.errors import FCError
 from fcemu.core.functions import Function as Definition
-from fcemu.core.http import BODILESS, HttpAnswer, HttpRequest
-from fcemu.core.http_events import answer_of, checked
-from fcemu.core.outcome import FunctionError, Returned, TimedOut
+from fcemu.core.http import BODILESS, HttpRequest
 from fcemu.engine.emulator import Asked
 from fcemu.testing.handles import Headers, Payload, Reply, encode
 
@@ -45,24 +43,14 @@ def asked_for(
 
 def reply_of(record: core.Invocation, logs: str) -> Reply:
     """What the caller of an HTTP trigger got from an invocation that has ended; refusals have their status."""
-    last = record.attempts[-1].outcome if record.attempts else None
-    match last:
-        case Returned(payload, http) | FunctionError(_, payload, _, http) if isinstance(last, Returned) or http:
-            try:
-                answer, body = (http, payload) if http is not None else answer_of(payload)
-                answer = checked(answer)
-            except FCError as bad:
-                return refused(bad, record.id)
-            error = None if isinstance(last, Returned) else last.error_type
-        case FunctionError(error_type, body) | TimedOut(body, error_type):
-            answer = HttpAnswer(502, (("Content-Type", "application/json"), ("X-Fc-Error-Type", error_type)))
-            error = error_type
-        case nothing_ran:
-            return refused(never_ran(record.accepted.function, nothing_ran), record.id)
-    if answer.status in BODILESS:
-        body = b""
+    answer = http_answer_of(record)
+    if answer.refusal is not None:
+        return refused(answer.refusal, record.id)
     headers = {**dict(answer.headers), "X-Fc-Request-Id": record.id}
-    return Reply(answer.status, Headers(headers), body, error, logs, record.id)
+    if answer.error is not None and not answer.by_function:
+        headers["X-Fc-Error-Type"] = answer.error
+    body = b"" if answer.status in BODILESS else answer.body
+    return Reply(answer.status, Headers(headers), body, answer.error, logs, record.id)
 
 
 def refused(error: FCError, request_id: str = "") -> Reply:
