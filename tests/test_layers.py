@@ -58,22 +58,8 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "__init__": (set(), set(), set()),
 }
 CIRCLES: list[list[str]] = [
-    [
-        "api.asking",
-        "api.dialect",
-        "api.shapes",
-        "api.tasks",
-    ],
-    [
-        "api.control",
-        "api.history",
-        "api.mailboxes",
-        "api.server",
-        "api.setup",
-        "api.timers",
-        "api.triggers",
-    ],
-    ["api.mns", "api.mns_forms"],
+    ["api.asking", "api.dialect", "api.shapes", "api.tasks"],
+    ["api.control", "api.history", "api.server", "api.setup", "api.timers", "api.triggers", "mns.wire.own_routes"],
     ["api.outbox", "api.serving", "api.wire"],
     [
         "engine.background",
@@ -91,6 +77,7 @@ CIRCLES: list[list[str]] = [
         "engine.runs",
         "engine.strands",
     ],
+    ["mns.wire.forms", "mns.wire.routes"],
     ["runtimes.environment", "runtimes.running"],
     [
         "testing.aio",
@@ -109,7 +96,7 @@ CIRCLES: list[list[str]] = [
 """The circles of imports that are still there; this list only ever becomes shorter."""
 LONGEST = 600
 """How many lines a module may have."""
-LONG = {"engine/emulator.py", "engine/movers.py", "runtimes/child/strands.py", "testing/emulator.py"}
+LONG = {"engine/emulator.py", "runtimes/child/strands.py", "testing/emulator.py"}
 """The modules that are still longer; this list only ever becomes shorter."""
 ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/strands.py"}}
 """Inside core and engine: these modules may be imported in these files only."""

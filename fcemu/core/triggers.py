@@ -8,18 +8,20 @@ from functools import lru_cache
 from typing import Any, Final
 
 from fcemu.core.cron import LONGEST_EXPRESSION, Schedule, read_schedule
+from fcemu.core.events import source_name
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.values import dataclass
 
 TIMER: Final = "timer"
 HTTP: Final = "http"
+MNS_TOPIC: Final = "mns_topic"
 KINDS: Final = (
     TIMER,
     HTTP,
     "oss",
     "log",
-    "mns_topic",
+    MNS_TOPIC,
     "cdn_events",
     "eventbridge",
     "tablestore",
@@ -115,3 +117,8 @@ class Trigger:
     role: str = ""
     description: str = ""
     stamp: Stamp = UNSTAMPED
+
+
+def topic_of(trigger: Trigger) -> str | None:
+    """The MNS topic whose messages fire a trigger; ``None`` for any other trigger."""
+    return source_name(trigger.source_arn) if trigger.kind == MNS_TOPIC and trigger.source_arn else None

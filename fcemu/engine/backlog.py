@@ -76,7 +76,8 @@ class Backlog(Turn):
         run = self._begin(first.invocation, now)
         if self.serving is first:  # else it waits on
             first.over = True
-            self.waiting.popleft()
+            if self.waiting and self.waiting[0] is first:
+                self.waiting.popleft()
             self._call(self, now)
         self.serving = None
         return run

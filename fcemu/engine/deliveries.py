@@ -15,7 +15,7 @@ from fcemu.core.destinations import (
     report,
 )
 from fcemu.core.errors import FCError
-from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted
+from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Expired, Failed, Invalid, Stopped, Succeeded
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.settings import Settings
@@ -70,13 +70,22 @@ class Deliveries:
         self._mail: Final = mail
         self._post: Final = post
         self._set_out: Final = set_out
+        self._withheld: Final[set[str]] = set()
+        """Request ids of invocations that are not reported."""
 
-    def report(self, invocation: Invocation, now: datetime) -> None:
-        """Tell the destination of ``invocation``, which has just ended, if its settings name one."""
+    def withhold(self, invocation: Invocation) -> None:
+        """Do not report ``invocation`` when it ends: its caller was never told that it had been accepted."""
+        self._withheld.add(invocation.id)
+
+    def report(self, end: Succeeded | Failed | Expired | Stopped | Invalid, invocation: Invocation) -> None:
+        """Tell the destination of an asynchronous invocation, which has just ended, if its settings name one."""
+        accepted, now = invocation.accepted, end.at
+        if accepted.synchronous or accepted.request_id in self._withheld:
+            self._withheld.discard(accepted.request_id)
+            return
         destination = self._destination(invocation)
         if destination is None:
             return
-        accepted = invocation.accepted
         body = report(
             ref=accepted.function,
             qualifier=accepted.qualifier,
@@ -144,7 +153,7 @@ class Deliveries:
 
     def _arrives(self, letter: Letter, now: datetime) -> None:
         fact = Delivered(now, letter.invocation.id, str(letter.destination), letter.message_id, letter.body)
-        self._mail.deliver(fact, letter.invocation)
+        self._journal.record(fact, letter.invocation)
 
     # Posting to a URL.
 

@@ -80,14 +80,12 @@ class Dispatcher:
         keys: Keys,
         journal: Journal,
         agenda: Agenda,
-        on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
         self._chance: Final = chance
         self._keys: Final = keys
         self._journal: Final = journal
         self._agenda: Final = agenda
-        self._on_end: Final = on_end
         self.fleet: Final = Fleet(settings, catalog.belongings, chance, keys, journal, agenda, self.begin)
         self.plans: Final = Plans(settings, catalog, runtime_of, chance, self.fleet)
         self.fleet.pool_of = self.plans.pool_of
@@ -109,7 +107,6 @@ class Dispatcher:
         except FCError as gone:
             self._dequeue(invocation, now)
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
-            self._on_end(invocation, now)
             return None
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
@@ -226,7 +223,6 @@ class Dispatcher:
         number, due = len(invocation.attempts) + 1, later(now, by)
         self._struck(invocation, number, "delay", now)
         self._journal.record(Delayed(now, invocation.id, number, due), invocation)
-        self._agenda.push(due, invocation)
         return True
 
     def _refusal(self, invocation: Invocation, plan: Plan, now: datetime) -> Refusal | None:
@@ -249,7 +245,6 @@ class Dispatcher:
         else:
             self._dequeue(invocation, now)
             self._journal.record(Expired(now, invocation.id), invocation)
-        self._on_end(invocation, now)
         return True
 
     def _run(self, invocation: Invocation, plan: Plan, place: Place, number: int, now: datetime) -> Run:
@@ -293,7 +288,6 @@ class Dispatcher:
                 due = later(now, again)
                 self._struck(invocation, number, "deliver_twice", now)
                 self._journal.record(Redelivered(now, invocation.id, number, due), invocation)
-                self._agenda.push(due, invocation)
                 return
         self._act(invocation, plan, outcome, now)
 
@@ -311,6 +305,10 @@ class Dispatcher:
 
     def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
         self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
+
+    def due_again(self, fact: Delayed | Redelivered | RetryPlanned, invocation: Invocation) -> None:
+        """There will be another attempt, at the instant that ``fact`` says."""
+        self._agenda.push(fact.due, invocation)
 
     def keep_exception(self, request_id: str, attempt: int, error: BaseException) -> None:
         """Keep what a handler raised, for ``raise … from`` in a test; never part of the journal. The newest ones only,
@@ -334,7 +332,6 @@ class Dispatcher:
     def _act(self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime) -> None:
         if type(outcome) is outcomes.Returned:
             self._journal.record(Succeeded(now, invocation.id), invocation)
-            self._on_end(invocation, now)
             return
         if invocation.accepted.synchronous:
             self._end_synchronous(invocation, outcome, now)
@@ -342,8 +339,6 @@ class Dispatcher:
         match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
             case RetryAt(due):
                 self._journal.record(RetryPlanned(now, invocation.id, due), invocation)
-                self._agenda.push(due, invocation)
-                return
             case Fail(reason):
                 self._journal.record(Failed(now, invocation.id, reason), invocation)
             case Stop():
@@ -352,7 +347,6 @@ class Dispatcher:
                 raise AssertionError("only a handler that returned succeeds")
             case unreachable:
                 assert_never(unreachable)
-        self._on_end(invocation, now)
 
     def _policy_now(self, invocation: Invocation, plan: Plan) -> RetryPolicy:
         """ASSUMED: what decides is the configuration as it is when an attempt ends or is dequeued, not as it was when
@@ -369,7 +363,6 @@ class Dispatcher:
         else:
             reason = f"{outcomes.word(outcome)}; a synchronous call is not retried"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
-        self._on_end(invocation, now)
 
 
 def _is_message(invocation: Invocation) -> bool:

@@ -20,6 +20,7 @@ from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine import real
 from fcemu.engine.agenda import Agenda
 from fcemu.engine.baton import Baton
+from fcemu.engine.callers import Callers, Then
 from fcemu.engine.chance import Chance, Scripted, new_secret
 from fcemu.engine.clock import LAST, Clock, later
 from fcemu.engine.crew import Crew
@@ -30,12 +31,13 @@ from fcemu.engine.faults import Faults
 from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
-from fcemu.engine.intake import Asked, Intake, Then
+from fcemu.engine.intake import Asked, Intake
 from fcemu.engine.journal import Journal
 from fcemu.engine.keyring import Keyring
 from fcemu.engine.lines import place
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
+from fcemu.engine.reactions import reactions
 from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
@@ -115,9 +117,9 @@ class Emulator:
             keys=keys,
             journal=self.journal,
             agenda=self._agenda,
-            on_end=self._on_end,
         )
         self.timers: Final = Timers(catalog, self._agenda)
+        self._callers: Final = Callers()
         self._movers: Final = Movers(
             baton=self._baton,
             clock=self.clock,
@@ -126,6 +128,7 @@ class Emulator:
             dispatcher=self._dispatcher,
             journal=self.journal,
             io_grace=settings.io_grace,
+            callers=self._callers,
         )
         self.fleet: Final = self._dispatcher.fleet
         self.setup: Final = Setup(self._baton, catalog, self._dispatcher.plans, faults)
@@ -137,7 +140,6 @@ class Emulator:
             journal=self.journal,
             movers=self._movers,
             settings=settings,
-            on_end=self._on_end,
         )
         """Task mode: find, list, stop."""
         self._intake: Final = Intake(
@@ -149,13 +151,13 @@ class Emulator:
             journal=self.journal,
             plans=self._dispatcher.plans,
             movers=self._movers,
+            callers=self._callers,
             claim=self.tasks.claim,
         )
         self.keyring: Final = Keyring(settings, keys, self.clock, self._baton, self._intake.caller)
         """The access keys that are good now."""
         self.timers.fire = self._intake.fire
         self._movers.withdraw = self._withdraw
-        self._movers.tell_callers = self._tell_callers
         keeping = (self._baton, catalog, self._dispatcher.plans, self._chance, self.clock, self.journal, settings)
         self.resources: Final = Resources(*keeping, packages)
         """The control plane: what runs, and what makes it run."""
@@ -190,8 +192,6 @@ class Emulator:
             accept=self._intake.take_event,
         )
         """Fires triggers of other services."""
-        self.mail.on_published = self.triggers.published
-        self.mail.named_topics = self.triggers.topics
         self._deliveries: Final = Deliveries(
             settings,
             self._chance,
@@ -202,10 +202,16 @@ class Emulator:
             post,
             self._movers.put,
         )
+        self.journal.reactions = reactions(
+            dispatcher=self._dispatcher,
+            movers=self._movers,
+            callers=self._callers,
+            deliveries=self._deliveries,
+            mail=self.mail,
+            triggers=self.triggers,
+        )
         self.read_outside: set[str] = set()
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
-        self._errors: Final[dict[str, Exception]] = {}
-        """What callers of functions get in place of answers, by request id, until they have it."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
         self._waits: Final[dict[Callable[[], None], Patience]] = {}
@@ -419,16 +425,6 @@ class Emulator:
 
     # Ends and reports.
 
-    def _on_end(self, invocation: Invocation, now: datetime) -> None:
-        then = self._intake.awaited.pop(invocation.id, None)
-        if then is not None:
-            self._intake.strangers.pop(invocation.id, None)
-        self._movers.invocation_ended(invocation)
-        if then is not None:
-            then(invocation)
-        if not invocation.accepted.synchronous:
-            self._deliveries.report(invocation, now)
-
     def _withdraw(self, failed: StoreError) -> None:
         """End what was accepted and cannot be kept: it does not run, its caller gets the error, and a task's id is free
         for whoever tries again. Called with the baton held."""
@@ -444,32 +440,16 @@ class Emulator:
             ran = invocation.state is State.RUNNING
             if ran:
                 self._movers.drop(invocation, now, failed.message)
+            self._callers.fail(invocation, failed)
+            self._deliveries.withhold(invocation)
             end = Failed if ran or accepted.synchronous else Invalid
             self.journal.record(end(now, invocation.id, failed.message), invocation)
             self.journal.forget_task(invocation)
             self.read_outside.add(invocation.id)
-            self._movers.invocation_ended(invocation)
-            self._tell(invocation, failed)
-
-    def _tell_callers(self, error: Exception, only: Invocation | None) -> None:
-        """Answer whoever waits for a function with ``error``. Called with the baton held."""
-        for request_id in list(self._intake.awaited) if only is None else [only.id]:
-            invocation = self.journal.whole(self.journal.invocations[request_id])
-            self._movers.cancel_answer(invocation)
-            self._tell(invocation, error)
-
-    def _tell(self, invocation: Invocation, error: Exception) -> None:
-        then = self._intake.awaited.pop(invocation.id, None)
-        self._intake.strangers.pop(invocation.id, None)
-        if then is not None:
-            self._errors[invocation.id] = error
-            then(invocation)
 
     def raise_for(self, invocation: Invocation) -> None:
         """Raise the error of the emulator's own that its caller got instead of an answer, if there is one; once."""
-        error = self._errors.pop(invocation.id, None)
-        if error is not None:
-            raise error
+        self._callers.raise_for(invocation)
 
     def fail(self, error: Exception) -> None:
         """Called by the watchdog when its look raised ``error``: whoever waits hears of it."""
@@ -566,7 +546,7 @@ class Emulator:
     def forget_call(self, invocation: Invocation) -> None:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
         with self._baton:
-            self._intake.awaited.pop(invocation.id, None)
+            self._callers.forget(invocation)
             self._movers.cancel_answer(invocation)
 
     def wait_for(self, wait: Callable[[float], bool]) -> None:
@@ -767,10 +747,10 @@ class Emulator:
                 else:
                     self._end_stuck(run, why)
                 return
-            for request_id, since in list(self._intake.strangers.items()):
+            for request_id, since in list(self._callers.strangers.items()):
                 stranger = self.journal.whole(self.journal.invocations[request_id])
                 if now - since > self.settings.grace.total_seconds() and not stranger.attempts:
-                    del self._intake.strangers[request_id]
+                    del self._callers.strangers[request_id]
                     self._let_in(run, stranger)
                     return
 
@@ -815,9 +795,8 @@ class Emulator:
             for goal in self._movers.goals:
                 if not goal.reached:
                     goal.finish(ClosedError("the emulator was closed"))
-            for request_id, then in list(self._intake.awaited.items()):
-                then(self.journal.whole(self.journal.invocations[request_id]))
-            self._intake.awaited.clear()
+            for invocation in self._callers.waiting():
+                self._callers.answer(None, invocation)
             self.fleet.end()
         WATCHDOG.forget(self)
         grace = self.settings.grace.total_seconds()

@@ -24,15 +24,14 @@ from fcemu.core.settings import Settings
 from fcemu.core.tasks import no_task
 from fcemu.core.triggers import Trigger
 from fcemu.core.values import value
+from fcemu.engine.callers import Callers, Then
 from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
-from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.runs import Run
 
-Then = Callable[[Invocation], None]
 _BEHIND: Final = frozenset({"destination", "trigger"})
 """Sources of invocations that lie one step behind the invocation that caused them."""
 
@@ -73,6 +72,7 @@ class Intake:
         journal: Journal,
         plans: Plans,
         movers: Movers,
+        callers: Callers,
         claim: Callable[[FunctionRef, str], None],
     ) -> None:
         """``claim``: takes the id of a new task, or raises what FC answers for one that is taken."""
@@ -85,11 +85,8 @@ class Intake:
         self._journal: Final = journal
         self._plans: Final = plans
         self._movers: Final = movers
+        self._callers: Final = callers
         self._claim: Final = claim
-        self.awaited: Final[dict[str, Then]] = {}
-        """What to call at the end of synchronous invocations, by request id."""
-        self.strangers: Final[dict[str, float]] = {}
-        """Synchronous calls from outside, and since when, by the watchdog's time, they wait."""
         self.caused: Final[dict[str, int]] = {}
         """How many invocations each first request has caused."""
 
@@ -117,12 +114,12 @@ class Intake:
         caller = self.caller(asked.access_key_id)
         cause = caller.invocation if caller else None
         invocation = self._open(plan.resolved.function, asked, cause, synchronous=True)
-        self.awaited[invocation.id] = then
         # Who waits is known before anything starts, at any rate: the clock may be paused while they wait.
-        if caller is not None and not caller.over:
+        is_nested = caller is not None and not caller.over
+        self._callers.expect(invocation, then, stranger=not is_nested)
+        if caller is not None and is_nested:
             self._movers.nest(caller, invocation)
         else:
-            self.strangers[invocation.id] = WATCHDOG.time()
             self._movers.outside.lend(invocation)
             self._movers.expect_answer(invocation)
         if self._clock.rate:

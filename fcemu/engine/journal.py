@@ -1,7 +1,7 @@
 """The ordered record of facts: append, read, follow, fold."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from struct import iter_unpack
 from typing import Any, Final, cast, overload
@@ -33,6 +33,10 @@ ReadBack = Callable[[Iterable[int]], list[Fact]]
 """The facts in these places, in order. Raises ``StoreError``."""
 _OUTSIDE: Final[frozenset[type[Any]]] = frozenset({*OutsideFact.__args__, *MailFact.__args__})
 
+Reactions = Mapping[type[Any], tuple[Callable[[Any, Any], object], ...]]
+"""What follows from a fact, by its type and in order: each gets the fact and its invocation, ``None`` where the fact
+belongs to none. ``engine/reactions.py`` has the table."""
+
 
 class Journal(Sequence[Fact]):
     """All facts in order, and what they come to: invocations by id, messages by destination.
@@ -59,12 +63,20 @@ class Journal(Sequence[Fact]):
         self.messages: dict[str, list[Arrived]] = self.mail.arrived
         """What was delivered to each destination (``queue:declined``), in order."""
         self._followers: list[Callable[[], None]] = []
+        self.reactions: Reactions = {}
+        """What follows from each fact. The emulator puts the table here once its parts are there."""
 
     def record(self, fact: InvocationFact, invocation: Invocation | None = None) -> None:
-        """Append ``fact`` and fold it in. ``invocation`` is the one it belongs to, looked up when not given.
+        """Append ``fact``, fold it in, and do what follows from it. ``invocation`` is the one it belongs to, looked up
+        when not given. Facts that follow are recorded before this returns, so that they stand in the order of effects.
 
         Raises ``ImpossibleMove`` before anything changes.
         """
+        invocation = self._take(fact, invocation)
+        for react in self.reactions.get(type(fact), ()):
+            react(fact, invocation)
+
+    def _take(self, fact: InvocationFact, invocation: Invocation | None) -> Invocation:
         known = self.invocations.get(fact.request_id, invocation)
         if known is None:
             raise KeyError(fact.request_id)
@@ -76,6 +88,7 @@ class Journal(Sequence[Fact]):
             self.mail.deliver(fact)
         for follower in self._followers:
             follower()
+        return known
 
     def open(self, accepted: Accepted) -> Invocation:
         """Append the fact that begins an invocation."""
@@ -135,7 +148,12 @@ class Journal(Sequence[Fact]):
         return found
 
     def note(self, fact: OutsideFact | MailFact) -> None:
-        """Append what happened outside of any invocation, and fold it in."""
+        """Append what happened outside of any invocation, fold it in, and do what follows from it."""
+        self._take_note(fact)
+        for react in self.reactions.get(type(fact), ()):
+            react(fact, None)
+
+    def _take_note(self, fact: OutsideFact | MailFact) -> None:
         self._append(fact)
         if not isinstance(fact, OutsideFact):
             self.mail.apply(fact)
@@ -166,7 +184,8 @@ class Journal(Sequence[Fact]):
         return end
 
     def fold(self, facts: Iterable[Fact], begin: int = 0) -> None:
-        """Take over the facts of another journal, as after a restart; the first ``begin`` are forgotten."""
+        """Take over the facts of another journal, as after a restart; the first ``begin`` are forgotten. Nothing
+        follows from them: what did is among them."""
         self._tail = begin, self._tail[1]
         outside, elsewhere = _OUTSIDE, self._read is not _nothing
         for number, fact in enumerate(facts, begin):
@@ -176,14 +195,14 @@ class Journal(Sequence[Fact]):
             if kind is Accepted:
                 self.open(cast(Accepted, fact))
             elif kind in outside:
-                self.note(cast(OutsideFact | MailFact, fact))
+                self._take_note(cast(OutsideFact | MailFact, fact))
             elif fact is FORGOTTEN:
                 self._append(fact)
             elif kind is Delivered and fact.request_id not in self.invocations:
                 self._append(fact)
                 self.mail.deliver(cast(Delivered, fact))
             else:
-                self.record(cast(InvocationFact, fact))
+                self._take(cast(InvocationFact, fact), None)
 
     # What is kept elsewhere.
 

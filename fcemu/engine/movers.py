@@ -16,6 +16,7 @@ from fcemu.engine import real
 from fcemu.engine.agenda import Agenda, Entry, Falling, Rank
 from fcemu.engine.backlog import Turn
 from fcemu.engine.baton import Baton
+from fcemu.engine.callers import Callers
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.collector import patient_collector
 from fcemu.engine.crew import STALLED, Crew
@@ -71,6 +72,7 @@ class Movers(Ending):
         dispatcher: Dispatcher,
         journal: Journal,
         io_grace: timedelta,
+        callers: Callers,
     ) -> None:
         super().__init__(
             baton=baton,
@@ -82,6 +84,7 @@ class Movers(Ending):
             io_grace=io_grace,
         )
         self._permutes: Final = dispatcher.permutes
+        self.callers: Final = callers
         self.fleet.clock = clock
         self.outside: Final = Outside(self, baton)
         self.fleet.parks = self.outside
@@ -94,8 +97,6 @@ class Movers(Ending):
         """Keeps what has happened; ``None`` where nothing is kept."""
         self.withdraw: Callable[[StoreError], None] = lambda failed: None
         """Set by the emulator: ends what was accepted and cannot be kept."""
-        self.tell_callers: Callable[[Exception, Invocation | None], None] = lambda error, only: None
-        """Set by the emulator: answers whoever waits for an invocation, or for any, with an error."""
         self._to_begin: list[Run] = []
         """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
         self._failed_at = -1
@@ -166,7 +167,7 @@ class Movers(Ending):
         now = self.clock.now()
         return self.clock.behind + sum((max(_NONE, (goal.end or now) - now) for goal in missed), _NONE)
 
-    def invocation_ended(self, invocation: Invocation) -> None:
+    def invocation_ended(self, _fact: object, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
         self.cancel_answer(invocation)
         for goal in self.goals:
@@ -268,7 +269,9 @@ class Movers(Ending):
         for goal in self.goals:
             if not goal.reached:
                 goal.finish(error)
-        self.tell_callers(error, only)
+        for invocation in self.callers.waiting() if only is None else [only]:
+            self.cancel_answer(invocation)
+            self.callers.fail(invocation, error)
         if self.steps != self._failed_at:  # else it fails at once again: it waits until a caller asks for something
             self._failed_at = self.steps
             self.pursue()

@@ -81,7 +81,6 @@ class Resuming:
         elif invocation.state is State.RUNNING:
             number = self._break_off(invocation, now)
             self._journal.record(Redelivered(now, invocation.id, number, now), invocation)
-            self._push(now, invocation)
         else:
             self._push(max(invocation.due, now), invocation)
 

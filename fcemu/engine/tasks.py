@@ -1,7 +1,5 @@
 """Tasks: finds, lists and stops asynchronous invocations; what a task is, its facts say."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 from fcemu.core import tasks
@@ -34,7 +32,6 @@ class Tasks:
         journal: Journal,
         movers: Movers,
         settings: Settings,
-        on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._baton: Final = baton
         self._clock: Final = clock
@@ -42,7 +39,6 @@ class Tasks:
         self._journal: Final = journal
         self._movers: Final = movers
         self._settings: Final = settings
-        self._on_end: Final = on_end
 
     def find(self, ref: FunctionRef, qualifier: str, task_id: str) -> Invocation:
         """The task of that id, read from the store where it is kept there alone. Raises what ``Catalog.find`` raises,
@@ -138,4 +134,3 @@ class Tasks:
             self._movers.halt(invocation, now, why)
         else:
             self._journal.record(Stopped(now, invocation.id), invocation)
-            self._on_end(invocation, now)

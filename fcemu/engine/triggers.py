@@ -1,6 +1,6 @@
 """Fires triggers of other services: by hand, and those of MNS topics whenever something is published."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -12,13 +12,11 @@ from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail_facts import MessageSent
 from fcemu.core.names import Account, FunctionRef
-from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer, timer_event
+from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer, timer_event, topic_of
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
 from fcemu.engine.journal import Journal
 from fcemu.mns.queue import Arrival
-
-MNS_TOPIC: Final = "mns_topic"
 
 
 class Accept(Protocol):
@@ -108,25 +106,22 @@ class Triggers:
 
     # MNS topics, with the baton held.
 
-    def topics(self) -> Iterator[str]:
-        """The topics of which triggers hear."""
-        return (source_name(trigger.source_arn) for trigger in self._mns_triggers())
-
-    def published(self, topic: str, arrival: Arrival) -> None:
-        """A message has arrived at a topic: the triggers that hear of it fire, if its tag is theirs.
+    def published(self, arrival: Arrival, cause: Invocation | None) -> None:
+        """A message has arrived: where that is a topic, the triggers that hear of it fire, if its tag is theirs.
+        ``cause``: the invocation whose report it is, where it is one.
 
         ASSUMED: what a function cannot take (it is disabled, the message is too large, there is a loop) is lost.
         """
+        kind, _, topic = arrival.destination.partition(":")
+        if kind != "topic":
+            return
         tag = arrival.tag if isinstance(arrival, MessageSent) else ""
         known = self._journal.invocations.get(arrival.request_id)
         cause = None if known is None else self._journal.whole(known)
-        for trigger in list(self._mns_triggers()):
-            if source_name(trigger.source_arn) == topic and refused_tag(trigger.config, tag) is None:
+        for trigger in list(self._catalog.all_triggers()):
+            if topic_of(trigger) == topic and refused_tag(trigger.config, tag) is None:
                 message = Published(topic, arrival.body, tag, arrival.message_id, arrival.at)
                 self._hand_on(trigger, message, cause)
-
-    def _mns_triggers(self) -> Iterator[Trigger]:
-        return (each for each in self._catalog.all_triggers() if each.kind == MNS_TOPIC and each.source_arn)
 
     def _hand_on(self, trigger: Trigger, message: Published, cause: Invocation | None) -> None:
         try:

@@ -1,16 +1,14 @@
 """Where messages arrive: reports and what clients send, at queues, topics and buses, on the clock."""
 
-from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import takes_mail
-from fcemu.core.facts import Delivered
-from fcemu.core.invocation import Invocation
 from fcemu.core.mail_facts import NO_PROPERTIES, Cleared, MessageSent, Properties
 from fcemu.core.names import Account, is_name
 from fcemu.core.times import later
+from fcemu.core.triggers import topic_of
 from fcemu.core.values import dataclass
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
@@ -58,10 +56,6 @@ class Mail:
         self._catalog: Final = catalog
         self._chance: Final = chance
         self._account: Final = account
-        self.on_published: Callable[[str, Arrival], None] = lambda topic, arrival: None
-        """Called when a message has arrived at an MNS topic."""
-        self.named_topics: Callable[[], Iterable[str]] = lambda: ()
-        """The MNS topics of which triggers hear."""
 
     # From any thread.
 
@@ -128,11 +122,6 @@ class Mail:
             return f"the report has {len(body)} bytes, {destination} takes {there.attributes.maximum_bytes}"
         return None
 
-    def deliver(self, fact: Delivered, invocation: Invocation) -> None:
-        """A report arrives."""
-        self.journal.record(fact, invocation)
-        self._pass_on(fact)
-
     def put(
         self, address: str, sending: Sending, delay_seconds: int, now: datetime, request_id: str = ""
     ) -> MessageSent:
@@ -152,7 +141,6 @@ class Mail:
             sending.properties,
         )
         self.journal.note(fact)
-        self._pass_on(fact)
         return fact
 
     def serve(self, now: datetime) -> None:
@@ -163,15 +151,14 @@ class Mail:
         if polls:
             self.movers.pursue()  # when the next one becomes visible may have changed
 
-    def _pass_on(self, arrival: Arrival) -> None:
+    def arrives(self, arrival: Arrival, _invocation: object) -> None:
+        """A message has arrived somewhere: a topic passes it on, and consumers of a queue may wait for it."""
         kind, _, name = arrival.destination.partition(":")
         if kind == "topic" and (topic := self.state.topics.get(name)) is not None:
             for subscription in list(topic.subscriptions.values()):
                 if subscription.wants(arrival):
                     self._push(topic, subscription, arrival)
-        if kind == "topic":
-            self.on_published(name, arrival)
-        elif kind == "queue":
+        if kind == "queue":
             self.serve(arrival.at)
 
     def _push(self, topic: Topic, subscription: Subscription, arrival: Arrival) -> None:
@@ -192,7 +179,7 @@ class Mail:
                 for destination in (asked.on_success, asked.on_failure):
                     if takes_mail(destination):
                         named[str(destination)] = None
-        named |= {f"topic:{name}": None for name in self.named_topics()}
+        named |= {f"topic:{topic}": None for each in self._catalog.all_triggers() if (topic := topic_of(each))}
         named |= {f"queue:{name}": None for name in self.state.queues}
         named |= {f"topic:{name}": None for name in self.state.topics}
         named |= {address: None for address in self.state.arrived if not address.startswith("function:")}

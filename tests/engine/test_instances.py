@@ -12,6 +12,7 @@ from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Throttled
 from fcemu.core.settings import Settings
+from fcemu.engine import faults
 
 ONE = Settings(instance_limit=1)
 
@@ -368,6 +369,22 @@ def test_a_broken_instance_makes_room_for_what_waits():
         emulator.accept(ask("f", b"%d" % n))
     emulator.wait(emulator.run_until_idle(None))
     assert [payload for _, payload in starts(emulator)] == [b"0", b"1", b"2"]
+
+
+def test_an_invocation_that_ends_as_soon_as_its_turn_comes_takes_no_other_with_it():
+    """Its instance dies at once, and all that waits is looked at again meanwhile."""
+    once = AsyncSettings(max_retries=0)
+    emulator, _ = make({"f": once}, ONE, f=sleeps(10))
+    first, second, third, fourth = (emulator.accept(ask("f")) for _ in range(4))
+    emulator.wait(emulator.advance(s(5)))
+    emulator.setup.add_fault(FunctionRef("f"), faults.crash("before"), 1)
+    emulator.wait(emulator.run_until_idle(None))
+    assert [one.state for one in (first, second, third, fourth)] == [
+        State.SUCCEEDED,
+        State.FAILED,
+        *[State.SUCCEEDED] * 2,
+    ]
+    assert [since(emulator, one.ended) for one in (second, third, fourth)] == [10, 20, 30]
 
 
 def test_a_closed_emulator_stops_its_instances_and_says_nothing_of_it():

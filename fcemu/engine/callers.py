@@ -1,0 +1,57 @@
+"""Callers of synchronous invocations: what each of them is told, and when."""
+
+from collections.abc import Callable
+from typing import Final
+
+from fcemu.core.invocation import Invocation
+from fcemu.engine.inflight import WATCHDOG
+
+Then = Callable[[Invocation], None]
+"""Wakes a caller, on any thread, with the baton held."""
+
+
+class Callers:
+    """Wakes each caller once. What it then gets follows from its invocation, unless the emulator itself has failed.
+
+    Every method is called with the baton held, but for ``raise_for``.
+    """
+
+    def __init__(self) -> None:
+        self._awaited: Final[dict[str, tuple[Invocation, Then]]] = {}
+        """What callers wait for, and what wakes them, by request id."""
+        self._errors: Final[dict[str, Exception]] = {}
+        """What callers get in place of answers, by request id, until they have it."""
+        self.strangers: Final[dict[str, float]] = {}
+        """Calls from outside of any handler, and since when they wait, by the watchdog's time."""
+
+    def expect(self, invocation: Invocation, then: Then, *, stranger: bool) -> None:
+        """Call ``then`` when ``invocation`` has ended. ``stranger``: no handler that runs has made the call."""
+        self._awaited[invocation.id] = invocation, then
+        if stranger:
+            self.strangers[invocation.id] = WATCHDOG.time()
+
+    def answer(self, _fact: object, invocation: Invocation) -> None:
+        """``invocation`` has ended: wake its caller, if it has one that still waits."""
+        if invocation.accepted.synchronous and (awaited := self._awaited.pop(invocation.id, None)) is not None:
+            self.strangers.pop(invocation.id, None)
+            awaited[1](invocation)
+
+    def fail(self, invocation: Invocation, error: Exception) -> None:
+        """Wake the caller of ``invocation``, which gets ``error`` in place of an answer."""
+        if invocation.id in self._awaited:
+            self._errors[invocation.id] = error
+            self.answer(None, invocation)
+
+    def forget(self, invocation: Invocation) -> None:
+        """The caller does not wait any more."""
+        self._awaited.pop(invocation.id, None)
+
+    def waiting(self) -> list[Invocation]:
+        """The invocations whose callers wait."""
+        return [invocation for invocation, _ in self._awaited.values()]
+
+    def raise_for(self, invocation: Invocation) -> None:
+        """Raise the error of the emulator's own that the caller got instead of an answer, if there is one; once."""
+        error = self._errors.pop(invocation.id, None)
+        if error is not None:
+            raise error

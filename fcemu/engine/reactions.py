@@ -1,0 +1,56 @@
+"""What follows from each fact: one table, in the order in which it happens."""
+
+from fcemu.core.facts import (
+    Delayed,
+    Delivered,
+    Expired,
+    Failed,
+    Invalid,
+    Redelivered,
+    RetryPlanned,
+    Stopped,
+    Succeeded,
+)
+from fcemu.core.mail_facts import MessageSent
+from fcemu.engine.callers import Callers
+from fcemu.engine.deliveries import Deliveries
+from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.journal import Reactions
+from fcemu.engine.movers import Movers
+from fcemu.engine.triggers import Triggers
+from fcemu.mns.mail import Mail
+
+
+def reactions(
+    *,
+    dispatcher: Dispatcher,
+    movers: Movers,
+    callers: Callers,
+    deliveries: Deliveries,
+    mail: Mail,
+    triggers: Triggers,
+) -> Reactions:
+    """The table. ``Journal.record`` and ``Journal.note`` run it, depth first: what follows from a fact has happened
+    before the next thing that follows from the fact before it. It does not go deep, because whatever runs an attempt
+    stands on the agenda first.
+
+    Nothing else frees goals, wakes callers, sends reports or lets retries fall due.
+    """
+    again = (dispatcher.due_again,)
+    ended = (movers.invocation_ended, callers.answer, deliveries.report)
+    arrived = (mail.arrives, triggers.published)
+    return {
+        # There will be another attempt.
+        Delayed: again,
+        Redelivered: again,
+        RetryPlanned: again,
+        # An invocation has ended.
+        Succeeded: ended,
+        Failed: ended,
+        Expired: ended,
+        Stopped: ended,
+        Invalid: ended,
+        # A message has arrived at a queue, a topic or a bus.
+        Delivered: arrived,
+        MessageSent: arrived,
+    }
