@@ -82,14 +82,14 @@ class Agenda:
             for each, instants in self._heaps:
                 if instants and (at is None or instants[0] < at):
                     at, rank = instants[0], each
-            if self.deadlines:
+            if self.deadlines.by_timeout:
                 run = self.deadlines.first()
                 if run is not None and (at is None or run.deadline <= at):
                     return run.deadline, Rank.DEADLINE, run
             if at is None:
                 return None
             entry = self._ranks[rank].head()
-            if self._stays(entry, at, rank):
+            if (not entry.over and rank not in _MOVES) or self._stays(entry, at, rank):
                 return at, rank, entry
 
     def next(self, rank: Rank) -> datetime | None:

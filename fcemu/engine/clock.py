@@ -30,11 +30,12 @@ class Clock:
     Reading needs no lock; everything else is for who holds the baton.
     """
 
-    __slots__ = ("_anchor", "_asked", "_credit", "_dial", "_rate", "held", "started")
+    __slots__ = ("_anchor", "_asked", "_credit", "_dial", "held", "rate", "started")
 
     def __init__(self, start: datetime, rate: float = 0.0) -> None:
         self.started: Final = start
-        self._rate = rate
+        self.rate = rate
+        """How many virtual seconds pass in a real one, at most; 0: it is paused."""
         self.held = False
         """Whether the clock flows and stands still nevertheless, until what is due has been run."""
         self._anchor = self._asked = self._credit = (start, real.monotonic())
@@ -42,23 +43,18 @@ class Clock:
         its rate lets it go."""
         self._dial: Dial | None = None
 
-    @property
-    def rate(self) -> float:
-        return self._rate
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
+    def set_rate(self, rate: float) -> None:
         """Go on from now at another rate."""
         self._anchor = self._asked = (self.now(), real.monotonic())
-        self._rate = rate
+        self.rate = rate
         self.held = False
         self._show()
 
     def now(self) -> datetime:
         """The virtual instant, aware, UTC; at most the last one of the year 9999."""
-        if self._rate == 0 or self.held:
+        if self.rate == 0 or self.held:
             return self._anchor[0]
-        return self._flown(self._anchor, self._rate)
+        return self._flown(self._anchor, self.rate)
 
     def _flown(self, anchor: tuple[datetime, float], rate: float) -> datetime:
         base, since = anchor
@@ -75,7 +71,7 @@ class Clock:
         """Move on to ``instant``; a flowing clock that is past it already stays where it is."""
         now = self.now()
         if instant > now:
-            if self._rate:  # a move by hand makes a clock that is behind neither more nor less so
+            if self.rate:  # a move by hand makes a clock that is behind neither more nor less so
                 by = instant - now
                 self._asked = (later(self._asked[0], by), self._asked[1])
                 self._credit = (later(self._credit[0], by), self._credit[1])
@@ -87,9 +83,9 @@ class Clock:
     @property
     def behind(self) -> timedelta:
         """How much less a flowing clock shows than its rate asks for, since it flows at that rate."""
-        if not self._rate:
+        if not self.rate:
             return timedelta(0)
-        return max(timedelta(0), self._flown(self._asked, self._rate) - self.now())
+        return max(timedelta(0), self._flown(self._asked, self.rate) - self.now())
 
     def hold(self) -> None:
         """Stand still until ``go_on``: more is due than could be run by now."""
@@ -100,8 +96,8 @@ class Clock:
 
     def reach(self, at_most: float) -> datetime:
         """How far a clock that is held may go by now, at its rate or ``at_most``."""
-        allowed = self._flown(self._credit, min(self._rate, at_most))
-        allowed = min(allowed, later(self._anchor[0], timedelta(0, CATCH_UP_SECONDS * self._rate)))
+        allowed = self._flown(self._credit, min(self.rate, at_most))
+        allowed = min(allowed, later(self._anchor[0], timedelta(0, CATCH_UP_SECONDS * self.rate)))
         self._credit = (allowed, real.monotonic())
         return allowed
 
@@ -137,13 +133,13 @@ class Clock:
     def _show(self) -> None:
         if self._dial is not None:
             instant, since = self._anchor
-            rate = _HELD_RATE if self.held else self._rate
+            rate = _HELD_RATE if self.held else self.rate
             since_1970, since_start = _shown_ns(instant - _EPOCH), _shown_ns(instant - self.started)
             self._dial.show(since_1970, since_start, round(since * 1e9), rate)
 
     def real_seconds_to(self, instant: datetime) -> float:
         """Real seconds until a flowing clock shows ``instant``; 0 when it is past."""
-        return max(0.0, (instant - self.now()).total_seconds() / self._rate)
+        return max(0.0, (instant - self.now()).total_seconds() / self.rate)
 
 
 def _ns(duration: timedelta) -> int:

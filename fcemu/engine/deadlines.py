@@ -22,18 +22,15 @@ class Deadlines:
     A heap would hold hundreds of thousands of attempts that are over.
     """
 
-    __slots__ = ("_by_timeout",)
+    __slots__ = ("by_timeout",)
 
     def __init__(self) -> None:
-        self._by_timeout: Final[dict[timedelta, deque[Deadlined]]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._by_timeout)
+        self.by_timeout: Final[dict[timedelta, deque[Deadlined]]] = {}
 
     def watch(self, run: Deadlined) -> bool:
         """Let the timeout of an attempt strike that has just begun, or begins anew; whether it is the first of its
         length."""
-        runs = self._by_timeout.setdefault(run.timeout, deque())
+        runs = self.by_timeout.setdefault(run.timeout, deque())
         while runs and runs[0].over:
             runs.popleft()
         runs.append(run)
@@ -41,14 +38,14 @@ class Deadlines:
 
     def forget(self, run: Deadlined) -> None:
         """The attempt gets another deadline."""
-        runs = self._by_timeout.get(run.timeout)
+        runs = self.by_timeout.get(run.timeout)
         if runs is not None and run in runs:
             runs.remove(run)
 
     def first(self) -> Deadlined | None:
         """The attempt whose timeout strikes first."""
         found: Deadlined | None = None
-        for runs in self._by_timeout.values():
+        for runs in self.by_timeout.values():
             while runs and (runs[0].over or runs[0].left):
                 runs.popleft()
             if runs and (found is None or runs[0].deadline < found.deadline):
@@ -59,8 +56,8 @@ class Deadlines:
         """Take out ``first()``, which there is."""
         run = self.first()
         assert run is not None, "the caller has seen it"
-        return self._by_timeout[run.timeout].popleft()
+        return self.by_timeout[run.timeout].popleft()
 
     def clear(self) -> None:
         """The clock was paused."""
-        self._by_timeout.clear()
+        self.by_timeout.clear()

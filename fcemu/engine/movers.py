@@ -564,7 +564,7 @@ class Movers(Ending):
         """Pause the clock (0) or let it flow."""
         if rate == self.clock.rate:
             return
-        self.clock.rate = rate
+        self.clock.set_rate(rate)
         # Callers wait for answers whatever the clock does. A flowing one moves nothing for them, a paused one does.
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
