@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -21,16 +22,21 @@ from fcemu.config.schema import FileShape
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
+from fcemu.engine.reactions import reactions
 from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
 from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests")]
 
 from rules import Mark  # noqa: E402 (a module of the tests)
+from way import STEPS  # noqa: E402 (beside this one)
+
+REACTING = next(step for step in STEPS if step.name == "reaction")
 
 MADE = {
     "docs/explanation/states.md": lambda: states(),
+    "docs/explanation/way.md": lambda: way(),
     "docs/explanation/assumed.md": lambda: assumed(),
     "docs/reference/definition.md": lambda: definition(),
     "docs/reference/fcemu.schema.json": lambda: schema(),
@@ -64,6 +70,77 @@ def states() -> str:
         f"| {state} | {kind.__name__} | {after} |" for state, row in TRANSITIONS.items() for kind, after in row.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def way() -> str:
+    """The way of an invocation, which ``tests/test_way.py`` follows."""
+    lines = [
+        "# The way of an invocation",
+        "",
+        "For contributors: which way things go in the code, and where each thing happens. Nothing goes back up. The "
+        "steps stand in `docs/way.py`; `tests/test_way.py` sends an invocation along them that fails once and then "
+        "succeeds, and `docs/generate.py` makes this page.",
+        "",
+        "```mermaid",
+        "flowchart TD",
+    ]
+    lines += [f'    {step.name}["{step.name}<br/>{step.file}"]' for step in STEPS]
+    first = [step for step in STEPS if step.file != REACTING.file]
+    around = first.index(next(step for step in first if step.name == "retry"))
+    lines += [f"    {one.name} --> {two.name}" for one, two in pairwise(first[:around])]
+    lines += [f"    rule -->|record a fact| {REACTING.name}"]
+    lines += [f"    {REACTING.name} --> {step.name}" for step in first[around:] if step.name != "mail"]
+    lines += ["    report --> mail", "    retry --> agenda", "```", ""]
+    lines += ["| step | where | what it does |", "| --- | --- | --- |"]
+    lines += [f"| {step.name} | `{step.place}` {_function(step.function)}| {step.does} |" for step in STEPS]
+    lines += [
+        "",
+        "## What follows from a fact",
+        "",
+        "`Journal.record` appends a fact, folds it in and runs its row of this table, depth first. The table is made "
+        "in `fcemu/engine/reactions.py`.",
+        "",
+        "| facts | what follows, in this order |",
+        "| --- | --- |",
+    ]
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for fact, reacting in _reactions().items():
+        rows.setdefault(reacting, []).append(fact)
+    lines += [
+        f"| {', '.join(f'`{fact}`' for fact in facts)} | {', '.join(f'`{one}`' for one in reacting)} |"
+        for reacting, facts in rows.items()
+    ]
+    lines += [
+        "",
+        "## What comes first",
+        "",
+        "The agenda (`fcemu/engine/agenda.py`) has all that lies ahead of the clock. What is due at one instant comes "
+        "in the order of these ranks, equals in the order in which they came.",
+        "",
+        "| rank | what it is |",
+        "| --- | --- |",
+    ]
+    lines += [f"| {name} | {about} |" for name, about in _attributes(ROOT / "fcemu/engine/agenda.py", "Rank")]
+    return "\n".join(lines) + "\n"
+
+
+def _function(name: str) -> str:
+    return f"`{name}` " if name else ""
+
+
+class _Named:
+    """Stands for a part of the emulator where only the names of its methods matter."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> str:
+        return f"{self._name}.{method}"
+
+
+def _reactions() -> dict[str, tuple[str, ...]]:
+    parts = {name: _Named(name) for name in signature(reactions).parameters}
+    return {fact.__name__: tuple(reacting) for fact, reacting in reactions(**parts).items()}
 
 
 def assumed() -> str:
@@ -370,7 +447,10 @@ def _attributes(file: Path, name: str) -> Iterator[tuple[str, str]]:
     body = next(node.body for node in ast.walk(module) if isinstance(node, ast.ClassDef) and node.name == name)
     for attribute, text in pairwise(body):
         match attribute, text:
-            case ast.AnnAssign(target=ast.Name(id=each)), ast.Expr(value=ast.Constant(value=str(about))):
+            case (
+                ast.AnnAssign(target=ast.Name(id=each)) | ast.Assign(targets=[ast.Name(id=each)]),
+                ast.Expr(value=ast.Constant(value=str(about))),
+            ):
                 yield each, " ".join(about.split())
 
 

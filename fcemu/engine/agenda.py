@@ -15,6 +15,7 @@ class Rank(IntEnum):
     DEADLINE = 0
     """The timeout of an attempt that runs on a flowing clock: it was scheduled before all else that is due then."""
     TIMER = 1
+    """A timer fires."""
     WORK = 2
     """Attempts, wake-ups and timeouts of handlers, reports."""
     MESSAGE = 3
@@ -22,7 +23,7 @@ class Rank(IntEnum):
     POLL = 4
     """A consumer has waited long enough."""
     IDLE = 5
-    """ASSUMED: what is due as soon as an instance has been idle for long enough still has it."""
+    """An instance has been idle for long enough. ASSUMED: what is due at that instant still has it."""
 
 
 class Entry(Protocol):
