@@ -1,4 +1,5 @@
-"""The one source of everything FC leaves open: calm, seeded, or scripted; the only place that draws random numbers."""
+"""The one source of everything FC leaves open: calm or seeded, and what a test asked for; the only place that draws
+random numbers."""
 
 import hashlib
 import os
@@ -21,10 +22,12 @@ def new_secret() -> bytes:
 
 
 class Chance:
-    """Answers calmly: no faults. Ids are drawn from the seed, so the same seed and requests give the same ids."""
+    """Answers calmly, but for the faults that a test asked for. Ids are drawn from the seed, so the same seed and
+    requests give the same ids."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+        self.faults: Final = Faults()
         self._start(seed, f"{seed}/talk")
 
     def _start(self, row: int | str, talk: str) -> None:
@@ -95,19 +98,22 @@ class Chance:
 
     def hold_up(self, invocation: Invocation) -> timedelta | None:
         """By how much the attempt that is due starts late; asked once for each attempt."""
-        return None
+        fault = self.faults.there and self.faults.strike(invocation.function, Delay)
+        return fault.by if fault else None
 
     def refusal(self, invocation: Invocation) -> Refusal | None:
         """Whether the platform refuses the attempt that is about to start."""
-        return None
+        fault = self.faults.there and self.faults.strike(invocation.function, Refuse)
+        return fault.outcome if fault else None
 
     def dies(self, invocation: Invocation, when: When) -> bool:
         """Whether the instance of the running attempt dies at this moment."""
-        return False
+        return bool(self.faults.there and self.faults.strike(invocation.function, Crash, when))
 
     def again(self, invocation: Invocation) -> timedelta | None:
         """After what time the queue, which did not hear that the attempt ended, delivers once more."""
-        return None
+        fault = self.faults.there and self.faults.strike(invocation.function, DeliverTwice)
+        return fault.again if fault else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +169,18 @@ class Seeded(Chance):
 
     def hold_up(self, invocation: Invocation) -> timedelta | None:
         """Only the first attempt of a message that was delayed: its delay is what FC does not promise exactly."""
+        asked = super().hold_up(invocation)
+        if asked is not None:
+            return asked
         accepted = invocation.accepted
         if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
         return _MILLISECOND * self._random.randint(1, LATE_AT_MOST // _MILLISECOND)
 
     def refusal(self, invocation: Invocation) -> Refusal | None:
+        asked = super().refusal(invocation)
+        if asked is not None:
+            return asked
         drawn, odds = self._random.random(), self._odds
         if drawn < odds.throttle:
             return Throttled()
@@ -177,9 +189,12 @@ class Seeded(Chance):
         return NO_CAPACITY if drawn < odds.throttle + 2 * odds.fail else None
 
     def dies(self, invocation: Invocation, when: When) -> bool:
-        return self._happens(self._odds.crash)
+        return super().dies(invocation, when) or self._happens(self._odds.crash)
 
     def again(self, invocation: Invocation) -> timedelta | None:
+        asked = super().again(invocation)
+        if asked is not None:
+            return asked
         if not self._happens(self._odds.repeat):
             return None
         return _MILLISECOND * self._random.randint(0, AGAIN_AT_MOST // _MILLISECOND)
@@ -190,69 +205,6 @@ class Seeded(Chance):
 
 CHANCES: Final[Mapping[str, type[Chance]]] = {"calm": Chance, "seeded": Seeded}
 """By the word of the option ``chance``."""
-
-
-class Scripted(Chance):
-    """Answers what a test said by faults; where it said nothing, as ``otherwise`` does."""
-
-    def __init__(self, otherwise: Chance, faults: Faults) -> None:
-        self._otherwise = otherwise
-        self.permutes = otherwise.permutes
-        self._strike = faults.strike
-        self._there = faults.there
-        """Asked first, because nearly always there are none, and an attempt asks five times."""
-
-    def go_on(self, whence: str) -> None:
-        self._otherwise.go_on(whence)
-
-    @contextmanager
-    def unless_refused(self) -> Iterator[None]:
-        with self._otherwise.unless_refused():
-            yield
-
-    def request_id(self, generation: Generation, now: datetime) -> str:
-        return self._otherwise.request_id(generation, now)
-
-    def passing_id(self, generation: Generation, now: datetime) -> str:
-        return self._otherwise.passing_id(generation, now)
-
-    def instance_id(self, generation: Generation, now: datetime) -> str:
-        return self._otherwise.instance_id(generation, now)
-
-    def message_id(self) -> str:
-        return self._otherwise.message_id()
-
-    def first_of(self, messages: int) -> int:
-        return self._otherwise.first_of(messages)
-
-    def resource_id(self, what: str) -> str:
-        return self._otherwise.resource_id(what)
-
-    def version(self, shares: dict[str, float]) -> str:
-        return self._otherwise.version(shares)
-
-    def talk_id(self) -> str:
-        return self._otherwise.talk_id()
-
-    def hold_up(self, invocation: Invocation) -> timedelta | None:
-        if self._there and (fault := self._strike(invocation.accepted.function, Delay)):
-            return fault.by
-        return self._otherwise.hold_up(invocation)
-
-    def refusal(self, invocation: Invocation) -> Refusal | None:
-        if self._there and (fault := self._strike(invocation.accepted.function, Refuse)):
-            return fault.outcome
-        return self._otherwise.refusal(invocation)
-
-    def dies(self, invocation: Invocation, when: When) -> bool:
-        if self._there and self._strike(invocation.accepted.function, Crash, when):
-            return True
-        return self._otherwise.dies(invocation, when)
-
-    def again(self, invocation: Invocation) -> timedelta | None:
-        if self._there and (fault := self._strike(invocation.accepted.function, DeliverTwice)):
-            return fault.again
-        return self._otherwise.again(invocation)
 
 
 def _request_id(bits_of: Callable[[int], int], generation: Generation, now: datetime) -> str:

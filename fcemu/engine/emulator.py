@@ -21,13 +21,12 @@ from fcemu.engine import real
 from fcemu.engine.agenda import Agenda
 from fcemu.engine.baton import Baton
 from fcemu.engine.callers import Callers, Then
-from fcemu.engine.chance import Chance, Scripted, new_secret
+from fcemu.engine.chance import Chance, new_secret
 from fcemu.engine.clock import LAST, Clock, later
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.explain import Explanation, explain
-from fcemu.engine.faults import Faults
 from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
@@ -103,9 +102,8 @@ class Emulator:
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
         self.at_batch_end: Final = crew.at_batch_end
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
-        faults = Faults()
         self._catalog: Final = catalog
-        self._chance: Final = Scripted(chance, faults)
+        self._chance: Final = chance
         keys = Keys(new_secret()) if settings.auth else PREDICTABLE
         self._baton: Final = Baton()
         self._agenda: Final = Agenda(self._baton)
@@ -131,7 +129,7 @@ class Emulator:
             callers=self._callers,
         )
         self.fleet: Final = self._dispatcher.fleet
-        self.setup: Final = Setup(self._baton, catalog, self._dispatcher.plans, faults)
+        self.setup: Final = Setup(self._baton, catalog, self._dispatcher.plans, chance.faults)
         """Definitions, stand-ins for code, faults."""
         self.tasks: Final = Tasks(
             baton=self._baton,

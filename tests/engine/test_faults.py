@@ -367,13 +367,13 @@ class Unlucky(Chance):
     """Chance that is not calm, as one that draws would be."""
 
     def hold_up(self, invocation):
-        return s(1)
+        return super().hold_up(invocation) or s(1)
 
     def dies(self, invocation, when):
-        return when == "before" and not invocation.executions > 1
+        return super().dies(invocation, when) or (when == "before" and not invocation.executions > 1)
 
 
-def test_where_no_fault_says_anything_the_other_chance_is_asked():
+def test_where_no_fault_says_anything_chance_is_drawn():
     emulator, _ = make(chance=Unlucky(), f=Handler())
     fault(emulator, faults.delay(s(10)))
     invocation = emulator.accept(ask("f"))
