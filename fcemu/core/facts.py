@@ -347,13 +347,17 @@ def to_json(fact: Fact) -> dict[str, Any]:
     ``from_json`` gives an equal fact back. Times are RFC 3339 in UTC with six digits; bytes that are not UTF-8 are
     ``{"base64": …}``.
     """
+    kind = type(fact)
     data: dict[str, Any] = {}
-    for name in fact.__match_args__:
-        if name not in _OUTSIDE_DATA and (name not in _UNSAID or getattr(fact, name) != _UNSAID[name]):
-            data[name] = _write(getattr(fact, name))
+    for name in _NAMES[kind]:
+        given = getattr(fact, name)
+        if name in _UNSAID and given == _UNSAID[name]:
+            continue
+        write = _WRITERS[type(given)]
+        data[name] = given if write is None else write(given)
     return {
         "at": time_text(fact.at),
-        "kind": type(fact).__name__,
+        "kind": kind.__name__,
         "request_id": fact.request_id,
         "attempt": getattr(fact, "attempt", None),
         "data": data,
@@ -393,8 +397,11 @@ _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
 RECORD: Final = frozenset({"at", "kind", "request_id", "attempt", "data"})
 """The members of a fact as JSON."""
-_DATA: Final = {kind: frozenset(kind.__match_args__) - _OUTSIDE_DATA for kind in KINDS.values()}
-"""The members of ``data`` by kind."""
+_NAMES: Final = {
+    kind: tuple(name for name in kind.__match_args__ if name not in _OUTSIDE_DATA) for kind in KINDS.values()
+}
+"""The members of ``data`` by kind, in order."""
+_DATA: Final = {kind: frozenset(names) for kind, names in _NAMES.items()}
 _TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}
 _OUTCOMES: Final = {
     kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted, Stuck)
@@ -405,26 +412,32 @@ _RARE: Final[dict[str, object]] = {"http": None, "message": ""}
 """Fields of outcomes that are written only if they say something."""
 
 
+class _Writers(dict[type[Any], Callable[[Any], object] | None]):
+    """How a field is written, by the class of what it holds; ``None``: it is JSON as it is."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], object] | None:
+        """Find the writer of a class once: one that freezes time is derived from ``datetime``."""
+        write = self[kind] = next((self[known] for known in list(self) if issubclass(kind, known)), None)
+        return write
+
+
 def _write(given: object) -> object:
-    match given:
-        case datetime():
-            return time_text(given)
-        case timedelta():
-            return given.total_seconds()
-        case bytes():
-            return _write_bytes(given)
-        case FunctionRef():
-            return str(given)
-        case Returned() | FunctionError() | TimedOut() | Throttled() | SystemFailed() | Halted() | Stuck():
-            inside = {name: getattr(given, name) for name in given.__match_args__}
-            said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
-            return {"kind": type(given).__name__} | said
-        case HttpRequest():
-            return {each.name: _write_plainly(getattr(given, each.name)) for each in fields(given)}
-        case HttpAnswer(status, headers):
-            return {"status": status, "headers": [list(each) for each in headers]}
-        case _:
-            return given
+    write = _WRITERS[type(given)]
+    return given if write is None else write(given)
+
+
+def _write_outcome(outcome: Outcome) -> object:
+    inside = {name: getattr(outcome, name) for name in outcome.__match_args__}
+    said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
+    return {"kind": type(outcome).__name__} | said
+
+
+def _write_request(request: HttpRequest) -> object:
+    return {each.name: _write_plainly(getattr(request, each.name)) for each in fields(request)}
+
+
+def _write_answer(answer: HttpAnswer) -> object:
+    return {"status": answer.status, "headers": [list(each) for each in answer.headers]}
 
 
 def _write_plainly(given: object) -> object:
@@ -465,6 +478,17 @@ def _read_outcome(record: dict[str, Any]) -> Outcome:
     return outcome
 
 
+_WRITERS: Final = _Writers(
+    {
+        datetime: time_text,
+        timedelta: timedelta.total_seconds,
+        bytes: _write_bytes,
+        FunctionRef: str,
+        HttpRequest: _write_request,
+        HttpAnswer: _write_answer,
+    }
+)
+_WRITERS.update(dict.fromkeys(_OUTCOMES.values(), _write_outcome))
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     datetime: read_time,
     bytes: _read_bytes,
