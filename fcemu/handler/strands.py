@@ -204,7 +204,8 @@ class Strand:
     doing = Doing.RUNS
     order = 0
     """In which order the strands of an attempt were made; the handler's own thread is the first."""
-    waits_in: "Wait[Any, Any] | None" = None
+    waits_in: Any = None
+    """The ``Wait`` in which it waits; ``None``: it does not wait."""
     looked: tuple[float, int] | None = None
     """From when on, in real seconds, it has waited for something real, and the nanoseconds it had computed by then."""
     was_left_out = False
@@ -267,12 +268,15 @@ class Wait(Generic[S, T]):
         """Whether its strand waits in it now."""
         return self.strand.waits_in is self
 
-    def release(self) -> bool:
+    def happened(self) -> bool:
         """What it waits for has happened, maybe before it waits; whether its strand has to be woken."""
         if self.released or self.over:
             return False
         self.released = True
         return self.waiting
+
+
+W = TypeVar("W", bound=Wait[Any, Any])
 
 
 class Beside(StrEnum):
@@ -287,7 +291,7 @@ class Beside(StrEnum):
     clock moves without them."""
 
 
-class Attempt(Generic[S, T]):
+class Attempt(Generic[S, W, T]):
     """The strands of one attempt, and its state."""
 
     __slots__ = (
@@ -324,9 +328,9 @@ class Attempt(Generic[S, T]):
         """How many waits for an instant have had a turn."""
         self._woken: Final[list[S]] = []
         """Strands that another one has woken, and that go on once it waits or has ended, one after the other."""
-        self._fresh: Final[list[Wait[S, T]]] = []
+        self._fresh: Final[list[W]] = []
         """Waits for an instant that have no turn yet."""
-        self._timed: Final[list[tuple[T, int, Wait[S, T]]]] = []
+        self._timed: Final[list[tuple[T, int, W]]] = []
         """A heap of the waits for an instant; those that are over are still there."""
 
     # What it is.
@@ -360,9 +364,9 @@ class Attempt(Generic[S, T]):
         """The strands for which the clock waits."""
         return [strand for strand in self.strands() if strand.doing is Doing.RUNS]
 
-    def waits(self) -> list[Wait[S, T]]:
-        """Where its strands wait."""
-        return [strand.waits_in for strand in self._all() if strand.waits_in is not None]
+    def waits(self) -> list[W]:
+        """Where its strands wait, in their order."""
+        return [strand.waits_in for strand in self.strands() if strand.waits_in is not None]
 
     def _all(self) -> Iterator[S]:
         yield self.first
@@ -410,7 +414,7 @@ class Attempt(Generic[S, T]):
         strand.order = order
         self.others.add(strand)
 
-    def wait(self, wait: Wait[S, T]) -> None:
+    def wait(self, wait: W) -> None:
         """A strand begins to wait, or waits on."""
         strand = wait.strand
         self.count_again(strand)
@@ -421,7 +425,7 @@ class Attempt(Generic[S, T]):
         if wait.until is not None:
             self._fresh.append(wait)
 
-    def wake(self, wait: Wait[S, T]) -> None:
+    def wake(self, wait: W) -> None:
         """A wait is over: its strand runs again. When the handler itself has slept, the clock waits for all again."""
         wait.over = True
         self.interrupt(wait)
@@ -429,7 +433,7 @@ class Attempt(Generic[S, T]):
             for strand in self._all():
                 self.count_again(strand)
 
-    def interrupt(self, wait: Wait[S, T]) -> None:
+    def interrupt(self, wait: W) -> None:
         """A strand runs again, and will wait on in the same wait."""
         self._step(wait.strand, Step.WAKE)
         wait.strand.waits_in = None
@@ -458,7 +462,7 @@ class Attempt(Generic[S, T]):
 
     # Which strand goes on next.
 
-    def first_wait(self) -> Wait[S, T] | None:
+    def first_wait(self) -> W | None:
         """The wait that ends first by itself. Waits that end at the same instant have their turns in the order of their
         strands, not in that in which their threads happened to get here."""
         fresh, timed = self._fresh, self._timed
@@ -472,7 +476,7 @@ class Attempt(Generic[S, T]):
             heappop(timed)
         return timed[0][2] if timed else None
 
-    def due(self, now: T) -> Wait[S, T] | None:
+    def due(self, now: T) -> W | None:
         """The wait whose strand goes on at ``now``. Strands whose time is up go on one after the other, each once the
         one before it waits or has ended, so that a handler does the same in each run."""
         first = self.first_wait()
@@ -514,10 +518,10 @@ class Attempt(Generic[S, T]):
             return not self.calls  # else such a call may end by it
         return held_up
 
-    def dismiss(self) -> list[Wait[S, T]]:
+    def dismiss(self) -> list[W]:
         """It is over. The waits that end by that: all, where it was cut off; else those for an instant, and those for
         locks, which go on in real time."""
-        ended: list[Wait[S, T]] = []
+        ended: list[W] = []
         for strand in self.strands():
             wait = strand.waits_in
             if wait is not None and self.state is State.ENDED and wait.until is None and wait.lock is None:
@@ -532,30 +536,30 @@ class Attempt(Generic[S, T]):
         return ended
 
 
-class LockWaits(Generic[S, T]):
+class LockWaits(Generic[W]):
     """The waits for locks whose holders are parked."""
 
     def __init__(self) -> None:
-        self._waits: list[Wait[S, T]] = []
+        self._waits: list[W] = []
         self._looks = 0
 
-    def __iter__(self) -> Iterator[Wait[S, T]]:
+    def __iter__(self) -> Iterator[W]:
         return iter([wait for wait in self._waits if wait.waiting])
 
-    def add(self, wait: Wait[S, T], lock: Lock, *, gate: bool) -> None:
+    def add(self, wait: W, lock: Lock, *, gate: bool) -> None:
         """``wait`` is for ``lock``. ``gate``: the thread that has taken it will not release it, so what does may be
         something real."""
         wait.real, wait.lock, wait.arrived = gate, lock, self._looks
         self._waits.append(wait)
 
-    def freed(self, may_be_taken: Callable[[Any], bool]) -> list[Wait[S, T]]:
+    def freed(self, may_be_taken: Callable[[Any], bool]) -> list[W]:
         """Before the clock moves: the waits that are over because their locks are free by now, one for each lock. Those
         that began between the same two looks go on in the order of the strands."""
         if not self._waits:
             return []
         self._looks += 1
         self._waits = list(self)
-        freed: dict[int, Wait[S, T]] = {}
+        freed: dict[int, W] = {}
         for wait in sorted(self._waits, key=lambda wait: (wait.arrived, wait.strand.order)):
             if wait.lock.key not in freed and may_be_taken(wait.lock):
                 freed[wait.lock.key] = wait

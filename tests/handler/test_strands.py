@@ -224,13 +224,13 @@ def test_a_strand_that_went_on_by_itself_has_no_turn_any_more():
 def test_a_wait_is_released_once_and_wakes_its_strand_only_where_that_waits():
     attempt, (handler,) = attempt_of(1)
     before = Wait(handler)
-    assert (before.release(), before.released) == (False, True)
+    assert (before.happened(), before.released) == (False, True)
     during = waiting(attempt, handler)
-    assert (during.release(), during.release()) == (True, False)
+    assert (during.happened(), during.happened()) == (True, False)
     attempt.wake(during)
     after = Wait(handler)
     after.over = True
-    assert (after.release(), after.released) == (False, False)
+    assert (after.happened(), after.released) == (False, False)
 
 
 # Strands that wait for something real beside a handler that sleeps.
@@ -461,7 +461,7 @@ def test_table_and_book_agree_in_random_lives(operations):
                 attempt.blocked -= 1
                 wait.real = False
         elif name == "release" and kind in ("sleeps", "waits", "real"):
-            assert waits[chosen].release()
+            assert waits[chosen].happened()
             attempt.wake(waits[chosen])
             wake(book, chosen, kind)
         elif name == "end" and kind in ("runs", "left out") and chosen:
