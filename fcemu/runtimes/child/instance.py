@@ -25,7 +25,8 @@ from fcemu.core.output import RESULT_BYTES
 from fcemu.engine.ports import Abandoned
 from fcemu.runtimes.child.channel import Channel, to_json
 from fcemu.runtimes.child.debugger import wait_for_debugger
-from fcemu.runtimes.child.strands import HERE, Dial, Household
+from fcemu.runtimes.child.dial import Dial
+from fcemu.runtimes.child.strands import HERE, Household
 from fcemu.runtimes.code import LoadFailed
 from fcemu.runtimes.documents import library_here
 from fcemu.runtimes.finding import PRELOADED

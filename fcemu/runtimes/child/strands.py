@@ -1,13 +1,11 @@
 """Virtual time inside a child: the clock that its handler sees, its threads as strands, and how all of them park.
 
 The emulator sees one strand, the child as a whole: it is parked while none of the child's strands runs, until the first
-of their waits ends. Here is decided which of them runs then. The words are those of ``engine/strands.py``.
+of their waits ends. Which of them runs then is decided by the table in ``handler/strands.py``; here it is carried out.
 """
 
-import mmap
 import os
 import select
-import struct
 import threading
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable
@@ -18,83 +16,29 @@ from typing import Any, Final, NoReturn
 
 from fcemu.engine.ports import Abandoned, Held
 from fcemu.handler.locks import RealLock, acquire
-from fcemu.runtimes.child.background import Activity
+from fcemu.handler.strands import LOCK_SECONDS, REST_SECONDS, Attempt, Beside, Doing, LockWaits, Move, pauses
+from fcemu.handler.strands import Strand as StrandOfTable
+from fcemu.handler.strands import Wait as WaitOfTable
+from fcemu.handler.threads import computed_ns, is_of_pool, thread_of
 from fcemu.runtimes.child.channel import Channel
+from fcemu.runtimes.child.dial import Dial, nanoseconds
 from fcemu.runtimes.timeshift.loops import let_loop_look
 from fcemu.runtimes.timeshift.originals import Originals
 
-_FORM: Final = struct.Struct("<QqqqdQ")
-"""As in ``engine/dial.py``."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_LOOK: Final = 60.0
-_LONGEST_SLEEP: Final = 1e9
-_REST_SECONDS: Final = 0.05
-_TOLD_AT_MOST: Final = 2
-_LOCK_SECONDS: Final = 0.05
-_GATE_SECONDS: Final = 0.001
-"""Real seconds between two looks at a lock, as in ``engine/parking.py``."""
 _REAL: Final = Originals()
 OF_ALARM: Final = -1
 """The order of the strand that waits for an alarm: at the same instant it goes on before those of the handler."""
 
 
-def nanoseconds(seconds: float) -> int:
-    """Nanoseconds, in whole microseconds as in the emulator."""
-    return round(min(seconds, _LONGEST_SLEEP) * 1e6) * 1000
-
-
-class Dial:
-    """The emulator's clock, read from shared memory."""
-
-    def __init__(self, fd: int) -> None:
-        self._page: Final = mmap.mmap(fd, _FORM.size, prot=mmap.PROT_READ)
-
-    def _read(self) -> tuple[int, int, int, float]:
-        while True:
-            begun, epoch, start, real, rate, done = _FORM.unpack_from(self._page)
-            if begun == done:
-                return epoch, start, real, rate
-
-    def _past(self, real: int, rate: float) -> int:
-        """Virtual nanoseconds since the dial was written, in whole microseconds as in the emulator."""
-        return int((_REAL.monotonic_ns() - real) * rate) // 1000 * 1000 if rate else 0
-
-    def epoch_ns(self) -> int:
-        """Virtual nanoseconds since 1970."""
-        epoch, _, real, rate = self._read()
-        return epoch + self._past(real, rate)
-
-    def elapsed_ns(self) -> int:
-        """Virtual nanoseconds since the emulator's start."""
-        _, start, real, rate = self._read()
-        return start + self._past(real, rate)
-
-    def flows(self) -> bool:
-        """Whether the clock runs by itself."""
-        return self._read()[3] != 0
-
-    def real_seconds_to(self, elapsed_ns: int) -> float | None:
-        """Real seconds until ``elapsed_ns`` will be there; ``None`` while the clock is paused."""
-        _, start, real, rate = self._read()
-        return max(0.0, (elapsed_ns - start - self._past(real, rate)) / rate / 1e9) if rate else None
-
-
-class Wait:
+class Wait(WaitOfTable["Strand", int]):
     """One virtual wait of one strand; what the rules call ``Waiting``."""
 
     def __init__(self, strand: "Strand") -> None:
-        self.strand: Final = strand
-        self.until: int | None = None
-        self.turn = 0
-        """Among waits that end at the same instant, the order in which they do."""
-        self.released = False
-        self.over = False
+        super().__init__(strand)
         self.abandoned = False
         self.block: Callable[[], object] | None = None
-        self.real = False
-        self.sleeps = False
-        self.lock: Held | None = None
-        self.arrived = 0
         self.rouse: Callable[[], object] = self.open
         self.struck = False
         """Whether an alarm has gone off: its thread runs the handler of the signal, then it waits on."""
@@ -148,13 +92,12 @@ class Wait:
 
     def await_lock(self, lock: Held) -> None:
         """Park this strand until ``lock`` may be free. Raises ``Abandoned``."""
-        pause = _GATE_SECONDS if self.real else _LOCK_SECONDS
+        looks = pauses(gate=self.real)
         while not self.over:
-            if not acquire(self._gate, True, pause) and lock.is_free():
+            if not acquire(self._gate, True, next(looks)) and lock.is_free():
                 self.release()
             if self.struck:
                 self._run_signal_handler()
-            pause = min(2 * pause, 2 * _LOCK_SECONDS)
         if self.abandoned:
             self.strand.abandon()
 
@@ -163,24 +106,19 @@ class Wait:
         self.strand.household.release(self)
 
 
-class Strand:
+class Strand(StrandOfTable):
     """A thread or work item of the handler, and the clock that it sees; what the rules call ``HandlerStrand``."""
 
-    def __init__(self, household: "Household", order: int) -> None:
+    attempt: "Table"
+    """The attempt that it is a part of."""
+    waits_in: Wait | None = None
+
+    def __init__(self, household: "Household") -> None:
         self.household: Final = household
-        self.order: Final = order
-        self.attempt = household.attempt
-        """The number of the attempt that it is a part of."""
         self.thread = 0
-        self.told = 0
-        """How often its thread has learnt that its attempt is over."""
-        self.ended = False
+        self.native = 0
+        """What the system calls its thread; 0: it has not begun."""
         self.joined: list[Wait] = []
-        self.activity: Activity | None = None
-        """Of the thread on which it runs."""
-        self.left_out = False
-        """Whether the process parks although it does not wait in virtual time."""
-        self.was_left_out = False
         self._before: Strand | None = None
 
     def now(self) -> datetime:
@@ -204,8 +142,7 @@ class Strand:
 
     def abandon(self) -> NoReturn:
         """As in ``engine/strands.py``; the process ends by other ways than by waiting for its threads."""
-        self.told += 1
-        if self.told > _TOLD_AT_MOST:
+        if not self.tell():
             gate = allocate_lock()
             gate.acquire()
             while True:
@@ -242,7 +179,8 @@ class Strand:
 
     def begin(self) -> None:
         self.thread = get_ident()
-        self.activity = Activity()
+        self.native = threading.get_native_id()
+        self._known = threading.current_thread()
         self._before = self.household.strands.get(self.thread)
         self.household.strands[self.thread] = self
 
@@ -258,7 +196,12 @@ class Strand:
     def when_ended(self, waiting: Any) -> None:
         self.household.join(self, waiting)
 
+    def is_background(self) -> bool:
+        """Whether its thread is one of the handler's own, not one of a pool."""
+        return not is_of_pool(self._known)
 
+
+Table = Attempt[Strand, Wait, int]
 HERE: "Final[dict[int, Strand]]" = {}
 """Which strand each thread of this process runs."""
 
@@ -271,23 +214,17 @@ def strand_here() -> "Strand | None":
 class Household:
     """All strands of this process. What changes is changed under ``_lock``; waits are roused without it."""
 
+    _attempt: Table
+    """The attempt that runs now, or was the last one."""
+
     def __init__(self, channel: Channel, dial: Dial, io_grace: float) -> None:
         self.channel: Final = channel
         self.dial: Final = dial
         self.io_grace: Final = io_grace
-        self.attempt = 0
         self.strands: Final = HERE
         """Which strand each thread runs."""
         self._lock: Final = RealLock()
-        self._running = False
-        self._awake = 0
-        self._made = 0
-        self._waits: Final[list[Wait]] = []
-        self._fresh: Final[list[Wait]] = []
-        """Waits for an instant that have no turn yet."""
-        self._turns = 0
-        self._abandoned = False
-        """Whether the attempt that runs is over for the emulator."""
+        self._locks: Final[LockWaits[Wait]] = LockWaits()
         self._parked = False
         """Whether the emulator knows this process as parked."""
         self._number = 0
@@ -295,56 +232,48 @@ class Household:
         self._listen.acquire()
         self._interrupt: int | None = None
         self._at_rest: Any = None
-        self._looks_at_locks = 0
         self._watching = False
-        self._sleeps_beside = False
-        """Whether the process has parked already without threads that waited for something real."""
         self._held_up = False
 
     # An attempt as a whole.
 
     def begin(self) -> Strand:
         """An attempt begins on this thread; its first strand, and its clock."""
+        strand = Strand(self)
         with self._lock:
-            self.attempt += 1
-            self._running = True
-            self._abandoned = False
-            self._awake = 1
-            self._made = 0
-            strand = Strand(self, 0)
+            strand.attempt = self._attempt = Attempt(strand)
         strand.begin()
         return strand
 
     def finish(self, strand: Strand) -> None:
         """The handler has returned. Its threads come to rest; what sleeps then ends, and what waits stays frozen."""
-        if self._awake > 1:
-            self._let_rest()
+        attempt = strand.attempt
+        if attempt.awake > 1:
+            self._let_rest(attempt)
         with self._lock:
-            strand.ended = True
             self.strands.pop(strand.thread, None)
-            self._running = False
-            self._awake = 0
+            attempt.move(Move.END)
             if self._parked:  # without the main thread, which waited for something real
                 self._stop_listening()
-            sleeping = [wait for wait in self._waits if wait.until is not None or wait.lock is not None]
-            for wait in sleeping:
+            ended = attempt.dismiss()
+            for wait in ended:
                 wait.abandoned = wait.lock is None  # else it waits on, in real time
-                self._wake(wait)
-        rouse(sleeping)
+            attempt.end(strand)
+        rouse(ended)
 
-    def _let_rest(self) -> None:
+    def _let_rest(self, attempt: Table) -> None:
         with self._lock:
-            if self._awake <= 1:
+            if attempt.awake <= 1:
                 return
             self._at_rest = at_rest = allocate_lock()
             acquire(at_rest)
-        acquire(at_rest, True, _REST_SECONDS)
+        acquire(at_rest, True, REST_SECONDS)
         with self._lock:
             self._at_rest = None
 
     def counts(self, strand: Strand) -> bool:
         """Whether ``strand`` is a part of the attempt that runs now."""
-        return self._running and strand.attempt == self.attempt
+        return strand.attempt is self._attempt and not strand.attempt.over
 
     # Strands.
 
@@ -353,22 +282,20 @@ class Household:
         with self._lock:
             if not self.counts(by):
                 raise Abandoned
-            if order is None:
-                self._made += 1
-                order = self._made
-            self._awake += 1
-            return Strand(self, order)
+            strand = Strand(self)
+            strand.attempt = self._attempt
+            self._attempt.add(strand, order)
+            return strand
 
     def end(self, strand: Strand) -> None:
         """It has ended, or will never begin; repeatable."""
         with self._lock:
             if strand.ended:
                 return
-            strand.ended = True
             roused = [wait for wait in strand.joined if self._release(wait)]
+            strand.attempt.end(strand)
             if self.counts(strand):
-                self._count_again(strand)
-                roused += self._one_less()
+                roused += self._settle()
         rouse(roused)
 
     def join(self, strand: Strand, wait: Wait) -> None:
@@ -386,30 +313,25 @@ class Household:
         with self._lock:
             if wait.released:
                 return False
-            strand = wait.strand
-            counts = self.counts(strand)
-            if counts and self._abandoned:
+            counts = self.counts(wait.strand)
+            if counts and self._attempt.told:
                 raise Abandoned
             if seconds is not None:
                 if not counts:
                     raise Abandoned
                 wait.until = self.dial.elapsed_ns() + nanoseconds(seconds)
-                self._fresh.append(wait)
             next_one = self._begin_to_wait(wait)
         rouse(next_one)
         return True
 
     def _begin_to_wait(self, wait: Wait) -> list[Wait]:
         """Returns what goes on because of that."""
-        self._waits.append(wait)
         strand = wait.strand
+        strand.attempt.wait(wait)
         if not self.counts(strand):
             return []
-        if strand.activity is not None:
-            strand.activity.waits_since = None
-        self._count_again(strand)
-        next_one = self._one_less()
-        if self._awake > 0 and wait.until is not None and not self.dial.flows():
+        next_one = self._settle()
+        if self._attempt.awake > 0 and wait.until is not None and not self.dial.flows():
             next_one += self._watch(wait)
         return next_one
 
@@ -418,18 +340,17 @@ class Household:
     def strike(self, is_cancelled: Callable[[], bool]) -> None:
         """An alarm goes off: the main thread runs the handler of the signal, where it is or where it waits."""
         with self._lock:
-            if is_cancelled() or not self._running:
+            if is_cancelled() or self._attempt.over:
                 return
             self.look_anew_at_main_thread()
-            wait = next((wait for wait in self._own_waits() if wait.strand.order == 0), None)
+            wait = self._attempt.first.waits_in
             if wait is None:
                 # The main thread runs, or waits for something real. It cannot be in a method that changes what is
                 # counted here: these hold the lock. So what the handler of the signal raises leaves no wait behind.
                 pthread_kill(threading.main_thread().ident or 0, SIGALRM)
                 return
-            self._waits.remove(wait)
+            self._attempt.interrupt(wait)
             wait.struck = True
-            self._awake += 1
         wait.rouse()
 
     def wait_on(self, wait: Wait) -> None:
@@ -438,7 +359,7 @@ class Household:
             if wait.released:
                 wait.over = True
                 return
-            if self._abandoned:
+            if self._attempt.told:
                 raise Abandoned
             next_one = self._begin_to_wait(wait)
         rouse(next_one)
@@ -446,16 +367,10 @@ class Household:
     def look_anew_at_main_thread(self) -> None:
         """Whatever the main thread has waited for until now, it has computed since."""
         strand = self.strands.get(threading.main_thread().ident or 0)
-        if strand is not None and strand.activity is not None:
-            strand.activity.waits_since = None
+        if strand is not None:
+            strand.looked = None
 
     # Threads that wait for something real while others wait for virtual time to pass.
-
-    def _count_again(self, strand: Strand) -> None:
-        if strand.left_out:
-            strand.left_out = False
-            if self.counts(strand):
-                self._awake += 1
 
     def _watch(self, wait: Wait) -> list[Wait]:
         """A strand waits for an instant while others run. Returns what goes on because the process parks without
@@ -466,14 +381,15 @@ class Household:
                 self._watching = True
             except RuntimeError:  # there is no memory for another thread
                 return []
-        return self._look_beside() if self._sleeps_beside and wait.sleeps else []
+        return self._look_beside() if self._attempt.sleeps_beside and wait.sleeps else []
 
     def _look_now_and_then(self) -> None:
         while True:
             _REAL.sleep(min(max(self.io_grace / 4, 0.01), 1.0))
             with self._lock:
-                waits = any(wait.until is not None for wait in self._own_waits())
-                if not (self._running and self._awake > 0 and waits) or self.dial.flows():
+                attempt = self._attempt
+                waits = attempt.first_wait() is not None
+                if attempt.over or attempt.awake <= 0 or not waits or self.dial.flows():
                     self._watching = False
                     self._tell_held_up(False)
                     return
@@ -481,29 +397,16 @@ class Household:
             rouse(roused)
 
     def _look_beside(self) -> list[Wait]:
-        waits = self._own_waits()
-        asleep = {wait.strand for wait in waits}
-        strands = [one for one in list(self.strands.values()) if self.counts(one) and one not in asleep]
-        awake = [(one, one.activity) for one in strands if not one.left_out]
-        now = _REAL.monotonic()
-        for _, activity in awake:
-            if activity is not None:
-                activity.look(now)
-        still = [one for _, one in awake if one is not None and one.has_waited(now, self.io_grace)]
-        if not awake or len(still) != self._awake:
-            self._tell_held_up(False)
+        attempt, now = self._attempt, _REAL.monotonic()
+        awake = attempt.awake_ones()
+        for strand in awake:
+            strand.look(now, computed_ns(strand.native) if strand.native else None)
+        keeps = attempt.beside(now, self.io_grace, Strand.is_background)
+        if keeps is not Beside.IN_BACKGROUND:
+            self._tell_held_up(keeps is Beside.HELD_UP)
             return []
-        if not any(wait.sleeps and wait.strand.order <= 0 for wait in waits) or not all(
-            one.is_background() for one in still
-        ):
-            self._tell_held_up(True)
-            return []
-        self._sleeps_beside = True
-        roused = []
-        for strand, _ in awake:
-            strand.left_out = True
+        for strand in awake:
             if not strand.was_left_out:
-                strand.was_left_out = True
                 text = (
                     f"the handler waited for something real; after {self.io_grace:g} real seconds the clock moved on "
                     "to its alarm"
@@ -512,8 +415,8 @@ class Household:
                     f"{self.io_grace:g} real seconds the clock moved on without it"
                 )
                 self.channel.send({"kind": "warn", "text": text})
-            roused += self._one_less()
-        return roused
+            attempt.leave_out(strand)
+        return self._settle()
 
     def _tell_held_up(self, held_up: bool) -> None:
         """Say whether what runs waits for something real, and others for virtual time to pass."""
@@ -531,42 +434,35 @@ class Household:
         if self.dial.flows():
             until = None if seconds is None else self.dial.elapsed_ns() + nanoseconds(seconds)
             left = None if until is None else self.dial.real_seconds_to(until)
-            return _LOCK_SECONDS if left is None else min(left, _LOCK_SECONDS)
+            return LOCK_SECONDS if left is None else min(left, LOCK_SECONDS)
         with self._lock:
             if lock.is_free():
                 return 0.0
             holder = self.strands.get(ident)
-            gate = holder is strand or (holder is None and ident not in threading._active)  # type: ignore[attr-defined]
-            parked = holder is not None and any(wait.strand is holder for wait in self._waits)
-            if not self.counts(strand) or not (gate or parked):
-                return _LOCK_SECONDS
+            gate = holder is strand or (holder is None and thread_of(ident) is None)
+            parked = holder is not None and holder.waits_in is not None
+            if not self.counts(strand) or not strand.attempt.parks_for_lock(gate=gate, held_up=parked):
+                return LOCK_SECONDS
             wait = Wait(strand)
-            wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
+            self._locks.add(wait, lock, gate=gate)
             if seconds is not None:
                 wait.until = self.dial.elapsed_ns() + nanoseconds(seconds)
-                self._fresh.append(wait)
-            self._waits.append(wait)
-            self._count_again(strand)
-            next_one = self._one_less()
+            strand.attempt.wait(wait)
+            next_one = self._settle()
         rouse(next_one)
         wait.await_lock(lock)
         return None
 
     def _free_locks(self) -> None:
-        """No strand runs: let those go on that wait for a lock which is free by now, one for each lock, in the order of
-        the strands; their threads look by themselves."""
-        self._looks_at_locks += 1
-        waits = [wait for wait in self._waits if wait.lock is not None]
-        woken: set[int] = set()
-        for wait in sorted(waits, key=lambda wait: (wait.arrived, wait.strand.order)):
-            lock = wait.lock
-            assert lock is not None
-            ident = lock.holder()
-            outside = ident not in self.strands and ident in threading._active  # type: ignore[attr-defined]
-            if lock.key not in woken and (lock.is_free() or outside):
-                woken.add(lock.key)
-                self._wake(wait)
-                wait.open()
+        """No strand runs: let those go on that wait for a lock which is free by now."""
+        for wait in self._locks.freed(self._may_be_taken):
+            self._wake(wait)
+            wait.open()
+
+    def _may_be_taken(self, lock: Held) -> bool:
+        """Whether a lock is free, or a thread has it that is no strand."""
+        ident = lock.holder()
+        return lock.is_free() or (ident not in self.strands and thread_of(ident) is not None)
 
     def release(self, wait: Wait) -> None:
         """What it waits for has happened; on any thread, any number of times, also before it waits."""
@@ -577,27 +473,20 @@ class Household:
 
     def _release(self, wait: Wait) -> bool:
         """Whether it is to be roused."""
-        if wait.released or wait.over:
-            return False
-        wait.released = True
-        if wait not in self._waits:
-            return False
-        self._wake(wait)
-        return True
+        released = wait.happened()
+        if released:
+            self._wake(wait)
+        return released
 
     def _wake(self, wait: Wait) -> None:
         """The strand runs again, as a part of the attempt that runs now, if one does."""
-        self._waits.remove(wait)
-        wait.over = True
-        if not self._running:
-            wait.strand.attempt = 0
+        strand = wait.strand
+        strand.attempt.wake(wait)
+        if self._attempt.over:
             return
-        wait.strand.attempt = self.attempt
-        wait.strand.told = 0
-        self._awake += 1
-        if wait.sleeps and wait.strand.order <= 0:
-            for strand in list(self.strands.values()):
-                self._count_again(strand)
+        if strand.doing is Doing.LEFT_BEHIND:
+            self._attempt.join(strand)
+            strand.attempt = self._attempt
         if self._parked:
             self.channel.send({"kind": "roused", "number": self._number})
             self._stop_listening()
@@ -605,9 +494,10 @@ class Household:
 
     def _let_others_look(self) -> None:
         """With a flowing clock, who waits has to look by itself while others run."""
-        for wait in self._waits:
-            if wait.until is not None and self.dial.flows():
-                wait.open()
+        if self.dial.flows():
+            for wait in self._attempt.waits():
+                if wait.until is not None:
+                    wait.open()
 
     def patience(self, wait: Wait) -> float:
         """Real seconds that a strand waits before it looks by itself whether its time is up; -1: for ever."""
@@ -623,35 +513,23 @@ class Household:
             if is_asleep and wait.until is not None and wait.until <= self.dial.elapsed_ns():
                 self._wake(wait)
 
-    def _one_less(self) -> list[Wait]:
+    def _settle(self) -> list[Wait]:
         """A strand does not run any more. Returns the wait that is over because of that, to be roused."""
-        self._awake -= 1
-        if self._awake == 1 and self._at_rest is not None:
+        if self._attempt.awake == 1 and self._at_rest is not None:
             self._at_rest.release()
             self._at_rest = None
-        if self._awake <= 0:
+        if self._attempt.awake <= 0:
             self._free_locks()
-        return self._go_on() if self._awake <= 0 else []
+        return self._go_on() if self._attempt.awake <= 0 else []
 
     def _go_on(self) -> list[Wait]:
-        """No strand runs. Strands whose time is up go on one after the other, each once the one before it waits or has
-        ended, so that they do the same in each run; the first of them is returned. Without any, the process parks."""
-        for wait in sorted(self._fresh, key=lambda wait: wait.strand.order):
-            self._turns += 1
-            wait.turn = self._turns
-        self._fresh.clear()
-        now = self.dial.elapsed_ns()
-        due = [wait for wait in self._own_waits() if wait.until is not None and wait.until <= now]
-        if not due:
+        """No strand runs. The strand whose time is up goes on; without any, the process parks."""
+        due = self._attempt.due(self.dial.elapsed_ns())
+        if due is None:
             self._park_all()
             return []
-        first = min(due, key=lambda wait: (wait.until, wait.turn))
-        self._wake(first)
-        return [first]
-
-    def _own_waits(self) -> list[Wait]:
-        """Where strands of the attempt that runs now wait."""
-        return [wait for wait in self._waits if wait.strand.attempt == self.attempt]
+        self._wake(due)
+        return [due]
 
     def _park_all(self) -> None:
         """Tell the emulator until when all strands wait, and listen."""
@@ -661,13 +539,12 @@ class Household:
         self._number += 1
         self._parked, self._held_up = True, False
         now = self.dial.elapsed_ns()
-        waits = self._own_waits()
-        ends = [wait.until for wait in waits if wait.until is not None]
+        first = self._attempt.first_wait()
         header = {
             "kind": "park",
             "number": self._number,
-            "seconds": max(0, min(ends) - now) / 1e9 if ends else None,
-            "real": any(wait.real for wait in waits),
+            "seconds": None if first is None or first.until is None else max(0, first.until - now) / 1e9,
+            "real": self._attempt.blocked > 0,
         }
         self.channel.send(header)
         if self._listen.locked():
@@ -702,8 +579,8 @@ class Household:
         """The emulator says that the attempt is over: whatever of it waits wakes and unwinds."""
         with self._lock:
             self._parked = False
-            self._abandoned = True
-            waits = self._own_waits()
+            self._attempt.move(Move.TELL)
+            waits = self._attempt.waits()
             for wait in waits:
                 wait.abandoned = True
                 self._wake(wait)

@@ -1,0 +1,575 @@
+"""The strands of an attempt as a table: which of them run, until when the others wait, and which goes on next.
+
+A strand is a thread or a work item of a handler; the handler's own thread is the first. The emulator uses this table
+for the attempts of its process, a child process for the attempt that runs in it. The table has no threads and no clock,
+and nothing waits in it: it answers, and its users act.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from heapq import heappop, heappush
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+LOCK_SECONDS: Final = 0.05
+"""Real seconds between two looks at a lock whose holder does not park."""
+_FIRST_LOOK_SECONDS: Final = 0.001
+REST_SECONDS: Final = 0.05
+"""Real seconds that the threads of a handler which has returned have to come to rest, before they are left behind."""
+_TOLD_AT_MOST: Final = 2
+"""How often a thread learns that its attempt is over before its waits have no end: the second time is for a wait in a
+``finally`` block, the third is that of code which swallows everything and goes on."""
+_COMPUTES: Final = 0.05
+"""The part of real time that a thread computes at least which does not just wait for something."""
+
+
+class ImpossibleMove(RuntimeError):
+    """A strand or an attempt cannot do this in its state: a defect of the emulator, never of its user."""
+
+
+class Doing(StrEnum):
+    """What a strand does."""
+
+    RUNS = "runs"
+    SLEEPS = "sleeps"
+    """It waits for an instant."""
+    WAITS = "waits"
+    """It waits for a lock, another strand or something real; where it has a time-out, for an instant as well."""
+    LEFT_OUT = "left out"
+    """It waits for something real, and the clock moves although it counts as running."""
+    LEFT_BEHIND = "left behind"
+    """It runs although its attempt is over."""
+    FROZEN = "frozen"
+    """Its attempt is over, and it waits on until another strand wakes it."""
+    GONE = "gone"
+
+
+class Step(StrEnum):
+    """What changes what a strand does."""
+
+    SLEEP = "sleep"
+    WAIT = "wait"
+    WAKE = "wake"
+    LEAVE_OUT = "leave out"
+    COUNT_AGAIN = "count again"
+    LEAVE_BEHIND = "leave behind"
+    """Its attempt is over, and it goes on by itself."""
+    FREEZE = "freeze"
+    """Its attempt is over, and it waits on."""
+    JOIN = "join"
+    """It becomes a part of the attempt that woke it."""
+    END = "end"
+
+
+STEPS: Final[dict[Doing, dict[Step, Doing]]] = {
+    Doing.RUNS: {
+        Step.SLEEP: Doing.SLEEPS,
+        Step.WAIT: Doing.WAITS,
+        Step.LEAVE_OUT: Doing.LEFT_OUT,
+        Step.LEAVE_BEHIND: Doing.LEFT_BEHIND,
+        Step.END: Doing.GONE,
+    },
+    Doing.SLEEPS: {Step.WAKE: Doing.RUNS, Step.LEAVE_BEHIND: Doing.LEFT_BEHIND},
+    Doing.WAITS: {Step.WAKE: Doing.RUNS, Step.LEAVE_BEHIND: Doing.LEFT_BEHIND, Step.FREEZE: Doing.FROZEN},
+    Doing.LEFT_OUT: {Step.COUNT_AGAIN: Doing.RUNS, Step.LEAVE_BEHIND: Doing.LEFT_BEHIND},
+    Doing.LEFT_BEHIND: {Step.WAIT: Doing.FROZEN, Step.JOIN: Doing.RUNS, Step.END: Doing.GONE},
+    Doing.FROZEN: {Step.WAKE: Doing.LEFT_BEHIND},
+    Doing.GONE: {},
+}
+"""What a strand does after each step. Any other step is impossible and raises."""
+
+
+class State(StrEnum):
+    """Where an attempt is. Whether it is parked is asked of its strands: also what gets ready or unwinds may wait."""
+
+    PREPARING = "preparing"
+    """Its instance gets ready; its timeout has not begun."""
+    RUNNING = "running"
+    TOLD = "told to end"
+    """It has a verdict, and unwinds; the clock waits for that."""
+    HALTING = "halting"
+    """It was stopped, and its pre-stop hook runs beside it; the clock does not wait for it."""
+    STRUCK = "struck"
+    """The watchdog has struck it: the clock does not wait for it, and it ends at the instant of its timeout."""
+    ENDED = "ended"
+    """It has come back. What of it waits without a time-out waits on."""
+    CUT_OFF = "cut off"
+    """It is over by a verdict. Whatever of it still runs or waits unwinds."""
+
+
+class Move(StrEnum):
+    """What changes the state of an attempt."""
+
+    PREPARE = "prepare"
+    READY = "ready"
+    TELL = "tell"
+    """It gets a verdict."""
+    HALT_BESIDE = "halt beside"
+    STRIKE = "strike"
+    END = "end"
+
+
+MOVES: Final[dict[State, dict[Move, State]]] = {
+    State.PREPARING: {
+        Move.PREPARE: State.PREPARING,
+        Move.READY: State.RUNNING,
+        Move.TELL: State.TOLD,
+        Move.STRIKE: State.STRUCK,
+        Move.END: State.ENDED,
+    },
+    State.RUNNING: {
+        Move.PREPARE: State.PREPARING,
+        Move.READY: State.RUNNING,
+        Move.TELL: State.TOLD,
+        Move.STRIKE: State.STRUCK,
+        Move.END: State.ENDED,
+    },
+    State.TOLD: {
+        # Its thread may hear of its verdict later than its instance gets ready.
+        Move.PREPARE: State.TOLD,
+        Move.READY: State.TOLD,
+        Move.TELL: State.TOLD,
+        Move.HALT_BESIDE: State.HALTING,
+        Move.STRIKE: State.STRUCK,
+        Move.END: State.CUT_OFF,
+    },
+    State.HALTING: {
+        Move.PREPARE: State.HALTING,
+        Move.READY: State.HALTING,
+        Move.TELL: State.HALTING,
+        Move.STRIKE: State.STRUCK,
+        Move.END: State.CUT_OFF,
+    },
+    State.STRUCK: {
+        Move.PREPARE: State.STRUCK,
+        Move.READY: State.STRUCK,
+        Move.TELL: State.STRUCK,
+        Move.END: State.CUT_OFF,
+    },
+    # It has come back, and then the instance dies in which it ran.
+    State.ENDED: {Move.TELL: State.CUT_OFF},
+    State.CUT_OFF: {Move.TELL: State.CUT_OFF},
+}
+"""Which state of an attempt follows which move. Any other move is impossible and raises."""
+
+OVER: Final = frozenset({State.ENDED, State.CUT_OFF})
+TOLD: Final = frozenset({State.TOLD, State.HALTING, State.STRUCK, State.CUT_OFF})
+"""The states of an attempt that has a verdict."""
+HOLDS: Final = frozenset({State.PREPARING, State.RUNNING, State.TOLD})
+"""The states in which the clock waits for an attempt as long as one of its strands runs."""
+
+
+def next_doing(doing: Doing, step: Step) -> Doing:
+    """What a strand does after ``step``. Raises ``ImpossibleMove``."""
+    try:
+        return STEPS[doing][step]
+    except KeyError:
+        raise ImpossibleMove(f"{step} cannot happen to a strand that is {doing}") from None
+
+
+def next_state(state: State, move: Move) -> State:
+    """The state of an attempt after ``move``. Raises ``ImpossibleMove``."""
+    try:
+        return MOVES[state][move]
+    except KeyError:
+        raise ImpossibleMove(f"{move} cannot happen to an attempt that is {state}") from None
+
+
+def _order(strand: "Strand") -> int:
+    return strand.order
+
+
+def _order_of_strand(wait: "Wait[Any, Any]") -> int:
+    order: int = wait.strand.order
+    return order
+
+
+class Instant(Protocol):
+    """A point in virtual time: the emulator has ``datetime``, a child process has nanoseconds."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+    def __le__(self, other: Any, /) -> bool: ...
+
+
+class Lock(Protocol):
+    """A lock of the handler's."""
+
+    @property
+    def key(self) -> int:
+        """Which lock it is."""
+
+
+class Strand:
+    """One strand as the table sees it."""
+
+    doing = Doing.RUNS
+    order = 0
+    """In which order the strands of an attempt were made; the handler's own thread is the first."""
+    waits_in: Any = None
+    """The ``Wait`` in which it waits; ``None``: it does not wait."""
+    looked: tuple[float, int] | None = None
+    """From when on, in real seconds, it has waited for something real, and the nanoseconds it had computed by then."""
+    was_left_out = False
+    told = 0
+    """How often its thread has learnt that the attempt is over."""
+
+    @property
+    def ended(self) -> bool:
+        return self.doing is Doing.GONE
+
+    @property
+    def left_out(self) -> bool:
+        return self.doing is Doing.LEFT_OUT
+
+    def look(self, now: float, computed_ns: int | None) -> None:
+        """Note what a strand that counts as running has computed by ``now``; ``None``: the system does not tell."""
+        looked = self.looked
+        if computed_ns is None:
+            self.looked = None
+        elif looked is None or computed_ns - looked[1] > (now - looked[0]) * _COMPUTES * 1e9:
+            self.looked = now, computed_ns
+
+    def has_waited(self, now: float, seconds: float) -> bool:
+        """Whether it has computed next to nothing for so long, when it was looked at last."""
+        return self.looked is not None and now - self.looked[0] > seconds
+
+    def tell(self) -> bool:
+        """Its thread learns that its attempt is over; ``False``: it has learnt that often enough, and must wait for
+        ever."""
+        self.told += 1
+        return self.told <= _TOLD_AT_MOST
+
+
+S = TypeVar("S", bound=Strand)
+T = TypeVar("T", bound=Instant)
+
+
+class Wait(Generic[S, T]):
+    """One wait of one strand. ``until``: the instant at which it ends by itself; ``None``: it does not."""
+
+    __slots__ = ("arrived", "lock", "over", "real", "released", "sleeps", "strand", "until")
+
+    def __init__(self, strand: S, until: T | None = None) -> None:
+        self.strand: Final = strand
+        self.until = until
+        self.released = False
+        """Whether what it waits for has happened."""
+        self.over = False
+        self.real = False
+        """Whether it waits for something real as well."""
+        self.sleeps = False
+        """Whether it waits for its instant alone."""
+        self.lock: Any = None
+        """The lock for which it waits; a ``Lock``."""
+        self.arrived = 0
+        """Waits for locks of a lower number come first."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether its strand waits in it now."""
+        return self.strand.waits_in is self
+
+    def happened(self) -> bool:
+        """What it waits for has happened, maybe before it waits; whether its strand has to be woken."""
+        if self.released or self.over:
+            return False
+        self.released = True
+        return self.waiting
+
+
+W = TypeVar("W", bound=Wait[Any, Any])
+
+
+class Beside(StrEnum):
+    """What keeps the clock of an attempt in which some strands run and others wait."""
+
+    COMPUTES = "computes"
+    """A strand computes, so the clock waits for it."""
+    HELD_UP = "held up"
+    """All strands that run wait for something real, and the others for virtual time to pass."""
+    IN_BACKGROUND = "in background"
+    """The handler sleeps, and all strands that run are threads in its background which wait for something real: the
+    clock moves without them."""
+
+
+class Attempt(Generic[S, W, T]):
+    """The strands of one attempt, and its state."""
+
+    __slots__ = (
+        "_fresh",
+        "_made",
+        "_timed",
+        "_turns",
+        "_woken",
+        "awake",
+        "blocked",
+        "calls",
+        "first",
+        "others",
+        "sleeps_beside",
+        "state",
+    )
+
+    def __init__(self, first: S) -> None:
+        self.state = State.RUNNING
+        self.first: Final = first
+        """The handler's own thread."""
+        self.others: Final[set[S]] = set()
+        """Its other strands that have not ended."""
+        self.awake = 1
+        """How many of its strands run, less those that wait for an invocation that they made."""
+        self.blocked = 0
+        """How many of its strands wait for something real."""
+        self.calls = 0
+        """How many invocations it has made for which it waits."""
+        self.sleeps_beside = False
+        """Whether strands of it have been left out already."""
+        self._made = 0
+        self._turns = 0
+        """How many waits for an instant have had a turn."""
+        self._woken: Final[list[S]] = []
+        """Strands that another one has woken, and that go on once it waits or has ended, one after the other."""
+        self._fresh: Final[list[W]] = []
+        """Waits for an instant that have no turn yet."""
+        self._timed: Final[list[tuple[T, int, W]]] = []
+        """A heap of the waits for an instant; those that are over are still there."""
+
+    # What it is.
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+    @property
+    def told(self) -> bool:
+        """Whether it has a verdict."""
+        return self.state in TOLD
+
+    @property
+    def holds_clock(self) -> bool:
+        """Whether the clock waits for it: because a strand runs, or because something real alone can end its waits."""
+        return self.state in HOLDS and (self.awake > 0 or (self.blocked > 0 and self.first_wait() is None))
+
+    @property
+    def endless(self) -> bool:
+        """Whether every strand waits without a time-out, and for no invocation that it made."""
+        return not self.calls and all(
+            strand.waits_in is not None and strand.waits_in.until is None for strand in self._all()
+        )
+
+    def strands(self) -> list[S]:
+        """All strands that have not ended, in the order in which they were made; the handler's thread is the first."""
+        return [self.first, *sorted(self.others, key=_order)]
+
+    def awake_ones(self) -> list[S]:
+        """The strands for which the clock waits."""
+        return [strand for strand in self.strands() if strand.doing is Doing.RUNS]
+
+    def waits(self) -> list[W]:
+        """Where its strands wait, in their order."""
+        return [strand.waits_in for strand in self.strands() if strand.waits_in is not None]
+
+    def _all(self) -> Iterator[S]:
+        yield self.first
+        yield from self.others
+
+    # What happens to it.
+
+    def move(self, move: Move) -> None:
+        """Raises ``ImpossibleMove``."""
+        self.state = next_state(self.state, move)
+
+    def call(self) -> None:
+        """A strand waits for an invocation that it made."""
+        self.calls += 1
+        self.awake -= 1
+
+    def answered(self) -> None:
+        """That invocation has ended."""
+        self.calls -= 1
+        self.awake += 1
+
+    # What happens to its strands.
+
+    def _step(self, strand: S, step: Step) -> None:
+        before = strand.doing
+        strand.doing = after = next_doing(before, step)
+        self.awake += (after is Doing.RUNS) - (before is Doing.RUNS)
+
+    def add(self, strand: S, order: int | None = None) -> None:
+        """Another strand begins; it counts as running. ``order``: it is none of the handler's, and goes on before or
+        after those by this number."""
+        self._number(strand, order)
+        self.awake += 1
+
+    def join(self, strand: S) -> None:
+        """A strand that another attempt has left behind becomes a part of this one, because this one has woken it."""
+        self._step(strand, Step.JOIN)
+        self._number(strand, None)
+        strand.told = 0
+
+    def _number(self, strand: S, order: int | None) -> None:
+        if order is None:
+            self._made += 1
+            order = self._made
+        strand.order = order
+        self.others.add(strand)
+
+    def wait(self, wait: W) -> None:
+        """A strand begins to wait, or waits on."""
+        strand = wait.strand
+        self.count_again(strand)
+        self._step(strand, Step.SLEEP if wait.sleeps else Step.WAIT)
+        strand.looked = None
+        strand.waits_in = wait
+        self.blocked += wait.real
+        if wait.until is not None:
+            self._fresh.append(wait)
+
+    def wake(self, wait: W) -> None:
+        """A wait is over: its strand runs again. When the handler itself has slept, the clock waits for all again."""
+        wait.over = True
+        self.interrupt(wait)
+        if wait.sleeps and wait.strand.order <= 0:
+            for strand in self._all():
+                self.count_again(strand)
+
+    def interrupt(self, wait: W) -> None:
+        """A strand runs again, and will wait on in the same wait."""
+        self._step(wait.strand, Step.WAKE)
+        wait.strand.waits_in = None
+        self.blocked -= wait.real
+
+    def leave_out(self, strand: S) -> None:
+        """The clock moves although ``strand`` waits for something real."""
+        self._step(strand, Step.LEAVE_OUT)
+        self.sleeps_beside = strand.was_left_out = True
+
+    def count_again(self, strand: S) -> bool:
+        """A strand that was left out is back; whether it was left out."""
+        if strand.doing is not Doing.LEFT_OUT:
+            return False
+        self._step(strand, Step.COUNT_AGAIN)
+        return True
+
+    def end(self, strand: S) -> bool:
+        """A strand has ended, or will never begin; repeatable. Whether it was a part of what runs."""
+        if strand.doing is Doing.GONE:
+            return False
+        counted = self.count_again(strand) or strand.doing is Doing.RUNS
+        self._step(strand, Step.END)
+        self.others.discard(strand)
+        return counted
+
+    # Which strand goes on next.
+
+    def first_wait(self) -> W | None:
+        """The wait that ends first by itself. Waits that end at the same instant have their turns in the order of their
+        strands, not in that in which their threads happened to get here."""
+        fresh, timed = self._fresh, self._timed
+        if fresh:
+            for wait in sorted(fresh, key=_order_of_strand) if len(fresh) > 1 else fresh:
+                if wait.waiting and wait.until is not None:
+                    self._turns += 1
+                    heappush(timed, (wait.until, self._turns, wait))
+            fresh.clear()
+        while timed and not timed[0][2].waiting:
+            heappop(timed)
+        return timed[0][2] if timed else None
+
+    def due(self, now: T) -> W | None:
+        """The wait whose strand goes on at ``now``. Strands whose time is up go on one after the other, each once the
+        one before it waits or has ended, so that a handler does the same in each run."""
+        first = self.first_wait()
+        return None if first is None or first.until is None or now < first.until else first
+
+    def woken(self, strand: S) -> None:
+        """Another strand has woken this one: it goes on when ``next_woken`` says so."""
+        self._woken.append(strand)
+
+    def next_woken(self) -> S | None:
+        """The strand whose turn it is to go on: the first of those that were woken, once nothing else runs."""
+        woken = self._woken
+        if not woken or self.awake > len(woken):
+            return None
+        first = min(woken, key=_order)
+        woken.remove(first)
+        return first
+
+    def skip_turn(self, strand: S) -> None:
+        """A strand has gone on by itself: the one that woke it may wait for it by means of which nothing is known."""
+        if strand in self._woken:
+            self._woken.remove(strand)
+
+    def beside(self, now: float, seconds: float, is_background: Callable[[S], bool]) -> Beside:
+        """What keeps the clock, as far as the strands tell that were looked at until ``now``, in real seconds."""
+        awake = self.awake_ones()
+        waited = all(strand.has_waited(now, seconds) for strand in awake)
+        if not awake or len(awake) != self.awake or not waited or self.told:
+            return Beside.COMPUTES
+        asleep = any(wait.sleeps and wait.strand.order <= 0 for wait in self.waits())
+        if not asleep or not all(is_background(strand) for strand in awake):
+            return Beside.HELD_UP
+        return Beside.IN_BACKGROUND
+
+    def parks_for_lock(self, *, gate: bool, held_up: bool) -> bool:
+        """Whether a strand parks that waits for a lock. ``gate``: no thread can release it but by something that it
+        waits for; ``held_up``: it is the clock that keeps its holder from releasing it."""
+        if gate:
+            return not self.calls  # else such a call may end by it
+        return held_up
+
+    def dismiss(self) -> list[W]:
+        """It is over. The waits that end by that: all, where it was cut off; else those for an instant, and those for
+        locks, which go on in real time."""
+        ended: list[W] = []
+        for strand in self.strands():
+            wait = strand.waits_in
+            if wait is not None and self.state is State.ENDED and wait.until is None and wait.lock is None:
+                self._step(strand, Step.FREEZE)
+                continue
+            if wait is not None:
+                wait.over = True
+                strand.waits_in = None
+                ended.append(wait)
+            if strand.doing is not Doing.LEFT_BEHIND:
+                self._step(strand, Step.LEAVE_BEHIND)
+        return ended
+
+
+class LockWaits(Generic[W]):
+    """The waits for locks whose holders are parked."""
+
+    def __init__(self) -> None:
+        self._waits: list[W] = []
+        self._looks = 0
+
+    def __iter__(self) -> Iterator[W]:
+        return iter([wait for wait in self._waits if wait.waiting])
+
+    def add(self, wait: W, lock: Lock, *, gate: bool) -> None:
+        """``wait`` is for ``lock``. ``gate``: the thread that has taken it will not release it, so what does may be
+        something real."""
+        wait.real, wait.lock, wait.arrived = gate, lock, self._looks
+        self._waits.append(wait)
+
+    def freed(self, may_be_taken: Callable[[Any], bool]) -> list[W]:
+        """Before the clock moves: the waits that are over because their locks are free by now, one for each lock. Those
+        that began between the same two looks go on in the order of the strands."""
+        if not self._waits:
+            return []
+        self._looks += 1
+        self._waits = list(self)
+        freed: dict[int, W] = {}
+        for wait in sorted(self._waits, key=lambda wait: (wait.arrived, wait.strand.order)):
+            if wait.lock.key not in freed and may_be_taken(wait.lock):
+                freed[wait.lock.key] = wait
+        return list(freed.values())
+
+
+def pauses(*, gate: bool) -> Iterator[float]:
+    """Real seconds between the looks at a lock for which a strand is parked: the thread that releases it may not park
+    for long, or be no strand. They are long enough for others to park first on a paused clock."""
+    pause = _FIRST_LOOK_SECONDS if gate else LOCK_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, 2 * LOCK_SECONDS)
