@@ -1,9 +1,8 @@
 """Sends reports to destinations."""
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from fcemu.core.destinations import (
     Destination,
@@ -16,22 +15,15 @@ from fcemu.core.destinations import (
 )
 from fcemu.core.errors import FCError
 from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Expired, Failed, Invalid, Stopped, Succeeded
-from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.settings import Settings
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
-from fcemu.engine.chance import Chance
 from fcemu.engine.errands import Errand
-from fcemu.engine.journal import Journal
+from fcemu.engine.intake import Intake
+from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Post
+from fcemu.engine.world import World
 from fcemu.mns.mail import Mail
-
-
-class AcceptReport(Protocol):
-    """Accepts a report as an asynchronous invocation of a destination function; raises ``FCError``."""
-
-    def __call__(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +43,15 @@ class Deliveries:
     change (retry-and-destinations §3.4).
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        chance: Chance,
-        journal: Journal,
-        asked_of: Callable[[Invocation], AsyncSettings],
-        accept: AcceptReport,
-        mail: Mail,
-        post: Post,
-        set_out: Callable[[datetime, Errand], None],
-    ) -> None:
-        self._settings: Final = settings
-        self._chance: Final = chance
-        self._journal: Final = journal
-        self._asked_of: Final = asked_of
-        self._accept: Final = accept
+    def __init__(self, world: World, movers: Movers, intake: Intake, mail: Mail, post: Post) -> None:
+        self._settings: Final = world.settings
+        self._chance: Final = world.chance
+        self._catalog: Final = world.catalog
+        self._journal: Final = world.journal
+        self._movers: Final = movers
+        self._intake: Final = intake
         self._mail: Final = mail
         self._post: Final = post
-        self._set_out: Final = set_out
         self._withheld: Final[set[str]] = set()
         """Request ids of invocations that are not reported."""
 
@@ -100,11 +82,12 @@ class Deliveries:
 
     def _destination(self, invocation: Invocation) -> Destination | None:
         """ASSUMED: expiry is reported as a failure; stopped and invalid invocations are not reported (§3.3)."""
+        asked = self._catalog.async_settings(invocation.accepted.function, invocation.accepted.qualifier)
         match invocation.state:
             case State.SUCCEEDED:
-                return self._asked_of(invocation).on_success
+                return asked.on_success
             case State.FAILED | State.EXPIRED:
-                return self._asked_of(invocation).on_failure
+                return asked.on_failure
             case _:
                 return None
 
@@ -131,7 +114,7 @@ class Deliveries:
 
     def _invoke(self, destination: FunctionDestination, body: bytes, invocation: Invocation, now: datetime) -> None:
         try:
-            request_id = self._accept(destination, body, invocation).id
+            request_id = self._intake.take_report(destination, body, invocation).id
         except FCError as refused:
             depth = invocation.accepted.depth
             row = f" (destination {depth + 1} in a row: is there a loop?)" if depth else ""
@@ -194,7 +177,7 @@ class Deliveries:
         }
         title = f"report of {letter.invocation.accepted.function} {letter.invocation.id} to {url}"
         go = partial(self._post, url, letter.body, headers)
-        self._set_out(due, Errand(title, go, partial(self._posted, letter, url, retry)))
+        self._movers.put(due, Errand(title, go, partial(self._posted, letter, url, retry)))
 
     def _posted(self, letter: Letter, url: str, retry: int, failed: str | None, now: datetime) -> None:
         if failed is None:

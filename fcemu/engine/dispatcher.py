@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from fcemu.core import outcome as outcomes
-from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError
 from fcemu.core.facts import (
     Delayed,
@@ -26,24 +25,20 @@ from fcemu.core.facts import (
     Warned,
 )
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.keys import Keys
 from fcemu.core.languages import RUNS_AS, runs_as
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
-from fcemu.core.settings import Settings
-from fcemu.engine.agenda import Agenda
 from fcemu.engine.backlog import Turn
-from fcemu.engine.chance import Chance
 from fcemu.engine.clock import later
 from fcemu.engine.faults import When
 from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Place
-from fcemu.engine.journal import Journal
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import in_engine
+from fcemu.engine.world import World
 
 EXCEPTIONS_KEPT: Final = 1000
 _MOMENT: Final = timedelta(microseconds=1)
@@ -70,24 +65,14 @@ class Boot(Turn):
 class Dispatcher:
     """Turns due invocations into runs and outcomes into facts. Every method is called with the baton held."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        catalog: Catalog,
-        runtime_of: Callable[[str], Runtime],
-        chance: Chance,
-        keys: Keys,
-        journal: Journal,
-        agenda: Agenda,
-    ) -> None:
-        self._settings: Final = settings
-        self._chance: Final = chance
-        self._keys: Final = keys
-        self._journal: Final = journal
-        self._agenda: Final = agenda
-        self.fleet: Final = Fleet(settings, catalog.belongings, chance, keys, journal, agenda, self.begin)
-        self.plans: Final = Plans(settings, catalog, runtime_of, chance, self.fleet)
+    def __init__(self, world: World, runtime_of: Callable[[str], Runtime]) -> None:
+        self._settings: Final = world.settings
+        self._chance: Final = world.chance
+        self._keys: Final = world.keys
+        self._journal: Final = world.journal
+        self._agenda: Final = world.agenda
+        self.fleet: Final = Fleet(world, self.begin)
+        self.plans: Final = Plans(world, runtime_of, self.fleet)
         self.fleet.pool_of = self.plans.pool_of
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()

@@ -7,11 +7,10 @@ from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.errors import FCError, InvalidArgument, StoreError
-from fcemu.core.facts import Failed, Invalid, Warned
+from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Attempt, Invocation, State, Summary
+from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -29,24 +28,24 @@ from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
-from fcemu.engine.inflight import WATCHDOG, Patience, debugged, pause_between_looks
+from fcemu.engine.inflight import WATCHDOG, Patience
 from fcemu.engine.intake import Asked, Intake
 from fcemu.engine.journal import Journal
 from fcemu.engine.keyring import Keyring
-from fcemu.engine.lines import place
 from fcemu.engine.movers import Movers
+from fcemu.engine.persistence import Persistence
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
+from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
 from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
-from fcemu.engine.resuming import Resuming
-from fcemu.engine.runs import Run
-from fcemu.engine.saving import Kept, Saving, no_collector
+from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.setup import Setup
 from fcemu.engine.strands import STRANDS
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.triggers import Triggers
+from fcemu.engine.world import World
 from fcemu.mns.mail import Mail
 from fcemu.mns.queues import Queues
 from fcemu.mns.topics import Topics
@@ -60,10 +59,6 @@ class ClosedError(RuntimeError):
 
 class NotIdle(TimeoutError):
     """There was still work after ``at_most`` of virtual time; the text says which."""
-
-
-class ClockStuck(TimeoutError):
-    """Real time passed without progress, and the watchdog could not free the clock; the text explains."""
 
 
 def _cannot_post(url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
@@ -104,70 +99,39 @@ class Emulator:
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         self._catalog: Final = catalog
         self._chance: Final = chance
-        keys = Keys(new_secret()) if settings.auth else PREDICTABLE
         self._baton: Final = Baton()
         self._agenda: Final = Agenda(self._baton)
-        self._dispatcher: Final = Dispatcher(
+        self._world: Final = World(
             settings=settings,
+            clock=self.clock,
+            baton=self._baton,
             catalog=catalog,
-            runtime_of=runtimes if callable(runtimes) else runtimes.__getitem__,
             chance=self._chance,
-            keys=keys,
+            keys=Keys(new_secret()) if settings.auth else PREDICTABLE,
             journal=self.journal,
             agenda=self._agenda,
         )
+        self._dispatcher: Final = Dispatcher(self._world, runtimes if callable(runtimes) else runtimes.__getitem__)
+        plans = self._dispatcher.plans
+        self.fleet: Final = self._dispatcher.fleet
         self.timers: Final = Timers(catalog, self._agenda)
         self._callers: Final = Callers()
-        self._movers: Final = Movers(
-            baton=self._baton,
-            clock=self.clock,
-            agenda=self._agenda,
-            crew=crew,
-            dispatcher=self._dispatcher,
-            journal=self.journal,
-            io_grace=settings.io_grace,
-            callers=self._callers,
-        )
-        self.fleet: Final = self._dispatcher.fleet
-        self.setup: Final = Setup(self._baton, catalog, self._dispatcher.plans, chance.faults)
-        """Definitions, stand-ins for code, faults."""
-        self.tasks: Final = Tasks(
-            baton=self._baton,
-            clock=self.clock,
-            catalog=catalog,
-            journal=self.journal,
-            movers=self._movers,
-            settings=settings,
-        )
+        self._movers: Final = Movers(self._world, crew, self._dispatcher, self._callers)
+        self.tasks: Final = Tasks(self._world, self._movers)
         """Task mode: find, list, stop."""
-        self._intake: Final = Intake(
-            settings=settings,
-            catalog=catalog,
-            chance=self._chance,
-            keys=keys,
-            clock=self.clock,
-            journal=self.journal,
-            plans=self._dispatcher.plans,
-            movers=self._movers,
-            callers=self._callers,
-            claim=self.tasks.claim,
-        )
-        self.keyring: Final = Keyring(settings, keys, self.clock, self._baton, self._intake.caller)
-        """The access keys that are good now."""
+        self._intake: Final = Intake(self._world, plans, self._movers, self._callers, self.tasks)
         self.timers.fire = self._intake.fire
-        self._movers.withdraw = self._withdraw
-        keeping = (self._baton, catalog, self._dispatcher.plans, self._chance, self.clock, self.journal, settings)
-        self.resources: Final = Resources(*keeping, packages)
+        self.keyring: Final = Keyring(self._world, self._intake)
+        """The access keys that are good now."""
+        self.resources: Final = Resources(self._world, plans, packages, self.timers)
         """The control plane: what runs, and what makes it run."""
-        self.releasing: Final = Releasing(*keeping, packages)
+        self.releasing: Final = Releasing(self._world, plans, packages)
         """The control plane: versions and aliases."""
-        self.furnishings: Final = Furnishings(*keeping, packages)
+        self.furnishings: Final = Furnishings(self._world, plans, packages, self.fleet)
         """The control plane: domains, layers, capacity, tags, bindings."""
-        self.furnishings.fleet = self.fleet
-        self.resources.on_triggers = self._retimed
-        self.furnishings.on_capacity = self._movers.pursue
-        self.setup.on_defined = self._redefined
-        self._defined()
+        self.setup: Final = Setup(self._world, plans, chance.faults, self.resources, self._movers)
+        """Definitions, stand-ins for code, faults."""
+        self.resources.complete()
         self.mail: Final = Mail(
             baton=self._baton,
             clock=self.clock,
@@ -180,48 +144,40 @@ class Emulator:
         """What was delivered to queues, topics and buses."""
         self.queues: Final = Queues(self.mail)
         self.topics: Final = Topics(self.mail)
-        self.triggers: Final = Triggers(
-            baton=self._baton,
-            catalog=catalog,
-            chance=self._chance,
-            journal=self.journal,
-            account=settings.account,
-            now=self.clock.shown,
-            accept=self._intake.take_event,
-        )
+        self.triggers: Final = Triggers(self._world, self._intake)
         """Fires triggers of other services."""
-        self._deliveries: Final = Deliveries(
-            settings,
-            self._chance,
-            self.journal,
-            self._asked_of,
-            self._intake.take_report,
-            self.mail,
-            post,
-            self._movers.put,
-        )
+        deliveries = Deliveries(self._world, self._movers, self._intake, self.mail, post)
         self.journal.reactions = reactions(
             dispatcher=self._dispatcher,
             movers=self._movers,
             callers=self._callers,
-            deliveries=self._deliveries,
+            deliveries=deliveries,
             mail=self.mail,
             triggers=self.triggers,
         )
-        self.read_outside: set[str] = set()
+        self.starts: Final = 0 if kept is None else kept.starts + 1
+        """How often one has begun before with what this one goes on from."""
+        self._persistence: Final = Persistence(
+            self._world,
+            movers=self._movers,
+            callers=self._callers,
+            intake=self._intake,
+            deliveries=deliveries,
+            timers=self.timers,
+            setup=self.setup,
+            packages=packages,
+            starts=self.starts,
+            given=given or {},
+        )
+        self._movers.withdraw = self._persistence.withdraw
+        self.read_outside: Final = self._persistence.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
-        self._waits: Final[dict[Callable[[], None], Patience]] = {}
-        """Who waits without a thread of its own, and how much longer that makes sense."""
-        self.check_every: Final = pause_between_looks(settings.watchdog, min(settings.grace, settings.io_grace))
-        self.saving: Saving | None = None
-        """What is kept of this emulator; ``None`` where nothing is."""
-        self.starts: Final = 0 if kept is None else kept.starts + 1
-        """How often one has begun before with what this one goes on from."""
-        self._given: Final = given or {}
+        self._progress: Final = Progress(self._world, self._movers, self._callers, self._persistence)
         if store is not None:
-            self._begin_with(store, kept, packages)
+            with self._baton:
+                self._persistence.begin(store, kept)
         # A stub is a reason to start provisioned instances, and that is a fact: after those that were kept.
         for ref, stub in (stubs or {}).items():
             if ref in catalog.names:  # it may have been deleted before a restart
@@ -233,47 +189,9 @@ class Emulator:
                 if catch_up is not None:
                     self._catch_up(catch_up)
                 self._movers.pursue()
-        WATCHDOG.watch(self)
+        WATCHDOG.watch(self._progress)
 
     # Beyond the end of the process.
-
-    def _begin_with(self, store: Store, kept: Kept | None, packages: Callable[[], Packages] | None) -> None:
-        """Go on from what is in ``store``, and keep there what happens from now on. Raises ``StoreError``."""
-        with self._baton, no_collector():
-            resuming = Resuming(self.journal, self._agenda.push, self._deliveries.resume, self._intake.caused)
-            if store.outlasts:
-                self.journal.keep_elsewhere(store.read)
-            if kept is not None:
-                self.journal.fold(resuming.watch(store.facts()), store.begin)
-                self._chance.go_on(f"{self.starts}/{len(self.journal)}")
-                self.timers.resume(kept.timers)
-            self.saving = self._saving_to(store, packages)
-            self._movers.save = self.saving.save
-            if kept is not None:
-                resuming.resume(self.clock.now())
-            self.saving.save()
-
-    def _saving_to(self, store: Store, packages: Callable[[], Packages] | None) -> Saving:
-        return Saving(
-            store,
-            journal=self.journal,
-            clock=self.clock,
-            catalog=self._catalog,
-            timers=self.timers,
-            packages=None if packages is None else packages(),
-            starts=self.starts,
-            given=self._given,
-            forgot=self._forget_what_the_journal_forgot,
-        )
-
-    def _forget_what_the_journal_forgot(self) -> None:
-        """A server runs for months: what is noted of an invocation goes with it. Called with the baton held."""
-        known, caused = self.journal.invocations, self._intake.caused
-        for request_id in list(self.read_outside):
-            if request_id not in known:
-                self.read_outside.discard(request_id)
-        for root in [root for root in caused if root not in known]:
-            del caused[root]
 
     def _catch_up(self, until: datetime) -> None:
         """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
@@ -284,16 +202,20 @@ class Emulator:
             self._movers.post(CatchUp(until))
 
     @property
+    def saving(self) -> Saving | None:
+        """What is kept of this emulator; ``None`` where nothing is."""
+        return self._persistence.saving
+
+    @property
     def unsaved(self) -> bool:
         """Whether something has happened that is to be kept and is not yet."""
-        saving = self.saving
-        return saving is not None and saving.unsaved
+        return self._persistence.unsaved
 
     def save(self) -> None:
         """Keep what has happened, where it is to be kept; nobody may hear of it before. Called without the baton.
 
         Raises ``StoreError``."""
-        if self.saving is not None:
+        if self._persistence.saving is not None:
             with self._baton:
                 failed = self._movers.keep()
             if failed is not None:
@@ -308,20 +230,16 @@ class Emulator:
         """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing
         was kept."""
         with self._baton:
-            self._stop_saving()
+            self._persistence.stop()
             if store is not None:
-                self._saving_to(store, packages).take_all()
+                self._persistence.take_all(store, packages)
         self.close()
 
     def stop_saving(self) -> None:
         """What happens from now on is not kept."""
         with self._baton:
-            self._stop_saving()
+            self._persistence.stop()
             self._movers.begin_what_waits()
-
-    def _stop_saving(self) -> Saving | None:
-        saving, self.saving, self._movers.save = self.saving, None, None
-        return saving
 
     # For emulators whose clock has to do with another one; each may refuse by an exception.
 
@@ -359,28 +277,6 @@ class Emulator:
             return self._intake.invoke(asked, then)
 
     # Timers.
-
-    def _defined(self) -> None:
-        """Called with the baton held, or before anybody else has it."""
-        self.resources.stamp_all()
-        for ref in dict.fromkeys([*self.timers.functions, *(each.function for each in self._catalog.all_triggers())]):
-            self.timers.set(ref, self.clock.shown())
-
-    def _redefined(self) -> None:
-        """Called with the baton held."""
-        self._defined()
-        self._pursue_timers()
-        if self.saving is not None:
-            self.saving.defined = True
-
-    def _retimed(self, ref: FunctionRef) -> None:
-        """Called with the baton held."""
-        self.timers.set(ref, self.clock.shown())
-        self._pursue_timers()
-
-    def _pursue_timers(self) -> None:
-        if self.clock.rate or self._movers.goals:
-            self._movers.pursue()
 
     def fire(self, ref: FunctionRef, name: str) -> Invocation:
         """Fire a time trigger now, whether it is enabled or not; the rest happens as after any firing.
@@ -421,42 +317,11 @@ class Emulator:
         with self._baton:
             return self._chance.talk_id()
 
-    # Ends and reports.
-
-    def _withdraw(self, failed: StoreError) -> None:
-        """End what was accepted and cannot be kept: it does not run, its caller gets the error, and a task's id is free
-        for whoever tries again. Called with the baton held."""
-        if self.saving is None:
-            return
-        now = self.clock.now()
-        for accepted in self.saving.not_kept():
-            invocation = self.journal.invocations[accepted.request_id]
-            if isinstance(invocation, Summary) or invocation.finished:
-                continue
-            if invocation.state is State.STOPPING:
-                continue  # its end is on its way
-            ran = invocation.state is State.RUNNING
-            if ran:
-                self._movers.drop(invocation, now, failed.message)
-            self._callers.fail(invocation, failed)
-            self._deliveries.withhold(invocation)
-            end = Failed if ran or accepted.synchronous else Invalid
-            self.journal.record(end(now, invocation.id, failed.message), invocation)
-            self.journal.forget_task(invocation)
-            self.read_outside.add(invocation.id)
+    # Callers.
 
     def raise_for(self, invocation: Invocation) -> None:
         """Raise the error of the emulator's own that its caller got instead of an answer, if there is one; once."""
         self._callers.raise_for(invocation)
-
-    def fail(self, error: Exception) -> None:
-        """Called by the watchdog when its look raised ``error``: whoever waits hears of it."""
-        with self._baton:
-            self._movers.fail(error)
-
-    def _asked_of(self, invocation: Invocation) -> AsyncSettings:
-        accepted = invocation.accepted
-        return self._catalog.async_settings(accepted.function, accepted.qualifier)
 
     # Moving the clock.
 
@@ -557,11 +422,12 @@ class Emulator:
     @contextmanager
     def when_stuck(self, call: Callable[[], None]) -> Iterator[None]:
         """Inside the block ``call`` is called, on the watchdog's thread, when real time passes without progress."""
-        self._waits[call] = self.new_patience()
+        waits = self._progress.waits
+        waits[call] = self.new_patience()
         try:
             yield
         finally:
-            self._waits.pop(call, None)
+            waits.pop(call, None)
 
     def stuck(self) -> ClockStuck:
         """The error for who has waited long enough."""
@@ -569,11 +435,7 @@ class Emulator:
 
     def new_patience(self) -> Patience:
         """Of a caller who waits for the clock from now on."""
-        return Patience(lambda: self.steps, self.patience, self.debugged)
-
-    def debugged(self) -> bool:
-        """Whether a debugger is attached to this process, or to what an attempt of this emulator runs in."""
-        return debugged() or self._movers.any_debugged()
+        return Patience(lambda: self.steps, self.patience, self._progress.is_debugged)
 
     @property
     def patience(self) -> float:
@@ -659,7 +521,7 @@ class Emulator:
             return self._explain()
 
     def _explain(self) -> Explanation:
-        return explain(self.clock, self._agenda, self._movers)
+        return explain(self._world, self._movers)
 
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""
@@ -709,77 +571,7 @@ class Emulator:
         with self._baton:
             return self._catalog.async_settings(ref, qualifier)
 
-    # Real time: the watchdog, strangers, the end.
-
-    def check_progress(self, now: float) -> None:
-        """Called by the watchdog from time to time, on its own thread and with its own time."""
-        if self.unsaved:
-            with self._baton:
-                self._movers.keep()
-        for call, patience in list(self._waits.items()):
-            if patience.is_over():
-                call()
-        movers = self._movers
-        if movers.closed or not (movers.runs or movers.left_behind):
-            return
-        with self._baton:
-            soon = min(self.settings.grace, self.settings.watchdog / 2).total_seconds()
-            is_debugged = movers.has_been_long(now - soon) and self.debugged()
-            if not is_debugged:
-                movers.interrupt_again(now - self.settings.grace.total_seconds())
-                movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
-            if self.clock.rate:
-                return
-            run = self._movers.running()
-            if run is None:
-                return
-            if is_debugged:
-                run.since = now  # patience begins anew when the debugger lets go
-                return
-            movers.look_at_threads(now)
-            longest = self.settings.watchdog.total_seconds()
-            if run.counted and now - run.since > longest:
-                why = movers.held_up(run, now, longest)
-                if why is None:
-                    movers.strike(run, self._stuck_text(run))
-                else:
-                    self._end_stuck(run, why)
-                return
-            for request_id, since in list(self._callers.strangers.items()):
-                stranger = self.journal.whole(self.journal.invocations[request_id])
-                if now - since > self.settings.grace.total_seconds() and not stranger.attempts:
-                    del self._callers.strangers[request_id]
-                    self._let_in(run, stranger)
-                    return
-
-    def _end_stuck(self, run: Run, why: str) -> None:
-        """Whoever moves the clock hears of it: the attempt says nothing of what FC would have done."""
-        seconds = self.settings.watchdog.total_seconds()
-        text = f"{run.function.ref} made no progress for {seconds:g} real seconds: {why}"
-        explained = self._explain()
-        self._movers.end_stuck(run, text)
-        for goal in self._movers.goals:
-            if not goal.reached:
-                goal.finish(ClockStuck(f"{text}\n{explained}"))
-
-    def _stuck_text(self, run: Run) -> str:
-        function = run.function
-        seconds = self.settings.watchdog.total_seconds()
-        where = place(run.running().line(), function.code)
-        return (
-            f"{function.ref} made no progress for {seconds:g} real seconds{where}, so it ends as timed out after "
-            f"{function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that only "
-            "happens outside it (a lock, a socket, a busy loop); raise the watchdog if it really works that long"
-        )
-
-    def _let_in(self, run: Run, stranger: Invocation) -> None:
-        text = (
-            f"{stranger.accepted.function} was called by somebody without this attempt's credentials while "
-            f"{run.function.ref} ran, and waited {self.settings.grace.total_seconds():g} real seconds for it; if the "
-            "handler made that call, sign it with context.credentials (or the ALIBABA_CLOUD_ACCESS_KEY_* variables)"
-        )
-        self.journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
-        self._movers.nest(run, stranger)
+    # The end.
 
     def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work. Waiting callers get
@@ -788,7 +580,7 @@ class Emulator:
             if self._movers.closed:
                 return
             alive = self._movers.close()
-            saving = self._stop_saving()
+            saving = self._persistence.stop()
             self._movers.polls.end_all()
             for goal in self._movers.goals:
                 if not goal.reached:
@@ -796,7 +588,7 @@ class Emulator:
             for invocation in self._callers.waiting():
                 self._callers.answer(None, invocation)
             self.fleet.end()
-        WATCHDOG.forget(self)
+        WATCHDOG.forget(self._progress)
         grace = self.settings.grace.total_seconds()
         for _ in ("told to end", "told again"):
             until = real.monotonic() + grace / 2

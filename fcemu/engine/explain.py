@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.values import dataclass
-from fcemu.engine.agenda import Agenda, Rank
+from fcemu.engine.agenda import Rank
 from fcemu.engine.clock import Clock
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Strand, Wait
+from fcemu.engine.world import World
 
 _DUE_SHOWN = 5
 _BEHIND_AT_LEAST = timedelta(milliseconds=1)
@@ -27,8 +28,9 @@ class Explanation:
         return self.text
 
 
-def explain(clock: Clock, agenda: Agenda, movers: Movers) -> Explanation:
+def explain(world: World, movers: Movers) -> Explanation:
     """Called with the baton held."""
+    clock, agenda = world.clock, world.agenda
     now = clock.now()
     in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
     in_flight += [str(errand) for errand in movers.outside.errands]

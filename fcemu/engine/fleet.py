@@ -5,24 +5,20 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
-from fcemu.core.belongings import Belongings
 from fcemu.core.facts import HookRan, InstanceProvisioned, InstanceStopped
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
-from fcemu.core.keys import Keys
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
-from fcemu.core.settings import Settings
-from fcemu.engine.agenda import Agenda, Rank
+from fcemu.engine.agenda import Rank
 from fcemu.engine.backlog import Backlog, Begin, Waiter
-from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.errands import Errand
 from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
-from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Finish, Runtime
 from fcemu.engine.quotas import Quotas
+from fcemu.engine.world import World
 
 CHANGED: Final = "its function was changed"
 
@@ -35,24 +31,15 @@ class Fleet:
     needs its place under a limit that both come under. ASSUMED: that one goes that was used longest ago.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        belongings: Belongings,
-        chance: Chance,
-        keys: Keys,
-        journal: Journal,
-        agenda: Agenda,
-        begin: Begin,
-    ) -> None:
-        self._settings: Final = settings
-        self._belongings: Final = belongings
-        self._chance: Final = chance
-        self._keys: Final = keys
-        self._journal: Final = journal
-        self._agenda: Final = agenda
+    def __init__(self, world: World, begin: Begin) -> None:
+        self._settings: Final = world.settings
+        self._belongings: Final = world.catalog.belongings
+        self._chance: Final = world.chance
+        self._keys: Final = world.keys
+        self._journal: Final = world.journal
+        self._agenda: Final = world.agenda
         self._begin: Final = begin
-        self._quotas: Final = Quotas(settings, belongings)
+        self._quotas: Final = Quotas(world.settings, world.catalog.belongings)
         self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
         """By function, qualifier and version."""
         self._backlogs: Final[dict[Key, Backlog]] = {}

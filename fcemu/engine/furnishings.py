@@ -1,6 +1,7 @@
 """Furnishings: the rest of the control plane: domains, layers, capacity, tags, VPC bindings, event sources."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from fcemu.core.belongings import Capacity
 from fcemu.core.capacity import check_capacity
@@ -14,15 +15,17 @@ from fcemu.core.stamps import Stamp
 from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Shown
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
+from fcemu.engine.plans import Plans
+from fcemu.engine.ports import Packages
+from fcemu.engine.world import World
 
 
 class Furnishings(Keeper):
     """Makes, changes, shows and deletes what services and functions have besides."""
 
-    on_capacity: Callable[[], None] = staticmethod(lambda: None)
-    """Called with the baton held when something that waits may go on because more instances are allowed."""
-    fleet: Fleet
-    """Set by the emulator: whose limits these are."""
+    def __init__(self, world: World, plans: Plans, packages: Callable[[], Packages] | None, fleet: Fleet) -> None:
+        super().__init__(world, plans, packages)
+        self._fleet: Final = fleet
 
     # Custom domains.
 
@@ -135,7 +138,7 @@ class Furnishings(Keeper):
             check_capacity(capacity, belongings, self._settings)
             belongings.set_capacity(capacity)
             self._note(capacity, f"{kind} config of {ref}", "updated" if there else "created")
-            self._capacity_changed()
+            self._fleet.limits_changed()
             return capacity
 
     def capacity(self, kind: str, ref: FunctionRef, qualifier: str) -> Capacity:
@@ -152,7 +155,7 @@ class Furnishings(Keeper):
             matching(belongings.capacity(kind, ref, qualifier), if_match)
             belongings.remove_capacity(kind, ref, qualifier)
             self._note(None, f"{kind} config of {ref}", "deleted")
-            self._capacity_changed()
+            self._fleet.limits_changed()
 
     def capacities(self, kind: str, of: Callable[[Capacity], bool]) -> list[Capacity]:
         """Those of one kind that ``of`` takes, in order of function and qualifier."""
@@ -164,11 +167,7 @@ class Furnishings(Keeper):
         ``Catalog.find`` raises."""
         with self._baton:
             self._catalog.find(ref, qualifier or LATEST)
-            return [one for one in self.fleet.shown(ref) if qualifier in (None, one.qualifier)]
-
-    def _capacity_changed(self) -> None:
-        self.fleet.limits_changed()
-        self.on_capacity()
+            return [one for one in self._fleet.shown(ref) if qualifier in (None, one.qualifier)]
 
     # Tags. A resource is ``services/NAME`` or ``functions/NAME``.
 

@@ -1,10 +1,8 @@
 """Intake: how a request, a firing timer, an event or a report becomes an invocation, and what is refused before."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import FunctionDestination
 from fcemu.core.errors import (
     EntityTooLarge,
@@ -18,19 +16,17 @@ from fcemu.core.functions import Function, takes_events
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import event_of
 from fcemu.core.invocation import Invocation
-from fcemu.core.keys import Keys
 from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.settings import Settings
 from fcemu.core.tasks import no_task
 from fcemu.core.triggers import Trigger
 from fcemu.core.values import value
 from fcemu.engine.callers import Callers, Then
-from fcemu.engine.chance import Chance
-from fcemu.engine.clock import Clock, later
-from fcemu.engine.journal import Journal
+from fcemu.engine.clock import later
 from fcemu.engine.movers import Movers
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.runs import Run
+from fcemu.engine.tasks import Tasks
+from fcemu.engine.world import World
 
 _BEHIND: Final = frozenset({"destination", "trigger"})
 """Sources of invocations that lie one step behind the invocation that caused them."""
@@ -61,32 +57,18 @@ class Asked:
 class Intake:
     """Opens invocations. Every method is called with the baton held."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        catalog: Catalog,
-        chance: Chance,
-        keys: Keys,
-        clock: Clock,
-        journal: Journal,
-        plans: Plans,
-        movers: Movers,
-        callers: Callers,
-        claim: Callable[[FunctionRef, str], None],
-    ) -> None:
-        """``claim``: takes the id of a new task, or raises what FC answers for one that is taken."""
-        self._settings: Final = settings
-        self._limits: Final = settings.limits
-        self._catalog: Final = catalog
-        self._chance: Final = chance
-        self._keys: Final = keys
-        self._clock: Final = clock
-        self._journal: Final = journal
+    def __init__(self, world: World, plans: Plans, movers: Movers, callers: Callers, tasks: Tasks) -> None:
+        self._settings: Final = world.settings
+        self._limits: Final = world.settings.limits
+        self._catalog: Final = world.catalog
+        self._chance: Final = world.chance
+        self._keys: Final = world.keys
+        self._clock: Final = world.clock
+        self._journal: Final = world.journal
         self._plans: Final = plans
         self._movers: Final = movers
         self._callers: Final = callers
-        self._claim: Final = claim
+        self._tasks: Final = tasks
         self.caused: Final[dict[str, int]] = {}
         """How many invocations each first request has caused."""
 
@@ -170,7 +152,7 @@ class Intake:
             raise ResourceThrottled("the emulator is closed")
         is_task = not synchronous and self.is_task(asked)
         if is_task and asked.task_id:
-            self._claim(function.ref, asked.task_id)
+            self._tasks.claim(function.ref, asked.task_id)
         if cause is not None:
             self._count_caused(cause.accepted.root)
         now = self._clock.shown() if cause is None else self._clock.now()

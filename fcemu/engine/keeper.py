@@ -5,19 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from fcemu.core.catalog import Catalog
 from fcemu.core.errors import InvalidArgument, NotImplementedYet, PreconditionFailed
 from fcemu.core.facts import Changed
 from fcemu.core.functions import Package
 from fcemu.core.paging import Names, Page, Wanted
-from fcemu.core.settings import Settings
 from fcemu.core.stamps import Stamp, etag_of
-from fcemu.engine.baton import Baton
-from fcemu.engine.chance import Chance
-from fcemu.engine.clock import Clock
-from fcemu.engine.journal import Journal
 from fcemu.engine.plans import Plans
 from fcemu.engine.ports import Packages
+from fcemu.engine.world import World
 
 T = TypeVar("T")
 Changes = Mapping[str, Any]
@@ -31,24 +26,14 @@ class Keeper:
     the resource any more. What is refused changes nothing. Every change is a fact.
     """
 
-    def __init__(
-        self,
-        baton: Baton,
-        catalog: Catalog,
-        plans: Plans,
-        chance: Chance,
-        clock: Clock,
-        journal: Journal,
-        settings: Settings,
-        packages: Callable[[], Packages] | None,
-    ) -> None:
-        self._baton: Final = baton
-        self._catalog: Final = catalog
+    def __init__(self, world: World, plans: Plans, packages: Callable[[], Packages] | None) -> None:
+        self._baton: Final = world.baton
+        self._catalog: Final = world.catalog
+        self._chance: Final = world.chance
+        self._clock: Final = world.clock
+        self._journal: Final = world.journal
+        self._settings: Final = world.settings
         self._plans: Final = plans
-        self._chance: Final = chance
-        self._clock: Final = clock
-        self._journal: Final = journal
-        self._settings: Final = settings
         self._packages: Final = packages
 
     def checksum(self, data: bytes) -> str:

@@ -1,29 +1,23 @@
 """The access keys that are good now, and what has been signed with them."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from fcemu.core.keys import Keys, Nonces, Signer
-from fcemu.core.settings import Settings
+from fcemu.core.keys import Nonces, Signer
 from fcemu.engine import real
-from fcemu.engine.baton import Baton
-from fcemu.engine.clock import Clock
-from fcemu.engine.runs import Run
+from fcemu.engine.intake import Intake
+from fcemu.engine.world import World
 
 
 class Keyring:
     """Finds the signer of a request. Methods may be called from any thread, ``use`` from one only."""
 
-    def __init__(
-        self, settings: Settings, keys: Keys, clock: Clock, baton: Baton, caller: Callable[[str], Run | None]
-    ) -> None:
-        """``caller``: the attempt that runs now and has a key id; called with the baton held."""
-        self._settings: Final = settings
-        self._keys: Final = keys
-        self._clock: Final = clock
-        self._baton: Final = baton
-        self._caller: Final = caller
+    def __init__(self, world: World, intake: Intake) -> None:
+        self._settings: Final = world.settings
+        self._keys: Final = world.keys
+        self._clock: Final = world.clock
+        self._baton: Final = world.baton
+        self._intake: Final = intake
         self._nonces: Final = Nonces()
 
     def signer(self, access_key_id: str) -> Signer | None:
@@ -36,7 +30,7 @@ class Keyring:
         if known is not None:
             return Signer(known, self._now())
         with self._baton:
-            run = self._caller(access_key_id)
+            run = self._intake.caller(access_key_id)
         if run is None:
             return None
         sees_real_time = run.plan.resolved.function.runtime.startswith("custom")

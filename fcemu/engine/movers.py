@@ -13,11 +13,10 @@ from fcemu.core.facts import Finished
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
-from fcemu.engine.agenda import Agenda, Entry, Falling, Rank
+from fcemu.engine.agenda import Entry, Falling, Rank
 from fcemu.engine.backlog import Turn
-from fcemu.engine.baton import Baton
 from fcemu.engine.callers import Callers
-from fcemu.engine.clock import Clock, later
+from fcemu.engine.clock import later
 from fcemu.engine.collector import patient_collector
 from fcemu.engine.crew import STALLED, Crew
 from fcemu.engine.dispatcher import RIVALS, Dispatcher
@@ -25,13 +24,13 @@ from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
 from fcemu.engine.instances import Place
-from fcemu.engine.journal import Journal
 from fcemu.engine.outside import Outside
 from fcemu.engine.parking import duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
 from fcemu.engine.runs import Run
 from fcemu.engine.strands import Wait
+from fcemu.engine.world import World
 
 _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 10_000
@@ -62,33 +61,14 @@ class Movers(Ending):
     Every method is called with the baton held unless it says otherwise.
     """
 
-    def __init__(
-        self,
-        *,
-        baton: Baton,
-        clock: Clock,
-        agenda: Agenda,
-        crew: Crew,
-        dispatcher: Dispatcher,
-        journal: Journal,
-        io_grace: timedelta,
-        callers: Callers,
-    ) -> None:
-        super().__init__(
-            baton=baton,
-            clock=clock,
-            agenda=agenda,
-            crew=crew,
-            dispatcher=dispatcher,
-            journal=journal,
-            io_grace=io_grace,
-        )
+    def __init__(self, world: World, crew: Crew, dispatcher: Dispatcher, callers: Callers) -> None:
+        super().__init__(world, crew, dispatcher)
         self._permutes: Final = dispatcher.permutes
         self.callers: Final = callers
-        self.fleet.clock = clock
-        self.outside: Final = Outside(self, baton)
+        self.fleet.clock = world.clock
+        self.outside: Final = Outside(self, world.baton)
         self.fleet.parks = self.outside
-        self.polls: Final = Polls(agenda, clock)
+        self.polls: Final = Polls(world.agenda, world.clock)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""
@@ -152,6 +132,10 @@ class Movers(Ending):
             self._crew.run(self._tick)
         elif self.goals and not self.in_flight:
             self._agenda.look_now()  # a move by hand goes on where nothing is in flight
+
+    def defined(self, _fact: object, _invocation: object) -> None:
+        """A definition has changed: more may run now, and timers fire at other instants."""
+        self.pursue()
 
     def _goal(self) -> Goal | None:
         while self.goals:

@@ -10,18 +10,16 @@ from typing import Final
 from fcemu.core.facts import Slept, Warned
 from fcemu.core.outcome import Ran
 from fcemu.engine import real
-from fcemu.engine.agenda import Agenda
 from fcemu.engine.background import has_waited, is_background, look_at
-from fcemu.engine.baton import Baton
-from fcemu.engine.clock import Clock, later
+from fcemu.engine.clock import later
 from fcemu.engine.crew import Crew
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG
-from fcemu.engine.journal import Journal
 from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
 from fcemu.engine.runs import Run, Strands
 from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
+from fcemu.engine.world import World
 from fcemu.handler.locks import acquire
 
 _LOCK_SECONDS: Final = 0.05
@@ -47,24 +45,14 @@ class Parking:
     otherwise.
     """
 
-    def __init__(
-        self,
-        *,
-        baton: Baton,
-        clock: Clock,
-        agenda: Agenda,
-        crew: Crew,
-        dispatcher: Dispatcher,
-        journal: Journal,
-        io_grace: timedelta,
-    ) -> None:
-        self._baton: Final = baton
-        self.clock: Final = clock
-        self._agenda: Final = agenda
+    def __init__(self, world: World, crew: Crew, dispatcher: Dispatcher) -> None:
+        self._baton: Final = world.baton
+        self.clock: Final = world.clock
+        self._agenda: Final = world.agenda
+        self._journal: Final = world.journal
+        self.io_grace: Final = world.settings.io_grace
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
-        self._journal: Final = journal
-        self.io_grace: Final = io_grace
         self.in_flight = 0
         self.steps = 0
         """Grows with every step; real time without growth is no progress."""

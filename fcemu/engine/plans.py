@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fcemu.core.catalog import Catalog, Resolved
+from fcemu.core.catalog import Resolved
 from fcemu.core.errors import FCError, NotImplementedYet
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.languages import RUNS_AS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Owner
 from fcemu.core.retry import RetryPolicy
-from fcemu.core.settings import Settings
-from fcemu.engine.chance import Chance
 from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Key, Pool
 from fcemu.engine.ports import Runtime, StandIn
+from fcemu.engine.world import World
 
 
 class Plan:
@@ -36,18 +35,11 @@ class Plan:
 class Plans:
     """Plans of all functions and qualifiers. Every method is called with the baton held."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        catalog: Catalog,
-        runtime_of: Callable[[str], Runtime],
-        chance: Chance,
-        fleet: Fleet,
-    ) -> None:
-        self._settings: Final = settings
-        self._catalog: Final = catalog
+    def __init__(self, world: World, runtime_of: Callable[[str], Runtime], fleet: Fleet) -> None:
+        self._settings: Final = world.settings
+        self._catalog: Final = world.catalog
+        self._chance: Final = world.chance
         self._runtime_of: Final = runtime_of
-        self._chance: Final = chance
         self._fleet: Final = fleet
         self._plans: dict[tuple[FunctionRef, str], Plan] = {}
         self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}

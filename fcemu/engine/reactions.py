@@ -1,6 +1,7 @@
 """What follows from each fact: one table, in the order in which it happens."""
 
 from fcemu.core.facts import (
+    Changed,
     Delayed,
     Delivered,
     Expired,
@@ -37,6 +38,7 @@ def reactions(
     Nothing else frees goals, wakes callers, sends reports or lets retries fall due.
     """
     again = (dispatcher.due_again,)
+    defined = (movers.defined,)
     ended = (movers.invocation_ended, callers.answer, deliveries.report)
     arrived = (mail.arrives, triggers.published)
     return {
@@ -50,6 +52,8 @@ def reactions(
         Expired: ended,
         Stopped: ended,
         Invalid: ended,
+        # A definition has changed.
+        Changed: defined,
         # A message has arrived at a queue, a topic or a bus.
         Delivered: arrived,
         MessageSent: arrived,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from fcemu.core.belongings import has_tags
 from fcemu.core.errors import InvalidArgument, LimitExceeded
@@ -14,6 +14,10 @@ from fcemu.core.stamps import UNSTAMPED
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
 from fcemu.core.values import dataclass
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
+from fcemu.engine.plans import Plans
+from fcemu.engine.ports import Packages
+from fcemu.engine.timers import Timers
+from fcemu.engine.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,15 @@ class Deployed:
 class Resources(Keeper):
     """Makes, changes, shows and deletes services, functions, triggers, asynchronous settings."""
 
-    on_triggers: Callable[[FunctionRef], None] = staticmethod(lambda ref: None)
-    """Called with the baton held when triggers of a function appear, change or go."""
+    def __init__(self, world: World, plans: Plans, packages: Callable[[], Packages] | None, timers: Timers) -> None:
+        super().__init__(world, plans, packages)
+        self._timers: Final = timers
 
     # What a definition defines has no id and no times yet.
 
-    def stamp_all(self) -> None:
-        """Give ids and times to what has none. Called with the baton held, or before anybody else has it."""
+    def complete(self) -> None:
+        """Give ids and times to what has none, and let timers fire as they are defined. Called with the baton held, or
+        before anybody else has it."""
         catalog, now = self._catalog, self._clock.shown()
         for service in catalog.services:
             if service.stamp is UNSTAMPED:
@@ -57,6 +63,8 @@ class Resources(Keeper):
                 releases.set_alias(replace(alias, stamp=self._stamp(f"alias {alias.name} of {releases.owner}", now)))
         catalog.layers.stamp(lambda one: self._stamp(f"version {one.version} of layer {one.name}", now))
         catalog.belongings.stamp_sources(self._stamp("", now))
+        for ref in dict.fromkeys([*self._timers.functions, *(each.function for each in catalog.all_triggers())]):
+            self._timers.set(ref, now)
 
     # Services.
 
@@ -273,7 +281,7 @@ class Resources(Keeper):
                 raise InvalidArgument(f"TriggerConfig: {wrong}") from None
 
     def _trigger_changed(self, trigger: Trigger, action: str) -> Trigger:
-        self.on_triggers(trigger.function)
+        self._timers.set(trigger.function, self._clock.shown())
         return self._note(trigger, f"trigger {trigger.function}/{trigger.name}", action)
 
     # Asynchronous settings.

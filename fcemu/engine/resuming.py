@@ -1,6 +1,6 @@
 """Resuming: what was going on when the emulator before this one ended goes on, as its facts say."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, cast
 
@@ -17,30 +17,22 @@ from fcemu.core.facts import (
 )
 from fcemu.core.invocation import Attempt, Invocation, State
 from fcemu.core.outcome import Halted
-from fcemu.engine.journal import Journal
+from fcemu.engine.deliveries import Deliveries
+from fcemu.engine.intake import Intake
+from fcemu.engine.world import World
 
 ENDED: Final = "the emulator ended while it ran"
 CALLER_GONE: Final = "the emulator ended before it, and its caller is gone"
 
 
 class Resuming:
-    """Used once, after the journal was folded, before anybody else has the emulator.
+    """Used once, while the journal is folded and after that, before anybody else has the emulator."""
 
-    ``push``: lets an invocation fall due. ``post``: posts a report once more that had set out; gets how often it has
-    failed before.
-    """
-
-    def __init__(
-        self,
-        journal: Journal,
-        push: Callable[[datetime, Invocation], None],
-        post: Callable[[DeliveryStarted, Invocation, int, datetime], None],
-        caused: dict[str, int],
-    ) -> None:
-        self._journal: Final = journal
-        self._push: Final = push
-        self._post: Final = post
-        self._caused: Final = caused
+    def __init__(self, world: World, intake: Intake, deliveries: Deliveries) -> None:
+        self._journal: Final = world.journal
+        self._agenda: Final = world.agenda
+        self._caused: Final = intake.caused
+        self._deliveries: Final = deliveries
         self._on_the_way: Final[dict[str, DeliveryStarted]] = {}
 
     def watch(self, facts: Iterator[Fact]) -> Iterator[Fact]:
@@ -68,7 +60,7 @@ class Resuming:
                 isinstance(one, DeliveryFailed) and one.destination == started.destination
                 for one in reported.deliveries
             )
-            self._post(started, reported, failures, now)
+            self._deliveries.resume(started, reported, failures, now)
 
     def _go_on(self, invocation: Invocation, now: datetime) -> None:
         if invocation.accepted.synchronous:
@@ -82,7 +74,7 @@ class Resuming:
             number = self._break_off(invocation, now)
             self._journal.record(Redelivered(now, invocation.id, number, now), invocation)
         else:
-            self._push(max(invocation.due, now), invocation)
+            self._agenda.push(max(invocation.due, now), invocation)
 
     def _break_off(self, invocation: Invocation, now: datetime) -> int:
         """The attempt that ran, if one did, ended with the emulator; returns its number."""

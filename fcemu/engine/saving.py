@@ -15,10 +15,11 @@ from fcemu.core.facts import Accepted, Changed, read_time, time_text
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.values import dataclass
-from fcemu.engine.clock import Clock, later
-from fcemu.engine.journal import Journal
+from fcemu.engine.clock import later
 from fcemu.engine.ports import Packages, Store
+from fcemu.engine.setup import Setup
 from fcemu.engine.timers import Timers
+from fcemu.engine.world import World
 
 _CLOCK: Final = "clock"
 _CATALOG: Final = "catalog"
@@ -112,38 +113,39 @@ class Saving:
     def __init__(
         self,
         store: Store,
+        world: World,
         *,
-        journal: Journal,
-        clock: Clock,
-        catalog: Catalog,
         timers: Timers,
+        setup: Setup,
         packages: Packages | None,
         starts: int,
         given: Mapping[str, Any],
-        forgot: Callable[[], None] = lambda: None,
     ) -> None:
-        """``forgot``: called when the journal has forgotten invocations that ended long ago."""
-        self._forgot: Final = forgot
         self._store: Final = store
-        self._journal: Final = journal
-        self._clock: Final = clock
-        self._catalog: Final = catalog
+        self._journal: Final = world.journal
+        self._clock: Final = world.clock
+        self._catalog: Final = world.catalog
         self._timers: Final = timers
+        self._setup: Final = setup
         self._packages: Final = packages
-        self._written = len(journal)
+        self._written = len(world.journal)
         self._now: datetime | None = None
         self._noted: datetime | None = None
         self._moves = -1
         self._hashes: Final[dict[str, str]] = {}
         """SHA-256 of the zips that are in the store, by the directory in which they are unpacked."""
         self._first: dict[str, Any] = {_STARTS: starts, _GIVEN: dict(given)}
-        self.defined = True
-        """Whether definitions have changed without a fact."""
+        self._definitions = -1
 
     @property
     def unsaved(self) -> bool:
         """Whether ``save`` would keep something that somebody may have seen. On any thread."""
-        return len(self._journal) != self._written or self.defined or self._clock_moved()
+        return len(self._journal) != self._written or self._defined or self._clock_moved()
+
+    @property
+    def _defined(self) -> bool:
+        """Whether definitions have changed without a fact."""
+        return self._setup.definitions != self._definitions
 
     def _clock_moved(self) -> bool:
         now, clock = self._now, self._clock
@@ -157,10 +159,11 @@ class Saving:
         """The acceptances that would be lost if the process ended now."""
         return [fact for fact in self._journal[self._written :] if type(fact) is Accepted]
 
-    def save(self) -> None:
-        """Keep what has happened. Raises ``StoreError``; then it is tried again by the next call."""
+    def save(self) -> bool:
+        """Keep what has happened; whether invocations that ended long ago were forgotten instead. Raises
+        ``StoreError``; then it is tried again by the next call."""
         if not self.unsaved:
-            return
+            return False
         facts, now = self._journal[self._written :], self._clock.now()
         notes: dict[str, Any] = {**self._first}
         noted = self._noted
@@ -169,18 +172,20 @@ class Saving:
             noted = now
         code: dict[str, bytes] = {}
         hashes: dict[str, str] = {}
-        if self.defined or any(type(fact) is Changed for fact in facts):
+        if self._defined or any(type(fact) is Changed for fact in facts):
             notes[_CATALOG] = catalog_to_json(self._catalog, lambda place: self._kept_place(place, code, hashes))
         moves = self._timers.moves
         if moves != self._moves:
             notes[_TIMERS] = self._timers.standing()
         self._store.write(self._written, facts, notes, code)
         self._written += len(facts)
-        self._now, self._noted, self._moves, self.defined, self._first = now, noted, moves, False, {}
+        self._now, self._noted, self._moves, self._first = now, noted, moves, {}
+        self._definitions = self._setup.definitions
         self._hashes.update(hashes)
-        if self._store.outlasts and self._journal.let_go(self._written) and self._store.keep is not None:
-            self._store.forget(self._journal.forget(now - self._store.keep))
-            self._forgot()
+        if not (self._store.outlasts and self._journal.let_go(self._written)) or self._store.keep is None:
+            return False
+        self._store.forget(self._journal.forget(now - self._store.keep))
+        return True
 
     def _is_worth_noting(self, now: datetime, noted: datetime, newest: datetime) -> bool:
         rate = self._clock.rate

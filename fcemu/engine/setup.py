@@ -1,31 +1,34 @@
 """Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from fcemu.core.catalog import Catalog
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
-from fcemu.engine.baton import Baton
 from fcemu.engine.faults import Fault, Faults, Trouble
+from fcemu.engine.movers import Movers
 from fcemu.engine.plans import Plans
 from fcemu.engine.ports import StandIn
+from fcemu.engine.resources import Resources
+from fcemu.engine.world import World
 
 
 class Setup:
     """Arranges what happens to attempts that start from now on. Methods may be called from any thread."""
 
-    def __init__(self, baton: Baton, catalog: Catalog, plans: Plans, faults: Faults) -> None:
-        self._baton: Final = baton
-        self._catalog: Final = catalog
+    def __init__(self, world: World, plans: Plans, faults: Faults, resources: Resources, movers: Movers) -> None:
+        self._baton: Final = world.baton
+        self._catalog: Final = world.catalog
         self._plans: Final = plans
         self._faults: Final = faults
+        self._resources: Final = resources
+        self._movers: Final = movers
         self._added: Final[dict[FunctionRef, StandIn]] = {}
-        self.on_defined: Callable[[], None] = lambda: None
-        """Called with the baton held after each ``define``."""
+        self.definitions = 0
+        """Grows with each ``define``, which leaves no fact."""
 
     # Definitions.
 
@@ -64,7 +67,9 @@ class Setup:
             self._plans.definitions_changed(refs)
             for owner in extras.owners:
                 self._plans.releases_changed(owner)
-            self.on_defined()
+            self._resources.complete()
+            self.definitions += 1
+            self._movers.pursue()
 
     def _fill_layers(self, refs: Iterable[FunctionRef]) -> None:
         """A definition may name layers that are not in it, but were published before."""

@@ -3,17 +3,13 @@
 from typing import Final
 
 from fcemu.core import tasks
-from fcemu.core.catalog import Catalog
 from fcemu.core.errors import InvalidArgument, ResourceThrottled
 from fcemu.core.facts import StopAsked, Stopped
 from fcemu.core.invocation import Invocation, Recorded, State, Summary
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import HUNG_UP
-from fcemu.core.settings import Settings
-from fcemu.engine.baton import Baton
-from fcemu.engine.clock import Clock
-from fcemu.engine.journal import Journal
 from fcemu.engine.movers import Movers
+from fcemu.engine.world import World
 
 
 class Tasks:
@@ -23,22 +19,13 @@ class Tasks:
     the whole function (async-invocation §4, task-mode §4.2).
     """
 
-    def __init__(
-        self,
-        *,
-        baton: Baton,
-        clock: Clock,
-        catalog: Catalog,
-        journal: Journal,
-        movers: Movers,
-        settings: Settings,
-    ) -> None:
-        self._baton: Final = baton
-        self._clock: Final = clock
-        self._catalog: Final = catalog
-        self._journal: Final = journal
+    def __init__(self, world: World, movers: Movers) -> None:
+        self._baton: Final = world.baton
+        self._clock: Final = world.clock
+        self._catalog: Final = world.catalog
+        self._journal: Final = world.journal
+        self._settings: Final = world.settings
         self._movers: Final = movers
-        self._settings: Final = settings
 
     def find(self, ref: FunctionRef, qualifier: str, task_id: str) -> Invocation:
         """The task of that id, read from the store where it is kept there alone. Raises what ``Catalog.find`` raises,

@@ -1,28 +1,20 @@
 """Fires triggers of other services: by hand, and those of MNS topics whenever something is published."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.event_filters import NotFired, refused, refused_tag
 from fcemu.core.events import KINDS, Occasion, Published, complete, event_bytes, message_event, source_name
 from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.mail_facts import MessageSent
-from fcemu.core.names import Account, FunctionRef
+from fcemu.core.names import FunctionRef
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer, timer_event, topic_of
-from fcemu.engine.baton import Baton
-from fcemu.engine.chance import Chance
-from fcemu.engine.journal import Journal
+from fcemu.engine.intake import Intake
+from fcemu.engine.world import World
 from fcemu.mns.queue import Arrival
-
-
-class Accept(Protocol):
-    """Accepts an invocation by a trigger, with the baton held; raises ``FCError``."""
-
-    def __call__(self, trigger: Trigger, event: bytes, *, source: str, cause: Invocation | None) -> Invocation: ...
 
 
 class Triggers:
@@ -33,24 +25,14 @@ class Triggers:
     those services retry by their own rules.
     """
 
-    def __init__(
-        self,
-        *,
-        baton: Baton,
-        catalog: Catalog,
-        chance: Chance,
-        journal: Journal,
-        account: Account,
-        now: Callable[[], datetime],
-        accept: Accept,
-    ) -> None:
-        self._baton: Final = baton
-        self._catalog: Final = catalog
-        self._chance: Final = chance
-        self._journal: Final = journal
-        self._account: Final = account
-        self._now: Final = now
-        self._accept: Final = accept
+    def __init__(self, world: World, intake: Intake) -> None:
+        self._baton: Final = world.baton
+        self._catalog: Final = world.catalog
+        self._chance: Final = world.chance
+        self._clock: Final = world.clock
+        self._journal: Final = world.journal
+        self._account: Final = world.settings.account
+        self._accept: Final = intake.take_event
 
     def fire(
         self, ref: FunctionRef, name: str, said: Mapping[str, Any] | None = None, payload: bytes | None = None
@@ -81,13 +63,13 @@ class Triggers:
     def _timer_event(self, trigger: Trigger, said: Mapping[str, Any] | None) -> bytes:
         if said:
             raise ValueError(f"a timer's event has no fields, found: {', '.join(said)}")
-        return timer_event(trigger, read_timer(trigger.config).payload, self._now())
+        return timer_event(trigger, read_timer(trigger.config).payload, self._clock.shown())
 
     def _event(self, trigger: Trigger, given: Mapping[str, Any]) -> bytes:
         where = f"trigger {trigger.function}/{trigger.name}"
         if trigger.kind not in KINDS:
             raise ValueError(f"{where} is of type {trigger.kind}, whose events fcemu cannot write; give a payload")
-        occasion = self._occasion(trigger, self._now(), self._chance.message_id())
+        occasion = self._occasion(trigger, self._clock.shown(), self._chance.message_id())
         said = complete(trigger.kind, given, occasion)
         why = _other_source(trigger, said) or refused(trigger.kind, said, occasion)
         if why is not None:

@@ -119,10 +119,10 @@ class Late:
 
     def __init__(self, emulator):
         self._emulator = emulator
-        self.fail = emulator.fail
+        self.fail = emulator._progress.fail
 
     def check_progress(self, now):
-        self._emulator.check_progress(WATCHDOG.time() + 1000)
+        self._emulator._progress.check_progress(WATCHDOG.time() + 1000)
 
 
 def test_the_watchdog_looks_at_the_others_when_one_of_them_fails():

@@ -476,7 +476,7 @@ def test_the_watchdog_ends_a_stopped_handler_that_does_not_come_back():
     goal = emulator.run_until_ended(task)
     assert begun.wait(WAIT_SECONDS)
     emulator.tasks.stop(FunctionRef("f"), "LATEST", "a")
-    emulator.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
+    emulator._progress.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
     emulator.wait(goal)
     hold.set()
     assert task.state is State.STOPPED
@@ -530,7 +530,7 @@ def test_stopping_a_task_ends_the_attempt_that_runs_and_not_one_that_was_left_be
     goal = emulator.advance(s(70))
     for _ in tasks:
         stuck.get(timeout=WAIT_SECONDS)
-        emulator.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
+        emulator._progress.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
     emulator.wait(goal)
     assert {(task.state, len(task.attempts)) for task in tasks} == {(State.RUNNING, 2)}
     for task in tasks:

@@ -54,7 +54,7 @@ STUCK = SimpleQueue()
 def move(emulator, goal):
     """Until ``goal`` is reached; the watchdog looks after its patience when the handler is stuck, and at no other."""
     STUCK.get(timeout=WAIT_SECONDS)
-    emulator.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
+    emulator._progress.check_progress(WATCHDOG.time() + emulator.settings.watchdog.total_seconds() + 1)
     emulator.wait(goal)
 
 

@@ -1,0 +1,114 @@
+"""Progress: what an emulator does when real time passes and what is in flight does not get on."""
+
+from collections.abc import Callable
+from typing import Final
+
+from fcemu.core.facts import Warned
+from fcemu.core.invocation import Invocation
+from fcemu.engine.callers import Callers
+from fcemu.engine.explain import explain
+from fcemu.engine.inflight import Patience, debugged, pause_between_looks
+from fcemu.engine.lines import place
+from fcemu.engine.movers import Movers
+from fcemu.engine.persistence import Persistence
+from fcemu.engine.runs import Run
+from fcemu.engine.world import World
+
+
+class ClockStuck(TimeoutError):
+    """Real time passed without progress, and the watchdog could not free the clock; the text explains."""
+
+
+class Progress:
+    """An emulator as the watchdog sees it. Its methods take the baton themselves."""
+
+    def __init__(self, world: World, movers: Movers, callers: Callers, persistence: Persistence) -> None:
+        settings = world.settings
+        self._world: Final = world
+        self._movers: Final = movers
+        self._callers: Final = callers
+        self._persistence: Final = persistence
+        self._watchdog: Final = settings.watchdog.total_seconds()
+        self._grace: Final = settings.grace.total_seconds()
+        self.check_every: Final = pause_between_looks(settings.watchdog, min(settings.grace, settings.io_grace))
+        self.waits: Final[dict[Callable[[], None], Patience]] = {}
+        """What is called when a caller that has no thread of its own has waited for too long."""
+
+    def fail(self, error: Exception) -> None:
+        """Called by the watchdog when its look raised ``error``: the callers that wait get it."""
+        with self._world.baton:
+            self._movers.fail(error)
+
+    def is_debugged(self) -> bool:
+        """Whether a debugger is attached to this process, or to what an attempt of this emulator runs in."""
+        return debugged() or self._movers.any_debugged()
+
+    def check_progress(self, now: float) -> None:
+        """Called by the watchdog from time to time, on its own thread and with its own time."""
+        movers, baton = self._movers, self._world.baton
+        if self._persistence.unsaved:
+            with baton:
+                movers.keep()
+        for call, patience in list(self.waits.items()):
+            if patience.is_over():
+                call()
+        if movers.closed or not (movers.runs or movers.left_behind):
+            return
+        with baton:
+            is_debugged = movers.has_been_long(now - min(self._grace, self._watchdog / 2)) and self.is_debugged()
+            if not is_debugged:
+                movers.interrupt_again(now - self._grace)
+                movers.strike_left_behind(now, self._watchdog)
+            run = None if self._world.clock.rate else movers.running()
+            if run is None:
+                return
+            if is_debugged:
+                run.since = now  # patience begins anew when the debugger lets go
+                return
+            movers.look_at_threads(now)
+            if run.counted and now - run.since > self._watchdog:
+                why = movers.held_up(run, now, self._watchdog)
+                if why is None:
+                    movers.strike(run, self._stuck_text(run))
+                else:
+                    self._end_stuck(run, why)
+            else:
+                self._let_strangers_in(run, now)
+
+    def _end_stuck(self, run: Run, why: str) -> None:
+        """Whoever moves the clock hears of it: the attempt says nothing of what FC would have done."""
+        text = f"{run.function.ref} made no progress for {self._watchdog:g} real seconds: {why}"
+        explained = explain(self._world, self._movers)
+        self._movers.end_stuck(run, text)
+        for goal in self._movers.goals:
+            if not goal.reached:
+                goal.finish(ClockStuck(f"{text}\n{explained}"))
+
+    def _stuck_text(self, run: Run) -> str:
+        function = run.function
+        where = place(run.running().line(), function.code)
+        return (
+            f"{function.ref} made no progress for {self._watchdog:g} real seconds{where}, so it ends as timed out "
+            f"after {function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that "
+            "only happens outside it (a lock, a socket, a busy loop); raise the watchdog if it really works that long"
+        )
+
+    def _let_strangers_in(self, run: Run, now: float) -> None:
+        """Let a call from outside run although ``run`` holds the clock, once it has waited for long: it may be the
+        handler of ``run`` that has made it, without its credentials."""
+        for request_id, since in self._callers.strangers.items():
+            stranger = self._world.journal.whole(self._world.journal.invocations[request_id])
+            if now - since > self._grace and not stranger.attempts:
+                del self._callers.strangers[request_id]
+                self._let_in(run, stranger)
+                return
+
+    def _let_in(self, run: Run, stranger: Invocation) -> None:
+        text = (
+            f"{stranger.accepted.function} was called by somebody without this attempt's credentials while "
+            f"{run.function.ref} ran, and waited {self._grace:g} real seconds for it; if the "
+            "handler made that call, sign it with context.credentials (or the ALIBABA_CLOUD_ACCESS_KEY_* variables)"
+        )
+        fact = Warned(self._world.clock.now(), run.invocation.id, run.number, text)
+        self._world.journal.record(fact, run.invocation)
+        self._movers.nest(run, stranger)
