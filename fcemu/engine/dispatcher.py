@@ -44,7 +44,7 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import Wait, in_engine
+from fcemu.engine.strands import in_engine
 
 EXCEPTIONS_KEPT: Final = 1000
 _MOMENT: Final = timedelta(microseconds=1)
@@ -80,7 +80,7 @@ class Dispatcher:
         chance: Chance,
         keys: Keys,
         journal: Journal,
-        due: "Due[Invocation | Run | Wait | Errand | Turn]",
+        due: "Due[Invocation | Errand | Turn]",
         on_end: Callable[[Invocation, datetime], None],
     ) -> None:
         self._settings: Final = settings
@@ -197,7 +197,7 @@ class Dispatcher:
         """Whether chance may hand messages over in another order than the first in, first out."""
         return self._chance.permutes
 
-    def first_of(self, things: "Sequence[Invocation | Run | Wait | Errand | Turn]", now: datetime) -> int:
+    def first_of(self, things: "Sequence[Invocation | Errand | Turn]", now: datetime) -> int:
         """Which of the things that are due at the same instant comes first: messages may overtake messages."""
         messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
         if len(messages) < 2 or messages[0] != 0:

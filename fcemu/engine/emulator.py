@@ -46,7 +46,7 @@ from fcemu.engine.resuming import Resuming
 from fcemu.engine.runs import Run
 from fcemu.engine.saving import Kept, Saving, no_collector
 from fcemu.engine.setup import Setup
-from fcemu.engine.strands import STRANDS, Wait
+from fcemu.engine.strands import STRANDS
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.topics import Topics
@@ -108,7 +108,7 @@ class Emulator:
         self._chance: Final = Scripted(chance, faults)
         keys = Keys(new_secret()) if settings.auth else PREDICTABLE
         self._baton: Final = Baton()
-        self._due: Final[Due[Invocation | Run | Wait | Errand | Turn]] = Due()
+        self._due: Final[Due[Invocation | Errand | Turn]] = Due()
         self._dispatcher: Final = Dispatcher(
             settings=settings,
             catalog=catalog,

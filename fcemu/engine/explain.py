@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from fcemu.core.invocation import Invocation, State
+from fcemu.core.invocation import Invocation
 from fcemu.core.values import dataclass
 from fcemu.engine.backlog import Turn
 from fcemu.engine.clock import Clock
@@ -10,7 +10,7 @@ from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import Strand, Wait
+from fcemu.engine.strands import Strand
 from fcemu.engine.timers import Timers
 
 _DUE_SHOWN = 5
@@ -30,9 +30,7 @@ class Explanation:
         return self.text
 
 
-def explain(
-    clock: Clock, due: "Due[Invocation | Run | Wait | Errand | Turn]", movers: Movers, timers: Timers
-) -> Explanation:
+def explain(clock: Clock, due: "Due[Invocation | Errand | Turn]", movers: Movers, timers: Timers) -> Explanation:
     """Called with the baton held."""
     now = clock.now()
     in_flight = [line for run in _in_order(movers) if run.counted for line in _describe(run)]
@@ -99,15 +97,10 @@ def _at(instant: datetime, clock: Clock) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():.15g} s)"
 
 
-def _name(thing: Invocation | Run | Wait | Errand | Turn) -> str:
+def _name(thing: Invocation | Errand | Turn) -> str:
     if isinstance(thing, Invocation):
         return f"{_title(thing)} #{len(thing.attempts) + 1}"
-    if isinstance(thing, Errand | Turn):
-        return str(thing)
-    run = thing.strand.run if isinstance(thing, Wait) else thing
-    halted = run.invocation.state is State.STOPPING
-    what = "wake-up of" if isinstance(thing, Wait) else "end of stopped" if halted else "timeout of"
-    return f"{what} {_title(run.invocation)} #{run.number}"
+    return str(thing)
 
 
 def _title(invocation: Invocation) -> str:
@@ -118,8 +111,8 @@ def _describe(run: Run) -> list[str]:
     """A line for each strand of an attempt: the handler's own thread, then those that it started."""
     title = f"{_title(run.invocation)} #{run.number}"
     lines = [f"{title} {_doing(run, run)}"]
-    lines += [f"{title}, a thread that it started, {_doing(run, strand)}" for strand in run.others()]
-    if run.parked and not run.struck and run.endless:
+    lines += [f"{title}, a thread that it started, {_doing(run, strand)}" for strand in run.table.strands()[1:]]
+    if run.parked and not run.struck and run.table.endless:
         lines[0] += f"; nothing of it runs that could end that, so it ends by its timeout ({run.deadline:%H:%M:%S.%f})"
     return lines
 

@@ -67,7 +67,7 @@ class Movers(Ending):
         *,
         baton: Baton,
         clock: Clock,
-        due: "Due[Invocation | Run | Wait | Errand | Turn]",
+        due: "Due[Invocation | Errand | Turn]",
         crew: Crew,
         dispatcher: Dispatcher,
         journal: Journal,
@@ -254,11 +254,12 @@ class Movers(Ending):
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
-        run.over = True
-        run.verdict = Halted(why)
+        verdict = Halted(why)
+        run.tell(verdict)
+        run.end()
         self._uncount(run)
         self.runs.discard(run)
-        self._journal.record(Finished(now, invocation.id, run.number, run.verdict, ""), invocation)
+        self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
         run.place.pool.give_back(run.place, now)
 
     def begin_what_waits(self) -> None:
@@ -368,7 +369,7 @@ class Movers(Ending):
                 elif isinstance(thing, Turn):
                     doing = thing.begin(now)
                 else:
-                    doing = self._fall_due(thing, now)
+                    doing = thing
                 if doing is not None:
                     self._driving = leads = False
                     self._execute(doing)
@@ -383,7 +384,7 @@ class Movers(Ending):
         if self.clock.rate:
             self.pursue()
 
-    def _take(self, now: datetime) -> Invocation | Run | Wait | Errand | Turn:
+    def _take(self, now: datetime) -> Invocation | Errand | Turn:
         """What comes first of all that is due first, where chance may say so."""
         return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
@@ -392,7 +393,7 @@ class Movers(Ending):
         if self.clock.rate or self._driving or self.in_flight or self.closed:
             return False
         first = self._due.first()
-        if first is None or first[1] is not wait:
+        if first is None or first[1] is not run.expected or not run.goes_on_with(wait):
             return False
         goal, now = self._goal(), self.clock.now()
         if goal is None or goal is self.autojump or not goal.wants(first[0], now):
@@ -406,6 +407,8 @@ class Movers(Ending):
         self._due.pop()
         self.clock.set(first[0])
         self.steps += 1
+        run.expect_nothing()
+        run.table.fall_due(first[0])
         self._unpark(wait)
         return True
 
@@ -586,9 +589,9 @@ class Movers(Ending):
             self.start_at_once(thing, self.clock.now())
         elif isinstance(thing, Turn):
             self._hand_over(thing.begin(self.clock.now()), self.clock.now())
-        elif (errand := self._fall_due(thing, due)) is not None:
-            self.outside.send(errand)
-            self._crew.run(partial(self._do, errand))
+        else:
+            self.outside.send(thing)
+            self._crew.run(partial(self._do, thing))
 
     def _struck_by(self, now: datetime) -> list[Run]:
         """Let the timeouts strike that are over; the runs whose timeouts those were. What is parked ends elsewhere, if
@@ -689,7 +692,8 @@ class Movers(Ending):
                 self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._watch_deadline(run)
-                self._expect_all(run)
+                if run.table.first_wait() is not None:
+                    self._expect(run)
         else:
             self._deadlines.clear()
         self._baton.changed.notify_all()
@@ -701,8 +705,9 @@ class Movers(Ending):
         self.autojump = None
         alive = list(self.runs)
         for run in alive:
-            run.over = True
-            run.verdict = run.verdict or Halted("the emulator was closed")
+            if not run.over:
+                run.tell(run.verdict or Halted("the emulator was closed"))
+                run.end()
             self._uncount(run)
             self._interrupt(run)
             self._dismiss(run)

@@ -232,7 +232,7 @@ class Strand:
         """Whether it has computed next to nothing for so long, when it was looked at last."""
         return self.looked is not None and now - self.looked[0] > seconds
 
-    def tell(self) -> bool:
+    def learn(self) -> bool:
         """Its thread learns that its attempt is over; ``False``: it has learnt that often enough, and must wait for
         ever."""
         self.told += 1
@@ -295,6 +295,7 @@ class Attempt(Generic[S, W, T]):
     """The strands of one attempt, and its state."""
 
     __slots__ = (
+        "_called",
         "_fresh",
         "_made",
         "_timed",
@@ -326,6 +327,8 @@ class Attempt(Generic[S, W, T]):
         self._made = 0
         self._turns = 0
         """How many waits for an instant have had a turn."""
+        self._called = 0
+        """How many of them had one when the last instant fell due."""
         self._woken: Final[list[S]] = []
         """Strands that another one has woken, and that go on once it waits or has ended, one after the other."""
         self._fresh: Final[list[W]] = []
@@ -347,7 +350,14 @@ class Attempt(Generic[S, W, T]):
     @property
     def holds_clock(self) -> bool:
         """Whether the clock waits for it: because a strand runs, or because something real alone can end its waits."""
-        return self.state in HOLDS and (self.awake > 0 or (self.blocked > 0 and self.first_wait() is None))
+        if self.state not in HOLDS:
+            return False
+        return self.awake > 0 or (self.blocked > 0 and not self.calls and self.first_wait() is None)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it has never had another strand than the handler's thread."""
+        return not self._made
 
     @property
     def endless(self) -> bool:
@@ -417,6 +427,8 @@ class Attempt(Generic[S, W, T]):
     def wait(self, wait: W) -> None:
         """A strand begins to wait, or waits on."""
         strand = wait.strand
+        if strand.waits_in is not None:
+            self.wake(strand.waits_in)  # its thread has left that wait by an exception
         self.count_again(strand)
         self._step(strand, Step.SLEEP if wait.sleeps else Step.WAIT)
         strand.looked = None
@@ -455,6 +467,8 @@ class Attempt(Generic[S, W, T]):
         """A strand has ended, or will never begin; repeatable. Whether it was a part of what runs."""
         if strand.doing is Doing.GONE:
             return False
+        if strand.waits_in is not None:
+            self.wake(strand.waits_in)  # its thread has left that wait by an exception
         counted = self.count_again(strand) or strand.doing is Doing.RUNS
         self._step(strand, Step.END)
         self.others.discard(strand)
@@ -481,6 +495,18 @@ class Attempt(Generic[S, W, T]):
         one before it waits or has ended, so that a handler does the same in each run."""
         first = self.first_wait()
         return None if first is None or first.until is None or now < first.until else first
+
+    def fall_due(self, now: T) -> W | None:
+        """The instant ``now`` has come for the attempt: the wait that is over. Those whose time is up as well are
+        ``next_due``; a wait that begins from now on goes behind all else that is due."""
+        due = self.due(now)
+        self._called = self._turns
+        return due
+
+    def next_due(self, now: T) -> W | None:
+        """The next wait that was over already when the instant fell due."""
+        due = self.due(now)
+        return due if due is not None and self._timed[0][1] <= self._called else None
 
     def woken(self, strand: S) -> None:
         """Another strand has woken this one: it goes on when ``next_woken`` says so."""
@@ -532,7 +558,7 @@ class Attempt(Generic[S, W, T]):
                 strand.waits_in = None
                 ended.append(wait)
             if strand.doing is not Doing.LEFT_BEHIND:
-                self._step(strand, Step.LEAVE_BEHIND)
+                self._step(strand, Step.WAKE if strand.doing is Doing.FROZEN else Step.LEAVE_BEHIND)
         return ended
 
 
@@ -542,6 +568,9 @@ class LockWaits(Generic[W]):
     def __init__(self) -> None:
         self._waits: list[W] = []
         self._looks = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._waits)
 
     def __iter__(self) -> Iterator[W]:
         return iter([wait for wait in self._waits if wait.waiting])
