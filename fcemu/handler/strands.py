@@ -291,6 +291,10 @@ class Beside(StrEnum):
     clock moves without them."""
 
 
+_NONE: Final[set[Any]] = set()
+"""The other strands of all attempts that never had any: most have none."""
+
+
 class Attempt(Generic[S, W, T]):
     """The strands of one attempt, and its state."""
 
@@ -306,15 +310,20 @@ class Attempt(Generic[S, W, T]):
         "calls",
         "first",
         "others",
+        "over",
         "sleeps_beside",
         "state",
+        "told",
     )
 
     def __init__(self, first: S) -> None:
         self.state = State.RUNNING
+        self.over = False
+        self.told = False
+        """Whether it has a verdict."""
         self.first: Final = first
         """The handler's own thread."""
-        self.others: Final[set[S]] = set()
+        self.others: set[S] = _NONE
         """Its other strands that have not ended."""
         self.awake = 1
         """How many of its strands run, less those that wait for an invocation that they made."""
@@ -329,23 +338,14 @@ class Attempt(Generic[S, W, T]):
         """How many waits for an instant have had a turn."""
         self._called = 0
         """How many of them had one when the last instant fell due."""
-        self._woken: Final[list[S]] = []
+        self._woken: list[S] | None = None
         """Strands that another one has woken, and that go on once it waits or has ended, one after the other."""
-        self._fresh: Final[list[W]] = []
+        self._fresh: list[W] | None = None
         """Waits for an instant that have no turn yet."""
-        self._timed: Final[list[tuple[T, int, W]]] = []
+        self._timed: list[tuple[T, int, W]] | None = None
         """A heap of the waits for an instant; those that are over are still there."""
 
     # What it is.
-
-    @property
-    def over(self) -> bool:
-        return self.state in OVER
-
-    @property
-    def told(self) -> bool:
-        """Whether it has a verdict."""
-        return self.state in TOLD
 
     @property
     def holds_clock(self) -> bool:
@@ -386,7 +386,8 @@ class Attempt(Generic[S, W, T]):
 
     def move(self, move: Move) -> None:
         """Raises ``ImpossibleMove``."""
-        self.state = next_state(self.state, move)
+        self.state = state = next_state(self.state, move)
+        self.over, self.told = state in OVER, state in TOLD
 
     def call(self) -> None:
         """A strand waits for an invocation that it made."""
@@ -422,6 +423,8 @@ class Attempt(Generic[S, W, T]):
             self._made += 1
             order = self._made
         strand.order = order
+        if self.others is _NONE:
+            self.others = set()
         self.others.add(strand)
 
     def wait(self, wait: W) -> None:
@@ -434,8 +437,11 @@ class Attempt(Generic[S, W, T]):
         strand.looked = None
         strand.waits_in = wait
         self.blocked += wait.real
-        if wait.until is not None:
-            self._fresh.append(wait)
+        if wait.until is None:
+            return
+        if self._fresh is None:
+            self._fresh, self._timed = [], []
+        self._fresh.append(wait)
 
     def wake(self, wait: W) -> None:
         """A wait is over: its strand runs again. When the handler itself has slept, the clock waits for all again."""
@@ -480,6 +486,8 @@ class Attempt(Generic[S, W, T]):
         """The wait that ends first by itself. Waits that end at the same instant have their turns in the order of their
         strands, not in that in which their threads happened to get here."""
         fresh, timed = self._fresh, self._timed
+        if fresh is None or timed is None:
+            return None
         if fresh:
             for wait in sorted(fresh, key=_order_of_strand) if len(fresh) > 1 else fresh:
                 if wait.waiting and wait.until is not None:
@@ -506,10 +514,12 @@ class Attempt(Generic[S, W, T]):
     def next_due(self, now: T) -> W | None:
         """The next wait that was over already when the instant fell due."""
         due = self.due(now)
-        return due if due is not None and self._timed[0][1] <= self._called else None
+        return due if due is not None and self._timed and self._timed[0][1] <= self._called else None
 
     def woken(self, strand: S) -> None:
         """Another strand has woken this one: it goes on when ``next_woken`` says so."""
+        if self._woken is None:
+            self._woken = []
         self._woken.append(strand)
 
     def next_woken(self) -> S | None:
@@ -523,7 +533,7 @@ class Attempt(Generic[S, W, T]):
 
     def skip_turn(self, strand: S) -> None:
         """A strand has gone on by itself: the one that woke it may wait for it by means of which nothing is known."""
-        if strand in self._woken:
+        if self._woken and strand in self._woken:
             self._woken.remove(strand)
 
     def beside(self, now: float, seconds: float, is_background: Callable[[S], bool]) -> Beside:

@@ -377,7 +377,7 @@ def test_a_frozen_strand_that_is_woken_becomes_a_part_of_the_attempt_that_woke_i
 
 def test_a_strand_that_was_left_behind_may_wait_but_not_sleep():
     attempt, (_, thread) = attempt_of(2)
-    attempt.state = State.ENDED
+    attempt.move(Move.END)
     attempt.dismiss()
     with pytest.raises(ImpossibleMove):
         asleep(attempt, thread, 5)
