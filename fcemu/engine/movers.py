@@ -219,11 +219,12 @@ class Movers(Ending):
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
-        run.over = True
-        run.verdict = Halted(why)
+        verdict = Halted(why)
+        run.tell(verdict)
+        run.end()
         self._uncount(run)
         self.runs.discard(run)
-        self._journal.record(Finished(now, invocation.id, run.number, run.verdict, ""), invocation)
+        self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
         run.place.pool.give_back(run.place, now)
 
     def begin_what_waits(self) -> None:
@@ -355,13 +356,15 @@ class Movers(Ending):
         if self.clock.rate or self._driving or self.in_flight or self.closed or goal is None or goal is self.autojump:
             return False
         first = self._agenda.first()
-        if first is None or first[2] is not wait:
+        if first is None or first[2] is not run.expected or not run.goes_on_with(wait):
             return False
         horizon = goal.horizon(self._agenda, self.clock.now())
         if horizon is None or first[0] > horizon:
             return False
         self._agenda.pop(first[1])
         self._move_to(first[0])
+        run.expect_nothing()
+        run.table.fall_due(first[0])
         self._unpark(wait)
         return True
 
@@ -554,10 +557,11 @@ class Movers(Ending):
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
             for wait in list(self.lock_waits):
-                self.wake(wait)  # from now on it waits in real time, as its holder does
+                self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._agenda.watch(run)
-                self._expect_all(run)
+                if run.table.first_wait() is not None:
+                    self._expect(run)
         else:
             self._agenda.deadlines.clear()
         self._baton.changed.notify_all()
@@ -569,8 +573,9 @@ class Movers(Ending):
         self.autojump = None
         alive = list(self.runs)
         for run in alive:
-            run.over = True
-            run.verdict = run.verdict or Halted("the emulator was closed")
+            if not run.over:
+                run.tell(run.verdict or Halted("the emulator was closed"))
+                run.end()
             self._uncount(run)
             self._interrupt(run)
             self._dismiss(run)
