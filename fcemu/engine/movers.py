@@ -14,7 +14,6 @@ from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
 from fcemu.engine.agenda import Entry, Falling, Rank
-from fcemu.engine.backlog import Turn
 from fcemu.engine.callers import Callers
 from fcemu.engine.clock import later
 from fcemu.engine.collector import patient_collector
@@ -23,7 +22,6 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
-from fcemu.engine.instances import Place
 from fcemu.engine.outside import Outside
 from fcemu.engine.parking import duration
 from fcemu.engine.plans import Plan
@@ -65,9 +63,7 @@ class Movers(Ending):
         super().__init__(world, crew, dispatcher)
         self._permutes: Final = dispatcher.permutes
         self.callers: Final = callers
-        self.fleet.clock = world.clock
         self.outside: Final = Outside(self, world.baton)
-        self.fleet.parks = self.outside
         self.polls: Final = Polls(world.agenda, world.clock)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
@@ -86,17 +82,14 @@ class Movers(Ending):
         self.closed = False
         self._driving = False
         self._ticking = False
-        dispatcher.make_run = self._make_run
-
-    def _make_run(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> Run:
-        return Run(self, invocation, plan, place, started)
 
     # Goals: how far the clock may go.
 
-    def post(self, goal: Goal) -> None:
-        """Move for ``goal`` once those before it are reached."""
+    def post(self, goal: Goal) -> Goal:
+        """Move for ``goal`` once those before it are reached; returns it."""
         self.goals.append(goal)
         self.pursue()
+        return goal
 
     def cancel(self, goal: Goal) -> None:
         """Nobody waits for ``goal`` any more."""
@@ -114,7 +107,7 @@ class Movers(Ending):
         if goal is not None and not goal.reached:
             goal.finish()
 
-    def put(self, due: datetime, thing: Invocation | Errand | Turn) -> None:
+    def put(self, due: datetime, thing: Entry) -> None:
         """``thing`` is due at that instant, maybe before everything else."""
         self._agenda.push(due, thing)
         if self.goals or self.autojump or self.clock.rate:
@@ -224,7 +217,7 @@ class Movers(Ending):
         self._uncount(run)
         self.runs.discard(run)
         self._journal.record(Finished(now, invocation.id, run.number, run.verdict, ""), invocation)
-        run.place.pool.give_back(run.place, now)
+        self.fleet.give_back(run.place, now)
 
     def begin_what_waits(self) -> None:
         """Begin the attempts that waited until their invocations are kept."""
@@ -373,14 +366,13 @@ class Movers(Ending):
                 self.keep()
             self._baton.release()
             try:
-                failed = doing.go()
+                failed = doing.go(self.outside)
             finally:
                 self._baton.acquire()
             self.outside.back(doing, failed)
             return
         run = doing
-        self._count(run)
-        self.runs.add(run)
+        self._start(run)
         if self.save is not None:
             self.keep()
             if run.over:
@@ -391,6 +383,12 @@ class Movers(Ending):
         finally:
             self._baton.acquire()
         self._ended(run, finish)
+
+    def _start(self, run: Run) -> None:
+        """The attempt begins, and the clock waits for it."""
+        run.movers = self
+        self._count(run)
+        self.runs.add(run)
 
     # The flowing clock.
 
@@ -496,8 +494,7 @@ class Movers(Ending):
             if not self._ticking:  # it may be due again later
                 self.pursue()
             return
-        self._count(run)
-        self.runs.add(run)
+        self._start(run)
         self._agenda.watch(run)
         if self.save is None:
             self._begin(run)
@@ -533,7 +530,7 @@ class Movers(Ending):
 
     def _do(self, errand: Errand) -> None:
         """A job for the crew; takes the baton itself."""
-        failed = errand.go()
+        failed = errand.go(self.outside)
         with self._baton:
             self._guarded(partial(self.outside.back, errand, failed))
             self._guarded(self.keep)

@@ -9,13 +9,13 @@ from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import Halted, Ran
 from fcemu.core.times import later
 from fcemu.engine.inflight import WATCHDOG
+from fcemu.engine.instances import Place
+from fcemu.engine.plans import Plan
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.engine.strands import STRANDS, Strand, Wait
 
 if TYPE_CHECKING:
-    from fcemu.engine.instances import Place
     from fcemu.engine.movers import Movers
-    from fcemu.engine.plans import Plan
 
 
 class Strands:
@@ -65,10 +65,10 @@ class Run(Strand):
     """What is not to be said again about it."""
     strands: Strands | None = None
 
-    def __init__(
-        self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
-    ) -> None:
-        self.movers = movers
+    movers: "Movers"
+    """Set when it starts: what moves the clock for it."""
+
+    def __init__(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> None:
         self.invocation = invocation
         self.plan = plan
         self.place = place
