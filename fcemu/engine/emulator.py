@@ -113,13 +113,12 @@ class Emulator:
         self._agenda: Final = self._world.agenda
         self._dispatcher: Final = Dispatcher(self._world, runtimes if callable(runtimes) else runtimes.__getitem__)
         self.fleet: Final = self._dispatcher.fleet
-        self.timers: Final = Timers(catalog, self._agenda)
         self._callers: Final = Callers()
         self._movers: Final = Movers(self._world, crew, self._dispatcher, self._callers)
         self.tasks: Final = Tasks(self._world, self._movers)
         """Task mode: find, list, stop."""
         self._intake: Final = Intake(self._world, self.fleet.plans, self._movers, self._callers, self.tasks)
-        self.timers.fire = self._intake.fire
+        self.timers: Final = Timers(self._world, self._intake.fire)
         self.keyring: Final = Keyring(self._world, self._intake)
         """The access keys that are good now."""
         self.resources: Final = Resources(self._world, self.fleet, packages, self.timers)
@@ -145,7 +144,7 @@ class Emulator:
         self.topics: Final = Topics(self.mail)
         self.triggers: Final = Triggers(self._world, self._intake)
         """Fires triggers of other services."""
-        deliveries = Deliveries(self._world, self._movers, self._intake, self.mail, post)
+        deliveries = Deliveries(self._world, self._movers, self._callers, self._intake, self.mail, post)
         self.journal.reactions = reactions(
             dispatcher=self._dispatcher,
             movers=self._movers,
@@ -163,17 +162,16 @@ class Emulator:
             intake=self._intake,
             deliveries=deliveries,
             timers=self.timers,
-            setup=self.setup,
+            resources=self.resources,
             packages=packages,
             starts=self.starts,
             given=given or {},
         )
-        self._movers.withdraw = self._persistence.withdraw
-        self.read_outside: Final = self._persistence.read_outside
+        self.read_outside: Final = self._callers.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
-        self._progress: Final = Progress(self._world, self._movers, self._callers, self._persistence)
+        self._progress: Final = Progress(self._world, self._movers, self._callers)
         if store is not None:
             with self._baton:
                 self._persistence.begin(store, kept)
@@ -203,18 +201,19 @@ class Emulator:
     @property
     def saving(self) -> Saving | None:
         """What is kept of this emulator; ``None`` where nothing is."""
-        return self._persistence.saving
+        return self._movers.saving
 
     @property
     def unsaved(self) -> bool:
         """Whether something has happened that is to be kept and is not yet."""
-        return self._persistence.unsaved
+        saving = self._movers.saving
+        return saving is not None and saving.unsaved
 
     def save(self) -> None:
         """Keep what has happened, where it is to be kept; nobody may hear of it before. Called without the baton.
 
         Raises ``StoreError``."""
-        if self._persistence.saving is not None:
+        if self._movers.saving is not None:
             with self._baton:
                 failed = self._movers.keep()
             if failed is not None:

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Final, cast
 
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Finished
-from fcemu.core.invocation import Invocation
+from fcemu.core.facts import Failed, Finished, Invalid
+from fcemu.core.invocation import Invocation, State
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
 from fcemu.engine.agenda import Entry, Falling, Rank
@@ -27,6 +27,7 @@ from fcemu.engine.parking import duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
 from fcemu.engine.runs import Run
+from fcemu.engine.saving import Saving
 from fcemu.engine.strands import Wait
 from fcemu.engine.world import World
 
@@ -69,10 +70,8 @@ class Movers(Ending):
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""
         self.autojump: Goal | None = None
-        self.save: Callable[[], None] | None = None
+        self.saving: Saving | None = None
         """Keeps what has happened; ``None`` where nothing is kept."""
-        self.withdraw: Callable[[StoreError], None] = lambda failed: None
-        """Set by the emulator: ends what was accepted and cannot be kept."""
         self._to_begin: list[Run] = []
         """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
         self._failed_at = -1
@@ -175,7 +174,7 @@ class Movers(Ending):
 
     def _reach(self, goal: Goal) -> None:
         """The caller of ``goal`` goes on, once what it learns of is kept."""
-        if self.save is not None:
+        if self.saving is not None:
             self.keep()
         if goal is not self.autojump and not goal.reached:
             self.goals.popleft()
@@ -188,11 +187,11 @@ class Movers(Ending):
         is not kept ends before it runs, and its caller gets the error. The rest goes on: it is not acknowledged to
         anybody, and happens once more after a crash.
         """
-        if self.save is None:
+        if self.saving is None:
             return None
         failed = None
         try:
-            self.save()
+            self.saving.save()
             self._says_why = True
         except StoreError as error:
             failed = error
@@ -204,12 +203,25 @@ class Movers(Ending):
         if self._says_why:
             self._says_why = False
             _LOG.error("%s", failed)
-        self.withdraw(failed)
+        self._withdraw(failed)
         for goal in self.goals:
             if not goal.reached and not isinstance(goal, Answered):
                 goal.finish(failed)
 
-    def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
+    def _withdraw(self, failed: StoreError) -> None:
+        """End what was accepted and cannot be kept: it does not run, its caller gets the error, no report is sent, and
+        a task's id is free for another try."""
+        now = self.clock.now()
+        for invocation in self.saving.lost() if self.saving is not None else ():
+            ran = invocation.state is State.RUNNING
+            if ran:
+                self._drop(invocation, now, failed.message)
+            self.callers.withdraw(invocation, failed)
+            end = Failed if ran or invocation.accepted.synchronous else Invalid
+            self._journal.record(end(now, invocation.id, failed.message), invocation)
+            self._journal.forget_task(invocation)
+
+    def _drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
         run.over = True
@@ -271,7 +283,7 @@ class Movers(Ending):
 
         On a thread of its own: the end of a batch may come with the baton held.
         """
-        if self.save is not None and not self._saves_soon:
+        if self.saving is not None and not self._saves_soon:
             self._saves_soon = True
             self._crew.at_batch_end(lambda: self._crew.run(self._keep_soon))
 
@@ -320,7 +332,7 @@ class Movers(Ending):
         finally:
             if leads:
                 self._driving = False
-        if self.save is not None:
+        if self.saving is not None:
             self.keep()
         if self.clock.rate:
             self.pursue()
@@ -362,7 +374,7 @@ class Movers(Ending):
         """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
         if isinstance(doing, Errand):
             self.outside.send(doing)
-            if self.save is not None:
+            if self.saving is not None:
                 self.keep()
             self._baton.release()
             try:
@@ -373,7 +385,7 @@ class Movers(Ending):
             return
         run = doing
         self._start(run)
-        if self.save is not None:
+        if self.saving is not None:
             self.keep()
             if run.over:
                 return  # its invocation could not be kept, so its handler must not run
@@ -414,7 +426,7 @@ class Movers(Ending):
                 self._crew.relieve()
                 continue
             keeps_up = self._run_what_is_due()
-            if self.save is not None:
+            if self.saving is not None:
                 self.keep()
             goal = self._goal()
             if goal is not None and goal is not self.autojump and not self.in_flight:
@@ -496,7 +508,7 @@ class Movers(Ending):
             return
         self._start(run)
         self._agenda.watch(run)
-        if self.save is None:
+        if self.saving is None:
             self._begin(run)
         else:
             self._to_begin.append(run)
@@ -525,7 +537,7 @@ class Movers(Ending):
             self._pursue_at_rest()
         finally:
             self._baton.release()
-        if self.save is not None:
+        if self.saving is not None:
             self._keep_after_batch()
 
     def _do(self, errand: Errand) -> None:

@@ -35,6 +35,8 @@ class Resources(Keeper):
     def __init__(self, world: World, fleet: Fleet, packages: Callable[[], Packages] | None, timers: Timers) -> None:
         super().__init__(world, fleet, packages)
         self._timers: Final = timers
+        self.definitions = 0
+        """Grows when something is defined without a fact."""
 
     # What a definition defines has no id and no times yet.
 
@@ -42,6 +44,7 @@ class Resources(Keeper):
         """Give ids and times to what has none, and let timers fire as they are defined. Called with the baton held, or
         before anybody else has it."""
         catalog, now = self._catalog, self._clock.shown()
+        self.definitions += 1
         for service in catalog.services:
             if service.stamp is UNSTAMPED:
                 catalog.add_service(replace(service, stamp=self._stamp(f"service {service.name}", now)))

@@ -28,8 +28,6 @@ class Setup:
         self._resources: Final = resources
         self._movers: Final = movers
         self._added: Final[dict[FunctionRef, StandIn]] = {}
-        self.definitions = 0
-        """Grows with each ``define``, which leaves no fact."""
 
     # Definitions.
 
@@ -69,7 +67,6 @@ class Setup:
             for owner in extras.owners:
                 self._fleet.releases_changed(owner)
             self._resources.complete()
-            self.definitions += 1
             self._movers.pursue()
 
     def _fill_layers(self, refs: Iterable[FunctionRef]) -> None:
