@@ -181,7 +181,7 @@ class Ending(Parking):
         if broken and not halted:
             run.place.instance.stop()
         elif not broken:
-            run.place.pool.give_back(run.place, now)
+            self.fleet.give_back(run.place, now)
         self._dispatcher.end(run, outcome, finish.output, now)
         if broken:
             self.fleet.lose(run.place, now, reason_of(outcome), hook=halted)

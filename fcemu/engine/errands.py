@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 
 class Errand:
@@ -11,10 +11,13 @@ class Errand:
 
     over: Final = False
 
-    def __init__(self, title: str, go: Callable[[], str | None], done: Callable[[str | None, datetime], None]) -> None:
+    def __init__(
+        self, title: str, go: Callable[[Any], str | None], done: Callable[[str | None, datetime], None]
+    ) -> None:
         self._title: Final = title
         self.go: Final = go
-        """Does it, in real time, and raises nothing; returns why it failed, ``None`` when it did not."""
+        """Does it, in real time, and raises nothing; returns why it failed, ``None`` when it did not. Gets what parks
+        it where it waits in virtual time (``hooks.Parks``)."""
         self.done: Final = done
 
     def fall_due(self, now: datetime) -> "Errand":

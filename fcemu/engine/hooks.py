@@ -3,21 +3,17 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from fcemu.core.keys import Keys
 from fcemu.core.names import Account
 from fcemu.core.outcome import FunctionError, Ran, Returned, exited
 from fcemu.core.settings import Settings
 from fcemu.engine.at_rest import AtRest
-from fcemu.engine.backlog import Turn
 from fcemu.engine.clock import Clock
 from fcemu.engine.errands import Errand
 from fcemu.engine.instances import Place
 from fcemu.engine.ports import Abandoned, Call, Waiting
-
-if TYPE_CHECKING:
-    from fcemu.engine.runs import Run
 
 
 class Parks(Protocol):
@@ -38,21 +34,20 @@ class HookClock(AtRest):
     Its threads are not counted: while one of them waits the clock may move although another one runs.
     """
 
-    def __init__(self, clock: Clock, parks: Parks, settings: Settings) -> None:
+    def __init__(self, clock: Clock, parks: Parks, errand: Errand, settings: Settings) -> None:
         super().__init__(clock)
         self._parks: Final = parks
+        self._errand: Final = errand
         self._began: Final = clock.now()
         self._settings: Final = settings
-        self.errand: Errand
-        """Set once there is one."""
 
     def sleep(self, seconds: float) -> None:
         """Raises ``Abandoned`` when the emulator is closed meanwhile."""
         if seconds > 0:
-            HookWait(self._parks, self.errand).wait(seconds)
+            HookWait(self._parks, self._errand).wait(seconds)
 
     def waiting(self) -> Waiting:  # type: ignore[override]
-        return HookWait(self._parks, self.errand)
+        return HookWait(self._parks, self._errand)
 
     def exited(self) -> Ran:
         return exited(self.now() - self._began, self._settings.max_memory_usage_mb)
@@ -61,8 +56,10 @@ class HookClock(AtRest):
         return self._settings.io_grace.total_seconds()
 
 
-class HookWait(Turn):
+class HookWait:
     """One virtual wait of a hook; implements ``Waiting``, and is due when its time is over."""
+
+    over = False
 
     def __init__(self, parks: Parks, errand: Errand) -> None:
         self._parks: Final = parks
@@ -96,10 +93,9 @@ class HookWait(Turn):
     def release(self) -> None:
         self._parks.end_wait(self, released=True)
 
-    def fall_due(self, now: datetime) -> "Run | None":
-        if not self.over:
-            self._parks.end_wait(self)
-        return None
+    def fall_due(self, now: datetime) -> None:
+        """Its time is over."""
+        self._parks.end_wait(self)
 
     def __str__(self) -> str:
         return f"wake-up of the {self.errand}"

@@ -8,25 +8,26 @@ from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.outcome import Halted, Ran
 from fcemu.core.times import later
-from fcemu.engine.backlog import Turn
 from fcemu.engine.inflight import WATCHDOG
+from fcemu.engine.instances import Place
+from fcemu.engine.plans import Plan
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.engine.strands import STRANDS, Strand, Wait
 from fcemu.handler.strands import Attempt, Move
 from fcemu.handler.strands import State as AttemptState
 
 if TYPE_CHECKING:
-    from fcemu.engine.instances import Place
     from fcemu.engine.movers import Movers
-    from fcemu.engine.plans import Plan
 
 
 Table = Attempt[Strand, Wait, datetime]
 
 
-class Expected(Turn):
+class Expected:
     """Among what is due: an attempt, at the instant at which its first wait ends or its timeout strikes. Each attempt
     has one at most; another one takes its place when that instant changes, and this one is over then."""
+
+    over = False
 
     def __init__(self, run: "Run", at: datetime) -> None:
         self._run: Final = run
@@ -69,10 +70,10 @@ class Run(Strand):
     slept: tuple[datetime, datetime] | None = None
     """The last virtual sleep of it that was recorded, where it has other strands as well."""
 
-    def __init__(
-        self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
-    ) -> None:
-        self.movers = movers
+    movers: "Movers"
+    """Set when it starts: what moves the clock for it."""
+
+    def __init__(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> None:
         self.invocation = invocation
         self.table: Final[Table] = Attempt(self)
         self.plan = plan
