@@ -749,7 +749,7 @@ class Emulator:
             if patience.is_over():
                 call()
         movers = self._movers
-        if movers.closed or not (movers.runs or movers.left_behind):
+        if movers.closed or not (movers.runs or movers.left_behind or movers.outside.errands):
             return
         with self._baton:
             soon = min(self.settings.grace, self.settings.watchdog / 2).total_seconds()
@@ -761,6 +761,7 @@ class Emulator:
                 return
             run = self._movers.running()
             if run is None:
+                movers.outside.look_at_threads(now)
                 return
             if is_debugged:
                 run.since = now  # patience begins anew when the debugger lets go

@@ -10,7 +10,7 @@ from fcemu.core.facts import HookRan, InstanceProvisioned, InstanceStopped
 from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
 from fcemu.core.keys import Keys
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import Account, FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
 from fcemu.core.settings import Settings
 from fcemu.engine.backlog import Backlog, Begin, Turn, Waiter
@@ -18,7 +18,7 @@ from fcemu.engine.chance import Chance
 from fcemu.engine.clock import Clock, later
 from fcemu.engine.due import Due
 from fcemu.engine.errands import Errand
-from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
+from fcemu.engine.hooks import HookRun, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import Call, Finish, Runtime
@@ -64,8 +64,8 @@ class Fleet:
         self._held = 0
         """How many invocations were ever held."""
         self.clock: Clock
-        """Set by the movers, as what lets the clock move while a hook waits."""
-        self.parks: Parks
+        """Set by the movers, as what makes a hook run."""
+        self.make_hook: Callable[[Place, str, str, Account, Keys], HookRun]
         self.on_idle: Callable[[datetime], None] = lambda instant: None
         """Called when an instance becomes idle at an instant that may be earlier than all before."""
         self.closed = False
@@ -196,13 +196,12 @@ class Fleet:
         """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
         function = place.pool.function
         request_id = self._chance.request_id(function.generation, now)
-        clock = HookClock(self.clock, self.parks, self._settings)
-        call = call_for(place, request_id, clock, self._settings.account, self._keys)
+        run = self.make_hook(place, name, request_id, self._settings.account, self._keys)
         finish: list[Finish] = []
 
         def go() -> str | None:
             self._in_hook.add(place)
-            finish.append(hook(call))
+            finish.append(run.run_here(hook))
             self._in_hook.discard(place)
             return why_failed(finish[0].outcome) or None
 
@@ -211,8 +210,7 @@ class Fleet:
             self._journal.note(fact)
             then(place, failed or "", now)
 
-        clock.errand = Errand(f"{name} of instance {place.id} of {function.ref}", go, done)
-        self._push(now, clock.errand)
+        self._push(now, Errand(run.name, go, done, run))
 
     def end(self) -> None:
         """The emulator is closed: stop everything, and run no more hooks."""

@@ -23,13 +23,14 @@ from fcemu.engine.due import Due
 from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
+from fcemu.engine.hooks import HookRun
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.outside import Outside
 from fcemu.engine.parking import duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
-from fcemu.engine.runs import Run
+from fcemu.engine.runs import CodeRun, Run
 from fcemu.engine.strands import Wait
 from fcemu.engine.timers import Timers
 
@@ -88,8 +89,8 @@ class Movers(Ending):
         timers.on_due = self._look_by
         self.fleet.on_idle = self._look_by
         self.fleet.clock = clock
-        self.outside: Final = Outside(self, baton)
-        self.fleet.parks = self.outside
+        self.outside: Final = Outside(self)
+        self.fleet.make_hook = partial(HookRun, self)
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
@@ -257,7 +258,7 @@ class Movers(Ending):
         verdict = Halted(why)
         run.tell(verdict)
         run.end()
-        self._uncount(run)
+        self.uncount(run)
         self.runs.discard(run)
         self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
         run.place.pool.give_back(run.place, now)
@@ -388,7 +389,7 @@ class Movers(Ending):
         """What comes first of all that is due first, where chance may say so."""
         return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
-    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
         if self.clock.rate or self._driving or self.in_flight or self.closed:
             return False
@@ -444,7 +445,7 @@ class Movers(Ending):
             self.outside.back(doing, failed)
             return
         run = doing
-        self._count(run)
+        self.count(run)
         self.runs.add(run)
         if self.save is not None:
             self.keep()
@@ -618,7 +619,7 @@ class Movers(Ending):
             if not self._ticking:  # it may be due again later
                 self.pursue()
             return
-        self._count(run)
+        self.count(run)
         self.runs.add(run)
         self._watch_deadline(run)
         if self.save is None:
@@ -692,8 +693,8 @@ class Movers(Ending):
                 self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._watch_deadline(run)
-                if run.table.first_wait() is not None:
-                    self._expect(run)
+                self.expect_waits(run)
+            self.outside.expect_all()
         else:
             self._deadlines.clear()
         self._baton.changed.notify_all()
@@ -708,7 +709,7 @@ class Movers(Ending):
             if not run.over:
                 run.tell(run.verdict or Halted("the emulator was closed"))
                 run.end()
-            self._uncount(run)
+            self.uncount(run)
             self._interrupt(run)
             self._dismiss(run)
         for strand in self.left_behind:
