@@ -171,9 +171,7 @@ class Deliveries:
             "X-Fcemu-Message-Id": letter.message_id,
         }
         title = f"report of {letter.invocation.accepted.function} {letter.invocation.id} to {url}"
-        errand = Errand(
-            title, lambda _parks: self._post(url, letter.body, headers), partial(self._posted, letter, url, retry)
-        )
+        errand = Errand(title, lambda: self._post(url, letter.body, headers), partial(self._posted, letter, url, retry))
         self._movers.put(due, errand)
 
     def _posted(self, letter: Letter, url: str, retry: int, failed: str | None, now: datetime) -> None:

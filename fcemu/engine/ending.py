@@ -11,7 +11,7 @@ from fcemu.engine.instances import reason_of
 from fcemu.engine.lines import place
 from fcemu.engine.parking import Parking
 from fcemu.engine.ports import Finish
-from fcemu.engine.runs import Run
+from fcemu.engine.runs import CodeRun, Run
 from fcemu.engine.strands import STRANDS, Strand
 from fcemu.handler.strands import Move
 
@@ -29,32 +29,32 @@ class Ending(Parking):
         else:
             self._strike_timeout(run, run.deadline)
 
-    def fall_due(self, run: Run, now: datetime) -> None:
+    def fall_due(self, run: CodeRun, now: datetime) -> None:
         """The instant is there at which a wait of ``run`` ends, or its timeout strikes."""
         run.expect_nothing()
-        if run.struck:
-            self._give_up(run, self._halted(run) or self._dispatcher.timed_out(run.function.timeout), now)
-            return
         # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
-        wait = run.table.fall_due(now)
+        wait = None if run.struck else run.table.fall_due(now)
         if wait is not None and wait.until is not None and wait.until < run.deadline:
             self._wake(wait)
             # What of it runs on a paused clock parks or ends before anything else falls due.
             if run.verdict is not None or (run.table.first_wait() is not None and (self.clock.rate or not run.counted)):
                 self._expect(run)
-            return
-        halted = self._halted(run)
-        if now < run.deadline:
+        elif now < run.deadline and not run.struck:
             self._expect(run)  # its handler began later than its attempt
-        elif halted is None and self._stands_still(run, now):
+        elif isinstance(run, Run):
+            self._reach_deadline(run, now)
+
+    def _reach_deadline(self, run: Run, now: datetime) -> None:
+        halted = self._halted(run)
+        if halted is None and not run.struck and self._stands_still(run, now):
             self._begin_timeout_anew(run, now)
-        elif run.waits_in is None:
+        elif run.struck or run.waits_in is None:
             self._give_up(run, halted or self._dispatcher.timed_out(run.function.timeout), now)
         elif halted is not None:
-            self._abandon(run, halted)
+            self.abandon(run, halted)
         else:
             self._explain_endless_wait(run, now)
-            self._abandon(run, self._dispatcher.timed_out(run.function.timeout))
+            self.abandon(run, self._dispatcher.timed_out(run.function.timeout))
 
     def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
         """``invocation``, which runs, is to be stopped: whatever it comes to no longer counts.
@@ -69,7 +69,7 @@ class Ending(Parking):
             # The hook comes first: whatever ends the attempt ends the instance with it. The clock does not wait for the
             # attempt any more, or the hook would never fall due.
             run.table.move(Move.HALT_BESIDE)
-            self._uncount(run)
+            self.uncount(run)
             self.fleet.announce_end(run.place, now, lambda at: self._end_halted(run, at))
         elif hooked and run.parked:
             # Nothing of it runs that had to be interrupted: it wakes and unwinds, and then the hook runs.
@@ -117,21 +117,21 @@ class Ending(Parking):
         if run.table.waits():
             self._expect(run)
 
-    def prepare(self, run: Run, ready_by: datetime) -> None:
+    def prepare(self, run: CodeRun, ready_by: datetime) -> None:
         """The instance of ``run`` gets ready, by that instant at the latest; takes the baton itself."""
         with self._baton:
             run.ready_by = ready_by
             if not run.over:
                 run.table.move(Move.PREPARE)
 
-    def begin_handler(self, run: Run) -> None:
+    def begin_handler(self, run: CodeRun) -> None:
         """The instance of ``run`` is ready, and its handler starts now; takes the baton itself."""
         with self._baton:
             run.ready_by = None
             if run.over:
                 return
             run.table.move(Move.READY)
-            if run.verdict is None:
+            if run.verdict is None and isinstance(run, Run):
                 self._begin_timeout_anew(run, self.clock.now())
 
     def _halted(self, run: Run) -> Halted | None:
@@ -149,6 +149,21 @@ class Ending(Parking):
         )
         self._warn(run, text, now)
 
+    # The end of a hook.
+
+    def end_hook(self, run: CodeRun) -> None:
+        """A hook has come back; what of it still runs is left behind."""
+        if run.table.awake > 1:
+            self._let_rest(run)
+        self.uncount(run)
+        run.end()
+        if run.table.others:
+            self._dismiss(run)
+
+    def close_hook(self, run: CodeRun) -> None:
+        """A hook that runs comes to nothing, because the emulator is closed."""
+        self.abandon(run, Halted("the emulator was closed"))
+
     # The end of a run.
 
     def _ended(self, run: Run, finish: Finish) -> None:
@@ -161,7 +176,7 @@ class Ending(Parking):
         self.runs.discard(run)
         if run.over:
             return
-        self._uncount(run)
+        self.uncount(run)
         self._finish(run, run.verdict or bounded(finish.outcome), finish)
 
     def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
@@ -189,7 +204,7 @@ class Ending(Parking):
     def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
         """End a run whose thread has not come back: whatever it still does no longer counts."""
         run.end()
-        self._uncount(run)
+        self.uncount(run)
         if run.left:
             self.runs.discard(run)
         self._dispatcher.end(run, outcome, run.call.output.text(), now)
@@ -207,13 +222,15 @@ class Ending(Parking):
         self._crew.replace_me()
         with self._baton:
             run.leave()
+            if not isinstance(run, Run):
+                return  # a hook of an emulator that was closed
             if run.over:
                 self.runs.discard(run)
             elif not run.struck:  # else its end comes at its deadline
                 assert run.verdict is not None, "only an attempt that is to end is left"
                 self._give_up(run, run.verdict, self.clock.now())
 
-    def _interrupt(self, run: Run, *, again: bool = False) -> None:
+    def _interrupt(self, run: CodeRun, *, again: bool = False) -> None:
         """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
         run.since = WATCHDOG.time()
         if not run.place.instance.interrupt():
@@ -242,7 +259,7 @@ class Ending(Parking):
             caller.table.call()
             if caller.table.awake <= 0:
                 self._expect(caller)
-                self._uncount(caller)
+                self.uncount(caller)
                 self.pursue()
 
     def _go_on_calling(self, invocation: Invocation) -> None:
@@ -259,7 +276,7 @@ class Ending(Parking):
 
     # Trouble.
 
-    def exited(self, run: Run) -> FunctionError:
+    def exited(self, run: CodeRun) -> FunctionError:
         """The outcome of ``run``, whose handler ends its process now."""
         return self._dispatcher.exited(self.clock.now() - run.started)
 
@@ -301,7 +318,7 @@ class Ending(Parking):
             return
         run.tell(self._dispatcher.timed_out(run.function.timeout))
         run.table.move(Move.STRIKE)
-        self._uncount(run)
+        self.uncount(run)
         self._expect_at(run, run.deadline)
         self._interrupt(run)
         self.pursue()

@@ -14,7 +14,7 @@ from fcemu.engine.agenda import Rank
 from fcemu.engine.backlog import Backlog, Begin, Waiter
 from fcemu.engine.clock import later
 from fcemu.engine.errands import Errand
-from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
+from fcemu.engine.hooks import HookRun, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
 from fcemu.engine.plans import Plans
 from fcemu.engine.ports import Call, Finish
@@ -199,13 +199,12 @@ class Fleet:
         """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
         function = place.pool.function
         request_id = self._chance.request_id(function.generation, now)
+        run = HookRun(place, name, request_id, self._settings.account, self._keys, now)
         finish: list[Finish] = []
 
-        def go(parks: Parks) -> str | None:
-            clock = HookClock(self.clock, parks, errand, self._settings)
-            call = call_for(place, request_id, clock, self._settings.account, self._keys)
+        def go() -> str | None:
             self._in_hook.add(place)
-            finish.append(hook(call))
+            finish.append(run.run_here(hook))
             self._in_hook.discard(place)
             return why_failed(finish[0].outcome) or None
 
@@ -214,8 +213,7 @@ class Fleet:
             self._journal.note(fact)
             then(place, failed or "", now)
 
-        errand = Errand(f"{name} of instance {place.id} of {function.ref}", go, done)
-        self._agenda.push(now, errand)
+        self._agenda.push(now, Errand(run.name, go, done, run))
 
     def end(self) -> None:
         """The emulator is closed: stop everything, and run no more hooks."""

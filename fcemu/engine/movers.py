@@ -26,7 +26,7 @@ from fcemu.engine.outside import Outside
 from fcemu.engine.parking import duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
-from fcemu.engine.runs import Run
+from fcemu.engine.runs import CodeRun, Run
 from fcemu.engine.saving import Saving
 from fcemu.engine.strands import Wait
 from fcemu.engine.world import World
@@ -64,7 +64,7 @@ class Movers(Ending):
         super().__init__(world, crew, dispatcher)
         self._permutes: Final = dispatcher.permutes
         self.callers: Final = callers
-        self.outside: Final = Outside(self, world.baton)
+        self.outside: Final = Outside(self)
         self.polls: Final = Polls(world.agenda, world.clock)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
@@ -227,7 +227,7 @@ class Movers(Ending):
         verdict = Halted(why)
         run.tell(verdict)
         run.end()
-        self._uncount(run)
+        self.uncount(run)
         self.runs.discard(run)
         self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
         self.fleet.give_back(run.place, now)
@@ -355,7 +355,7 @@ class Movers(Ending):
             return None
         return cast("Run | Errand | None", cast(Falling, entry).fall_due(now))
 
-    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is what comes next, so that its thread moves the clock there itself."""
         goal = self._goal()
         if self.clock.rate or self._driving or self.in_flight or self.closed or goal is None or goal is self.autojump:
@@ -381,7 +381,7 @@ class Movers(Ending):
                 self.keep()
             self._baton.release()
             try:
-                failed = doing.go(self.outside)
+                failed = doing.go()
             finally:
                 self._baton.acquire()
             self.outside.back(doing, failed)
@@ -402,7 +402,7 @@ class Movers(Ending):
     def _start(self, run: Run) -> None:
         """The attempt begins, and the clock waits for it."""
         run.movers = self
-        self._count(run)
+        self.count(run)
         self.runs.add(run)
 
     # The flowing clock.
@@ -545,7 +545,7 @@ class Movers(Ending):
 
     def _do(self, errand: Errand) -> None:
         """A job for the crew; takes the baton itself."""
-        failed = errand.go(self.outside)
+        failed = errand.go()
         with self._baton:
             self._guarded(partial(self.outside.back, errand, failed))
             self._guarded(self.keep)
@@ -569,8 +569,8 @@ class Movers(Ending):
                 self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._agenda.watch(run)
-                if run.table.first_wait() is not None:
-                    self._expect(run)
+                self.expect_waits(run)
+            self.outside.expect_all()
         else:
             self._agenda.deadlines.clear()
         self._baton.changed.notify_all()
@@ -585,7 +585,7 @@ class Movers(Ending):
             if not run.over:
                 run.tell(run.verdict or Halted("the emulator was closed"))
                 run.end()
-            self._uncount(run)
+            self.uncount(run)
             self._interrupt(run)
             self._dismiss(run)
         for strand in self.left_behind:

@@ -4,7 +4,7 @@ import threading
 from datetime import datetime, timedelta
 from math import inf
 from threading import get_ident
-from typing import Final
+from typing import Final, Protocol
 
 from fcemu.core.facts import Slept, Warned
 from fcemu.core.outcome import Ran
@@ -15,7 +15,7 @@ from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
-from fcemu.engine.runs import Expected, Run
+from fcemu.engine.runs import NEVER, CodeRun, Expected, Run
 from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
 from fcemu.engine.world import World
 from fcemu.handler.locks import acquire
@@ -34,6 +34,12 @@ def duration(seconds: float) -> timedelta:
 def _is_background(strand: Strand) -> bool:
     """Whether its thread is one of the handler's own, not one of a pool."""
     return not is_of_pool(thread_of(strand.thread))
+
+
+class Counted(Protocol):
+    """What the clock can wait for."""
+
+    counted: bool
 
 
 class Parking:
@@ -74,18 +80,20 @@ class Parking:
         """See to it that somebody moves the clock if it may move."""
         raise NotImplementedError
 
-    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
         raise NotImplementedError
 
     # Counting what is in flight.
 
-    def _count(self, run: Run) -> None:
+    def count(self, run: Counted) -> None:
+        """The clock waits for ``run``."""
         if not run.counted:
             run.counted = True
             self.in_flight += 1
 
-    def _uncount(self, run: Run) -> None:
+    def uncount(self, run: Counted) -> None:
+        """The clock does not wait for ``run`` any more."""
         if run.counted:
             run.counted = False
             self.in_flight -= 1
@@ -130,7 +138,7 @@ class Parking:
                 strand.turn = None
         return self._woken(wait)
 
-    def _abandon(self, run: Run, verdict: Ran) -> None:
+    def abandon(self, run: CodeRun, verdict: Ran) -> None:
         """``run`` comes to ``verdict``: whatever of it waits wakes and unwinds."""
         run.tell(verdict)
         run.expect_nothing()
@@ -144,7 +152,7 @@ class Parking:
             raise Over
         return wait.released
 
-    def _park(self, run: Run, wait: Wait, now: datetime) -> None:
+    def _park(self, run: CodeRun, wait: Wait, now: datetime) -> None:
         """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
         table = run.table
         if table.count_again(wait.strand):
@@ -152,16 +160,16 @@ class Parking:
         table.wait(wait)
         self._one_less_awake(run)
         if table.awake > 0 and wait.sleeps and table.sleeps_beside and not self.clock.rate:
-            self._look_beside(run, WATCHDOG.time())
+            self.look_beside(run, WATCHDOG.time())
         elif table.awake <= 0:
             self._settle(run, now)
             return
         if table.awake > 0:
             run.since = WATCHDOG.time()
-            if self.clock.rate and table.first_wait() is not None:
-                self._expect(run)
+            if self.clock.rate:
+                self.expect_waits(run)
 
-    def _settle(self, run: Run, now: datetime) -> None:
+    def _settle(self, run: CodeRun, now: datetime) -> None:
         """No strand of ``run`` runs any more: it is parked as a whole until an instant, or for ever; unless it waits
         for something real only, or a strand of it goes on because a lock is free or because its time is up as well."""
         table = run.table
@@ -169,32 +177,42 @@ class Parking:
         self.free_locks()
         if table.holds_clock:
             return
-        until = run.deadline if first is None or first.until is None else first.until
-        if table.alone or (until > now and run.slept != (now, until)):
-            if not table.alone:
-                run.slept = (now, until)
-            self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
-        died = self._dispatcher.dies(run, "sleeping", now)
-        if died is not None:
-            self._abandon(run, died)
-            return
+        if isinstance(run, Run):
+            self._record_sleep(run, now, run.deadline if first is None or first.until is None else first.until)
+            died = self._dispatcher.dies(run, "sleeping", now)
+            if died is not None:
+                self.abandon(run, died)
+                return
         due = None if self.clock.rate else table.next_due(now)
         if due is not None and due.until is not None and due.until < run.deadline:
             self.steps += 1
             self._wake(due)
             return
         self._expect(run)
-        self._uncount(run)
+        self.uncount(run)
 
-    def _expect(self, run: Run) -> None:
+    def _record_sleep(self, run: Run, now: datetime, until: datetime) -> None:
+        alone = run.table.alone
+        if alone or (until > now and run.slept != (now, until)):
+            if not alone:
+                run.slept = (now, until)
+            self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
+
+    def expect_waits(self, run: CodeRun) -> None:
+        """Let the waits of ``run`` fall due, also where another strand of it runs: the clock flows now."""
+        if run.table.first_wait() is not None:
+            self._expect(run)
+
+    def _expect(self, run: CodeRun) -> None:
         """Let the instant fall due at which the first wait of ``run`` ends, or its timeout strikes."""
         self._expect_at(run, run.next_instant())
 
-    def _expect_at(self, run: Run, instant: datetime) -> None:
+    def _expect_at(self, run: CodeRun, instant: datetime) -> None:
         if run.expected is None or run.expected.at != instant:
             run.expect_nothing()
-            run.expected = expected = Expected(run, instant)
-            self._agenda.push(instant, expected)
+            if instant < NEVER:
+                run.expected = expected = Expected(run, instant)
+                self._agenda.push(instant, expected)
 
     def _unpark(self, wait: Wait) -> None:
         """A strand runs again; its thread is not woken yet."""
@@ -208,10 +226,10 @@ class Parking:
         if at is not None and at == wait.until != run.deadline and all(one.until != at for one in run.table.waits()):
             run.expect_nothing()  # it ends before its time, and the clock need not stop then for another strand
 
-    def _one_more_awake(self, run: Run) -> None:
+    def _one_more_awake(self, run: CodeRun) -> None:
         run.since = WATCHDOG.time()
         if run.table.holds_clock:
-            self._count(run)
+            self.count(run)
 
     def _wake(self, wait: Wait) -> None:
         self._unpark(wait)
@@ -229,7 +247,7 @@ class Parking:
         self._wake(wait)
         self._next_turn(run)
 
-    def _next_turn(self, run: Run) -> None:
+    def _next_turn(self, run: CodeRun) -> None:
         first = run.table.next_woken()
         if first is not None and first.turn is not None:
             first.turn.release()
@@ -305,9 +323,10 @@ class Parking:
         waited for something real long enough while their handler slept."""
         for run in list(self.runs):
             if run.counted:
-                self._look_beside(run, now)
+                self.look_beside(run, now)
 
-    def _look_beside(self, run: Run, now: float) -> None:
+    def look_beside(self, run: CodeRun, now: float) -> None:
+        """Leave threads of ``run`` out of the count that have waited in its background for long enough by ``now``."""
         table, grace = run.table, self.io_grace.total_seconds()
         awake = table.awake_ones()
         for strand in awake:
@@ -352,14 +371,14 @@ class Parking:
             return thread_of(lock.holder()) is not None
         return holder.run.movers is not self
 
-    def sleep_really(self, run: Run, seconds: float) -> None:
+    def sleep_really(self, run: CodeRun, seconds: float) -> None:
         """A thread of which nothing is known, but that carries the context of ``run``, sleeps."""
         self.warn(run, f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds")
         real.sleep(seconds)
 
     # Threads and work items of a handler.
 
-    def add_strand(self, run: Run) -> Strand:
+    def add_strand(self, run: CodeRun) -> Strand:
         """Another strand of ``run`` begins; takes the baton itself. Raises ``Over``."""
         with self._baton:
             if run.over or run.verdict is not None:
@@ -412,7 +431,7 @@ class Parking:
             run.movers.adopt(wait.strand, run)
         wait.rouse()
 
-    def adopt(self, strand: Strand, run: Run) -> None:
+    def adopt(self, strand: Strand, run: CodeRun) -> None:
         """Make a strand that runs on its own a part of ``run``; takes the baton itself."""
         with self._baton:
             if run.over or run.verdict is not None:
@@ -420,7 +439,7 @@ class Parking:
             strand.join(run)
             self._one_more_awake(run)
 
-    def _dismiss(self, run: Run) -> None:
+    def _dismiss(self, run: CodeRun) -> None:
         """``run`` is over: what of it waits for an instant, or was not left in peace, ends; the rest is left behind."""
         table = run.table
         for strand in table.others:
@@ -431,7 +450,7 @@ class Parking:
             wait.rouse()
         DRIFTING.update(strand for strand in table.strands() if strand.doing is Doing.FROZEN)
 
-    def _let_rest(self, run: Run) -> None:
+    def _let_rest(self, run: CodeRun) -> None:
         """Threads that are about to end or to wait for more work do so before the attempt is over, as good as always
         in the same order as everywhere; others are left behind as they are."""
         if run.over or run.struck:
@@ -444,14 +463,14 @@ class Parking:
         self._baton.acquire()
         run.at_rest = None
 
-    def _one_less_awake(self, run: Run) -> None:
+    def _one_less_awake(self, run: CodeRun) -> None:
         if run.at_rest is not None and run.table.awake == 1:
             run.at_rest.release()
         self._next_turn(run)
 
     # Warnings.
 
-    def warn(self, run: Run, text: str, *, once: bool = False) -> None:
+    def warn(self, run: CodeRun, text: str, *, once: bool = False) -> None:
         """Record a warning about ``run``; takes the baton itself."""
         with self._baton:
             if run.over or (once and text in run.warned_once):
@@ -460,5 +479,7 @@ class Parking:
                 run.warned_once = (*run.warned_once, text)
             self._warn(run, text)
 
-    def _warn(self, run: Run, text: str, at: datetime | None = None) -> None:
+    def _warn(self, run: CodeRun, text: str, at: datetime | None = None) -> None:
+        if not isinstance(run, Run):
+            return  # the timeline is that of invocations, and a hook has none
         self._journal.record(Warned(at or self.clock.now(), run.invocation.id, run.number, text), run.invocation)

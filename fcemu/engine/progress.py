@@ -51,15 +51,18 @@ class Progress:
         for call, patience in list(self.waits.items()):
             if patience.is_over():
                 call()
-        if movers.closed or not (movers.runs or movers.left_behind):
+        if movers.closed or not (movers.runs or movers.left_behind or movers.outside.errands):
             return
         with baton:
             is_debugged = movers.has_been_long(now - min(self._grace, self._watchdog / 2)) and self.is_debugged()
             if not is_debugged:
                 movers.interrupt_again(now - self._grace)
                 movers.strike_left_behind(now, self._watchdog)
-            run = None if self._world.clock.rate else movers.running()
+            if self._world.clock.rate:
+                return
+            run = movers.running()
             if run is None:
+                movers.outside.look_at_threads(now)
                 return
             if is_debugged:
                 run.since = now  # patience begins anew when the debugger lets go

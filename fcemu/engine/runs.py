@@ -1,7 +1,8 @@
-"""One attempt while it runs: what it is, what it comes to, and when it falls due next."""
+"""What runs of a user's code: an attempt, or a hook of an instance; what it comes to, and when it falls due next."""
 
 import threading
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from fcemu.core.functions import Function
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
     from fcemu.engine.movers import Movers
 
 
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
 Table = Attempt[Strand, Wait, datetime]
 
 
 class Expected:
-    """Among what is due: an attempt, at the instant at which its first wait ends or its timeout strikes. Each attempt
-    has one at most; another one takes its place when that instant changes, and this one is over then."""
+    """Among what is due: code that runs, at the instant at which its first wait ends or its timeout strikes. It is
+    there once at most; another one takes its place when that instant changes, and this one is over then."""
 
     over = False
 
-    def __init__(self, run: "Run", at: datetime) -> None:
+    def __init__(self, run: "CodeRun", at: datetime) -> None:
         self._run: Final = run
         self.at: Final = at
 
@@ -40,63 +42,55 @@ class Expected:
             movers.fall_due(self._run, self.at if movers.clock.rate else now)
 
     def __str__(self) -> str:
-        run = self._run
-        if self.at < run.deadline:
-            what = "wake-up of"
-        else:
-            what = "end of stopped" if run.invocation.state is State.STOPPING else "timeout of"
-        return f"{what} {run.invocation.accepted.function} {run.invocation.id} #{run.number}"
+        return f"wake-up of {self._run.title}" if self.at < self._run.deadline else self._run.title_of_end
 
 
-class Run(Strand):
-    """An attempt between its start and its end; as a strand it is the handler's own thread.
+class CodeRun(Strand):
+    """Code of a user between its start and its end; as a strand it is the thread on which it began.
 
-    Its ``table`` knows its state and its strands. A ``counted`` run is among those for which the clock waits.
+    Its ``table`` knows its state and its strands. What is ``counted`` is among that for which the clock waits.
     """
 
     call: Call
     counted = False
     expected: Expected | None = None
     """Its place among what is due, if it has one."""
-    ready_by: datetime | None = None
-    """When its instance is ready at the latest; until then its handler has not started."""
-    calls: tuple[Invocation, ...] = ()
-    """The invocations that it made and waits for."""
     verdict: Ran | None = None
     warned_once: tuple[str, ...] = ()
     """What is not to be said again about it."""
+    ready_by: datetime | None = None
+    """When its instance is ready at the latest; until then its handler has not started."""
     at_rest: "threading.Lock | None" = None
-    """Released when only the handler's own thread runs, which has returned."""
-    slept: tuple[datetime, datetime] | None = None
-    """The last virtual sleep of it that was recorded, where it has other strands as well."""
+    """Released when only the thread runs on which it began, and which has returned."""
 
     movers: "Movers"
     """Set when it starts: what moves the clock for it."""
 
-    def __init__(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> None:
-        self.invocation = invocation
-        self.table: Final[Table] = Attempt(self)
-        self.plan = plan
+    def __init__(self, place: Place, started: datetime, deadline: datetime) -> None:
         self.place = place
         self.started = started
-        self.deadline = later(started, plan.resolved.function.timeout)
+        self.deadline = deadline
+        """When it ends if it has not ended before."""
+        self.table: Final[Table] = Attempt(self)
         self.since = WATCHDOG.time()
 
     @property
-    def run(self) -> "Run":
+    def run(self) -> "CodeRun":
         return self
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        raise NotImplementedError
+
+    @property
+    def title_of_end(self) -> str:
+        """What happens at its deadline, for people."""
+        return f"timeout of {self.title}"
 
     @property
     def function(self) -> Function:
         return self.call.function
-
-    @property
-    def timeout(self) -> timedelta:
-        return self.call.function.timeout
-
-    @property
-    def number(self) -> int:
-        return self.call.attempt
 
     @property
     def over(self) -> bool:
@@ -109,7 +103,7 @@ class Run(Strand):
 
     @property
     def parked(self) -> bool:
-        """Whether no strand runs, and the handler's own thread is among those that wait."""
+        """Whether no strand runs, and the thread on which it began is among those that wait."""
         return self.table.awake <= 0 and self.waits_in is not None
 
     def tell(self, verdict: Ran) -> None:
@@ -141,14 +135,14 @@ class Run(Strand):
         """Whether the end of ``wait`` is what falls due of it next."""
         return wait.until == self.next_instant() != self.deadline and self.table.first_wait() is wait
 
-    def handle(self) -> Finish:
-        """Run the handler on the calling thread, without the baton."""
+    def run_here(self, code: Callable[[Call], Finish]) -> Finish:
+        """Run ``code`` on the calling thread, without the baton."""
         ident = threading.get_ident()
         STRANDS[ident] = self
         try:
             self.thread = ident
             self.since = WATCHDOG.time()
-            finish = self.place.instance.run(self.call)
+            finish = code(self.call)
             self.leave()
         except Abandoned:
             self.left = True
@@ -159,3 +153,37 @@ class Run(Strand):
         finally:
             STRANDS.pop(ident, None)
         return finish
+
+
+class Run(CodeRun):
+    """An attempt."""
+
+    calls: tuple[Invocation, ...] = ()
+    """The invocations that it made and waits for."""
+    slept: tuple[datetime, datetime] | None = None
+    """The last virtual sleep of it that was recorded, where it has other strands as well."""
+
+    def __init__(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> None:
+        super().__init__(place, started, later(started, plan.resolved.function.timeout))
+        self.invocation = invocation
+        self.plan = plan
+
+    @property
+    def title(self) -> str:
+        return f"{self.invocation.accepted.function} {self.invocation.id} #{self.number}"
+
+    @property
+    def title_of_end(self) -> str:
+        return f"{'end of stopped' if self.invocation.state is State.STOPPING else 'timeout of'} {self.title}"
+
+    @property
+    def timeout(self) -> timedelta:
+        return self.call.function.timeout
+
+    @property
+    def number(self) -> int:
+        return self.call.attempt
+
+    def handle(self) -> Finish:
+        """Run the handler on the calling thread, without the baton."""
+        return self.run_here(self.place.instance.run)

@@ -21,7 +21,7 @@ from fcemu.handler.strands import Wait as WaitOfTable
 from fcemu.handler.threads import thread_of
 
 if TYPE_CHECKING:
-    from fcemu.engine.runs import Run
+    from fcemu.engine.runs import CodeRun
 
 _GATE: Final = RealLock()
 """Keeps an exception that is sent into a strand's thread from arriving after the strand has ended."""
@@ -177,13 +177,13 @@ class Strand(StrandOfTable):
     _sent = False
     _wake_up: "threading.Lock | None" = None
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: "CodeRun") -> None:
         self._run = run
         self._joined: list[Wait] = []
         self._before: Strand | None = None
 
     @property
-    def run(self) -> "Run":
+    def run(self) -> "CodeRun":
         """The attempt that it is a part of."""
         return self._run
 
@@ -192,7 +192,7 @@ class Strand(StrandOfTable):
         told = self.run.place.instance.line()
         return line_of(self.thread) if told is None else told or None
 
-    def join(self, run: "Run") -> None:
+    def join(self, run: "CodeRun") -> None:
         """Become a part of ``run``, which has woken it; called with the baton held."""
         self._run = run
         run.table.join(self)
