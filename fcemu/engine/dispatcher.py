@@ -25,7 +25,6 @@ from fcemu.core.facts import (
     Warned,
 )
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.languages import RUNS_AS, runs_as
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
@@ -69,6 +68,7 @@ class Dispatcher:
     def __init__(self, world: World, runtime_of: Callable[[str], Runtime]) -> None:
         self._settings: Final = world.settings
         self._chance: Final = world.chance
+        self._troubles: Final = world.chance.troubles
         self._keys: Final = world.keys
         self._journal: Final = world.journal
         self._agenda: Final = world.agenda
@@ -98,10 +98,11 @@ class Dispatcher:
         pool = plan.pool
         if (not pool.free or pool.backlog.waiting) and self._waits(invocation, plan, now):
             return None
-        if self._held_up(invocation, now):
+        troubled = self._troubles or self._late
+        if troubled and self._held_up(invocation, now):
             return None
         self._dequeue(invocation, now)
-        refusal = self._refusal(invocation, plan, now)
+        refusal = self._refusal(invocation, plan, now) if troubled or plan.stand_in is not None else None
         place = refusal or self.fleet.ask(pool, now)
         if not isinstance(place, Place):
             self._refused(invocation, plan, place, now)
@@ -158,7 +159,8 @@ class Dispatcher:
     def _started(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run | None:
         accepted, number = invocation.accepted, len(invocation.attempts) + 1
         self._journal.record(Started(now, accepted.request_id, number, place.id), invocation)
-        self._warn_of_runtime(invocation, plan, number, now)
+        if plan.runs_as is not None:
+            self._warn_of_runtime(invocation, plan, number, now)
         run = Run(invocation, plan, place, now)
         run.call = Call(
             plan.resolved.function,
@@ -175,7 +177,7 @@ class Dispatcher:
             undisturbed=in_engine,
             keys=self._keys,
         )
-        died = self.dies(run, "before", now)
+        died = self.dies(run, "before", now) if self._troubles else None
         if died is None:
             return run
         place.instance.stop()
@@ -185,10 +187,10 @@ class Dispatcher:
 
     def _warn_of_runtime(self, invocation: Invocation, plan: Plan, number: int, now: datetime) -> None:
         """Say once of each function that its code runs in another runtime than it was written for."""
-        function = plan.resolved.function
-        if function.runtime in RUNS_AS and plan.stand_in is None and function.ref not in self._warned:
-            self._warned.add(function.ref)
-            text = f"function {function.ref}: {runs_as(function.runtime)}"
+        ref = plan.resolved.function.ref
+        if ref not in self._warned:
+            self._warned.add(ref)
+            text = f"function {ref}: {plan.runs_as}"
             self._journal.record(Warned(now, invocation.id, number, text), invocation)
 
     @property
@@ -211,7 +213,7 @@ class Dispatcher:
     def _dequeue(self, invocation: Invocation, now: datetime) -> None:
         """The queue hands it over, once; a synchronous invocation waits in no queue."""
         if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
-            self._journal.record(Dequeued(now, invocation.id), invocation)
+            self._journal.record(Dequeued(now, invocation.accepted.request_id), invocation)
 
     def _held_up(self, invocation: Invocation, now: datetime) -> bool:
         """Whether the attempt that is due starts late; then it is due again."""
@@ -257,19 +259,26 @@ class Dispatcher:
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
         """An attempt came to ``outcome``: record it and do what follows."""
+        invocation, call = run.invocation, run.call
+        self._journal.record(Finished(now, call.request_id, call.attempt, outcome, output), invocation)
+        if not (self._troubles and self._repeats(run, outcome, now)):
+            self._act(invocation, run.plan, outcome, now)
+
+    def _repeats(self, run: Run, outcome: Ran, now: datetime) -> bool:
+        """Whether the queue does not hear that an attempt has ended, and delivers once more."""
         invocation = run.invocation
-        self._journal.record(Finished(now, invocation.id, run.number, outcome, output), invocation)
-        if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted | outcomes.Stuck):
-            again = self._chance.again(invocation)
-            if again is not None:
-                self._struck(invocation, run.number, "deliver_twice", now)
-                self._journal.record(Redelivered(now, invocation.id, run.number, later(now, again)), invocation)
-                return
-        self._act(invocation, run.plan, outcome, now)
+        if invocation.accepted.synchronous or isinstance(outcome, outcomes.Halted | outcomes.Stuck):
+            return False
+        again = self._chance.again(invocation)
+        if again is None:
+            return False
+        self._struck(invocation, run.number, "deliver_twice", now)
+        self._journal.record(Redelivered(now, invocation.id, run.number, later(now, again)), invocation)
+        return True
 
     def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
         """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
-        if not self._chance.dies(run.invocation, when):
+        if not self._troubles or not self._chance.dies(run.invocation, when):
             return None
         self._struck(run.invocation, run.number, f"crash {when}", now)
         return self.exited(now - run.started)
@@ -302,7 +311,7 @@ class Dispatcher:
 
     def _act(self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime) -> None:
         if type(outcome) is outcomes.Returned:
-            self._journal.record(Succeeded(now, invocation.id), invocation)
+            self._journal.record(Succeeded(now, invocation.accepted.request_id), invocation)
             return
         if invocation.accepted.synchronous:
             self._end_synchronous(invocation, outcome, now)

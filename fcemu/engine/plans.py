@@ -6,7 +6,7 @@ from typing import Final
 from fcemu.core.catalog import Resolved
 from fcemu.core.errors import FCError, NotImplementedYet
 from fcemu.core.functions import AsyncSettings, Function
-from fcemu.core.languages import RUNS_AS
+from fcemu.core.languages import RUNS_AS, runs_as
 from fcemu.core.names import FunctionRef
 from fcemu.core.retry import RetryPolicy
 from fcemu.engine.backlog import Backlog
@@ -18,7 +18,7 @@ from fcemu.engine.world import World
 class Plan:
     """All that an attempt of one function and qualifier needs, looked up once per definition."""
 
-    __slots__ = ("asked", "policy", "pool", "resolved", "stand_in")
+    __slots__ = ("asked", "policy", "pool", "resolved", "runs_as", "stand_in")
 
     def __init__(
         self, resolved: Resolved, asked: AsyncSettings, policy: RetryPolicy, pool: Pool, stand_in: StandIn | None
@@ -28,6 +28,9 @@ class Plan:
         self.policy = policy
         self.pool = pool
         self.stand_in = stand_in
+        runtime = resolved.function.runtime
+        self.runs_as = runs_as(runtime) if runtime in RUNS_AS and stand_in is None else None
+        """Says that the code runs in another runtime than it was written for, if it does."""
 
 
 class Plans:
