@@ -1,6 +1,5 @@
 """The journal as text for people: one line a fact, with virtual times."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -48,7 +47,18 @@ from fcemu.core.mail_facts import (
     Unsubscribed,
     VisibilityChanged,
 )
-from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut, word
+from fcemu.core.outcome import (
+    FunctionError,
+    Halted,
+    Outcome,
+    Returned,
+    Stuck,
+    SystemFailed,
+    Throttled,
+    TimedOut,
+    error_message,
+    word,
+)
 
 _PAYLOAD_SHOWN: Final = 60
 
@@ -213,10 +223,8 @@ def _outcome(outcome: Outcome) -> str:
 
 
 def _message(document: bytes) -> str:
-    try:
-        return str(json.loads(document)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return _short(document)
+    said = error_message(document)
+    return _short(document) if said is None else said
 
 
 def _short(payload: bytes) -> str:
