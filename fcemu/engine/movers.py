@@ -394,7 +394,7 @@ class Movers(Ending):
         if self.clock.rate or self._driving or self.in_flight or self.closed:
             return False
         first = self._due.first()
-        if first is None or first[1] is not run.expected or not run.goes_on_with(wait):
+        if first is None or first[1] is not run.wakes or not run.goes_on_with(wait):
             return False
         goal, now = self._goal(), self.clock.now()
         if goal is None or goal is self.autojump or not goal.wants(first[0], now):
@@ -408,8 +408,7 @@ class Movers(Ending):
         self._due.pop()
         self.clock.set(first[0])
         self.steps += 1
-        run.expect_nothing()
-        run.table.fall_due(first[0])
+        run.take_wake_up(first[0])
         self._unpark(wait)
         return True
 
