@@ -30,6 +30,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
     "scratch": ({"guarding"}, set(), set()),
     "guarding": ({"handler"}, set(), set()),
+    "server_loop": ({"engine.real"}, set(), set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
     "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "assembly": (
@@ -44,6 +45,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
             "runtimes",
             "scratch",
             "senders",
+            "server_loop",
             "stores",
             "assembly",
         },
