@@ -153,12 +153,6 @@ class MNS:
             messages: list[Received] = await got
             return messages
         request.end()  # a clock that jumps need not wait for who only waits
-
-        def disconnected() -> None:
-            give_up()
-            then([])
-
-        request.on_disconnect = disconnected
         try:
             while not (await asyncio.wait({got}, timeout=PAUSED_POLL_SECONDS))[0] and emulator.rate:
                 pass
