@@ -7,7 +7,6 @@ from fcemu.core.belongings import Belongings
 from fcemu.core.domains import Domain
 from fcemu.core.errors import FCError, FunctionNotFound, ServiceNotFound, exists, missing, not_empty
 from fcemu.core.functions import UNSET, AsyncSettings, Function, Service
-from fcemu.core.generation import FC2, FC3
 from fcemu.core.layers import Layers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Names, Page, Wanted
@@ -157,7 +156,7 @@ class Catalog:
             return function
         if ref.service is not None:
             self.service(ref.service)
-        raise _no_function(ref)
+        raise FunctionNotFound(ref)
 
     def find(self, ref: FunctionRef, qualifier: str = LATEST, choose: Choose | None = None) -> Resolved:
         """The function and version a caller means; raises ``ServiceNotFound``, ``FunctionNotFound``,
@@ -177,7 +176,7 @@ class Catalog:
         version = choose(shares) if shares and choose is not None else releases.resolve(qualifier)
         function = self.function(ref) if version == LATEST else releases.version(version).functions.get(ref.name)
         if function is None:
-            raise _no_function(ref)
+            raise FunctionNotFound(ref)
         return Resolved(function, qualifier, version, shares or None)
 
     def list_functions(self, service: str | None, wanted: Wanted, qualifier: str = LATEST) -> Page[Function]:
@@ -338,10 +337,6 @@ class Catalog:
         """Raises ``DomainNameNotFound``."""
         self.domain(name)
         del self._domains[name]
-
-
-def _no_function(ref: FunctionRef) -> FunctionNotFound:
-    return FunctionNotFound(ref, FC3 if ref.service is None else FC2)
 
 
 def _active(**there: object) -> str:

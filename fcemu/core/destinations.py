@@ -1,12 +1,12 @@
 """Which destinations hear of a finished invocation, and the report they get."""
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeGuard, assert_never
 
+from fcemu.core.compact import compact
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
 from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass, value
@@ -211,7 +211,7 @@ def report(
         "responseContext": {"statusCode": ending.status_code, "functionError": ending.function_error},
         "responsePayload": as_text(ending.payload),
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return compact(document).encode()
 
 
 def envelope(
@@ -240,7 +240,7 @@ def envelope(
         "aliyunaccountid": account.id,
         "aliyunregionid": account.region,
     }
-    head = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    head = compact(event)
     return head[:-1].encode() + b',"data":' + body + b"}"
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fcemu.core.generation import Generation
 from fcemu.core.names import FunctionRef
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -178,9 +177,9 @@ class ServiceNotFound(FCError):
 class FunctionNotFound(FCError):
     """No such function; the two generations word it differently."""
 
-    def __init__(self, ref: FunctionRef, generation: Generation) -> None:
-        text = generation.function_not_found.format(name=ref.name, service=ref.service)
-        super().__init__("FunctionNotFound", text)
+    def __init__(self, ref: FunctionRef) -> None:
+        in_service = "." if ref.service is None else f" in service '{ref.service}'"
+        super().__init__("FunctionNotFound", f"function '{ref.name}' does not exist{in_service}")
 
 
 class MethodNotAllowed(FCError):

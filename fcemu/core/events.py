@@ -6,7 +6,6 @@ ASSUMED: no page fixes which of their members are always there; all that the doc
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta, timezone
@@ -14,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from fcemu.core.cbor import encoded
+from fcemu.core.compact import compact
 from fcemu.core.names import Account
 from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass
@@ -58,11 +58,6 @@ class Kind:
     known: Callable[[Occasion], Mapping[str, str]]
     document: Callable[[Said, Occasion], Any]
     write: Callable[[Any], bytes]
-
-
-def compact(document: Any) -> bytes:
-    """JSON without blanks."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def source_name(arn: str) -> str:
@@ -117,6 +112,10 @@ def _streams(config: Mapping[str, Any]) -> bool:
     """
     options = config.get("runOptions")
     return isinstance(options, Mapping) and options.get("mode") == "event-streaming"
+
+
+def _json(document: Any) -> bytes:
+    return compact(document).encode()
 
 
 def _uuid(digits: str) -> str:
@@ -226,7 +225,7 @@ def message_event(message: Published, occasion: Occasion) -> bytes:
         "TopicName": message.topic,
         "MessageId": message.message_id,
     }
-    return compact(told | ({"MessageTag": message.tag} if message.tag else {}))
+    return _json(told | ({"MessageTag": message.tag} if message.tag else {}))
 
 
 # Log Service.
@@ -376,11 +375,11 @@ def _nothing(_: Occasion) -> Mapping[str, str]:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "oss": Kind(_OSS, _of_arn("bucket"), _oss, compact),
+    "oss": Kind(_OSS, _of_arn("bucket"), _oss, _json),
     "mns_topic": Kind(_MNS, _of_arn("topic"), _mns, bytes),
-    "log": Kind(_LOG, _log_names, _log, compact),
-    "eventbridge": Kind(_EVENTBRIDGE, _nothing, _cloud_event, compact),
-    "cdn_events": Kind(_CDN, _cdn_names, _cdn, compact),
+    "log": Kind(_LOG, _log_names, _log, _json),
+    "eventbridge": Kind(_EVENTBRIDGE, _nothing, _cloud_event, _json),
+    "cdn_events": Kind(_CDN, _cdn_names, _cdn, _json),
     "tablestore": Kind(_TABLESTORE, _nothing, _rows, encoded),
 }
 """Kinds of triggers whose events have a form that is known here; the others are fired with a payload."""

@@ -283,7 +283,6 @@ class Forgotten(_Fact):
 
 FORGOTTEN: Final = cast(Fact, Forgotten(datetime.min.replace(tzinfo=UTC), ""))
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
-TERMINAL_KINDS: Final = (Succeeded, Failed, Expired, Stopped, Invalid)
 
 
 def to_json(fact: Fact) -> dict[str, Any]:

@@ -26,8 +26,6 @@ class Generation:
     ids: IdStyle
     versions_belong_to: str
     retried_refusals: frozenset[int]
-    function_not_found: str
-    has_service_version_header: bool
 
     def __str__(self) -> str:
         return self.name
@@ -38,14 +36,10 @@ FC2: Final = Generation(
     ids=IdStyle.UUID,
     versions_belong_to="service",
     retried_refusals=frozenset({429, 500, 503}),
-    function_not_found="function '{name}' does not exist in service '{service}'",
-    has_service_version_header=True,
 )
 FC3: Final = Generation(
     name="FC3",
     ids=IdStyle.TIMED,
     versions_belong_to="function",
     retried_refusals=frozenset({429, 500, 503}),
-    function_not_found="function '{name}' does not exist.",
-    has_service_version_header=False,
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from fcemu.core.compact import compact
 from fcemu.core.errors import FCError
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.names import Account
@@ -59,7 +60,7 @@ def event_of(request: HttpRequest, body: bytes, request_id: str, now: datetime, 
             "timeEpoch": str(milliseconds(now)),
         },
     }
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return compact(event).encode("utf-8", "backslashreplace")
 
 
 def response_of(payload: bytes) -> tuple[HttpAnswer, bytes]:
@@ -140,7 +141,7 @@ def _body(document: Mapping[str, Any]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+        return compact(body).encode("utf-8", "backslashreplace")
     if str(document.get("isBase64Encoded", False)).lower() != "true":
         return body.encode("utf-8", "backslashreplace")
     try:

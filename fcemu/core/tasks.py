@@ -1,12 +1,12 @@
 """Task mode: what the record of a task says, which events it had, and how tasks are listed; folds of facts."""
 
-import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from fcemu.core.compact import compact
 from fcemu.core.destinations import as_text
 from fcemu.core.errors import FCError, InvalidArgument, exists, missing
 from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
@@ -103,7 +103,7 @@ def _detail(fact: Fact, state: State, error: tuple[str, str]) -> str:
         said = {"Error": kind, "ErrorMessage": text or (fact.reason if isinstance(fact, Failed) else "")}
     else:
         return ""
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return compact(said)
 
 
 def _error(outcome: Outcome) -> tuple[str, str]:

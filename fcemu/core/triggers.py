@@ -1,12 +1,12 @@
 """Trigger definitions: what else invokes a function."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from fcemu.core.compact import compact
 from fcemu.core.cron import LONGEST_EXPRESSION, Schedule, read_schedule
 from fcemu.core.events import source_name
 from fcemu.core.names import LATEST, FunctionRef
@@ -100,7 +100,7 @@ def timer_event(trigger: "Trigger", payload: str, at: datetime) -> bytes:
 @lru_cache(maxsize=1024)
 def _said_always(name: str, payload: str) -> bytes:
     """The members of a timer's event that every firing repeats, and the end of the document."""
-    members = json.dumps({"triggerName": name, "payload": payload}, ensure_ascii=False, separators=(",", ":"))
+    members = compact({"triggerName": name, "payload": payload})
     return members[1:].encode()
 
 

@@ -1,11 +1,11 @@
 """The ordered record of facts: append, read, follow, fold."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from struct import iter_unpack
 from typing import Any, Final, cast, overload
 
+from fcemu.core.compact import compact
 from fcemu.core.facts import (
     FORGOTTEN,
     Accepted,
@@ -295,7 +295,7 @@ class Journal(Sequence[Fact]):
         function = self.function_of(fact)
         named = "" if function is None else str(function)
         entry = {"n": n} | to_json(fact) | {"function": named}
-        return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+        return compact(entry)
 
     def __len__(self) -> int:
         left, facts = self._tail

@@ -11,13 +11,16 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from fcemu.core.destinations import QueueDestination
-from fcemu.core.facts import TERMINAL_KINDS, Accepted, Delayed, Delivered, Redelivered, RetryPlanned, Started
+from fcemu.core.facts import Accepted, Delayed, Delivered, Redelivered, RetryPlanned, Started
 from fcemu.core.functions import AsyncSettings
+from fcemu.core.invocation import TERMINAL, TRANSITIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Throttled
 from fcemu.core.settings import Settings
 from fcemu.core.tasks import events
 from fcemu.engine.chance import Chance, Odds, Seeded
+
+ENDS = {kind for row in TRANSITIONS.values() for kind, state in row.items() if state in TERMINAL}
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 BOUNDED = settings(max_examples=5000 if FULL else 250, deadline=None, database=None, derandomize=not FULL)
@@ -193,7 +196,7 @@ def holds(emulator):
             due[fact.request_id] = fact.due
         elif isinstance(fact, Started):
             assert fact.at >= due[fact.request_id]
-        elif isinstance(fact, TERMINAL_KINDS):
+        elif type(fact) in ENDS:
             ends[fact.request_id] += 1
         elif isinstance(fact, Delivered):
             assert ends[fact.request_id] == 1
