@@ -67,6 +67,10 @@ class ClockStuck(TimeoutError):
     """Real time passed without progress, and the watchdog could not free the clock; the text explains."""
 
 
+def _may_run(runs: Callable[[], bool]) -> None:
+    """Nothing speaks against it."""
+
+
 def _cannot_post(url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
     return f"{url}: nobody posts for this emulator"
 
@@ -93,11 +97,14 @@ class Emulator:
         given: Mapping[str, object] | None = None,
         stubs: Mapping[FunctionRef, StandIn] | None = None,
         catch_up: datetime | None = None,
+        before_run: Callable[[Callable[[], bool]], None] = _may_run,
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
         ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had an
-        emulator had the store all the time."""
+        emulator had the store all the time. ``before_run``: called, without the baton, before an invocation is accepted
+        and before the clock moves, with the question whether anything will run then; it may refuse by an exception."""
+        self._before_run: Final = before_run
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -322,13 +329,18 @@ class Emulator:
         saving, self.saving, self._movers.save = self.saving, None, None
         return saving
 
-    # For emulators whose clock has to do with another one; each may refuse by an exception.
-
     def before_accept(self, *, runs: bool) -> None:
         """Called, without the baton, before an invocation is accepted; ``runs``: it will run at once, or by itself."""
+        self._before_run(lambda: runs)
 
     def before_move(self, until: datetime | None) -> None:
         """Called, without the baton, before what is due by ``until`` may run; ``None``: whatever is due."""
+
+        def runs() -> bool:
+            due = self.next_due()
+            return due is not None and (until is None or due <= until)
+
+        self._before_run(runs)
 
     # Invoking.
 
@@ -504,7 +516,7 @@ class Emulator:
             self._check_open()
             if by > LAST - self.clock.now():
                 raise ValueError("the clock cannot go beyond the year 9999")
-            return self._post(Advance(by))
+            return self._post(Advance(self.clock.end_of(by)))
 
     def sleep_until(self, end: datetime) -> Goal:
         """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
