@@ -14,8 +14,7 @@ from fcemu.testing.handles import Function, Invocation, InvocationFailed
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
 from fcemu.testing.records import Attempt, Event, Fact, Reply, UnknownName
 from fcemu.testing.stubs import Stub
-from fcemu.testing.timers import Timer
-from fcemu.testing.triggers import Trigger
+from fcemu.testing.triggers import Timer, Trigger
 
 __all__ = [
     "Attempt",

@@ -30,8 +30,7 @@ from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import Mode, autojumping, flowing
 from fcemu.testing.records import Duration, Fact, UnknownName
-from fcemu.testing.timers import Timer, find_timer
-from fcemu.testing.triggers import Trigger, find_trigger
+from fcemu.testing.triggers import Timer, Trigger, find_timer, find_trigger
 from fcemu.testing.waiting import done
 
 Source = str | Path | Mapping[str, Any] | Definition | None

@@ -43,7 +43,7 @@ async def reached(engine: Emulator, goal: Goal) -> None:
     signal = Signal()
     goal.when_reached(signal.set)
     try:
-        await _signalled(engine, signal, lambda: goal.reached)
+        await _signalled(engine, signal)
     except BaseException:
         engine.forget(goal)
         raise
@@ -55,20 +55,13 @@ async def answered(engine: Emulator, asked: Asked) -> Invocation:
     """Invoke synchronously and wait for the end; raises ``FCError``, or ``ClockStuck``. Cancelled, or interrupted by
     Ctrl-C, the clock stops at the next due instant."""
     __tracebackhide__ = True
-    signal = Signal() if loop_runs() else None
-    ended = Latch()
-
-    def then(_: Invocation) -> None:
-        ended.set()
-        if signal is not None:
-            signal.set()
-
-    invocation = engine.invoke(asked, then)
+    ended = Signal() if loop_runs() else Latch()
+    invocation = engine.invoke(asked, lambda _: ended.set())
     try:
-        if signal is None:
+        if isinstance(ended, Latch):
             engine.wait_for(ended.wait)
         else:
-            await _signalled(engine, signal, ended.is_set)
+            await _signalled(engine, ended)
     except BaseException:  # a test's time-out as well
         engine.forget_call(invocation)
         raise
@@ -106,33 +99,33 @@ class Signal:
         trio = _trio()
         if trio is not None:
             event, token = trio.Event(), trio.lowlevel.current_trio_token()
-            self._wake: Callable[[], object] = lambda: token.run_sync_soon(event.set)
-            self._wait: Callable[[], Awaitable[object]] = event.wait
+            self._rouse: Callable[[], object] = lambda: token.run_sync_soon(event.set)
+            self.wait: Callable[[], Awaitable[object]] = event.wait
+            """Wait until it is set, or ``wake`` was called."""
         else:
             loop = asyncio.get_running_loop()
             future = loop.create_future()
-            self._wake = lambda: loop.call_soon_threadsafe(_resolve, future)
-            self._wait = lambda: future
+            self._rouse = lambda: loop.call_soon_threadsafe(_resolve, future)
+            self.wait = lambda: future
 
     def set(self) -> None:
+        """What the task waits for has happened."""
+        self.is_set = True
+        self.wake()
+
+    def wake(self) -> None:
         """Let the task go on; repeatable. Nothing happens when its loop has ended meanwhile."""
-        if not self.is_set:
-            self.is_set = True
-            try:
-                self._wake()
-            except RuntimeError:  # the loop is closed; trio's RunFinishedError is one too
-                return
-
-    async def wait(self) -> None:
-        """Wait until it is set."""
-        await self._wait()
+        try:
+            self._rouse()
+        except RuntimeError:  # the loop is closed; trio's RunFinishedError is one too
+            return
 
 
-async def _signalled(engine: Emulator, signal: Signal, is_there: Callable[[], bool]) -> None:
-    """Wait until ``signal`` is set because ``is_there``; raises ``ClockStuck``."""
-    with engine.when_stuck(signal.set):
+async def _signalled(engine: Emulator, signal: Signal) -> None:
+    """Wait until ``signal`` is set; raises ``ClockStuck`` where real time passes without progress."""
+    with engine.when_stuck(signal.wake):
         await signal.wait()
-    if not is_there():
+    if not signal.is_set:
         raise engine.stuck()
 
 
