@@ -265,7 +265,7 @@ def emulator_of(
     definition: Definition,
     settings: Settings,
     runtimes: Callable[[str], Runtime],
-    kind: type[Emulator] = Emulator,
+    kind: Callable[..., Emulator] = Emulator,
     packages: Callable[[], Packages] | None = None,
     store: Store | None = None,
     *,

@@ -67,6 +67,10 @@ class Clock:
         """What a request from outside takes for now; later than ``now`` where the clock has to catch up first."""
         return self.now()
 
+    def end_of(self, by: timedelta) -> datetime | timedelta:
+        """How far a move by ``by`` goes: to an instant, or so far from where the clock is at its turn."""
+        return by
+
     def set(self, instant: datetime) -> None:
         """Move on to ``instant``; a flowing clock that is past it already stays where it is."""
         now = self.now()

@@ -61,6 +61,10 @@ class NotIdle(TimeoutError):
     """There was still work after ``at_most`` of virtual time; the text says which."""
 
 
+def _may_run(runs: Callable[[], bool]) -> None:
+    """Nothing speaks against it."""
+
+
 def _cannot_post(url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
     return f"{url}: nobody posts for this emulator"
 
@@ -87,11 +91,14 @@ class Emulator:
         given: Mapping[str, object] | None = None,
         stubs: Mapping[FunctionRef, StandIn] | None = None,
         catch_up: datetime | None = None,
+        before_run: Callable[[Callable[[], bool]], None] = _may_run,
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
         ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had an
-        emulator had the store all the time."""
+        emulator had the store all the time. ``before_run``: called, without the baton, before an invocation is accepted
+        and before the clock moves, with the question whether anything will run then; it may refuse by an exception."""
+        self._before_run: Final = before_run
         self.settings: Final = settings
         self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -239,13 +246,18 @@ class Emulator:
             self._persistence.stop()
             self._movers.begin_what_waits()
 
-    # For emulators whose clock has to do with another one; each may refuse by an exception.
-
     def before_accept(self, *, runs: bool) -> None:
         """Called, without the baton, before an invocation is accepted; ``runs``: it will run at once, or by itself."""
+        self._before_run(lambda: runs)
 
     def before_move(self, until: datetime | None) -> None:
         """Called, without the baton, before what is due by ``until`` may run; ``None``: whatever is due."""
+
+        def runs() -> bool:
+            due = self.next_due()
+            return due is not None and (until is None or due <= until)
+
+        self._before_run(runs)
 
     # Invoking.
 
@@ -342,7 +354,7 @@ class Emulator:
             self._check_open()
             if by > LAST - self.clock.now():
                 raise ValueError("the clock cannot go beyond the year 9999")
-            return self._movers.post(Advance(by))
+            return self._movers.post(Advance(self.clock.end_of(by)))
 
     def sleep_until(self, end: datetime) -> Goal:
         """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""

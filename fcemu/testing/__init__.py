@@ -7,23 +7,14 @@ from fcemu.core.stubs import Step, StubCall
 from fcemu.engine.emulator import ClockStuck, ClosedError, NotIdle
 from fcemu.engine.forks import ForkedError
 from fcemu.mns.errors import MNSError
+from fcemu.testing.clocks import ClockConflict
 from fcemu.testing.emulator import LocalEmulator, NeverTrue
 from fcemu.testing.faults import Fault, Faults
-from fcemu.testing.following import ClockConflict
-from fcemu.testing.handles import (
-    Attempt,
-    Event,
-    Fact,
-    Function,
-    Invocation,
-    InvocationFailed,
-    Reply,
-    UnknownName,
-)
+from fcemu.testing.handles import Function, Invocation, InvocationFailed
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
+from fcemu.testing.records import Attempt, Event, Fact, Reply, UnknownName
 from fcemu.testing.stubs import Stub
-from fcemu.testing.timers import Timer
-from fcemu.testing.triggers import Trigger
+from fcemu.testing.triggers import Timer, Trigger
 
 __all__ = [
     "Attempt",

@@ -1,11 +1,8 @@
 """The installed SDKs' clients, pointed at an emulator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from fcemu.testing.emulator import LocalEmulator
+from typing import Any, Final, NamedTuple
 
 
 class Sdk(NamedTuple):
@@ -13,11 +10,11 @@ class Sdk(NamedTuple):
 
     package: str
     module: str
-    make: "Callable[[Any, LocalEmulator], Any]"
+    make: Callable[[Any, Mapping[str, str]], Any]
 
 
-def client_of(emulator: "LocalEmulator", version: str) -> Any:
-    """A new client of the SDK for one API version, with any keys.
+def client_of(version: str, env: Mapping[str, str]) -> Any:
+    """A new client of the SDK for one API version, pointed where the variables ``env`` point.
 
     Raises ``ValueError`` for a version that FC does not have, ``ModuleNotFoundError`` that names the package where the
     SDK is not installed.
@@ -32,24 +29,23 @@ def client_of(emulator: "LocalEmulator", version: str) -> Any:
             raise
         text = f"client({version!r}) needs the package {sdk.package}: pip install {sdk.package}"
         raise ModuleNotFoundError(text, name=missing.name) from None
-    return sdk.make(module, emulator)
+    return sdk.make(module, env)
 
 
-def _fc2(module: Any, emulator: "LocalEmulator") -> Any:
-    env = emulator.env
+def _fc2(module: Any, env: Mapping[str, str]) -> Any:
     return module.Client(
-        endpoint=emulator.url, accessKeyID=env["ACCESS_KEY_ID"], accessKeySecret=env["ACCESS_KEY_ID_SECRET"]
+        endpoint=env["FC_ENDPOINT"], accessKeyID=env["ACCESS_KEY_ID"], accessKeySecret=env["ACCESS_KEY_ID_SECRET"]
     )
 
 
-def _tea(module: Any, emulator: "LocalEmulator") -> Any:
-    models, env = import_module("alibabacloud_tea_openapi.models"), emulator.env
+def _tea(module: Any, env: Mapping[str, str]) -> Any:
+    models = import_module("alibabacloud_tea_openapi.models")
     config = models.Config(
         access_key_id=env["ALIBABA_CLOUD_ACCESS_KEY_ID"],
         access_key_secret=env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
-        endpoint=emulator.endpoint,
+        endpoint=env["FC_HOST"],
         protocol="http",
-        region_id=emulator.region,
+        region_id=env["FC_REGION"],
     )
     return module.Client(config)
 

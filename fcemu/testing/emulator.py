@@ -1,44 +1,37 @@
 """LocalEmulator: url, clock moves, run_until_idle, reset, explain."""
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Final
 
 from fcemu import assembly
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
-from fcemu.core import facts as core_facts
-from fcemu.core import invocation as core
-from fcemu.core.answers import answer_of
 from fcemu.core.domains import is_host_name
-from fcemu.core.errors import FCError
-from fcemu.core.facts import to_json
-from fcemu.core.invocation import State
-from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
-from fcemu.core.times import parse_duration, parse_instant
-from fcemu.engine.clock import later
-from fcemu.engine.emulator import Asked, Emulator
+from fcemu.core.times import later, parse_duration, parse_instant
+from fcemu.engine.emulator import Emulator
 from fcemu.engine.forks import ForkedError
-from fcemu.engine.goals import Goal
-from fcemu.engine.latch import Latch
-from fcemu.testing import web
-from fcemu.testing.aio import EmulatorAio, blocking
+from fcemu.testing.access import Access
+from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
+from fcemu.testing.clocks import OWN, kind_of
+from fcemu.testing.coroutines import Aio, blocking, coroutine_of
 from fcemu.testing.faults import Faults
-from fcemu.testing.following import OWN, kind_of
-from fcemu.testing.handles import Duration, Fact, Function, Invocation, Reply, UnknownName
+from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
+from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
-from fcemu.testing.modes import AutojumpMode, FlowingMode, virtual_time
-from fcemu.testing.timers import Timer, find_timer
-from fcemu.testing.triggers import Trigger, find_trigger
+from fcemu.testing.modes import Mode, autojumping, flowing
+from fcemu.testing.records import Duration, Fact, UnknownName
+from fcemu.testing.triggers import Timer, Trigger, find_timer, find_trigger
+from fcemu.testing.waiting import done
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 
@@ -76,7 +69,8 @@ class LocalEmulator:
         """Directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or ServerHost()
-        self._closed = False
+        module_of = partial(self._host.runtimes.module_of, isolate=self._isolate, process=self._process)
+        self._access: Final = Access(self._host.runtimes.stub, module_of)
         self._host.allow(allowed)
         try:
             self._begin(assembly.settings_of(self._options), self._opened())
@@ -100,7 +94,7 @@ class LocalEmulator:
     def _make(self, settings: Settings, store: assembly.Store | None) -> None:
         self._settings = settings
         self._store = store
-        self._engine: Emulator = assembly.emulator_of(
+        engine = assembly.emulator_of(
             self._definition,
             settings,
             partial(self._host.runtimes, isolate=self._isolate, process=self._process, python=self._python),
@@ -110,9 +104,8 @@ class LocalEmulator:
             stub=self._host.runtimes.stub,
             catch_up=self._data is not None and self._data.while_down == "catch-up",
         )
-        self._memory_used = settings.max_memory_usage_mb
-        self._read_by_test: set[str] = set()
-        self._host.serve(self._engine, self._reset)
+        self._access.begin(engine)
+        self._host.serve(engine, self._reset)
 
     def _intercept(self, asked: bool | None) -> assembly.Redirection | None:
         if asked is False:
@@ -124,6 +117,10 @@ class LocalEmulator:
             return None
         self._engine.close()
         raise ValueError("option intercept: another emulator of this process intercepts already; close it first")
+
+    @property
+    def _engine(self) -> Emulator:
+        return self._access.engine
 
     # Where it is.
 
@@ -188,134 +185,104 @@ class LocalEmulator:
         return (instant - self.started).total_seconds()
 
     @blocking
-    def advance(self, by: Duration) -> Sequence[Fact]:
+    async def advance(self, by: Duration) -> Sequence[Fact]:
         """Run all that falls due within ``by`` from now, its end included; returns the new facts.
 
         Raises ``ValueError`` for a negative duration (nothing moves), ``ClockStuck`` when real time passes without
         progress.
         """
-        return self._move(lambda: self._to_advance(by))
+        return await self._access.move(lambda engine: engine.advance(parse_duration(by)))
 
     @blocking
-    def advance_to(self, instant: str | datetime) -> Sequence[Fact]:
+    async def advance_to(self, instant: str | datetime) -> Sequence[Fact]:
         """Run all that falls due up to and including ``instant``. Raises what ``advance`` raises."""
-        return self._move(lambda: self._to_advance_to(instant))
+        return await self._access.move(lambda engine: engine.advance_to(self.at(instant)))
 
     @blocking
-    def run_next(self) -> Sequence[Fact]:
+    async def run_next(self) -> Sequence[Fact]:
         """Move to the next due instant and run what is due there."""
-        return self._move(self._engine.run_next)
+        return await self._access.move(lambda engine: engine.run_next())
 
     @blocking
-    def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
+    async def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
-        return self._move(lambda: self._to_be_idle(at_most))
+        return await self._access.move(lambda engine: engine.run_until_idle(parse_duration(at_most)))
 
     @blocking
-    def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
-        """Run until ``predicate()`` is true: it is asked first, and after each due instant.
+    async def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
+        """Run until ``predicate()``, a plain function, is true: it is asked first, and after each due instant.
 
         Raises ``NeverTrue`` when everything is idle, or ``at_most`` has passed, before.
         """
-        before, end = self._begin_until(at_most)
+        before, end = len(self._engine.journal), later(self.now, parse_duration(at_most))
         while not predicate():
-            self._demand_due(predicate, end)
-            self.run_next()
-        return self._facts(before)
+            due = self._engine.next_due()
+            if due is None or due > end:
+                why = "nothing is due any more" if due is None else f"nothing more is due by {end.isoformat()}"
+                raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
+            await self._access.move(lambda engine: engine.run_next())
+        return self._access.facts(before)
 
-    def autojump(self) -> AutojumpMode:
+    def autojump(self) -> Mode["LocalEmulator"]:
         """``with`` or ``async with``: the clock jumps to what is due while nothing runs and no request is served."""
-        return AutojumpMode(self)
+        return Mode(self._access, self, autojumping)
 
-    def flowing(self, rate: float = 1) -> FlowingMode:
+    def flowing(self, rate: float = 1) -> Mode["LocalEmulator"]:
         """``with`` or ``async with``: the clock flows, ``rate`` times as fast as real time. Raises ``ValueError``."""
-        return FlowingMode(self, rate)
+        return Mode(self._access, self, flowing(rate))
 
-    def virtual_time(self) -> AbstractContextManager["LocalEmulator"]:
+    @contextmanager
+    def virtual_time(self) -> Iterator["LocalEmulator"]:
         """``with``: this context and threads that it starts read virtual time.
 
         ``time.sleep(s)`` is ``advance(s)``, ``asyncio.sleep(s)`` its coroutine. An event loop that ran before goes on
         in real time, with its time-outs; one that starts inside the block jumps over its waits.
         """
-        return virtual_time(self)
+        with lent_time(self._access):
+            yield self
 
     @property
-    def aio(self) -> EmulatorAio:
-        """The moves, ``reset`` and ``close`` as coroutines."""
+    def aio(self) -> "EmulatorAio":
+        """The moves, ``reset``, ``restart`` and ``close`` as coroutines."""
         return EmulatorAio(self)
-
-    def _to_advance(self, by: Duration) -> Goal:
-        return self._engine.advance(parse_duration(by))
-
-    def _to_advance_to(self, instant: str | datetime) -> Goal:
-        return self._engine.advance_to(self.at(instant))
-
-    def _to_be_idle(self, at_most: Duration) -> Goal:
-        return self._engine.run_until_idle(parse_duration(at_most))
-
-    def _after(self, seconds: float) -> datetime:
-        return later(self.now, parse_duration(seconds))
-
-    def _begin_until(self, at_most: Duration) -> tuple[int, datetime]:
-        """For ``run_until``: where the journal stands, and when it is too late."""
-        return len(self._engine.journal), later(self.now, parse_duration(at_most))
-
-    def _demand_due(self, predicate: Callable[[], object], end: datetime) -> None:
-        """Raise ``NeverTrue`` unless something is due by ``end``."""
-        due = self._engine.next_due()
-        if due is None or due > end:
-            why = "nothing is due any more" if due is None else f"nothing more is due by {end.isoformat()}"
-            raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
-
-    def _move(self, post: Callable[[], Goal]) -> Sequence[Fact]:
-        before = len(self._engine.journal)
-        self._engine.wait(post())
-        return self._facts(before)
-
-    def _run_until_ended(self, record: core.Recorded) -> None:
-        if isinstance(record, core.Invocation) and not record.finished:
-            self._move(lambda: self._engine.run_until_ended(record))
 
     # Functions and what they did.
 
     def function(self, name: str, qualifier: str | None = None) -> Function:
         """The handle of ``service/name`` (2.0) or ``name`` (3.0). Raises ``UnknownName``."""
-        for function in self._engine.functions():
-            if str(function.ref) == name:
-                return Function(self, function, qualifier or LATEST)
-        raise UnknownName.of("function", name, [str(function.ref) for function in self._engine.functions()])
+        return function_named(self._access, name, qualifier)
 
     def invocation(self, request_id: str) -> Invocation:
         """Raises ``UnknownName``."""
         record = self._engine.journal.invocations.get(request_id)
         if record is None:
             raise UnknownName.of("invocation", request_id, list(self._engine.journal.invocations))
-        return Invocation(self, record)
+        return Invocation(self._access, record)
 
     @property
     def invocations(self) -> list[Invocation]:
         """All invocations of every source in order of acceptance; a new list each time."""
-        return [Invocation(self, record) for record in list(self._engine.journal.invocations.values())]
+        return invocations_of(self._access)
 
     def queue(self, name: str) -> Queue:
         """Raises ``UnknownName`` for a queue that no definition names, no client made and that got nothing."""
-        return Queue(self, self._address("queue", name))
+        return Queue(self._access, self._address("queue", name))
 
     def topic(self, name: str) -> Topic:
         """An MNS topic, or ``"INSTANCE/TOPIC"`` of RocketMQ; raises what ``queue`` raises."""
-        return Topic(self, self._address("topic", name))
+        return Topic(self._access, self._address("topic", name))
 
     def eventbus(self, name: str) -> EventBus:
         """A bus of EventBridge; raises what ``queue`` raises."""
-        return EventBus(self, self._address("eventbus", name))
+        return EventBus(self._access, self._address("eventbus", name))
 
     def timer(self, name: str) -> Timer:
         """The time trigger ``[service/]function/trigger``. Raises ``UnknownName``."""
-        return find_timer(self, self._engine, name)
+        return find_timer(self._access, name)
 
     def trigger(self, name: str) -> Trigger:
         """The trigger ``[service/]function/trigger`` of any kind, to fire it. Raises ``UnknownName``."""
-        return find_trigger(self, self._engine, name)
+        return find_trigger(self._access, name, self.url)
 
     # What a test arranges.
 
@@ -340,16 +307,13 @@ class LocalEmulator:
     @property
     def faults(self) -> Faults:
         """Asks for trouble: ``throttle``, ``fail``, ``crash``, ``delay``, ``deliver_twice``."""
-        return Faults(self)
+        return Faults(self._access)
 
     def client(self, version: str) -> Any:
         """The installed SDK's client for ``"2016-08-15"``, ``"2021-04-06"`` or ``"2023-03-30"``, pointed here.
 
         Raises ``ModuleNotFoundError`` that names the package, ``ValueError``."""
-        return client_of(self, version)
-
-    def _module_of(self, ref: FunctionRef) -> ModuleType:
-        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate, process=self._process)
+        return client_of(version, self.env)
 
     def _address(self, kind: str, name: str) -> str:
         known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
@@ -357,62 +321,12 @@ class LocalEmulator:
             raise UnknownName.of(kind, name, known)
         return f"{kind}:{name}"
 
-    def _accept(self, asked: Asked) -> Invocation:
-        record = self._engine.accept(asked)
-        self._engine.save()
-        return Invocation(self, record)
-
-    def _invoke(self, asked: Asked) -> Reply:
-        return self._reply_of(self._ended(asked))
-
-    def _ended(self, asked: Asked) -> core.Invocation:
-        ended = Latch()
-        record = self._engine.invoke(asked, lambda _: ended.set())
-        try:
-            self._engine.wait_for(ended.wait)
-        except BaseException:  # Ctrl-C, or a test's time-out
-            self._engine.forget_call(record)
-            raise
-        self._engine.raise_for(record)
-        self._engine.save()
-        return record
-
-    def _http(self, asked: Asked) -> Reply:
-        try:
-            record = self._ended(asked)
-        except FCError as error:
-            return web.refused(error)
-        return self._http_reply(record)
-
-    def _http_reply(self, record: core.Invocation) -> Reply:
-        reply = Invocation(self, record).reply
-        return web.reply_of(record, "" if reply is None else reply.logs)
-
-    def _reply_of(self, record: core.Invocation) -> Reply:
-        refusal = answer_of(record).refusal
-        if refusal is not None:
-            raise refusal
-        reply = Invocation(self, record).reply
-        assert reply is not None
-        return reply
-
-    def _memory_of(self, record: core.Recorded) -> int:
-        return self._engine.memory_mb(record.function)
-
     # What happened.
 
     @property
     def journal(self) -> Sequence[Fact]:
         """All facts so far; a new list each time."""
-        return self._facts(0)
-
-    def _facts(self, after: int) -> list[Fact]:
-        journal = self._engine.journal
-        return [_fact(n, to_json(fact), self._function_of(fact)) for n, fact in journal.numbered(after)]
-
-    def _function_of(self, fact: core_facts.Fact) -> str:
-        function = self._engine.journal.function_of(fact)
-        return "" if function is None else str(function)
+        return self._access.facts(0)
 
     def timeline(self) -> str:
         """The journal as text: a line a fact, with virtual times."""
@@ -429,43 +343,15 @@ class LocalEmulator:
         was read; or a fault never struck. ``"idle"``: also when anything is unfinished. ``False``: never.
         """
         __tracebackhide__ = True
-        if self._strict is False:
-            return
-        missed = [record for record in self._records() if self._is_missed(record)]
-        if missed:
-            lines = [
-                f"  {one.function} {one.id} is {one.state}: {self._engine.journal.whole(one).reason or 'too old'}"
-                for one in missed
-            ]
-            text = "\n".join(["nobody looked at these failed invocations, nor at their reports:", *lines])
-            raise AssertionError(
-                f"{text}\nassert on the invocation or on its destination's message, or set strict=False\n"
-            )
-        idle = [fault for fault in self._engine.setup.faults() if not fault.struck]
-        if idle:
-            text = "\n".join(["these faults never struck:", *(f"  {fault}" for fault in idle)])
-            raise AssertionError(f"{text}\ninvoke the function, remove() the fault, or set strict=False\n")
-        unfinished = [record for record in self._records() if not record.finished]
-        if self._strict == "idle" and unfinished:
-            lines = [f"  {one.function} {one.id} is {one.state}" for one in unfinished]
-            text = "\n".join(["these invocations have not ended (strict='idle'):", *lines])
-            raise AssertionError(f"{text}\n{self.explain()}\nmove the clock further, or set strict=True\n")
-
-    def _records(self) -> list[core.Recorded]:
-        return list(self._engine.journal.invocations.values())
-
-    def _is_missed(self, record: core.Recorded) -> bool:
-        bad = record.state in (State.FAILED, State.EXPIRED, State.INVALID)
-        if not bad or record.synchronous:
-            return False
-        return record.id not in self._read_by_test and record.id not in self._engine.read_outside
+        if self._strict is not False:
+            demand_noticed(self._access, idle=self._strict == "idle")
 
     # Begin anew, end.
 
     @blocking
-    def reset(self) -> None:
+    async def reset(self) -> None:
         """Make it again as its options made it: nothing in the journal, the clock at its start."""
-        self._reset({})
+        await done(lambda: self._reset({}))
 
     def _reset(self, options: Mapping[str, object]) -> None:
         settings = assembly.settings_of({**self._options, **options})
@@ -476,13 +362,13 @@ class LocalEmulator:
         self._begin(settings, store)
 
     @blocking
-    def restart(self) -> None:
+    async def restart(self) -> None:
         """End as by ``kill -9``, and begin again with what was kept: in the file of option ``data``, else in memory.
 
         Handlers that ran or were parked are abandoned, and their attempts are delivered again; warm instances, stubs
         and faults are gone. Raises ``StoreError``, and ``ValueError`` where the clock follows the test's.
         """
-        self._restart()
+        await done(self._restart)
 
     def _restart(self) -> None:
         if self._clock != OWN:
@@ -502,14 +388,14 @@ class LocalEmulator:
         self._engine.setup.put_back(added)
 
     @blocking
-    def close(self) -> None:
+    async def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work."""
-        self._end()
+        await done(self._end)
 
     def _end(self) -> None:
-        if self._closed:
+        if self._access.closed:
             return
-        self._closed = True
+        self._access.closed = True
         if self._host.is_elsewhere:
             return  # a fork of the process that it lives in ends, and closes what is not its own
         try:
@@ -548,6 +434,19 @@ class LocalEmulator:
 
     def __repr__(self) -> str:
         return f"<LocalEmulator {self.url} at {self.now.isoformat()}>"
+
+
+class EmulatorAio(Aio[LocalEmulator]):
+    """``LocalEmulator.aio``."""
+
+    advance = coroutine_of(LocalEmulator.advance)
+    advance_to = coroutine_of(LocalEmulator.advance_to)
+    run_next = coroutine_of(LocalEmulator.run_next)
+    run_until = coroutine_of(LocalEmulator.run_until)
+    run_until_idle = coroutine_of(LocalEmulator.run_until_idle)
+    reset = coroutine_of(LocalEmulator.reset)
+    restart = coroutine_of(LocalEmulator.restart)
+    close = coroutine_of(LocalEmulator.close)
 
 
 class ServerHost:
@@ -646,8 +545,3 @@ def _is_process(runtime: object) -> bool:
     if runtime in ("inline", "process"):
         return runtime == "process"
     raise ValueError(f"option runtime: expected 'inline' or 'process', found {runtime!r}")
-
-
-def _fact(n: int, record: dict[str, Any], function: str) -> Fact:
-    at = datetime.fromisoformat(record["at"])
-    return Fact(n, at, record["kind"], function, record["request_id"], record["attempt"], record["data"])

@@ -1,21 +1,21 @@
 """Faults: trouble that a test asks for."""
 
-from typing import TYPE_CHECKING
+from typing import Final
 
 from fcemu.core.times import parse_duration
 from fcemu.engine import faults as engine
-from fcemu.testing.handles import Duration, Function
-
-if TYPE_CHECKING:
-    from fcemu.testing.emulator import LocalEmulator
+from fcemu.engine.setup import Setup
+from fcemu.testing.access import Access
+from fcemu.testing.handles import Function, function_named
+from fcemu.testing.records import Duration
 
 
 class Fault:
     """One trouble that was asked for."""
 
-    def __init__(self, emulator: "LocalEmulator", fault: engine.Fault) -> None:
-        self._setup = emulator._engine.setup
-        self._fault = fault
+    def __init__(self, setup: Setup, fault: engine.Fault) -> None:
+        self._setup: Final = setup
+        self._fault: Final = fault
 
     @property
     def struck(self) -> int:
@@ -38,8 +38,8 @@ class Faults:
     struck makes ``check()`` fail.
     """
 
-    def __init__(self, emulator: "LocalEmulator") -> None:
-        self._emulator = emulator
+    def __init__(self, access: Access) -> None:
+        self._access: Final = access
 
     def throttle(self, function: "str | Function", times: int = 1) -> Fault:
         """FC refuses the attempt with 429: an asynchronous one is retried with back-off, a synchronous caller gets
@@ -66,9 +66,9 @@ class Faults:
         return self._add(function, engine.deliver_twice(parse_duration(again)), times)
 
     def _add(self, function: "str | Function", trouble: engine.Trouble, times: int) -> Fault:
-        handle = function if isinstance(function, Function) else self._emulator.function(function)
-        ref = handle._definition.ref
-        return Fault(self._emulator, self._emulator._engine.setup.add_fault(ref, trouble, times))
+        handle = function if isinstance(function, Function) else function_named(self._access, function)
+        setup = self._access.engine.setup
+        return Fault(setup, setup.add_fault(handle._definition.ref, trouble, times))
 
     def __repr__(self) -> str:
-        return f"<Faults {', '.join(map(str, self._emulator._engine.setup.faults())) or 'none'}>"
+        return f"<Faults {', '.join(map(str, self._access.engine.setup.faults())) or 'none'}>"

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from difflib import get_close_matches
+from datetime import datetime
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from fcemu.core import invocation as core
-from fcemu.core.answers import recorded_answer_of
+from fcemu.core.answers import answer_of, recorded_answer_of
 from fcemu.core.asking import read_delay
+from fcemu.core.errors import FCError
 from fcemu.core.functions import Function as Definition
 from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
@@ -17,29 +17,12 @@ from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, Stuck, TimedOut
 from fcemu.core.tasks import events, no_task
 from fcemu.core.times import parse_duration
-from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Asked
-from fcemu.testing.aio import FunctionAio, InvocationAio, blocking
-
-if TYPE_CHECKING:
-    from fcemu.testing.emulator import LocalEmulator
-    from fcemu.testing.stubs import Stub
-
-Duration = float | timedelta | str
-Payload = bytes | str | Mapping[str, Any] | list[Any] | int | float | bool | None
-
-
-class UnknownName(LookupError):
-    """Nobody defined or used that name; the text has the closest one."""
-
-    @classmethod
-    def of(cls, kind: str, name: str, known: list[str]) -> "UnknownName":
-        """The error for a ``kind`` of thing, e.g. ``"function"``."""
-        if not known:
-            return cls(f"there is no {kind} {name!r}; there is no {kind} at all")
-        close = get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        return cls(f"there is no {kind} {name!r}; {hint}known: {', '.join(sorted(known))}")
+from fcemu.testing import web
+from fcemu.testing.access import Access
+from fcemu.testing.coroutines import Aio, blocking, coroutine_of
+from fcemu.testing.records import Attempt, Duration, Event, Headers, Payload, Reply, UnknownName, encode
+from fcemu.testing.stubs import Stub
 
 
 class InvocationFailed(Exception):
@@ -51,101 +34,13 @@ class InvocationFailed(Exception):
         self.invocation = invocation
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One fact of the journal: ``n`` counts from 1, ``data`` holds what belongs to its ``kind``."""
-
-    n: int
-    at: datetime
-    kind: str
-    function: str
-    request_id: str
-    attempt: int | None
-    data: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a caller gets: status, headers (looked up in any letter case), body, and FC's error type if it failed."""
-
-    status_code: int
-    headers: Mapping[str, str]
-    body: bytes
-    error: str | None
-    logs: str
-    request_id: str
-
-    @property
-    def text(self) -> str:
-        """The body as UTF-8."""
-        return self.body.decode()
-
-    def json(self) -> Any:
-        """The body read as JSON; raises ``ValueError``."""
-        return json.loads(self.body)
-
-
-class Headers(dict[str, str]):
-    """Headers by name in any letter case."""
-
-    def __init__(self, pairs: Mapping[str, str]) -> None:
-        super().__init__({name.lower(): value for name, value in pairs.items()})
-
-    def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and super().__contains__(name.lower())
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The header's value, or ``default``."""
-        return super().get(name.lower(), default)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One run of the handler, or one refusal to run it (``started == ended``)."""
-
-    number: int
-    started: datetime
-    ended: datetime | None
-    outcome: str | None
-    """``None`` while it runs, else ``returned``, ``function error``, ``timed out``, ``throttled``, ``system error``,
-    ``stopped`` or ``stuck`` (only the clock held it up, which stood still for it)."""
-    error: str | None
-    """FC's error type, e.g. ``UnhandledInvocationError``."""
-    exception: BaseException | None
-    """What the handler raised (inline runtime; the newest thousand are kept)."""
-    logs: str
-    """The log as FC writes it, with its marker lines."""
-    instance_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A state that an invocation entered; ``detail`` is JSON text as FC writes it, ``""`` for plain transitions."""
-
-    status: str
-    at: datetime
-    detail: str
-
-
-def encode(payload: Payload) -> bytes:
-    """Bytes as they are, text as UTF-8, anything else as compact JSON."""
-    if isinstance(payload, bytes):
-        return payload
-    if isinstance(payload, str):
-        return payload.encode()
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 class Function:
     """A function of the emulator, for one qualifier."""
 
-    def __init__(self, emulator: "LocalEmulator", definition: Definition, qualifier: str) -> None:
-        self._emulator = emulator
-        self._definition = definition
-        self._qualifier = qualifier
+    def __init__(self, access: Access, definition: Definition, qualifier: str) -> None:
+        self._access: Final = access
+        self._definition: Final = definition
+        self._qualifier: Final = qualifier
 
     @property
     def name(self) -> str:
@@ -153,15 +48,21 @@ class Function:
         return str(self._definition.ref)
 
     @blocking
-    def invoke(self, payload: Payload = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
+    async def invoke(self, payload: Payload = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
         """Invoke synchronously; the clock moves just as far as the handler sleeps.
 
         Function errors are returned (``reply.error``). Raises ``FCError`` for what FC refuses.
         """
-        return self._emulator._invoke(self._asked(payload, 0, headers))
+        record = await self._access.answered(self._asked(payload, 0, headers))
+        refusal = answer_of(record).refusal
+        if refusal is not None:
+            raise refusal
+        reply = Invocation(self._access, record).reply
+        assert reply is not None
+        return reply
 
     @blocking
-    def invoke_async(
+    async def invoke_async(
         self,
         payload: Payload = b"",
         *,
@@ -174,11 +75,11 @@ class Function:
         ``task_id``: its name as a task; without one its request id. Raises ``ValueError`` where the function is not in
         task mode (``asyncTask``), and ``FCError`` for what FC refuses: then nothing is kept.
         """
-        return self._emulator._accept(self._asked(payload, delay, headers, task_id))
+        return Invocation(self._access, self._access.accept(self._asked(payload, delay, headers, task_id)))
 
     @property
-    def aio(self) -> FunctionAio:
-        """``invoke`` and ``invoke_async`` as coroutines."""
+    def aio(self) -> "FunctionAio":
+        """``invoke``, ``invoke_async``, ``http`` and ``http_async`` as coroutines."""
         return FunctionAio(self)
 
     def _asked(
@@ -196,16 +97,16 @@ class Function:
             self._definition.ref,
             encode(payload),
             self._qualifier,
-            read_delay(text, self._emulator._engine.settings.limits),
+            read_delay(text, self._access.engine.settings.limits),
             task_id=named,
             task_mode=is_fc2 and said.get("x-fc-stateful-async-invocation-enable", "").lower() == "true",
         )
-        if task_id and not self._emulator._engine.is_task(asked):
+        if task_id and not self._access.engine.is_task(asked):
             raise ValueError(no_task(asked.ref, task_id))
         return asked
 
     @blocking
-    def http(
+    async def http(
         self,
         method: str,
         path: str = "/",
@@ -220,10 +121,16 @@ class Function:
         Never raises for what FC or the function answers: look at ``reply.status_code``.
         """
         more = {"params": params, "headers": headers, "json": json, "data": data}
-        return self._emulator._http(self._http_asked(method, path, more))
+        asked = self._http_asked(method, path, more)
+        try:
+            record = await self._access.answered(asked)
+        except FCError as error:
+            return web.refused(error)
+        reply = Invocation(self._access, record).reply
+        return web.reply_of(record, "" if reply is None else reply.logs)
 
     @blocking
-    def http_async(
+    async def http_async(
         self,
         method: str,
         path: str = "/",
@@ -240,15 +147,15 @@ class Function:
         Raises what ``invoke_async`` raises.
         """
         more = {"params": params, "headers": headers, "json": json, "data": data}
-        return self._emulator._accept(self._http_asked(method, path, more, delay, task_id))
+        asked = self._http_asked(method, path, more, delay, task_id)
+        return Invocation(self._access, self._access.accept(asked))
 
     def _http_asked(
         self, method: str, path: str, more: Mapping[str, Any], delay: Duration = 0, task_id: str | None = None
     ) -> Asked:
-        from fcemu.testing.web import asked_for
-
         later = self._asked(b"", delay, None, task_id)
-        asked = asked_for(self._definition, self._qualifier, self._emulator.region, method, path, **more)
+        region = self._access.engine.settings.account.region
+        asked = web.asked_for(self._definition, self._qualifier, region, method, path, **more)
         return Asked(
             asked.ref, asked.payload, asked.qualifier, later.delay, asked.source, task_id=later.task_id, http=asked.http
         )
@@ -256,7 +163,7 @@ class Function:
     @property
     def invocations(self) -> list["Invocation"]:
         """Its invocations in order of acceptance; a new list each time."""
-        return [one for one in self._emulator.invocations if one.function == self.name]
+        return [one for one in invocations_of(self._access) if one.function == self.name]
 
     def invocation(self, request_or_task_id: str) -> "Invocation":
         """The one with that request id, else the newest with that task id. Raises ``UnknownName``."""
@@ -270,14 +177,12 @@ class Function:
         known = [one.task_id or one.request_id for one in mine]
         raise UnknownName.of(f"invocation of {self.name}", request_or_task_id, known)
 
-    def stub(self, *steps: Any) -> "Stub":
+    def stub(self, *steps: Any) -> Stub:
         """Let ``steps`` run instead of its code, one an attempt; the last repeats, and none at all returns nothing.
 
         An exception is raised, a callable is the handler, a ``Step`` says more, anything else is returned.
         """
-        from fcemu.testing.stubs import Stub
-
-        return Stub.place(self._emulator, self._definition.ref, steps)
+        return Stub.place(self._access, self._definition.ref, steps)
 
     @property
     def module(self) -> ModuleType:
@@ -285,7 +190,7 @@ class Function:
 
         Raises ``LookupError`` with ``isolate=True``, where each instance has a module of its own.
         """
-        return self._emulator._module_of(self._definition.ref)
+        return self._access.module_of(self._access.engine, self._definition.ref)
 
     def __repr__(self) -> str:
         suffix = "" if self._qualifier == LATEST else f":{self._qualifier}"
@@ -295,9 +200,9 @@ class Function:
 class Invocation:
     """One accepted request. Its properties always show the present state; reading them never changes it."""
 
-    def __init__(self, emulator: "LocalEmulator", record: core.Recorded) -> None:
-        self._emulator = emulator
-        self._record = record
+    def __init__(self, access: Access, record: core.Recorded) -> None:
+        self._access: Final = access
+        self._record: Final = record
 
     @property
     def request_id(self) -> str:
@@ -355,15 +260,16 @@ class Invocation:
         return [self._attempt(attempt) for attempt in self._whole(self._seen()).attempts]
 
     def _attempt(self, attempt: core.Attempt) -> Attempt:
-        outcome, record = attempt.outcome, self._record
+        outcome, record, engine = attempt.outcome, self._record, self._access.engine
+        memory_mb, memory_used_mb = engine.memory_mb(record.function), engine.settings.max_memory_usage_mb
         return Attempt(
             number=attempt.number,
             started=attempt.started,
             ended=attempt.ended,
             outcome=attempt.word,
             error=outcome.error_type if isinstance(outcome, FunctionError | TimedOut) else None,
-            exception=self._emulator._engine.exception(record.id, attempt.number),
-            logs=log_of(attempt, record.id, self._emulator._memory_of(record), self._emulator._memory_used),
+            exception=engine.exception(record.id, attempt.number),
+            logs=log_of(attempt, record.id, memory_mb, memory_used_mb),
             instance_id=attempt.instance_id,
         )
 
@@ -381,35 +287,34 @@ class Invocation:
         return Reply(answer.status, Headers(headers), answer.body, answer.error, self._attempt(last).logs, record.id)
 
     @blocking
-    def result(self) -> Any:
+    async def result(self) -> Any:
         """Move the clock until this invocation has ended, and return what it returned: JSON, else text.
 
         Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
         """
-        self._emulator._run_until_ended(self._record)
+        record = self._record
+        if isinstance(record, core.Invocation) and not record.finished:
+            await self._access.move(lambda engine: engine.run_until_ended(record))
         return self._result()
 
     @property
     def events(self) -> list[Event]:
         """The states it entered, in order; a new list each time."""
         record = self._seen()
-        found = events(self._emulator._engine.journal.histories([record])[record.id])
+        found = events(self._access.engine.journal.histories([record])[record.id])
         return [Event(event.status.value, event.at, event.detail) for event in found]
 
     @blocking
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop it: at once (``Stopping``, ``Stopped``) what is not running; what runs is ``Stopping`` until the next
         move, which ends its handler. Nobody is told: a stop is neither a success nor a failure.
 
         Raises ``FCError`` for one that has ended or is synchronous.
         """
-        self._stop()
-
-    def _stop(self) -> None:
-        self._emulator._engine.tasks.stop_invocation(self._record)
+        self._access.engine.tasks.stop_invocation(self._record)
 
     @property
-    def aio(self) -> InvocationAio:
+    def aio(self) -> "InvocationAio":
         """``result`` and ``stop`` as coroutines."""
         return InvocationAio(self)
 
@@ -427,24 +332,51 @@ class Invocation:
         if isinstance(last, Stuck):
             said = last.why
         text = f"{self.function} {record.id} is {record.state}{reason}\n{said}".rstrip()
-        cause = self._emulator._engine.exception(record.id, len(record.attempts))
+        cause = self._access.engine.exception(record.id, len(record.attempts))
         raise InvocationFailed(self, text) from cause
 
     def _whole(self, record: core.Recorded) -> core.Invocation:
         """Read from the data file what has left memory."""
-        return self._emulator._engine.journal.whole(record)
+        return self._access.engine.journal.whole(record)
 
     def _seen(self) -> core.Recorded:
-        self._emulator._read_by_test.add(self._record.id)
-        return self._record
+        return self._access.seen(self._record)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Invocation) and other._record.id == self._record.id and other._emulator is self._emulator
-        )
+        return isinstance(other, Invocation) and other._record.id == self._record.id and other._access is self._access
 
     def __hash__(self) -> int:
         return hash(self.request_id)
 
     def __repr__(self) -> str:
         return f"<Invocation {self.function} {self.request_id} {self._record.state}>"
+
+
+class FunctionAio(Aio[Function]):
+    """``Function.aio``."""
+
+    invoke = coroutine_of(Function.invoke)
+    invoke_async = coroutine_of(Function.invoke_async)
+    http = coroutine_of(Function.http)
+    http_async = coroutine_of(Function.http_async)
+
+
+class InvocationAio(Aio[Invocation]):
+    """``Invocation.aio``."""
+
+    result = coroutine_of(Invocation.result)
+    stop = coroutine_of(Invocation.stop)
+
+
+def function_named(access: Access, name: str, qualifier: str | None = None) -> Function:
+    """Raises ``UnknownName``."""
+    functions = access.engine.functions()
+    for function in functions:
+        if str(function.ref) == name:
+            return Function(access, function, qualifier or LATEST)
+    raise UnknownName.of("function", name, [str(function.ref) for function in functions])
+
+
+def invocations_of(access: Access) -> list[Invocation]:
+    """All invocations of every source in order of acceptance."""
+    return [Invocation(access, record) for record in list(access.engine.journal.invocations.values())]

@@ -3,16 +3,15 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
 from fcemu.mns.mail import Sending
 from fcemu.mns.queue import Arrival, Received
-from fcemu.testing.handles import Duration, Invocation, Payload, encode
-
-if TYPE_CHECKING:
-    from fcemu.testing.emulator import LocalEmulator
+from fcemu.testing.access import Access
+from fcemu.testing.handles import Invocation
+from fcemu.testing.records import Duration, Payload, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,9 @@ class Message:
 class Mailbox:
     """What was delivered to one queue, topic or bus."""
 
-    def __init__(self, emulator: "LocalEmulator", address: str) -> None:
-        self._emulator = emulator
-        self._address = address
+    def __init__(self, access: Access, address: str) -> None:
+        self._access: Final = access
+        self._address: Final = address
 
     @property
     def name(self) -> str:
@@ -49,25 +48,25 @@ class Mailbox:
     def messages(self) -> list[Message]:
         """All messages ever delivered, consumed or not, in order, but those before the last ``clear()``; a new list
         each time."""
-        return self._shown(self._emulator._engine.mail.arrived(self._address))
+        return self._shown(self._access.engine.mail.arrived(self._address))
 
     def _shown(self, found: Iterable[Arrival | Received]) -> list[Message]:
         return [self._message(one) for one in found]
 
     def _message(self, found: Arrival | Received) -> Message:
-        record = self._emulator._engine.journal.invocations.get(found.request_id)
+        record = self._access.engine.journal.invocations.get(found.request_id)
         if record is not None:
-            self._emulator._read_by_test.add(found.request_id)
+            self._access.seen(record)
         return Message(
             found.id if isinstance(found, Received) else found.message_id,
             found.body,
             found.at,
-            None if record is None else Invocation(self._emulator, record),
+            None if record is None else Invocation(self._access, record),
         )
 
     def clear(self) -> None:
         """Throw the messages away, also those that wait for a consumer; the journal keeps them."""
-        self._emulator._engine.mail.clear(self._address)
+        self._access.engine.mail.clear(self._address)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -80,7 +79,7 @@ class Queue(Mailbox):
     def waiting(self) -> list[Message]:
         """The messages that no consumer has deleted yet, in order of arrival: visible, delayed, or received and
         hidden; a new list each time."""
-        return self._shown(self._emulator._engine.queues.waiting(self.name))
+        return self._shown(self._access.engine.queues.waiting(self.name))
 
     def send(self, body: Payload, *, delay: Duration | None = None) -> Message:
         """Put a message into the queue, to be received ``delay`` (whole seconds) from now, ``None``: the queue's own.
@@ -92,7 +91,7 @@ class Queue(Mailbox):
         if seconds != int(seconds):
             raise ValueError(f"delay: MNS counts in whole seconds, found {seconds:g}")
         sending = Sending(body=encode(body), delay_seconds=None if delay is None else int(seconds))
-        return self._message(self._emulator._engine.queues.send(self.name, sending))
+        return self._message(self._access.engine.queues.send(self.name, sending))
 
 
 class Topic(Mailbox):
@@ -103,7 +102,7 @@ class Topic(Mailbox):
 
         Raises ``MNSError`` for what MNS does not take: an empty body, one over the topic's limit, a topic of RocketMQ.
         """
-        return self._message(self._emulator._engine.topics.publish(self.name, Sending(body=encode(body), tag=tag)))
+        return self._message(self._access.engine.topics.publish(self.name, Sending(body=encode(body), tag=tag)))
 
 
 class EventBus(Mailbox):

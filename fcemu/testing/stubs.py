@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from fcemu.core.names import FunctionRef
 from fcemu.core.stubs import StubCall
 from fcemu.engine.ports import StandIn
-
-if TYPE_CHECKING:
-    from fcemu.testing.emulator import LocalEmulator
+from fcemu.testing.access import Access
 
 
 class Stub:
@@ -24,9 +21,9 @@ class Stub:
         self._remove = remove
 
     @classmethod
-    def place(cls, emulator: "LocalEmulator", function: FunctionRef, steps: tuple[object, ...]) -> "Stub":
+    def place(cls, access: Access, function: FunctionRef, steps: tuple[object, ...]) -> "Stub":
         """Let ``steps`` run the attempts of ``function`` that start from now on. Raises ``FCError``, ``ValueError``."""
-        setup, stand_in = emulator._engine.setup, emulator._host.runtimes.stub(steps)
+        setup, stand_in = access.engine.setup, access.stub(steps)
         setup.stub(function, stand_in)
         return cls(function, stand_in, lambda: setup.unstub(function, stand_in))
 

@@ -1,29 +1,71 @@
-"""What a test holds of a trigger of any kind: firing it with an event in FC's form."""
+"""What a test holds of triggers: firing them with an event in FC's form, and when a time trigger fires by itself."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
 
-from fcemu.core.triggers import HTTP
-from fcemu.core.triggers import Trigger as Definition
-from fcemu.testing.aio import TriggerAio, blocking
-from fcemu.testing.handles import Invocation, Payload, UnknownName, encode
-
-if TYPE_CHECKING:
-    from fcemu.engine.emulator import Emulator
-    from fcemu.testing.emulator import LocalEmulator
+from fcemu.core import triggers as core
+from fcemu.testing.access import Access
+from fcemu.testing.coroutines import Aio, blocking, coroutine_of
+from fcemu.testing.handles import Invocation
+from fcemu.testing.records import Payload, UnknownName, encode
 
 
-class Trigger:
-    """A trigger of a function."""
+class Timer:
+    """A time trigger of a function."""
 
-    def __init__(self, emulator: "LocalEmulator", definition: Definition) -> None:
-        self._emulator: Final = emulator
+    def __init__(self, access: Access, definition: core.Trigger) -> None:
+        self._access: Final = access
         self._definition: Final = definition
 
     @property
     def name(self) -> str:
         """``[service/]function/trigger``."""
-        return f"{self._definition.function}/{self._definition.name}"
+        return name_of(self._definition)
+
+    @property
+    def next(self) -> datetime | None:
+        """When it fires next, as it is set now; ``None``: it is disabled, or never fires again."""
+        return next(iter(self.upcoming(1)), None)
+
+    def upcoming(self, n: int) -> list[datetime]:
+        """Its next ``n`` firings, as it is set now; none when it is disabled. Raises ``FCError`` once it is gone."""
+        return self._access.engine.upcoming(self._definition.function, self._definition.name, n)
+
+    @blocking
+    async def fire(self) -> Invocation:
+        """Fire it now, also when it is disabled. That is recorded; the invocation runs at the next move. Raises
+        ``FCError`` when it was deleted."""
+        record = self._access.engine.fire(self._definition.function, self._definition.name)
+        return Invocation(self._access, record)
+
+    @property
+    def aio(self) -> "TimerAio":
+        """``fire`` as a coroutine."""
+        return TimerAio(self)
+
+    def __repr__(self) -> str:
+        return f"<Timer {self.name}>"
+
+
+class TimerAio(Aio[Timer]):
+    """``Timer.aio``."""
+
+    fire = coroutine_of(Timer.fire)
+
+
+class Trigger:
+    """A trigger of a function."""
+
+    def __init__(self, access: Access, definition: core.Trigger, url: str) -> None:
+        self._access: Final = access
+        self._definition: Final = definition
+        self._url: Final = url
+
+    @property
+    def name(self) -> str:
+        """``[service/]function/trigger``."""
+        return name_of(self._definition)
 
     @property
     def kind(self) -> str:
@@ -33,12 +75,12 @@ class Trigger:
     @property
     def url(self) -> str:
         """Where an HTTP trigger can be reached, as FC's ``urlInternet``. Raises ``LookupError`` for another kind."""
-        if self.kind != HTTP:
+        if self.kind != core.HTTP:
             raise LookupError(f"trigger {self.name} is of type {self.kind}, which has no address; fire() it")
-        return f"{self._emulator.url}/{self._definition.stamp.id}"
+        return f"{self._url}/{self._definition.stamp.id}"
 
     @blocking
-    def fire(self, /, *, payload: Payload | None = None, **fields: Any) -> Invocation:
+    async def fire(self, /, *, payload: Payload | None = None, **fields: Any) -> Invocation:
         """Let something happen of which the trigger hears: ``fire(object="in/a.csv", size=12)``. That is recorded;
         the invocation runs at the next move. The fields are those of the trigger's kind; ``payload`` in their place
         is the event as it is, which no filter sees.
@@ -46,26 +88,43 @@ class Trigger:
         Raises ``NotFired``, which says why, where the trigger's filter keeps the event away: nothing is invoked.
         Raises ``ValueError`` for fields that are wrong or missing, ``FCError`` for what FC refuses.
         """
-        return self._fire(payload, fields)
-
-    def _fire(self, payload: Payload | None, fields: Mapping[str, Any]) -> Invocation:
         event = None if payload is None else encode(payload)
-        triggers = self._emulator._engine.triggers
+        triggers = self._access.engine.triggers
         record = triggers.fire(self._definition.function, self._definition.name, fields, event)
-        return Invocation(self._emulator, record)
+        return Invocation(self._access, record)
 
     @property
-    def aio(self) -> TriggerAio:
-        """The same as coroutines."""
+    def aio(self) -> "TriggerAio":
+        """``fire`` as a coroutine."""
         return TriggerAio(self)
 
     def __repr__(self) -> str:
         return f"<Trigger {self.name}>"
 
 
-def find_trigger(emulator: "LocalEmulator", engine: "Emulator", name: str) -> Trigger:
+class TriggerAio(Aio[Trigger]):
+    """``Trigger.aio``."""
+
+    fire = coroutine_of(Trigger.fire)
+
+
+def name_of(trigger: core.Trigger) -> str:
+    """``[service/]function/trigger``."""
+    return f"{trigger.function}/{trigger.name}"
+
+
+def find_timer(access: Access, name: str) -> Timer:
     """Raises ``UnknownName``."""
-    known = {f"{each.function}/{each.name}": each for each in engine.triggers.all()}
+    return Timer(access, _found("timer", name, access.engine.resources.timers()))
+
+
+def find_trigger(access: Access, name: str, url: str) -> Trigger:
+    """``url`` is where the emulator can be reached. Raises ``UnknownName``."""
+    return Trigger(access, _found("trigger", name, access.engine.triggers.all()), url)
+
+
+def _found(kind: str, name: str, triggers: Iterable[core.Trigger]) -> core.Trigger:
+    known = {name_of(each): each for each in triggers}
     if name not in known:
-        raise UnknownName.of("trigger", name, list(known))
-    return Trigger(emulator, known[name])
+        raise UnknownName.of(kind, name, list(known))
+    return known[name]

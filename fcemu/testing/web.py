@@ -11,7 +11,7 @@ from fcemu.core.errors import FCError
 from fcemu.core.functions import Function as Definition
 from fcemu.core.http import BODILESS, HttpRequest
 from fcemu.engine.emulator import Asked
-from fcemu.testing.handles import Headers, Payload, Reply, encode
+from fcemu.testing.records import Headers, Payload, Reply, encode
 
 
 def asked_for(

@@ -9,6 +9,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from queue import SimpleQueue
+from typing import get_type_hints
 
 import pytest
 import trio
@@ -19,7 +20,7 @@ from fcemu.config import EMPTY
 from fcemu.core.settings import Settings
 from fcemu.engine.goals import Goal
 from fcemu.testing import ClockStuck, ClosedError, FCError, InvocationFailed, LocalEmulator, NeverTrue, NotIdle
-from fcemu.testing.aio import reached
+from fcemu.testing.waiting import reached
 
 HANDLERS = """
 import time
@@ -173,7 +174,7 @@ def coroutines():
     for name in fcemu.testing.__all__:
         there = getattr(getattr(fcemu.testing, name), "aio", None)
         if there is not None:
-            for method, found in vars(there.fget.__annotations__["return"]).items():
+            for method, found in vars(get_type_hints(there.fget)["return"]).items():
                 if inspect.iscoroutinefunction(found) and not method.startswith("_"):
                     yield f"{name}.{method}"
 
@@ -194,6 +195,21 @@ def test_all_that_moves_invokes_records_or_closes_has_a_coroutine():
     others = {"invoke", "invoke_async", "http", "http_async", "result", "stop", "fire", "reset", "restart", "close"}
     assert {name.partition(".")[2] for name in BLOCKING} == moves | others
     assert {name.partition(".")[0] for name in BLOCKING} == HANDLES.keys()
+
+
+def test_every_method_that_blocks_has_its_coroutine_with_the_same_parameters():
+    blocking = {
+        f"{name}.{method}": found
+        for name in fcemu.testing.__all__
+        for method, found in vars(getattr(fcemu.testing, name)).items()
+        if inspect.iscoroutinefunction(getattr(found, "__wrapped__", None))
+    }
+    assert blocking.keys() == set(BLOCKING)
+    for name, method in blocking.items():
+        kind = get_type_hints(getattr(fcemu.testing, name.partition(".")[0]).aio.fget)["return"]
+        coroutine = getattr(kind, method.__name__)
+        assert inspect.signature(coroutine) == inspect.signature(method)
+        assert inspect.getdoc(coroutine) == inspect.getdoc(method)
 
 
 @RUNNERS

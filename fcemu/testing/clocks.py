@@ -1,13 +1,16 @@
 """The clock and a test's own freezer, freezegun's or time-machine's: one follows the other, or they must not meet."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from fcemu import assembly
 from fcemu.core.errors import FCError
+from fcemu.core.settings import Settings
+from fcemu.core.times import later
 from fcemu.engine.clock import Clock
 from fcemu.engine.emulator import Emulator
-from fcemu.engine.goals import Goal
 
 OWN: Final = "own"
 FOLLOW: Final = "follow"
@@ -46,34 +49,31 @@ class WentBack(ValueError, FCError):
         return self.message
 
 
-def kind_of(clock: object, rate: float) -> type[Emulator]:
-    """What emulates with that option ``clock``; raises ``ValueError``."""
+def kind_of(clock: object, rate: float) -> Callable[..., Emulator]:
+    """What makes an engine with that option ``clock``; raises ``ValueError``."""
     if clock == OWN:
-        return OwnClock
+        return partial(Emulator, before_run=refuse_frozen_time)
     if clock != FOLLOW:
         raise ValueError(f"option clock: expected 'own' or 'follow', found {clock!r}")
     if rate:
         raise ValueError(f"option clock: 'follow' needs a paused clock, rate is {rate:g}")
-    return Following
+    return _following
 
 
-class OwnClock(Emulator):
-    """Runs no attempt while the test has frozen its own time: raises ``ClockConflict`` before anything moves."""
+def refuse_frozen_time(runs: Callable[[], bool]) -> None:
+    """Raise ``ClockConflict``, before anything moves, where an attempt would run while the test has frozen its time."""
+    freezer = assembly.freezer()
+    if freezer is not None and runs():
+        raise ClockConflict(freezer)
 
-    def before_accept(self, *, runs: bool) -> None:
-        if runs:
-            self._refuse()
 
-    def before_move(self, until: datetime | None) -> None:
-        if assembly.freezer() is not None:
-            due = self.next_due()
-            if due is not None and (until is None or due <= until):
-                self._refuse()
-
-    def _refuse(self) -> None:
-        freezer = assembly.freezer()
-        if freezer is not None:
-            raise ClockConflict(freezer)
+def _following(*, settings: Settings, **parts: Any) -> Emulator:
+    """An engine that follows the test's freezer: requests come at its time, moves count from it and take it along."""
+    clock = FollowingClock(settings.start)
+    engine = Emulator(settings=settings, **parts, clock=clock, before_run=lambda _runs: clock.begin())
+    if engine.timers.next_due is None:  # timers count from where the clock is already
+        clock.forget(settings.start)  # that it was looked at for ids and times
+    return engine
 
 
 class FollowingClock(Clock):
@@ -120,36 +120,15 @@ class FollowingClock(Clock):
         self._seen = max(self._seen, instant)
         super().set(instant)
 
-
-class Following(Emulator):
-    """Follows the test's freezer: requests come at its time, moves count from it and take it along."""
-
-    clock: FollowingClock  # type: ignore[misc]
-
-    def __init__(self, **parts: Any) -> None:
-        start = parts["settings"].start
-        super().__init__(**parts, clock=FollowingClock(start))
-        if self.timers.next_due is None:  # timers count from where the clock is already
-            self.clock.forget(start)  # that it was looked at for ids and times
-
-    def before_accept(self, *, runs: bool) -> None:
-        self.clock.begin()
-
-    def before_move(self, until: datetime | None) -> None:
-        self.clock.begin()
-
-    def advance(self, by: timedelta) -> Goal:
+    def end_of(self, by: timedelta) -> datetime:
         """Counts from the test's time, which may be ahead of where the last move came to."""
-        if by < timedelta(0):
-            return super().advance(by)
-        return self.advance_to(self.clock.shown() + by)
+        return later(self.shown(), by)
 
     @property
     def rate(self) -> float:
         """Always paused."""
-        return super().rate
+        return 0.0
 
     @rate.setter
     def rate(self, rate: float) -> None:
-        if rate:
-            raise ValueError("a clock that follows the test's (clock='follow') cannot flow by itself")
+        raise ValueError("a clock that follows the test's (clock='follow') cannot flow by itself")

@@ -1,0 +1,121 @@
+"""The emulator's clock lent to the test, which reads it and sleeps on it inside ``virtual_time()``."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from math import inf
+from typing import Final
+
+from fcemu import assembly
+from fcemu.core.outcome import Halted, Ran
+from fcemu.core.times import later, parse_duration
+from fcemu.engine.emulator import ClosedError, Emulator
+from fcemu.testing.access import Access
+from fcemu.testing.sleepers import Sleepers
+from fcemu.testing.waiting import reached
+
+
+class LentClock:
+    """The clock for one thread of the test, or one work item. Implements ``Lent`` and ``HandlerStrand``.
+
+    Several threads may sleep at once: each wakes when the clock has got ``seconds`` beyond the begin of its sleep.
+    """
+
+    def __init__(self, access: Access, sleepers: Sleepers) -> None:
+        self._access: Final = access
+        self._sleepers: Final = sleepers
+        self._begun = self._ended = False
+        sleepers.expect()
+
+    def now(self) -> datetime:
+        return self._access.engine.clock.shown()
+
+    def elapsed_ns(self) -> int:
+        return self._access.engine.clock.elapsed_ns()
+
+    def dial(self) -> int:
+        return self._access.engine.clock.dial().fd
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            engine, until = self._engine(), self._after(seconds)
+
+            def move() -> None:
+                engine.wait(engine.sleep_until(until))
+
+            self._sleepers.sleep(until, lambda: engine.clock.now(), move, self.io_grace())
+
+    async def sleep_in_loop(self, seconds: float) -> None:
+        """The coroutine of ``sleep``."""
+        if seconds > 0:
+            engine = self._engine()
+            await reached(engine, engine.sleep_until(self._after(seconds)))
+
+    def rest(self) -> AbstractContextManager[None]:
+        """Inside the block this thread waits for another one."""
+        return self._sleepers.rest()
+
+    # A thread that the test starts is no strand: its waits for other threads are real.
+
+    def waiting(self) -> None:
+        """No virtual wait but ``sleep``."""
+
+    def wait_for_lock(self, lock: object, seconds: float | None) -> float:
+        """A wait for a lock is real."""
+        return inf
+
+    def strand(self) -> "LentClock":
+        """A thread begins; it is on this clock as well."""
+        return LentClock(self._access, self._sleepers)
+
+    def begin(self) -> None:
+        """Its code starts."""
+        self._begun = True
+        self._sleepers.begin()
+
+    def end(self) -> None:
+        """It has ended, or will never begin."""
+        if not self._ended:
+            self._ended = True
+            self._sleepers.end(has_begun=self._begun)
+
+    def when_ended(self, waiting: object) -> None:
+        """Who waits for it waits in real time."""
+
+    def io_grace(self) -> float:
+        return self._engine().settings.io_grace.total_seconds()
+
+    # No attempt runs.
+
+    def prepare(self, seconds: float) -> None:
+        """There is no instance."""
+
+    def begin_handler(self) -> None:
+        """There is no handler."""
+
+    def warn(self, text: str, *, once: bool = False) -> None:
+        """The journal has warnings of attempts only."""
+
+    def exited(self) -> Ran:
+        return Halted("the test has ended")
+
+    def _after(self, seconds: float) -> datetime:
+        return later(self.now(), parse_duration(seconds))
+
+    def _engine(self) -> Emulator:
+        if self._access.closed:
+            raise ClosedError("virtual_time(): the emulator whose time this is was closed")
+        return self._access.engine
+
+
+@contextmanager
+def lent_time(access: Access) -> Iterator[None]:
+    """What ``LocalEmulator.virtual_time()`` lasts for."""
+    access.refuse_in_handler()
+    clock = LentClock(access, Sleepers())
+    clock.begin()
+    try:
+        with assembly.lend_clock(clock):
+            yield
+    finally:
+        clock.end()
