@@ -124,11 +124,6 @@ class FollowingClock(Clock):
         """Counts from the test's time, which may be ahead of where the last move came to."""
         return later(self.shown(), by)
 
-    @property
-    def rate(self) -> float:
-        """Always paused."""
-        return 0.0
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
+    def set_rate(self, rate: float) -> None:
+        """It is always paused."""
         raise ValueError("a clock that follows the test's (clock='follow') cannot flow by itself")
