@@ -61,10 +61,6 @@ class NotIdle(TimeoutError):
     """There was still work after ``at_most`` of virtual time; the text says which."""
 
 
-def _may_run(runs: Callable[[], bool]) -> None:
-    """Nothing speaks against it."""
-
-
 def _cannot_post(url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
     return f"{url}: nobody posts for this emulator"
 
@@ -91,7 +87,7 @@ class Emulator:
         given: Mapping[str, object] | None = None,
         stubs: Mapping[FunctionRef, StandIn] | None = None,
         catch_up: datetime | None = None,
-        before_run: Callable[[Callable[[], bool]], None] = _may_run,
+        before_run: Callable[[Callable[[], bool]], None] = lambda runs: None,
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
@@ -246,18 +242,9 @@ class Emulator:
             self._persistence.stop()
             self._movers.begin_what_waits()
 
-    def before_accept(self, *, runs: bool) -> None:
-        """Called, without the baton, before an invocation is accepted; ``runs``: it will run at once, or by itself."""
-        self._before_run(lambda: runs)
-
     def before_move(self, until: datetime | None) -> None:
         """Called, without the baton, before what is due by ``until`` may run; ``None``: whatever is due."""
-
-        def runs() -> bool:
-            due = self.next_due()
-            return due is not None and (until is None or due <= until)
-
-        self._before_run(runs)
+        self._before_run(lambda: (due := self.next_due()) is not None and (until is None or due <= until))
 
     # Invoking.
 
@@ -268,7 +255,7 @@ class Emulator:
         payload over the limit, an id that another task has; then nothing is kept. Checks in the order of
         errors-and-limits §2.1.
         """
-        self.before_accept(runs=bool(self.clock.rate) or self.autojump)
+        self._before_run(lambda: bool(self.clock.rate) or self.autojump)
         with self._baton:
             return self._intake.accept(asked)
 
@@ -282,7 +269,7 @@ class Emulator:
 
         On a paused clock it moves the clock itself, just as far as its handler sleeps. Raises what ``accept`` raises.
         """
-        self.before_accept(runs=True)
+        self._before_run(lambda: True)
         with self._baton:
             return self._intake.invoke(asked, then)
 
