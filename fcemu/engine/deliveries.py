@@ -24,8 +24,7 @@ from fcemu.core.values import dataclass
 from fcemu.engine.chance import Chance
 from fcemu.engine.errands import Errand
 from fcemu.engine.journal import Journal
-from fcemu.engine.ports import Post
-from fcemu.mns.mail import Mail
+from fcemu.engine.ports import Mail, Post
 
 
 class AcceptReport(Protocol):

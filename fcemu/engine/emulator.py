@@ -49,6 +49,7 @@ from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.triggers import Triggers
 from fcemu.mns.mail import Mail
+from fcemu.mns.mailboxes import Mailboxes
 from fcemu.mns.queues import Queues
 from fcemu.mns.topics import Topics
 
@@ -99,8 +100,9 @@ class Emulator:
         ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had an
         emulator had the store all the time."""
         self.settings: Final = settings
-        self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
+        mailboxes = Mailboxes(self.clock.started)
+        self.journal: Final = Journal(mailboxes.folds)
         self.at_batch_end: Final = crew.at_batch_end
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         faults = Faults()
@@ -171,18 +173,6 @@ class Emulator:
         self.furnishings.on_capacity = self._movers.pursue
         self.setup.on_defined = self._redefined
         self._defined()
-        self.mail: Final = Mail(
-            baton=self._baton,
-            clock=self.clock,
-            catalog=catalog,
-            journal=self.journal,
-            chance=self._chance,
-            movers=self._movers,
-            account=settings.account,
-        )
-        """What was delivered to queues, topics and buses."""
-        self.queues: Final = Queues(self.mail)
-        self.topics: Final = Topics(self.mail)
         self.triggers: Final = Triggers(
             baton=self._baton,
             catalog=catalog,
@@ -193,8 +183,22 @@ class Emulator:
             accept=self._intake.take_event,
         )
         """Fires triggers of other services."""
-        self.mail.on_published = self.triggers.published
-        self.mail.named_topics = self.triggers.topics
+        self.mail: Final = Mail(
+            mailboxes,
+            baton=self._baton,
+            now=self.clock.shown,
+            record=self.journal.record,
+            note=self.journal.note,
+            message_id=self._chance.message_id,
+            consumers=self._movers.polls,
+            heard_topics=self.triggers.topics,
+            published=self.triggers.published,
+            catalog=catalog,
+            account=settings.account,
+        )
+        """What was delivered to queues, topics and buses."""
+        self.queues: Final = Queues(self.mail)
+        self.topics: Final = Topics(self.mail)
         self._deliveries: Final = Deliveries(
             settings,
             self._chance,

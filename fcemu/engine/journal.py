@@ -1,7 +1,7 @@
 """The ordered record of facts: append, read, follow, fold."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, cast, overload
@@ -15,32 +15,31 @@ from fcemu.core.facts import (
     Fact,
     InstanceFact,
     InvocationFact,
+    MailFact,
     OutsideFact,
     to_json,
 )
 from fcemu.core.invocation import Invocation
-from fcemu.core.mail_facts import MailFact
 from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, measure
 from fcemu.core.names import FunctionRef
 from fcemu.core.past import Past, ReadBack, let_go_of_body, read_places
-from fcemu.mns.mailboxes import Mail
-from fcemu.mns.queue import Arrival
 
 TAIL: Final = 2_000
 """How many facts stay in memory at least, where the others can be read back."""
 _AT_ONCE: Final = 500
 """How many facts are read back at a time by who goes through all of them."""
-_OUTSIDE: Final[frozenset[type[Any]]] = frozenset({*OutsideFact.__args__, *MailFact.__args__})
+_OF_INVOCATIONS: Final[frozenset[type[Any]]] = frozenset(InvocationFact.__args__)
 
 
 class Journal(Sequence[Fact]):
-    """All facts in order, and what they come to: invocations by id, messages by destination.
+    """All facts in order, and what they come to: invocations by id, and what ``folds`` make of facts by their kind.
 
     Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping. Where facts are
     kept elsewhere, the older ones leave memory and are read back when somebody asks, which may raise ``StoreError``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folds: Mapping[type[Any], Callable[[Any], None]] | None = None) -> None:
+        self._folds: Final = folds or {}
         self._tail: tuple[int, list[Fact]] = 0, []
         """How many facts have left memory, and those that have not: always of one moment, for readers on any thread."""
         self._append = self._tail[1].append
@@ -51,9 +50,6 @@ class Journal(Sequence[Fact]):
         self.invocations: dict[str, Invocation] = {}
         self.tasks: dict[FunctionRef, dict[str, Invocation]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
-        self.mail = Mail()
-        self.messages: dict[str, list[Arrival]] = self.mail.arrived
-        """What was delivered to each destination (``queue:declined``), in order."""
         self._followers: list[Callable[[], None]] = []
 
     def record(self, fact: InvocationFact, invocation: Invocation | None = None) -> None:
@@ -68,8 +64,8 @@ class Journal(Sequence[Fact]):
             invocation.unretire()
         invocation.apply(fact)
         self._append(fact)
-        if type(fact) is Delivered:
-            self.mail.deliver(fact)
+        if (fold := self._folds.get(type(fact))) is not None:
+            fold(fact)
         for follower in self._followers:
             follower()
 
@@ -109,11 +105,11 @@ class Journal(Sequence[Fact]):
                 others[fact.request_id].append(fact)
         return found
 
-    def note(self, fact: OutsideFact | MailFact) -> None:
-        """Append what happened outside of any invocation, and fold it in."""
+    def note(self, fact: OutsideFact | MailFact | Delivered) -> None:
+        """Append what happened outside of any invocation, or to one that is forgotten, and fold it in."""
         self._append(fact)
-        if not isinstance(fact, OutsideFact):
-            self.mail.apply(fact)
+        if (fold := self._folds.get(type(fact))) is not None:
+            fold(fact)
         for follower in self._followers:
             follower()
 
@@ -143,20 +139,17 @@ class Journal(Sequence[Fact]):
     def fold(self, facts: Iterable[Fact], begin: int = 0) -> None:
         """Take over the facts of another journal, as after a restart; the first ``begin`` are forgotten."""
         self._tail = begin, self._tail[1]
-        outside, elsewhere = _OUTSIDE, self._read is not _nothing
+        elsewhere = self._read is not _nothing
         for number, fact in enumerate(facts, begin):
             if elsewhere and number % TAIL == 0:
                 self.let_go(number)
             kind = type(fact)
             if kind is Accepted:
                 self.open(cast(Accepted, fact))
-            elif kind in outside:
-                self.note(cast(OutsideFact | MailFact, fact))
             elif fact is FORGOTTEN:
                 self._append(fact)
-            elif kind is Delivered and fact.request_id not in self.invocations:
-                self._append(fact)
-                self.mail.deliver(cast(Delivered, fact))
+            elif kind not in _OF_INVOCATIONS or (kind is Delivered and fact.request_id not in self.invocations):
+                self.note(cast(OutsideFact | MailFact | Delivered, fact))
             else:
                 self.record(cast(InvocationFact, fact))
 
@@ -186,7 +179,7 @@ class Journal(Sequence[Fact]):
         for place, fact in enumerate(going, left):
             invocation = self.invocations.get(fact.request_id) if fact.request_id else None
             count_fact(self._numbers, fact, invocation)
-            if invocation is not None and type(fact) not in _OUTSIDE:
+            if invocation is not None and type(fact) in _OF_INVOCATIONS:
                 invocation.left(place)
             if type(fact) is Delivered:
                 let_go_of_body(fact, place, self._read)

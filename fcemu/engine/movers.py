@@ -90,7 +90,7 @@ class Movers(Ending):
         self.fleet.clock = clock
         self.outside: Final = Outside(self, baton)
         self.fleet.parks = self.outside
-        self.polls: Final = Polls()
+        self.polls: Final = Polls(self.pursue)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from fcemu.mns.queue import Queue, Received
+from fcemu.engine.ports import Inbox
 
 
 class Poll:
@@ -13,26 +14,23 @@ class Poll:
     ``then`` gets them, none at the end, with the baton held, once.
     """
 
-    def __init__(self, queue: Queue, at_most: int, end: datetime, then: Callable[[list[Received]], None]) -> None:
+    def __init__(self, queue: Inbox, at_most: int, end: datetime, then: Callable[[list[Any]], None]) -> None:
         self.queue: Final = queue
         self.at_most: Final = at_most
         self.end: Final = end
         self.then: Final = then
 
 
-Take = Callable[[Queue, int, datetime], list[Received]]
-
-
 class Polls:
-    """Who waits, first come first served. Called with the baton held.
+    """Which consumers wait, first come first served. Called with the baton held.
 
-    ``take`` receives messages that are visible; the queues set it.
+    ``pursue`` sees to it that the clock moves for them, if it may move.
     """
 
-    take: Take
-
-    def __init__(self) -> None:
+    def __init__(self, pursue: Callable[[], None]) -> None:
+        self._pursue: Final = pursue
         self._there: Final[list[Poll]] = []
+        self._ended = False
 
     def __bool__(self) -> bool:
         return bool(self._there)
@@ -40,14 +38,25 @@ class Polls:
     def __iter__(self) -> Iterator[Poll]:
         return iter(self._there)
 
-    def add(self, poll: Poll) -> None:
-        """Let somebody wait."""
-        self._there.append(poll)
+    # For queues.
 
-    def forget(self, poll: Poll) -> None:
-        """Nobody waits there any more; nothing happens when that poll has ended."""
-        if poll in self._there:
-            self._there.remove(poll)
+    def wait(self, inbox: Inbox, at_most: int, end: datetime, then: Callable[[list[Any]], None]) -> Callable[[], None]:
+        """Let a consumer wait, not at all once the emulator is closed; returns what ends that early."""
+        poll = Poll(inbox, at_most, end, then)
+        if self._ended:
+            then([])
+        else:
+            self._there.append(poll)
+            self._pursue()
+        return partial(self._forget, poll)
+
+    def look(self, now: datetime) -> None:
+        """Something has changed in a queue."""
+        self.serve(now)
+        if self._there:
+            self._pursue()
+
+    # For the movers.
 
     def next_at(self, now: datetime) -> datetime | None:
         """When the next of them has to be looked after: it gets a message, or its time is over."""
@@ -56,26 +65,27 @@ class Polls:
         return min((at for at in (message, end) if at is not None), default=None)
 
     def next_message(self, now: datetime) -> datetime | None:
-        """When the next message becomes visible in a queue where somebody waits."""
-        instants = (self._next_visible(poll.queue, now) for poll in self._there)
+        """When the next message becomes visible in a queue where a consumer waits."""
+        instants = (poll.queue.next_message(now) for poll in self._there)
         return min((at for at in instants if at is not None), default=None)
 
     def serve(self, now: datetime) -> None:
         """Give messages to those who wait for them, and end the waits whose time is over."""
         for poll in list(self._there):
-            messages = self.take(poll.queue, poll.at_most, now)
+            messages = poll.queue.take(poll.at_most, now)
             if messages or now >= poll.end:
                 self._end(poll, messages)
 
     def end_all(self) -> None:
-        """Nobody gets anything any more."""
+        """No consumer gets anything any more."""
+        self._ended = True
         for poll in list(self._there):
             self._end(poll, [])
 
-    def _end(self, poll: Poll, messages: list[Received]) -> None:
-        self._there.remove(poll)
+    def _end(self, poll: Poll, messages: list[Any]) -> None:
+        self._forget(poll)
         poll.then(messages)
 
-    @staticmethod
-    def _next_visible(queue: Queue, now: datetime) -> datetime | None:
-        return now if queue.first(now) is not None else queue.next_visible(now)
+    def _forget(self, poll: Poll) -> None:
+        if poll in self._there:
+            self._there.remove(poll)

@@ -10,13 +10,11 @@ from fcemu.core.event_filters import NotFired, refused, refused_tag
 from fcemu.core.events import KINDS, Occasion, Published, complete, event_bytes, message_event, source_name
 from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
-from fcemu.core.mail_facts import MessageSent
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer, timer_event
 from fcemu.engine.baton import Baton
 from fcemu.engine.chance import Chance
 from fcemu.engine.journal import Journal
-from fcemu.mns.queue import Arrival
 
 MNS_TOPIC: Final = "mns_topic"
 
@@ -112,16 +110,15 @@ class Triggers:
         """The topics of which triggers hear."""
         return (source_name(trigger.source_arn) for trigger in self._mns_triggers())
 
-    def published(self, topic: str, arrival: Arrival) -> None:
-        """A message has arrived at a topic: the triggers that hear of it fire, if its tag is theirs.
+    def published(self, message: Published, request_id: str) -> None:
+        """A message, the report of an invocation where there is a request id, has arrived at a topic: the triggers that
+        hear of it fire, if its tag is theirs.
 
         ASSUMED: what a function cannot take (it is disabled, the message is too large, there is a loop) is lost.
         """
-        tag = arrival.tag if isinstance(arrival, MessageSent) else ""
-        cause = self._journal.invocations.get(arrival.request_id)
+        cause = self._journal.invocations.get(request_id)
         for trigger in list(self._mns_triggers()):
-            if source_name(trigger.source_arn) == topic and refused_tag(trigger.config, tag) is None:
-                message = Published(topic, arrival.body, tag, arrival.message_id, arrival.at)
+            if source_name(trigger.source_arn) == message.topic and refused_tag(trigger.config, message.tag) is None:
                 self._hand_on(trigger, message, cause)
 
     def _mns_triggers(self) -> Iterator[Trigger]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
+from fcemu.mns.facts import Arrival
 from fcemu.mns.mail import Sending
-from fcemu.mns.queue import Arrival, Received
+from fcemu.mns.queue import Message as Held
 from fcemu.testing.handles import Duration, Invocation, Payload, encode
 
 if TYPE_CHECKING:
@@ -51,15 +52,15 @@ class Mailbox:
         each time."""
         return self._shown(self._emulator._engine.mail.arrived(self._address))
 
-    def _shown(self, found: Iterable[Arrival | Received]) -> list[Message]:
+    def _shown(self, found: Iterable[Arrival | Held]) -> list[Message]:
         return [self._message(one) for one in found]
 
-    def _message(self, found: Arrival | Received) -> Message:
+    def _message(self, found: Arrival | Held) -> Message:
         record = self._emulator._engine.journal.invocations.get(found.request_id)
         if record is not None:
             self._emulator._read_by_test.add(found.request_id)
         return Message(
-            found.id if isinstance(found, Received) else found.message_id,
+            found.message_id,
             found.body,
             found.at,
             None if record is None else Invocation(self._emulator, record),

@@ -1,12 +1,13 @@
 """What can happen to messages, queues and topics after a report or a client has put a message there.
 
-Each has the members that every fact has: ``at``, and the ``request_id`` of the invocation that the message reports,
-``""`` for what a client sent or arranged. ``destination`` is ``queue:NAME`` or ``topic:NAME``.
+Each is a ``MailFact``: ``destination`` is ``queue:NAME`` or ``topic:NAME``.
 """
 
 from datetime import datetime
 from typing import Final
 
+from fcemu.core.facts import Delivered, MailFact, register
+from fcemu.core.timeline import offset, short
 from fcemu.core.values import value
 
 Properties = tuple[tuple[str, str, str, str], ...]
@@ -28,6 +29,9 @@ class QueueSet:
     polling_wait_seconds: int
     logging: bool
 
+    def text(self, started: datetime) -> str:
+        return f"set: visibility time-out {self.visibility_timeout} s, delay {self.delay_seconds} s"
+
 
 @value
 class TopicSet:
@@ -39,6 +43,9 @@ class TopicSet:
     maximum_bytes: int
     logging: bool
 
+    def text(self, started: datetime) -> str:
+        return "set"
+
 
 @value
 class Dropped:
@@ -47,6 +54,9 @@ class Dropped:
     at: datetime
     request_id: str
     destination: str
+
+    def text(self, started: datetime) -> str:
+        return "deleted"
 
 
 @value
@@ -62,6 +72,9 @@ class Subscribed:
     strategy: str
     content_format: str
 
+    def text(self, started: datetime) -> str:
+        return f"subscription {self.subscription} pushes to queue:{self.queue}"
+
 
 @value
 class Unsubscribed:
@@ -71,6 +84,9 @@ class Unsubscribed:
     request_id: str
     destination: str
     subscription: str
+
+    def text(self, started: datetime) -> str:
+        return f"subscription {self.subscription} ends"
 
 
 @value
@@ -91,6 +107,10 @@ class MessageSent:
     group: str = ""
     properties: Properties = NO_PROPERTIES
 
+    def text(self, started: datetime) -> str:
+        later = "" if self.visible <= self.at else f", to be received from {offset(self.visible, started)}"
+        return f"message arrives{_where(self, 'in')}{later}: {short(self.body)}"
+
 
 @value
 class MessageReceived:
@@ -101,6 +121,9 @@ class MessageReceived:
     destination: str
     message_id: str
     until: datetime
+
+    def text(self, started: datetime) -> str:
+        return f"message received{_where(self, 'from')}, hidden until {offset(self.until, started)}"
 
 
 @value
@@ -113,6 +136,9 @@ class VisibilityChanged:
     message_id: str
     until: datetime
 
+    def text(self, started: datetime) -> str:
+        return f"message{_where(self, 'of')} hidden until {offset(self.until, started)}"
+
 
 @value
 class MessageDeleted:
@@ -123,6 +149,9 @@ class MessageDeleted:
     destination: str
     message_id: str
 
+    def text(self, started: datetime) -> str:
+        return f"message deleted{_where(self, 'from')}"
+
 
 @value
 class Cleared:
@@ -132,16 +161,36 @@ class Cleared:
     request_id: str
     destination: str
 
+    def text(self, started: datetime) -> str:
+        return "cleared"
 
-MailFact = (
-    QueueSet
-    | TopicSet
-    | Dropped
-    | Subscribed
-    | Unsubscribed
-    | MessageSent
-    | MessageReceived
-    | VisibilityChanged
-    | MessageDeleted
-    | Cleared
+
+register(
+    (
+        QueueSet,
+        TopicSet,
+        Dropped,
+        Subscribed,
+        Unsubscribed,
+        MessageSent,
+        MessageReceived,
+        VisibilityChanged,
+        MessageDeleted,
+        Cleared,
+    ),
+    {Properties: lambda given: tuple(tuple(one) for one in given)},
 )
+
+
+def _where(fact: MailFact, word: str) -> str:
+    """The address, in lines of the timeline that are about the invocation that a message reports."""
+    return f" {word} {fact.destination}" if fact.request_id else ""
+
+
+Arrival = Delivered | MessageSent
+"""The fact by which a message came to a queue, a topic or a bus."""
+
+
+def tag_of(arrival: Arrival) -> str:
+    """The tag by which subscriptions and triggers of a topic choose. ASSUMED: reports have none."""
+    return arrival.tag if isinstance(arrival, MessageSent) else ""
