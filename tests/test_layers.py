@@ -66,6 +66,10 @@ SLOW_DATACLASSES = {"core/values.py", "core/names.py"}
 """Which may use the standard library's: the second for a class that is compared and sorted all the time."""
 
 
+WITHOUT_CIRCLES = {"assembly", "backends", "client", "commands", "config", "endpoints", "handler", "mns", "stores"}
+"""No module of these layers imports itself by way of others; imports for types alone count."""
+
+
 def layer_of(file: Path) -> str:
     parts = file.relative_to(PACKAGE).parts
     return "mns/wire" if parts[:2] == ("mns", "wire") else parts[0].removesuffix(".py")
@@ -119,6 +123,31 @@ def test_every_import_keeps_to_the_table():
         for name, line in imports(file):
             found += faults(layer_of(file), name, where, line)
     assert found == []
+
+
+def modules() -> dict[str, Path]:
+    """The files by the names of their modules; packages import nothing and are left out."""
+    files = [file for file in PACKAGE.rglob("*.py") if "templates" not in file.parts and file.name != "__init__.py"]
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files}
+
+
+def test_no_module_of_these_layers_is_in_a_circle_of_imports():
+    files = modules()
+    graph = {
+        name: {one for given, _ in imports(file) for one in (given, given.rpartition(".")[0]) if one in files} - {name}
+        for name, file in files.items()
+    }
+
+    def reached(name: str) -> set[str]:
+        found: set[str] = set()
+        ahead = [name]
+        while ahead:
+            ahead += (new := graph[ahead.pop()] - found)
+            found |= new
+        return found
+
+    there = [name for name, file in files.items() if layer_of(file).partition("/")[0] in WITHOUT_CIRCLES]
+    assert [name for name in there if name in reached(name)] == []
 
 
 def test_the_plugin_imports_fcemu_only_inside_functions():

@@ -14,11 +14,11 @@ from fcemu.core.names import Account, is_name
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
 from fcemu.engine.ports import Consumers
-from fcemu.mns.box import Box
 from fcemu.mns.errors import MNSError, invalid
 from fcemu.mns.facts import NO_PROPERTIES, Arrival, Cleared, MessageSent, Properties, tag_of
-from fcemu.mns.mailboxes import B, Mailboxes
+from fcemu.mns.mailboxes import Mailboxes, R
 from fcemu.mns.queue import DEFAULT_PRIORITY, Queue
+from fcemu.mns.resource import Resource
 from fcemu.mns.topic import Subscription, Topic, pushed
 
 
@@ -45,7 +45,7 @@ class Mail:
 
     def __init__(
         self,
-        boxes: Mailboxes,
+        state: Mailboxes,
         *,
         baton: AbstractContextManager[Any],
         now: Callable[[], datetime],
@@ -58,7 +58,7 @@ class Mail:
         catalog: Catalog,
         account: Account,
     ) -> None:
-        self.boxes: Final = boxes
+        self.state: Final = state
         self.baton: Final = baton
         self.now: Final = now
         self.note: Final = note
@@ -81,21 +81,21 @@ class Mail:
     def arrived(self, address: str) -> list[Arrival]:
         """All messages ever delivered there, in order, since the last ``clear``."""
         with self.baton:
-            return list(self.boxes.arrived.get(address, ()))
+            return list(self.state.arrived.get(address, ()))
 
     def clear(self, address: str) -> None:
         """Throw away what is there, for consumers and for tests; the facts stay."""
         with self.baton:
-            if self.boxes.arrived.get(address):
+            if self.state.arrived.get(address):
                 self.note(Cleared(self.now(), "", address))
 
     # For the engine, with the baton held.
 
     def refuses(self, destination: str, body: bytes) -> str | None:
         """Why a report cannot be delivered there, if there is a reason."""
-        if destination in self.boxes.dropped:
+        if destination in self.state.dropped:
             return "the {} {!r} was deleted".format(*destination.split(":", 1))
-        there = self.boxes.boxes.get(destination)
+        there = self.state.resources.get(destination)
         if there is not None and len(body) > there.attributes.maximum_bytes:
             return f"the report has {len(body)} bytes, {destination} takes {there.attributes.maximum_bytes}"
         return None
@@ -107,23 +107,23 @@ class Mail:
 
     # For queues and topics, with the baton held.
 
-    def names(self, kind: type[Box[Any]]) -> list[str]:
+    def names(self, kind: type[Resource[Any]]) -> list[str]:
         """All queues or topics, sorted."""
-        there = [one.partition(":") for one in self._addresses() if one not in self.boxes.dropped]
+        there = [one.partition(":") for one in self._addresses() if one not in self.state.dropped]
         return sorted(name for word, _, name in there if word == kind.WORD and is_name(name))
 
-    def has(self, kind: type[Box[Any]], name: str) -> bool:
+    def has(self, kind: type[Resource[Any]], name: str) -> bool:
         """Whether there is such a queue or topic."""
         address = kind.address_of(name)
-        return address in self.boxes.boxes or (address not in self.boxes.dropped and name in self.names(kind))
+        return address in self.state.resources or (address not in self.state.dropped and name in self.names(kind))
 
-    def find(self, kind: type[B], name: str) -> B:
+    def find(self, kind: type[R], name: str) -> R:
         """The queue or topic of that name; raises ``MNSError``."""
         if not self.has(kind, name):
             word = kind.WORD
             wanted = f"create it, or name it as a destination of a function ({word}:{name})"
             raise MNSError(kind.MISSING, f"there is no {word} {name!r}: {wanted}")
-        return self.boxes.box(kind, name)
+        return self.state.resource(kind, name)
 
     def put(
         self, address: str, sending: Sending, delay_seconds: int, now: datetime, request_id: str = ""
@@ -152,7 +152,7 @@ class Mail:
         if kind == Queue.WORD:
             self.consumers.look(arrival.at)
         elif kind == Topic.WORD:
-            topic = self.boxes.boxes.get(arrival.destination)
+            topic = self.state.resources.get(arrival.destination)
             if isinstance(topic, Topic):
                 for subscription in list(topic.subscriptions.values()):
                     if subscription.wants(arrival):
@@ -165,7 +165,7 @@ class Mail:
         when the retries of a push are used up."""
         if not self.has(Queue, subscription.queue):
             return
-        queue = self.boxes.box(Queue, subscription.queue)
+        queue = self.state.resource(Queue, subscription.queue)
         body = pushed(topic, subscription, arrival, self._account)
         if len(body) <= queue.attributes.maximum_bytes:
             address, delay = queue.address_of(queue.name), queue.attributes.delay_seconds
@@ -179,5 +179,5 @@ class Mail:
                     if takes_mail(destination):
                         named[str(destination)] = None
         named |= {Topic.address_of(name): None for name in self._heard_topics()}
-        named |= dict.fromkeys((*self.boxes.boxes, *self.boxes.arrived))
-        return [one for one in named if one not in self.boxes.dropped or self.boxes.arrived.get(one)]
+        named |= dict.fromkeys((*self.state.resources, *self.state.arrived))
+        return [one for one in named if one not in self.state.dropped or self.state.arrived.get(one)]

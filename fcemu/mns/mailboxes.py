@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 
 from fcemu.core.facts import Delivered, MailFact
-from fcemu.mns.box import Box
 from fcemu.mns.facts import (
     Arrival,
     Cleared,
@@ -20,9 +19,10 @@ from fcemu.mns.facts import (
     VisibilityChanged,
 )
 from fcemu.mns.queue import Queue
+from fcemu.mns.resource import Resource
 from fcemu.mns.topic import Subscription, Topic
 
-B = TypeVar("B", bound=Box[Any])
+R = TypeVar("R", bound=Resource[Any])
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,7 +36,7 @@ class Mailboxes:
         """``since``: when those were made that no client made."""
         self.arrived: Final[dict[str, list[Arrival]]] = {}
         """All messages that arrived at an address since a test threw them away."""
-        self.boxes: Final[dict[str, Box[Any]]] = {}
+        self.resources: Final[dict[str, Resource[Any]]] = {}
         """The queues and topics by their addresses."""
         self.dropped: Final[set[str]] = set()
         """The addresses of those that a client deleted, and that were not made again."""
@@ -56,19 +56,19 @@ class Mailboxes:
         }
         """What takes over a fact, by its kind."""
 
-    def box(self, kind: type[B], name: str, made: datetime | None = None) -> B:
+    def resource(self, kind: type[R], name: str, made: datetime | None = None) -> R:
         """The queue or topic of that name."""
         address = kind.address_of(name)
-        there = self.boxes.get(address)
+        there = self.resources.get(address)
         if there is None:
-            there = self.boxes[address] = kind(name, made or self._since, self._arrivals(address))
-        return cast(B, there)
+            there = self.resources[address] = kind(name, made or self._since, self._arrivals(address))
+        return cast(R, there)
 
     def waiting(self, now: datetime) -> set[str]:
         """The ids of all messages that a consumer may still get."""
         queues = [address.partition(":") for address in self.arrived if address not in self.dropped]
         names = [name for kind, _, name in queues if kind == Queue.WORD]
-        return {message.message_id for name in names for message in self.box(Queue, name).waiting(now)}
+        return {message.message_id for name in names for message in self.resource(Queue, name).waiting(now)}
 
     def _arrivals(self, address: str) -> list[Arrival]:
         there = self.arrived.get(address)
@@ -84,42 +84,42 @@ class Mailboxes:
 
     def _clear(self, fact: Cleared) -> None:
         self._arrivals(fact.destination).clear()
-        box = self.boxes.get(fact.destination)
-        if isinstance(box, Queue):
-            box.clear()
+        there = self.resources.get(fact.destination)
+        if isinstance(there, Queue):
+            there.clear()
 
     def _set(self, fact: QueueSet | TopicSet) -> None:
-        kind: type[Box[Any]] = Queue if isinstance(fact, QueueSet) else Topic
-        box = self.box(kind, _name(fact), fact.at)
+        kind: type[Resource[Any]] = Queue if isinstance(fact, QueueSet) else Topic
+        there = self.resource(kind, _name(fact), fact.at)
         if fact.destination in self.dropped:
             self.dropped.discard(fact.destination)
-            if isinstance(box, Queue):
-                box.skip()
-        box.set(kind.ATTRIBUTES(**{each: getattr(fact, each) for each in (*kind.BOUNDS, "logging")}), fact.at)
+            if isinstance(there, Queue):
+                there.skip()
+        there.set(kind.ATTRIBUTES(**{each: getattr(fact, each) for each in (*kind.BOUNDS, "logging")}), fact.at)
 
     def _drop(self, fact: Dropped) -> None:
         """What arrived there stays on record."""
-        self.boxes.pop(fact.destination, None)
+        self.resources.pop(fact.destination, None)
         self.dropped.add(fact.destination)
 
     def _receive(self, fact: MessageReceived) -> None:
-        self.box(Queue, _name(fact)).receive(fact.message_id, fact.until, fact.at)
+        self.resource(Queue, _name(fact)).receive(fact.message_id, fact.until, fact.at)
 
     def _hide(self, fact: VisibilityChanged) -> None:
-        self.box(Queue, _name(fact)).hide(fact.message_id, fact.until)
+        self.resource(Queue, _name(fact)).hide(fact.message_id, fact.until)
 
     def _delete(self, fact: MessageDeleted) -> None:
-        self.box(Queue, _name(fact)).delete(fact.message_id)
+        self.resource(Queue, _name(fact)).delete(fact.message_id)
 
     def _subscribe(self, fact: Subscribed) -> None:
-        there = self.box(Topic, _name(fact)).subscriptions
+        there = self.resource(Topic, _name(fact)).subscriptions
         before = there.get(fact.subscription)
         created = fact.at if before is None else before.created
         wanted = (fact.queue, fact.filter_tag, fact.strategy, fact.content_format)
         there[fact.subscription] = Subscription(fact.subscription, *wanted, created, fact.at)
 
     def _unsubscribe(self, fact: Unsubscribed) -> None:
-        self.box(Topic, _name(fact)).subscriptions.pop(fact.subscription, None)
+        self.resource(Topic, _name(fact)).subscriptions.pop(fact.subscription, None)
 
 
 def _name(fact: MailFact) -> str:

@@ -13,9 +13,9 @@ from typing import ClassVar, Final, NamedTuple
 
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
-from fcemu.mns.box import Box
 from fcemu.mns.errors import MNSError
 from fcemu.mns.facts import NO_PROPERTIES, Arrival, MessageSent, Properties, QueueSet
+from fcemu.mns.resource import Resource
 
 DEFAULT_PRIORITY: Final = 8
 MOST_IN_BATCH: Final = 16
@@ -100,7 +100,7 @@ class Counts(NamedTuple):
     delayed: int
 
 
-class Queue(Box[QueueAttributes]):
+class Queue(Resource[QueueAttributes]):
     """One queue. What has arrived is looked at when a consumer comes: a queue that only a test reads costs nothing."""
 
     WORD = "queue"

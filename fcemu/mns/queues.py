@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fcemu.core.times import later
-from fcemu.mns.boxes import Boxes
+from fcemu.mns.collection import Collection
 from fcemu.mns.errors import check_between
 from fcemu.mns.facts import MessageDeleted, MessageReceived, VisibilityChanged
 from fcemu.mns.mail import Mail, Sending
@@ -14,7 +14,7 @@ from fcemu.mns.queue import LONGEST_DELAY, LONGEST_POLL, LONGEST_VISIBILITY, MOS
 Then = Callable[[list[Message]], None]
 
 
-class Queues(Boxes[Queue]):
+class Queues(Collection[Queue]):
     """The queues. Methods may be called from any thread and raise ``MNSError``."""
 
     def __init__(self, mail: Mail) -> None:

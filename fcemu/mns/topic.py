@@ -8,9 +8,9 @@ from typing import ClassVar, Final
 from fcemu.core.names import Account
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
-from fcemu.mns.box import Box
 from fcemu.mns.errors import invalid
 from fcemu.mns.facts import Arrival, TopicSet, tag_of
+from fcemu.mns.resource import Resource
 from fcemu.mns.xml import DECLARATION, Fields, body_md5, element, milliseconds
 
 CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")
@@ -56,7 +56,7 @@ class TopicAttributes:
     logging: bool = False
 
 
-class Topic(Box[TopicAttributes]):
+class Topic(Resource[TopicAttributes]):
     """One MNS topic."""
 
     WORD = "topic"

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from fcemu.core.names import is_name
-from fcemu.mns.boxes import Boxes
+from fcemu.mns.collection import Collection
 from fcemu.mns.errors import MNSError
 from fcemu.mns.facts import MessageSent, Subscribed, Unsubscribed
 from fcemu.mns.mail import Mail, Sending
 from fcemu.mns.topic import Subscription, Topic
 
 
-class Topics(Boxes[Topic]):
+class Topics(Collection[Topic]):
     """The MNS topics. Methods may be called from any thread and raise ``MNSError``."""
 
     def __init__(self, mail: Mail) -> None:

@@ -56,7 +56,7 @@ def test_the_journal_read_back_folds_to_the_same_invocations_and_messages():
         [from_json({key: value for key, value in line.items() if key not in {"n", "function"}}) for line in lines]
     )
     assert list(copy.lines()) == list(journal.lines())
-    assert mailboxes.arrived == emulator.mail.boxes.arrived
+    assert mailboxes.arrived == emulator.mail.state.arrived
     assert mailboxes.arrived.keys() == {"queue:q"}
     for request_id, invocation in journal.invocations.items():
         twin = copy.invocations[request_id]

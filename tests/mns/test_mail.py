@@ -393,9 +393,9 @@ def test_on_a_flowing_clock_a_report_comes_to_who_waits():
 
 def test_an_autojumping_clock_jumps_to_a_message_that_somebody_waits_for_but_not_to_the_end_of_a_wait():
     emulator = emulated()
-    emulator.autojump = True
     emulator.queues.send("q", Sending(body=b"x", delay_seconds=20))
     consumer, idle = Consumer(emulator), Consumer(emulator)
+    emulator.autojump = True
     assert (len(consumer.wait()), seconds(emulator, consumer.at)) == (1, 20)
     emulator.queues.delete("q", consumer.got[0].handle)
     run(emulator, emulator.stand_still())
@@ -421,11 +421,11 @@ def test_the_journal_alone_tells_what_consumers_see():
     copy = Mailboxes(emulator.clock.started)
     Journal(copy.folds).fold(emulator.journal[:])
     now = emulator.clock.now()
-    mine, other = (boxes.box(Queue, "q") for boxes in (emulator.mail.boxes, copy))
+    mine, other = (state.resource(Queue, "q") for state in (emulator.mail.state, copy))
     assert [one.handle for one in other.waiting(now)] == [one.handle for one in mine.waiting(now)]
     assert (other.counts(now), other.attributes) == (mine.counts(now), mine.attributes)
     assert (other.created, other.modified) == (mine.created, mine.modified)
-    assert copy.box(Topic, "t").subscriptions == emulator.mail.boxes.box(Topic, "t").subscriptions
+    assert copy.resource(Topic, "t").subscriptions == emulator.mail.state.resource(Topic, "t").subscriptions
 
 
 def test_how_often_somebody_polls_changes_no_id():

@@ -52,7 +52,7 @@ def after(*facts):
 
 def topic(content_format="XML", filter_tag=""):
     subscribed = Subscribed(T0, "", "topic:t", "s", "q", filter_tag, "BACKOFF_RETRY", content_format)
-    return after(subscribed).box(Topic, "t")
+    return after(subscribed).resource(Topic, "t")
 
 
 @rule("retry-and-destinations §2", "assumed")
@@ -193,9 +193,9 @@ def test_a_changed_subscription_is_the_old_one_with_other_attributes():
         Subscribed(at(now), "", "topic:t", "s", "q", "", strategy, "XML")
         for now, strategy in ((0, "BACKOFF_RETRY"), (5, "EXPONENTIAL_DECAY_RETRY"))
     ]
-    subscription = after(*facts).box(Topic, "t").subscriptions["s"]
+    subscription = after(*facts).resource(Topic, "t").subscriptions["s"]
     assert (subscription.created, subscription.modified) == (at(0), at(5))
-    assert after(*facts, Unsubscribed(at(6), "", "topic:t", "s")).box(Topic, "t").subscriptions == {}
+    assert after(*facts, Unsubscribed(at(6), "", "topic:t", "s")).resource(Topic, "t").subscriptions == {}
 
 
 def test_a_deleted_topic_loses_its_subscriptions_and_attributes():
@@ -205,9 +205,9 @@ def test_a_deleted_topic_loses_its_subscriptions_and_attributes():
         Dropped(at(3), "", "topic:t"),
     ]
     there = after(*facts)
-    assert (there.boxes, there.dropped) == ({}, {"topic:t"})
+    assert (there.resources, there.dropped) == ({}, {"topic:t"})
     there = after(*facts, TopicSet(at(4), "", "topic:t", 1024, False))
-    found = there.boxes["topic:t"]
+    found = there.resources["topic:t"]
     assert (found.subscriptions, found.attributes.maximum_bytes, found.created) == ({}, 1024, at(4))
     assert there.dropped == set()
 
@@ -221,27 +221,35 @@ def test_a_deleted_queue_is_empty_and_as_new_when_it_is_made_again():
         Delivered(at(10), "r", "queue:q", "m2", b"too late"),
     ]
     there = after(*facts)
-    assert (there.boxes, there.dropped, there.waiting(at(10))) == ({}, {"queue:q"}, set())
+    assert (there.resources, there.dropped, there.waiting(at(10))) == ({}, {"queue:q"}, set())
     there = after(*facts, QueueSet(at(99), "", "queue:q", 30, 0, 345_600, 65_536, 0, False))
-    queue = there.box(Queue, "q")
+    queue = there.resource(Queue, "q")
     assert (queue.created, queue.attributes.visibility_timeout, queue.waiting(at(99))) == (at(99), 30, [])
     assert [arrival.message_id for arrival in there.arrived["queue:q"]] == ["m1", "m2"]
     with pytest.raises(MNSError, match=r"^MessageNotExist: "):
         queue.held("8-m1-1", at(99))
 
 
+def test_a_queue_that_no_client_made_is_as_old_as_the_clock():
+    there = Mailboxes(T0)
+    for fact in (Delivered(at(5), "r", "queue:q", "m", b"x"), MessageReceived(at(9), "r", "queue:q", "m", at(39))):
+        there.folds[type(fact)](fact)
+    queue = there.resource(Queue, "q")
+    assert (queue.created, queue.modified) == (T0, T0)
+
+
 def test_what_was_cleared_is_gone_for_everybody():
     facts = [MessageSent(T0, "", "queue:q", "m1", b"x", T0, 8), Cleared(T0, "", "queue:q")]
-    assert after(facts[0]).box(Queue, "q").first(T0) is not None
+    assert after(facts[0]).resource(Queue, "q").first(T0) is not None
     there = after(*facts)
-    assert (there.box(Queue, "q").first(T0), there.arrived["queue:q"]) == (None, [])
+    assert (there.resource(Queue, "q").first(T0), there.arrived["queue:q"]) == (None, [])
     there = after(*facts, MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
-    assert there.box(Queue, "q").first(T0).message_id == "m2"
+    assert there.resource(Queue, "q").first(T0).message_id == "m2"
 
 
 def test_what_is_cleared_is_gone_for_who_has_looked_already():
     there = after(MessageSent(T0, "", "queue:q", "m1", b"x", T0, 8))
-    queue = there.box(Queue, "q")
+    queue = there.resource(Queue, "q")
     assert queue.first(T0) is not None
     there.folds[Cleared](Cleared(T0, "", "queue:q"))
     assert queue.first(T0) is None

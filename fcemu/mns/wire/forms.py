@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from fcemu.core.names import Account, is_name
-from fcemu.mns.box import Box
 from fcemu.mns.errors import MNSError, check_between, invalid
 from fcemu.mns.facts import MessageSent, Properties
 from fcemu.mns.mail import Sending
 from fcemu.mns.queue import DEFAULT_PRIORITY, Message, Queue
+from fcemu.mns.resource import Resource
 from fcemu.mns.topic import TOPIC_RETENTION, Subscription, Topic
 from fcemu.mns.xml import Element, Fields, body_md5, milliseconds
 
@@ -69,7 +69,7 @@ def of_queue(queue: Queue, now: datetime) -> Fields:
     """A queue's attributes; instants in seconds since 1970."""
     counts = queue.counts(now)
     return [
-        *_of_box(queue),
+        *_of_resource(queue),
         ("ActiveMessages", counts.active),
         ("InactiveMessages", counts.inactive),
         ("DelayMessages", counts.delayed),
@@ -80,16 +80,16 @@ def of_queue(queue: Queue, now: datetime) -> Fields:
 def of_topic(topic: Topic, now: datetime) -> Fields:
     """A topic's attributes; instants in seconds since 1970."""
     return [
-        *_of_box(topic),
+        *_of_resource(topic),
         ("MessageRetentionPeriod", int(TOPIC_RETENTION.total_seconds())),
         ("MessageCount", topic.kept(now)),
         ("LoggingEnabled", str(topic.attributes.logging)),
     ]
 
 
-def _of_box(box: Box[Any]) -> Fields:
-    numbers: Fields = [(name, getattr(box.attributes, field)) for field, (name, _, _) in box.BOUNDS.items()]
-    return [(f"{box.WORD.capitalize()}Name", box.name), *_times(box.created, box.modified), *numbers]
+def _of_resource(one: Resource[Any]) -> Fields:
+    numbers: Fields = [(name, getattr(one.attributes, field)) for field, (name, _, _) in one.BOUNDS.items()]
+    return [(f"{one.WORD.capitalize()}Name", one.name), *_times(one.created, one.modified), *numbers]
 
 
 def _times(created: datetime, modified: datetime) -> Fields:
@@ -137,22 +137,14 @@ def _of_properties(properties: Properties) -> Fields:
     return found
 
 
-def of_sent(sent: Message) -> Fields:
-    """What the sender of a message gets; a delayed one can be deleted or hastened by its receipt handle."""
-    handle: Fields = [("ReceiptHandle", sent.handle)] if sent.visible > sent.at else []
+def of_sent(sent: Message | MessageSent) -> Fields:
+    """What the sender or publisher of a message gets; one that waits in a queue for its time can be deleted or hastened
+    by its receipt handle."""
+    handle: Fields = [("ReceiptHandle", sent.handle)] if isinstance(sent, Message) and sent.visible > sent.at else []
     return [
         ("MessageId", sent.message_id),
         ("MessageBodyMD5", body_md5(sent.body)),
         *handle,
-        ("MessageGroupId", sent.group),
-    ]
-
-
-def of_published(sent: MessageSent) -> Fields:
-    """What the publisher of a message gets."""
-    return [
-        ("MessageId", sent.message_id),
-        ("MessageBodyMD5", body_md5(sent.body)),
         ("MessageGroupId", sent.group),
     ]
 
@@ -162,12 +154,13 @@ def of_message(message: Message, *, peeked: bool) -> Fields:
 
     ASSUMED: ``FirstDequeueTime`` of a message that nobody received yet is when it was sent.
     """
+    body = message.body  # it may have to be read from a store
     held: Fields = [("ReceiptHandle", message.handle), ("NextVisibleTime", milliseconds(message.visible))]
     return [
         ("MessageId", message.message_id),
         *([] if peeked else held),
-        ("MessageBody", message.body.decode("utf-8", "replace")),
-        ("MessageBodyMD5", body_md5(message.body)),
+        ("MessageBody", body.decode("utf-8", "replace")),
+        ("MessageBodyMD5", body_md5(body)),
         ("EnqueueTime", milliseconds(message.at)),
         ("FirstDequeueTime", milliseconds(message.first_dequeued or message.at)),
         ("DequeueCount", message.dequeue_count),

@@ -15,7 +15,7 @@ from fcemu.api.dialect import Paths
 from fcemu.api.mounts import Found, Mount
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import AccessDenied, FCError
-from fcemu.mns.boxes import Boxes
+from fcemu.mns.collection import Collection
 from fcemu.mns.errors import MNSError, invalid
 from fcemu.mns.mail import Sending
 from fcemu.mns.queue import MOST_IN_BATCH, Message
@@ -90,7 +90,7 @@ class Kind(NamedTuple):
 
     plural: str
     root: str
-    boxes: Callable[[Call], Boxes[Any]]
+    collection: Callable[[Call], Collection[Any]]
     tell: Callable[..., Fields]
 
 
@@ -101,13 +101,13 @@ _KINDS: Final = (
 
 
 async def _list(kind: Kind, call: Call) -> Answer:
-    boxes, headers = kind.boxes(call), call.request.headers
-    page, marker = forms.page(boxes.names(), headers)
+    found, headers = kind.collection(call), call.request.headers
+    page, marker = forms.page(found.names(), headers)
     with_meta = headers.get("x-mns-with-meta", "").lower() == "true"
     shown: Fields = []
     for name in page:
         url: Fields = [(f"{kind.root}URL", call.url(kind.plural, name))]
-        shown.append((kind.root, url + (boxes.show(name, kind.tell) if with_meta else [])))
+        shown.append((kind.root, url + (found.show(name, kind.tell) if with_meta else [])))
     return call.answer(200, f"{kind.root}s", [*shown, ("NextMarker", marker)])
 
 
@@ -115,21 +115,21 @@ async def _put(kind: Kind, call: Call) -> Answer:
     """Everything in the document has a default, so it may be missing."""
     data = await call.body()
     document = read_xml(data, kind.root) if data.strip() else Element(kind.root)
-    boxes = kind.boxes(call)
-    given = forms.attributes(document, boxes.kind.BOUNDS)
+    found = kind.collection(call)
+    given = forms.attributes(document, found.kind.BOUNDS)
     if call.is_set("metaoverride"):
-        boxes.change(call.name, **given)
+        found.change(call.name, **given)
         return call.answer(204)
-    made = boxes.create(call.name, **given)
+    made = found.create(call.name, **given)
     return call.answer(201 if made else 204, location=call.url(kind.plural, call.name))
 
 
 async def _show(kind: Kind, call: Call) -> Answer:
-    return call.answer(200, kind.root, kind.boxes(call).show(call.name, kind.tell))
+    return call.answer(200, kind.root, kind.collection(call).show(call.name, kind.tell))
 
 
 async def _delete(kind: Kind, call: Call) -> Answer:
-    kind.boxes(call).drop(call.name)
+    kind.collection(call).drop(call.name)
     return call.answer(204)
 
 
@@ -251,7 +251,7 @@ def _check_batch(what: str, found: int) -> None:
 
 async def _publish(call: Call) -> Answer:
     sending = forms.sending(await call.document("Message"))
-    return call.answer(201, "Message", forms.of_published(call.emulator.topics.publish(call.name, sending)))
+    return call.answer(201, "Message", forms.of_sent(call.emulator.topics.publish(call.name, sending)))
 
 
 async def _list_subscriptions(call: Call) -> Answer:

@@ -18,7 +18,7 @@ class Attributes(Protocol):
 A = TypeVar("A", bound=Attributes)
 
 
-class Box(Generic[A]):
+class Resource(Generic[A]):
     """A queue or a topic. ``arrived`` are all messages ever put there; the list belongs to others as well.
 
     What is said of the kind: its word, its attributes, the numbers among them by field (MNS's name, the least and the
@@ -43,7 +43,7 @@ class Box(Generic[A]):
 
     @classmethod
     def address_of(cls, name: str) -> str:
-        """The address of the box of that name, such as ``queue:declined``."""
+        """The address of one of that name, such as ``queue:declined``."""
         return f"{cls.WORD}:{name}"
 
     @classmethod

@@ -9,15 +9,15 @@ from fcemu.core.names import is_name
 from fcemu.mns.errors import MNSError
 from fcemu.mns.facts import Dropped
 from fcemu.mns.mail import Mail
-from fcemu.mns.mailboxes import B
+from fcemu.mns.mailboxes import R
 
 T = TypeVar("T")
 
 
-class Boxes(Generic[B]):
+class Collection(Generic[R]):
     """The queues or the topics. Methods may be called from any thread and raise ``MNSError``."""
 
-    def __init__(self, kind: type[B], mail: Mail) -> None:
+    def __init__(self, kind: type[R], mail: Mail) -> None:
         self.kind: Final = kind
         self._mail: Final = mail
         self._baton: Final = mail.baton
@@ -33,7 +33,7 @@ class Boxes(Generic[B]):
         with self._baton:
             self._find(name)
 
-    def show(self, name: str, tell: Callable[[B, datetime], T]) -> T:
+    def show(self, name: str, tell: Callable[[R, datetime], T]) -> T:
         """What ``tell`` tells of one, at this moment and with the baton held."""
         with self._baton:
             return tell(self._find(name), self._mail.now())
@@ -69,7 +69,7 @@ class Boxes(Generic[B]):
             if self._mail.has(self.kind, name):
                 self._note(Dropped(self._mail.now(), "", self.kind.address_of(name)))
 
-    def _find(self, name: str) -> B:
+    def _find(self, name: str) -> R:
         return self._mail.find(self.kind, name)
 
     def _set(self, name: str, wanted: Any) -> None:
