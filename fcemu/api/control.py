@@ -18,7 +18,6 @@ from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
 from fcemu.engine.goals import Goal
-from fcemu.mns.wire import own_routes
 
 if TYPE_CHECKING:
     from fcemu.api.server import ApiServer
@@ -63,7 +62,7 @@ class Control:
         self.routes: Final[Mapping[tuple[str, str], Handler]] = (
             own
             | self._history.routes
-            | own_routes.routes()
+            | api.mounted
             | dict(timers.ROUTES)
             | dict(triggers.ROUTES)
             | SetupRoutes(api).routes

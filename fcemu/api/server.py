@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from fcemu.api.front import Front, Tls
 from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import HttpTriggers
 from fcemu.api.invocations import Invocations
+from fcemu.api.mounts import Mount
 from fcemu.api.serving import HttpServer, Response
 from fcemu.api.setup import Parts
 from fcemu.api.signatures import verify
@@ -29,7 +30,6 @@ from fcemu.core.errors import (
     ResourceThrottled,
 )
 from fcemu.engine.emulator import Emulator
-from fcemu.mns.wire.routes import MNS, PREFIXES
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
     dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))
@@ -80,7 +80,8 @@ class ApiServer:
     emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
     given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is
     spoken to in TLS; made when that happens. ``meanwhile`` is called after each of the requests that came at the same
-    time. ``start`` and ``stop`` run on the event loop that serves.
+    time. ``mounts``: the APIs of other services on the same port. ``start`` and ``stop`` run on the event loop that
+    serves.
     """
 
     def __init__(
@@ -91,8 +92,12 @@ class ApiServer:
         reset: control.Reset | None = None,
         parts: Parts | None = None,
         tls: Callable[[], Tls] | None = None,
+        mounts: Collection[Mount] = (),
     ) -> None:
         self.version: Final = version
+        self._mounts: Final = {prefix: mount for mount in mounts for prefix in mount.prefixes}
+        self.mounted: Final = {pattern: handler for mount in mounts for pattern, handler in mount.own.items()}
+        """Routes of other services in fcemu's own API."""
         self.tls: Final = tls
         self.reset = reset
         self.parts = parts
@@ -122,7 +127,6 @@ class ApiServer:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
         self.wakeups = Wakeups(loop)
-        self._mns = MNS(self.wakeups)
         self._handlers = {"invoke": Invocations(self.wakeups).invoke}
         self._triggers = HttpTriggers(self.wakeups)
         self._http = HttpServer(loop, self._serve, lambda: self._emulator, lambda: self.meanwhile(), self.wakeups)
@@ -209,8 +213,8 @@ class ApiServer:
         if segments[0] == control.PREFIX:
             handle = self._control.find(method, segments[1:], query)
             return Route(handle, control.refusal, tokenless=segments[1:] in control.TOKENLESS)
-        if segments[0] in PREFIXES:
-            return Route(*self._mns.find(method, segments, query))
+        if segments[0] in self._mounts:
+            return Route(*self._mounts[segments[0]].find(method, segments, query))
         dialect, paths = DIALECTS.get(segments[0], DEFAULT)
         refuse = partial(_refusal, dialect)
         found = paths.find("GET" if method == "HEAD" else method, segments[1:]) or paths.find(method, segments[1:])

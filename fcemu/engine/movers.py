@@ -68,7 +68,7 @@ class Movers(Ending):
         self.fleet.clock = world.clock
         self.outside: Final = Outside(self, world.baton)
         self.fleet.parks = self.outside
-        self.polls: Final = Polls(world.agenda, world.clock)
+        self.polls: Final = Polls(world.agenda, world.clock, self.pursue)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
+from fcemu.mns.facts import Arrival
 from fcemu.mns.mail import Sending
-from fcemu.mns.queue import Arrival, Received
+from fcemu.mns.queue import Received
 from fcemu.testing.handles import Duration, Invocation, Payload, encode
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Mailbox:
         if record is not None:
             self._emulator._read_by_test.add(found.request_id)
         return Message(
-            found.id if isinstance(found, Received) else found.message_id,
+            found.message_id,
             found.body,
             found.at,
             None if record is None else Invocation(self._emulator, record),
