@@ -143,7 +143,8 @@ class Deliveries:
 
     def _arrives(self, letter: Letter, now: datetime) -> None:
         fact = Delivered(now, letter.invocation.id, str(letter.destination), letter.message_id, letter.body)
-        self._mail.deliver(fact, letter.invocation)
+        self._journal.record(fact, letter.invocation)
+        self._mail.deliver(fact)
 
     # Posting to a URL.
 

@@ -187,7 +187,6 @@ class Emulator:
             mailboxes,
             baton=self._baton,
             now=self.clock.shown,
-            record=self.journal.record,
             note=self.journal.note,
             message_id=self._chance.message_id,
             consumers=self._movers.polls,

@@ -52,7 +52,8 @@ class Polls:
 
     def look(self, now: datetime) -> None:
         """Something has changed in a queue."""
-        self.serve(now)
+        if self._there:
+            self.serve(now)
         if self._there:
             self._pursue()
 

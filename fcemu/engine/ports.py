@@ -10,7 +10,6 @@ from fcemu.core.errors import StoreError
 from fcemu.core.facts import Delivered, Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
-from fcemu.core.invocation import Invocation
 from fcemu.core.keys import PREDICTABLE, Credentials, Keys
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
@@ -58,8 +57,8 @@ class Mail(Protocol):
     def refuses(self, destination: str, body: bytes) -> str | None:
         """Why a report cannot be delivered there, if there is a reason."""
 
-    def deliver(self, fact: Delivered, invocation: Invocation) -> None:
-        """Record that a report has arrived, and pass it on to who waits for it."""
+    def deliver(self, fact: Delivered) -> None:
+        """A report has arrived, as the journal has it already: pass it on to subscribers, triggers and consumers."""
 
 
 class Messages(Protocol):

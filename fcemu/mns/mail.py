@@ -8,8 +8,7 @@ from typing import Any, Final
 from fcemu.core.catalog import Catalog
 from fcemu.core.destinations import takes_mail
 from fcemu.core.events import Published
-from fcemu.core.facts import Delivered, MailFact
-from fcemu.core.invocation import Invocation
+from fcemu.core.facts import MailFact
 from fcemu.core.names import Account, is_name
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
@@ -38,9 +37,9 @@ class Mail:
     """All destinations that take messages. A queue or topic is there when a client made it, a definition names it, or
     something was delivered to it; until a client deletes it.
 
-    From the engine it needs: the instant of a request from outside, the journal's two ways in, ids of messages, the
-    consumers that wait on the clock, and the triggers of topics: of which topics they hear, and what to call when a
-    message has arrived there, with the invocation that it reports.
+    From the engine it needs: the instant of a request from outside, the journal's way in for facts outside of
+    invocations, ids of messages, the consumers that wait on the clock, and the triggers of topics: of which topics they
+    hear, and what to call when a message has arrived there, with the invocation that it reports.
     """
 
     def __init__(
@@ -49,7 +48,6 @@ class Mail:
         *,
         baton: AbstractContextManager[Any],
         now: Callable[[], datetime],
-        record: Callable[[Delivered, Invocation], None],
         note: Callable[[MailFact], None],
         message_id: Callable[[], str],
         consumers: Consumers,
@@ -63,7 +61,6 @@ class Mail:
         self.now: Final = now
         self.note: Final = note
         self.consumers: Final = consumers
-        self._record: Final = record
         self._message_id: Final = message_id
         self._heard_topics: Final = heard_topics
         self._published: Final = published
@@ -100,10 +97,19 @@ class Mail:
             return f"the report has {len(body)} bytes, {destination} takes {there.attributes.maximum_bytes}"
         return None
 
-    def deliver(self, fact: Delivered, invocation: Invocation) -> None:
-        """A report arrives."""
-        self._record(fact, invocation)
-        self._pass_on(fact)
+    def deliver(self, arrival: Arrival) -> None:
+        """A message has arrived, as the journal has it already: pass it on to subscribers, triggers and consumers."""
+        kind, _, name = arrival.destination.partition(":")
+        if kind == Queue.WORD:
+            self.consumers.look(arrival.at)
+        elif kind == Topic.WORD:
+            topic = self.state.resources.get(arrival.destination)
+            if isinstance(topic, Topic):
+                for subscription in list(topic.subscriptions.values()):
+                    if subscription.wants(arrival):
+                        self._push(topic, subscription, arrival)
+            message = Published(name, arrival.body, tag_of(arrival), arrival.message_id, arrival.at)
+            self._published(message, arrival.request_id)
 
     # For queues and topics, with the baton held.
 
@@ -144,21 +150,8 @@ class Mail:
             sending.properties,
         )
         self.note(fact)
-        self._pass_on(fact)
+        self.deliver(fact)
         return fact
-
-    def _pass_on(self, arrival: Arrival) -> None:
-        kind, _, name = arrival.destination.partition(":")
-        if kind == Queue.WORD:
-            self.consumers.look(arrival.at)
-        elif kind == Topic.WORD:
-            topic = self.state.resources.get(arrival.destination)
-            if isinstance(topic, Topic):
-                for subscription in list(topic.subscriptions.values()):
-                    if subscription.wants(arrival):
-                        self._push(topic, subscription, arrival)
-            message = Published(name, arrival.body, tag_of(arrival), arrival.message_id, arrival.at)
-            self._published(message, arrival.request_id)
 
     def _push(self, topic: Topic, subscription: Subscription, arrival: Arrival) -> None:
         """ASSUMED: what is pushed to a queue that there is not, or that takes no message of that size, is lost, as
