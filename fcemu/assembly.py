@@ -179,7 +179,6 @@ class Runtimes:
     ) -> None:
         self._loop = loop
         self._pass_env = pass_env
-        self._looks: list[Callable[[], None]] = []
         self._extra = dict(extra_environment)
         self._debugging = debugging
         self._made: dict[tuple[str, bool, str], Runtime] = {}
@@ -203,14 +202,7 @@ class Runtimes:
         runtime = self._made.get(which)
         if runtime is None:
             runtime = self._made[which] = make(self._extra, isolate=isolate)
-            if hasattr(runtime, "look"):
-                self._looks.append(runtime.look)
         return runtime
-
-    def look(self) -> None:
-        """Take in, on the loop, what instances have answered by now: then these are free for the next requests."""
-        for look in self._looks:
-            look()
 
     def stub(self, steps: Sequence[object]) -> StandIn:
         """What runs a function by steps instead of its code. Raises ``ValueError``."""
@@ -267,7 +259,6 @@ class Runtimes:
         for runtime in self._made.values():
             runtime.close()
         self._made.clear()
-        self._looks.clear()
 
 
 def emulator_of(

@@ -9,16 +9,7 @@ from fcemu.api.dialect import behind
 from fcemu.api.signatures import verify
 from fcemu.api.wire import WireRequest
 from fcemu.core.domains import Route
-from fcemu.core.errors import (
-    AccessDenied,
-    ApkDownloadForbidden,
-    ExternalRedirectForbidden,
-    FCError,
-    InvalidArgument,
-    MethodNotAllowed,
-    NotImplementedYet,
-    NotLetIn,
-)
+from fcemu.core.errors import AccessDenied, FCError, InvalidArgument, MethodNotAllowed, NotImplementedYet, NotLetIn
 from fcemu.core.http import HttpAnswer
 from fcemu.core.names import FunctionRef
 from fcemu.core.routes import find_route
@@ -150,9 +141,11 @@ def check_out(answer: HttpAnswer, door: Door) -> None:
     if answer.status in _REDIRECTS:
         location = said.get("location", "")
         if urlsplit(location).hostname not in (None, door.domain):
-            raise ExternalRedirectForbidden(location)
+            text = f"a redirect to another host is forbidden on this host: '{location}'; use a custom domain"
+            raise FCError("ExternalRedirectForbidden", text)
     if door.internal or door.trigger is None or not door.domain.endswith(DEFAULT_HOSTS):
         return
     kind, path = said.get("content-type", "").partition(";")[0].strip().lower(), door.target.partition("?")[0]
     if door.trigger.stamp.created >= _NO_APK_SINCE and (kind == _APK or path.lower().endswith(".apk")):
-        raise ApkDownloadForbidden
+        text = "this host lets no APK file out; use the internal address of the trigger, or a custom domain"
+        raise FCError("ApkDownloadForbidden", text)

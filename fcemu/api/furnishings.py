@@ -9,7 +9,7 @@ from fcemu.api.resources import tags_in, zip_in
 from fcemu.api.shapes import FLAG, HOST_NAME, LIST, NAME, OBJECT, TEXT, TEXT_MAP, TEXTS, read_value, required, time_text
 from fcemu.api.wire import Answer
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity, has_tags
-from fcemu.core.errors import InvalidArgument, LayerNotFound
+from fcemu.core.errors import InvalidArgument, missing
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST
 from fcemu.core.paging import Page, page_of, write_token
@@ -64,7 +64,7 @@ def get_layer(asking: Asking) -> Answer:
 def get_layer_by_arn(asking: Asking) -> Answer:
     named = read_layer_arn(asking.path["arn"])
     if named is None:
-        raise LayerNotFound(f"layer '{asking.path['arn']}'")
+        raise missing("LayerNotFound", f"layer '{asking.path['arn']}'")
     return asking.resource(asking.dialect.layer, asking.furnishings.layer(*named))
 
 

@@ -13,14 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from multidict import CIMultiDictProxy, istr
 
 from fcemu.api.wire import AUTHORIZATION, WireRequest
-from fcemu.core.errors import (
-    DateExpired,
-    InvalidAccessKeyID,
-    InvalidArgument,
-    MissingRequiredHeader,
-    NonceUsed,
-    SignatureNotMatch,
-)
+from fcemu.core.errors import FCError, InvalidArgument, SignatureNotMatch
 from fcemu.core.keys import Signer
 
 
@@ -49,15 +42,15 @@ _JSON: Final = "application/json"
 
 def verify(request: WireRequest, keyring: Keyring, *, with_query: bool = False) -> None:
     """Raise ``MissingRequiredHeader``, ``InvalidAccessKeyID``, ``SignatureNotMatch``, ``InvalidArgument``,
-    ``DateExpired`` or ``NonceUsed`` for a request that is not signed as it should be. What its signature says of the
-    body is checked when the body is read.
+    ``InvalidTimeStamp.Expired`` or ``SignatureNonceUsed`` for a request that is not signed as it should be. What its
+    signature says of the body is checked when the body is read.
 
     ``with_query``: it goes to an HTTP trigger, whose signatures cover the query, and may stand in it.
     """
     authorization = request.headers.get(AUTHORIZATION)
     if authorization is None:
         if not with_query or _SIGNATURE not in request.target:
-            raise MissingRequiredHeader("Authorization")
+            raise _no_header("Authorization")
         _verify_url(request, keyring)
         return
     if authorization.startswith("ACS3-"):
@@ -81,7 +74,7 @@ def verify(request: WireRequest, keyring: Keyring, *, with_query: bool = False) 
 def _signer(keyring: Keyring, key_id: str) -> Signer:
     signer = keyring.signer(key_id)
     if signer is None:
-        raise InvalidAccessKeyID(key_id)
+        raise FCError("InvalidAccessKeyID", f"invalid access key ID '{key_id}'.")
     return signer
 
 
@@ -96,17 +89,17 @@ def _demand(signature: str, right: Iterable[str]) -> None:
 
 def _demand_date(request: WireRequest, signer: Signer, *names: str) -> datetime:
     """The date of a request, which stands in the first of these headers that it has. Raises
-    ``MissingRequiredHeader``, ``InvalidArgument`` or ``DateExpired``."""
+    ``MissingRequiredHeader``, ``InvalidArgument`` or ``InvalidTimeStamp.Expired``."""
     name = next((name for name in names if request.headers.get(name)), None)
     if name is None:
-        raise MissingRequiredHeader(names[0])
+        raise _no_header(names[0])
     text = request.headers[name]
     date = _instant(text)
     if date is None:
         example = signer.now[0].strftime("%Y-%m-%dT%H:%M:%SZ")
         raise InvalidArgument(f"The {name} is not in UTC time format (example: '{example}', actual: '{text}')")
     if not signer.is_near(date):
-        raise DateExpired(text, _shown(signer))
+        raise _expired(text, _shown(signer))
     return date
 
 
@@ -128,7 +121,7 @@ def _shown(signer: Signer) -> str:
 def _demand_unused(request: WireRequest, keyring: Keyring, key_id: str, date: datetime) -> None:
     nonce = request.headers.get(_NONCE)
     if nonce is not None and not keyring.use(key_id, nonce, date):
-        raise NonceUsed
+        raise FCError("SignatureNonceUsed", "Specified signature nonce was used already.")
 
 
 def _watch_md5(request: WireRequest) -> None:
@@ -213,7 +206,7 @@ def _verify_url(request: WireRequest, keyring: Keyring) -> None:
         raise InvalidArgument(f"{_EXPIRES} is not a number of seconds since 1970 (actual: '{expires}')")
     expiry = datetime.fromtimestamp(int(expires), UTC)
     if signer.is_past(expiry):
-        raise DateExpired(expiry.strftime("%Y-%m-%dT%H:%M:%SZ"), _shown(signer))
+        raise _expired(expiry.strftime("%Y-%m-%dT%H:%M:%SZ"), _shown(signer))
     _watch_md5(request)
 
 
@@ -280,3 +273,13 @@ def _roa(secret: str, request: WireRequest) -> str:
     ]
     digest = hmac.digest(secret.encode(), "\n".join(lines).encode("utf-8", "surrogateescape"), "sha1")
     return base64.b64encode(digest).decode()
+
+
+def _no_header(name: str) -> FCError:
+    return FCError("MissingRequiredHeader", f"required HTTP header {name} was not specified")
+
+
+def _expired(date: str, now: str) -> FCError:
+    """A signed request whose date is too far from now."""
+    text = f"Specified time stamp or date value is expired: '{date}', and now is {now}"
+    return FCError("InvalidTimeStamp.Expired", text)

@@ -7,7 +7,7 @@ from fcemu.api import problems
 from fcemu.api.history import Handler
 from fcemu.api.problems import Problem, json_answer, not_found, read_members, read_object
 from fcemu.api.wire import Answer, WireRequest
-from fcemu.core.errors import FunctionNotFound, ServiceNotFound, TriggerNotFound
+from fcemu.core.errors import FCError
 from fcemu.core.event_filters import NotFired
 
 _BODY_BYTES = 1024 * 1024
@@ -24,7 +24,9 @@ async def _fire(request: WireRequest, path: Mapping[str, str], query: Mapping[st
         invocation = triggers.fire(problems.function_name(path["function"]), path["trigger"], said, payload)
     except NotFired as passed:
         return json_answer({"request_id": None, "reason": str(passed)})
-    except (ServiceNotFound, FunctionNotFound, TriggerNotFound):
+    except FCError as refused:
+        if refused.code not in ("ServiceNotFound", "FunctionNotFound", "TriggerNotFound"):
+            raise
         raise not_found("trigger", name, [f"{each.function}/{each.name}" for each in triggers.all()]) from None
     except ValueError as wrong:
         raise Problem(400, "invalid-field", str(wrong)) from None

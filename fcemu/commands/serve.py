@@ -237,7 +237,6 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = assembly.Runtimes(variables, debugging, asyncio.get_running_loop(), plan.pass_env)
     server.parts = assembly.Parts(runtimes)
-    server.meanwhile = runtimes.look
 
     def begin(asked: Mapping[str, object]) -> Settings:
         """Put a new emulator behind the server; the old one ends. Raises ``ValueError`` before anything changes."""

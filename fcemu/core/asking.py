@@ -1,21 +1,10 @@
 """What a caller asks for and is refused, the same over HTTP and through handles: the delay, and why nothing ran."""
 
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from fcemu.core.errors import (
-    CAExited,
-    CAFileNotFound,
-    ClientClosedRequest,
-    FCError,
-    FunctionNotStarted,
-    InternalServerError,
-    InvalidArgument,
-    ResourceExhausted,
-    ResourceThrottled,
-)
+from fcemu.core.errors import FCError, InternalServerError, InvalidArgument, ResourceThrottled
 from fcemu.core.limits import Limits
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import HUNG_UP, FunctionError, Halted, Stuck, SystemFailed, Throttled
@@ -34,7 +23,8 @@ def read_delay(text: str, limits: Limits) -> timedelta:
     raise InvalidArgument.choice("AsyncDelay", f"[0, {longest}]", text)
 
 
-PROGRAM_ENDED: Final[Mapping[str, type[FCError]]] = {"CAExited": CAExited, "CAFileNotFound": CAFileNotFound}
+PROGRAM_ENDED: Final = ("CAExited", "CAFileNotFound")
+"""How the program of a custom runtime cannot be started, or has ended. Source: errors-and-limits §2.1."""
 
 
 def is_refusal(function: FunctionRef, outcome: object) -> bool:
@@ -47,17 +37,17 @@ def never_ran(function: FunctionRef, outcome: object) -> FCError:
     """Why no handler ran, as the caller of a synchronous invocation hears it. ASSUMED: the texts."""
     match outcome:
         case FunctionError(error_type, document) if error_type in PROGRAM_ENDED:
-            return PROGRAM_ENDED[error_type](json.loads(document)["errorMessage"])
+            return FCError(error_type, json.loads(document)["errorMessage"])
         case Throttled():
-            return ResourceExhausted(f"the concurrency limit of function '{function.name}' has been reached")
+            return FCError("ResourceExhausted", f"the concurrency limit of function '{function.name}' has been reached")
         case SystemFailed(message=text) if text:
-            return FunctionNotStarted(text)
+            return FCError("FunctionNotStarted", text)
         case SystemFailed(status=503):
             return ResourceThrottled(f"there are no resources left to run function '{function.name}'")
         case SystemFailed():
             return InternalServerError()
         case Halted(why) if why == HUNG_UP:
-            return ClientClosedRequest()
+            return FCError("ClientClosedRequest", "Invocation canceled by client")
         case Stuck(why):
             # ASSUMED: FC has no such outcome; the caller hears of it as of an error of the platform.
             return InternalServerError(why)

@@ -4,16 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from typing import Any, Final
 
-from fcemu.core.errors import (
-    ConcurrencyConfigNotFound,
-    EventSourceNotFound,
-    Missing,
-    OnDemandConfigNotFound,
-    ProvisionConfigNotFound,
-    ScalingConfigNotFound,
-    VpcBindingAlreadyExists,
-    VpcBindingNotFound,
-)
+from fcemu.core.errors import exists, missing
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import UNSTAMPED, Stamp
@@ -24,11 +15,11 @@ PROVISION: Final = "provision"
 CONCURRENCY: Final = "concurrency"
 SCALING: Final = "scaling"
 CAPACITIES: Final = (ON_DEMAND, CONCURRENCY, PROVISION, SCALING)
-_NOT_FOUND: Final[Mapping[str, type[Missing]]] = {
-    ON_DEMAND: OnDemandConfigNotFound,
-    PROVISION: ProvisionConfigNotFound,
-    CONCURRENCY: ConcurrencyConfigNotFound,
-    SCALING: ScalingConfigNotFound,
+_NOT_FOUND: Final[Mapping[str, str]] = {
+    ON_DEMAND: "OnDemandConfigNotFound",
+    PROVISION: "ProvisionConfigNotFound",
+    CONCURRENCY: "ConcurrencyConfigNotFound",
+    SCALING: "ScalingConfigNotFound",
 }
 
 
@@ -75,7 +66,7 @@ class Belongings:
         """Raises the error of that kind's code."""
         found = self.find_capacity(kind, ref, qualifier)
         if found is None:
-            raise _NOT_FOUND[kind](f"{kind} config of function '{ref}' and qualifier '{qualifier}'")
+            raise missing(_NOT_FOUND[kind], f"{kind} config of function '{ref}' and qualifier '{qualifier}'")
         return found
 
     def remove_capacity(self, kind: str, ref: FunctionRef, qualifier: str) -> None:
@@ -148,13 +139,13 @@ class Belongings:
         """Raises ``VpcBindingAlreadyExists``."""
         bound = self._vpcs.setdefault(owner, [])
         if vpc in bound:
-            raise VpcBindingAlreadyExists(f"binding of {owner} to VPC '{vpc}'")
+            raise exists("VpcBindingAlreadyExists", f"binding of {owner} to VPC '{vpc}'")
         bound.append(vpc)
 
     def unbind(self, owner: Owner, vpc: str) -> None:
         """Raises ``VpcBindingNotFound``."""
         if vpc not in self._vpcs.get(owner, ()):
-            raise VpcBindingNotFound(f"binding of {owner} to VPC '{vpc}'")
+            raise missing("VpcBindingNotFound", f"binding of {owner} to VPC '{vpc}'")
         self._vpcs[owner].remove(vpc)
 
     # Event sources.
@@ -179,7 +170,7 @@ class Belongings:
     def deregister(self, ref: FunctionRef, qualifier: str, arn: str) -> None:
         """Raises ``EventSourceNotFound``."""
         if arn not in self.sources(ref, qualifier):
-            raise EventSourceNotFound(f"event source '{arn}' of function '{ref}'")
+            raise missing("EventSourceNotFound", f"event source '{arn}' of function '{ref}'")
         del self._sources[ref, qualifier][arn]
 
     # The end of what they belong to.

@@ -1,13 +1,13 @@
 """What capacity may be set: limits of functions within those of the account."""
 
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, Belongings, Capacity
-from fcemu.core.errors import InvalidArgument, LimitExceeded
+from fcemu.core.errors import InvalidArgument, limit_exceeded
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 
 
 def check_capacity(wanted: Capacity, there: Belongings, settings: Settings) -> None:
-    """Raise ``InvalidArgument`` or ``LimitExceeded`` for what would go beyond the account's limits.
+    """Raise ``InvalidArgument`` or ``LimitExceededError`` for what would go beyond the account's limits.
 
     Source: FC docs (timers-and-instances §2): a limit on demand is at most the account's, and there are 100 of them;
     all that is reserved is at most 90 % of it. ASSUMED: the text; and that a test which sets a smaller
@@ -18,7 +18,7 @@ def check_capacity(wanted: Capacity, there: Belongings, settings: Settings) -> N
         _check("MaximumInstanceCount", int(wanted.kept.get("maximumInstanceCount", 0)), most)
         rules = there.capacities(ON_DEMAND)
         if len(rules) >= settings.limits.on_demand_rules and there.find_capacity(*_key(wanted)) is None:
-            raise LimitExceeded("on-demand configs", settings.limits.on_demand_rules)
+            raise limit_exceeded("on-demand configs", settings.limits.on_demand_rules)
     elif wanted.kind == CONCURRENCY:
         others = sum(count for ref, count in there.reserved.items() if ref != wanted.function)
         may = most * settings.limits.reserved_percent // 100 - others

@@ -5,19 +5,7 @@ from typing import TypeVar
 
 from fcemu.core.belongings import Belongings
 from fcemu.core.domains import Domain
-from fcemu.core.errors import (
-    AsyncConfigNotExists,
-    DomainNameAlreadyExists,
-    DomainNameNotFound,
-    FunctionAlreadyExists,
-    FunctionNotEmpty,
-    FunctionNotFound,
-    ServiceAlreadyExists,
-    ServiceNotEmpty,
-    ServiceNotFound,
-    TriggerAlreadyExists,
-    TriggerNotFound,
-)
+from fcemu.core.errors import FCError, FunctionNotFound, ServiceNotFound, exists, missing, not_empty
 from fcemu.core.functions import UNSET, AsyncSettings, Function, Service
 from fcemu.core.generation import FC2, FC3
 from fcemu.core.layers import Layers
@@ -95,7 +83,7 @@ class Catalog:
     def create_service(self, service: Service) -> None:
         """Raises ``ServiceAlreadyExists``."""
         if service.name in self._services:
-            raise ServiceAlreadyExists(f"service '{service.name}'")
+            raise exists("ServiceAlreadyExists", f"service '{service.name}'")
         self.add_service(service)
 
     def service(self, name: str) -> Service:
@@ -110,7 +98,7 @@ class Catalog:
         self.service(name)
         releases = self.releases(Owner("service", name))
         if active := _active(functions=self._names_in(name), versions=releases.versions, aliases=releases.aliases):
-            raise ServiceNotEmpty(f"service '{name}'", active)
+            raise not_empty("ServiceNotEmpty", f"service '{name}'", active)
         del self._services[name]
         self._service_names.discard(name)
         self._releases.pop(releases.owner, None)
@@ -135,7 +123,8 @@ class Catalog:
         if ref.service is not None:
             self.service(ref.service)
         if ref in self._functions:
-            raise FunctionAlreadyExists(ref)
+            of = "" if ref.service is None else f" in service '{ref.service}'"
+            raise FCError("FunctionAlreadyExists", f"function '{ref.name}' already exists{of}")
 
     def remove(self, ref: FunctionRef) -> None:
         """Forget a function with its triggers and asynchronous settings; the versions of its service keep what they
@@ -159,7 +148,7 @@ class Catalog:
             releases = self.releases(Owner.of(ref))
             active = _active(versions=releases.versions, aliases=releases.aliases)
         if active:
-            raise FunctionNotEmpty(f"function '{ref.name}'", active)
+            raise not_empty("FunctionNotEmpty", f"function '{ref.name}'", active)
 
     def function(self, ref: FunctionRef) -> Function:
         """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
@@ -246,7 +235,8 @@ class Catalog:
         """Raises ``AsyncConfigNotExists`` for a qualifier without settings of its own."""
         found = self._async.get(ref, {}).get(qualifier)
         if found is None:
-            raise AsyncConfigNotExists(f"async invoke config of function '{ref}' and qualifier '{qualifier}'")
+            what = f"async invoke config of function '{ref}' and qualifier '{qualifier}'"
+            raise missing("AsyncConfigNotExists", what)
         return found
 
     def async_of(self, ref: FunctionRef) -> Mapping[str, AsyncSettings]:
@@ -275,7 +265,7 @@ class Catalog:
         trigger = self.triggers(ref).get(name)
         if trigger is None:
             of = "" if ref.service is None else f" in service '{ref.service}' and function '{ref.name}'"
-            raise TriggerNotFound(f"trigger '{name}'{of}")
+            raise missing("TriggerNotFound", f"trigger '{name}'{of}")
         return trigger
 
     def all_triggers(self) -> Iterator[Trigger]:
@@ -286,7 +276,7 @@ class Catalog:
     def create_trigger(self, trigger: Trigger) -> None:
         """Raises ``TriggerAlreadyExists``, and what ``triggers`` raises."""
         if trigger.name in self.triggers(trigger.function):
-            raise TriggerAlreadyExists(f"trigger '{trigger.name}'")
+            raise exists("TriggerAlreadyExists", f"trigger '{trigger.name}'")
         self.set_trigger(trigger)
 
     def set_trigger(self, trigger: Trigger) -> None:
@@ -331,13 +321,13 @@ class Catalog:
     def domain(self, name: str) -> Domain:
         """Raises ``DomainNameNotFound``."""
         if name not in self._domains:
-            raise DomainNameNotFound(f"domain name '{name}'")
+            raise missing("DomainNameNotFound", f"domain name '{name}'")
         return self._domains[name]
 
     def create_domain(self, domain: Domain) -> None:
         """Raises ``DomainNameAlreadyExists``."""
         if domain.name in self._domains:
-            raise DomainNameAlreadyExists(f"domain name '{domain.name}'")
+            raise exists("DomainNameAlreadyExists", f"domain name '{domain.name}'")
         self.set_domain(domain)
 
     def set_domain(self, domain: Domain) -> None:

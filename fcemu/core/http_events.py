@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from fcemu.core.errors import BadResponse
+from fcemu.core.errors import FCError
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.names import Account
 
@@ -85,11 +85,11 @@ def checked(answer: HttpAnswer) -> HttpAnswer:
         and not (name.lower() == "content-disposition" and text.strip().lower() == "attachment")
     )
     if not 200 <= answer.status <= 599:
-        raise BadResponse(f"the function answered with the status {answer.status}")
+        raise FCError("BadResponse", f"the function answered with the status {answer.status}")
     if not all(_TOKEN.fullmatch(name) and _can_be_sent(text) for name, text in kept):
-        raise BadResponse("the function answered with a header that cannot be sent")
+        raise FCError("BadResponse", "the function answered with a header that cannot be sent")
     if sum(len(name) + len(text.encode()) for name, text in kept) > _RESPONSE_HEADER_BYTES:
-        raise BadResponse(f"the function answered with more than {_RESPONSE_HEADER_BYTES} bytes of headers")
+        raise FCError("BadResponse", f"the function answered with more than {_RESPONSE_HEADER_BYTES} bytes of headers")
     return HttpAnswer(answer.status, kept)
 
 
@@ -117,7 +117,7 @@ def _as_text(body: bytes, content_type: str) -> str | None:
 def _status(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
         return value
-    raise BadResponse(f"statusCode must be a number from 200 to 599, found {value!r}")
+    raise FCError("BadResponse", f"statusCode must be a number from 200 to 599, found {value!r}")
 
 
 def _headers(value: object) -> tuple[tuple[str, str], ...]:
@@ -125,7 +125,7 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
     if value is None:
         return ()
     if not isinstance(value, dict):
-        raise BadResponse(f"headers must be an object, found {value!r}")
+        raise FCError("BadResponse", f"headers must be an object, found {value!r}")
     several = {str(name): text if isinstance(text, list) else [text] for name, text in value.items()}
     return tuple((name, _plain(text)) for name, texts in several.items() for text in texts if text is not None)
 
@@ -145,4 +145,4 @@ def _body(document: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise BadResponse("isBase64Encoded is true, and the body is not base64") from None
+        raise FCError("BadResponse", "isBase64Encoded is true, and the body is not base64") from None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from fcemu.core.errors import LayerNotFound, LayerVersionNotFound
+from fcemu.core.errors import missing
 from fcemu.core.functions import LayerRef, Package
 from fcemu.core.names import Account
 from fcemu.core.stamps import UNSTAMPED, Stamp
@@ -78,7 +78,7 @@ class Layers:
         """Oldest first. Raises ``LayerNotFound``."""
         there = self._layers.get(name)
         if not there:
-            raise LayerNotFound(f"layer '{name}'")
+            raise missing("LayerNotFound", f"layer '{name}'")
         return list(there.values())
 
     def version(self, name: str, version: int) -> LayerVersion:
@@ -86,7 +86,7 @@ class Layers:
         self.versions(name)
         found = self._layers[name].get(version)
         if found is None:
-            raise LayerVersionNotFound(f"version '{version}' of layer '{name}'")
+            raise missing("LayerVersionNotFound", f"version '{version}' of layer '{name}'")
         return found
 
     def remove(self, name: str, version: int) -> None:

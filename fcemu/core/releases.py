@@ -5,13 +5,7 @@ from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from fcemu.core.errors import (
-    AliasAlreadyExists,
-    AliasNotFound,
-    InvalidArgument,
-    VersionNotFound,
-    VersionPublishError,
-)
+from fcemu.core.errors import FCError, InvalidArgument, exists, missing
 from fcemu.core.functions import Function, Service
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
@@ -99,7 +93,10 @@ class Releases:
         """Add the next version. Raises ``VersionPublishError`` when it is what the newest one is."""
         newest = self.versions[next(reversed(self.versions))] if self.versions else None
         if newest == version:
-            raise VersionPublishError(*self.owner)
+            raise FCError(
+                "VersionPublishError",
+                f"cannot publish a version of {self.owner}: no changes were made since the last publish",
+            )
         self._last += 1
         self.versions[version.id] = version
 
@@ -122,7 +119,7 @@ class Releases:
     def version(self, version: str) -> Version:
         """Raises ``VersionNotFound``."""
         if version not in self.versions:
-            raise VersionNotFound(version, *self.owner)
+            raise missing("VersionNotFound", f"version '{version}' of {self.owner}")
         return self.versions[version]
 
     def remove_version(self, version: str) -> None:
@@ -133,13 +130,13 @@ class Releases:
     def alias(self, name: str) -> Alias:
         """Raises ``AliasNotFound``."""
         if name not in self.aliases:
-            raise AliasNotFound(name, *self.owner)
+            raise missing("AliasNotFound", f"alias '{name}' of {self.owner}")
         return self.aliases[name]
 
     def add_alias(self, alias: Alias) -> None:
         """Raises ``AliasAlreadyExists``, and what ``set_alias`` raises."""
         if alias.name in self.aliases:
-            raise AliasAlreadyExists(f"alias '{alias.name}' of {self.owner}")
+            raise exists("AliasAlreadyExists", f"alias '{alias.name}' of {self.owner}")
         self.set_alias(alias)
 
     def set_alias(self, alias: Alias) -> None:

@@ -8,14 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from fcemu.core.destinations import as_text
-from fcemu.core.errors import (
-    AsyncTaskAlreadyExists,
-    AsyncTaskNotFound,
-    FCError,
-    InvalidArgument,
-    StatefulAsyncInvocationAlreadyExists,
-    StatefulAsyncInvocationNotFound,
-)
+from fcemu.core.errors import FCError, InvalidArgument, exists, missing
 from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
 from fcemu.core.invocation import TRANSITIONS, Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
@@ -50,12 +43,16 @@ def no_task(ref: FunctionRef, task_id: str) -> str:
 
 def not_found(ref: FunctionRef, task_id: str) -> FCError:
     """That a function has no such task, in the words of its generation."""
-    return AsyncTaskNotFound(task_id) if ref.service is None else StatefulAsyncInvocationNotFound(task_id)
+    if ref.service is None:
+        return missing("AsyncTaskNotFound", f"async task '{task_id}'")
+    return missing("StatefulAsyncInvocationNotFound", f"stateful async invocation '{task_id}'")
 
 
 def already_exists(ref: FunctionRef, task_id: str) -> FCError:
     """That a function has such a task, in the words of its generation."""
-    return AsyncTaskAlreadyExists(task_id) if ref.service is None else StatefulAsyncInvocationAlreadyExists(task_id)
+    if ref.service is None:
+        return exists("AsyncTaskAlreadyExists", f"async task '{task_id}'")
+    return exists("StatefulAsyncInvocationAlreadyExists", f"stateful async invocation '{task_id}'")
 
 
 def cannot_stop(invocation: Recorded) -> InvalidArgument:

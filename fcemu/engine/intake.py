@@ -4,13 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from fcemu.core.destinations import FunctionDestination
-from fcemu.core.errors import (
-    EntityTooLarge,
-    InvalidArgument,
-    InvocationDisabled,
-    ResourceThrottled,
-    TooManyRequests,
-)
+from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled
 from fcemu.core.facts import Accepted, Warned
 from fcemu.core.functions import Function, takes_events
 from fcemu.core.http import HttpRequest
@@ -194,30 +188,33 @@ class Intake:
     # What is refused.
 
     def _plan(self, asked: Asked) -> Plan:
-        """Raises ``InvocationDisabled`` for a function that nobody may invoke now.
+        """Raises ``FunctionInvocationDisabled`` for a function that nobody may invoke now.
 
         ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
         """
         plan = self._plans.plan(asked.ref, asked.qualifier)
         if asked.ref.service is None and (reason := self._catalog.function(asked.ref).disabled) is not None:
-            raise InvocationDisabled(asked.ref, reason)
+            text = f"the invocation of function '{asked.ref}' is disabled" + (f": {reason}" if reason else "")
+            raise FCError("FunctionInvocationDisabled", text)
         return plan
 
     def _count_caused(self, root: str) -> None:
         caused = self.caused.get(root, 0) + 1
         if caused > self._settings.caused_at_most:
-            raise TooManyRequests(
+            raise FCError(
+                "TooManyRequests",
                 f"the request {root} has caused {caused - 1} invocations already; a loop of functions that invoke "
-                "each other, or of destinations, is the usual reason"
+                "each other, or of destinations, is the usual reason",
             )
         self.caused[root] = caused
 
     def _check_depth(self, cause: Invocation) -> None:
         depth = cause.accepted.depth + 1
         if depth > self._settings.destination_depth:
-            raise TooManyRequests(
+            raise FCError(
+                "TooManyRequests",
                 f"{depth} destinations in a row; the emulator follows {self._settings.destination_depth} "
-                "(destinationDepth), because a loop of destinations would never become idle"
+                "(destinationDepth), because a loop of destinations would never become idle",
             )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from fcemu.core.errors import InvalidArgument, NotImplementedYet, PreconditionFailed
+from fcemu.core.errors import FCError, InvalidArgument, NotImplementedYet
 from fcemu.core.facts import Changed
 from fcemu.core.functions import Package
 from fcemu.core.paging import Names, Page, Wanted
@@ -65,7 +65,7 @@ class Keeper:
 def matching(resource: T, if_match: str) -> T:
     """The resource. Raises ``PreconditionFailed``."""
     if if_match and if_match != etag_of(resource):
-        raise PreconditionFailed
+        raise FCError("PreconditionFailed", "the resource being modified has been changed")
     return resource
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from fcemu.core.belongings import has_tags
-from fcemu.core.errors import InvalidArgument, LimitExceeded
+from fcemu.core.errors import InvalidArgument, limit_exceeded
 from fcemu.core.functions import AsyncSettings, Function, Package, Service
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted, page_of
@@ -209,13 +209,13 @@ class Resources(Keeper):
 
     def create_trigger(self, ref: FunctionRef, name: str, kind: str, changes: Changes) -> Trigger:
         """Raises ``ServiceNotFound``, ``FunctionNotFound``, ``VersionNotFound``, ``AliasNotFound``,
-        ``TriggerAlreadyExists``, ``InvalidArgument``, ``LimitExceeded``."""
+        ``TriggerAlreadyExists``, ``InvalidArgument``, ``LimitExceededError``."""
         with self._baton:
             stamp = self._new_stamp(f"trigger {ref}/{name}")
             trigger = changed(Trigger(function=ref, name=name, kind=kind), changes, stamp)
             there, most = self._catalog.triggers(ref), self._settings.limits.triggers_of_function
             if len(there) >= most and name not in there:
-                raise LimitExceeded(f"triggers of function '{ref}'", most)
+                raise limit_exceeded(f"triggers of function '{ref}'", most)
             self._check_trigger(trigger)
             self._catalog.create_trigger(trigger)
             return self._trigger_changed(trigger, "created")

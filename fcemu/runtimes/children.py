@@ -138,11 +138,8 @@ class Child:
 
     def watch_process(self, pid: int) -> None:
         """Notice the end of the process itself, where the system tells: what it has started may hold its channel open
-        for longer. Where many requests come at the same time, it lets the emulator hand over all of them first."""
+        for longer."""
         self._pid = pid
-        with suppress(OSError, AttributeError):
-            if os.sched_getscheduler(pid) == os.SCHED_OTHER:
-                os.sched_setscheduler(pid, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
         with suppress(OSError, AttributeError):
             self._process = os.pidfd_open(pid)
             self._poll.register(self._process, select.POLLIN)

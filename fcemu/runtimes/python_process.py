@@ -37,7 +37,7 @@ from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
-from fcemu.runtimes.poller import Errand, LoopPoller, Poller, ThreadPoller
+from fcemu.runtimes.poller import Errand, Poller
 from fcemu.runtimes.starting import seconds_to_start
 from fcemu.runtimes.whereabouts import Lookout
 
@@ -90,20 +90,15 @@ class PythonProcess:
     def forget(self, code: str) -> None:
         """Nothing of a code directory is kept here."""
 
-    def poller(self) -> Poller:
-        """Who waits for attempts that were begun."""
-        poller = self._poller
-        if poller is not None:
+    def poller(self) -> Poller | None:
+        """What waits for attempts that were begun; ``None`` where there is no server."""
+        poller, loop = self._poller, self._loop
+        if poller is not None or loop is None:
             return poller
         with self._lock:
             if self._poller is None:
-                self._poller = ThreadPoller() if self._loop is None else LoopPoller(self._loop)
+                self._poller = Poller(loop)
             return self._poller
-
-    def look(self) -> None:
-        """Take in what children have answered by now; on the loop."""
-        if isinstance(self._poller, LoopPoller):
-            self._poller.look()
 
     def close(self) -> None:
         """End all processes; repeatable."""
@@ -250,11 +245,14 @@ class ProcessInstance(InChild):
         return self._finished(call, "pre_stop")
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
-        """Let the poller run a small attempt, if the process has come up already."""
-        child = self._child
+        """Let the poller run a small attempt, if the process has come up already; without one, a thread of its own."""
+        child, poller = self._child, self._runtime.poller()
         if child is None or len(call.payload) > _SMALL_BYTES:
             return False
-        self._runtime.poller().add(Errand(child, call, self._send, soon, long))
+        if poller is None:
+            long()
+        else:
+            poller.add(Errand(child, call, self._send, soon, long))
         return True
 
     def _send(self, child: Child, call: Call) -> bool:

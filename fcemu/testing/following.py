@@ -19,11 +19,10 @@ class ClockConflict(RuntimeError, FCError):
     Who asked over HTTP gets it as an error of the API, 400.
     """
 
-    code, status = "ClockConflict", 400
-
     def __init__(self, freezer: str) -> None:
         FCError.__init__(
             self,
+            "ClockConflict",
             f"the test's time is frozen by {freezer}, so a handler and the test would see different times; "
             f"end {freezer} before the clock moves, or let the emulator follow it with the option clock='follow'",
         )
@@ -35,11 +34,10 @@ class ClockConflict(RuntimeError, FCError):
 class WentBack(ValueError, FCError):
     """The test's time is earlier than the emulator that follows it has been; over HTTP 400."""
 
-    code, status = "InvalidArgument", 400
-
     def __init__(self, freezer: str | None, there: datetime, seen: datetime) -> None:
         FCError.__init__(
             self,
+            "InvalidArgument",
             f"time does not go back: {freezer} shows {there.isoformat()}, and the emulator, which follows it "
             f"(clock='follow'), was at {seen.isoformat()} before",
         )

@@ -14,7 +14,7 @@ from fcemu.core.destinations import (
     parse_destination,
     report,
 )
-from fcemu.core.errors import AliasNotFound, FunctionNotFound, ServiceNotFound, VersionNotFound
+from fcemu.core.errors import FCError
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.names import Account, FunctionRef, function_arn
 
@@ -120,24 +120,24 @@ def function(name: str) -> Function:
 
 
 @pytest.mark.parametrize(
-    ("name", "qualifier", "error", "text"),
+    ("name", "qualifier", "code", "text"),
     [
-        ("none/f", "LATEST", ServiceNotFound, "service 'none' does not exist"),
-        ("s/none", "LATEST", FunctionNotFound, "function 'none' does not exist in service 's'"),
-        ("none", "LATEST", FunctionNotFound, "function 'none' does not exist."),
-        ("s/f", "7", VersionNotFound, "version '7' of service 's' does not exist"),
-        ("s/f", "prod", AliasNotFound, "alias 'prod' of service 's' does not exist"),
-        ("g", "7", VersionNotFound, "version '7' of function 'g' does not exist"),
-        ("g", "prod", AliasNotFound, "alias 'prod' of function 'g' does not exist"),
-        ("none/f", "prod", ServiceNotFound, "service 'none' does not exist"),
-        ("none", "prod", FunctionNotFound, "function 'none' does not exist."),
+        ("none/f", "LATEST", "ServiceNotFound", "service 'none' does not exist"),
+        ("s/none", "LATEST", "FunctionNotFound", "function 'none' does not exist in service 's'"),
+        ("none", "LATEST", "FunctionNotFound", "function 'none' does not exist."),
+        ("s/f", "7", "VersionNotFound", "version '7' of service 's' does not exist"),
+        ("s/f", "prod", "AliasNotFound", "alias 'prod' of service 's' does not exist"),
+        ("g", "7", "VersionNotFound", "version '7' of function 'g' does not exist"),
+        ("g", "prod", "AliasNotFound", "alias 'prod' of function 'g' does not exist"),
+        ("none/f", "prod", "ServiceNotFound", "service 'none' does not exist"),
+        ("none", "prod", "FunctionNotFound", "function 'none' does not exist."),
     ],
 )
-def test_what_is_not_defined_is_named_as_fc_names_it(name, qualifier, error, text):
+def test_what_is_not_defined_is_named_as_fc_names_it(name, qualifier, code, text):
     catalog = Catalog(functions=[function("s/f"), function("g")])
-    with pytest.raises(error) as caught:
+    with pytest.raises(FCError) as caught:
         catalog.find(FunctionRef.parse(name), qualifier)
-    assert (caught.value.message, caught.value.status) == (text, 404)
+    assert (caught.value.code, caught.value.message, caught.value.status) == (code, text, 404)
 
 
 def test_a_removed_function_takes_its_asynchronous_settings_along():
