@@ -27,7 +27,7 @@ STEPS = (
     Step("goal", "engine/goals.py", "Advance.horizon", "says up to which instant the clock may go for a caller"),
     Step("clock", "engine/movers.py", "Movers._move_to", "is set there; nothing else sets it"),
     Step("start", "engine/dispatcher.py", "Dispatcher.begin", "decides whether an attempt starts: age, limits, faults"),
-    Step("instance", "engine/instances.py", "Pool.take", "is found for it, or started"),
+    Step("instance", "engine/fleet.py", "Fleet.ask", "is found for it, or started"),
     Step("attempt", "engine/runs.py", "Run.handle", "runs on the mover's thread, without the baton"),
     Step(
         "handler",

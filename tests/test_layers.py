@@ -63,19 +63,18 @@ CIRCLES: list[list[str]] = [
     ["api.control", "api.history", "api.server", "api.setup", "api.timers", "api.triggers"],
     ["api.outbox", "api.serving", "api.wire"],
     [
-        "engine.background",
-        "engine.backlog",
         "engine.dispatcher",
         "engine.ending",
+        "engine.errands",
         "engine.fleet",
         "engine.hooks",
-        "engine.instances",
+        "engine.keeper",
         "engine.movers",
         "engine.outside",
         "engine.parking",
-        "engine.plans",
-        "engine.quotas",
+        "engine.resources",
         "engine.runs",
+        "engine.saving",
         "engine.strands",
     ],
     ["runtimes.environment", "runtimes.running"],
@@ -96,7 +95,7 @@ CIRCLES: list[list[str]] = [
 """The circles of imports that are still there; this list only ever becomes shorter."""
 LONGEST = 600
 """How many lines a module may have."""
-LONG = {"engine/emulator.py", "runtimes/child/strands.py", "testing/emulator.py"}
+LONG = {"handler/strands.py", "runtimes/child/strands.py", "testing/emulator.py"}
 """The modules that are still longer; this list only ever becomes shorter."""
 ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/strands.py"}}
 """Inside core and engine: these modules may be imported in these files only."""

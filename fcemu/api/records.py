@@ -1,24 +1,15 @@
 """Invocations and facts as the JSON of fcemu's own API; pure functions."""
 
-import base64
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from fcemu.core.answers import recorded_answer_of
-from fcemu.core.facts import Delivered, DeliveryFailed, Fact, time_text
+from fcemu.core.facts import Delivered, DeliveryFailed, Fact, text_or_base64, time_text
 from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.logs import log_of
 from fcemu.core.outcome import FunctionError, TimedOut
 from fcemu.core.tasks import events
-
-
-def text_or_base64(data: bytes) -> str | dict[str, str]:
-    """Bytes as text where they are UTF-8, else ``{"base64": …}``."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(data).decode()}
 
 
 def invocation_record(

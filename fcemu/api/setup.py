@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fcemu.api import problems
 from fcemu.api.history import Handler
 from fcemu.api.problems import Problem, Reader, json_answer, not_found, not_yet, read_members, read_object
-from fcemu.api.records import text_or_base64
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import FCError
-from fcemu.core.facts import time_text
+from fcemu.core.facts import text_or_base64, time_text
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stubs import Step, StubCall, error_named
 from fcemu.engine import faults

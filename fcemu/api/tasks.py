@@ -13,7 +13,8 @@ from fcemu.core.errors import InvalidArgument
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import function_arn
 from fcemu.core.paging import page_of, read_token, write_token
-from fcemu.core.tasks import Cursor, Query, Record, milliseconds, record
+from fcemu.core.tasks import Cursor, Query, Record, record
+from fcemu.core.times import milliseconds
 from fcemu.core.values import dataclass
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, TypeGuard, assert_never
 
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
+from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass, value
 
 MNS_MESSAGE_BYTES: Final = 64 * 1024
@@ -199,7 +200,7 @@ def report(
     Source: FC docs, "Result callback". ASSUMED: ``timestamp`` is the time of the report.
     """
     document = {
-        "timestamp": int(now.timestamp() * 1000),
+        "timestamp": milliseconds(now),
         "requestContext": {
             "requestId": request_id,
             "functionArn": function_arn(ref, qualifier, account),
@@ -234,7 +235,7 @@ def envelope(
         "source": "acs.fc",
         "type": f"fc:AsyncInvoke:{'Succeeded' if succeeded else 'Failed'}",
         "subject": function_arn(ref, qualifier, account),
-        "time": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+        "time": text_of(now),
         "datacontenttype": "application/json",
         "aliyunaccountid": account.id,
         "aliyunregionid": account.region,

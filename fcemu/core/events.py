@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from fcemu.core.cbor import encoded
 from fcemu.core.names import Account
+from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass
 
 TEXT: Final = "text"
@@ -118,10 +119,6 @@ def _streams(config: Mapping[str, Any]) -> bool:
     return isinstance(options, Mapping) and options.get("mode") == "event-streaming"
 
 
-def _milliseconds(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
-
-
 def _uuid(digits: str) -> str:
     text = digits.lower()
     return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:32]])
@@ -148,7 +145,7 @@ def _oss(said: Said, occasion: Occasion) -> dict[str, Any]:
             {
                 "eventName": event,
                 "eventSource": "acs:oss",
-                "eventTime": _milliseconds(occasion.at),
+                "eventTime": text_of(occasion.at),
                 "eventVersion": "1.0",
                 "oss": {
                     "bucket": {
@@ -223,7 +220,7 @@ def message_event(message: Published, occasion: Occasion) -> bytes:
         "TopicOwner": occasion.account.id,
         "Message": message.body.decode("utf-8", "replace"),
         "Subscriber": occasion.account.id,
-        "PublishTime": int(message.at.timestamp() * 1000),
+        "PublishTime": milliseconds(message.at),
         "SubscriptionName": occasion.trigger,
         "MessageMD5": hashlib.md5(message.body, usedforsecurity=False).hexdigest().upper(),
         "TopicName": message.topic,
@@ -295,12 +292,12 @@ def _cloud_event(said: Said, occasion: Occasion) -> dict[str, Any]:
         "source": said["source"],
         "type": said["type"],
         "aliyunoriginalaccountid": occasion.account.id,
-        "aliyunpublishtime": _milliseconds(occasion.at),
+        "aliyunpublishtime": text_of(occasion.at),
         "aliyunpublishaddr": "127.0.0.1",
         "specversion": "1.0",
         "aliyuneventbusname": said["bus"],
         "id": _uuid(occasion.id),
-        "time": _milliseconds(occasion.at),
+        "time": text_of(occasion.at),
         "aliyunregionid": occasion.account.region,
     }
 

@@ -15,7 +15,22 @@ from fcemu.core.values import value
 
 
 @value
-class Accepted:
+class _Fact:
+    """What every fact tells: when it happened, and to which invocation. The id is empty where there is none."""
+
+    at: datetime
+    request_id: str
+
+
+@value
+class _OfAttempt(_Fact):
+    """A fact about one attempt of an invocation."""
+
+    attempt: int
+
+
+@value
+class Accepted(_Fact):
     """An invocation was accepted and is now kept; ``due`` is when it may first run.
 
     ``source`` is ``api``, ``http``, ``timer``, ``trigger`` or ``destination``. ``root`` is the request id of the
@@ -24,8 +39,6 @@ class Accepted:
     function gets it as it is.
     """
 
-    at: datetime
-    request_id: str
     function: FunctionRef
     qualifier: str
     synchronous: bool
@@ -39,185 +52,133 @@ class Accepted:
 
 
 @value
-class Dequeued:
+class Dequeued(_Fact):
     """The queue handed the invocation over for its first attempt, or to find that there will be none."""
 
-    at: datetime
-    request_id: str
-
 
 @value
-class Held:
+class Held(_OfAttempt):
     """No instance can be had for the attempt that is due: the invocation waits for one in the queue."""
 
-    at: datetime
-    request_id: str
-    attempt: int
-
 
 @value
-class InstanceStarted:
+class InstanceStarted(_Fact):
     """A cold start for this invocation, which takes ``seconds`` before the attempt begins."""
 
-    at: datetime
-    request_id: str
     instance_id: str
     seconds: float = 0.0
 
 
 @value
-class Started:
+class Started(_OfAttempt):
     """An attempt began to run on an instance."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     instance_id: str
 
 
 @value
-class Refused:
+class Refused(_OfAttempt):
     """An attempt that never ran: 429, 500 or 503."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     outcome: Outcome
 
 
 @value
-class Slept:
+class Slept(_OfAttempt):
     """The handler began a virtual sleep that ends, undisturbed, at ``until``."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     until: datetime
 
 
 @value
-class Finished:
+class Finished(_OfAttempt):
     """An attempt ended; ``output`` is what the handler wrote and logged."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     outcome: Outcome
     output: str
 
 
 @value
-class FaultStruck:
+class FaultStruck(_OfAttempt):
     """Trouble that a test asked for, or that chance drew, befell an attempt; the facts after it are what it did."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     fault: str
 
 
 @value
-class Delayed:
+class Delayed(_OfAttempt):
     """An attempt that was due is handed over later, at ``due``."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     due: datetime
 
 
 @value
-class Redelivered:
+class Redelivered(_OfAttempt):
     """The queue did not hear that an attempt had ended, and hands the invocation over once more, at ``due``."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     due: datetime
 
 
 @value
-class RetryPlanned:
+class RetryPlanned(_Fact):
     """Another attempt follows at ``due``."""
 
-    at: datetime
-    request_id: str
     due: datetime
 
 
 @value
-class Succeeded:
+class Succeeded(_Fact):
     """Terminal: the handler returned."""
 
-    at: datetime
-    request_id: str
-
 
 @value
-class Failed:
+class Failed(_Fact):
     """Terminal: an error, and no retry left; ``reason`` says which rule ended it."""
 
-    at: datetime
-    request_id: str
     reason: str
 
 
 @value
-class Expired:
+class Expired(_Fact):
     """Terminal: older than its maximum age before it ever ran."""
 
-    at: datetime
-    request_id: str
-
 
 @value
-class StopAsked:
+class StopAsked(_Fact):
     """Somebody asked for the invocation to be stopped."""
 
-    at: datetime
-    request_id: str
-
 
 @value
-class Stopped:
+class Stopped(_Fact):
     """Terminal: stopped as asked."""
 
-    at: datetime
-    request_id: str
-
 
 @value
-class Invalid:
+class Invalid(_Fact):
     """Terminal: the function is gone, so the event was dropped."""
 
-    at: datetime
-    request_id: str
     reason: str
 
 
 @value
-class Delivered:
+class Delivered(_Fact):
     """The invocation's report reached ``destination`` (``queue:declined``, ``function:audit``, …).
 
     ``message_id`` is the message's id, or the request id of the destination function's invocation.
     """
 
-    at: datetime
-    request_id: str
     destination: str
     message_id: str
     body: bytes
 
 
 @value
-class DeliveryStarted:
+class DeliveryStarted(_Fact):
     """The invocation's report sets out, at ``due``, for the URL that takes the place of ``destination``.
 
     Followed by ``Delivered`` or ``DeliveryFailed``; without one, it is still to be posted.
     """
 
-    at: datetime
-    request_id: str
     destination: str
     message_id: str
     body: bytes
@@ -225,69 +186,56 @@ class DeliveryStarted:
 
 
 @value
-class DeliveryFailed:
+class DeliveryFailed(_Fact):
     """A report did not reach its destination; the invocation's state does not change."""
 
-    at: datetime
-    request_id: str
     destination: str
     reason: str
 
 
 @value
-class Warned:
+class Warned(_OfAttempt):
     """Something a user should know of: what the watchdog did, a caller nobody knows, a loop that jumped."""
 
-    at: datetime
-    request_id: str
-    attempt: int
     text: str
 
 
 @value
-class Changed:
+class Changed(_Fact):
     """Something that is defined was ``created``, ``updated`` or ``deleted`` through an API; ``request_id`` is empty.
 
     ``what`` is the resource, such as ``function orders/charge``.
     """
 
-    at: datetime
-    request_id: str
     what: str
     action: str
 
 
 @value
-class InstanceStopped:
+class InstanceStopped(_Fact):
     """An instance is used no more, because of ``reason``; ``request_id`` is empty."""
 
-    at: datetime
-    request_id: str
     function: FunctionRef
     instance_id: str
     reason: str
 
 
 @value
-class InstanceProvisioned:
+class InstanceProvisioned(_Fact):
     """An instance was started because it shall be there whether there is work or not; ``request_id`` is empty."""
 
-    at: datetime
-    request_id: str
     function: FunctionRef
     qualifier: str
     instance_id: str
 
 
 @value
-class HookRan:
+class HookRan(_Fact):
     """A hook of an instance ran outside of any attempt: ``initializer`` or ``pre-stop``; ``request_id`` is the hook's.
 
     ``error``: why it failed, ``""`` when it did not; ``output`` is what it wrote.
     """
 
-    at: datetime
-    request_id: str
     function: FunctionRef
     instance_id: str
     hook: str
@@ -354,11 +302,8 @@ Fact = InvocationFact | OutsideFact | MailFact
 
 
 @value
-class Forgotten:
+class Forgotten(_Fact):
     """Stands in the place of a fact that is kept no more; nobody gets to see it."""
-
-    at: datetime
-    request_id: str
 
 
 FORGOTTEN: Final = cast(Fact, Forgotten(datetime.min.replace(tzinfo=UTC), ""))
@@ -373,8 +318,7 @@ def register(kinds: Iterable[type[Any]], readers: Mapping[Any, Callable[[Any], A
     _READERS.update(readers)
     for kind in kinds:
         KINDS[kind.__name__] = kind
-        names = _NAMES[kind] = tuple(name for name in kind.__match_args__ if name not in _OUTSIDE_DATA)
-        _DATA[kind] = frozenset(names)
+        _DATA[kind] = frozenset(kind.__match_args__) - _OUTSIDE_DATA
         _TYPES.update({(kind, name): kind.__annotations__[name] for name in kind.__match_args__})
 
 
@@ -386,9 +330,9 @@ def to_json(fact: Fact) -> dict[str, Any]:
     """
     kind = type(fact)
     data: dict[str, Any] = {}
-    for name in _NAMES[kind]:
+    for name in fact.__match_args__:
         given = getattr(fact, name)
-        if name in _UNSAID and given == _UNSAID[name]:
+        if name in _OUTSIDE_DATA or (name in _UNSAID and given == _UNSAID[name]):
             continue
         write = _WRITERS[type(given)]
         data[name] = given if write is None else write(given)
@@ -434,10 +378,8 @@ _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
 RECORD: Final = frozenset({"at", "kind", "request_id", "attempt", "data"})
 """The members of a fact as JSON."""
-_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {}
-"""The members of ``data`` by kind, in order."""
 _DATA: Final[dict[type[Any], frozenset[str]]] = {}
-"""The same, to compare."""
+"""The members of ``data`` by kind."""
 _TYPES: Final[dict[tuple[type[Any], str], Any]] = {}
 """The type of each field by kind and name."""
 _OUTCOMES: Final = {
@@ -488,7 +430,8 @@ def _read_request(record: dict[str, Any]) -> HttpRequest:
     return HttpRequest(**{**record, "headers": tuple((name, text) for name, text in record["headers"])})
 
 
-def _write_bytes(data: bytes) -> object:
+def text_or_base64(data: bytes) -> str | dict[str, str]:
+    """Bytes as text where they are UTF-8, else ``{"base64": …}``."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -519,7 +462,7 @@ _WRITERS: Final = _Writers(
     {
         datetime: time_text,
         timedelta: timedelta.total_seconds,
-        bytes: _write_bytes,
+        bytes: text_or_base64,
         FunctionRef: str,
         HttpRequest: _write_request,
         HttpAnswer: _write_answer,

@@ -14,6 +14,7 @@ from typing import Any, Final
 from fcemu.core.errors import FCError
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.names import Account
+from fcemu.core.times import milliseconds
 
 _TEXTS: Final = (
     "text/", "application/json", "application/xml", "application/x-www-form-urlencoded", "application/javascript",
@@ -55,7 +56,7 @@ def event_of(request: HttpRequest, body: bytes, request_id: str, now: datetime, 
             },
             "requestId": request_id,
             "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "timeEpoch": str(int(now.timestamp() * 1000)),
+            "timeEpoch": str(milliseconds(now)),
         },
     }
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")

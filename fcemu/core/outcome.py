@@ -138,6 +138,14 @@ def bounded(outcome: Ran) -> Ran:
             return outcome
 
 
+def error_message(document: bytes) -> str | None:
+    """What the body of a function error says; ``None`` where it says nothing in FC's way."""
+    try:
+        return str(json.loads(document)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def error_document(message: str) -> bytes:
     """A function error body that has nothing but a message."""
     return json.dumps({"errorMessage": message}).encode()

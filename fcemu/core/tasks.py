@@ -12,8 +12,9 @@ from fcemu.core.errors import FCError, InvalidArgument, exists, missing
 from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
 from fcemu.core.invocation import TRANSITIONS, Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
+from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut, error_message
 from fcemu.core.paging import DEFAULT_LIMIT
+from fcemu.core.times import milliseconds
 from fcemu.core.values import dataclass
 
 TASK_ID: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
@@ -21,7 +22,6 @@ TASK_ID: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
 RETURNED_BYTES: Final = 1024 * 1024
 """ASSUMED: a larger result is cut, because ``returnPayload`` has at most 1 MB (async-invocation §2)."""
 _TASK_ID: Final = re.compile(TASK_ID)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,11 +64,6 @@ def cannot_stop(invocation: Recorded) -> InvalidArgument:
 def is_kept(invocation: Recorded, now: datetime, retention: timedelta) -> bool:
     """Whether FC's API still shows the record of a task; until then its id is taken."""
     return invocation.ended is None or now - invocation.ended <= retention
-
-
-def milliseconds(instant: datetime) -> int:
-    """Whole milliseconds since 1970, as all of FC's records write instants."""
-    return (instant - _START) // _MILLISECOND
 
 
 # Events.
@@ -123,10 +118,8 @@ def _error(outcome: Outcome) -> tuple[str, str]:
 
 
 def _message(document: bytes) -> str:
-    try:
-        return str(json.loads(document)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return as_text(document)
+    said = error_message(document)
+    return as_text(document) if said is None else said
 
 
 # Records.

@@ -1,6 +1,5 @@
 """The journal as text for people: one line a fact, with virtual times."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -36,7 +35,18 @@ from fcemu.core.facts import (
     Succeeded,
     Warned,
 )
-from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut, word
+from fcemu.core.outcome import (
+    FunctionError,
+    Halted,
+    Outcome,
+    Returned,
+    Stuck,
+    SystemFailed,
+    Throttled,
+    TimedOut,
+    error_message,
+    word,
+)
 
 _PAYLOAD_SHOWN: Final = 60
 
@@ -173,10 +183,8 @@ def _outcome(outcome: Outcome) -> str:
 
 
 def _message(document: bytes) -> str:
-    try:
-        return str(json.loads(document)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return short(document)
+    said = error_message(document)
+    return short(document) if said is None else said
 
 
 def short(payload: bytes) -> str:

@@ -10,6 +10,8 @@ _DURATION: Final = re.compile(
     rf"([+-]?)(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m(?!s))?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?", re.ASCII
 )
 _SECONDS: Final = re.compile(rf"[+-]?{_NUMBER}", re.ASCII)
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _UNITS: Final = ("days", "hours", "minutes", "seconds", "milliseconds")
 
 
@@ -72,6 +74,16 @@ def _from_iso(text: str) -> datetime:
         raise ValueError(
             f"{text!r} is not an instant; write it like '2026-01-01T00:00:00Z', or '+200s' from the start"
         ) from None
+
+
+def milliseconds(at: datetime) -> int:
+    """Whole milliseconds since 1970, as FC's records, reports and events write instants."""
+    return (at - _START) // _MILLISECOND
+
+
+def text_of(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as FC's events write instants."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
 
 
 def later(at: datetime, by: timedelta) -> datetime:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from fcemu.core.errors import StoreError
 from fcemu.core.invocation import Invocation
 from fcemu.engine.inflight import WATCHDOG
 
@@ -23,6 +24,11 @@ class Callers:
         """What callers get in place of answers, by request id, until they have it."""
         self.strangers: Final[dict[str, float]] = {}
         """Calls from outside of any handler, and since when they wait, by the watchdog's time."""
+        self.withdrawn: Final[set[str]] = set()
+        """Request ids of invocations that were accepted and could not be kept: their callers got an error."""
+        self.read_outside: Final[set[str]] = set()
+        """Request ids of invocations of which a caller knows how they ended, because it read their record or report
+        over HTTP, or got an error for them."""
 
     def expect(self, invocation: Invocation, then: Then, *, stranger: bool) -> None:
         """Call ``then`` when ``invocation`` has ended. ``stranger``: no handler that runs has made the call."""
@@ -41,6 +47,12 @@ class Callers:
         if invocation.id in self._awaited:
             self._errors[invocation.id] = error
             self.answer(None, invocation)
+
+    def withdraw(self, invocation: Invocation, failed: StoreError) -> None:
+        """``invocation`` was accepted and cannot be kept: its caller gets the error."""
+        self.withdrawn.add(invocation.id)
+        self.read_outside.add(invocation.id)
+        self.fail(invocation, failed)
 
     def forget(self, invocation: Invocation) -> None:
         """The caller does not wait any more."""

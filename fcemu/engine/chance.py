@@ -4,7 +4,7 @@ random numbers."""
 import hashlib
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,6 +28,9 @@ class Chance:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self.faults: Final = Faults()
+        self.troubles: Final[Sequence[object]] = self.faults.there if type(self) is Chance else (self,)
+        """Empty while nothing can trouble an attempt: then ``hold_up``, ``refusal``, ``dies`` and ``again`` need not be
+        asked."""
         self._start(seed, f"{seed}/talk")
 
     def _start(self, row: int | str, talk: str) -> None:

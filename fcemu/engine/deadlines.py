@@ -8,9 +8,11 @@ from typing import Final, Protocol
 class Deadlined(Protocol):
     """An attempt. ``left``: its thread has come back."""
 
-    over: bool
     left: bool
     deadline: datetime
+
+    @property
+    def over(self) -> bool: ...
 
     @property
     def timeout(self) -> timedelta: ...

@@ -18,6 +18,7 @@ from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Expired
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
+from fcemu.engine.callers import Callers
 from fcemu.engine.errands import Errand
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
@@ -42,27 +43,21 @@ class Deliveries:
     change (retry-and-destinations §3.4).
     """
 
-    def __init__(self, world: World, movers: Movers, intake: Intake, mail: Mail, post: Post) -> None:
+    def __init__(self, world: World, movers: Movers, callers: Callers, intake: Intake, mail: Mail, post: Post) -> None:
         self._settings: Final = world.settings
         self._chance: Final = world.chance
         self._catalog: Final = world.catalog
         self._journal: Final = world.journal
         self._movers: Final = movers
+        self._callers: Final = callers
         self._intake: Final = intake
         self._mail: Final = mail
         self._post: Final = post
-        self._withheld: Final[set[str]] = set()
-        """Request ids of invocations that are not reported."""
-
-    def withhold(self, invocation: Invocation) -> None:
-        """Do not report ``invocation`` when it ends: its caller was never told that it had been accepted."""
-        self._withheld.add(invocation.id)
 
     def report(self, end: Succeeded | Failed | Expired | Stopped | Invalid, invocation: Invocation) -> None:
         """Tell the destination of an asynchronous invocation, which has just ended, if its settings name one."""
         accepted, now = invocation.accepted, end.at
-        if accepted.synchronous or accepted.request_id in self._withheld:
-            self._withheld.discard(accepted.request_id)
+        if accepted.synchronous or accepted.request_id in self._callers.withdrawn:
             return
         destination = self._destination(invocation)
         if destination is None:
@@ -175,8 +170,8 @@ class Deliveries:
             "X-Fcemu-Message-Id": letter.message_id,
         }
         title = f"report of {letter.invocation.accepted.function} {letter.invocation.id} to {url}"
-        go = partial(self._post, url, letter.body, headers)
-        self._movers.put(due, Errand(title, go, partial(self._posted, letter, url, retry)))
+        errand = Errand(title, lambda: self._post(url, letter.body, headers), partial(self._posted, letter, url, retry))
+        self._movers.put(due, errand)
 
     def _posted(self, letter: Letter, url: str, retry: int, failed: str | None, now: datetime) -> None:
         if failed is None:

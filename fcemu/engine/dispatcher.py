@@ -25,11 +25,9 @@ from fcemu.core.facts import (
     Warned,
 )
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.languages import RUNS_AS, runs_as
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
-from fcemu.engine.backlog import Turn
 from fcemu.engine.clock import later
 from fcemu.engine.faults import When
 from fcemu.engine.fleet import Fleet
@@ -46,8 +44,10 @@ RIVALS: Final = 16
 """How many things that are due at the same instant are looked at when messages may overtake each other."""
 
 
-class Boot(Turn):
+class Boot:
     """An attempt that begins when its instance has started."""
+
+    over = False
 
     def __init__(self, dispatcher: "Dispatcher", invocation: Invocation, plan: Plan, place: Place) -> None:
         self._dispatcher: Final = dispatcher
@@ -68,12 +68,12 @@ class Dispatcher:
     def __init__(self, world: World, runtime_of: Callable[[str], Runtime]) -> None:
         self._settings: Final = world.settings
         self._chance: Final = world.chance
+        self._troubles: Final = world.chance.troubles
         self._keys: Final = world.keys
         self._journal: Final = world.journal
         self._agenda: Final = world.agenda
-        self.fleet: Final = Fleet(world, self.begin)
-        self.plans: Final = Plans(world, runtime_of, self.fleet)
-        self.fleet.pool_of = self.plans.pool_of
+        self.plans: Final = Plans(world, runtime_of)
+        self.fleet: Final = Fleet(world, self.plans)
         self._exceptions: dict[tuple[str, int], BaseException] = {}
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
@@ -96,13 +96,14 @@ class Dispatcher:
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
         pool = plan.pool
-        if (not pool.free or plan.backlog.waiting) and self._waits(invocation, plan, now):
+        if (not pool.free or pool.backlog.waiting) and self._waits(invocation, plan, now):
             return None
-        if self._held_up(invocation, now):
+        troubled = self._troubles or self._late
+        if troubled and self._held_up(invocation, now):
             return None
         self._dequeue(invocation, now)
-        refusal = self._refusal(invocation, plan, now)
-        place = refusal or (pool.take() if pool.free else self.fleet.take(pool, now))
+        refusal = self._refusal(invocation, plan, now) if troubled or plan.stand_in is not None else None
+        place = refusal or self.fleet.ask(pool, now)
         if not isinstance(place, Place):
             self._refused(invocation, plan, place, now)
             return None
@@ -116,7 +117,7 @@ class Dispatcher:
     def _waits(self, invocation: Invocation, plan: Plan, now: datetime) -> bool:
         """Whether an attempt that is due does not start now, because no instance can be had for it, or because others
         wait for one. What is asynchronous then waits; the rest is refused."""
-        fleet, backlog = self.fleet, plan.backlog
+        fleet, backlog = self.fleet, plan.pool.backlog
         waits = not invocation.accepted.synchronous and self._settings.throttle_mode == "wait"
         serving = backlog.serving
         is_next = serving is not None and serving.invocation is invocation
@@ -136,7 +137,8 @@ class Dispatcher:
         self._journal.record(Held(now, invocation.id, len(invocation.attempts) + 1), invocation)
         aged_from = invocation.tally(age_excludes_delay=self._settings.age_excludes_delay).aged_from
         # ASSUMED: what has grown too old is dropped at once, not when an instance becomes free.
-        self.fleet.hold(plan.backlog, invocation, later(later(aged_from, plan.policy.max_age), _MOMENT))
+        end = later(later(aged_from, plan.policy.max_age), _MOMENT)
+        self.fleet.hold(plan.pool.backlog, invocation, end, self.begin)
 
     def _cold_start(self, invocation: Invocation, place: Place, now: datetime) -> None:
         """The first attempt in an instance: it waits until that has started, with all that come meanwhile."""
@@ -150,27 +152,45 @@ class Dispatcher:
         """The instance for this attempt has started; ``None`` when its invocation was stopped meanwhile."""
         place.ready_at = None
         if invocation.finished:
-            place.pool.give_back(place, now)
+            self.fleet.give_back(place, now)
             return None
         return self._started(invocation, plan, place, now)
 
     def _started(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run | None:
-        number = len(invocation.attempts) + 1
-        self._journal.record(Started(now, invocation.accepted.request_id, number, place.id), invocation)
-        self._warn_of_runtime(invocation, plan, number, now)
-        if self._dies(invocation, number, "before", now):
-            place.instance.stop()
-            self._finish(invocation, plan, number, self.exited(timedelta(0)), "", now)
-            self.fleet.lose(place, now, "its process exited")
-            return None
-        return self._run(invocation, plan, place, number, now)
+        accepted, number = invocation.accepted, len(invocation.attempts) + 1
+        self._journal.record(Started(now, accepted.request_id, number, place.id), invocation)
+        if plan.runs_as is not None:
+            self._warn_of_runtime(invocation, plan, number, now)
+        run = Run(invocation, plan, place, now)
+        run.call = Call(
+            plan.resolved.function,
+            plan.resolved.qualifier,
+            plan.resolved.version,
+            self._settings.account,
+            place.id,
+            accepted.request_id,
+            number,
+            invocation.executions - invocation.repeats - 1,
+            accepted.payload,
+            run,
+            http=accepted.http,
+            undisturbed=in_engine,
+            keys=self._keys,
+        )
+        died = self.dies(run, "before", now) if self._troubles else None
+        if died is None:
+            return run
+        place.instance.stop()
+        self.end(run, died, "", now)
+        self.fleet.lose(place, now, "its process exited")
+        return None
 
     def _warn_of_runtime(self, invocation: Invocation, plan: Plan, number: int, now: datetime) -> None:
         """Say once of each function that its code runs in another runtime than it was written for."""
-        function = plan.resolved.function
-        if function.runtime in RUNS_AS and plan.stand_in is None and function.ref not in self._warned:
-            self._warned.add(function.ref)
-            text = f"function {function.ref}: {runs_as(function.runtime)}"
+        ref = plan.resolved.function.ref
+        if ref not in self._warned:
+            self._warned.add(ref)
+            text = f"function {ref}: {plan.runs_as}"
             self._journal.record(Warned(now, invocation.id, number, text), invocation)
 
     @property
@@ -193,7 +213,7 @@ class Dispatcher:
     def _dequeue(self, invocation: Invocation, now: datetime) -> None:
         """The queue hands it over, once; a synchronous invocation waits in no queue."""
         if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
-            self._journal.record(Dequeued(now, invocation.id), invocation)
+            self._journal.record(Dequeued(now, invocation.accepted.request_id), invocation)
 
     def _held_up(self, invocation: Invocation, now: datetime) -> bool:
         """Whether the attempt that is due starts late; then it is due again."""
@@ -232,28 +252,6 @@ class Dispatcher:
             self._journal.record(Expired(now, invocation.id), invocation)
         return True
 
-    def _run(self, invocation: Invocation, plan: Plan, place: Place, number: int, now: datetime) -> Run:
-        run = self.make_run(invocation, plan, place, now)
-        run.call = Call(
-            plan.resolved.function,
-            plan.resolved.qualifier,
-            plan.resolved.version,
-            self._settings.account,
-            place.id,
-            invocation.accepted.request_id,
-            number,
-            invocation.executions - invocation.repeats - 1,
-            invocation.accepted.payload,
-            run,
-            http=invocation.accepted.http,
-            undisturbed=in_engine,
-            keys=self._keys,
-        )
-        return run
-
-    make_run: Callable[[Invocation, Plan, Place, datetime], Run]
-    """Set by the movers, which own what runs."""
-
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
         self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
@@ -261,32 +259,29 @@ class Dispatcher:
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
         """An attempt came to ``outcome``: record it and do what follows."""
-        self._finish(run.invocation, run.plan, run.number, outcome, output, now)
+        invocation, call = run.invocation, run.call
+        self._journal.record(Finished(now, call.request_id, call.attempt, outcome, output), invocation)
+        if not (self._troubles and self._repeats(run, outcome, now)):
+            self._act(invocation, run.plan, outcome, now)
 
-    def _finish(
-        self, invocation: Invocation, plan: Plan, number: int, outcome: Ran, output: str, now: datetime
-    ) -> None:
-        self._journal.record(Finished(now, invocation.id, number, outcome, output), invocation)
-        if not invocation.accepted.synchronous and not isinstance(outcome, outcomes.Halted | outcomes.Stuck):
-            again = self._chance.again(invocation)
-            if again is not None:
-                due = later(now, again)
-                self._struck(invocation, number, "deliver_twice", now)
-                self._journal.record(Redelivered(now, invocation.id, number, due), invocation)
-                return
-        self._act(invocation, plan, outcome, now)
+    def _repeats(self, run: Run, outcome: Ran, now: datetime) -> bool:
+        """Whether the queue does not hear that an attempt has ended, and delivers once more."""
+        invocation = run.invocation
+        if invocation.accepted.synchronous or isinstance(outcome, outcomes.Halted | outcomes.Stuck):
+            return False
+        again = self._chance.again(invocation)
+        if again is None:
+            return False
+        self._struck(invocation, run.number, "deliver_twice", now)
+        self._journal.record(Redelivered(now, invocation.id, run.number, later(now, again)), invocation)
+        return True
 
     def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
         """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
-        if not self._dies(run.invocation, run.number, when, now):
+        if not self._troubles or not self._chance.dies(run.invocation, when):
             return None
+        self._struck(run.invocation, run.number, f"crash {when}", now)
         return self.exited(now - run.started)
-
-    def _dies(self, invocation: Invocation, number: int, when: When, now: datetime) -> bool:
-        if not self._chance.dies(invocation, when):
-            return False
-        self._struck(invocation, number, f"crash {when}", now)
-        return True
 
     def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
         self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
@@ -316,7 +311,7 @@ class Dispatcher:
 
     def _act(self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime) -> None:
         if type(outcome) is outcomes.Returned:
-            self._journal.record(Succeeded(now, invocation.id), invocation)
+            self._journal.record(Succeeded(now, invocation.accepted.request_id), invocation)
             return
         if invocation.accepted.synchronous:
             self._end_synchronous(invocation, outcome, now)

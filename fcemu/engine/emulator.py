@@ -103,7 +103,6 @@ class Emulator:
         self._catalog: Final = catalog
         self._chance: Final = chance
         self._baton: Final = Baton()
-        self._agenda: Final = Agenda(self._baton)
         self._world: Final = World(
             settings=settings,
             clock=self.clock,
@@ -112,27 +111,26 @@ class Emulator:
             chance=self._chance,
             keys=Keys(new_secret()) if settings.auth else PREDICTABLE,
             journal=self.journal,
-            agenda=self._agenda,
+            agenda=Agenda(self._baton),
         )
+        self._agenda: Final = self._world.agenda
         self._dispatcher: Final = Dispatcher(self._world, runtimes if callable(runtimes) else runtimes.__getitem__)
-        plans = self._dispatcher.plans
         self.fleet: Final = self._dispatcher.fleet
-        self.timers: Final = Timers(catalog, self._agenda)
         self._callers: Final = Callers()
         self._movers: Final = Movers(self._world, crew, self._dispatcher, self._callers)
         self.tasks: Final = Tasks(self._world, self._movers)
         """Task mode: find, list, stop."""
-        self._intake: Final = Intake(self._world, plans, self._movers, self._callers, self.tasks)
-        self.timers.fire = self._intake.fire
+        self._intake: Final = Intake(self._world, self.fleet.plans, self._movers, self._callers, self.tasks)
+        self.timers: Final = Timers(self._world, self._intake.fire)
         self.keyring: Final = Keyring(self._world, self._intake)
         """The access keys that are good now."""
-        self.resources: Final = Resources(self._world, plans, packages, self.timers)
+        self.resources: Final = Resources(self._world, self.fleet, packages, self.timers)
         """The control plane: what runs, and what makes it run."""
-        self.releasing: Final = Releasing(self._world, plans, packages)
+        self.releasing: Final = Releasing(self._world, self.fleet, packages)
         """The control plane: versions and aliases."""
-        self.furnishings: Final = Furnishings(self._world, plans, packages, self.fleet)
+        self.furnishings: Final = Furnishings(self._world, self.fleet, packages)
         """The control plane: domains, layers, capacity, tags, bindings."""
-        self.setup: Final = Setup(self._world, plans, chance.faults, self.resources, self._movers)
+        self.setup: Final = Setup(self._world, self.fleet, chance.faults, self.resources, self._movers)
         """Definitions, stand-ins for code, faults."""
         self.resources.complete()
         self.triggers: Final = Triggers(self._world, self._intake)
@@ -152,7 +150,7 @@ class Emulator:
         """What was delivered to queues, topics and buses."""
         self.queues: Final = Queues(self.mail)
         self.topics: Final = Topics(self.mail)
-        deliveries = Deliveries(self._world, self._movers, self._intake, self.mail, post)
+        deliveries = Deliveries(self._world, self._movers, self._callers, self._intake, self.mail, post)
         self.journal.reactions = reactions(
             dispatcher=self._dispatcher,
             movers=self._movers,
@@ -170,17 +168,16 @@ class Emulator:
             intake=self._intake,
             deliveries=deliveries,
             timers=self.timers,
-            setup=self.setup,
+            resources=self.resources,
             packages=packages,
             starts=self.starts,
             given=given or {},
         )
-        self._movers.withdraw = self._persistence.withdraw
-        self.read_outside: Final = self._persistence.read_outside
+        self.read_outside: Final = self._callers.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
-        self._progress: Final = Progress(self._world, self._movers, self._callers, self._persistence)
+        self._progress: Final = Progress(self._world, self._movers, self._callers)
         if store is not None:
             with self._baton:
                 self._persistence.begin(store, kept)
@@ -210,18 +207,19 @@ class Emulator:
     @property
     def saving(self) -> Saving | None:
         """What is kept of this emulator; ``None`` where nothing is."""
-        return self._persistence.saving
+        return self._movers.saving
 
     @property
     def unsaved(self) -> bool:
         """Whether something has happened that is to be kept and is not yet."""
-        return self._persistence.unsaved
+        saving = self._movers.saving
+        return saving is not None and saving.unsaved
 
     def save(self) -> None:
         """Keep what has happened, where it is to be kept; nobody may hear of it before. Called without the baton.
 
         Raises ``StoreError``."""
-        if self._persistence.saving is not None:
+        if self._movers.saving is not None:
             with self._baton:
                 failed = self._movers.keep()
             if failed is not None:
@@ -311,7 +309,7 @@ class Emulator:
     def check(self, ref: FunctionRef, qualifier: str) -> None:
         """Raise what ``accept`` and ``invoke`` raise before they look at the payload, which need not be there yet."""
         with self._baton:
-            self._dispatcher.plans.plan(ref, qualifier)
+            self.fleet.plans.plan(ref, qualifier)
 
     def new_request_id(self, generation: Generation) -> str:
         """The id of a request that is no invocation: it reads or changes definitions, or it is refused."""
@@ -339,7 +337,7 @@ class Emulator:
             if end < self.clock.shown() and not self.clock.rate:
                 now = self.clock.shown().isoformat()
                 raise ValueError(f"time does not go back: it is {now}, not {end.isoformat()}")
-            return self._post(Advance(end))
+            return self._movers.post(Advance(end))
 
     def advance(self, by: timedelta) -> Goal:
         """Run all that is due within ``by`` from now, its end included. Raises ``ValueError`` when negative."""
@@ -350,46 +348,46 @@ class Emulator:
             self._check_open()
             if by > LAST - self.clock.now():
                 raise ValueError("the clock cannot go beyond the year 9999")
-            return self._post(Advance(by))
+            return self._movers.post(Advance(by))
 
     def sleep_until(self, end: datetime) -> Goal:
         """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
         self.before_move(end)
         with self._baton:
             self._check_open()
-            return self._post(Advance(end))
+            return self._movers.post(Advance(end))
 
     def stand_still(self) -> Goal:
         """Wait until nothing is in flight; nothing more is started for it."""
         with self._baton:
             self._check_open()
-            return self._post(Still())
+            return self._movers.post(Still())
 
     def run_next(self) -> Goal:
         """Move to the next due instant and run what is due there; nothing happens when nothing is due."""
         self.before_move(None)
         with self._baton:
             self._check_open()
-            return self._post(Next())
+            return self._movers.post(Next())
 
     def run_until_idle(self, at_most: timedelta | None) -> Goal:
         """Run until nothing is due any more; ``NotIdle`` is the goal's error when work is left after ``at_most``."""
 
         def not_idle() -> NotIdle:
-            return NotIdle(f"there is still work after {at_most} of virtual time\n{self._explain()}")
+            return NotIdle(f"there is still work after {at_most} of virtual time\n{explain(self._world, self._movers)}")
 
         self.before_move(None)
         with self._baton:
             self._check_open()
             end = None if at_most is None else later(self.clock.shown(), at_most)
-            return self._post(Idle(end, not_idle))
+            return self._movers.post(Idle(end, not_idle))
 
     def run_until_ended(self, invocation: Invocation) -> Goal:
         """Run until ``invocation`` has ended."""
         self.before_move(None)
         with self._baton:
             self._check_open()
-            return self._post(Ended(invocation))
+            return self._movers.post(Ended(invocation))
 
     def wait(self, goal: Goal) -> None:
         """Wait in real time until ``goal`` is reached; raises its error, or ``ClockStuck``.
@@ -448,10 +446,6 @@ class Emulator:
         """Real seconds without progress after which waiting for the clock is hopeless: the watchdog struck, and it
         did not help."""
         return 2 * self.settings.watchdog.total_seconds() + 2
-
-    def _post(self, goal: Goal) -> Goal:
-        self._movers.post(goal)
-        return goal
 
     def _check_open(self) -> None:
         if self._movers.closed:
@@ -524,10 +518,7 @@ class Emulator:
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
         with self._baton:
-            return self._explain()
-
-    def _explain(self) -> Explanation:
-        return explain(self._world, self._movers)
+            return explain(self._world, self._movers)
 
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""
@@ -547,13 +538,9 @@ class Emulator:
         and for a directory of this machine whose package would take a while to make."""
         accepted = invocation.accepted
         with self._baton:
-            plan = self._dispatcher.plans.find(accepted.function, accepted.qualifier)
-            if plan is None:
+            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, attempt.instance_id)
+            if pool is None:
                 return ""
-            pool = plan.pool
-            if plan.resolved.shares:
-                pools = self.fleet.pools.values()
-                pool = next((each for each in pools if attempt.instance_id in each.places), pool)
         if pool.checksum is None:
             pool.checksum = self.resources.checksum_of(pool.function)
         return pool.checksum
@@ -603,7 +590,7 @@ class Emulator:
             with self._baton:
                 self._movers.interrupt_again()
         with self._baton:
-            self._dispatcher.plans.definitions_changed()
+            self.fleet.definitions_changed()
             if saving is not None:
                 saving.close()
             self.clock.close()

@@ -5,15 +5,15 @@ from math import inf
 
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, bounded
-from fcemu.engine.background import has_waited
 from fcemu.engine.clock import later
 from fcemu.engine.inflight import WATCHDOG, debugged
 from fcemu.engine.instances import reason_of
 from fcemu.engine.lines import place
 from fcemu.engine.parking import Parking
 from fcemu.engine.ports import Finish
-from fcemu.engine.runs import Run
+from fcemu.engine.runs import CodeRun, Run
 from fcemu.engine.strands import STRANDS, Strand
+from fcemu.handler.strands import Move
 
 
 class Ending(Parking):
@@ -29,24 +29,32 @@ class Ending(Parking):
         else:
             self._strike_timeout(run, run.deadline)
 
-    def deadline_due(self, run: Run, now: datetime) -> None:
-        """The timeout of ``run``, which was parked before, strikes; or it ends because it was told to."""
-        if run.over:
-            return
-        run.deadline_expected = False
-        if now < run.deadline and self._halted(run) is None:
-            self._expect_deadline(run)  # its handler began later than its attempt
-            return
-        if not run.struck and self._halted(run) is None and self._stands_still(run, now):
+    def fall_due(self, run: CodeRun, now: datetime) -> None:
+        """The instant is there at which a wait of ``run`` ends, or its timeout strikes."""
+        run.expect_nothing()
+        # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
+        wait = None if run.struck else run.table.fall_due(now)
+        if wait is not None and wait.until is not None and wait.until < run.deadline:
+            self._wake(wait)
+            # What of it runs on a paused clock parks or ends before anything else falls due.
+            if run.verdict is not None or (run.table.first_wait() is not None and (self.clock.rate or not run.counted)):
+                self._expect(run)
+        elif now < run.deadline and not run.struck:
+            self._expect(run)  # its handler began later than its attempt
+        elif isinstance(run, Run):
+            self._reach_deadline(run, now)
+
+    def _reach_deadline(self, run: Run, now: datetime) -> None:
+        halted = self._halted(run)
+        if halted is None and not run.struck and self._stands_still(run, now):
             self._begin_timeout_anew(run, now)
         elif run.struck or run.waits_in is None:
-            self._give_up(run, self._halted(run) or self._dispatcher.timed_out(run.function.timeout), now)
-        elif (halted := self._halted(run)) is not None:
-            self._abandon(run, halted)
+            self._give_up(run, halted or self._dispatcher.timed_out(run.function.timeout), now)
+        elif halted is not None:
+            self.abandon(run, halted)
         else:
-            # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(run, now)
-            self._abandon(run, self._dispatcher.timed_out(run.function.timeout))
+            self.abandon(run, self._dispatcher.timed_out(run.function.timeout))
 
     def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
         """``invocation``, which runs, is to be stopped: whatever it comes to no longer counts.
@@ -55,26 +63,33 @@ class Ending(Parking):
         """
         # The thread of an earlier attempt may still be there; that attempt is over, and another one runs.
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
-        run.verdict = Halted(why)
+        run.tell(Halted(why))
         hooked = bool(run.function.pre_stop)
         if hooked and run.place.instance.answers_beside():
             # The hook comes first: whatever ends the attempt ends the instance with it. The clock does not wait for the
             # attempt any more, or the hook would never fall due.
-            self._uncount(run)
+            run.table.move(Move.HALT_BESIDE)
+            self.uncount(run)
             self.fleet.announce_end(run.place, now, lambda at: self._end_halted(run, at))
         elif hooked and run.parked:
             # Nothing of it runs that had to be interrupted: it wakes and unwinds, and then the hook runs.
-            self._agenda.push(now, run)
+            self._end_by(run, now)
         else:
             # Where there is a hook, what comes back soon ends by itself, and then the hook runs.
             until = later(now, run.function.pre_stop_timeout) if hooked else now
-            self._agenda.push(until, run)
+            self._end_by(run, until)
             self._interrupt(run)
         self.pursue()
 
+    def _end_by(self, run: Run, instant: datetime) -> None:
+        """``run`` was stopped: it ends at ``instant``, unless its timeout would end it before."""
+        run.deadline = min(run.deadline, instant)
+        self._expect(run)
+
     def _end_halted(self, run: Run, now: datetime) -> None:
         """The hook before the end of ``run`` has come back."""
-        self._agenda.push(now, run)
+        if not run.over:
+            self._end_by(run, now)
         self.pursue()
 
     def has_been_long(self, since: float) -> bool:
@@ -99,15 +114,24 @@ class Ending(Parking):
         run.deadline = later(now, run.function.timeout)
         if self.clock.rate:
             self._agenda.watch(run)
-        for strand in (run, *run.others()):
-            if strand.waits_in is not None:
-                self._expect(run, strand.waits_in)
+        if run.table.waits():
+            self._expect(run)
 
-    def begin_handler(self, run: Run) -> None:
+    def prepare(self, run: CodeRun, ready_by: datetime) -> None:
+        """The instance of ``run`` gets ready, by that instant at the latest; takes the baton itself."""
+        with self._baton:
+            run.ready_by = ready_by
+            if not run.over:
+                run.table.move(Move.PREPARE)
+
+    def begin_handler(self, run: CodeRun) -> None:
         """The instance of ``run`` is ready, and its handler starts now; takes the baton itself."""
         with self._baton:
             run.ready_by = None
-            if not run.over and not run.struck:
+            if run.over:
+                return
+            run.table.move(Move.READY)
+            if run.verdict is None and isinstance(run, Run):
                 self._begin_timeout_anew(run, self.clock.now())
 
     def _halted(self, run: Run) -> Halted | None:
@@ -116,54 +140,71 @@ class Ending(Parking):
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
         """Say where a handler waited that nobody could have woken: without that, "timed out" tells nothing."""
-        if not run.endless:
+        if not run.table.endless:
             return
-        where = ",".join(place(strand.line(), run.function.code) for strand in (run, *run.others()))
+        where = ",".join(place(strand.line(), run.function.code) for strand in run.table.strands())
         text = (
             f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
             f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
         )
         self._warn(run, text, now)
 
+    # The end of a hook.
+
+    def end_hook(self, run: CodeRun) -> None:
+        """A hook has come back; what of it still runs is left behind."""
+        if run.table.awake > 1:
+            self._let_rest(run)
+        self.uncount(run)
+        run.end()
+        if run.table.others:
+            self._dismiss(run)
+
+    def close_hook(self, run: CodeRun) -> None:
+        """A hook that runs comes to nothing, because the emulator is closed."""
+        self.abandon(run, Halted("the emulator was closed"))
+
     # The end of a run.
 
     def _ended(self, run: Run, finish: Finish) -> None:
         """The handler of ``run`` has come back."""
-        if run.strands is not None and run.awake > 1:
-            self._let_rest(run, run.strands)
+        if run.table.awake > 1:
+            self._let_rest(run)
         self.steps += 1
         if run.struck and not run.over:
             return  # its end comes at its deadline
         self.runs.discard(run)
         if run.over:
             return
-        self._uncount(run)
+        self.uncount(run)
         self._finish(run, run.verdict or bounded(finish.outcome), finish)
 
     def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
-        run.over = True
+        run.end()
         now = self.clock.now()
-        if run.strands is not None:
+        if run.table.others:
             self._dismiss(run)
         if finish.exception is not None:
             self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
         if run.verdict is None and not finish.broken:
-            run.verdict = self._dispatcher.dies(run, "after", now)
-            outcome = run.verdict or outcome
+            died = self._dispatcher.dies(run, "after", now)
+            if died is not None:
+                run.tell(died)
+                outcome = died
         broken = finish.broken or run.verdict is not None
         halted = isinstance(run.verdict, Halted)  # then it stops once its hook has run (task-mode §4.4)
         if broken and not halted:
             run.place.instance.stop()
         elif not broken:
-            run.place.pool.give_back(run.place, now)
+            self.fleet.give_back(run.place, now)
         self._dispatcher.end(run, outcome, finish.output, now)
         if broken:
             self.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
 
     def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
         """End a run whose thread has not come back: whatever it still does no longer counts."""
-        run.over = True
-        self._uncount(run)
+        run.end()
+        self.uncount(run)
         if run.left:
             self.runs.discard(run)
         self._dispatcher.end(run, outcome, run.call.output.text(), now)
@@ -181,17 +222,19 @@ class Ending(Parking):
         self._crew.replace_me()
         with self._baton:
             run.leave()
+            if not isinstance(run, Run):
+                return  # a hook of an emulator that was closed
             if run.over:
                 self.runs.discard(run)
             elif not run.struck:  # else its end comes at its deadline
                 assert run.verdict is not None, "only an attempt that is to end is left"
                 self._give_up(run, run.verdict, self.clock.now())
 
-    def _interrupt(self, run: Run, *, again: bool = False) -> None:
+    def _interrupt(self, run: CodeRun, *, again: bool = False) -> None:
         """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
         run.since = WATCHDOG.time()
         if not run.place.instance.interrupt():
-            for strand in (run, *run.others()):
+            for strand in run.table.strands():
                 if strand.waits_in is None:
                     strand.interrupt(again=again)
 
@@ -202,8 +245,9 @@ class Ending(Parking):
                 self._interrupt(run, again=True)
 
     def _strike_timeout(self, run: Run, now: datetime) -> None:
-        run.verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
-        self._give_up(run, run.verdict, now)
+        verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
+        run.tell(verdict)
+        self._give_up(run, verdict, now)
 
     # Synchronous calls that a handler makes.
 
@@ -212,11 +256,10 @@ class Ending(Parking):
         if caller.counted and not caller.over:
             caller.calls = (*caller.calls, invocation)
             self._callers[invocation.id] = caller
-            caller.awake -= 1
-            self._expect_deadline(caller)
-            if caller.awake <= 0:
-                self._expect_all(caller)
-                self._uncount(caller)
+            caller.table.call()
+            if caller.table.awake <= 0:
+                self._expect(caller)
+                self.uncount(caller)
                 self.pursue()
 
     def _go_on_calling(self, invocation: Invocation) -> None:
@@ -224,6 +267,7 @@ class Ending(Parking):
         caller = self._callers.pop(invocation.id, None)
         if caller is not None:
             caller.calls = tuple(call for call in caller.calls if call is not invocation)
+            caller.table.answered()
             self._one_more_awake(caller)
 
     def running(self) -> Run | None:
@@ -232,13 +276,13 @@ class Ending(Parking):
 
     # Trouble.
 
-    def exited(self, run: Run) -> FunctionError:
+    def exited(self, run: CodeRun) -> FunctionError:
         """The outcome of ``run``, whose handler ends its process now."""
         return self._dispatcher.exited(self.clock.now() - run.started)
 
     def held_up(self, run: Run, now: float, patience: float) -> str | None:
         """What of the virtual clock keeps ``run`` from going on, if that does; it would go on in FC."""
-        awake = run.awake_ones()
+        awake = run.table.awake_ones()
         for strand in awake:
             holder = None if strand.wants is None else STRANDS.get(strand.wants.holder())
             if holder is not None and holder.waits_in is not None and holder.run.movers is not self:
@@ -249,9 +293,9 @@ class Ending(Parking):
                 "a thread of it waits for something real, and so the clock stands still for another one that waits for "
                 "virtual time to pass"
             )
-        if not all(has_waited(strand, now, patience / 2) for strand in awake):
+        if not all(strand.has_waited(now, patience / 2) for strand in awake):
             return None  # it computes
-        for strand in (run, *run.others()):
+        for strand in run.table.strands():
             if strand.waits_in is not None and strand.waits_in.until is not None:
                 code = run.function.code
                 return (
@@ -262,8 +306,9 @@ class Ending(Parking):
 
     def end_stuck(self, run: Run, why: str) -> None:
         """End a run that cannot go on because time is virtual."""
-        run.verdict = self._halted(run) or Stuck(why)
-        self._give_up(run, run.verdict, self.clock.now())
+        verdict = self._halted(run) or Stuck(why)
+        run.tell(verdict)
+        self._give_up(run, verdict, self.clock.now())
 
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
@@ -271,10 +316,10 @@ class Ending(Parking):
         if (halted := self._halted(run)) is not None:
             self._give_up(run, halted, self.clock.now())
             return
-        run.struck = True
-        run.verdict = self._dispatcher.timed_out(run.function.timeout)
-        self._uncount(run)
-        self._expect_deadline(run)
+        run.tell(self._dispatcher.timed_out(run.function.timeout))
+        run.table.move(Move.STRIKE)
+        self.uncount(run)
+        self._expect_at(run, run.deadline)
         self._interrupt(run)
         self.pursue()
 

@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from fcemu.core.invocation import Invocation, State
+from fcemu.core.invocation import Invocation
 from fcemu.core.values import dataclass
 from fcemu.engine.agenda import Rank
 from fcemu.engine.clock import Clock
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
-from fcemu.engine.strands import Strand, Wait
+from fcemu.engine.strands import Strand
 from fcemu.engine.world import World
 
 _DUE_SHOWN = 5
@@ -95,12 +95,7 @@ def _at(instant: datetime, clock: Clock) -> str:
 def _name(thing: object) -> str:
     if isinstance(thing, Invocation):
         return f"{_title(thing)} #{len(thing.attempts) + 1}"
-    if not isinstance(thing, Wait | Run):
-        return str(thing)
-    run = thing.strand.run if isinstance(thing, Wait) else thing
-    halted = run.invocation.state is State.STOPPING
-    what = "wake-up of" if isinstance(thing, Wait) else "end of stopped" if halted else "timeout of"
-    return f"{what} {_title(run.invocation)} #{run.number}"
+    return str(thing)
 
 
 def _title(invocation: Invocation) -> str:
@@ -111,8 +106,8 @@ def _describe(run: Run) -> list[str]:
     """A line for each strand of an attempt: the handler's own thread, then those that it started."""
     title = f"{_title(run.invocation)} #{run.number}"
     lines = [f"{title} {_doing(run, run)}"]
-    lines += [f"{title}, a thread that it started, {_doing(run, strand)}" for strand in run.others()]
-    if run.parked and not run.struck and run.endless:
+    lines += [f"{title}, a thread that it started, {_doing(run, strand)}" for strand in run.table.strands()[1:]]
+    if run.parked and not run.struck and run.table.endless:
         lines[0] += f"; nothing of it runs that could end that, so it ends by its timeout ({run.deadline:%H:%M:%S.%f})"
     return lines
 

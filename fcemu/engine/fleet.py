@@ -1,22 +1,23 @@
 """The fleet: all instances of an emulator: limits, what waits for one, idle recycling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
 from fcemu.core.facts import HookRan, InstanceProvisioned, InstanceStopped
-from fcemu.core.functions import Function
 from fcemu.core.invocation import Invocation
-from fcemu.core.names import FunctionRef
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Refusal, Throttled
+from fcemu.core.releases import Owner
 from fcemu.engine.agenda import Rank
 from fcemu.engine.backlog import Backlog, Begin, Waiter
-from fcemu.engine.clock import Clock, later
+from fcemu.engine.clock import later
 from fcemu.engine.errands import Errand
-from fcemu.engine.hooks import HookClock, Parks, call_for, why_failed
+from fcemu.engine.hooks import HookRun, why_failed
 from fcemu.engine.instances import Key, Place, Pool, Shown
-from fcemu.engine.ports import Call, Finish, Runtime
+from fcemu.engine.plans import Plans
+from fcemu.engine.ports import Call, Finish
 from fcemu.engine.quotas import Quotas
 from fcemu.engine.world import World
 
@@ -31,52 +32,48 @@ class Fleet:
     needs its place under a limit that both come under. ASSUMED: that one goes that was used longest ago.
     """
 
-    def __init__(self, world: World, begin: Begin) -> None:
+    def __init__(self, world: World, plans: Plans) -> None:
+        self.plans: Final = plans
+        self.pools: Final = plans.pools
+        self.clock: Final = world.clock
         self._settings: Final = world.settings
         self._belongings: Final = world.catalog.belongings
         self._chance: Final = world.chance
         self._keys: Final = world.keys
         self._journal: Final = world.journal
         self._agenda: Final = world.agenda
-        self._begin: Final = begin
         self._quotas: Final = Quotas(world.settings, world.catalog.belongings)
-        self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
-        """By function, qualifier and version."""
-        self._backlogs: Final[dict[Key, Backlog]] = {}
         self._crowded: Final[dict[Backlog, None]] = {}
         """Backlogs in which something waits, or did a moment ago."""
         self._held = 0
         """How many invocations were ever held."""
-        self.clock: Clock
-        """Set by the movers, as what lets the clock move while a hook waits."""
-        self.parks: Parks
         self.closed = False
-        self.pool_of: Callable[[Key], Pool | None]
-        """Set by the dispatcher: the instances that a qualifier means now."""
         self._stopping: Final[set[Place]] = set()
         """Instances that stop as soon as their hook has run."""
         self._in_hook: Final[set[Place]] = set()
         """Instances whose hook runs now."""
 
-    # Pools.
+    # Definitions.
 
-    def pool(self, key: Key, version: str, function: Function, runtime: Callable[[], Runtime]) -> Pool:
-        """The instances of a function as a qualifier means it now."""
-        pool = self.pools.get((*key, version))
-        if pool is None:
-            idle = self._settings.idle if function.idle is None else function.idle
-            pool = Pool(self, key, version, function, runtime(), idle, self.backlog(key))
-            self.pools[*key, version] = pool
-        return pool
+    def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
+        """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
+        given up: free ones now, those in use when their attempt is over. Published versions keep theirs."""
+        changed = None if refs is None else set(refs)
+        self.plans.forget(lambda ref: changed is None or ref in changed)
+        self._close(lambda pool: pool.version == LATEST and (changed is None or pool.function.ref in changed))
 
-    def backlog(self, key: Key) -> Backlog:
-        """What waits for an instance of this function and qualifier."""
-        backlog = self._backlogs.get(key)
-        if backlog is None:
-            backlog = self._backlogs[key] = Backlog(self._begin, self.call)
-        return backlog
+    def releases_changed(self, owner: Owner, gone: str = "") -> None:
+        """Look up again what qualifiers of ``owner`` mean; the instances of the version that is ``gone`` are given
+        up."""
+        self.plans.forget(lambda ref: Owner.of(ref) == owner)
+        self._close(lambda pool: pool.version == gone and Owner.of(pool.function.ref) == owner)
 
-    def close(self, chosen: Callable[[Pool], bool]) -> None:
+    def stand_in_changed(self, ref: FunctionRef) -> None:
+        """Something else runs in place of a function's code now, in new instances."""
+        self.plans.forget(lambda one: one == ref)
+        self._close(lambda pool: pool.function.ref == ref)
+
+    def _close(self, chosen: Callable[[Pool], bool]) -> None:
         """Give up pools: their free instances now, those in use when their attempts are over."""
         now = self.clock.now() if self.closed else self.clock.shown()
         for name, pool in list(self.pools.items()):
@@ -87,7 +84,7 @@ class Fleet:
                     if not place.used:
                         self._give_up(place, now, CHANGED)
         self.provide(now)
-        self.call_all(now)
+        self._call_all(now)
 
     # Instances.
 
@@ -95,14 +92,38 @@ class Fleet:
         """Whether none can be had for one more attempt, not even in place of one that is idle."""
         return not pool.free and (scope := self._quotas.full(pool)) is not None and self._spare(scope) is None
 
-    def take(self, pool: Pool, now: datetime) -> Place | Refusal:
-        """A free instance, or a new one, or why there is none."""
-        if pool.free:
-            return pool.take()
-        if not self._make_room(pool, now) or not self._quotas.may_grow(now):
-            return Throttled()
-        started = self._start(pool, now)
-        return pool.take() if isinstance(started, Place) else started
+    def ask(self, pool: Pool, now: datetime) -> Place | Refusal:
+        """An instance for one more attempt, or why there is none."""
+        if not pool.free:
+            if not self._make_room(pool, now) or not self._quotas.may_grow(now):
+                return Throttled()
+            started = self._start(pool, now)
+            if not isinstance(started, Place):
+                return started
+        place = pool.free[-1]
+        place.used += 1
+        if place.used == pool.at_once:
+            pool.free.pop()
+        return place
+
+    def give_back(self, place: Place, now: datetime) -> None:
+        """An attempt in this instance is over, and it is fit for another."""
+        pool = place.pool
+        full = place.used == pool.at_once
+        place.used -= 1
+        if place.gone:
+            return
+        if pool.closed:
+            if not place.used:
+                self._stop(place, now, CHANGED)
+            return
+        if full:
+            pool.make_free(place)
+        if not place.used:
+            place.idle_since = now
+            if not place.watched and not place.provisioned:
+                self._watch(place)
+        self._freed(pool, now)
 
     def _make_room(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> bool:
         """Give up what is idle until one more instance may start; whether it may."""
@@ -124,11 +145,11 @@ class Fleet:
         pool.add(place)
         return place
 
-    def stop(self, place: Place, now: datetime, reason: str) -> None:
+    def _stop(self, place: Place, now: datetime, reason: str) -> None:
         """Give an instance up in which nothing runs; whoever waits may have another one."""
         if not place.gone:
             self._give_up(place, now, reason)
-            self.call_all(now)
+            self._call_all(now)
 
     def lose(self, place: Place, now: datetime, reason: str, *, hook: bool = False) -> None:
         """An instance is not to be used again: an attempt in it has ended, or still goes on. With ``hook`` it has not
@@ -143,7 +164,7 @@ class Fleet:
                 self._forget(place, now, reason)
             if place.provisioned:
                 self.provide(now)
-            self.call_all(now)
+            self._call_all(now)
 
     def _give_up(self, place: Place, now: datetime, reason: str) -> None:
         self._forget(place, now, reason)
@@ -178,13 +199,12 @@ class Fleet:
         """Run a hook as soon as the clock moves, which waits for it; ``then`` hears why it failed, ``""`` if not."""
         function = place.pool.function
         request_id = self._chance.request_id(function.generation, now)
-        clock = HookClock(self.clock, self.parks, self._settings)
-        call = call_for(place, request_id, clock, self._settings.account, self._keys)
+        run = HookRun(place, name, request_id, self._settings.account, self._keys, now)
         finish: list[Finish] = []
 
         def go() -> str | None:
             self._in_hook.add(place)
-            finish.append(hook(call))
+            finish.append(run.run_here(hook))
             self._in_hook.discard(place)
             return why_failed(finish[0].outcome) or None
 
@@ -193,8 +213,7 @@ class Fleet:
             self._journal.note(fact)
             then(place, failed or "", now)
 
-        clock.errand = Errand(f"{name} of instance {place.id} of {function.ref}", go, done)
-        self._agenda.push(now, clock.errand)
+        self._agenda.push(now, Errand(run.name, go, done, run))
 
     def end(self) -> None:
         """The emulator is closed: stop everything, and run no more hooks."""
@@ -214,6 +233,14 @@ class Fleet:
             for place in sorted(places, key=lambda place: place.born)
         ]
 
+    def pool_of(self, ref: FunctionRef, qualifier: str, instance_id: str) -> Pool | None:
+        """The instances among which an attempt has run; where that one is gone, those that the qualifier means now.
+        ``None``: it means nothing."""
+        plan = self.plans.find(ref, qualifier)
+        if plan is None or not plan.resolved.shares:
+            return None if plan is None else plan.pool
+        return next((pool for pool in self.pools.values() if instance_id in pool.places), plan.pool)
+
     # Provisioned instances.
 
     def provide(self, now: datetime) -> None:
@@ -226,9 +253,10 @@ class Fleet:
             self._let_go([place for place in pool.places.values() if place.provisioned], now)
 
     def _provide(self, key: Key, count: int, now: datetime) -> Pool | None:
-        pool = self.pool_of(key)
-        if pool is None:
+        plan = self.plans.find(*key)
+        if plan is None:
             return None
+        pool = plan.pool
         there = sorted((place for place in pool.places.values() if place.provisioned), key=lambda place: place.used > 0)
         self._let_go(there[: max(0, len(there) - count)], now)
         for _ in range(count - len(there)):
@@ -246,7 +274,7 @@ class Fleet:
             pool.occupy(place)
             self._run_hook(place, now, "initializer", place.instance.initialize, self._initialized)
         else:
-            self.freed(pool, now)
+            self._freed(pool, now)
         return place
 
     def _initialized(self, place: Place, error: str, now: datetime) -> None:
@@ -255,7 +283,8 @@ class Fleet:
             self._forget(place, now, f"its initializer failed: {error}")
             place.instance.stop()
         else:
-            place.pool.ready(place, now)
+            for _ in range(place.used):
+                self.give_back(place, now)
 
     def _let_go(self, places: list[Place], now: datetime) -> None:
         """Of those in use, each goes like any other once it is idle."""
@@ -289,17 +318,17 @@ class Fleet:
             while (above := self._quotas.full(pool, 0)) is not None and (spare := self._spare(above)) is not None:
                 self._give_up(spare, now, "its function may have fewer instances now")
         self.provide(now)
-        self.call_all(now)
+        self._call_all(now)
 
     # Who waits.
 
-    def hold(self, backlog: Backlog, invocation: Invocation, end: datetime) -> None:
+    def hold(self, backlog: Backlog, invocation: Invocation, end: datetime, begin: Begin) -> None:
         """Let an invocation wait for an instance, until ``end`` at the longest."""
-        held = Waiter(invocation, self._held, self._begin)
+        waiter = Waiter(invocation, self._held, begin)
         self._held += 1
         self._crowded[backlog] = None
-        backlog.waiting.append(held)
-        self._agenda.push(end, held)
+        backlog.waiting.append(waiter)
+        self._agenda.push(end, waiter)
 
     @property
     def held(self) -> int:
@@ -317,32 +346,48 @@ class Fleet:
                 firsts.append((first.number, backlog))
         return [backlog for _, backlog in sorted(firsts, key=itemgetter(0))]
 
-    def freed(self, pool: Pool, now: datetime) -> None:
+    def _freed(self, pool: Pool, now: datetime) -> None:
         """An instance of this pool can take one more attempt: one of its own function and qualifier, if one waits."""
         if pool.backlog.waiting:
-            self.call(pool.backlog, now)
+            pool.backlog.call(now)
         elif self._crowded:
-            self.call_all(now)
+            self._call_all(now)
 
-    def call(self, backlog: Backlog, now: datetime) -> None:
-        """Look at a backlog again at this moment."""
-        if backlog.waiting and not backlog.called:
-            backlog.called = True
-            self._agenda.push(now, backlog)
-
-    def call_all(self, now: datetime) -> None:
-        """Look at everybody who waits again."""
+    def _call_all(self, now: datetime) -> None:
+        """Look again at all that waits."""
         for backlog in self.waiting() if self._crowded else ():
-            self.call(backlog, now)
+            backlog.call(now)
 
     # Idle instances.
 
-    def watch(self, place: Place) -> None:
+    def _watch(self, place: Place) -> None:
         """Look whether it is idle when it may have been so for long enough."""
         place.watched = True
-        self._agenda.push(later(place.idle_since, place.pool.idle), place, Rank.IDLE)
+        self._agenda.push(later(place.idle_since, place.pool.idle), Watch(self, place), Rank.IDLE)
 
     def recycle(self, place: Place, now: datetime) -> None:
         """Give up an instance that has been idle for long enough."""
         place.watched = False
-        self.stop(place, now, f"idle for {place.pool.idle.total_seconds():g} s")
+        self._stop(place, now, f"idle for {place.pool.idle.total_seconds():g} s")
+
+
+class Watch:
+    """On the agenda: the instant at which an instance may have been idle for long enough."""
+
+    over = False
+
+    def __init__(self, fleet: Fleet, place: Place) -> None:
+        self._fleet: Final = fleet
+        self._place: Final = place
+
+    def next_look(self) -> datetime | None:
+        """When that is, by what is known now; ``None``: it is in use, or is not given up for being idle."""
+        place = self._place
+        if place.gone or place.used or place.provisioned:
+            place.watched = False
+            return None
+        return later(place.idle_since, place.pool.idle)
+
+    def fall_due(self, now: datetime) -> None:
+        """It has been idle for that long."""
+        self._fleet.recycle(self._place, now)

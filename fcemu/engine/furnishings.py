@@ -1,7 +1,6 @@
 """Furnishings: the rest of the control plane: domains, layers, capacity, tags, VPC bindings, event sources."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 
 from fcemu.core.belongings import Capacity
 from fcemu.core.capacity import check_capacity
@@ -12,20 +11,12 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import Stamp
-from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Shown
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
-from fcemu.engine.plans import Plans
-from fcemu.engine.ports import Packages
-from fcemu.engine.world import World
 
 
 class Furnishings(Keeper):
     """Makes, changes, shows and deletes what services and functions have besides."""
-
-    def __init__(self, world: World, plans: Plans, packages: Callable[[], Packages] | None, fleet: Fleet) -> None:
-        super().__init__(world, plans, packages)
-        self._fleet: Final = fleet
 
     # Custom domains.
 

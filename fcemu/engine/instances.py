@@ -1,18 +1,14 @@
 """The pool: instances of one qualifier and version of a function, reused when free."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fcemu.core.functions import Function, requests_at_once
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, word
-from fcemu.core.times import later
 from fcemu.core.values import dataclass
+from fcemu.engine.backlog import Backlog
 from fcemu.engine.ports import Instance, Runtime
-
-if TYPE_CHECKING:
-    from fcemu.engine.backlog import Backlog
-    from fcemu.engine.fleet import Fleet
 
 Key = tuple[FunctionRef, str]
 """A function and a qualifier of it."""
@@ -77,20 +73,6 @@ class Place:
         self.announced = False
         """Whether its pre-stop hook was called already, before its attempt ended."""
 
-    over = False
-    """On the agenda an instance stands for the instant at which it may have been idle for long enough."""
-
-    def next_look(self) -> datetime | None:
-        """When that is, by what is known now; ``None``: it is in use, or is not given up for being idle."""
-        if self.gone or self.used or self.provisioned:
-            self.watched = False
-            return None
-        return later(self.idle_since, self.pool.idle)
-
-    def fall_due(self, now: datetime) -> None:
-        """It has been idle for that long."""
-        self.pool.recycle(self, now)
-
 
 class Pool:
     """Instances of a function as one qualifier means it now; the one that was used last is used first, provisioned
@@ -100,8 +82,7 @@ class Pool:
     """
 
     __slots__ = (
-        "_at_once",
-        "_fleet",
+        "at_once",
         "backlog",
         "checksum",
         "closed",
@@ -115,17 +96,10 @@ class Pool:
     )
 
     def __init__(
-        self,
-        fleet: "Fleet",
-        key: Key,
-        version: str,
-        function: Function,
-        runtime: Runtime,
-        idle: timedelta,
-        backlog: "Backlog",
+        self, key: Key, version: str, function: Function, runtime: Runtime, idle: timedelta, backlog: Backlog
     ) -> None:
-        self._fleet: Final = fleet
-        self._at_once: Final = requests_at_once(function)
+        self.at_once: Final = requests_at_once(function)
+        """How many attempts run in one instance at the same time."""
         self.key: Final = key
         self.version: Final = version
         self.function: Final = function
@@ -142,57 +116,22 @@ class Pool:
         """That of the code, once somebody has asked; ``""`` where it has none."""
         self.closed = False
 
-    def take(self) -> Place:
-        """The free instance that comes first; there must be one."""
-        place = self.free[-1]
-        place.used += 1
-        if place.used == self._at_once:
-            self.free.pop()
-        return place
-
     def add(self, place: Place) -> None:
         """A new instance, which is free."""
         self.places[place.id] = place
-        self._make_free(place)
+        self.make_free(place)
 
-    def give_back(self, place: Place, now: datetime) -> None:
-        """An attempt is over, and the instance is fit for another."""
-        full = place.used == self._at_once
-        place.used -= 1
-        if place.gone:
-            return
-        if self.closed:
-            if not place.used:
-                self._fleet.stop(place, now, "its function was changed")
-            return
-        if full:
-            self._make_free(place)
-        if not place.used:
-            place.idle_since = now
-            if not place.watched and not place.provisioned:
-                self._fleet.watch(place)
-        self._fleet.freed(self, now)
-
-    def occupy(self, place: Place) -> None:
-        """Let nothing run in an instance that is free, until it is ``ready``."""
-        self.free.remove(place)
-        place.used = self._at_once
-
-    def ready(self, place: Place, now: datetime) -> None:
-        """An instance that was occupied can be used now."""
-        place.used = self._at_once
-        for _ in range(self._at_once):
-            self.give_back(place, now)
-
-    def _make_free(self, place: Place) -> None:
+    def make_free(self, place: Place) -> None:
+        """An instance can take one more attempt."""
         if place.provisioned or not self.free or not self.free[-1].provisioned:
             self.free.append(place)
         else:
             self.free.insert(sum(not one.provisioned for one in self.free), place)
 
-    def recycle(self, place: Place, now: datetime) -> None:
-        """An instance has been idle for as long as it is kept."""
-        self._fleet.recycle(place, now)
+    def occupy(self, place: Place) -> None:
+        """Let nothing run in an instance that is free, until the fleet has it ready."""
+        self.free.remove(place)
+        place.used = self.at_once
 
     def remove(self, place: Place) -> None:
         """It is gone."""

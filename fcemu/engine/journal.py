@@ -70,11 +70,6 @@ class Journal(Sequence[Fact]):
 
         Raises ``ImpossibleMove`` before anything changes.
         """
-        invocation = self._take(fact, invocation)
-        for react in self.reactions.get(type(fact), ()):
-            react(fact, invocation)
-
-    def _take(self, fact: InvocationFact, invocation: Invocation | None) -> Invocation:
         known = self.invocations.get(fact.request_id, invocation)
         if known is None:
             raise KeyError(fact.request_id)
@@ -86,7 +81,8 @@ class Journal(Sequence[Fact]):
             fold(fact)
         for follower in self._followers:
             follower()
-        return known
+        for react in self.reactions.get(type(fact), ()):
+            react(fact, known)
 
     def open(self, accepted: Accepted) -> Invocation:
         """Append the fact that begins an invocation."""
@@ -142,18 +138,16 @@ class Journal(Sequence[Fact]):
                 others[fact.request_id].append(fact)
         return found
 
-    def note(self, fact: OutsideFact | MailFact) -> None:
-        """Append what happened outside of any invocation, fold it in, and do what follows from it."""
-        self._take_note(fact)
-        for react in self.reactions.get(type(fact), ()):
-            react(fact, None)
-
-    def _take_note(self, fact: OutsideFact | MailFact | Delivered) -> None:
+    def note(self, fact: OutsideFact | MailFact | Delivered) -> None:
+        """Append what happened outside of any invocation, or to one that is forgotten, fold it in, and do what follows
+        from it."""
         self._append(fact)
         if (fold := self._folds.get(type(fact))) is not None:
             fold(fact)
         for follower in self._followers:
             follower()
+        for react in self.reactions.get(type(fact), ()):
+            react(fact, None)
 
     def function_of(self, fact: Fact) -> FunctionRef | None:
         """Whose function a fact is about; ``None`` when it belongs to no invocation."""
@@ -182,6 +176,7 @@ class Journal(Sequence[Fact]):
         """Take over the facts of another journal, as after a restart; the first ``begin`` are forgotten. Nothing
         follows from them: what did is among them."""
         self._tail = begin, self._tail[1]
+        reactions, self.reactions = self.reactions, {}
         elsewhere = self._read is not _nothing
         for number, fact in enumerate(facts, begin):
             if elsewhere and number % TAIL == 0:
@@ -192,9 +187,10 @@ class Journal(Sequence[Fact]):
             elif fact is FORGOTTEN:
                 self._append(fact)
             elif kind not in _OF_INVOCATIONS or (kind is Delivered and fact.request_id not in self.invocations):
-                self._take_note(cast(OutsideFact | MailFact | Delivered, fact))
+                self.note(cast(OutsideFact | MailFact | Delivered, fact))
             else:
-                self._take(cast(InvocationFact, fact), None)
+                self.record(cast(InvocationFact, fact))
+        self.reactions = reactions
 
     # What is kept elsewhere.
 

@@ -10,7 +10,7 @@ from fcemu.core.facts import Changed
 from fcemu.core.functions import Package
 from fcemu.core.paging import Names, Page, Wanted
 from fcemu.core.stamps import Stamp, etag_of
-from fcemu.engine.plans import Plans
+from fcemu.engine.fleet import Fleet
 from fcemu.engine.ports import Packages
 from fcemu.engine.world import World
 
@@ -26,14 +26,14 @@ class Keeper:
     the resource any more. What is refused changes nothing. Every change is a fact.
     """
 
-    def __init__(self, world: World, plans: Plans, packages: Callable[[], Packages] | None) -> None:
+    def __init__(self, world: World, fleet: Fleet, packages: Callable[[], Packages] | None) -> None:
         self._baton: Final = world.baton
         self._catalog: Final = world.catalog
         self._chance: Final = world.chance
         self._clock: Final = world.clock
         self._journal: Final = world.journal
         self._settings: Final = world.settings
-        self._plans: Final = plans
+        self._fleet: Final = fleet
         self._packages: Final = packages
 
     def checksum(self, data: bytes) -> str:

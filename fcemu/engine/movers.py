@@ -9,12 +9,11 @@ from functools import partial
 from typing import Final, cast
 
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Finished
-from fcemu.core.invocation import Invocation
+from fcemu.core.facts import Failed, Finished, Invalid
+from fcemu.core.invocation import Invocation, State
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
 from fcemu.engine.agenda import Entry, Falling, Rank
-from fcemu.engine.backlog import Turn
 from fcemu.engine.callers import Callers
 from fcemu.engine.clock import later
 from fcemu.engine.collector import patient_collector
@@ -23,12 +22,12 @@ from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
-from fcemu.engine.instances import Place
 from fcemu.engine.outside import Outside
 from fcemu.engine.parking import duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
-from fcemu.engine.runs import Run
+from fcemu.engine.runs import CodeRun, Run
+from fcemu.engine.saving import Saving
 from fcemu.engine.strands import Wait
 from fcemu.engine.world import World
 
@@ -65,18 +64,14 @@ class Movers(Ending):
         super().__init__(world, crew, dispatcher)
         self._permutes: Final = dispatcher.permutes
         self.callers: Final = callers
-        self.fleet.clock = world.clock
-        self.outside: Final = Outside(self, world.baton)
-        self.fleet.parks = self.outside
+        self.outside: Final = Outside(self)
         self.polls: Final = Polls(world.agenda, world.clock, self.pursue)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""
         self.autojump: Goal | None = None
-        self.save: Callable[[], None] | None = None
+        self.saving: Saving | None = None
         """Keeps what has happened; ``None`` where nothing is kept."""
-        self.withdraw: Callable[[StoreError], None] = lambda failed: None
-        """Set by the emulator: ends what was accepted and cannot be kept."""
         self._to_begin: list[Run] = []
         """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
         self._failed_at = -1
@@ -86,17 +81,14 @@ class Movers(Ending):
         self.closed = False
         self._driving = False
         self._ticking = False
-        dispatcher.make_run = self._make_run
-
-    def _make_run(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> Run:
-        return Run(self, invocation, plan, place, started)
 
     # Goals: how far the clock may go.
 
-    def post(self, goal: Goal) -> None:
-        """Move for ``goal`` once those before it are reached."""
+    def post(self, goal: Goal) -> Goal:
+        """Move for ``goal`` once those before it are reached; returns it."""
         self.goals.append(goal)
         self.pursue()
+        return goal
 
     def cancel(self, goal: Goal) -> None:
         """Nobody waits for ``goal`` any more."""
@@ -114,7 +106,7 @@ class Movers(Ending):
         if goal is not None and not goal.reached:
             goal.finish()
 
-    def put(self, due: datetime, thing: Invocation | Errand | Turn) -> None:
+    def put(self, due: datetime, thing: Entry) -> None:
         """``thing`` is due at that instant, maybe before everything else."""
         self._agenda.push(due, thing)
         if self.goals or self.autojump or self.clock.rate:
@@ -182,7 +174,7 @@ class Movers(Ending):
 
     def _reach(self, goal: Goal) -> None:
         """The caller of ``goal`` goes on, once what it learns of is kept."""
-        if self.save is not None:
+        if self.saving is not None:
             self.keep()
         if goal is not self.autojump and not goal.reached:
             self.goals.popleft()
@@ -195,11 +187,11 @@ class Movers(Ending):
         is not kept ends before it runs, and its caller gets the error. The rest goes on: it is not acknowledged to
         anybody, and happens once more after a crash.
         """
-        if self.save is None:
+        if self.saving is None:
             return None
         failed = None
         try:
-            self.save()
+            self.saving.save()
             self._says_why = True
         except StoreError as error:
             failed = error
@@ -211,20 +203,34 @@ class Movers(Ending):
         if self._says_why:
             self._says_why = False
             _LOG.error("%s", failed)
-        self.withdraw(failed)
+        self._withdraw(failed)
         for goal in self.goals:
             if not goal.reached and not isinstance(goal, Answered):
                 goal.finish(failed)
 
-    def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
+    def _withdraw(self, failed: StoreError) -> None:
+        """End what was accepted and cannot be kept: it does not run, its caller gets the error, no report is sent, and
+        a task's id is free for another try."""
+        now = self.clock.now()
+        for invocation in self.saving.lost() if self.saving is not None else ():
+            ran = invocation.state is State.RUNNING
+            if ran:
+                self._drop(invocation, now, failed.message)
+            self.callers.withdraw(invocation, failed)
+            end = Failed if ran or invocation.accepted.synchronous else Invalid
+            self._journal.record(end(now, invocation.id, failed.message), invocation)
+            self._journal.forget_task(invocation)
+
+    def _drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
         run = next(run for run in self.runs if run.invocation is invocation and not run.over)
-        run.over = True
-        run.verdict = Halted(why)
-        self._uncount(run)
+        verdict = Halted(why)
+        run.tell(verdict)
+        run.end()
+        self.uncount(run)
         self.runs.discard(run)
-        self._journal.record(Finished(now, invocation.id, run.number, run.verdict, ""), invocation)
-        run.place.pool.give_back(run.place, now)
+        self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
+        self.fleet.give_back(run.place, now)
 
     def begin_what_waits(self) -> None:
         """Begin the attempts that waited until their invocations are kept."""
@@ -278,7 +284,7 @@ class Movers(Ending):
 
         On a thread of its own: the end of a batch may come with the baton held.
         """
-        if self.save is not None and not self._saves_soon:
+        if self.saving is not None and not self._saves_soon:
             self._saves_soon = True
             self._crew.at_batch_end(lambda: self._crew.run(self._keep_soon))
 
@@ -327,7 +333,7 @@ class Movers(Ending):
         finally:
             if leads:
                 self._driving = False
-        if self.save is not None:
+        if self.saving is not None:
             self.keep()
         if self.clock.rate:
             self.pursue()
@@ -349,19 +355,21 @@ class Movers(Ending):
             return None
         return cast("Run | Errand | None", cast(Falling, entry).fall_due(now))
 
-    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is what comes next, so that its thread moves the clock there itself."""
         goal = self._goal()
         if self.clock.rate or self._driving or self.in_flight or self.closed or goal is None or goal is self.autojump:
             return False
         first = self._agenda.first()
-        if first is None or first[2] is not wait:
+        if first is None or first[2] is not run.expected or not run.goes_on_with(wait):
             return False
         horizon = goal.horizon(self._agenda, self.clock.now())
         if horizon is None or first[0] > horizon:
             return False
         self._agenda.pop(first[1])
         self._move_to(first[0])
+        run.expect_nothing()
+        run.table.fall_due(first[0])
         self._unpark(wait)
         return True
 
@@ -369,7 +377,7 @@ class Movers(Ending):
         """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
         if isinstance(doing, Errand):
             self.outside.send(doing)
-            if self.save is not None:
+            if self.saving is not None:
                 self.keep()
             self._baton.release()
             try:
@@ -379,9 +387,8 @@ class Movers(Ending):
             self.outside.back(doing, failed)
             return
         run = doing
-        self._count(run)
-        self.runs.add(run)
-        if self.save is not None:
+        self._start(run)
+        if self.saving is not None:
             self.keep()
             if run.over:
                 return  # its invocation could not be kept, so its handler must not run
@@ -391,6 +398,12 @@ class Movers(Ending):
         finally:
             self._baton.acquire()
         self._ended(run, finish)
+
+    def _start(self, run: Run) -> None:
+        """The attempt begins, and the clock waits for it."""
+        run.movers = self
+        self.count(run)
+        self.runs.add(run)
 
     # The flowing clock.
 
@@ -416,7 +429,7 @@ class Movers(Ending):
                 self._crew.relieve()
                 continue
             keeps_up = self._run_what_is_due()
-            if self.save is not None:
+            if self.saving is not None:
                 self.keep()
             goal = self._goal()
             if goal is not None and goal is not self.autojump and not self.in_flight:
@@ -496,10 +509,9 @@ class Movers(Ending):
             if not self._ticking:  # it may be due again later
                 self.pursue()
             return
-        self._count(run)
-        self.runs.add(run)
+        self._start(run)
         self._agenda.watch(run)
-        if self.save is None:
+        if self.saving is None:
             self._begin(run)
         else:
             self._to_begin.append(run)
@@ -528,7 +540,7 @@ class Movers(Ending):
             self._pursue_at_rest()
         finally:
             self._baton.release()
-        if self.save is not None:
+        if self.saving is not None:
             self._keep_after_batch()
 
     def _do(self, errand: Errand) -> None:
@@ -554,10 +566,11 @@ class Movers(Ending):
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
             for wait in list(self.lock_waits):
-                self.wake(wait)  # from now on it waits in real time, as its holder does
+                self._wake(wait)  # from now on it waits in real time, as its holder does
             for run in sorted(self.runs, key=lambda run: run.deadline):
                 self._agenda.watch(run)
-                self._expect_all(run)
+                self.expect_waits(run)
+            self.outside.expect_all()
         else:
             self._agenda.deadlines.clear()
         self._baton.changed.notify_all()
@@ -569,9 +582,10 @@ class Movers(Ending):
         self.autojump = None
         alive = list(self.runs)
         for run in alive:
-            run.over = True
-            run.verdict = run.verdict or Halted("the emulator was closed")
-            self._uncount(run)
+            if not run.over:
+                run.tell(run.verdict or Halted("the emulator was closed"))
+                run.end()
+            self.uncount(run)
             self._interrupt(run)
             self._dismiss(run)
         for strand in self.left_behind:

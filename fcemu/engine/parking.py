@@ -1,32 +1,26 @@
-"""Parking: whom of a handler the clock waits for; threads and work items that wait in virtual time and wake."""
+"""Parking: how the strands of attempts wait in virtual time and wake; the table of each attempt says which of them."""
 
 import threading
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
 from math import inf
 from threading import get_ident
-from typing import Final
+from typing import Final, Protocol
 
 from fcemu.core.facts import Slept, Warned
 from fcemu.core.outcome import Ran
 from fcemu.engine import real
-from fcemu.engine.background import has_waited, is_background, look_at
 from fcemu.engine.clock import later
 from fcemu.engine.crew import Crew
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
-from fcemu.engine.runs import Run, Strands
+from fcemu.engine.runs import NEVER, CodeRun, Expected, Run
 from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
 from fcemu.engine.world import World
 from fcemu.handler.locks import acquire
-
-_LOCK_SECONDS: Final = 0.05
-"""Real seconds between two looks at a lock whose holder does not park."""
-_GATE_SECONDS: Final = 0.001
-_REST_SECONDS: Final = 0.05
-"""Real seconds that the threads of a handler which has returned have to come to rest, before they are left behind."""
+from fcemu.handler.strands import LOCK_SECONDS, REST_SECONDS, Beside, Doing, LockWaits, State, pauses
+from fcemu.handler.threads import is_of_pool, thread_of
 
 
 def duration(seconds: float) -> timedelta:
@@ -35,6 +29,17 @@ def duration(seconds: float) -> timedelta:
         return timedelta(seconds=seconds)
     except OverflowError:
         return timedelta.max
+
+
+def _is_background(strand: Strand) -> bool:
+    """Whether its thread is one of the handler's own, not one of a pool."""
+    return not is_of_pool(thread_of(strand.thread))
+
+
+class Counted(Protocol):
+    """What the clock can wait for."""
+
+    counted: bool
 
 
 class Parking:
@@ -62,9 +67,8 @@ class Parking:
         """Who waits for which synchronous invocation that it made itself."""
         self.left_behind: dict[Strand, float] = {}
         """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
-        self.lock_waits: list[Wait] = []
+        self.lock_waits: Final[LockWaits[Wait]] = LockWaits()
         """Strands that are parked because the holder of a lock is."""
-        self._looks_at_locks = 0
 
     # What who moves the clock does.
 
@@ -76,18 +80,20 @@ class Parking:
         """See to it that somebody moves the clock if it may move."""
         raise NotImplementedError
 
-    def _wakes_itself(self, run: Run, wait: Wait) -> bool:
+    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
         raise NotImplementedError
 
     # Counting what is in flight.
 
-    def _count(self, run: Run) -> None:
+    def count(self, run: Counted) -> None:
+        """The clock waits for ``run``."""
         if not run.counted:
             run.counted = True
             self.in_flight += 1
 
-    def _uncount(self, run: Run) -> None:
+    def uncount(self, run: Counted) -> None:
+        """The clock does not wait for ``run`` any more."""
         if run.counted:
             run.counted = False
             self.in_flight -= 1
@@ -107,14 +113,11 @@ class Parking:
                 raise Over
             if wait.released:
                 return True
-            strand.looked = None
-            self._count_again(strand)
             if run.over:
                 self._drift(strand, wait)
             else:
                 now = self.clock.now()
                 wait.until = None if seconds is None else later(now, duration(seconds))
-                strand.waits_in = wait
                 strand.prepare_wait()
                 self._park(run, wait, now)
                 if self._wakes_itself(run, wait):
@@ -129,18 +132,18 @@ class Parking:
         else:
             wait.block()
             self.release(wait)
-        if not strand.is_its_turn_within(_REST_SECONDS):
+        if not strand.is_its_turn_within(REST_SECONDS):
             with self._baton:
-                if run.strands is not None:
-                    run.strands.turns[:] = [one for one in run.strands.turns if one[0] is not strand]
+                run.table.skip_turn(strand)
+                strand.turn = None
         return self._woken(wait)
 
-    def _abandon(self, run: Run, verdict: Ran) -> None:
+    def abandon(self, run: CodeRun, verdict: Ran) -> None:
         """``run`` comes to ``verdict``: whatever of it waits wakes and unwinds."""
-        run.verdict = verdict
-        for strand in (run, *run.others()):
-            if strand.waits_in is not None:
-                self.wake(strand.waits_in)
+        run.tell(verdict)
+        run.expect_nothing()
+        for wait in run.table.waits():
+            self._wake(wait)
 
     def _woken(self, wait: Wait) -> bool:
         run = wait.strand.run
@@ -149,79 +152,67 @@ class Parking:
             raise Over
         return wait.released
 
-    def _park(self, run: Run, wait: Wait, now: datetime) -> None:
+    def _park(self, run: CodeRun, wait: Wait, now: datetime) -> None:
         """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
-        if wait.real:
-            run.blocked += 1
-        if run.strands is None:
-            run.awake -= 1
-            self._expect(run, wait)
-            self._settle(run, wait.until, now)
+        table = run.table
+        if table.count_again(wait.strand):
+            self._one_more_awake(run)
+        table.wait(wait)
+        self._one_less_awake(run)
+        if table.awake > 0 and wait.sleeps and table.sleeps_beside and not self.clock.rate:
+            self.look_beside(run, WATCHDOG.time())
+        elif table.awake <= 0:
+            self._settle(run, now)
             return
-        self._one_less_awake(run, run.strands)
-        run.strands.fresh.append(wait)
-        if run.awake > 0 and wait.sleeps and run.strands.sleeps_beside and not self.clock.rate:
-            self._look_beside(run, WATCHDOG.time())
-            if run.awake <= 0:
-                return
-        if run.awake > 0:
+        if table.awake > 0:
             run.since = WATCHDOG.time()
             if self.clock.rate:
-                self._expect_all(run)
-            return
-        self._settle_all(run, run.strands, now)
+                self.expect_waits(run)
 
-    def _settle_all(self, run: Run, strands: Strands, now: datetime) -> None:
-        """No strand of ``run`` runs any more."""
-        self._expect_all(run)
-        instants = strands.instants
-        while instants and instants[0][2].over:
-            heappop(instants)
-        self._settle(run, instants[0][0] if instants else None, now)
-
-    def _settle(self, run: Run, until: datetime | None, now: datetime) -> None:
-        """``run`` is parked as a whole until an instant, or for ever; unless it waits for something real only, or a
-        strand of it goes on because a lock is free."""
+    def _settle(self, run: CodeRun, now: datetime) -> None:
+        """No strand of ``run`` runs any more: it is parked as a whole until an instant, or for ever; unless it waits
+        for something real only, or a strand of it goes on because a lock is free or because its time is up as well."""
+        table = run.table
+        first = table.first_wait()
         self.free_locks()
-        if run.awake > 0 or (run.blocked and until is None):
+        if table.holds_clock:
             return
-        until = run.deadline if until is None else until
-        if run.strands is None or (until > now and run.strands.slept != (now, until)):
-            if run.strands is not None:
-                run.strands.slept = (now, until)
+        if isinstance(run, Run):
+            self._record_sleep(run, now, run.deadline if first is None or first.until is None else first.until)
+            died = self._dispatcher.dies(run, "sleeping", now)
+            if died is not None:
+                self.abandon(run, died)
+                return
+        due = None if self.clock.rate else table.next_due(now)
+        if due is not None and due.until is not None and due.until < run.deadline:
+            self.steps += 1
+            self._wake(due)
+            return
+        self._expect(run)
+        self.uncount(run)
+
+    def _record_sleep(self, run: Run, now: datetime, until: datetime) -> None:
+        alone = run.table.alone
+        if alone or (until > now and run.slept != (now, until)):
+            if not alone:
+                run.slept = (now, until)
             self._journal.record(Slept(now, run.invocation.id, run.number, until), run.invocation)
-        died = self._dispatcher.dies(run, "sleeping", now)
-        if died is not None:
-            self._abandon(run, died)
-        else:
-            self._uncount(run)
 
-    def _expect(self, run: Run, wait: Wait) -> None:
-        """Let the end of ``wait`` fall due, or the timeout of ``run`` if that comes first."""
-        wait.expected = True
-        if wait.until is not None and wait.until < run.deadline:
-            self._agenda.push(wait.until, wait)
-        else:
-            self._expect_deadline(run)
+    def expect_waits(self, run: CodeRun) -> None:
+        """Let the waits of ``run`` fall due, also where another strand of it runs: the clock flows now."""
+        if run.table.first_wait() is not None:
+            self._expect(run)
 
-    def _expect_deadline(self, run: Run) -> None:
-        if not run.deadline_expected:
-            run.deadline_expected = True
-            self._agenda.push(run.deadline, run)
+    def _expect(self, run: CodeRun) -> None:
+        """Let the instant fall due at which the first wait of ``run`` ends, or its timeout strikes."""
+        self._expect_at(run, run.next_instant())
 
-    def _expect_all(self, run: Run) -> None:
-        """Let the new waits of all strands fall due in the order of the strands, not in that in which their threads
-        happened to get here."""
-        strands = run.strands
-        if strands is None or not strands.fresh:
-            return
-        for wait in sorted(strands.fresh, key=lambda wait: wait.strand.order):
-            if not wait.over:
-                self._expect(run, wait)
-                if wait.until is not None:
-                    strands.timed += 1
-                    heappush(strands.instants, (wait.until, strands.timed, wait))
-        strands.fresh.clear()
+    def _expect_at(self, run: CodeRun, instant: datetime) -> None:
+        if run.expected is None or run.expected.at != instant:
+            run.expect_nothing()
+            if instant < NEVER:
+                run.expected = expected = Expected(run, instant)
+                self._agenda.push(instant, expected)
 
     def _unpark(self, wait: Wait) -> None:
         """A strand runs again; its thread is not woken yet."""
@@ -229,24 +220,18 @@ class Parking:
         self._one_more_awake(wait.strand.run)
 
     def _end_wait(self, wait: Wait) -> None:
-        wait.over = True
-        wait.strand.waits_in = None
-        if wait.real:
-            wait.strand.run.blocked -= 1
-        if wait.lock is not None:
-            self.lock_waits.remove(wait)
-        if wait.sleeps and wait.strand is wait.strand.run and wait.strand.run.strands is not None:
-            for strand in wait.strand.run.others():
-                self._count_again(strand)
+        run = wait.strand.run
+        run.table.wake(wait)
+        at = None if run.expected is None else run.expected.at
+        if at is not None and at == wait.until != run.deadline and all(one.until != at for one in run.table.waits()):
+            run.expect_nothing()  # it ends before its time, and the clock need not stop then for another strand
 
-    def _one_more_awake(self, run: Run) -> None:
-        run.awake += 1
+    def _one_more_awake(self, run: CodeRun) -> None:
         run.since = WATCHDOG.time()
-        if run.awake > 0 and not run.over and not run.struck:
-            self._count(run)
+        if run.table.holds_clock:
+            self.count(run)
 
-    def wake(self, wait: Wait) -> None:
-        """A strand goes on."""
+    def _wake(self, wait: Wait) -> None:
         self._unpark(wait)
         wait.rouse()
 
@@ -255,36 +240,34 @@ class Parking:
         each once no other of the attempt runs, so that a handler does the same in each run; but not later than after a
         moment of real time, as that other one may wait for them by means of which nothing is known."""
         strand, run = wait.strand, wait.strand.run
-        if run.strands is not None and not self.clock.rate and not run.over and run.verdict is None:
+        if run.table.others and not self.clock.rate and not run.over and run.verdict is None:
             strand.turn = turn = threading.Lock()
             acquire(turn)
-            run.strands.turns.append((strand, turn))
-        self.wake(wait)
-        if run.strands is not None:
-            self._next_turn(run, run.strands)
+            run.table.woken(strand)
+        self._wake(wait)
+        self._next_turn(run)
 
-    def _next_turn(self, run: Run, strands: Strands) -> None:
-        turns = strands.turns
-        if turns and run.awake <= len(turns):
-            first = min(turns, key=lambda one: one[0].order)
-            turns.remove(first)
-            first[1].release()
+    def _next_turn(self, run: CodeRun) -> None:
+        first = run.table.next_woken()
+        if first is not None and first.turn is not None:
+            first.turn.release()
 
     def release(self, wait: Wait) -> None:
         """What ``wait`` waits for has happened; on any thread, without the baton."""
         left_behind = None
         with self._baton:
-            if wait.released or wait.over:
+            if not wait.happened():
                 return
-            wait.released = True
-            if wait.strand.waits_in is wait:
-                if wait.strand.run.over:
-                    left_behind = wait
-                    self._end_wait(wait)
-                    DRIFTING.discard(wait.strand)
-                else:
-                    self.steps += 1
-                    self._wake_in_turn(wait)
+            if wait.strand.run.over:
+                left_behind = wait
+                self._end_wait(wait)
+                DRIFTING.discard(wait.strand)
+            elif wait.lock is not None:
+                self.steps += 1
+                self._wake(wait)
+            else:
+                self.steps += 1
+                self._wake_in_turn(wait)
         if left_behind is not None:
             self._take_over(left_behind)
 
@@ -300,24 +283,19 @@ class Parking:
                 if run.verdict is not None and not run.over:
                     raise Over
                 until = None if seconds is None else later(now, duration(seconds))
-                return _LOCK_SECONDS if until is None else min(_LOCK_SECONDS, self.clock.real_seconds_to(until))
+                return LOCK_SECONDS if until is None else min(LOCK_SECONDS, self.clock.real_seconds_to(until))
             if lock.is_free():
                 return 0.0
             holder = STRANDS.get(lock.holder())
-            gate = holder is strand or (holder is None and lock.holder() not in threading._active)  # type: ignore[attr-defined]
+            gate = holder is strand or (holder is None and thread_of(lock.holder()) is None)
             self._count_again(strand)
             strand.wants = lock
-            if not (gate or self._is_held_up(holder)):
-                return _LOCK_SECONDS
-            if gate and run.calls:
-                return _LOCK_SECONDS  # that call may end by it
+            if not run.table.parks_for_lock(gate=gate, held_up=self._is_held_up(holder)):
+                return LOCK_SECONDS
             if run.over or run.verdict is not None:
                 raise Over
             wait = Wait(strand, None if seconds is None else later(now, duration(seconds)))
-            # The thread that has taken such a lock will not release it, so what does may be something real.
-            wait.real, wait.lock, wait.arrived = gate, lock, self._looks_at_locks
-            self.lock_waits.append(wait)
-            strand.waits_in = wait
+            self.lock_waits.add(wait, lock, gate=gate)
             strand.prepare_wait()
             self._park(run, wait, now)
             if self._wakes_itself(run, wait):
@@ -329,18 +307,15 @@ class Parking:
         return None
 
     def _await_lock(self, wait: Wait, lock: Held) -> None:
-        """Wait until ``wait`` is over, without the baton. The thread that releases the lock may not park for long, or
-        be no strand: so this one looks by itself, seldom enough that on a paused clock others park first."""
-        pause = _GATE_SECONDS if wait.real else _LOCK_SECONDS
-        while not wait.strand.wakes_within(pause):
+        """Wait until ``wait`` is over, without the baton."""
+        looks = pauses(gate=wait.real)
+        while not wait.strand.wakes_within(next(looks)):
             if lock.is_free():
                 self.release(wait)
-            pause = min(2 * pause, 2 * _LOCK_SECONDS)
 
     def _count_again(self, strand: Strand) -> None:
         """A strand that the clock did not wait for is back."""
-        if strand.left_out:
-            strand.left_out = False
+        if strand.run.table.count_again(strand):
             self._one_more_awake(strand.run)
 
     def look_at_threads(self, now: float) -> None:
@@ -348,32 +323,27 @@ class Parking:
         waited for something real long enough while their handler slept."""
         for run in list(self.runs):
             if run.counted:
-                self._look_beside(run, now)
+                self.look_beside(run, now)
 
-    def _look_beside(self, run: Run, now: float) -> None:
-        awake = run.awake_ones()
+    def look_beside(self, run: CodeRun, now: float) -> None:
+        """Leave threads of ``run`` out of the count that have waited in its background for long enough by ``now``."""
+        table, grace = run.table, self.io_grace.total_seconds()
+        awake = table.awake_ones()
         for strand in awake:
-            look_at(strand, now)
-        if run.waits_in is None or not run.waits_in.sleeps or run.calls or run.verdict is not None:
+            strand.look(now, real.cpu_ns(strand.thread))
+        if table.beside(now, grace, _is_background) is not Beside.IN_BACKGROUND:
             return
-        grace = self.io_grace.total_seconds()
-        if not awake or not all(has_waited(one, now, grace) and is_background(one) for one in awake):
-            return
-        strands = run.strands
-        assert strands is not None, "there are others than the handler's thread"
-        strands.sleeps_beside = True
         for strand in awake:
-            strand.left_out = True
             if not strand.was_left_out:
-                strand.was_left_out = True
                 text = (
                     f"a thread of {run.function.ref} waited{place(strand.line(), run.function.code)} for something "
                     f"real while the handler slept; after {grace:g} real seconds the clock moved on without it"
                 )
                 self._warn(run, text)
-            self._one_less_awake(run, strands)
+            table.leave_out(strand)
+            self._one_less_awake(run)
         self.steps += 1
-        self._settle_all(run, strands, self.clock.now())
+        self._settle(run, self.clock.now())
         self.pursue()
 
     def _is_held_up(self, holder: Strand | None) -> bool:
@@ -381,56 +351,42 @@ class Parking:
         if holder is None:
             return False
         run = holder.run
-        return run.movers is self and not run.struck and (holder.waits_in is not None or run.awake <= 0)
+        return run.movers is self and not run.struck and (holder.waits_in is not None or run.table.awake <= 0)
 
     def free_locks(self) -> bool:
         """Before the clock moves: let those go on that wait for a lock which is free by now, one for each lock; whether
         there was one. Those that parked between the same two moves go on in the order of the strands."""
-        if not self.lock_waits:
-            return False
-        self._looks_at_locks += 1
-        woken: set[int] = set()
-        for wait in sorted(self.lock_waits, key=lambda wait: (wait.arrived, wait.strand.order)):
-            lock = wait.lock
-            assert lock is not None
-            if lock.key not in woken and (lock.is_free() or self._is_taken_outside(lock)):
-                woken.add(lock.key)
-                self.steps += 1
-                self.wake(wait)
-        return bool(woken)
+        freed = self.lock_waits.freed(self._may_be_taken)
+        for wait in freed:
+            self.steps += 1
+            self._wake(wait)
+        return bool(freed)
 
-    def _is_taken_outside(self, lock: Held) -> bool:
-        """Whether a thread has taken the lock meanwhile that is no strand of ours."""
-        ident = lock.holder()
-        holder = STRANDS.get(ident)
+    def _may_be_taken(self, lock: Held) -> bool:
+        """Whether a lock is free, or a thread has taken it meanwhile that is no strand of ours."""
+        if lock.is_free():
+            return True
+        holder = STRANDS.get(lock.holder())
         if holder is None:
-            return ident in threading._active  # type: ignore[attr-defined]
+            return thread_of(lock.holder()) is not None
         return holder.run.movers is not self
 
-    def sleep_really(self, run: Run, seconds: float) -> None:
+    def sleep_really(self, run: CodeRun, seconds: float) -> None:
         """A thread of which nothing is known, but that carries the context of ``run``, sleeps."""
         self.warn(run, f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds")
         real.sleep(seconds)
 
     # Threads and work items of a handler.
 
-    def add_strand(self, run: Run) -> Strand:
+    def add_strand(self, run: CodeRun) -> Strand:
         """Another strand of ``run`` begins; takes the baton itself. Raises ``Over``."""
         with self._baton:
             if run.over or run.verdict is not None:
                 raise Over
-            strand = Strand(run, self._join(run))
-            strands = run.strands
-            assert strands is not None
-            strands.alive.add(strand)
+            strand = Strand(run)
+            run.table.add(strand)
             self._one_more_awake(run)
             return strand
-
-    def _join(self, run: Run) -> int:
-        if run.strands is None:
-            run.strands = Strands()
-        run.strands.made += 1
-        return run.strands.made
 
     def end_strand(self, strand: Strand) -> None:
         """A thread or work item has ended, or will never begin; takes the baton itself. Repeatable."""
@@ -439,19 +395,15 @@ class Parking:
             joined = strand.take_joined()
             ours = [wait for wait in joined if wait.strand.run.movers is self and not wait.strand.run.over]
             for wait in ours:
-                wait.released = True
-                if wait.strand.waits_in is wait:
+                if wait.happened():
                     self._wake_in_turn(wait)
             self.left_behind.pop(strand, None)
-            self._count_again(strand)
-            if run.strands is not None and strand in run.strands.alive:
-                run.strands.alive.discard(strand)
-                self._one_less_awake(run, run.strands)
+            if run.table.end(strand):
+                self._one_less_awake(run)
                 self.steps += 1
-                if not run.over and run.awake <= 0 and run.counted:
-                    self._settle_all(run, run.strands, self.clock.now())
+                if not run.over and run.table.awake <= 0 and run.counted:
+                    self._settle(run, self.clock.now())
                     self.pursue()
-            strand.ended = True
         for wait in joined:
             wait.release()
 
@@ -464,7 +416,7 @@ class Parking:
 
     def _drift(self, strand: Strand, wait: Wait) -> None:
         """A strand waits whose attempt has returned: as in an instance that is frozen, until somebody wakes it."""
-        strand.waits_in = wait
+        strand.run.table.wait(wait)
         strand.prepare_wait()
         DRIFTING.add(strand)
 
@@ -479,56 +431,46 @@ class Parking:
             run.movers.adopt(wait.strand, run)
         wait.rouse()
 
-    def adopt(self, strand: Strand, run: Run) -> None:
+    def adopt(self, strand: Strand, run: CodeRun) -> None:
         """Make a strand that runs on its own a part of ``run``; takes the baton itself."""
         with self._baton:
             if run.over or run.verdict is not None:
                 return
             strand.join(run)
-            strand.order = self._join(run)
-            assert run.strands is not None
-            run.strands.alive.add(strand)
             self._one_more_awake(run)
 
-    def _dismiss(self, run: Run) -> None:
+    def _dismiss(self, run: CodeRun) -> None:
         """``run`` is over: what of it waits for an instant, or was not left in peace, ends; the rest is left behind."""
-        in_peace = run.verdict is None
-        for strand in (run, *run.others()):
+        table = run.table
+        for strand in table.others:
             wait = strand.waits_in
-            if wait is None or (in_peace and wait.lock is not None):
-                if strand is not run:
-                    self.left_behind[strand] = WATCHDOG.time()
-                if wait is not None:  # it waits on in real time
-                    self._end_wait(wait)
-                    wait.rouse()
-            elif in_peace and wait.until is None:
-                DRIFTING.add(strand)
-            else:
-                self._end_wait(wait)
-                wait.rouse()
+            if wait is None or (wait.lock is not None and table.state is State.ENDED):  # it goes on in real time
+                self.left_behind[strand] = WATCHDOG.time()
+        for wait in table.dismiss():
+            wait.rouse()
+        DRIFTING.update(strand for strand in table.strands() if strand.doing is Doing.FROZEN)
 
-    def _let_rest(self, run: Run, strands: Strands) -> None:
+    def _let_rest(self, run: CodeRun) -> None:
         """Threads that are about to end or to wait for more work do so before the attempt is over, as good as always
         in the same order as everywhere; others are left behind as they are."""
         if run.over or run.struck:
             return
-        strands.at_rest = at_rest = threading.Lock()
+        run.at_rest = at_rest = threading.Lock()
         at_rest.acquire()
         run.since = WATCHDOG.time()
         self._baton.release()
-        at_rest.acquire(timeout=_REST_SECONDS)
+        at_rest.acquire(timeout=REST_SECONDS)
         self._baton.acquire()
-        strands.at_rest = None
+        run.at_rest = None
 
-    def _one_less_awake(self, run: Run, strands: Strands) -> None:
-        run.awake -= 1
-        if strands.at_rest is not None and run.awake == 1:
-            strands.at_rest.release()
-        self._next_turn(run, strands)
+    def _one_less_awake(self, run: CodeRun) -> None:
+        if run.at_rest is not None and run.table.awake == 1:
+            run.at_rest.release()
+        self._next_turn(run)
 
     # Warnings.
 
-    def warn(self, run: Run, text: str, *, once: bool = False) -> None:
+    def warn(self, run: CodeRun, text: str, *, once: bool = False) -> None:
         """Record a warning about ``run``; takes the baton itself."""
         with self._baton:
             if run.over or (once and text in run.warned_once):
@@ -537,5 +479,7 @@ class Parking:
                 run.warned_once = (*run.warned_once, text)
             self._warn(run, text)
 
-    def _warn(self, run: Run, text: str, at: datetime | None = None) -> None:
+    def _warn(self, run: CodeRun, text: str, at: datetime | None = None) -> None:
+        if not isinstance(run, Run):
+            return  # the timeline is that of invocations, and a hook has none
         self._journal.record(Warned(at or self.clock.now(), run.invocation.id, run.number, text), run.invocation)

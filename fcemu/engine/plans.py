@@ -1,16 +1,15 @@
 """Plans: what an attempt of a function needs, looked up once per definition; and what stands in for its code."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from fcemu.core.catalog import Resolved
 from fcemu.core.errors import FCError, NotImplementedYet
 from fcemu.core.functions import AsyncSettings, Function
-from fcemu.core.languages import RUNS_AS
-from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.releases import Owner
+from fcemu.core.languages import RUNS_AS, runs_as
+from fcemu.core.names import FunctionRef
 from fcemu.core.retry import RetryPolicy
-from fcemu.engine.fleet import Fleet
+from fcemu.engine.backlog import Backlog
 from fcemu.engine.instances import Key, Pool
 from fcemu.engine.ports import Runtime, StandIn
 from fcemu.engine.world import World
@@ -19,7 +18,7 @@ from fcemu.engine.world import World
 class Plan:
     """All that an attempt of one function and qualifier needs, looked up once per definition."""
 
-    __slots__ = ("asked", "backlog", "policy", "pool", "resolved", "stand_in")
+    __slots__ = ("asked", "policy", "pool", "resolved", "runs_as", "stand_in")
 
     def __init__(
         self, resolved: Resolved, asked: AsyncSettings, policy: RetryPolicy, pool: Pool, stand_in: StandIn | None
@@ -28,24 +27,29 @@ class Plan:
         self.asked = asked
         self.policy = policy
         self.pool = pool
-        self.backlog = pool.backlog
         self.stand_in = stand_in
+        runtime = resolved.function.runtime
+        self.runs_as = runs_as(runtime) if runtime in RUNS_AS and stand_in is None else None
+        """Says that the code runs in another runtime than it was written for, if it does."""
 
 
 class Plans:
     """Plans of all functions and qualifiers. Every method is called with the baton held."""
 
-    def __init__(self, world: World, runtime_of: Callable[[str], Runtime], fleet: Fleet) -> None:
+    def __init__(self, world: World, runtime_of: Callable[[str], Runtime]) -> None:
         self._settings: Final = world.settings
         self._catalog: Final = world.catalog
         self._chance: Final = world.chance
+        self._agenda: Final = world.agenda
         self._runtime_of: Final = runtime_of
-        self._fleet: Final = fleet
         self._plans: dict[tuple[FunctionRef, str], Plan] = {}
         self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
         """Plans of aliases that lead to several versions, by the version that was chosen."""
         self._stand_ins: dict[FunctionRef, list[StandIn]] = {}
         """What runs instead of a function's own code: the last one of each."""
+        self._backlogs: Final[dict[Key, Backlog]] = {}
+        self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
+        """By function, qualifier and version."""
 
     def plan(self, ref: FunctionRef, qualifier: str, *, choose: bool = False) -> Plan:
         """What an invocation by this qualifier needs. ``choose``: an attempt starts, so that chance says which version
@@ -65,12 +69,23 @@ class Plans:
 
     def _made(self, resolved: Resolved) -> Plan:
         function = resolved.function
-        ref, stand_in = function.ref, self.stand_in(function.ref)
-        key = (ref, resolved.qualifier)
-        pool = self._fleet.pool(key, resolved.version, function, lambda: stand_in or self._runtime_for(function))
-        asked = self._catalog.async_settings(ref, resolved.qualifier)
+        stand_in = self.stand_in(function.ref)
+        asked = self._catalog.async_settings(function.ref, resolved.qualifier)
         policy = RetryPolicy.of(asked, function.generation, self._settings)
-        return Plan(resolved, asked, policy, pool, stand_in)
+        return Plan(resolved, asked, policy, self._pool(resolved, stand_in), stand_in)
+
+    def _pool(self, resolved: Resolved, stand_in: StandIn | None) -> Pool:
+        """The instances of a function as a qualifier means it now."""
+        function, key = resolved.function, (resolved.function.ref, resolved.qualifier)
+        pool = self.pools.get((*key, resolved.version))
+        if pool is None:
+            runtime = stand_in or self._runtime_for(function)
+            idle = self._settings.idle if function.idle is None else function.idle
+            backlog = self._backlogs.get(key)
+            if backlog is None:
+                backlog = self._backlogs[key] = Backlog(self._agenda)
+            pool = self.pools[*key, resolved.version] = Pool(key, resolved.version, function, runtime, idle, backlog)
+        return pool
 
     def find(self, ref: FunctionRef, qualifier: str) -> Plan | None:
         """The plan of a qualifier; ``None`` where it means nothing now."""
@@ -78,11 +93,6 @@ class Plans:
             return self.plan(ref, qualifier)
         except FCError:
             return None
-
-    def pool_of(self, key: Key) -> Pool | None:
-        """The instances that a qualifier means now; ``None`` where it means nothing."""
-        plan = self.find(*key)
-        return None if plan is None else plan.pool
 
     def _runtime_for(self, function: Function) -> Runtime:
         if self._settings.strict_runtimes and function.runtime in RUNS_AS:
@@ -93,26 +103,10 @@ class Plans:
         except ValueError as unknown:
             raise NotImplementedYet(f"function {function.ref} cannot run: {unknown}") from None
 
-    def definitions_changed(self, refs: Iterable[FunctionRef] | None = None) -> None:
-        """Look up again what belongs to ``refs`` (``None``: to any function); instances of the old definitions are
-        given up: free ones now, those in use when their attempt is over. Published versions keep theirs."""
-        changed = None if refs is None else set(refs)
-        self._forget_plans(changed)
-        self._fleet.close(lambda pool: pool.version == LATEST and (changed is None or pool.function.ref in changed))
-
-    def settings_changed(self, ref: FunctionRef) -> None:
-        """Look up again how invocations of ``ref`` are retried and reported; its instances stay."""
-        self._forget_plans({ref})
-
-    def releases_changed(self, owner: Owner, gone: str = "") -> None:
-        """Look up again what qualifiers of ``owner`` mean; the instances of the version that is ``gone`` are given
-        up."""
-        self._forget_plans({ref for ref, _ in self._plans if Owner.of(ref) == owner})
-        self._fleet.close(lambda pool: pool.version == gone and Owner.of(pool.function.ref) == owner)
-
-    def _forget_plans(self, of: set[FunctionRef] | None) -> None:
-        self._plans = {key: plan for key, plan in self._plans.items() if of is not None and key[0] not in of}
-        self._chosen = {key: plan for key, plan in self._chosen.items() if of is not None and key[0] not in of}
+    def forget(self, of: Callable[[FunctionRef], bool]) -> None:
+        """Look up again what qualifiers of these functions mean, and how their invocations are retried and reported."""
+        self._plans = {key: plan for key, plan in self._plans.items() if not of(key[0])}
+        self._chosen = {key: plan for key, plan in self._chosen.items() if not of(key[0])}
 
     # Stand-ins: stubs, and callables of a test.
 
@@ -122,17 +116,11 @@ class Plans:
         return there[-1] if there else None
 
     def put(self, ref: FunctionRef, stand_in: StandIn, *, below: bool = False) -> None:
-        """Let ``stand_in`` run what starts from now on; it covers those that are there, or is covered by them."""
+        """Let ``stand_in`` run what starts in new instances; it covers those that are there, or is covered by them."""
         there = self._stand_ins.setdefault(ref, [])
         there.insert(0 if below else len(there), stand_in)
-        self._stand_in_changed(ref)
 
     def take_away(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
         """Take one away, wherever it is in the row; ``None``: all of them."""
         there = self._stand_ins.get(ref, [])
         there[:] = [] if stand_in is None else [one for one in there if one is not stand_in]
-        self._stand_in_changed(ref)
-
-    def _stand_in_changed(self, ref: FunctionRef) -> None:
-        self._forget_plans({ref})
-        self._fleet.close(lambda pool: pool.function.ref == ref)

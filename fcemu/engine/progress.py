@@ -10,7 +10,6 @@ from fcemu.engine.explain import explain
 from fcemu.engine.inflight import Patience, debugged, pause_between_looks
 from fcemu.engine.lines import place
 from fcemu.engine.movers import Movers
-from fcemu.engine.persistence import Persistence
 from fcemu.engine.runs import Run
 from fcemu.engine.world import World
 
@@ -22,12 +21,11 @@ class ClockStuck(TimeoutError):
 class Progress:
     """An emulator as the watchdog sees it. Its methods take the baton themselves."""
 
-    def __init__(self, world: World, movers: Movers, callers: Callers, persistence: Persistence) -> None:
+    def __init__(self, world: World, movers: Movers, callers: Callers) -> None:
         settings = world.settings
         self._world: Final = world
         self._movers: Final = movers
         self._callers: Final = callers
-        self._persistence: Final = persistence
         self._watchdog: Final = settings.watchdog.total_seconds()
         self._grace: Final = settings.grace.total_seconds()
         self.check_every: Final = pause_between_looks(settings.watchdog, min(settings.grace, settings.io_grace))
@@ -46,21 +44,25 @@ class Progress:
     def check_progress(self, now: float) -> None:
         """Called by the watchdog from time to time, on its own thread and with its own time."""
         movers, baton = self._movers, self._world.baton
-        if self._persistence.unsaved:
+        saving = movers.saving
+        if saving is not None and saving.unsaved:
             with baton:
                 movers.keep()
         for call, patience in list(self.waits.items()):
             if patience.is_over():
                 call()
-        if movers.closed or not (movers.runs or movers.left_behind):
+        if movers.closed or not (movers.runs or movers.left_behind or movers.outside.errands):
             return
         with baton:
             is_debugged = movers.has_been_long(now - min(self._grace, self._watchdog / 2)) and self.is_debugged()
             if not is_debugged:
                 movers.interrupt_again(now - self._grace)
                 movers.strike_left_behind(now, self._watchdog)
-            run = None if self._world.clock.rate else movers.running()
+            if self._world.clock.rate:
+                return
+            run = movers.running()
             if run is None:
+                movers.outside.look_at_threads(now)
                 return
             if is_debugged:
                 run.since = now  # patience begins anew when the debugger lets go

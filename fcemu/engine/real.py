@@ -1,8 +1,10 @@
 """Real time, for sockets and watchdogs only: the originals, kept from every patch of the time functions."""
 
-import threading as _threading
 import time as _time
 from datetime import UTC, datetime, timedelta
+
+from fcemu.handler.threads import computed_ns as _computed_ns
+from fcemu.handler.threads import thread_of as _thread_of
 
 monotonic = getattr(_time.monotonic, "fcemu_original", _time.monotonic)
 """Real seconds; never the handler's clock, also inside a handler."""
@@ -20,9 +22,5 @@ def now() -> datetime:
 
 def cpu_ns(thread: int) -> int | None:
     """Nanoseconds that a thread of this process has computed; ``None`` where the system does not tell."""
-    known = _threading._active.get(thread)  # type: ignore[attr-defined]
-    try:
-        with open(f"/proc/self/task/{known.native_id}/schedstat") as file:
-            return int(file.read().split()[0])
-    except (OSError, AttributeError, ValueError, IndexError):
-        return None
+    known = _thread_of(thread)
+    return None if known is None else _computed_ns(known.native_id)

@@ -34,7 +34,7 @@ class Releasing(Keeper):
         with self._baton:
             self._there(owner)
             self._catalog.releases(owner).remove_version(version)
-            self._plans.releases_changed(owner, gone=version)
+            self._fleet.releases_changed(owner, gone=version)
             self._note(None, f"version {version} of {owner.kind} {owner.name}", "deleted")
 
     def list_versions(self, owner: Owner, wanted: Wanted, *, forward: bool = False) -> Page[Version]:
@@ -95,7 +95,7 @@ class Releasing(Keeper):
             return by_name(self._catalog.releases(owner).aliases, wanted)
 
     def _alias_changed(self, owner: Owner, alias: Alias, action: str) -> Alias:
-        self._plans.releases_changed(owner)
+        self._fleet.releases_changed(owner)
         return self._note(alias, f"alias {alias.name} of {owner.kind} {owner.name}", action)
 
     def _there(self, owner: Owner) -> Service | Function:

@@ -13,8 +13,8 @@ from fcemu.core.releases import Owner
 from fcemu.core.stamps import UNSTAMPED
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
 from fcemu.core.values import dataclass
+from fcemu.engine.fleet import Fleet
 from fcemu.engine.keeper import Changes, Keeper, by_name, changed, matching
-from fcemu.engine.plans import Plans
 from fcemu.engine.ports import Packages
 from fcemu.engine.timers import Timers
 from fcemu.engine.world import World
@@ -32,9 +32,11 @@ class Deployed:
 class Resources(Keeper):
     """Makes, changes, shows and deletes services, functions, triggers, asynchronous settings."""
 
-    def __init__(self, world: World, plans: Plans, packages: Callable[[], Packages] | None, timers: Timers) -> None:
-        super().__init__(world, plans, packages)
+    def __init__(self, world: World, fleet: Fleet, packages: Callable[[], Packages] | None, timers: Timers) -> None:
+        super().__init__(world, fleet, packages)
         self._timers: Final = timers
+        self.definitions = 0
+        """Grows when something is defined without a fact."""
 
     # What a definition defines has no id and no times yet.
 
@@ -42,6 +44,7 @@ class Resources(Keeper):
         """Give ids and times to what has none, and let timers fire as they are defined. Called with the baton held, or
         before anybody else has it."""
         catalog, now = self._catalog, self._clock.shown()
+        self.definitions += 1
         for service in catalog.services:
             if service.stamp is UNSTAMPED:
                 catalog.add_service(replace(service, stamp=self._stamp(f"service {service.name}", now)))
@@ -126,7 +129,7 @@ class Resources(Keeper):
             bare = Function(ref=ref, handler="", code="")
             function = changed(bare, {**self._layers_of(changes), **self._uploaded(code)}, self._new_stamp(what))
             self._catalog.add(function)
-            self._plans.definitions_changed([ref])
+            self._fleet.definitions_changed([ref])
             return self._note(function, what, "created")
 
     def function(self, ref: FunctionRef, qualifier: str = LATEST) -> Function:
@@ -145,7 +148,7 @@ class Resources(Keeper):
             given = {**self._layers_of(changes), **self._uploaded(code)}
             function = changed(old, given, old.stamp.changed(self._clock.shown()))
             self._catalog.add(function)
-            self._plans.definitions_changed([ref])
+            self._fleet.definitions_changed([ref])
             return self._note(function, f"function {ref}", "updated")
 
     def delete_function(self, ref: FunctionRef, if_match: str = "") -> None:
@@ -155,7 +158,7 @@ class Resources(Keeper):
             matching(self._catalog.function(ref), if_match)
             self._catalog.check_empty(ref)
             self._catalog.remove(ref)
-            self._plans.definitions_changed([ref])
+            self._fleet.definitions_changed([ref])
             self._note(None, f"function {ref}", "deleted")
 
     def list_functions(
@@ -299,7 +302,7 @@ class Resources(Keeper):
             stamp = self._stamp("", now) if there is None else there.stamp.changed(now)
             made = replace(there or AsyncSettings(), **changes, stamp=stamp)
             self._catalog.set_async(ref, made, qualifier)
-            self._plans.settings_changed(ref)
+            self._fleet.plans.forget(lambda one: one == ref)
             return self._note(made, f"async settings of {_named(ref, qualifier)}", "updated" if there else "created")
 
     def async_settings(self, ref: FunctionRef, qualifier: str) -> AsyncSettings:
@@ -313,7 +316,7 @@ class Resources(Keeper):
         with self._baton:
             self._catalog.find(ref, qualifier)
             self._catalog.remove_async(ref, qualifier)
-            self._plans.settings_changed(ref)
+            self._fleet.plans.forget(lambda one: one == ref)
             self._note(None, f"async settings of {_named(ref, qualifier)}", "deleted")
 
     def deployed(self, ref: FunctionRef, qualifier: str, settings: AsyncSettings) -> Deployed:

@@ -1,132 +1,148 @@
-"""One attempt while it runs: what it is, whom the clock waits for, and how it is ended from outside."""
+"""What runs of a user's code: an attempt, or a hook of an instance; what it comes to, and when it falls due next."""
 
 import threading
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from fcemu.core.functions import Function
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Invocation, State
 from fcemu.core.outcome import Halted, Ran
 from fcemu.core.times import later
 from fcemu.engine.inflight import WATCHDOG
+from fcemu.engine.instances import Place
+from fcemu.engine.plans import Plan
 from fcemu.engine.ports import Abandoned, Call, Finish
 from fcemu.engine.strands import STRANDS, Strand, Wait
+from fcemu.handler.strands import Attempt, Move
+from fcemu.handler.strands import State as AttemptState
 
 if TYPE_CHECKING:
-    from fcemu.engine.instances import Place
     from fcemu.engine.movers import Movers
-    from fcemu.engine.plans import Plan
 
 
-class Strands:
-    """What an attempt with more than one strand has; one with its handler's thread alone needs none of it."""
-
-    __slots__ = ("alive", "at_rest", "fresh", "instants", "made", "sleeps_beside", "slept", "timed", "turns")
-
-    def __init__(self) -> None:
-        self.alive: set[Strand] = set()
-        """Threads and work items that have not ended."""
-        self.made = 0
-        self.sleeps_beside = False
-        """Whether the clock has moved already without threads that waited for something real."""
-        self.fresh: list[Wait] = []
-        """Waits that are not yet among what is due: as long as one strand runs, a paused clock cannot get there."""
-        self.instants: list[tuple[datetime, int, Wait]] = []
-        """A heap of the waits that end by themselves, and how many were put there."""
-        self.timed = 0
-        self.turns: list[tuple[Strand, threading.Lock]] = []
-        """Strands that were woken by another one, and go on once that one waits, one after the other."""
-        self.at_rest: threading.Lock | None = None
-        """Released when only the handler's own thread runs, which has returned."""
-        self.slept: tuple[datetime, datetime] | None = None
-        """The last virtual sleep of the whole attempt that was recorded."""
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+Table = Attempt[Strand, Wait, datetime]
 
 
-class Run(Strand):
-    """An attempt between its start and its end; as a strand it is the handler's own thread.
+class Expected:
+    """Among what is due: code that runs, at the instant at which its first wait ends or its timeout strikes. It is
+    there once at most; another one takes its place when that instant changes, and this one is over then."""
 
-    ``awake`` counts its strands that are not parked, less those that wait for an invocation that they made
-    (``calls``). A ``counted`` run holds the clock; one that is parked as a whole or that the watchdog struck does not.
+    over = False
+
+    def __init__(self, run: "CodeRun", at: datetime) -> None:
+        self._run: Final = run
+        self.at: Final = at
+
+    def fall_due(self, now: datetime) -> None:
+        """A flowing clock may be late, and what happens to the attempt happens at its instant all the same."""
+        if not self.over:
+            movers = self._run.movers
+            movers.fall_due(self._run, self.at if movers.clock.rate else now)
+
+    def __str__(self) -> str:
+        return f"wake-up of {self._run.title}" if self.at < self._run.deadline else self._run.title_of_end
+
+
+class CodeRun(Strand):
+    """Code of a user between its start and its end; as a strand it is the thread on which it began.
+
+    Its ``table`` knows its state and its strands. What is ``counted`` is among that for which the clock waits.
     """
 
     call: Call
-    awake = 1
-    blocked = 0
-    """How many of its strands, parked, wait for something real as well."""
     counted = False
-    struck = False
-    over = False
-    deadline_expected = False
-    ready_by: datetime | None = None
-    """When its instance is ready at the latest; until then its handler has not started."""
-    calls: tuple[Invocation, ...] = ()
+    expected: Expected | None = None
+    """Its place among what is due, if it has one."""
     verdict: Ran | None = None
     warned_once: tuple[str, ...] = ()
     """What is not to be said again about it."""
-    strands: Strands | None = None
+    ready_by: datetime | None = None
+    """When its instance is ready at the latest; until then its handler has not started."""
+    at_rest: "threading.Lock | None" = None
+    """Released when only the thread runs on which it began, and which has returned."""
 
-    def __init__(
-        self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
-    ) -> None:
-        self.movers = movers
-        self.invocation = invocation
-        self.plan = plan
+    movers: "Movers"
+    """Set when it starts: what moves the clock for it."""
+
+    def __init__(self, place: Place, started: datetime, deadline: datetime) -> None:
         self.place = place
         self.started = started
-        self.deadline = later(started, plan.resolved.function.timeout)
+        self.deadline = deadline
+        """When it ends if it has not ended before."""
+        self.table: Final[Table] = Attempt(self)
         self.since = WATCHDOG.time()
 
     @property
-    def run(self) -> "Run":
+    def run(self) -> "CodeRun":
         return self
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        raise NotImplementedError
+
+    @property
+    def title_of_end(self) -> str:
+        """What happens at its deadline, for people."""
+        return f"timeout of {self.title}"
 
     @property
     def function(self) -> Function:
         return self.call.function
 
     @property
-    def timeout(self) -> timedelta:
-        return self.call.function.timeout
+    def over(self) -> bool:
+        return self.table.over
 
     @property
-    def number(self) -> int:
-        return self.call.attempt
+    def struck(self) -> bool:
+        """Whether the watchdog has struck it, so that it ends at the instant of its timeout."""
+        return self.table.state is AttemptState.STRUCK
 
     @property
     def parked(self) -> bool:
-        """Whether no strand runs, and the handler's own thread is among those that wait."""
-        return self.awake <= 0 and self.waits_in is not None
+        """Whether no strand runs, and the thread on which it began is among those that wait."""
+        return self.table.awake <= 0 and self.waits_in is not None
 
-    @property
-    def endless(self) -> bool:
-        """Whether every strand waits without a time-out, and for no invocation that it made."""
-        waits = [strand.waits_in for strand in (self, *self.others())]
-        return not self.calls and all(wait is not None and wait.until is None for wait in waits)
+    def tell(self, verdict: Ran) -> None:
+        """It comes to ``verdict``, whatever it still does."""
+        self.verdict = verdict
+        self.table.move(Move.TELL)
 
-    def fall_due(self, now: datetime) -> None:
-        """Its timeout strikes. Called with the baton held."""
-        self.movers.deadline_due(self, now)
+    def end(self) -> None:
+        """It is over; its strands may still be there."""
+        self.table.move(Move.END)
+        self.expect_nothing()
+
+    def expect_nothing(self) -> None:
+        """Nothing of it is due any more."""
+        if self.expected is not None:
+            self.expected.over = True
+            self.expected = None
 
     def running(self) -> Strand:
         """The first strand that does not wait, where there is one."""
-        return next(iter(self.awake_ones()), self)
+        return next(iter(self.table.awake_ones()), self)
 
-    def awake_ones(self) -> list[Strand]:
-        """The strands for which the clock waits."""
-        return [strand for strand in (self, *self.others()) if strand.waits_in is None and not strand.left_out]
+    def next_instant(self) -> datetime:
+        """When its first wait ends, or its timeout strikes if that comes first."""
+        first = self.table.first_wait()
+        return self.deadline if first is None or first.until is None else min(first.until, self.deadline)
 
-    def others(self) -> list[Strand]:
-        """The strands beside the handler's thread that have not ended, in the order in which they were made."""
-        return [] if self.strands is None else sorted(self.strands.alive, key=lambda strand: strand.order)
+    def goes_on_with(self, wait: Wait) -> bool:
+        """Whether the end of ``wait`` is what falls due of it next."""
+        return wait.until == self.next_instant() != self.deadline and self.table.first_wait() is wait
 
-    def handle(self) -> Finish:
-        """Run the handler on the calling thread, without the baton."""
+    def run_here(self, code: Callable[[Call], Finish]) -> Finish:
+        """Run ``code`` on the calling thread, without the baton."""
         ident = threading.get_ident()
         STRANDS[ident] = self
         try:
             self.thread = ident
             self.since = WATCHDOG.time()
-            finish = self.place.instance.run(self.call)
+            finish = code(self.call)
             self.leave()
         except Abandoned:
             self.left = True
@@ -137,3 +153,37 @@ class Run(Strand):
         finally:
             STRANDS.pop(ident, None)
         return finish
+
+
+class Run(CodeRun):
+    """An attempt."""
+
+    calls: tuple[Invocation, ...] = ()
+    """The invocations that it made and waits for."""
+    slept: tuple[datetime, datetime] | None = None
+    """The last virtual sleep of it that was recorded, where it has other strands as well."""
+
+    def __init__(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> None:
+        super().__init__(place, started, later(started, plan.resolved.function.timeout))
+        self.invocation = invocation
+        self.plan = plan
+
+    @property
+    def title(self) -> str:
+        return f"{self.invocation.accepted.function} {self.invocation.id} #{self.number}"
+
+    @property
+    def title_of_end(self) -> str:
+        return f"{'end of stopped' if self.invocation.state is State.STOPPING else 'timeout of'} {self.title}"
+
+    @property
+    def timeout(self) -> timedelta:
+        return self.call.function.timeout
+
+    @property
+    def number(self) -> int:
+        return self.call.attempt
+
+    def handle(self) -> Finish:
+        """Run the handler on the calling thread, without the baton."""
+        return self.run_here(self.place.instance.run)

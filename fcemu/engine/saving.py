@@ -12,12 +12,13 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Accepted, Changed, read_time, time_text
+from fcemu.core.invocation import TERMINAL, Invocation, State
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.values import dataclass
 from fcemu.engine.clock import later
 from fcemu.engine.ports import Packages, Store
-from fcemu.engine.setup import Setup
+from fcemu.engine.resources import Resources
 from fcemu.engine.timers import Timers
 from fcemu.engine.world import World
 
@@ -116,17 +117,20 @@ class Saving:
         world: World,
         *,
         timers: Timers,
-        setup: Setup,
+        resources: Resources,
         packages: Packages | None,
         starts: int,
         given: Mapping[str, Any],
+        forgot: Callable[[], None],
     ) -> None:
+        """``forgot``: called when the journal has forgotten invocations that ended long ago."""
+        self._forgot: Final = forgot
         self._store: Final = store
         self._journal: Final = world.journal
         self._clock: Final = world.clock
         self._catalog: Final = world.catalog
         self._timers: Final = timers
-        self._setup: Final = setup
+        self._resources: Final = resources
         self._packages: Final = packages
         self._written = len(world.journal)
         self._now: datetime | None = None
@@ -145,7 +149,7 @@ class Saving:
     @property
     def _defined(self) -> bool:
         """Whether definitions have changed without a fact."""
-        return self._setup.definitions != self._definitions
+        return self._resources.definitions != self._definitions
 
     def _clock_moved(self) -> bool:
         now, clock = self._now, self._clock
@@ -155,15 +159,18 @@ class Saving:
             return clock.now() != now
         return clock.now() - now > timedelta(seconds=_STALE * clock.rate)
 
-    def not_kept(self) -> list[Accepted]:
-        """The acceptances that would be lost if the process ended now."""
-        return [fact for fact in self._journal[self._written :] if type(fact) is Accepted]
+    def lost(self) -> Iterator[Invocation]:
+        """The invocations that would be lost if the process ended now, without those that have ended or whose end is on
+        its way."""
+        for fact in self._journal[self._written :]:
+            invocation = self._journal.invocations[fact.request_id] if type(fact) is Accepted else None
+            if isinstance(invocation, Invocation) and invocation.state not in (*TERMINAL, State.STOPPING):
+                yield invocation
 
-    def save(self) -> bool:
-        """Keep what has happened; whether invocations that ended long ago were forgotten instead. Raises
-        ``StoreError``; then it is tried again by the next call."""
+    def save(self) -> None:
+        """Keep what has happened. Raises ``StoreError``; then it is tried again by the next call."""
         if not self.unsaved:
-            return False
+            return
         facts, now = self._journal[self._written :], self._clock.now()
         notes: dict[str, Any] = {**self._first}
         noted = self._noted
@@ -180,12 +187,11 @@ class Saving:
         self._store.write(self._written, facts, notes, code)
         self._written += len(facts)
         self._now, self._noted, self._moves, self._first = now, noted, moves, {}
-        self._definitions = self._setup.definitions
+        self._definitions = self._resources.definitions
         self._hashes.update(hashes)
-        if not (self._store.outlasts and self._journal.let_go(self._written)) or self._store.keep is None:
-            return False
-        self._store.forget(self._journal.forget(now - self._store.keep))
-        return True
+        if self._store.outlasts and self._journal.let_go(self._written) and self._store.keep is not None:
+            self._store.forget(self._journal.forget(now - self._store.keep))
+            self._forgot()
 
     def _is_worth_noting(self, now: datetime, noted: datetime, newest: datetime) -> bool:
         rate = self._clock.rate

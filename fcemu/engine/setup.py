@@ -9,8 +9,8 @@ from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
 from fcemu.engine.faults import Fault, Faults, Trouble
+from fcemu.engine.fleet import Fleet
 from fcemu.engine.movers import Movers
-from fcemu.engine.plans import Plans
 from fcemu.engine.ports import StandIn
 from fcemu.engine.resources import Resources
 from fcemu.engine.world import World
@@ -19,16 +19,15 @@ from fcemu.engine.world import World
 class Setup:
     """Arranges what happens to attempts that start from now on. Methods may be called from any thread."""
 
-    def __init__(self, world: World, plans: Plans, faults: Faults, resources: Resources, movers: Movers) -> None:
+    def __init__(self, world: World, fleet: Fleet, faults: Faults, resources: Resources, movers: Movers) -> None:
         self._baton: Final = world.baton
         self._catalog: Final = world.catalog
-        self._plans: Final = plans
+        self._fleet: Final = fleet
+        self._plans: Final = fleet.plans
         self._faults: Final = faults
         self._resources: Final = resources
         self._movers: Final = movers
         self._added: Final[dict[FunctionRef, StandIn]] = {}
-        self.definitions = 0
-        """Grows with each ``define``, which leaves no fact."""
 
     # Definitions.
 
@@ -55,20 +54,19 @@ class Setup:
                 self._catalog.forget_triggers(function.ref)
                 self._catalog.belongings.forget(function.ref)
                 if (old := self._added.pop(function.ref, None)) is not None:
-                    self._plans.take_away(function.ref, old)
+                    self._take_away(function.ref, old)
             for (ref, qualifier), asked in async_settings.items():
                 refs.append(ref)
                 self._catalog.set_async(ref, asked, qualifier)
             for ref, stand_in in (code or {}).items():
                 self._added[ref] = stand_in
-                self._plans.put(ref, stand_in, below=True)
+                self._put(ref, stand_in, below=True)
             extras.put_into(self._catalog)
             self._fill_layers(refs)
-            self._plans.definitions_changed(refs)
+            self._fleet.definitions_changed(refs)
             for owner in extras.owners:
-                self._plans.releases_changed(owner)
+                self._fleet.releases_changed(owner)
             self._resources.complete()
-            self.definitions += 1
             self._movers.pursue()
 
     def _fill_layers(self, refs: Iterable[FunctionRef]) -> None:
@@ -113,14 +111,14 @@ class Setup:
             for ref, stand_in in code.items():
                 if ref in self._catalog.names:
                     self._added[ref] = stand_in
-                    self._plans.put(ref, stand_in, below=True)
+                    self._put(ref, stand_in, below=True)
 
     def code_changed(self, directories: Collection[str]) -> list[FunctionRef]:
         """Files in code directories were changed: attempts that start from now on get new instances, those that run go
         on. Returns whose code it is."""
         with self._baton:
             refs = [function.ref for function in self._catalog if os.path.realpath(function.code) in directories]
-            self._plans.definitions_changed(refs)
+            self._fleet.definitions_changed(refs)
             return refs
 
     # Stubs.
@@ -134,7 +132,7 @@ class Setup:
             self._catalog.function(ref)
             if alone:
                 self._remove_stubs(ref)
-            self._plans.put(ref, stand_in)
+            self._put(ref, stand_in)
 
     def unstub(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
         """Let the function's own code, or the stub before, run again; ``None``: remove all its stubs."""
@@ -142,7 +140,7 @@ class Setup:
             if stand_in is None:
                 self._remove_stubs(ref)
             else:
-                self._plans.take_away(ref, stand_in)
+                self._take_away(ref, stand_in)
 
     def stub_of(self, ref: FunctionRef) -> StandIn | None:
         """The stub that runs the function's attempts now, if one does."""
@@ -150,10 +148,18 @@ class Setup:
             there = self._plans.stand_in(ref)
             return None if there is self._added.get(ref) else there
 
+    def _put(self, ref: FunctionRef, stand_in: StandIn, *, below: bool = False) -> None:
+        self._plans.put(ref, stand_in, below=below)
+        self._fleet.stand_in_changed(ref)
+
+    def _take_away(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
+        self._plans.take_away(ref, stand_in)
+        self._fleet.stand_in_changed(ref)
+
     def _remove_stubs(self, ref: FunctionRef) -> None:
-        self._plans.take_away(ref)
+        self._take_away(ref)
         if ref in self._added:
-            self._plans.put(ref, self._added[ref])
+            self._put(ref, self._added[ref])
 
     # Faults.
 

@@ -16,9 +16,12 @@ from fcemu.engine import forks
 from fcemu.engine.lines import line_of
 from fcemu.engine.ports import Abandoned, Held, Waiting
 from fcemu.handler.locks import RealLock, acquire
+from fcemu.handler.strands import Strand as StrandOfTable
+from fcemu.handler.strands import Wait as WaitOfTable
+from fcemu.handler.threads import thread_of
 
 if TYPE_CHECKING:
-    from fcemu.engine.runs import Run
+    from fcemu.engine.runs import CodeRun
 
 _GATE: Final = RealLock()
 """Keeps an exception that is sent into a strand's thread from arriving after the strand has ended."""
@@ -43,7 +46,7 @@ def _let_python_exit() -> None:
 def make_daemon(ident: int) -> None:
     """Let Python exit although that thread runs, also where a join of it has begun: Python waits for the threads of
     pools one by one. ``threading`` has no way for a thread that has begun."""
-    thread: Any = threading._active.get(ident)  # type: ignore[attr-defined]
+    thread: Any = thread_of(ident)
     if thread is None:
         return
     pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined]
@@ -62,10 +65,11 @@ class Over(BaseException):
     """Raised in the engine where a strand waits whose attempt is over; its thread gets ``Abandoned``, or no answer."""
 
 
-_TOLD_AT_MOST: Final = 2
-"""How often a thread learns that its attempt is over before its waits have no end: the second time is for a wait in a
-``finally`` block, the third is that of code which swallows everything and goes on."""
-_STRANGERS: Final = threading.local()
+class _Stranger(threading.local, StrandOfTable):
+    """A thread of which nothing is known but that it carries the context of an attempt."""
+
+
+_STRANGER: Final = _Stranger()
 
 
 def _wait_for_ever() -> NoReturn:
@@ -109,46 +113,16 @@ class in_engine:  # noqa: N801 (reads as a function)
                 strand.leave_engine(noticed=error in (Abandoned, Over))
 
 
-class Wait:
-    """One virtual wait of one strand; implements ``Waiting``. ``until``: when it ends by itself, ``None``: never."""
+class Wait(WaitOfTable["Strand", datetime]):
+    """One virtual wait of one strand; implements ``Waiting``."""
 
-    __slots__ = (
-        "arrived",
-        "block",
-        "expected",
-        "lock",
-        "over",
-        "real",
-        "released",
-        "rouse",
-        "sleeps",
-        "strand",
-        "until",
-    )
+    __slots__ = ("block", "rouse")
 
     def __init__(self, strand: "Strand", until: datetime | None = None) -> None:
-        self.strand = strand
-        self.until = until
-        self.released = False
-        self.expected = False
-        """Whether its end is among what is due."""
-        self.over = False
+        super().__init__(strand, until)
         self.block: Callable[[], object] | None = None
         """How the thread waits, where that is not for a wake-up by us: a loop waits for its sockets, too."""
         self.rouse: Callable[[], object] = strand.wake
-        self.real = False
-        """Whether it waits for something real as well."""
-        self.lock: Held | None = None
-        """The lock for which it waits."""
-        self.sleeps = False
-        """Whether it is a sleep, which waits for nobody."""
-        self.arrived = 0
-        """Waits for locks of a lower number come first."""
-
-    def fall_due(self, now: datetime) -> None:
-        """Its time is over. Called with the baton held."""
-        if not self.over:
-            self.strand.run.movers.wake(self)
 
     def release(self) -> None:
         """What the strand waits for has happened; on any thread, any number of times, also before it waits."""
@@ -177,32 +151,23 @@ def abandon(strand: "Strand | None") -> NoReturn:
     """``Strand.abandon``, also for a thread of which nothing is known but that it carries the context of an attempt."""
     if strand is not None:
         strand.abandon()
-    _STRANGERS.told = getattr(_STRANGERS, "told", 0) + 1
-    if _STRANGERS.told > _TOLD_AT_MOST:
+    if not _STRANGER.learn():
         make_daemon(get_ident())
         _wait_for_ever()
     raise Abandoned
 
 
-class Strand:
+class Strand(StrandOfTable):
     """A thread or work item of a handler, beside the handler's own thread, which is the ``Run`` itself.
 
     It is the ``HandlerClock`` of its context, and counts as running from its making on. ``run`` changes when a strand
     that an attempt left behind is woken by a later one: then it goes on as a part of that.
     """
 
-    order = 0
-    """In which order the strands of an attempt were made; the handler's own thread is the first."""
     thread = 0
     left = False
-    ended = False
     engine_calls = 0
     waits_in: Wait | None = None
-    looked: tuple[float, int] | None = None
-    """From when on, by the watchdog's time, it has waited for something real, and what it had computed until then."""
-    left_out = False
-    """Whether the clock moves although it does not wait in virtual time."""
-    was_left_out = False
     wants: Held | None = None
     """The lock for which it has waited really."""
     held_back = False
@@ -210,18 +175,15 @@ class Strand:
     turn: "threading.Lock | None" = None
     """Released when it goes on after another strand has woken it."""
     _sent = False
-    _told = 0
-    """How often its thread has learnt that the attempt is over."""
     _wake_up: "threading.Lock | None" = None
 
-    def __init__(self, run: "Run", order: int) -> None:
+    def __init__(self, run: "CodeRun") -> None:
         self._run = run
-        self.order = order
         self._joined: list[Wait] = []
         self._before: Strand | None = None
 
     @property
-    def run(self) -> "Run":
+    def run(self) -> "CodeRun":
         """The attempt that it is a part of."""
         return self._run
 
@@ -230,10 +192,10 @@ class Strand:
         told = self.run.place.instance.line()
         return line_of(self.thread) if told is None else told or None
 
-    def join(self, run: "Run") -> None:
-        """Become a part of ``run``; called with the baton held."""
+    def join(self, run: "CodeRun") -> None:
+        """Become a part of ``run``, which has woken it; called with the baton held."""
         self._run = run
-        self._told = 0
+        run.table.join(self)
 
     def here(self) -> "Strand | None":
         """The strand that this thread runs; a context may have been carried to another thread than its own."""
@@ -292,7 +254,8 @@ class Strand:
         return self.run.movers.io_grace.total_seconds()
 
     def prepare(self, seconds: float) -> None:
-        self.run.ready_by = later(self.now(), timedelta(seconds=seconds))
+        with in_engine():
+            self.run.movers.prepare(self.run, later(self.now(), timedelta(seconds=seconds)))
 
     def begin_handler(self) -> None:
         if self.run.ready_by is not None:
@@ -347,8 +310,7 @@ class Strand:
     def abandon(self) -> NoReturn:
         """Called on its thread where it waits although its attempt is over. Raises ``Abandoned``, so that ``finally``
         blocks run; a thread that goes on to wait all the same waits for ever."""
-        self._told += 1
-        if self._told > _TOLD_AT_MOST:
+        if not self.learn():
             make_daemon(get_ident())
             self.run.movers.leave_waiting(self)
             _wait_for_ever()
@@ -386,7 +348,7 @@ class Strand:
                 self._send()
 
     def _send(self) -> None:
-        self.held_back, self._sent, self._told = False, True, max(self._told, 1)
+        self.held_back, self._sent, self.told = False, True, max(self.told, 1)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
 
     def prepare_wait(self) -> None:
@@ -407,8 +369,13 @@ class Strand:
 
     def is_its_turn_within(self, seconds: float) -> bool:
         """Wait, without the baton, until it is this strand's turn, or for so many real seconds; whether it is."""
-        turn, self.turn = self.turn, None
-        return turn is None or bool(acquire(turn, True, seconds))
+        turn = self.turn
+        if turn is None:
+            return True
+        comes = bool(acquire(turn, True, seconds))
+        if comes:
+            self.turn = None
+        return comes
 
     def wake(self) -> None:
         """Let the waiting thread go on."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, cast
 
-from fcemu.core.catalog import Catalog
 from fcemu.core.names import FunctionRef
 from fcemu.core.triggers import TIMER, Timer, Trigger, read_timer, timer_event
-from fcemu.engine.agenda import Agenda, Rank
+from fcemu.engine.agenda import Rank
+from fcemu.engine.world import World
 
 Fire = Callable[[Trigger, bytes], object]
 """Accepts the invocation of a timer that fires now."""
@@ -40,14 +40,13 @@ class Timers:
     for them alone (design: idle).
     """
 
-    def __init__(self, catalog: Catalog, agenda: Agenda) -> None:
-        self._catalog: Final = catalog
-        self._agenda: Final = agenda
+    def __init__(self, world: World, fire: Fire) -> None:
+        self._catalog: Final = world.catalog
+        self._agenda: Final = world.agenda
+        self._fire: Final = fire
         self._ticks: Final[dict[FunctionRef, dict[str, Tick]]] = {}
         self.moves = 0
         """Grows when the next firing of some timer changes."""
-        self.fire: Fire
-        """Set by the emulator: makes an invocation of a firing."""
 
     @property
     def next_due(self) -> datetime | None:
@@ -79,7 +78,7 @@ class Timers:
         due, trigger = tick.due, tick.trigger
         assert due is not None, "it was on the agenda"
         self._ticks[trigger.function][trigger.name] = self._next(trigger, tick.timer, due)
-        self.fire(trigger, timer_event(trigger, tick.timer.payload, due))
+        self._fire(trigger, timer_event(trigger, tick.timer.payload, due))
 
     def upcoming(self, trigger: Trigger, now: datetime) -> Iterator[datetime]:
         """When a timer fires from now on, as it is set now; nothing where it is disabled."""

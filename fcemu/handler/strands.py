@@ -232,7 +232,7 @@ class Strand:
         """Whether it has computed next to nothing for so long, when it was looked at last."""
         return self.looked is not None and now - self.looked[0] > seconds
 
-    def tell(self) -> bool:
+    def learn(self) -> bool:
         """Its thread learns that its attempt is over; ``False``: it has learnt that often enough, and must wait for
         ever."""
         self.told += 1
@@ -291,10 +291,15 @@ class Beside(StrEnum):
     clock moves without them."""
 
 
+_NONE: Final[set[Any]] = set()
+"""The other strands of all attempts that never had any: most have none."""
+
+
 class Attempt(Generic[S, W, T]):
     """The strands of one attempt, and its state."""
 
     __slots__ = (
+        "_called",
         "_fresh",
         "_made",
         "_timed",
@@ -305,15 +310,20 @@ class Attempt(Generic[S, W, T]):
         "calls",
         "first",
         "others",
+        "over",
         "sleeps_beside",
         "state",
+        "told",
     )
 
     def __init__(self, first: S) -> None:
         self.state = State.RUNNING
+        self.over = False
+        self.told = False
+        """Whether it has a verdict."""
         self.first: Final = first
         """The handler's own thread."""
-        self.others: Final[set[S]] = set()
+        self.others: set[S] = _NONE
         """Its other strands that have not ended."""
         self.awake = 1
         """How many of its strands run, less those that wait for an invocation that they made."""
@@ -326,28 +336,28 @@ class Attempt(Generic[S, W, T]):
         self._made = 0
         self._turns = 0
         """How many waits for an instant have had a turn."""
-        self._woken: Final[list[S]] = []
+        self._called = 0
+        """How many of them had one when the last instant fell due."""
+        self._woken: list[S] | None = None
         """Strands that another one has woken, and that go on once it waits or has ended, one after the other."""
-        self._fresh: Final[list[W]] = []
+        self._fresh: list[W] | None = None
         """Waits for an instant that have no turn yet."""
-        self._timed: Final[list[tuple[T, int, W]]] = []
+        self._timed: list[tuple[T, int, W]] | None = None
         """A heap of the waits for an instant; those that are over are still there."""
 
     # What it is.
 
     @property
-    def over(self) -> bool:
-        return self.state in OVER
-
-    @property
-    def told(self) -> bool:
-        """Whether it has a verdict."""
-        return self.state in TOLD
-
-    @property
     def holds_clock(self) -> bool:
         """Whether the clock waits for it: because a strand runs, or because something real alone can end its waits."""
-        return self.state in HOLDS and (self.awake > 0 or (self.blocked > 0 and self.first_wait() is None))
+        if self.state not in HOLDS:
+            return False
+        return self.awake > 0 or (self.blocked > 0 and not self.calls and self.first_wait() is None)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it has never had another strand than the handler's thread."""
+        return not self._made
 
     @property
     def endless(self) -> bool:
@@ -376,7 +386,8 @@ class Attempt(Generic[S, W, T]):
 
     def move(self, move: Move) -> None:
         """Raises ``ImpossibleMove``."""
-        self.state = next_state(self.state, move)
+        self.state = state = next_state(self.state, move)
+        self.over, self.told = state in OVER, state in TOLD
 
     def call(self) -> None:
         """A strand waits for an invocation that it made."""
@@ -412,18 +423,25 @@ class Attempt(Generic[S, W, T]):
             self._made += 1
             order = self._made
         strand.order = order
+        if self.others is _NONE:
+            self.others = set()
         self.others.add(strand)
 
     def wait(self, wait: W) -> None:
         """A strand begins to wait, or waits on."""
         strand = wait.strand
+        if strand.waits_in is not None:
+            self.wake(strand.waits_in)  # its thread has left that wait by an exception
         self.count_again(strand)
         self._step(strand, Step.SLEEP if wait.sleeps else Step.WAIT)
         strand.looked = None
         strand.waits_in = wait
         self.blocked += wait.real
-        if wait.until is not None:
-            self._fresh.append(wait)
+        if wait.until is None:
+            return
+        if self._fresh is None:
+            self._fresh, self._timed = [], []
+        self._fresh.append(wait)
 
     def wake(self, wait: W) -> None:
         """A wait is over: its strand runs again. When the handler itself has slept, the clock waits for all again."""
@@ -455,6 +473,8 @@ class Attempt(Generic[S, W, T]):
         """A strand has ended, or will never begin; repeatable. Whether it was a part of what runs."""
         if strand.doing is Doing.GONE:
             return False
+        if strand.waits_in is not None:
+            self.wake(strand.waits_in)  # its thread has left that wait by an exception
         counted = self.count_again(strand) or strand.doing is Doing.RUNS
         self._step(strand, Step.END)
         self.others.discard(strand)
@@ -466,6 +486,8 @@ class Attempt(Generic[S, W, T]):
         """The wait that ends first by itself. Waits that end at the same instant have their turns in the order of their
         strands, not in that in which their threads happened to get here."""
         fresh, timed = self._fresh, self._timed
+        if fresh is None or timed is None:
+            return None
         if fresh:
             for wait in sorted(fresh, key=_order_of_strand) if len(fresh) > 1 else fresh:
                 if wait.waiting and wait.until is not None:
@@ -482,8 +504,22 @@ class Attempt(Generic[S, W, T]):
         first = self.first_wait()
         return None if first is None or first.until is None or now < first.until else first
 
+    def fall_due(self, now: T) -> W | None:
+        """The instant ``now`` has come for the attempt: the wait that is over. Those whose time is up as well are
+        ``next_due``; a wait that begins from now on goes behind all else that is due."""
+        due = self.due(now)
+        self._called = self._turns
+        return due
+
+    def next_due(self, now: T) -> W | None:
+        """The next wait that was over already when the instant fell due."""
+        due = self.due(now)
+        return due if due is not None and self._timed and self._timed[0][1] <= self._called else None
+
     def woken(self, strand: S) -> None:
         """Another strand has woken this one: it goes on when ``next_woken`` says so."""
+        if self._woken is None:
+            self._woken = []
         self._woken.append(strand)
 
     def next_woken(self) -> S | None:
@@ -497,7 +533,7 @@ class Attempt(Generic[S, W, T]):
 
     def skip_turn(self, strand: S) -> None:
         """A strand has gone on by itself: the one that woke it may wait for it by means of which nothing is known."""
-        if strand in self._woken:
+        if self._woken and strand in self._woken:
             self._woken.remove(strand)
 
     def beside(self, now: float, seconds: float, is_background: Callable[[S], bool]) -> Beside:
@@ -532,7 +568,7 @@ class Attempt(Generic[S, W, T]):
                 strand.waits_in = None
                 ended.append(wait)
             if strand.doing is not Doing.LEFT_BEHIND:
-                self._step(strand, Step.LEAVE_BEHIND)
+                self._step(strand, Step.WAKE if strand.doing is Doing.FROZEN else Step.LEAVE_BEHIND)
         return ended
 
 
@@ -542,6 +578,9 @@ class LockWaits(Generic[W]):
     def __init__(self) -> None:
         self._waits: list[W] = []
         self._looks = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._waits)
 
     def __iter__(self) -> Iterator[W]:
         return iter([wait for wait in self._waits if wait.waiting])

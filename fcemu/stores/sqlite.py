@@ -36,6 +36,8 @@ _CLOSED: Final = "closed"
 _WRITTEN_EVERY: Final = 0.1
 """Real seconds between two notes of the time of writing."""
 _READ_AT_ONCE: Final = 500
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
+"""What reading a fact raises that is none."""
 _LOG_PAGES: Final = 16_000
 """How long the log may become before it moves into the file: 64 MB. Unless ``full``, only that waits for the disk."""
 
@@ -82,39 +84,29 @@ class SqliteStore:
         log the same mode."""
         with suppress(OSError):  # it is there, or SQLite says what is wrong
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNERS_ONLY))
-        try:
+        with self._said("opened"):
             return sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as refused:
-            raise self._error(refused, "opened") from None
 
     def _opened(self) -> float:
         """Take the file for this process, make or migrate the tables; returns for how long nobody had it."""
         is_new = not self.path.exists() or not self.path.stat().st_size
         if is_new:  # before SQLite writes to it: from then on, a missing count is one that was deleted
             self._open_count(os.O_CREAT)
-        try:
+        with self._said("opened"):
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL").fetchone()
             self._db.execute(f"PRAGMA synchronous={'FULL' if self._full else 'NORMAL'}")
             self._db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with self._changing("opened"):
                 self._prepare()
                 self.begin = int(self._note(_BEGIN, 0))
                 written = self._note(_WRITTEN)
                 closed = self._note(_CLOSED)
                 self._check_count(is_closed=closed is not None and closed == self._there())
                 self._db.execute("DELETE FROM notes WHERE name = ?", (_CLOSED,))
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
             if is_new or closed is not None:
                 # The log alone says so far that an emulator has the file. Whoever deletes the log would take that away.
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as refused:
-            raise self._error(refused, "opened") from None
         self._tell_count(self._there())
         self._is_open = True
         for name in (self.path, f"{self.path}-wal", f"{self.path}-shm", f"{self.path}-count"):
@@ -171,11 +163,9 @@ class SqliteStore:
             )
 
     def _there(self) -> int:
-        try:
+        with self._said("read"):
             count: int = self._db.execute("SELECT coalesce(max(n), 0) FROM facts").fetchone()[0]
-        except sqlite3.Error as refused:
-            raise self._error(refused, "read") from None
-        return count
+            return count
 
     def _tell_count(self, facts: int) -> None:
         os.pwrite(self._count, facts.to_bytes(8), 0)
@@ -185,14 +175,13 @@ class SqliteStore:
     def facts(self) -> Iterator[Fact]:
         after = self.begin
         try:
-            for n, text in self._db.execute("SELECT n, fact FROM facts ORDER BY n"):
-                if n != after + 1:
-                    raise self.damaged(f"fact {after + 1} is missing")
-                after = n
-                yield read_fact(text)
-        except sqlite3.Error as refused:
-            raise self._error(refused, "read") from None
-        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            with self._said("read"):
+                for n, text in self._db.execute("SELECT n, fact FROM facts ORDER BY n"):
+                    if n != after + 1:
+                        raise self.damaged(f"fact {after + 1} is missing")
+                    after = n
+                    yield read_fact(text)
+        except _UNREADABLE as wrong:
             raise self.damaged(f"fact {after} cannot be read: {wrong!r}") from None
         if after != self._there():
             raise self.damaged(f"the facts after {after} are missing")
@@ -202,12 +191,10 @@ class SqliteStore:
         wanted = [n for n in asked if n > self.begin]
         found: list[Fact] = [FORGOTTEN] * (len(asked) - len(wanted))
         try:
-            for start in range(0, len(wanted), _READ_AT_ONCE):
-                texts = self._texts(wanted[start : start + _READ_AT_ONCE])
-                found += map(read_fact, texts)
-        except sqlite3.Error as refused:
-            raise self._error(refused, "read") from None
-        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            with self._said("read"):
+                for start in range(0, len(wanted), _READ_AT_ONCE):
+                    found += map(read_fact, self._texts(wanted[start : start + _READ_AT_ONCE]))
+        except _UNREADABLE as wrong:
             raise self.damaged(f"facts cannot be read: {wrong!r}") from None
         if len(found) != len(asked):
             raise self.damaged(f"{len(asked) - len(found)} facts are missing")
@@ -232,10 +219,8 @@ class SqliteStore:
             return [text for (text,) in db.execute(query, given)]
 
     def notes(self) -> dict[str, Any]:
-        try:
+        with self._said("read"):
             rows = self._db.execute("SELECT name, value FROM notes").fetchall()
-        except sqlite3.Error as refused:
-            raise self._error(refused, "read") from None
         return {name: self._read_note(name, value) for name, value in rows}
 
     def _read_note(self, name: str, value: Any) -> Any:
@@ -253,10 +238,8 @@ class SqliteStore:
         return value
 
     def code(self, sha256: str) -> bytes:
-        try:
+        with self._said("read"):
             row = self._db.execute("SELECT zip FROM code WHERE sha256 = ?", (sha256,)).fetchone()
-        except sqlite3.Error as refused:
-            raise self._error(refused, "read") from None
         if row is None or hashlib.sha256(row[0]).hexdigest() != sha256:
             raise self.damaged(f"the uploaded code {sha256} is {'missing' if row is None else 'not what it was'}")
         zipped: bytes = row[0]
@@ -274,9 +257,8 @@ class SqliteStore:
             self._death.strike("after")
 
     def written(self, rows: list[tuple[int, str]], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
-        execute, many = self._db.execute, self._db.executemany
-        try:
-            execute("BEGIN IMMEDIATE")
+        many = self._db.executemany
+        with self._changing():
             if rows:
                 many("INSERT INTO facts VALUES (?, ?)", rows)
             named = [(name, written(value)) for name, value in notes.items()]
@@ -290,15 +272,8 @@ class SqliteStore:
                 many("INSERT OR IGNORE INTO code VALUES (?, ?)", code.items())
             if self._death is not None:
                 self._death.before_commit()
-            execute("COMMIT")
-            if self._death is not None:
-                self._death.within_commit()
-        except sqlite3.Error as refused:
-            self._roll_back()
-            raise self._error(refused, "written") from None
-        except BaseException:
-            self._roll_back()
-            raise
+        if self._death is not None:
+            self._death.within_commit()
 
     def forget(self, places: Sequence[int]) -> None:
         with self._lock, self._changing():
@@ -313,32 +288,23 @@ class SqliteStore:
         self.begin = first - 1
         ((pages,),), ((free,),) = self._db.execute("PRAGMA page_count"), self._db.execute("PRAGMA freelist_count")
         if free > pages / 2:
-            with self._said():
+            with self._said("written"):
                 self._db.execute("VACUUM")
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """A transaction."""
+    def _changing(self, what: str = "written") -> Iterator[None]:
+        """A transaction; an error of SQLite becomes one as of ``_said``."""
         try:
-            with self._said():
-                self._db.execute("BEGIN IMMEDIATE")
-                yield
-                self._db.execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except sqlite3.Error as refused:
-            raise self._error(refused, "written") from None
-
-    def _roll_back(self) -> None:
-        with suppress(sqlite3.Error):
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as failed:
+            with suppress(sqlite3.Error):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+            if isinstance(failed, sqlite3.Error):
+                raise self._error(failed, what) from None
+            raise
 
     def clear(self) -> None:
         self._tell_count(0)  # first: a count that is too small says nothing wrong
@@ -360,6 +326,14 @@ class SqliteStore:
             self._db.close()
 
     # Trouble.
+
+    @contextmanager
+    def _said(self, what: str) -> Iterator[None]:
+        """An error of SQLite becomes one that says that the file cannot be ``what``, and why."""
+        try:
+            yield
+        except sqlite3.Error as refused:
+            raise self._error(refused, what) from None
 
     def damaged(self, how: str) -> StoreError:
         """What is said of a file that cannot be read."""

@@ -50,7 +50,7 @@ VALUES = {
 
 
 def made(kind):
-    return st.builds(kind, **{name: VALUES[facts._TYPES[kind, name]] for name in kind.__slots__})
+    return st.builds(kind, **{name: VALUES[facts._TYPES[kind, name]] for name in kind.__match_args__})
 
 
 ANY_FACT = st.one_of(*[made(kind) for kind in facts.KINDS.values()])

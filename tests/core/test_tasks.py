@@ -25,7 +25,8 @@ from fcemu.core.facts import (
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import UNHANDLED, FunctionError, Halted, Returned, Throttled
-from fcemu.core.tasks import RETURNED_BYTES, Cursor, Query, check_task_id, events, is_kept, milliseconds, page, record
+from fcemu.core.tasks import RETURNED_BYTES, Cursor, Query, check_task_id, events, is_kept, page, record
+from fcemu.core.times import milliseconds
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 BOOM = FunctionError(UNHANDLED, b'{"errorMessage": "boom"}', "ValueError")

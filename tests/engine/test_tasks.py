@@ -184,7 +184,7 @@ def test_a_queued_task_of_a_deleted_function_is_invalid_when_it_is_dequeued():
     emulator, _ = make({"f": TOLD}, f=lambda call: b"")
     task = emulator.accept(ask("f", delay=10))
     emulator._catalog.remove(FunctionRef("f"))
-    emulator._dispatcher.plans.definitions_changed([FunctionRef("f")])
+    emulator.fleet.definitions_changed([FunctionRef("f")])
     emulator.wait(emulator.advance(s(9)))
     assert task.state is State.ENQUEUED
     idle(emulator)
@@ -210,7 +210,7 @@ def test_a_retry_of_a_deleted_function_is_invalid_too():
     task = emulator.accept(ask("f"))
     emulator.wait(emulator.advance(s(0)))
     emulator._catalog.remove(FunctionRef("f"))
-    emulator._dispatcher.plans.definitions_changed([FunctionRef("f")])
+    emulator.fleet.definitions_changed([FunctionRef("f")])
     idle(emulator)
     assert words(task) == ["Enqueued", "Dequeued", "Running", "Retrying", "Invalid"]
 

@@ -377,7 +377,7 @@ def test_a_frozen_strand_that_is_woken_becomes_a_part_of_the_attempt_that_woke_i
 
 def test_a_strand_that_was_left_behind_may_wait_but_not_sleep():
     attempt, (_, thread) = attempt_of(2)
-    attempt.state = State.ENDED
+    attempt.move(Move.END)
     attempt.dismiss()
     with pytest.raises(ImpossibleMove):
         asleep(attempt, thread, 5)
@@ -387,7 +387,7 @@ def test_a_strand_that_was_left_behind_may_wait_but_not_sleep():
 
 def test_a_thread_learns_twice_that_its_attempt_is_over():
     strand = Strand()
-    assert [strand.tell() for _ in range(4)] == [True, True, False, False]
+    assert [strand.learn() for _ in range(4)] == [True, True, False, False]
 
 
 # Random lives.

@@ -419,14 +419,6 @@ def test_an_autojumping_clock_fires_the_timers_on_its_way_to_a_message():
     assert [seconds(emulator, at) for at in fired] == [60]
 
 
-def test_a_consumer_is_answered_at_its_instant_while_a_handler_sleeps_past_it():
-    emulator = emulated(f=lambda call: call.clock.sleep(10))
-    consumer = Consumer(emulator, wait=3)
-    emulator.accept(ask("f"))
-    run(emulator, emulator.run_until_idle(None))
-    assert (consumer.wait(), seconds(emulator, consumer.at), seconds(emulator, emulator.clock.now())) == ([], 3, 10)
-
-
 # Everything is in the journal.
 
 

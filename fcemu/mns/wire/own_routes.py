@@ -9,10 +9,9 @@ from typing import Any, Final
 from fcemu.api import problems
 from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, json_answer, not_found, read_members, read_object
-from fcemu.api.records import text_or_base64
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.destinations import MAIL_KINDS
-from fcemu.core.facts import time_text
+from fcemu.core.facts import text_or_base64, time_text
 from fcemu.engine.emulator import Emulator
 from fcemu.mns.errors import MNSError
 from fcemu.mns.facts import Arrival

@@ -142,7 +142,7 @@ class Strand(StrandOfTable):
 
     def abandon(self) -> NoReturn:
         """As in ``engine/strands.py``; the process ends by other ways than by waiting for its threads."""
-        if not self.tell():
+        if not self.learn():
             gate = allocate_lock()
             gate.acquire()
             while True:
@@ -388,7 +388,7 @@ class Household:
             _REAL.sleep(min(max(self.io_grace / 4, 0.01), 1.0))
             with self._lock:
                 attempt = self._attempt
-                waits = attempt.first_wait() is not None
+                waits = any(wait.until is not None for wait in attempt.waits())
                 if attempt.over or attempt.awake <= 0 or not waits or self.dial.flows():
                     self._watching = False
                     self._tell_held_up(False)
