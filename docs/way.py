@@ -19,7 +19,7 @@ class Step:
 
 
 STEPS = (
-    Step("door", "api/invocations.py", "Invocations._go", "knows FC's words: reads the request, writes the answer"),
+    Step("door", "api/invocations.py", "Invocations.invoke", "knows FC's words: reads the request, writes the answer"),
     Step("intake", "engine/intake.py", "Intake.accept", "checks in FC's order and gives the invocation its id"),
     Step("journal", "engine/journal.py", "Journal.open", "has the fact `Accepted`, with which an invocation begins"),
     Step("agenda", "engine/agenda.py", "Agenda.push", "holds it until its instant, with all else that lies ahead"),

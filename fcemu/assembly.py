@@ -16,6 +16,7 @@ from fcemu import __version__
 from fcemu.api.guard import Guard
 from fcemu.api.server import ApiServer as ApiServer
 from fcemu.api.setup import BadDefinition
+from fcemu.api.state import ServerState
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_to_json
@@ -47,6 +48,7 @@ from fcemu.mns.wire.routes import MNS
 from fcemu.options import read_option as read_option
 from fcemu.options import settings_of as settings_of
 from fcemu.senders import post
+from fcemu.server_loop import ServerLoop as ServerLoop
 
 if TYPE_CHECKING:
     from fcemu.packages import UnpackedPackages
@@ -461,7 +463,7 @@ def real_on_purpose() -> list[tuple[str, str]]:
 def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> ApiServer:
     """A server without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry. ``hosts``:
     where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``."""
-    server = ApiServer(version=__version__, tls=authority, mounts=[MNS])
+    server = ApiServer(ServerState(version=__version__, tls=authority, mounts=[MNS]))
     server.guard = guard_of(token, hosts, allowed)
     return server
 
@@ -509,7 +511,7 @@ class ServerThread:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.server: Final = api_server()
-        self._loop: Final = asyncio.new_event_loop()
+        self._loop: Final = ServerLoop()
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
         Context().run(self._thread.start)
         self.host: Final = host

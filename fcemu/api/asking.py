@@ -2,15 +2,16 @@
 
 import gzip
 import json
-import math
-import re
 import zlib
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from multidict import istr
 
+from fcemu.api.dialect import Dialect
+from fcemu.api.json_body import SHOWN, Body, label, read_json, shown
+from fcemu.api.shapes import Shape
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import EntityTooLarge, InvalidArgument
 from fcemu.core.limits import Limits
@@ -22,31 +23,8 @@ from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
 
-if TYPE_CHECKING:
-    from fcemu.api.dialect import Dialect
-    from fcemu.api.shapes import Shape
-
 IF_MATCH: Final = istr("If-Match")
 _CONTENT_ENCODING: Final = istr("Content-Encoding")
-_SHOWN: Final = 100
-
-
-class Body(Mapping[str, Any]):
-    """A JSON object as FC reads it: names in any letter case, ``null`` as if it were not there (wire-api §2.1)."""
-
-    __slots__ = ("_there",)
-
-    def __init__(self, there: Mapping[str, Any]) -> None:
-        self._there = {name.lower(): value for name, value in there.items() if value is not None}
-
-    def __getitem__(self, name: str) -> Any:
-        return self._there[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._there)
-
-    def __len__(self) -> int:
-        return len(self._there)
 
 
 class Asking:
@@ -56,7 +34,7 @@ class Asking:
     __slots__ = ("_chosen_id", "_data", "dialect", "path", "query", "request")
 
     def __init__(
-        self, request: WireRequest, dialect: "Dialect", path: Mapping[str, str], query: Mapping[str, str], data: bytes
+        self, request: WireRequest, dialect: Dialect, path: Mapping[str, str], query: Mapping[str, str], data: bytes
     ) -> None:
         self.request = request
         self.dialect = dialect
@@ -86,6 +64,11 @@ class Asking:
     @property
     def limits(self) -> Limits:
         return self.request.emulator.settings.limits
+
+    @property
+    def version(self) -> str:
+        """The API version in which the caller asks."""
+        return self.dialect.version
 
     @property
     def base_url(self) -> str:
@@ -172,7 +155,7 @@ class Asking:
         try:
             document = read_json(data)
         except ValueError as wrong:
-            raise InvalidArgument(f"the request body is not valid JSON: {str(wrong)[:_SHOWN]}") from None
+            raise InvalidArgument(f"the request body is not valid JSON: {str(wrong)[:SHOWN]}") from None
         if document is None:
             return Body({})
         if not isinstance(document, dict):
@@ -192,7 +175,7 @@ class Asking:
         data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
         return Answer(200, f"{status_line(200)}Content-Type: application/json\r\n{head}", data)
 
-    def resource(self, shape: "Shape", resource: object) -> Answer:
+    def resource(self, shape: Shape, resource: object) -> Answer:
         """200 with a resource and its ETag."""
         return self.answer(shape.write(resource, self), etag_of(resource))
 
@@ -201,7 +184,7 @@ class Asking:
         request_id = self._new_id()
         return self.answer({name: request_id, **document}, request_id=request_id)
 
-    def page(self, key: str, shape: "Shape", page: Page[Any], **more: Any) -> Answer:
+    def page(self, key: str, shape: Shape, page: Page[Any], **more: Any) -> Answer:
         """200 with a list of resources."""
         return self.plain_page(key, Page([shape.write(each, self) for each in page.items], page.next), **more)
 
@@ -214,75 +197,6 @@ class Asking:
 
     def _new_id(self) -> str:
         return self._chosen_id or self.request.emulator.new_request_id(self.dialect.generation)
-
-
-_DEEPEST: Final = 48
-_LONGEST_NUMBER: Final = 20
-_HALF: Final = re.compile("[\ud800-\udfff]")
-
-
-def read_json(text: str | bytes) -> Any:
-    """JSON as FC's own server takes it: half of a surrogate pair is the character U+FFFD. Raises ``ValueError`` for
-    anything else, among it numbers beyond 64 bits.
-
-    ASSUMED: the server reads JSON as Go does, and no more than 48 levels.
-    """
-    try:
-        value = json.loads(text, parse_constant=_refuse, parse_int=_whole, parse_float=_fraction)
-    except RecursionError:
-        raise ValueError(f"it has more than {_DEEPEST} levels") from None
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [inner for each in level for inner in _inside(each)]
-        if not level:
-            return _repaired(value)
-    raise ValueError(f"it has more than {_DEEPEST} levels")
-
-
-def _repaired(value: Any) -> Any:
-    """The value without halves of surrogate pairs."""
-    match value:
-        case str() if not value.isascii():
-            return _HALF.sub("\ufffd", value)
-        case dict():
-            return {_repaired(name): _repaired(each) for name, each in value.items()}
-        case list():
-            return [_repaired(each) for each in value]
-    return value
-
-
-def _inside(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
-
-
-def _whole(text: str) -> int:
-    if len(text) <= _LONGEST_NUMBER and (number := int(text)).bit_length() <= 64:
-        return number
-    raise ValueError("it has a number of more than 64 bits")
-
-
-def _fraction(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("it has a number that is too large")
-    return number
-
-
-def label(name: str) -> str:
-    """How FC's error texts call a field: with a capital letter."""
-    return name[:1].upper() + name[1:]
-
-
-def shown(value: object) -> str:
-    """A value of a body in an error text, not too long."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def qualifier_of(text: str | None) -> str:

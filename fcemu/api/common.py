@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from fcemu.api.asking import Asking, Body, label
+from fcemu.api.json_body import Body, label
 from fcemu.api.shapes import (
     FLAG,
     FUNCTION_3_0,
@@ -27,6 +27,7 @@ from fcemu.api.shapes import (
     Kind,
     Shape,
     Shows,
+    View,
     bounded,
     kind,
     one_of,
@@ -139,7 +140,7 @@ class Lifecycle:
             )
         return changes
 
-    def write(self, function: Function, asking: Asking) -> dict[str, Any]:
+    def write(self, function: Function, asking: View) -> dict[str, Any]:
         config = {
             name: {"handler": handler, "timeout": HOOK_SECONDS.write(getattr(function, timeout_of(attribute)))}
             for name, attribute in self.hooks.items()
@@ -177,7 +178,7 @@ class Destinations:
                 written[name] = arn
         return changes | {"kept": written}
 
-    def write(self, deployed: Deployed, asking: Asking) -> dict[str, Any]:
+    def write(self, deployed: Deployed, asking: View) -> dict[str, Any]:
         settings = deployed.settings
         config = {}
         for name, destination in (("onSuccess", settings.on_success), ("onFailure", settings.on_failure)):
@@ -212,7 +213,7 @@ class Setting:
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
         return {self.attribute: read_value(self.kind, body[self.name], self.name, limits)} if self.name in body else {}
 
-    def write(self, deployed: Deployed, asking: Asking) -> dict[str, Any]:
+    def write(self, deployed: Deployed, asking: View) -> dict[str, Any]:
         value = getattr(deployed.settings, self.attribute)
         return {self.name: self.kind.write(self.default if value is None else value)}
 
@@ -253,7 +254,7 @@ class Routes:
             raise InvalidArgument("Routes must not have a path twice")
         return {"routes": tuple(made)}
 
-    def write(self, domain: Domain, asking: Asking) -> dict[str, Any]:
+    def write(self, domain: Domain, asking: View) -> dict[str, Any]:
         return {"routeConfig": {"routes": [_write_route(route) for route in domain.routes]}}
 
 
@@ -299,7 +300,7 @@ def domain_fields(*kept: str) -> Shape:
     return Shape.of(
         Shows("domainName", lambda domain, _: domain.name),
         Shows("accountId", lambda domain, asking: asking.account.id),
-        Shows("apiVersion", lambda domain, asking: asking.dialect.version),
+        Shows("apiVersion", lambda domain, asking: asking.version),
         Acts("protocol", _PROTOCOL, "protocol"),
         Routes(),
         Keeps("certConfig", _CERTIFICATE),
@@ -325,7 +326,7 @@ def layer_fields(arn: str, write_acl: Callable[[bool], Any]) -> Shape:
     )
 
 
-def _layer_url(layer: LayerVersion, asking: Asking) -> str:
+def _layer_url(layer: LayerVersion, asking: View) -> str:
     """Where the content of a layer can be fetched: on this server."""
     return f"{asking.base_url}/_fcemu/layers/{quote(layer.name, safe='')}/{layer.version}"
 
@@ -335,6 +336,6 @@ CURRENT: Final = Shows("current", lambda capacity, _: capacity.kept.get("target"
 """ASSUMED: provisioned instances are there at once."""
 
 
-def trigger_url(trigger: Trigger, asking: Asking) -> str:
+def trigger_url(trigger: Trigger, asking: View) -> str:
     """Where an HTTP trigger can be reached: on this server."""
     return f"{asking.base_url}/{trigger.stamp.id}"

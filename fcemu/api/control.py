@@ -3,15 +3,18 @@ arranged in setup.py."""
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fcemu.api import metrics, problems, timers, triggers
 from fcemu.api.dialect import ANY_METHOD, Paths
-from fcemu.api.history import Handler, History, one_invocation, records
+from fcemu.api.history import History, one_invocation, records
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
+from fcemu.api.state import Reset, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
 from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError, InvalidArgument
 from fcemu.core.facts import time_text
@@ -19,13 +22,9 @@ from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
 from fcemu.engine.goals import Goal
 
-if TYPE_CHECKING:
-    from fcemu.api.server import ApiServer
-
 PREFIX: Final = "_fcemu"
 TOKENLESS: Final = (["health"], ["ca.pem"])
 """The paths below it whose answers tell nothing, so that they need no token."""
-Reset = Callable[[Mapping[str, object]], None]
 
 LATER: Final = {
     (ANY_METHOD, "/"): "the page",
@@ -40,12 +39,11 @@ _LOG: Final = logging.getLogger("fcemu.api")
 
 
 class Control:
-    """Answers what is under ``/_fcemu/`` for the emulator behind ``api``."""
+    """Answers what is under ``/_fcemu/`` for the emulator that ``state`` has."""
 
-    def __init__(self, api: "ApiServer") -> None:
-        self._api: Final = api
-        self._history: Final = History(api)
-        self._resetting: Final = asyncio.Lock()
+    def __init__(self, state: ServerState) -> None:
+        self._state: Final = state
+        self._resetting: Final = threading.Lock()
         own: dict[tuple[str, str], Handler] = {
             ("GET", "/health"): self._health,
             ("GET", "/ca.pem"): self._authority,
@@ -61,11 +59,11 @@ class Control:
         later = {pattern: _later(what) for pattern, what in LATER.items()}
         self.routes: Final[Mapping[tuple[str, str], Handler]] = (
             own
-            | self._history.routes
-            | api.mounted
+            | History(state).routes
+            | {pattern: handler for mount in state.mounts for pattern, handler in mount.own.items()}
             | dict(timers.ROUTES)
             | dict(triggers.ROUTES)
-            | SetupRoutes(api).routes
+            | SetupRoutes(state).routes
             | later
         )
         """By method and path below ``/_fcemu``."""
@@ -88,21 +86,17 @@ class Control:
             problem = Problem(404, "not-found", f"there is nothing at {path}")
         return _always(problem)
 
-    def end_streams(self) -> None:
-        """Another emulator is behind the server, or none; may be called on any thread."""
-        self._history.end_streams()
-
     # Health and reset.
 
     async def _health(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         read_members(query, {}, "parameter")
-        return json_answer({"status": "ok", "version": self._api.version})
+        return json_answer({"status": "ok", "version": self._state.version})
 
     async def _authority(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        if self._api.tls is None:
+        if self._state.tls is None:
             raise Problem(404, "not-found", "this server does not speak TLS")
         head = f"{status_line(200)}Content-Type: application/x-pem-file\r\n"
-        return Answer(200, head, self._api.tls().pem.encode())
+        return Answer(200, head, self._state.tls().pem.encode())
 
     async def _reset(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         started = request.emulator.clock.started
@@ -111,14 +105,18 @@ class Control:
             seed=problems.within("seed"),
             start=problems.instant_text(lambda text: parse_instant(text, started)),
         )
-        if self._api.reset is None:
+        if self._state.reset is None:
             raise not_yet("resetting this emulator")
-        async with self._resetting:
-            try:  # closing the old emulator waits for its handlers, in real time
-                await asyncio.to_thread(self._api.reset, options)
-            except ValueError as wrong:
-                raise Problem(400, "invalid-field", str(wrong)) from None
-        return json_answer(_clock(self._api.emulator or request.emulator))
+        try:  # closing the old emulator waits for its handlers, in real time
+            await asyncio.to_thread(self._reset_in_turn, self._state.reset, options)
+        except ValueError as wrong:
+            raise Problem(400, "invalid-field", str(wrong)) from None
+        return json_answer(_clock(self._state.emulator or request.emulator))
+
+    def _reset_in_turn(self, reset: Reset, options: Mapping[str, object]) -> None:
+        """A reset ends even if its client has hung up; the next one waits for it."""
+        with self._resetting:
+            reset(options)
 
     async def _stop(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         """Answers with the record, which is Stopping where the invocation ran."""
@@ -194,7 +192,7 @@ class Control:
 
     async def _until(self, emulator: Emulator, goal: Goal) -> None:
         """Wait for ``goal`` without blocking the event loop; a clock that is stuck in real time is a ``Problem``."""
-        wakeups = self._api.wakeups
+        wakeups = self._state.wakeups
         reached = wakeups.future()
         goal.when_reached(partial(wakeups.resolve, reached, None))
         patience = emulator.new_patience()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 from multidict import CIMultiDictProxy
 
 from fcemu.api.shapes import Shape
-from fcemu.api.tasks import TaskWords
+from fcemu.api.task_words import TaskWords
 from fcemu.api.wire import trace_id
 from fcemu.core.errors import FCError
 from fcemu.core.generation import Generation

@@ -5,12 +5,10 @@ import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import Final, cast
 
 from fcemu.api.overdue import Overdue, share_of_files
-
-if TYPE_CHECKING:
-    from fcemu.api.serving import Connection
+from fcemu.api.state import Tls
 
 SHAKING: Final = 1024
 """How many handshakes may be under way: as many as the system lets wait for a connection. Each takes 90 KB."""
@@ -22,17 +20,6 @@ SILENT_SECONDS: Final = 30.0
 """Real seconds that a client may take for its handshake, and for its first byte."""
 
 
-class Tls(Protocol):
-    """What a server presents to clients that speak TLS."""
-
-    @property
-    def pem(self) -> str:
-        """What such a client has to trust."""
-
-    def server_context(self) -> ssl.SSLContext:
-        """With certificates for whatever name a client asks for."""
-
-
 class Front:
     """Stands before a server as asyncio's protocol factory; ``serve`` makes the protocol that gets the HTTP.
 
@@ -42,7 +29,7 @@ class Front:
     """
 
     def __init__(
-        self, serve: Callable[[], "Connection"], tls: Callable[[], Tls] | None, *, most: int | None = None
+        self, serve: Callable[[], asyncio.Protocol], tls: Callable[[], Tls] | None, *, most: int | None = None
     ) -> None:
         self.serve: Final = serve
         self._tls: Final = tls
@@ -93,7 +80,7 @@ class Front:
             protocol.data_received(data)
 
     def _shake(
-        self, transport: asyncio.Transport, protocol: "Connection", context: ssl.SSLContext, first: bytes
+        self, transport: asyncio.Transport, protocol: asyncio.Protocol, context: ssl.SSLContext, first: bytes
     ) -> None:
         """Speak TLS with a client whose first bytes are ``first``; ``protocol`` begins when the handshake is done."""
         done = self._loop.create_future()
@@ -128,7 +115,7 @@ class _Tls(SSLProtocol):
         self,
         buffer: bytearray,
         loop: asyncio.AbstractEventLoop,
-        protocol: "Connection",
+        protocol: asyncio.Protocol,
         context: ssl.SSLContext,
         done: "asyncio.Future[None]",
     ) -> None:

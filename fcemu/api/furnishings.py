@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-from fcemu.api.asking import Asking, Body
+from fcemu.api.asking import Asking
+from fcemu.api.json_body import Body
 from fcemu.api.resources import tags_in, zip_in
 from fcemu.api.shapes import FLAG, HOST_NAME, LIST, NAME, OBJECT, TEXT, TEXT_MAP, TEXTS, read_value, required, time_text
 from fcemu.api.wire import Answer

@@ -3,14 +3,14 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache, partial
+from typing import Any, Final
 
 from fcemu.api import problems
-from fcemu.api.mounts import Handler as Handler
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, json_answer, not_yet, problem_document, read_members
 from fcemu.api.records import invocation_record
-from fcemu.api.wakeups import Wakeups
+from fcemu.api.state import News, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Fact, time_text
@@ -20,45 +20,15 @@ from fcemu.core.timeline import render
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
 
-if TYPE_CHECKING:
-    from fcemu.api.server import ApiServer
-
 _LINES_AT_ONCE: Final = 500
 _EVENT_STREAM: Final = "text/event-stream"
-
-
-class News:
-    """Tells one stream on the event loop that the journal has grown, or that it should end."""
-
-    def __init__(self, wakeups: Wakeups) -> None:
-        self._wakeups: Final = wakeups
-        self._told = False
-        self.heard: Final = asyncio.Event()
-        """Clear it, look at the journal, then wait for it."""
-        self.stopped = False
-
-    def tell(self) -> None:
-        """There is a new fact; called on any thread."""
-        if not self._told:
-            self._told = True
-            self._wakeups.call(self._hear)
-
-    def stop(self) -> None:
-        """There will be none; called on any thread."""
-        self.stopped = True
-        self.tell()
-
-    def _hear(self) -> None:
-        self._told = False
-        self.heard.set()
 
 
 class History:
     """Reads the journal, and changes nothing."""
 
-    def __init__(self, api: "ApiServer") -> None:
-        self._api: Final = api
-        self._streams: Final[set[News]] = set()
+    def __init__(self, state: ServerState) -> None:
+        self._state: Final = state
         self.routes: Final[dict[tuple[str, str], Handler]] = {
             ("GET", "/journal"): self._journal,
             ("GET", "/timeline"): self._timeline,
@@ -66,11 +36,6 @@ class History:
             ("GET", "/invocations"): self._list,
             ("GET", "/invocations/{id}"): self._show,
         }
-
-    def end_streams(self) -> None:
-        """Let every stream end; called on any thread."""
-        for news in list(self._streams):
-            news.stop()
 
     # The journal.
 
@@ -85,14 +50,14 @@ class History:
             after = read_members({"Last-Event-ID": last}, {"Last-Event-ID": problems.count}, "parameter")[
                 "Last-Event-ID"
             ]
-        stream = Stream(request)
-        stream.open(_EVENT_STREAM if events else "application/x-ndjson")
+        stream = Stream(request, partial(self._state.keeping.kept, request.emulator))
+        await stream.open(_EVENT_STREAM if events else "application/x-ndjson")
         try:
             await self._tell(request, stream, after, given, events)
         except StoreError as failed:
             document = problem_document(500, "unavailable", failed.message)
             text = json.dumps(document, ensure_ascii=False)
-            stream.send_last(f"event: problem\ndata: {text}\n\n" if events else f"{text}\n")
+            await stream.send_last(f"event: problem\ndata: {text}\n\n" if events else f"{text}\n")
         return stream
 
     async def _tell(
@@ -104,12 +69,11 @@ class History:
             await _send(stream, journal, after, len(journal), function, events)
             return
         request.end()  # a clock that jumps need not wait for who only listens
-        news = News(self._api.wakeups)
-        request.on_disconnect = news.stop
-        self._streams.add(news)
+        news = News(self._state.wakeups)
+        self._state.streams.add(news)
         unfollow = journal.follow(news.tell)
         try:
-            while not news.stopped and self._api.emulator is request.emulator:
+            while not news.stopped and self._state.emulator is request.emulator:
                 news.heard.clear()
                 end = len(journal)
                 if end > after:
@@ -120,7 +84,7 @@ class History:
             await _send(stream, journal, after, len(journal), function, events)
         finally:
             unfollow()
-            self._streams.discard(news)
+            self._state.streams.discard(news)
 
     async def _timeline(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         given = read_members(query, {"format": problems.one_of("text", "chrome", "otlp")}, "parameter")

@@ -1,12 +1,10 @@
 """Handlers: traffic to HTTP triggers and custom domains."""
 
-from collections.abc import Awaitable
-from functools import partial
 from typing import Final
 
 from fcemu.api.dialect import Dialect
 from fcemu.api.doors import Door, check_in, check_out
-from fcemu.api.invocations import Manner, accepted_answer, log_headers, read_manner
+from fcemu.api.invocations import Manner, accepted_answer, invoked, log_headers, payload_bytes, read_manner
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import HOST, Answer, WireRequest, access_key_id, error_type_line, header_text, status_line
 from fcemu.core.answers import http_answer_of
@@ -23,9 +21,9 @@ class HttpTriggers:
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups: Final = wakeups
 
-    def proxy(
+    async def proxy(
         self, request: WireRequest, dialect: Dialect, ref: FunctionRef, qualifier: str, target: str
-    ) -> Answer | Awaitable[Answer | None] | None:
+    ) -> Answer:
         """The proxy path of 2016-08-15: ``target`` is what follows the function's name, with the query."""
         trigger = request.emulator.resources.http_trigger(ref, qualifier)
         host = request.headers.get(HOST, "").partition(":")[0]
@@ -38,30 +36,16 @@ class HttpTriggers:
             trigger=trigger,
             default_host=True,
         )
-        return self.serve(request, dialect, door)
+        return await self.serve(request, dialect, door)
 
-    def serve(self, request: WireRequest, dialect: Dialect, door: Door) -> Answer | Awaitable[Answer | None] | None:
+    async def serve(self, request: WireRequest, dialect: Dialect, door: Door) -> Answer:
         """Raises ``FCError``."""
         check_in(request, door)
-        manner = read_manner(request.headers, request.emulator.settings.limits, dialect.tasks)
-        if request.body_is_here:
-            return self._go(request, dialect, door, manner, request.arrived())
-        return self._when_here(request, dialect, door, manner)
-
-    async def _when_here(self, request: WireRequest, dialect: Dialect, door: Door, manner: Manner) -> Answer | None:
-        try:
-            body = await request.body(_at_most(request, manner))
-        except EntityTooLarge as large:
-            raise _too_large(large) from None
-        return self._go(request, dialect, door, manner, body)
-
-    def _go(self, request: WireRequest, dialect: Dialect, door: Door, manner: Manner, body: bytes) -> Answer | None:
         emulator = request.emulator
-        if len(body) > (most := _at_most(request, manner)):
-            raise _too_large(EntityTooLarge(most))
+        manner = read_manner(request.headers, emulator.settings.limits, dialect.tasks)
         asked = Asked(
             door.ref,
-            body,
+            await _body(request, manner),
             door.qualifier,
             manner.delay,
             "http",
@@ -72,24 +56,16 @@ class HttpTriggers:
         )
         if manner.asynchronous:
             return accepted_answer(dialect, emulator.accept(asked))
-        connection, wakeups = request.connection, self._wakeups
-
-        def then(ended: Invocation) -> None:
-            of = request, _ended, emulator, door, ended, manner.with_log
-            wakeups.call_by(emulator.at_batch_end, connection.finish, *of)
-
-        request.on_hang_up = partial(emulator.tasks.hang_up, emulator.invoke(asked, then))
-        return None
+        return _ended(emulator, door, await invoked(request, asked, self._wakeups), manner.with_log)
 
 
-def _at_most(request: WireRequest, manner: Manner) -> int:
-    limits = request.emulator.settings.limits
-    return limits.async_payload_bytes if manner.asynchronous else limits.sync_payload_bytes
-
-
-def _too_large(body: EntityTooLarge) -> InvalidArgument:
-    """Source: http-triggers §1; an event that comes by the API, not by a trigger, is ``EntityTooLarge``."""
-    return InvalidArgument(body.message)
+async def _body(request: WireRequest, manner: Manner) -> bytes:
+    """Raises ``InvalidArgument`` for a body that is too large. Source: http-triggers §1; an event that comes by the
+    API, not by a trigger, is ``EntityTooLarge``."""
+    try:
+        return await request.body(payload_bytes(manner, request.emulator.settings.limits))
+    except EntityTooLarge as large:
+        raise InvalidArgument(large.message) from None
 
 
 def _ended(emulator: Emulator, door: Door, invocation: Invocation, with_log: bool) -> Answer:

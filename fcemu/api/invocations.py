@@ -1,6 +1,5 @@
 """Handlers: invoke."""
 
-from collections.abc import Awaitable
 from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -8,8 +7,8 @@ from typing import Final, NamedTuple
 from multidict import CIMultiDictProxy, istr
 
 from fcemu.api.dialect import Dialect, Target
-from fcemu.api.tasks import TaskWords
-from fcemu.api.wakeups import Wakeups
+from fcemu.api.task_words import TaskWords
+from fcemu.api.wakeups import Wakeups, resolve
 from fcemu.api.wire import Answer, WireRequest, access_key_id, error_type_line, header_text
 from fcemu.core.answers import answer_of
 from fcemu.core.asking import read_delay
@@ -57,33 +56,30 @@ def read_manner(headers: CIMultiDictProxy[str], limits: Limits, words: TaskWords
     return Manner(True, with_log, delay, *words.read(headers))
 
 
+def payload_bytes(manner: Manner, limits: Limits) -> int:
+    """How large an event may be that comes in this manner."""
+    return limits.async_payload_bytes if manner.asynchronous else limits.sync_payload_bytes
+
+
 class Invocations:
     """Answers InvokeFunction for every dialect."""
 
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups: Final = wakeups
 
-    def invoke(
-        self, request: WireRequest, dialect: Dialect, target: Target
-    ) -> Answer | Awaitable[Answer | None] | None:
-        """Headers are checked here, the rest by the emulator. Raises ``FCError``."""
-        manner = read_manner(request.headers, request.emulator.settings.limits, dialect.tasks)
-        if request.body_is_here:
-            return self._go(request, dialect, target, manner, request.arrived())
-        return self._when_here(request, dialect, target, manner)
-
-    async def _when_here(self, request: WireRequest, dialect: Dialect, target: Target, manner: Manner) -> Answer | None:
-        """What the emulator looks at before the size of the event is looked at before the event is read."""
-        emulator, limits = request.emulator, request.emulator.settings.limits
-        emulator.check(target.ref, target.qualifier)
-        at_most = limits.async_payload_bytes if manner.asynchronous else limits.sync_payload_bytes
-        return self._go(request, dialect, target, manner, await request.body(at_most))
-
-    def _go(
-        self, request: WireRequest, dialect: Dialect, target: Target, manner: Manner, payload: bytes
-    ) -> Answer | None:
-        """Accept an asynchronous invocation; begin a synchronous one, which is answered when it has ended."""
+    async def invoke(self, request: WireRequest, dialect: Dialect, target: Target) -> Answer:
+        """Accept an asynchronous invocation; begin a synchronous one, which is answered when it has ended. Headers are
+        checked here, the rest by the emulator. Raises ``FCError``."""
         emulator = request.emulator
+        limits = emulator.settings.limits
+        manner = read_manner(request.headers, limits, dialect.tasks)
+        if request.body_is_here:
+            payload = request.arrived()
+        else:  # what the emulator looks at before the size of the event is looked at before the event is read
+            emulator.check(target.ref, target.qualifier)
+            payload = await request.body(
+                limits.async_payload_bytes if manner.asynchronous else limits.sync_payload_bytes
+            )
         asked = Asked(
             target.ref,
             payload,
@@ -97,14 +93,22 @@ class Invocations:
         )
         if manner.asynchronous:
             return accepted_answer(dialect, emulator.accept(asked))
-        connection, wakeups = request.connection, self._wakeups
+        return _ended(emulator, dialect, await invoked(request, asked, self._wakeups), manner.with_log)
 
-        def then(ended: Invocation) -> None:
-            of = request, _ended, emulator, dialect, ended, manner.with_log
-            wakeups.call_by(emulator.at_batch_end, connection.finish, *of)
 
-        request.on_hang_up = partial(emulator.tasks.hang_up, emulator.invoke(asked, then))
-        return None
+async def invoked(request: WireRequest, asked: Asked, wakeups: Wakeups) -> Invocation:
+    """A synchronous invocation, once it has ended. It is canceled when the client hangs up. Raises ``FCError``."""
+    emulator, ended = request.emulator, wakeups.future()
+
+    def then(invocation: Invocation) -> None:
+        wakeups.call_by(emulator.at_batch_end, resolve, ended, invocation)
+
+    wakeups.gather()
+    request.on_hang_up = partial(emulator.tasks.hang_up, emulator.invoke(asked, then))
+    if emulator.saving is not None:  # one commit for all attempts that this turn of the loop begins
+        wakeups.call(emulator.begin_accepted)
+    result: Invocation = await ended
+    return result
 
 
 def accepted_answer(dialect: Dialect, invocation: Invocation) -> Answer:

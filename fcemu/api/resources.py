@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from multidict import istr
 
-from fcemu.api.asking import Asking, Body, label
+from fcemu.api.asking import Asking
 from fcemu.api.common import VERSION
+from fcemu.api.json_body import Body, label
 from fcemu.api.shapes import FUNCTION_3_0, LIST, NAME, OBJECT, TEXT, read_value, required
 from fcemu.api.wire import Answer
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet

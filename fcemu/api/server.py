@@ -2,25 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, cast
+
+from aiohttp import web
 
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
 from fcemu.api.doors import DEFAULT_HOSTS, find_door
-from fcemu.api.front import Front, Tls
+from fcemu.api.front import Front
 from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import HttpTriggers
 from fcemu.api.invocations import Invocations
+from fcemu.api.keeping import Keeping
 from fcemu.api.mounts import Mount
-from fcemu.api.serving import HttpServer, Response
-from fcemu.api.setup import Parts
+from fcemu.api.serving import Connection
 from fcemu.api.signatures import verify
+from fcemu.api.state import ServerState
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import HOST, Answer, WireRequest, error_type_line, status_line
+from fcemu.api.wire import HOST, Answer, Stream, WireRequest, error_type_line, not_http, status_line
 from fcemu.core.errors import (
     FCError,
     InternalServerError,
@@ -29,15 +32,11 @@ from fcemu.core.errors import (
     PathNotSupported,
     ResourceThrottled,
 )
-from fcemu.engine.emulator import Emulator
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
     dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))
     for dialect in (v2016_08_15.DIALECT, v2021_04_06.DIALECT, v2023_03_30.DIALECT)
 }
-DEFAULT: Final = (v2023_03_30.DIALECT, Paths[Operation]())
-"""In whose form a request is refused whose path names no version."""
-
 HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS, **tasks.HANDLERS}
 """What answers an operation of the control plane or of task mode, by its name in the dialects' tables."""
 
@@ -51,14 +50,17 @@ _PROXY_SEGMENTS: Final = 4
 """Version, ``proxy``, service and function stand in front of the path that a function of 2.0 sees."""
 _ROUTES_KEPT: Final = 4096
 _TARGET_KEPT: Final = 512
-_STOP_SECONDS: Final = 1.0
+_READ_BYTES: Final = 256 * 1024
+_STOP_SECONDS: Final = 0.5
+"""Real seconds for which requests go on when the server stops; aiohttp waits once more as long for their ends."""
 _TURNS_OF_ACCEPTING: Final = 5
 """Turns of the loop in which what was accepted becomes a connection, and a few more: asyncio of Python 3.11 leaks it
 when the server is closed in between."""
 _LOG: Final = logging.getLogger("fcemu.api")
 
 
-Handle = Callable[[WireRequest], Answer | Awaitable[Response | None] | None]
+Response = Answer | Stream
+Handle = Callable[[WireRequest], Awaitable[Response]]
 
 
 class Route(NamedTuple):
@@ -74,63 +76,42 @@ class Route(NamedTuple):
 
 
 class ApiServer:
-    """FC's API and fcemu's own on one port, for whatever ``emulator`` is behind it at the moment.
+    """FC's API and fcemu's own on one port, for whatever emulator ``state`` has at the moment.
 
-    ``emulator`` and ``reset`` may be exchanged from any thread at any time; a request that is being served keeps the
-    emulator it began with. ``reset`` puts a new emulator here, made like the one before but for the options it is
-    given (``seed``, ``start``). ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is
-    spoken to in TLS; made when that happens. ``meanwhile`` is called after each of the requests that came at the same
-    time. ``mounts``: the APIs of other services on the same port. ``start`` and ``stop`` run on the event loop that
+    A request that is being served keeps the emulator it began with. ``start`` and ``stop`` run on the event loop that
     serves.
     """
 
-    def __init__(
-        self,
-        emulator: Emulator | None = None,
-        *,
-        version: str = "unknown",
-        reset: control.Reset | None = None,
-        parts: Parts | None = None,
-        tls: Callable[[], Tls] | None = None,
-        mounts: Collection[Mount] = (),
-    ) -> None:
-        self.version: Final = version
-        self._mounts: Final = {prefix: mount for mount in mounts for prefix in mount.prefixes}
-        self.mounted: Final = {pattern: handler for mount in mounts for pattern, handler in mount.own.items()}
-        """Routes of other services in fcemu's own API."""
-        self.tls: Final = tls
-        self.reset = reset
-        self.parts = parts
+    def __init__(self, state: ServerState) -> None:
+        self.state: Final = state
         self.guard = Guard()
-        self.meanwhile: Callable[[], None] = lambda: None
-        self._emulator = emulator
-        self._control: Final = control.Control(self)
+        self._control: Final = control.Control(state)
         self._routes: dict[tuple[str, str], Route] = {}
-        self._by_host: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT), any_page=True)
-
-    @property
-    def emulator(self) -> Emulator | None:
-        """Who answers. Without one, every request is refused with 503."""
-        return self._emulator
-
-    @emulator.setter
-    def emulator(self, emulator: Emulator | None) -> None:
-        self._emulator = emulator
-        self._control.end_streams()
+        self._to_functions: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT), any_page=True)
+        self._stops = False
+        """Whether it closes its connections, so that clients are gone that did not hang up."""
 
     @property
     def requests(self) -> int:
         """How many have been read so far."""
-        return self._http.requests
+        return self._http.requests_count
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
-        self.wakeups = Wakeups(loop)
-        self._handlers = {"invoke": Invocations(self.wakeups).invoke}
-        self._triggers = HttpTriggers(self.wakeups)
-        self._http = HttpServer(loop, self._serve, lambda: self._emulator, lambda: self.meanwhile(), self.wakeups)
-        self._front = Front(self._http, self.tls)
+        self.state.keeping = Keeping(loop)
+        self.state.wakeups = wakeups = Wakeups(loop)
+        self._handlers = {"invoke": Invocations(wakeups).invoke}
+        self._triggers = HttpTriggers(wakeups)
+        self._finders: dict[str, Callable[[str, list[str], Mapping[str, str]], Route]] = {
+            control.PREFIX: self._of_control,
+            **{prefix: partial(_of_mount, mount) for mount in self.state.mounts for prefix in mount.prefixes},
+            **{version: partial(self._of_version, *of) for version, of in DIALECTS.items()},
+        }
+        # A caller that hangs up must not go on moving the clock.
+        self._http = web.Server(self._answer, handler_cancellation=True)
+        buffer = memoryview(bytearray(_READ_BYTES))
+        self._front = Front(lambda: Connection(self._http, buffer, self._not_http), self.state.tls)
         self._listener = await loop.create_server(self._front, host, port, backlog=1024)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
@@ -144,32 +125,90 @@ class ApiServer:
             await asyncio.sleep(0)
         self._listener.close()
         self._front.close()
-        self._control.end_streams()
-        await self._http.close(_STOP_SECONDS)
+        self._stops = True
+        self.state.end_streams()
+        transports = [connection.transport for connection in self._http.connections]
+        self._http.pre_shutdown()
+        await self._http.shutdown(_STOP_SECONDS)
+        for transport in transports:
+            if transport is not None:  # its client may read too slowly to get all that was written
+                transport.abort()
         await self._listener.wait_closed()
 
-    def _serve(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+    # One request.
+
+    async def _answer(self, received: web.BaseRequest) -> web.StreamResponse:
+        """aiohttp's handler: have the request answered, and write the answer once what it tells of is kept. Raises
+        ``ConnectionError`` for a client that gets no answer."""
+        request, connection = WireRequest(received), cast(Connection, received.protocol)
+        connection.begin(request)
+        try:
+            response = await self._response(request)
+            if isinstance(response, Stream):
+                await response.response.write_eof()
+                return response.response
+            response.write(received, last=not received.keep_alive or connection.is_at_last_request)
+            request.end()
+            await received.writer.drain()
+            return cast(web.StreamResponse, response)
+        except asyncio.CancelledError:
+            if not self._stops:
+                request.hung_up()
+            raise
+        except ConnectionError:
+            raise
+        except Exception:  # other clients must not lose their answers by what this one meets
+            _LOG.exception("a connection failed")
+            raise
+        finally:
+            request.end()
+            connection.end()
+
+    async def _response(self, request: WireRequest) -> Response:
+        emulator = self.state.emulator
+        if emulator is not None:
+            request.begin(emulator)
+        route = self._route(request)
+        response: Response
+        try:
+            if emulator is None:
+                raise ResourceThrottled("there is no emulator behind this server")
+            self.guard.check(request, any_page=route.any_page, tokenless=route.tokenless)
+            response = await route.handle(request)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            response = route.refuse(request, error)
+            if request.streams:
+                raise ConnectionAbortedError from error
+        if emulator is not None and emulator.unsaved and isinstance(response, Answer):
+            try:
+                await self.state.keeping.kept(emulator)
+            except Exception as error:
+                response = route.refuse(request, error)
+        return response
+
+    def _not_http(self, why: str) -> Answer:
+        """What is no HTTP is refused in the form of the newest version, since it has no path that says another."""
+        refused, version = not_http(why), v2023_03_30.DIALECT
+        emulator = self.state.emulator
+        request_id = "" if emulator is None else emulator.new_request_id(version.generation)
+        return _error_answer(version, refused, request_id)
+
+    # Who answers.
+
+    def _route(self, request: WireRequest) -> Route:
+        if self._goes_by_host(request):
+            return self._to_functions
         key = (request.method, request.target)
         route = self._routes.get(key)
-        if self._goes_by_host(request):
-            route = self._by_host
-        elif route is None:
+        if route is None:
             route = self._find(*key)
             if len(request.target) <= _TARGET_KEPT:
                 if len(self._routes) >= _ROUTES_KEPT:
                     self._routes.clear()
                 self._routes[key] = route
-        request.refuse = route.refuse
-        try:
-            if request.why_malformed:
-                raise InvalidArgument(request.why_malformed)
-            if not request.is_served:
-                raise ResourceThrottled("there is no emulator behind this server")
-            self.guard.check(request, any_page=route.any_page, tokenless=route.tokenless)
-            response = route.handle(request)
-        except Exception as error:
-            return route.refuse(request, error)
-        return response if response is None or isinstance(response, Answer) else _awaited(request, response)
+        return route
 
     def _goes_by_host(self, request: WireRequest) -> bool:
         """Whether the host name alone says where the request goes: to a function. A custom domain takes no name over
@@ -185,22 +224,20 @@ class ApiServer:
             return True
         return furnishings.routes_of(name) is not None and not self.guard.is_own(name)
 
-    def _to_function(self, request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+    async def _to_function(self, request: WireRequest) -> Response:
         """A request for an HTTP trigger or a custom domain. Raises ``FCError``."""
         door = find_door(request.emulator, request.headers.get(HOST, ""), request.target)
         if door is None:
-            raise PathNotSupported(request.method, request.target.partition("?")[0])
+            return await _no_such_path(request)
         is_fc2 = door.ref.service is not None
-        return self._triggers.serve(request, (v2021_04_06 if is_fc2 else v2023_03_30).DIALECT, door)
+        return await self._triggers.serve(request, (v2021_04_06 if is_fc2 else v2023_03_30).DIALECT, door)
 
-    def _proxy(
-        self, dialect: Dialect, path: Mapping[str, str], request: WireRequest
-    ) -> Answer | Awaitable[Response | None] | None:
+    async def _proxy(self, dialect: Dialect, path: Mapping[str, str], request: WireRequest) -> Response:
         wanted = dialect.read_target(path, {})
         if request.emulator.resources.http_trigger(wanted.ref, wanted.qualifier) is None:
             self._check_as_api(request)
         _, target = behind(request.target, _PROXY_SEGMENTS)
-        return self._triggers.proxy(request, dialect, wanted.ref, wanted.qualifier, target)
+        return await self._triggers.proxy(request, dialect, wanted.ref, wanted.qualifier, target)
 
     def _check_as_api(self, request: WireRequest) -> None:
         """No trigger says who may call the function, so its callers are those of FC's API. Raises ``FCError``."""
@@ -210,21 +247,29 @@ class ApiServer:
 
     def _find(self, method: str, target: str) -> Route:
         segments, query = split_target(target)
-        if segments[0] == control.PREFIX:
-            handle = self._control.find(method, segments[1:], query)
-            return Route(handle, control.refusal, tokenless=segments[1:] in control.TOKENLESS)
-        if segments[0] in self._mounts:
-            return Route(*self._mounts[segments[0]].find(method, segments, query))
-        dialect, paths = DIALECTS.get(segments[0], DEFAULT)
+        find = self._finders.get(segments[0])
+        # A path that begins with nothing of FC's, MNS's or our own may begin with the id of an HTTP trigger.
+        return self._to_functions if find is None else find(method, segments, query)
+
+    def _of_control(self, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
+        handle = self._control.find(method, segments[1:], query)
+        return Route(handle, control.refusal, tokenless=segments[1:] in control.TOKENLESS)
+
+    def _of_version(
+        self,
+        dialect: Dialect,
+        paths: Paths[Operation],
+        method: str,
+        segments: list[str],
+        query: Mapping[str, str],
+    ) -> Route:
         refuse = partial(_refusal, dialect)
         found = paths.find("GET" if method == "HEAD" else method, segments[1:]) or paths.find(method, segments[1:])
-        if found is None and segments[0] not in DIALECTS:
-            return Route(self._to_function, refuse, any_page=True)
         if found is None:
-            return Route(partial(_raise, PathNotSupported, method, target.partition("?")[0]), refuse)
+            return Route(_no_such_path, refuse)
         operation, parameters = found
         if not operation.handler:
-            return Route(partial(_raise, NotImplementedYet, operation.refusal), refuse)
+            return Route(partial(_not_supported, operation), refuse)
         if operation.handler == "http_trigger":
             return Route(partial(self._proxy, dialect, parameters), refuse, any_page=True)
         if operation.handler in HANDLERS:
@@ -234,10 +279,14 @@ class ApiServer:
         return Route(_signed(lambda request: handler(request, dialect, wanted)), refuse)
 
 
+def _of_mount(mount: Mount, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
+    return Route(*mount.find(method, segments, query))
+
+
 def _signed(handle: Handle) -> Handle:
     """``handle``, after the signature is verified where the emulator wants that. It raises ``FCError``."""
 
-    def verified(request: WireRequest) -> Answer | Awaitable[Response | None] | None:
+    def verified(request: WireRequest) -> Awaitable[Response]:
         emulator = request.emulator
         if emulator.settings.auth:
             verify(request, emulator.keyring)
@@ -246,40 +295,27 @@ def _signed(handle: Handle) -> Handle:
     return verified
 
 
-def _ask(
+async def _ask(
     handler: Callable[[Asking], Answer],
     request: WireRequest,
     dialect: Dialect,
     path: Mapping[str, str],
     query: Mapping[str, str],
-) -> Answer | Awaitable[Answer]:
+) -> Answer:
     """Answer an operation of the control plane, once its body is here."""
     if request.body_is_here:
-        return handler(Asking(request, dialect, path, query, request.arrived()))
-
-    async def when_here() -> Answer:
+        data = request.arrived()
+    else:
         data = await request.body(request.emulator.settings.limits.request_bytes)
-        return handler(Asking(request, dialect, path, query, data))
-
-    return when_here()
+    return handler(Asking(request, dialect, path, query, data))
 
 
-async def _awaited(request: WireRequest, response: Awaitable[Response | None]) -> Response | None:
-    """Raises ``ConnectionError`` when the client is gone, or must be sent away in the middle of a stream."""
-    try:
-        return await response
-    except ConnectionError:
-        raise
-    except Exception as error:
-        refusal = request.refusal(error)
-        if request.streams:
-            raise ConnectionAbortedError from error
-        return refusal
+async def _not_supported(operation: Operation, request: WireRequest) -> Response:
+    raise NotImplementedYet(operation.refusal)
 
 
-def _raise(kind: Callable[..., FCError], *of: Any) -> Answer:
-    *texts, _request = of
-    raise kind(*texts)
+async def _no_such_path(request: WireRequest) -> Response:
+    raise PathNotSupported(request.method, request.target.partition("?")[0])
 
 
 def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer:
@@ -292,6 +328,10 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
         request_id = request_id or dialect.chosen_id(request.headers)
     if not request_id and request.is_served:
         request_id = request.emulator.new_request_id(dialect.generation)
+    return _error_answer(dialect, error, request_id)
+
+
+def _error_answer(dialect: Dialect, error: FCError, request_id: str) -> Answer:
     return Answer(
         error.status,
         f"{status_line(error.status)}Content-Type: application/json\r\nX-Fc-Request-Id: {request_id}\r\n"

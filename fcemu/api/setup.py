@@ -1,11 +1,12 @@
 """Handlers under /_fcemu/: what a test arranges: faults, stubs, definitions."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from fcemu.api import problems
-from fcemu.api.history import Handler
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, Reader, json_answer, not_found, not_yet, read_members, read_object
+from fcemu.api.state import Parts, ServerState
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import FCError
 from fcemu.core.facts import text_or_base64, time_text
@@ -16,23 +17,7 @@ from fcemu.engine.emulator import Emulator
 from fcemu.engine.faults import Fault, Trouble
 from fcemu.engine.ports import StandIn
 
-if TYPE_CHECKING:
-    from fcemu.api.server import ApiServer
-
 _BODY_BYTES: Final = 1024 * 1024
-
-
-class Parts(Protocol):
-    """What the layers that this one does not know do for it."""
-
-    def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
-        """Add a definition in native form to what is defined. Raises ``BadDefinition``."""
-
-    def defined(self, emulator: Emulator) -> dict[str, Any]:
-        """All that is defined, in native form."""
-
-    def stub(self, steps: Sequence[Step]) -> StandIn:
-        """What runs a function by steps instead of its code."""
 
 
 class BadDefinition(ValueError):
@@ -47,8 +32,8 @@ class BadDefinition(ValueError):
 class SetupRoutes:
     """Answers for faults, stubs and definitions."""
 
-    def __init__(self, api: "ApiServer") -> None:
-        self._api: Final = api
+    def __init__(self, state: ServerState) -> None:
+        self._state: Final = state
         self.routes: Final[dict[tuple[str, str], Handler]] = {
             ("GET", "/faults"): self._list_faults,
             ("POST", "/faults"): self._add_fault,
@@ -158,9 +143,9 @@ class SetupRoutes:
         return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
 
     def _parts(self, what: str) -> Parts:
-        if self._api.parts is None:
+        if self._state.parts is None:
             raise not_yet(f"{what} of this server")
-        return self._api.parts
+        return self._state.parts
 
 
 _FAULTS: Final[Mapping[str, tuple[Callable[..., Trouble], Mapping[str, Any]]]] = {

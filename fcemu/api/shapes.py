@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
-from fcemu.api.asking import Asking, Body, label, read_json, shown
+from fcemu.api.json_body import Body, label, read_json, shown
 from fcemu.core import names
 from fcemu.core.domains import NO_ADDRESS
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.functions import wrong_variable
 from fcemu.core.limits import Limits
+from fcemu.core.names import Account
 from fcemu.core.values import dataclass
+from fcemu.engine.furnishings import Furnishings
+from fcemu.engine.resources import Resources
 
 _NOT_IN_ENVIRONMENTS: Final = re.compile("[\0\ud800-\udfff]")
 _HOST: Final = NO_ADDRESS + r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
@@ -158,6 +161,34 @@ def time_text(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+class View(Protocol):
+    """What a field may look at beside its resource: the request, and who answers it."""
+
+    @property
+    def resources(self) -> Resources: ...
+
+    @property
+    def furnishings(self) -> Furnishings: ...
+
+    @property
+    def account(self) -> Account: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def version(self) -> str:
+        """The API version in which the caller asks."""
+
+    @property
+    def base_url(self) -> str:
+        """Where the caller reaches this server."""
+
+    @property
+    def body(self) -> Body:
+        """The JSON object that was sent. Raises ``InvalidArgument``."""
+
+
 class Field(Protocol):
     """One key of a resource, or several that belong together."""
 
@@ -165,7 +196,7 @@ class Field(Protocol):
         """The changes that a body asks for, by attribute; what is only kept under ``kept``. Raises
         ``InvalidArgument``."""
 
-    def write(self, resource: Any, asking: Asking) -> dict[str, Any]:
+    def write(self, resource: Any, asking: View) -> dict[str, Any]:
         """The keys of an answer."""
 
 
@@ -180,7 +211,7 @@ class Acts:
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
         return {self.attribute: read_value(self.kind, body[self.name], self.name, limits)} if self.name in body else {}
 
-    def write(self, resource: Any, asking: Asking) -> dict[str, Any]:
+    def write(self, resource: Any, asking: View) -> dict[str, Any]:
         return {self.name: self.kind.write(getattr(resource, self.attribute))}
 
 
@@ -199,7 +230,7 @@ class Keeps:
             return {}
         return {"kept": {self.name: read_value(self.kind, body[self.name], self.name, limits)}}
 
-    def write(self, resource: Any, asking: Asking) -> dict[str, Any]:
+    def write(self, resource: Any, asking: View) -> dict[str, Any]:
         value = resource.kept.get(self.name, self.default)
         return {} if value is ABSENT else {self.wire or self.name: self.kind.write(value)}
 
@@ -209,12 +240,12 @@ class Shows:
     """A key of answers only. ``of``: its value, from the resource and the request; ``ABSENT`` leaves it out."""
 
     name: str
-    of: Callable[[Any, Asking], Any]
+    of: Callable[[Any, View], Any]
 
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
         return {}
 
-    def write(self, resource: Any, asking: Asking) -> dict[str, Any]:
+    def write(self, resource: Any, asking: View) -> dict[str, Any]:
         value = self.of(resource, asking)
         return {} if value is ABSENT else {self.name: value}
 
@@ -234,7 +265,7 @@ class Shape(tuple[Field, ...]):
     def of(cls, *fields: Field) -> "Shape":
         return cls(fields)
 
-    def read(self, asking: Asking, body: Body | None = None) -> dict[str, Any]:
+    def read(self, asking: View, body: Body | None = None) -> dict[str, Any]:
         """The changes that a request asks for. What a body has besides is not looked at. Raises
         ``InvalidArgument``."""
         changes: dict[str, Any] = {}
@@ -244,7 +275,7 @@ class Shape(tuple[Field, ...]):
                 changes[name] = {**changes[name], **value} if name == "kept" and name in changes else value
         return changes
 
-    def write(self, resource: object, asking: Asking) -> dict[str, Any]:
+    def write(self, resource: object, asking: View) -> dict[str, Any]:
         """The resource as an answer shows it."""
         document: dict[str, Any] = {}
         for field in self:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fcemu.api.asking import Asking, qualifier_of
+from fcemu.api.asking import qualifier_of
 from fcemu.api.common import (
     ALIAS,
     CODE,
@@ -19,8 +19,8 @@ from fcemu.api.common import (
     trigger_fields,
 )
 from fcemu.api.dialect import Dialect, Target, read_operations
-from fcemu.api.shapes import FLAG, HANDLER, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, kind, whole
-from fcemu.api.tasks import V2016
+from fcemu.api.shapes import FLAG, HANDLER, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, View, kind, whole
+from fcemu.api.task_words import V2016
 from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
 from fcemu.core.generation import FC2
@@ -117,17 +117,17 @@ def _error_fields(error: FCError, request_id: str) -> dict[str, str]:
     return {"ErrorCode": error.code, "ErrorMessage": error.message}
 
 
-def _source_arn(trigger: Trigger, asking: Asking) -> str | None:
+def _source_arn(trigger: Trigger, asking: View) -> str | None:
     """Null for HTTP triggers, although one may have been sent (wire-api §9)."""
     return None if trigger.kind == HTTP else trigger.source_arn
 
 
-def _on_demand_resource(capacity: Capacity, asking: Asking) -> str:
+def _on_demand_resource(capacity: Capacity, asking: View) -> str:
     ref = capacity.function
     return f"services/{ref.service}.{capacity.qualifier}/functions/{ref.name}"
 
 
-def _provision_resource(capacity: Capacity, asking: Asking) -> str:
+def _provision_resource(capacity: Capacity, asking: View) -> str:
     ref = capacity.function
     return f"{asking.account.id}#{ref.service}#{capacity.qualifier}#{ref.name}"
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from fcemu.api import v2016_08_15
-from fcemu.api.asking import Asking, qualifier_of
+from fcemu.api.asking import qualifier_of
 from fcemu.api.common import ALIAS, CONFIG_TEXT, Lifecycle, domain_fields, layer_fields, trigger_fields, trigger_url
 from fcemu.api.dialect import Target, fc3_error, read_operations
-from fcemu.api.shapes import ABSENT, FLAG, LIST, NUMBER, OBJECT, TEXT, TIMES, WHOLE, Keeps, Shape, Shows
-from fcemu.api.tasks import V2021
+from fcemu.api.shapes import ABSENT, FLAG, LIST, NUMBER, OBJECT, TEXT, TIMES, WHOLE, Keeps, Shape, Shows, View
+from fcemu.api.task_words import V2021
 from fcemu.core.belongings import PROVISION
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
@@ -68,7 +68,7 @@ def _read_qualifier(path: Mapping[str, str], query: Mapping[str, str]) -> str:
     return qualifier_of(query.get("qualifier"))
 
 
-def _urls(trigger: Trigger, asking: Asking) -> Any:
+def _urls(trigger: Trigger, asking: View) -> Any:
     return trigger_url(trigger, asking) if trigger.kind == HTTP else ABSENT
 
 

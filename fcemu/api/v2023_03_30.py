@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fcemu.api.asking import Asking, qualifier_of
+from fcemu.api.asking import qualifier_of
 from fcemu.api.common import (
     ALIAS,
     CODE,
@@ -33,9 +33,10 @@ from fcemu.api.shapes import (
     Keeps,
     Shape,
     Shows,
+    View,
     time_text,
 )
-from fcemu.api.tasks import V2023
+from fcemu.api.task_words import V2023
 from fcemu.core.belongings import CONCURRENCY, PROVISION, SCALING, Capacity
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC3
@@ -142,26 +143,26 @@ def _read_qualifier(path: Mapping[str, str], query: Mapping[str, str]) -> str:
     return qualifier_of(query.get("qualifier"))
 
 
-def _arn(function: Function, asking: Asking) -> str:
+def _arn(function: Function, asking: View) -> str:
     return function_arn(function.ref, LATEST, asking.account)
 
 
-def _tags(function: Function, asking: Asking) -> list[dict[str, str]]:
+def _tags(function: Function, asking: View) -> list[dict[str, str]]:
     tags = asking.furnishings.tags(f"functions/{function.ref.name}")
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _restriction(function: Function, asking: Asking) -> Any:
+def _restriction(function: Function, asking: View) -> Any:
     if function.disabled is None:
         return ABSENT
     return {"disable": True, "reason": function.disabled, "lastModifiedTime": time_text(function.stamp.modified)}
 
 
-def _target_arn(trigger: Trigger, asking: Asking) -> str:
+def _target_arn(trigger: Trigger, asking: View) -> str:
     return function_arn(trigger.function, trigger.qualifier, asking.account)
 
 
-def _http(trigger: Trigger, asking: Asking) -> Any:
+def _http(trigger: Trigger, asking: View) -> Any:
     if trigger.kind != HTTP:
         return ABSENT
     url = trigger_url(trigger, asking)
@@ -173,12 +174,12 @@ def _capacity_qualifier(kind: str, path: Mapping[str, str], query: Mapping[str, 
     return LATEST if kind == CONCURRENCY else _read_qualifier(path, query)
 
 
-def _instances(capacity: Capacity, asking: Asking) -> Any:
+def _instances(capacity: Capacity, asking: View) -> Any:
     """ASSUMED: the instances that are asked for are there at once."""
     return capacity.kept.get("minInstances", 0)
 
 
-def _capacity_arn(capacity: Capacity, asking: Asking) -> str:
+def _capacity_arn(capacity: Capacity, asking: View) -> str:
     return function_arn(capacity.function, capacity.qualifier, asking.account)
 
 

@@ -27,10 +27,6 @@ class Wakeups:
             self._pending = True
             wake_by(self._wake)
 
-    def gather(self) -> None:
-        """On the loop, which calls ``deliver`` before it turns: until then nobody need wake it."""
-        self._pending = True
-
     def _wake(self) -> None:
         try:
             if asyncio._get_running_loop() is self._loop:
@@ -41,13 +37,19 @@ class Wakeups:
             self._calls.clear()
             self._pending = False
 
+    def gather(self) -> None:
+        """On the loop: what is called from now on is called in its next turn, for which nobody need wake it."""
+        if not self._pending:
+            self._pending = True
+            self._loop.call_soon(self.deliver)
+
     def future(self) -> "asyncio.Future[Any]":
         """What a coroutine awaits until somebody calls ``resolve``."""
         return self._loop.create_future()
 
     def resolve(self, future: "asyncio.Future[T]", result: T) -> None:
         """Let whoever awaits ``future`` go on; only the first call counts."""
-        self.call(_resolve, future, result)
+        self.call(resolve, future, result)
 
     def deliver(self) -> None:
         """On the loop: call what is to be called."""
@@ -67,6 +69,7 @@ def _at_once(wake: Callable[[], None]) -> None:
     wake()
 
 
-def _resolve(future: "asyncio.Future[T]", result: T) -> None:
+def resolve(future: "asyncio.Future[T]", result: T) -> None:
+    """On the loop: let whoever awaits ``future`` go on; only the first call counts."""
     if not future.done():
         future.set_result(result)

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from fcemu import assembly
 from fcemu.client import Client, ClientError
 from fcemu.commands.command import Command
 from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others, watched
@@ -25,7 +26,8 @@ class Execution:
 def run(execution: Execution) -> int:
     """The status of the command. Raises ``CannotListen``, ``CannotStart``, and ``ValueError`` for wrong options."""
     prepare(execution.plan)
-    return asyncio.run(_run(execution))
+    with asyncio.Runner(loop_factory=assembly.ServerLoop) as runner:
+        return runner.run(_run(execution))
 
 
 async def _run(execution: Execution) -> int:

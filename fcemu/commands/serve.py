@@ -108,7 +108,8 @@ def run(plan: Plan) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
     prepare(plan)
     _allow_files()
-    asyncio.run(_serve(plan))
+    with asyncio.Runner(loop_factory=assembly.ServerLoop) as runner:
+        runner.run(_serve(plan))
 
 
 def prepare(plan: Plan) -> None:
@@ -154,12 +155,12 @@ class Served:
 
     def functions(self) -> Collection[Function]:
         """All functions that there are now."""
-        return () if self.server.emulator is None else self.server.emulator.functions()
+        return () if self.server.state.emulator is None else self.server.state.emulator.functions()
 
     def code_changed(self, directories: Collection[str]) -> Collection[str]:
         """New instances for the next attempts of the functions whose code is there; returns their names."""
         self.runtimes.forget(directories)
-        emulator = self.server.emulator
+        emulator = self.server.state.emulator
         return [] if emulator is None else [str(ref) for ref in emulator.setup.code_changed(directories)]
 
     def environment(self) -> dict[str, str]:
@@ -236,17 +237,17 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     url = base_url(plan.host, port)
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = assembly.Runtimes(variables, debugging, asyncio.get_running_loop(), plan.pass_env)
-    server.parts = assembly.Parts(runtimes)
+    server.state.parts = assembly.Parts(runtimes)
 
     def begin(asked: Mapping[str, object]) -> Settings:
         """Put a new emulator behind the server; the old one ends. Raises ``ValueError`` before anything changes."""
         settings = assembly.settings_of({**plan.all_options(), **asked})
-        again = server.emulator is not None
-        if server.emulator is not None:
-            server.emulator.close()
+        again = server.state.emulator is not None
+        if server.state.emulator is not None:
+            server.state.emulator.close()
         chosen = partial(runtimes, process=plan.process, python=python)
-        server.emulator = _emulator(plan, settings, chosen, runtimes, again=again)
-        return server.emulator.settings
+        server.state.emulator = _emulator(plan, settings, chosen, runtimes, again=again)
+        return server.state.emulator.settings
 
     def reset(asked: Mapping[str, object]) -> None:
         begin(asked)
@@ -256,7 +257,7 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     except BaseException:
         await server.stop()
         raise
-    server.reset = reset
+    server.state.reset = reset
     if plan.ready_file is not None:
         write_atomically(plan.ready_file, url)
     narrator = _Narrator(url, token) if plan.verbose else None
@@ -270,8 +271,8 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
             plan.ready_file.unlink(missing_ok=True)
         if narrator is not None:
             narrator.stopping = True
-        if server.emulator is not None:
-            await asyncio.to_thread(server.emulator.close)
+        if server.state.emulator is not None:
+            await asyncio.to_thread(server.state.emulator.close)
         await server.stop()
         if narrator is not None:
             await asyncio.to_thread(narrator.join)
@@ -354,7 +355,7 @@ def _greet(plan: Plan, running: Served) -> None:
     }
     LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": fields})
     _tell_what_was_kept(plan, running)
-    LOG.info("%s", _clock_state(running.server.emulator, settings, "" if url == DEFAULT_URL else f" --url {url}"))
+    LOG.info("%s", _clock_state(running.server.state.emulator, settings, "" if url == DEFAULT_URL else f" --url {url}"))
     warn_of_others(plan, running)
 
 
@@ -374,7 +375,7 @@ def warn_of_others(plan: Plan, running: Served) -> None:
 
 
 def _tell_what_was_kept(plan: Plan, running: Served) -> None:
-    emulator = running.server.emulator
+    emulator = running.server.state.emulator
     if plan.data is None or emulator is None:
         return
     invocations = list(emulator.journal.invocations.values())  # a flowing clock runs what is due already

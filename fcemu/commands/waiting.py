@@ -28,7 +28,7 @@ class Waiting:
 
     def look(self, real_now: float) -> str | None:
         """What to tell, if that is now."""
-        emulator = self._server.emulator
+        emulator = self._server.state.emulator
         if emulator is None or emulator.rate or emulator.autojump or emulator.next_due() is None:
             self._state = None
             return None

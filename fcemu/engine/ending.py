@@ -29,30 +29,29 @@ class Ending(Parking):
         else:
             self._strike_timeout(run, run.deadline)
 
-    def fall_due(self, run: CodeRun, now: datetime) -> None:
-        """The instant is there at which a wait of ``run`` ends, or its timeout strikes."""
-        run.expect_nothing()
-        # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
-        wait = None if run.struck else run.table.fall_due(now)
-        if wait is not None and wait.until is not None and wait.until < run.deadline:
+    def wake_up(self, run: CodeRun, now: datetime) -> None:
+        """It is time for the wake-up of ``run``."""
+        wait = run.take_wake_up(now)
+        if wait is not None:
             self._wake(wait)
-            # What of it runs on a paused clock parks or ends before anything else falls due.
-            if run.verdict is not None or (run.table.first_wait() is not None and (self.clock.rate or not run.counted)):
-                self._expect(run)
-        elif now < run.deadline and not run.struck:
-            self._expect(run)  # its handler began later than its attempt
-        elif isinstance(run, Run):
-            self._reach_deadline(run, now)
+        # On a paused clock, what of it runs now parks or ends before anything else falls due.
+        if run.table.first_wait() is not None and (wait is None or self.clock.rate or not run.counted):
+            self._expect(run)
 
-    def _reach_deadline(self, run: Run, now: datetime) -> None:
+    def reach_deadline(self, run: Run, now: datetime) -> None:
+        """It is time for the timeout of ``run``, or for its end if it was stopped."""
+        run.drop_timeout()
         halted = self._halted(run)
-        if halted is None and not run.struck and self._stands_still(run, now):
+        if now < run.deadline and halted is None:
+            self._expect_timeout(run)  # its handler began later than its attempt
+        elif not run.struck and halted is None and self._stands_still(run, now):
             self._begin_timeout_anew(run, now)
         elif run.struck or run.waits_in is None:
             self._give_up(run, halted or self._dispatcher.timed_out(run.function.timeout), now)
         elif halted is not None:
             self.abandon(run, halted)
         else:
+            # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(run, now)
             self.abandon(run, self._dispatcher.timed_out(run.function.timeout))
 
@@ -83,8 +82,10 @@ class Ending(Parking):
 
     def _end_by(self, run: Run, instant: datetime) -> None:
         """``run`` was stopped: it ends at ``instant``, unless its timeout would end it before."""
-        run.deadline = min(run.deadline, instant)
-        self._expect(run)
+        if instant < run.deadline:
+            run.deadline = instant
+            run.drop_timeout()
+        self._expect_timeout(run)
 
     def _end_halted(self, run: Run, now: datetime) -> None:
         """The hook before the end of ``run`` has come back."""
@@ -257,6 +258,7 @@ class Ending(Parking):
             caller.calls = (*caller.calls, invocation)
             self._callers[invocation.id] = caller
             caller.table.call()
+            self._expect_timeout(caller)
             if caller.table.awake <= 0:
                 self._expect(caller)
                 self.uncount(caller)
@@ -319,7 +321,7 @@ class Ending(Parking):
         run.tell(self._dispatcher.timed_out(run.function.timeout))
         run.table.move(Move.STRIKE)
         self.uncount(run)
-        self._expect_at(run, run.deadline)
+        self._expect_timeout(run)
         self._interrupt(run)
         self.pursue()
 

@@ -361,15 +361,14 @@ class Movers(Ending):
         if self.clock.rate or self._driving or self.in_flight or self.closed or goal is None or goal is self.autojump:
             return False
         first = self._agenda.first()
-        if first is None or first[2] is not run.expected or not run.goes_on_with(wait):
+        if first is None or first[2] is not run.wakes or not run.goes_on_with(wait):
             return False
         horizon = goal.horizon(self._agenda, self.clock.now())
         if horizon is None or first[0] > horizon:
             return False
         self._agenda.pop(first[1])
         self._move_to(first[0])
-        run.expect_nothing()
-        run.table.fall_due(first[0])
+        run.take_wake_up(first[0])
         self._unpark(wait)
         return True
 

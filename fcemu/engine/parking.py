@@ -15,7 +15,7 @@ from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
-from fcemu.engine.runs import NEVER, CodeRun, Expected, Run
+from fcemu.engine.runs import CodeRun, Run, TimesOut, WakeUp
 from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
 from fcemu.engine.world import World
 from fcemu.handler.locks import acquire
@@ -141,7 +141,6 @@ class Parking:
     def abandon(self, run: CodeRun, verdict: Ran) -> None:
         """``run`` comes to ``verdict``: whatever of it waits wakes and unwinds."""
         run.tell(verdict)
-        run.expect_nothing()
         for wait in run.table.waits():
             self._wake(wait)
 
@@ -204,15 +203,25 @@ class Parking:
             self._expect(run)
 
     def _expect(self, run: CodeRun) -> None:
-        """Let the instant fall due at which the first wait of ``run`` ends, or its timeout strikes."""
-        self._expect_at(run, run.next_instant())
+        """Let the first wait of ``run`` fall due. Its timeout does, too, where a wait of it may last until then: it is
+        put there once, so that it strikes before what was put there later for the same instant."""
+        first = run.table.first_wait()
+        ends = first is not None and first.until is not None and first.until < run.deadline
+        if ends and first is not None and first.until is not None:
+            self._expect_wake_up(run, first.until)
+        if not ends or not run.table.alone:
+            self._expect_timeout(run)
 
-    def _expect_at(self, run: CodeRun, instant: datetime) -> None:
-        if run.expected is None or run.expected.at != instant:
-            run.expect_nothing()
-            if instant < NEVER:
-                run.expected = expected = Expected(run, instant)
-                self._agenda.push(instant, expected)
+    def _expect_wake_up(self, run: CodeRun, instant: datetime) -> None:
+        if run.wakes is None or run.wakes.at != instant:
+            run.drop_wake_up()
+            run.wakes = wakes = WakeUp(run, instant, run.table.turns)
+            self._agenda.push(instant, wakes)
+
+    def _expect_timeout(self, run: CodeRun) -> None:
+        if run.times_out is None and isinstance(run, Run):
+            run.times_out = times_out = TimesOut(run)
+            self._agenda.push(run.deadline, times_out)
 
     def _unpark(self, wait: Wait) -> None:
         """A strand runs again; its thread is not woken yet."""
@@ -222,9 +231,9 @@ class Parking:
     def _end_wait(self, wait: Wait) -> None:
         run = wait.strand.run
         run.table.wake(wait)
-        at = None if run.expected is None else run.expected.at
-        if at is not None and at == wait.until != run.deadline and all(one.until != at for one in run.table.waits()):
-            run.expect_nothing()  # it ends before its time, and the clock need not stop then for another strand
+        at = None if run.wakes is None else run.wakes.at
+        if at is not None and at == wait.until and all(one.until != at for one in run.table.waits()):
+            run.drop_wake_up()  # it ends before its time, and the clock need not stop then for another strand
 
     def _one_more_awake(self, run: CodeRun) -> None:
         run.since = WATCHDOG.time()

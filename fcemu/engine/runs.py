@@ -25,24 +25,46 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 Table = Attempt[Strand, Wait, datetime]
 
 
-class Expected:
-    """Among what is due: code that runs, at the instant at which its first wait ends or its timeout strikes. It is
-    there once at most; another one takes its place when that instant changes, and this one is over then."""
+class WakeUp:
+    """Among what is due: code that runs, at the instant at which its first wait ends. It is there once at most: another
+    one takes its place when that instant changes, and this one is over then."""
 
     over = False
 
-    def __init__(self, run: "CodeRun", at: datetime) -> None:
+    def __init__(self, run: "CodeRun", at: datetime, turns: int) -> None:
         self._run: Final = run
         self.at: Final = at
+        self.turns: Final = turns
+        """It stands for the waits that had one of the first turns."""
 
     def fall_due(self, now: datetime) -> None:
-        """A flowing clock may be late, and what happens to the attempt happens at its instant all the same."""
+        """A flowing clock may be late, and what happens does so at its instant all the same."""
+        movers = self._run.movers
         if not self.over:
-            movers = self._run.movers
-            movers.fall_due(self._run, self.at if movers.clock.rate else now)
+            movers.wake_up(self._run, self.at if movers.clock.rate else now)
 
     def __str__(self) -> str:
-        return f"wake-up of {self._run.title}" if self.at < self._run.deadline else self._run.title_of_end
+        return f"wake-up of {self._run.title}"
+
+
+class TimesOut:
+    """Among what is due: an attempt, at the instant at which its timeout strikes."""
+
+    over = False
+
+    def __init__(self, run: "Run") -> None:
+        self._run: Final = run
+        self.at: Final = run.deadline
+
+    def fall_due(self, now: datetime) -> None:
+        """A flowing clock may be late, and the attempt times out at its instant all the same."""
+        movers = self._run.movers
+        if not self.over:
+            movers.reach_deadline(self._run, self.at if movers.clock.rate else now)
+
+    def __str__(self) -> str:
+        what = "end of stopped" if self._run.invocation.state is State.STOPPING else "timeout of"
+        return f"{what} {self._run.title}"
 
 
 class CodeRun(Strand):
@@ -53,8 +75,10 @@ class CodeRun(Strand):
 
     call: Call
     counted = False
-    expected: Expected | None = None
-    """Its place among what is due, if it has one."""
+    wakes: WakeUp | None = None
+    """The place of its first wait among what is due, if it has one."""
+    times_out: TimesOut | None = None
+    """The place of its timeout among what is due, if it has one."""
     verdict: Ran | None = None
     warned_once: tuple[str, ...] = ()
     """What is not to be said again about it."""
@@ -84,11 +108,6 @@ class CodeRun(Strand):
         raise NotImplementedError
 
     @property
-    def title_of_end(self) -> str:
-        """What happens at its deadline, for people."""
-        return f"timeout of {self.title}"
-
-    @property
     def function(self) -> Function:
         return self.call.function
 
@@ -114,26 +133,34 @@ class CodeRun(Strand):
     def end(self) -> None:
         """It is over; its strands may still be there."""
         self.table.move(Move.END)
-        self.expect_nothing()
+        self.drop_wake_up()
+        self.drop_timeout()
 
-    def expect_nothing(self) -> None:
-        """Nothing of it is due any more."""
-        if self.expected is not None:
-            self.expected.over = True
-            self.expected = None
+    def take_wake_up(self, now: datetime) -> Wait | None:
+        """Its wake-up falls due; the wait that is over by that, if there still is one."""
+        wakes = self.wakes
+        self.drop_wake_up()
+        return None if wakes is None else self.table.fall_due(now, wakes.turns)
+
+    def drop_wake_up(self) -> None:
+        """No wait of it falls due."""
+        if self.wakes is not None:
+            self.wakes.over = True
+            self.wakes = None
+
+    def drop_timeout(self) -> None:
+        """Its timeout does not fall due."""
+        if self.times_out is not None:
+            self.times_out.over = True
+            self.times_out = None
 
     def running(self) -> Strand:
         """The first strand that does not wait, where there is one."""
         return next(iter(self.table.awake_ones()), self)
 
-    def next_instant(self) -> datetime:
-        """When its first wait ends, or its timeout strikes if that comes first."""
-        first = self.table.first_wait()
-        return self.deadline if first is None or first.until is None else min(first.until, self.deadline)
-
     def goes_on_with(self, wait: Wait) -> bool:
-        """Whether the end of ``wait`` is what falls due of it next."""
-        return wait.until == self.next_instant() != self.deadline and self.table.first_wait() is wait
+        """Whether the end of ``wait`` is what its wake-up stands for."""
+        return self.wakes is not None and self.wakes.at == wait.until and self.table.first_wait() is wait
 
     def run_here(self, code: Callable[[Call], Finish]) -> Finish:
         """Run ``code`` on the calling thread, without the baton."""
@@ -171,10 +198,6 @@ class Run(CodeRun):
     @property
     def title(self) -> str:
         return f"{self.invocation.accepted.function} {self.invocation.id} #{self.number}"
-
-    @property
-    def title_of_end(self) -> str:
-        return f"{'end of stopped' if self.invocation.state is State.STOPPING else 'timeout of'} {self.title}"
 
     @property
     def timeout(self) -> timedelta:

@@ -303,7 +303,6 @@ class Attempt(Generic[S, W, T]):
         "_fresh",
         "_made",
         "_timed",
-        "_turns",
         "_woken",
         "awake",
         "blocked",
@@ -314,6 +313,7 @@ class Attempt(Generic[S, W, T]):
         "sleeps_beside",
         "state",
         "told",
+        "turns",
     )
 
     def __init__(self, first: S) -> None:
@@ -334,10 +334,10 @@ class Attempt(Generic[S, W, T]):
         self.sleeps_beside = False
         """Whether strands of it have been left out already."""
         self._made = 0
-        self._turns = 0
+        self.turns = 0
         """How many waits for an instant have had a turn."""
         self._called = 0
-        """How many of them had one when the last instant fell due."""
+        """How many of them belong to the instant that fell due last."""
         self._woken: list[S] | None = None
         """Strands that another one has woken, and that go on once it waits or has ended, one after the other."""
         self._fresh: list[W] | None = None
@@ -491,8 +491,8 @@ class Attempt(Generic[S, W, T]):
         if fresh:
             for wait in sorted(fresh, key=_order_of_strand) if len(fresh) > 1 else fresh:
                 if wait.waiting and wait.until is not None:
-                    self._turns += 1
-                    heappush(timed, (wait.until, self._turns, wait))
+                    self.turns += 1
+                    heappush(timed, (wait.until, self.turns, wait))
             fresh.clear()
         while timed and not timed[0][2].waiting:
             heappop(timed)
@@ -504,15 +504,14 @@ class Attempt(Generic[S, W, T]):
         first = self.first_wait()
         return None if first is None or first.until is None or now < first.until else first
 
-    def fall_due(self, now: T) -> W | None:
-        """The instant ``now`` has come for the attempt: the wait that is over. Those whose time is up as well are
-        ``next_due``; a wait that begins from now on goes behind all else that is due."""
-        due = self.due(now)
-        self._called = self._turns
-        return due
+    def fall_due(self, now: T, turns: int) -> W | None:
+        """The instant ``now`` has come for the waits that had one of the first ``turns`` turns: the first that is over.
+        The others of them whose time is up are ``next_due``; waits that began later go behind all else that is due."""
+        self._called = turns
+        return self.next_due(now)
 
     def next_due(self, now: T) -> W | None:
-        """The next wait that was over already when the instant fell due."""
+        """The next wait that is over because of the instant that fell due last."""
         due = self.due(now)
         return due if due is not None and self._timed and self._timed[0][1] <= self._called else None
 

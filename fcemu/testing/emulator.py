@@ -560,7 +560,7 @@ class ServerHost:
         self.host: Final = self._thread.host
         self.port: Final = self._thread.port
         self.runtimes: Final = assembly.Runtimes({"FCEMU_URL": f"http://{self.host}:{self.port}"})
-        self._api.parts = assembly.Parts(self.runtimes)
+        self._api.state.parts = assembly.Parts(self.runtimes)
         self._pid: Final = os.getpid()
 
     @property
@@ -576,13 +576,13 @@ class ServerHost:
         """Answer for ``emulator`` from now on. Raises ``ForkedError``."""
         if self.is_elsewhere:
             raise ForkedError
-        self._api.reset = reset
-        self._api.emulator = emulator
+        self._api.state.reset = reset
+        self._api.state.emulator = emulator
 
     def leave(self, emulator: Emulator) -> None:
         """Answer for ``emulator`` no longer; nothing happens when another is here already."""
-        if self._api.emulator is emulator:
-            self._api.reset = self._api.emulator = None
+        if self._api.state.emulator is emulator:
+            self._api.state.reset = self._api.state.emulator = None
 
     def close(self) -> None:
         """Stop the server and close the runtimes; those of another process go on."""

@@ -12,6 +12,7 @@ from typing import Any
 from patience import WAIT_SECONDS
 
 from fcemu.api.server import ApiServer
+from fcemu.api.state import ServerState
 from fcemu.assembly import guard_of
 from fcemu.engine.emulator import Emulator
 from fcemu.mns.wire.routes import MNS
@@ -42,7 +43,7 @@ class Served:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="test-server")
         self._thread.start()
-        self.api = ApiServer(emulator, version="1.2.3", mounts=[MNS], **options)
+        self.api = ApiServer(ServerState(emulator, version="1.2.3", mounts=[MNS], **options))
         self.api.guard = guard_of(allowed=NAMES)
         self._running = True
         self.port = self._call(self.api.start("127.0.0.1", 0))
@@ -58,8 +59,8 @@ class Served:
 
     def close(self) -> None:
         self.stop()
-        if self.api.emulator is not None:
-            self.api.emulator.close()
+        if self.api.state.emulator is not None:
+            self.api.state.emulator.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

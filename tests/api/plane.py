@@ -140,7 +140,7 @@ class Plane(Served, Words):
     def renew(self) -> None:
         """An empty emulator behind the same socket."""
         old, self.emulator = self.emulator, self._made()
-        self.api.emulator = self.emulator
+        self.api.state.emulator = self.emulator
         if old is not None:
             old.close()
 

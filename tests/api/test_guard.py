@@ -71,7 +71,7 @@ BY_FUNCTIONS = re.compile("/2016-08-15/proxy/")
 """Where HTTP triggers answer among the paths of FC's API."""
 
 
-def routes(server):
+def routes(state):
     """Method and path of every route that there is, with names of things that there are."""
     of_fc = [
         (each.method, f"/{version}{each.path}")
@@ -79,7 +79,7 @@ def routes(server):
         for each in dialect.operations
     ]
     of_mns = list(ROUTES)
-    own = [(method, f"/_fcemu{path}") for method, path in Control(server).routes]
+    own = [(method, f"/_fcemu{path}") for method, path in Control(state).routes]
     for method, path in [*of_fc, *of_mns, *own]:
         filled = re.sub(r"\{(\w+)…?\}", lambda found: NAMES.get(found[1], "x"), path)
         yield ("POST" if method == ANY_METHOD else method), filled
@@ -91,7 +91,7 @@ def test_no_route_but_those_of_triggers_and_domains_acts_for_a_web_page(served, 
     told = {}
     connection = HTTPConnection("127.0.0.1", served.port, timeout=WAIT_SECONDS)
     headers = {"Host": f"127.0.0.1:{served.port}", "Content-Length": "0"} | SENDERS[sender]
-    asked = {(each, path) for method, path in routes(served.api) for each in (method, "GET", "POST")}
+    asked = {(each, path) for method, path in routes(served.api.state) for each in (method, "GET", "POST")}
     for method, path in sorted(each for each in asked if not BY_FUNCTIONS.match(each[1])):
         connection.putrequest(method, path, skip_host=True)
         for name, text in headers.items():

@@ -1,5 +1,7 @@
 """Instances: limits and who waits for one, idle recycling, cold starts, what a broken one leaves behind."""
 
+import threading
+
 import pytest
 from fakes import ask, make, s
 from rules import rule
@@ -539,3 +541,31 @@ def test_a_hook_waits_for_its_sockets_as_long_as_a_handler_may():
     emulator.wait(emulator.advance(s(310)))
     assert len(of(emulator, HookRan)) == 1
     assert graces == [7, 7]
+
+
+def test_the_clock_waits_for_the_threads_of_a_hook_as_for_those_of_a_handler():
+    slept = []
+
+    def handler(call):
+        if call.payload:
+            return
+        strand, waiting = call.clock.strand(), call.clock.waiting()
+
+        def live():
+            strand.begin()
+            for _ in range(3):
+                strand.sleep(5)
+                slept.append((strand.now() - emulator.clock.started).total_seconds())
+            strand.end()
+
+        threading.Thread(target=live).start()
+        strand.when_ended(waiting)
+        waiting.wait(None)
+
+    emulator, _ = make(f=handler, timeout=1000)
+    hooked(emulator, pre_stop="index.pre_stop")
+    emulator.invoke(ask("f", b"attempt"), lambda ended: None)
+    emulator.wait(emulator.run_until_idle(None))
+    emulator.wait(emulator.advance(s(400)))
+    assert slept == [305, 310, 315]
+    assert [since(emulator, ran.at) for ran in of(emulator, HookRan)] == [315]

@@ -299,3 +299,72 @@ def test_a_thread_of_the_preparation_wakes_within_the_time_of_the_handler():
     emulator.wait(emulator.run_until_idle(None))
     attempt = invocation.attempts[0]
     assert (attempt.word, attempt.ended - attempt.started) == ("returned", s(5))
+
+
+def threads_that(*lives):
+    """A handler that starts a thread for each of these and waits for their ends."""
+
+    def handler(call):
+        strands = []
+        for live in lives:
+            strand = call.clock.strand()
+
+            def run(strand=strand, live=live):
+                strand.begin()
+                live(strand, call)
+                strand.end()
+
+            strands.append(strand)
+            threading.Thread(target=run).start()
+        for strand in strands:
+            waiting = call.clock.waiting()
+            strand.when_ended(waiting)
+            waiting.wait(None)
+
+    return handler
+
+
+def test_threads_that_wake_at_one_instant_go_on_attempt_by_attempt_each_in_the_order_of_its_threads():
+    seen = []
+
+    def sleeper(name, seconds):
+        def live(strand, call):
+            strand.sleep(seconds)
+            seen.append(call.payload + name)
+
+        return live
+
+    emulator, _ = make(f=threads_that(sleeper(b"1", 5), sleeper(b"2", 3), sleeper(b"3", 5)))
+    for name in (b"a", b"b"):
+        emulator.accept(ask("f", name))
+    emulator.wait(emulator.run_until_idle(None))
+    assert seen == [b"a2", b"b2", b"a1", b"a3", b"b1", b"b3"]
+
+
+def test_a_thread_that_sleeps_for_no_time_again_and_again_lets_all_else_go_on_that_is_due():
+    seen = []
+
+    def polls(strand, call):
+        while b"done" not in seen:
+            strand.sleep(1e-9)
+
+    def sleeper(strand, call):
+        strand.sleep(5)
+
+    def at_once(call):
+        seen.append(b"done")
+
+    emulator, _ = make(f=threads_that(sleeper, polls), g=at_once)
+    emulator.accept(ask("f"))
+    emulator.accept(ask("g"))
+    emulator.wait(emulator.run_until_idle(None))
+    assert seen == [b"done"]
+
+
+def test_an_attempt_is_among_what_is_due_once_however_many_of_its_threads_wait():
+    emulator, _ = make(f=threads_that(*(lambda strand, call, n=n: strand.sleep(n) for n in (2, 4, 6))))
+    invocation = emulator.accept(ask("f"))
+    emulator.wait(emulator.advance(s(3)))
+    text = str(emulator.explain())
+    assert text.count("wake-up of") == 1
+    assert f"(+4 s)  wake-up of f {invocation.id} #1" in text

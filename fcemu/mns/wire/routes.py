@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from fcemu.api.dialect import Paths
 from fcemu.api.mounts import Found, Mount
+from fcemu.api.wakeups import resolve
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import AccessDenied, FCError
 from fcemu.mns.collection import Collection
@@ -161,18 +162,12 @@ async def _wait(call: Call, at_most: int, wait_seconds: int | None) -> list[Rece
     def then(messages: list[Received]) -> None:
         """Called on any thread."""
         with suppress(RuntimeError):  # the loop is closed, and with it who waits
-            loop.call_soon_threadsafe(_resolve, got, messages)
+            loop.call_soon_threadsafe(resolve, got, messages)
 
     give_up = emulator.queues.receive(call.name, at_most, wait_seconds, then)
     if give_up is None:
         return await got
     request.end()  # a clock that jumps need not wait for who only waits
-
-    def disconnected() -> None:
-        give_up()
-        then([])
-
-    request.on_disconnect = disconnected
     try:
         while not (await asyncio.wait({got}, timeout=PAUSED_POLL_SECONDS))[0] and emulator.rate:
             pass
@@ -180,11 +175,6 @@ async def _wait(call: Call, at_most: int, wait_seconds: int | None) -> list[Rece
         give_up()
     await asyncio.sleep(0)  # what was received just before the wait ended is on its way to this loop already
     return got.result() if got.done() else []
-
-
-def _resolve(future: "asyncio.Future[list[Received]]", messages: list[Received]) -> None:
-    if not future.done():
-        future.set_result(messages)
 
 
 async def _send(call: Call) -> Answer:

@@ -1,0 +1,112 @@
+"""ServerState: what a server answers for, and the ways from other threads to its loop."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from fcemu.api.keeping import Keeping
+from fcemu.api.mounts import Mount
+from fcemu.api.wakeups import Wakeups
+from fcemu.core.stubs import Step
+from fcemu.engine.emulator import Emulator
+from fcemu.engine.ports import StandIn
+
+Reset = Callable[[Mapping[str, object]], None]
+
+
+class Tls(Protocol):
+    """What a server presents to clients that speak TLS."""
+
+    @property
+    def pem(self) -> str:
+        """What such a client has to trust."""
+
+    def server_context(self) -> ssl.SSLContext:
+        """With certificates for whatever name a client asks for."""
+
+
+class Parts(Protocol):
+    """What the layers that this one does not know do for it."""
+
+    def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
+        """Add a definition in native form to what is defined. Raises ``BadDefinition``."""
+
+    def defined(self, emulator: Emulator) -> dict[str, Any]:
+        """All that is defined, in native form."""
+
+    def stub(self, steps: Sequence[Step]) -> StandIn:
+        """What runs a function by steps instead of its code."""
+
+
+class News:
+    """Tells one stream on the event loop that the journal has grown, or that it should end."""
+
+    def __init__(self, wakeups: Wakeups) -> None:
+        self._wakeups: Final = wakeups
+        self._told = False
+        self.heard: Final = asyncio.Event()
+        """Clear it, look at the journal, then wait for it."""
+        self.stopped = False
+
+    def tell(self) -> None:
+        """There is a new fact; called on any thread."""
+        if not self._told:
+            self._told = True
+            self._wakeups.call(self._hear)
+
+    def stop(self) -> None:
+        """There will be none; called on any thread."""
+        self.stopped = True
+        self.tell()
+
+    def _hear(self) -> None:
+        self._told = False
+        self.heard.set()
+
+
+class ServerState:
+    """What a server answers for. ``emulator``, ``reset`` and ``parts`` may be exchanged from any thread at any time.
+
+    ``reset`` puts a new emulator here, made like the one before but for the options it is given (``seed``, ``start``).
+    ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is spoken to in TLS; made when
+    that happens. ``mounts``: the APIs of other services on the same port.
+    """
+
+    wakeups: Wakeups
+    """There once the server listens, like ``keeping``."""
+    keeping: Keeping
+
+    def __init__(
+        self,
+        emulator: Emulator | None = None,
+        *,
+        version: str = "unknown",
+        reset: Reset | None = None,
+        parts: Parts | None = None,
+        tls: Callable[[], Tls] | None = None,
+        mounts: Collection[Mount] = (),
+    ) -> None:
+        self.version: Final = version
+        self.tls: Final = tls
+        self.mounts: Final = mounts
+        self.reset = reset
+        self.parts = parts
+        self.streams: Final[set[News]] = set()
+        """What tells the clients that listen to the journal."""
+        self._emulator = emulator
+
+    @property
+    def emulator(self) -> Emulator | None:
+        """Who answers. Without one, every request is refused with 503."""
+        return self._emulator
+
+    @emulator.setter
+    def emulator(self, emulator: Emulator | None) -> None:
+        self._emulator = emulator
+        self.end_streams()
+
+    def end_streams(self) -> None:
+        """Let every stream end; called on any thread."""
+        for news in list(self.streams):
+            news.stop()
