@@ -55,7 +55,7 @@ def measure(count: int, *, memory: bool, data: Path | None = None) -> float:
     emulated.wait(emulated.run_until_idle(None))
     seconds = time.perf_counter() - begin
     gc.collect()  # what nobody has any more is not left behind
-    assert len(emulated.journal.messages["queue:done"]) == count, "each is reported once"
+    assert len(emulated.mail.arrived("queue:done")) == count, "each is reported once"
     return ((tracemalloc.get_traced_memory()[0] - before) if memory else seconds) / count
 
 

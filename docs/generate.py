@@ -23,6 +23,7 @@ from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
 from fcemu.engine.reactions import reactions
+from fcemu.mns.facts import Arrival
 from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
 from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 
@@ -140,7 +141,8 @@ class _Named:
 
 def _reactions() -> dict[str, tuple[str, ...]]:
     parts = {name: _Named(name) for name in signature(reactions).parameters}
-    return {fact.__name__: tuple(reacting) for fact, reacting in reactions(**parts).items()}
+    table = reactions(**parts | {"arrivals": Arrival.__args__})
+    return {fact.__name__: tuple(reacting) for fact, reacting in table.items()}
 
 
 def assumed() -> str:

@@ -43,6 +43,6 @@ STEPS = (
     Step("goals", "engine/movers.py", "Movers.invocation_ended", "of callers that wait for its end are reached"),
     Step("caller", "engine/callers.py", "Callers.answer", "of a synchronous invocation is woken"),
     Step("report", "engine/deliveries.py", "Deliveries.report", "goes to the destination"),
-    Step("mail", "mns/mail.py", "Mail.arrives", "hands it to the consumers of a queue or topic"),
+    Step("mail", "mns/mail.py", "Mail.arrives", "hands it to the consumers of a queue, or to what hears of a topic"),
 )
 """In the order in which an invocation takes them that fails once and then succeeds."""

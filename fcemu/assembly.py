@@ -43,6 +43,8 @@ from fcemu.engine.ports import Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import Kept, caught_up, read_kept
+from fcemu.mns.mailboxes import Mailboxes
+from fcemu.mns.wire.routes import MNS
 from fcemu.options import read_option as read_option
 from fcemu.options import settings_of as settings_of
 from fcemu.senders import post
@@ -285,7 +287,7 @@ def emulator_of(
             clock = Clock(kept.started, settings.rate)
             clock.set(kept.now)
             if store.keep is not None:
-                forget_old(store, clock.now(), store.keep)
+                forget_old(store, clock.now(), store.keep, Mailboxes())
             parts |= {"catalog": _catalog_after(kept, definition, given), "kept": kept, "clock": clock}
             if catch_up:
                 parts["catch_up"] = caught_up(kept, store, settings.rate)
@@ -461,7 +463,7 @@ def real_on_purpose() -> list[tuple[str, str]]:
 def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> ApiServer:
     """A server without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry. ``hosts``:
     where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``."""
-    server = ApiServer(ServerState(version=__version__, tls=authority))
+    server = ApiServer(ServerState(version=__version__, tls=authority, mounts=[MNS]))
     server.guard = guard_of(token, hosts, allowed)
     return server
 

@@ -458,6 +458,7 @@ def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
 
 def _follow(emulator: "Client") -> None:
     """In the words of the timeline; the columns of new lines widen as they need to."""
+    import fcemu.mns.facts  # noqa: F401 (so that the facts of messages can be read, too)
     from fcemu.core.facts import RECORD, from_json, time_text
     from fcemu.core.timeline import Timeline
 

@@ -382,6 +382,8 @@ def test_a_followed_timeline_goes_on(emulator):
         assert "Succeeded" in seen[-1]
         emulator.function("flaky").invoke_async(b"{}")
         assert "flaky (2)" in process.stdout.readline()
+        emulator.queue("flaky-failures").send("hello")
+        assert "message arrives: 'hello'" in process.stdout.readline()
         emulator.reset()
         assert process.wait(CHILD_SECONDS) == 0
         assert "was reset or has stopped" in process.stderr.read()

@@ -2,7 +2,6 @@
 
 import pytest
 
-from fcemu.mns.queue import QueueAttributes
 from fcemu.testing import LocalEmulator, MNSError, UnknownName
 
 
@@ -57,13 +56,13 @@ def test_what_a_test_sends_is_received_in_its_time(emulator):
     assert [message.id for message in queue.messages] == [message.id for message in queue.waiting] == [sent.id]
     assert emulator._engine.queues.peek("work", 1) == []
     emulator.advance(60)
-    assert [message.id for message in emulator._engine.queues.peek("work", 1)] == [sent.id]
+    assert [message.message_id for message in emulator._engine.queues.peek("work", 1)] == [sent.id]
 
 
 def test_a_test_may_send_without_a_delay_to_a_queue_that_has_one(emulator):
     failing(emulator, "queue:work")
     queue = emulator.queue("work")
-    emulator._engine.queues.change("work", lambda _: QueueAttributes(delay_seconds=5))
+    emulator._engine.queues.change("work", delay_seconds=5)
     queue.send("own")
     queue.send("at once", delay=0)
     assert [message.body for message in emulator._engine.queues.peek("work", 16)] == [b"at once"]

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from fcemu.api import metrics, problems, timers, triggers
 from fcemu.api.dialect import ANY_METHOD, Paths
-from fcemu.api.history import Handler, History, one_invocation, records
+from fcemu.api.history import History, one_invocation, records
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
 from fcemu.api.state import Reset, ServerState
@@ -20,7 +21,6 @@ from fcemu.core.facts import time_text
 from fcemu.core.times import parse_instant
 from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
 from fcemu.engine.goals import Goal
-from fcemu.mns.wire import own_routes
 
 PREFIX: Final = "_fcemu"
 TOKENLESS: Final = (["health"], ["ca.pem"])
@@ -60,7 +60,7 @@ class Control:
         self.routes: Final[Mapping[tuple[str, str], Handler]] = (
             own
             | History(state).routes
-            | own_routes.routes()
+            | {pattern: handler for mount in state.mounts for pattern, handler in mount.own.items()}
             | dict(timers.ROUTES)
             | dict(triggers.ROUTES)
             | SetupRoutes(state).routes

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final
 
 from fcemu.api import problems
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, json_answer, not_yet, problem_document, read_members
 from fcemu.api.records import invocation_record
 from fcemu.api.state import News, ServerState
@@ -18,9 +19,6 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.timeline import render
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
-
-Handler = Callable[[WireRequest, Mapping[str, str], Mapping[str, str]], Awaitable[Answer | Stream]]
-"""Answers one of fcemu's own routes; called with the request, the path's parameters and the query."""
 
 _LINES_AT_ONCE: Final = 500
 _EVENT_STREAM: Final = "text/event-stream"

@@ -1,4 +1,4 @@
-"""Invocations, messages and facts as the JSON of fcemu's own API; pure functions."""
+"""Invocations and facts as the JSON of fcemu's own API; pure functions."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,6 @@ from fcemu.core.invocation import Attempt, Invocation
 from fcemu.core.logs import log_of
 from fcemu.core.outcome import FunctionError, TimedOut
 from fcemu.core.tasks import events
-from fcemu.mns.queue import Arrival, Received
 
 
 def invocation_record(
@@ -44,20 +43,6 @@ def invocation_record(
         ],
         "reply": _reply(invocation),
     }
-
-
-def message_record(message: Arrival | Received) -> dict[str, Any]:
-    """One message of a queue, topic or bus; ``request_id`` is the invocation that it reports, null for one that a
-    client sent. What is waiting in a queue has ``visible`` and ``dequeue_count`` as well."""
-    record: dict[str, Any] = {
-        "message_id": message.id if isinstance(message, Received) else message.message_id,
-        "at": time_text(message.at),
-        "request_id": message.request_id or None,
-        "body": text_or_base64(message.body),
-    }
-    if isinstance(message, Received):
-        record |= {"visible": time_text(message.visible), "dequeue_count": message.dequeue_count}
-    return record
 
 
 def _attempt(attempt: Attempt, log: str) -> dict[str, Any]:

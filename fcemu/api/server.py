@@ -18,6 +18,7 @@ from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import HttpTriggers
 from fcemu.api.invocations import Invocations
 from fcemu.api.keeping import Keeping
+from fcemu.api.mounts import Mount
 from fcemu.api.serving import Connection
 from fcemu.api.signatures import verify
 from fcemu.api.state import ServerState
@@ -31,7 +32,6 @@ from fcemu.core.errors import (
     PathNotSupported,
     ResourceThrottled,
 )
-from fcemu.mns.wire.routes import MNS, PREFIXES
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
     dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))
@@ -101,12 +101,11 @@ class ApiServer:
         loop = asyncio.get_running_loop()
         self.state.keeping = Keeping(loop)
         self.state.wakeups = wakeups = Wakeups(loop)
-        self._mns = MNS(wakeups)
         self._handlers = {"invoke": Invocations(wakeups).invoke}
         self._triggers = HttpTriggers(wakeups)
         self._finders: dict[str, Callable[[str, list[str], Mapping[str, str]], Route]] = {
             control.PREFIX: self._of_control,
-            **dict.fromkeys(PREFIXES, lambda *of: Route(*self._mns.find(*of))),
+            **{prefix: partial(_of_mount, mount) for mount in self.state.mounts for prefix in mount.prefixes},
             **{version: partial(self._of_version, *of) for version, of in DIALECTS.items()},
         }
         # A caller that hangs up must not go on moving the clock.
@@ -278,6 +277,10 @@ class ApiServer:
             return Route(_signed(lambda request: _ask(answer, request, dialect, parameters, query)), refuse)
         handler, wanted = self._handlers[operation.handler], dialect.read_target(parameters, query)
         return Route(_signed(lambda request: handler(request, dialect, wanted)), refuse)
+
+
+def _of_mount(mount: Mount, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
+    return Route(*mount.find(method, segments, query))
 
 
 def _signed(handle: Handle) -> Handle:

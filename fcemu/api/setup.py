@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fcemu.api import problems
-from fcemu.api.history import Handler
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, Reader, json_answer, not_found, not_yet, read_members, read_object
 from fcemu.api.state import Parts, ServerState
 from fcemu.api.wire import Answer, WireRequest, status_line

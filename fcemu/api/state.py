@@ -2,10 +2,11 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from fcemu.api.keeping import Keeping
+from fcemu.api.mounts import Mount
 from fcemu.api.wakeups import Wakeups
 from fcemu.core.stubs import Step
 from fcemu.engine.emulator import Emulator
@@ -69,7 +70,7 @@ class ServerState:
 
     ``reset`` puts a new emulator here, made like the one before but for the options it is given (``seed``, ``start``).
     ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is spoken to in TLS; made when
-    that happens.
+    that happens. ``mounts``: the APIs of other services on the same port.
     """
 
     wakeups: Wakeups
@@ -84,9 +85,11 @@ class ServerState:
         reset: Reset | None = None,
         parts: Parts | None = None,
         tls: Callable[[], Tls] | None = None,
+        mounts: Collection[Mount] = (),
     ) -> None:
         self.version: Final = version
         self.tls: Final = tls
+        self.mounts: Final = mounts
         self.reset = reset
         self.parts = parts
         self.streams: Final[set[News]] = set()

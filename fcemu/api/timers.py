@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from fcemu.api import problems
-from fcemu.api.history import Handler
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import json_answer, not_found, read_members
 from fcemu.api.wire import Answer, WireRequest
 from fcemu.core.errors import FCError

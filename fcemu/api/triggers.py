@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fcemu.api import problems
-from fcemu.api.history import Handler
+from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, json_answer, not_found, read_members, read_object
 from fcemu.api.wire import Answer, WireRequest
 from fcemu.core.errors import FCError

@@ -1,14 +1,13 @@
 """What can happen to an invocation, each with its time; and its form in the journal."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from fcemu.core.http import HttpAnswer, HttpRequest
-from fcemu.core.mail_facts import MailFact, Properties
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
@@ -273,6 +272,32 @@ InstanceFact = InstanceProvisioned | InstanceStopped | HookRan
 """What belongs to an instance, whatever it runs."""
 OutsideFact = Changed | InstanceFact
 """What belongs to no invocation, and to no queue, topic or bus."""
+
+
+class MailFact(Protocol):
+    """What happens at a queue, topic or bus after a report or a client has put a message there.
+
+    The package that keeps messages defines the kinds, values as all facts, and names them to ``register``.
+    ``request_id`` is the invocation that the message reports, ``""`` for what a client sent or arranged.
+    """
+
+    @property
+    def __match_args__(self) -> tuple[str, ...]: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def request_id(self) -> str: ...
+
+    @property
+    def destination(self) -> str:
+        """Its address, such as ``queue:declined``."""
+
+    def text(self, started: datetime) -> str:
+        """The words of the timeline; times count from ``started``."""
+
+
 Fact = InvocationFact | OutsideFact | MailFact
 
 
@@ -282,7 +307,18 @@ class Forgotten(_Fact):
 
 
 FORGOTTEN: Final = cast(Fact, Forgotten(datetime.min.replace(tzinfo=UTC), ""))
-KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in Fact.__args__}
+KINDS: Final[dict[str, type[Any]]] = {}
+"""All kinds of facts by name."""
+
+
+def register(kinds: Iterable[type[Any]], readers: Mapping[Any, Callable[[Any], Any]]) -> None:
+    """Let the journal take these kinds of facts. ``readers``: what reads a type of field from JSON that no other kind
+    has."""
+    _READERS.update(readers)
+    for kind in kinds:
+        KINDS[kind.__name__] = kind
+        _DATA[kind] = frozenset(kind.__match_args__) - _OUTSIDE_DATA
+        _TYPES.update({(kind, name): kind.__annotations__[name] for name in kind.__match_args__})
 
 
 def to_json(fact: Fact) -> dict[str, Any]:
@@ -341,9 +377,10 @@ _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
 RECORD: Final = frozenset({"at", "kind", "request_id", "attempt", "data"})
 """The members of a fact as JSON."""
-_DATA: Final = {kind: frozenset(kind.__match_args__) - _OUTSIDE_DATA for kind in KINDS.values()}
+_DATA: Final[dict[type[Any], frozenset[str]]] = {}
 """The members of ``data`` by kind."""
-_TYPES: Final = {(kind, name): kind.__annotations__[name] for kind in KINDS.values() for name in kind.__match_args__}
+_TYPES: Final[dict[tuple[type[Any], str], Any]] = {}
+"""The type of each field by kind and name."""
 _OUTCOMES: Final = {
     kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted, Stuck)
 }
@@ -441,5 +478,5 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     float: float,
     bool: bool,
     HttpRequest | None: _read_request,
-    Properties: lambda given: tuple(tuple(one) for one in given),
 }
+register((InvocationFact | OutsideFact).__args__, {})

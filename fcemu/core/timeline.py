@@ -24,6 +24,7 @@ from fcemu.core.facts import (
     InstanceStarted,
     InstanceStopped,
     Invalid,
+    InvocationFact,
     Redelivered,
     Refused,
     RetryPlanned,
@@ -33,19 +34,6 @@ from fcemu.core.facts import (
     Stopped,
     Succeeded,
     Warned,
-)
-from fcemu.core.mail_facts import (
-    Cleared,
-    Dropped,
-    MailFact,
-    MessageDeleted,
-    MessageReceived,
-    MessageSent,
-    QueueSet,
-    Subscribed,
-    TopicSet,
-    Unsubscribed,
-    VisibilityChanged,
 )
 from fcemu.core.outcome import (
     FunctionError,
@@ -94,7 +82,7 @@ class Timeline:
             who = "(definition)"
         elif isinstance(fact, InstanceFact):
             who = str(fact.function)
-        elif not who and isinstance(fact, MailFact):
+        elif not who and not isinstance(fact, InvocationFact):
             who = fact.destination
         return offset(fact.at, self._started), who, _say(fact, self._started, self._names)
 
@@ -167,35 +155,7 @@ def _say(fact: Fact, started: datetime, names: dict[str, str]) -> str:
         case Changed():
             return f"{fact.what} {fact.action}"
         case mail:
-            return _say_mail(mail, started)
-
-
-def _say_mail(fact: MailFact, started: datetime) -> str:
-    where = f" {fact.destination}" if fact.request_id else ""
-    match fact:
-        case MessageSent():
-            later = "" if fact.visible <= fact.at else f", to be received from {offset(fact.visible, started)}"
-            return f"message arrives{f' in{where}' if where else ''}{later}: {_short(fact.body)}"
-        case MessageReceived():
-            return f"message received{f' from{where}' if where else ''}, hidden until {offset(fact.until, started)}"
-        case VisibilityChanged():
-            return f"message{f' of{where}' if where else ''} hidden until {offset(fact.until, started)}"
-        case MessageDeleted():
-            return f"message deleted{f' from{where}' if where else ''}"
-        case QueueSet():
-            return f"set: visibility time-out {fact.visibility_timeout} s, delay {fact.delay_seconds} s"
-        case TopicSet():
-            return "set"
-        case Dropped():
-            return "deleted"
-        case Subscribed():
-            return f"subscription {fact.subscription} pushes to queue:{fact.queue}"
-        case Unsubscribed():
-            return f"subscription {fact.subscription} ends"
-        case Cleared():
-            return "cleared"
-        case unreachable:
-            assert_never(unreachable)
+            return mail.text(started)
 
 
 def _say_accepted(fact: Accepted, started: datetime, names: dict[str, str]) -> str:
@@ -209,7 +169,7 @@ def _say_accepted(fact: Accepted, started: datetime, names: dict[str, str]) -> s
 def _outcome(outcome: Outcome) -> str:
     match outcome:
         case Returned(payload):
-            return f"returned {_short(payload)}"
+            return f"returned {short(payload)}"
         case FunctionError(error_type, document, name):
             return f"failed: {name or error_type}: {_message(document)}"
         case TimedOut(document):
@@ -224,9 +184,10 @@ def _outcome(outcome: Outcome) -> str:
 
 def _message(document: bytes) -> str:
     said = error_message(document)
-    return _short(document) if said is None else said
+    return short(document) if said is None else said
 
 
-def _short(payload: bytes) -> str:
+def short(payload: bytes) -> str:
+    """The beginning of a text that somebody sent or returned, in quotes and on one line."""
     text = " ".join(payload.decode(errors="replace").split())
     return repr(text if len(text) <= _PAYLOAD_SHOWN else f"{text[:_PAYLOAD_SHOWN]}…")

@@ -22,9 +22,8 @@ from fcemu.engine.callers import Callers
 from fcemu.engine.errands import Errand
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
-from fcemu.engine.ports import Post
+from fcemu.engine.ports import Mail, Post
 from fcemu.engine.world import World
-from fcemu.mns.mail import Mail
 
 
 @dataclass(frozen=True, slots=True)

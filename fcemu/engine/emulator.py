@@ -46,7 +46,9 @@ from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.triggers import Triggers
 from fcemu.engine.world import World
+from fcemu.mns.facts import Arrival
 from fcemu.mns.mail import Mail
+from fcemu.mns.mailboxes import Mailboxes
 from fcemu.mns.queues import Queues
 from fcemu.mns.topics import Topics
 
@@ -96,8 +98,9 @@ class Emulator:
         and before the clock moves, with the question whether anything will run then; it may refuse by an exception."""
         self._before_run: Final = before_run
         self.settings: Final = settings
-        self.journal: Final = Journal()
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
+        mailboxes = Mailboxes(self.clock.started)
+        self.journal: Final = Journal(mailboxes)
         self.at_batch_end: Final = crew.at_batch_end
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         self._catalog: Final = catalog
@@ -133,20 +136,23 @@ class Emulator:
         self.setup: Final = Setup(self._world, self.fleet, chance.faults, self.resources, self._movers)
         """Definitions, stand-ins for code, faults."""
         self.resources.complete()
+        self.triggers: Final = Triggers(self._world, self._intake)
+        """Fires triggers of other services."""
         self.mail: Final = Mail(
+            mailboxes,
             baton=self._baton,
-            clock=self.clock,
+            now=self.clock.shown,
+            note=self.journal.note,
+            read_back=self.journal.read_back,
+            message_id=self._chance.message_id,
+            consumers=self._movers.polls,
+            published=self.triggers.published,
             catalog=catalog,
-            journal=self.journal,
-            chance=self._chance,
-            movers=self._movers,
             account=settings.account,
         )
         """What was delivered to queues, topics and buses."""
         self.queues: Final = Queues(self.mail)
         self.topics: Final = Topics(self.mail)
-        self.triggers: Final = Triggers(self._world, self._intake)
-        """Fires triggers of other services."""
         deliveries = Deliveries(self._world, self._movers, self._callers, self._intake, self.mail, post)
         self.journal.reactions = reactions(
             dispatcher=self._dispatcher,
@@ -154,7 +160,7 @@ class Emulator:
             callers=self._callers,
             deliveries=deliveries,
             mail=self.mail,
-            triggers=self.triggers,
+            arrivals=Arrival.__args__,
         )
         self.starts: Final = 0 if kept is None else kept.starts + 1
         """How often one has begun before with what this one goes on from."""
@@ -367,7 +373,7 @@ class Emulator:
         """Run until nothing is due any more; ``NotIdle`` is the goal's error when work is left after ``at_most``."""
 
         def not_idle() -> NotIdle:
-            return NotIdle(f"there is still work after {at_most} of virtual time\n{self._explain()}")
+            return NotIdle(f"there is still work after {at_most} of virtual time\n{explain(self._world, self._movers)}")
 
         self.before_move(None)
         with self._baton:
@@ -511,10 +517,7 @@ class Emulator:
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
         with self._baton:
-            return self._explain()
-
-    def _explain(self) -> Explanation:
-        return explain(self._world, self._movers)
+            return explain(self._world, self._movers)
 
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""

@@ -60,7 +60,7 @@ def explain(world: World, movers: Movers) -> Explanation:
         waits = f"{_title(first.invocation)} and {len(backlog.waiting) - 1} more" if len(backlog.waiting) > 1 else ""
         lines.append(f"no instance can be had for {waits or _title(first.invocation)}")
     lines += [
-        f"somebody waits for a message of queue:{one.queue.name} until {_at(one.end, clock)}" for one in movers.polls
+        f"somebody waits for a message of queue:{one.inbox.name} until {_at(one.end, clock)}" for one in movers.polls
     ]
     fires = [(at, str(tick)) for at, tick in agenda.in_order(Rank.TIMER, _DUE_SHOWN)]
     if fires:

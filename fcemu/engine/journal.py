@@ -15,23 +15,22 @@ from fcemu.core.facts import (
     Fact,
     InstanceFact,
     InvocationFact,
+    MailFact,
     OutsideFact,
     to_json,
 )
 from fcemu.core.invocation import Invocation, Recorded, Summary
-from fcemu.core.mail_facts import MailFact
 from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, measure
 from fcemu.core.names import FunctionRef
-from fcemu.mns.mailboxes import Mail
-from fcemu.mns.queue import Arrival, Arrived, ReportSummary
+from fcemu.engine.ports import Messages
 
 TAIL: Final = 2_000
 """How many facts stay in memory at least, where the others can be read back."""
 _AT_ONCE: Final = 500
 """How many facts are read back at a time by who goes through all of them."""
 ReadBack = Callable[[Iterable[int]], list[Fact]]
-"""The facts in these places, in order. Raises ``StoreError``."""
-_OUTSIDE: Final[frozenset[type[Any]]] = frozenset({*OutsideFact.__args__, *MailFact.__args__})
+"""The facts in these places, which ascend. Raises ``StoreError``."""
+_OF_INVOCATIONS: Final[frozenset[type[Any]]] = frozenset(InvocationFact.__args__)
 
 Reactions = Mapping[type[Any], tuple[Callable[[Any, Any], object], ...]]
 """What follows from a fact, by its type and in order: each gets the fact and its invocation, ``None`` where the fact
@@ -39,17 +38,19 @@ belongs to none. ``engine/reactions.py`` has the table."""
 
 
 class Journal(Sequence[Fact]):
-    """All facts in order, and what they come to: invocations by id, messages by destination.
+    """All facts in order, and what they come to: invocations by id, and what ``messages`` folds of them.
 
     Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping.
 
     Where a store keeps facts, the older ones leave memory. A ``Summary`` then stands for an invocation that has ended,
-    and a ``ReportSummary`` for a report that was delivered. These methods read the store, and may raise ``StoreError``:
-    ``whole``, ``whole_messages``, ``histories``, ``forget``, whatever goes through the facts, and ``record`` when one
-    more fact comes of an invocation that had left memory, such as a late report.
+    and ``messages`` keeps the place of a report that was delivered. These methods read the store, and may raise
+    ``StoreError``: ``whole``, ``read_back``, ``histories``, ``forget``, whatever goes through the facts, and ``record``
+    when one more fact comes of an invocation that had left memory, such as a late report.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, messages: Messages | None = None) -> None:
+        self._messages: Final = messages
+        self._folds: Final = {} if messages is None else messages.folds
         self._tail: tuple[int, list[Fact]] = 0, []
         """How many facts have left memory, and those that have not: always of one moment, for readers on any thread."""
         self._append = self._tail[1].append
@@ -59,9 +60,6 @@ class Journal(Sequence[Fact]):
         self.invocations: dict[str, Recorded] = {}
         self.tasks: dict[FunctionRef, dict[str, Recorded]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
-        self.mail = Mail()
-        self.messages: dict[str, list[Arrived]] = self.mail.arrived
-        """What was delivered to each destination (``queue:declined``), in order."""
         self._followers: list[Callable[[], None]] = []
         self.reactions: Reactions = {}
         """What follows from each fact. The emulator puts the table here once its parts are there."""
@@ -79,8 +77,8 @@ class Journal(Sequence[Fact]):
             known = self._taken_back(known)
         known.apply(fact)
         self._append(fact)
-        if type(fact) is Delivered:
-            self.mail.deliver(fact)
+        if (fold := self._folds.get(type(fact))) is not None:
+            fold(fact)
         for follower in self._followers:
             follower()
         for react in self.reactions.get(type(fact), ()):
@@ -115,12 +113,9 @@ class Journal(Sequence[Fact]):
             invocation.apply(fact)
         return invocation
 
-    def whole_messages(self, arrived: Iterable[Arrived]) -> list[Arrival]:
-        """The messages with their bodies; those of reports that have left memory are read from the store."""
-        several = list(arrived)
-        places = [one.place for one in several if isinstance(one, ReportSummary)]
-        reports = iter(self._read(places) if places else ())
-        return [cast(Delivered, next(reports)) if isinstance(one, ReportSummary) else one for one in several]
+    def read_back(self, places: Iterable[int]) -> list[Fact]:
+        """The facts that have left memory from these places, which ascend."""
+        return self._read(places)
 
     def forget_task(self, invocation: Invocation) -> None:
         """The id of a task that could not be kept is free again."""
@@ -143,11 +138,12 @@ class Journal(Sequence[Fact]):
                 others[fact.request_id].append(fact)
         return found
 
-    def note(self, fact: OutsideFact | MailFact) -> None:
-        """Append what happened outside of any invocation, fold it in, and do what follows from it."""
+    def note(self, fact: OutsideFact | MailFact | Delivered) -> None:
+        """Append what happened outside of any invocation, or to one that is forgotten, fold it in, and do what follows
+        from it."""
         self._append(fact)
-        if not isinstance(fact, OutsideFact):
-            self.mail.apply(fact)
+        if (fold := self._folds.get(type(fact))) is not None:
+            fold(fact)
         for follower in self._followers:
             follower()
         for react in self.reactions.get(type(fact), ()):
@@ -181,20 +177,17 @@ class Journal(Sequence[Fact]):
         follows from them: what did is among them."""
         self._tail = begin, self._tail[1]
         reactions, self.reactions = self.reactions, {}
-        outside, elsewhere = _OUTSIDE, self._read is not _nothing
+        elsewhere = self._read is not _nothing
         for number, fact in enumerate(facts, begin):
             if elsewhere and number % TAIL == 0:
                 self.let_go(number)
             kind = type(fact)
             if kind is Accepted:
                 self.open(cast(Accepted, fact))
-            elif kind in outside:
-                self.note(cast(OutsideFact | MailFact, fact))
             elif fact is FORGOTTEN:
                 self._append(fact)
-            elif kind is Delivered and fact.request_id not in self.invocations:
-                self._append(fact)
-                self.mail.deliver(cast(Delivered, fact))
+            elif kind not in _OF_INVOCATIONS or (kind is Delivered and fact.request_id not in self.invocations):
+                self.note(cast(OutsideFact | MailFact | Delivered, fact))
             else:
                 self.record(cast(InvocationFact, fact))
         self.reactions = reactions
@@ -225,10 +218,10 @@ class Journal(Sequence[Fact]):
             known = self.invocations.get(fact.request_id) if fact.request_id else None
             invocation = known if isinstance(known, Invocation) else None
             count_fact(self._numbers, fact, invocation)
-            if invocation is not None and type(fact) not in _OUTSIDE:
+            if invocation is not None and type(fact) in _OF_INVOCATIONS:
                 invocation.places += place.to_bytes(4, "little")
-            if type(fact) is Delivered:
-                self.mail.shorten(fact, place)
+            if type(fact) is Delivered and self._messages is not None:
+                self._messages.shorten(fact, place)
         self._append = tail.append
         self._tail = end, tail
         for request_id in {fact.request_id for fact in going} - busy:

@@ -65,7 +65,7 @@ class Movers(Ending):
         self._permutes: Final = dispatcher.permutes
         self.callers: Final = callers
         self.outside: Final = Outside(self)
-        self.polls: Final = Polls(world.agenda, world.clock)
+        self.polls: Final = Polls(world.agenda, world.clock, self.pursue)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""

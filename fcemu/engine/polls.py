@@ -2,32 +2,33 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from fcemu.engine.agenda import Agenda, Rank
 from fcemu.engine.clock import Clock
-from fcemu.mns.queue import Queue, Received
+from fcemu.engine.ports import Inbox
+
+Then = Callable[[list[Any]], None]
+"""Gets messages, none at the end of a wait, with the baton held, once."""
 
 
 class Poll:
-    """One consumer that waits for messages of a queue, until ``end`` at most.
-
-    ``then`` gets them, none at the end, with the baton held, once. On the agenda it stands for the end of the wait.
-    """
+    """One consumer that waits for messages of a queue, until ``end`` at most. On the agenda it stands for the end of
+    the wait."""
 
     over = False
 
-    def __init__(self, queue: Queue, at_most: int, end: datetime, then: Callable[[list[Received]], None]) -> None:
-        self.queue: Final = queue
+    def __init__(self, polls: "Polls", inbox: Inbox, at_most: int, end: datetime, then: Then) -> None:
+        self._polls: Final = polls
+        self.inbox: Final = inbox
         self.at_most: Final = at_most
         self.end: Final = end
         self.then: Final = then
-        self.polls: Polls
-        """Set by those to which it is added."""
 
     def fall_due(self, now: datetime) -> None:
         """The consumer gets what there is."""
-        self.polls.serve(now)
+        self._polls.serve(now)
 
 
 class NextMessage:
@@ -36,15 +37,15 @@ class NextMessage:
 
     over = False
 
-    def __init__(self, polls: "Polls", queue: Queue, at: datetime) -> None:
+    def __init__(self, polls: "Polls", inbox: Inbox, at: datetime) -> None:
         self._polls: Final = polls
-        self._queue: Final = queue
+        self._inbox: Final = inbox
         self.at = at
         """Where it stands on the agenda."""
 
     def next_look(self) -> datetime | None:
         """When that is, by what the queue knows now."""
-        visible = self._polls.next_visible(self._queue)
+        visible = self._polls.next_visible(self._inbox)
         if visible is None:
             self.over = True
         else:
@@ -57,22 +58,19 @@ class NextMessage:
         self._polls.serve(now)
 
 
-Take = Callable[[Queue, int, datetime], list[Received]]
-
-
 class Polls:
     """Which consumers wait, first come first served. Every method is called with the baton held.
 
-    ``take`` receives messages that are visible; the queues set it.
+    An inbox is recognised by its identity. ``pursue`` sees to it that the clock moves for consumers, if it may move.
     """
 
-    take: Take
-
-    def __init__(self, agenda: Agenda, clock: Clock) -> None:
+    def __init__(self, agenda: Agenda, clock: Clock, pursue: Callable[[], None]) -> None:
         self._agenda: Final = agenda
         self._clock: Final = clock
+        self._pursue: Final = pursue
         self._there: Final[list[Poll]] = []
-        self._messages: Final[dict[Queue, NextMessage]] = {}
+        self._messages: Final[dict[Inbox, NextMessage]] = {}
+        self._ended = False
 
     def __bool__(self) -> bool:
         return bool(self._there)
@@ -80,58 +78,75 @@ class Polls:
     def __iter__(self) -> Iterator[Poll]:
         return iter(self._there)
 
-    def add(self, poll: Poll) -> None:
-        """A consumer begins to wait."""
-        poll.polls = self
-        self._there.append(poll)
-        self._agenda.push(poll.end, poll, Rank.POLL)
-        self._expect(poll.queue)
+    # For queues.
 
-    def forget(self, poll: Poll) -> None:
-        """A consumer does not wait any more; nothing happens when its poll has ended."""
-        if not poll.over:
-            self._remove(poll)
+    def wait(self, inbox: Inbox, at_most: int, end: datetime, then: Then) -> Callable[[], None]:
+        """Let a consumer wait, not at all once the emulator is closed; returns what ends that early."""
+        poll = Poll(self, inbox, at_most, end, then)
+        if self._ended:
+            poll.over = True
+            then([])
+        else:
+            self._there.append(poll)
+            self._agenda.push(end, poll, Rank.POLL)
+            self._expect(inbox)
+            self._pursue()
+        return partial(self._forget, poll)
 
-    def next_visible(self, queue: Queue) -> datetime | None:
+    def look(self, now: datetime) -> None:
+        """Something has changed in a queue: there may be messages for those who wait, or the next one may become
+        visible earlier than before."""
+        if self._there:
+            self.serve(now)
+        if self._there:
+            self._pursue()
+
+    # For the agenda.
+
+    def next_visible(self, inbox: Inbox) -> datetime | None:
         """When the next message of a queue becomes visible; ``None``: none does while a consumer waits there."""
-        until = max((poll.end for poll in self._there if poll.queue is queue), default=None)
+        until = max((poll.end for poll in self._there if poll.inbox is inbox), default=None)
         if until is None:
             return None
-        now = self._clock.now()
-        visible = now if queue.first(now) is not None else queue.next_visible(now)
+        visible = inbox.next_message(self._clock.now())
         return None if visible is None or visible > until else visible
 
     def serve(self, now: datetime) -> None:
-        """Give messages to those who wait for them, and end the waits whose time is over. Called when a queue has
-        changed, too: its next message may become visible earlier than before."""
+        """Give messages to those who wait for them, and end the waits whose time is over."""
         for poll in list(self._there):
-            messages = self.take(poll.queue, poll.at_most, now)
+            messages = poll.inbox.take(poll.at_most, now)
             if messages or now >= poll.end:
                 self._end(poll, messages)
-        for poll in self._there:
-            self._expect(poll.queue)
+        for inbox in dict.fromkeys(poll.inbox for poll in self._there):
+            self._expect(inbox)
+
+    # For the end.
 
     def end_all(self) -> None:
         """No consumer gets anything any more."""
+        self._ended = True
         for poll in list(self._there):
             self._end(poll, [])
 
-    def _expect(self, queue: Queue) -> None:
+    def _expect(self, inbox: Inbox) -> None:
         """See to it that the clock stops for the next message of a queue."""
-        at, expected = self.next_visible(queue), self._messages.get(queue)
+        at, expected = self.next_visible(inbox), self._messages.get(inbox)
         if at is None or (expected is not None and not expected.over and expected.at <= at):
             return
         if expected is not None:
             expected.over = True
-        message = self._messages[queue] = NextMessage(self, queue, at)
+        message = self._messages[inbox] = NextMessage(self, inbox, at)
         self._agenda.push(at, message, Rank.MESSAGE)
 
-    def _end(self, poll: Poll, messages: list[Received]) -> None:
-        self._remove(poll)
+    def _end(self, poll: Poll, messages: list[Any]) -> None:
+        self._forget(poll)
         poll.then(messages)
 
-    def _remove(self, poll: Poll) -> None:
+    def _forget(self, poll: Poll) -> None:
+        """A consumer does not wait any more; nothing happens when its poll has ended."""
+        if poll.over:
+            return
         poll.over = True
         self._there.remove(poll)
-        if all(one.queue is not poll.queue for one in self._there) and poll.queue in self._messages:
-            self._messages.pop(poll.queue).over = True
+        if all(one.inbox is not poll.inbox for one in self._there) and poll.inbox in self._messages:
+            self._messages.pop(poll.inbox).over = True

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Fact
+from fcemu.core.facts import Delivered, Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
+from fcemu.core.invocation import Invocation
 from fcemu.core.keys import PREDICTABLE, Credentials, Keys
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
@@ -23,6 +24,57 @@ class Abandoned(BaseException):
 
     A ``BaseException``, so that ``except Exception`` in a handler does not swallow it; ``finally`` blocks run.
     """
+
+
+class Inbox(Protocol):
+    """A queue, as the consumers that wait for its messages see it. Called with the baton held."""
+
+    @property
+    def name(self) -> str: ...
+
+    def next_message(self, now: datetime) -> datetime | None:
+        """When the next message becomes visible; ``now`` where one is, ``None`` where none does."""
+
+    def take(self, at_most: int, now: datetime) -> list[Any]:
+        """Receive messages that are visible, for one consumer."""
+
+
+class Consumers(Protocol):
+    """All consumers that wait on the clock for messages. Called with the baton held."""
+
+    def wait(self, inbox: Inbox, at_most: int, end: datetime, then: Callable[[list[Any]], None]) -> Callable[[], None]:
+        """Let a consumer wait until ``end`` at most: ``then`` gets messages, none at the end, once.
+
+        Returns what ends the wait early, without ``then``; repeatable.
+        """
+
+    def look(self, now: datetime) -> None:
+        """There may be messages for those who wait, or the next one may become visible at another instant."""
+
+
+class Mail(Protocol):
+    """Queues, topics and buses, where messages arrive. Called with the baton held."""
+
+    def refuses(self, destination: str, body: bytes) -> str | None:
+        """Why a report cannot be delivered there, if there is a reason."""
+
+    def arrives(self, arrival: Any, invocation: Invocation | None) -> None:
+        """A message has arrived: consumers of a queue may get it, a topic passes it on."""
+
+
+class Messages(Protocol):
+    """What facts come to at queues, topics and buses. Called with the baton held."""
+
+    @property
+    def folds(self) -> Mapping[type[Any], Callable[[Any], None]]:
+        """What takes over a fact, by its kind."""
+
+    def shorten(self, fact: Delivered, place: int) -> None:
+        """The body of a report leaves memory, because the fact at this place in the journal is kept elsewhere. To be
+        called for one report after the other, in the order in which they were delivered."""
+
+    def waiting(self, now: datetime) -> set[str]:
+        """The ids of the messages that a consumer may still get."""
 
 
 class Waiting(Protocol):

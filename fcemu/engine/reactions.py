@@ -1,9 +1,11 @@
 """What follows from each fact: one table, in the order in which it happens."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from fcemu.core.facts import (
     Changed,
     Delayed,
-    Delivered,
     Expired,
     Failed,
     Invalid,
@@ -12,14 +14,12 @@ from fcemu.core.facts import (
     Stopped,
     Succeeded,
 )
-from fcemu.core.mail_facts import MessageSent
 from fcemu.engine.callers import Callers
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.journal import Reactions
 from fcemu.engine.movers import Movers
-from fcemu.engine.triggers import Triggers
-from fcemu.mns.mail import Mail
+from fcemu.engine.ports import Mail
 
 
 def reactions(
@@ -29,18 +29,18 @@ def reactions(
     callers: Callers,
     deliveries: Deliveries,
     mail: Mail,
-    triggers: Triggers,
+    arrivals: Iterable[type[Any]],
 ) -> Reactions:
     """The table. ``Journal.record`` and ``Journal.note`` run it, depth first: what follows from a fact has happened
     before the next thing that follows from the fact before it. It does not go deep, because whatever runs an attempt
     stands on the agenda first.
 
-    Nothing else frees goals, wakes callers, sends reports or lets retries fall due.
+    ``arrivals``: the facts by which a message arrives. Nothing else frees goals, wakes callers, sends reports, passes
+    messages on or lets retries fall due.
     """
     again = (dispatcher.due_again,)
     defined = (movers.defined,)
     ended = (movers.invocation_ended, callers.answer, deliveries.report)
-    arrived = (mail.arrives, triggers.published)
     return {
         # There will be another attempt.
         Delayed: again,
@@ -55,6 +55,5 @@ def reactions(
         # A definition has changed.
         Changed: defined,
         # A message has arrived at a queue, a topic or a bus.
-        Delivered: arrived,
-        MessageSent: arrived,
+        **dict.fromkeys(arrivals, (mail.arrives,)),
     }

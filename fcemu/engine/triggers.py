@@ -9,12 +9,10 @@ from fcemu.core.event_filters import NotFired, refused, refused_tag
 from fcemu.core.events import KINDS, Occasion, Published, complete, event_bytes, message_event, source_name
 from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
-from fcemu.core.mail_facts import MessageSent
 from fcemu.core.names import FunctionRef
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer, timer_event, topic_of
 from fcemu.engine.intake import Intake
 from fcemu.engine.world import World
-from fcemu.mns.queue import Arrival
 
 
 class Triggers:
@@ -88,21 +86,16 @@ class Triggers:
 
     # MNS topics, with the baton held.
 
-    def published(self, arrival: Arrival, cause: Invocation | None) -> None:
-        """A message has arrived: where that is a topic, the triggers that hear of it fire, if its tag is theirs.
-        ``cause``: the invocation whose report it is, where it is one.
+    def published(self, message: Published, request_id: str) -> None:
+        """A message, the report of an invocation where there is a request id, has arrived at a topic: the triggers that
+        hear of it fire, if its tag is theirs.
 
         ASSUMED: what a function cannot take (it is disabled, the message is too large, there is a loop) is lost.
         """
-        kind, _, topic = arrival.destination.partition(":")
-        if kind != "topic":
-            return
-        tag = arrival.tag if isinstance(arrival, MessageSent) else ""
-        known = self._journal.invocations.get(arrival.request_id)
+        known = self._journal.invocations.get(request_id)
         cause = None if known is None else self._journal.whole(known)
         for trigger in list(self._catalog.all_triggers()):
-            if topic_of(trigger) == topic and refused_tag(trigger.config, tag) is None:
-                message = Published(topic, arrival.body, tag, arrival.message_id, arrival.at)
+            if topic_of(trigger) == message.topic and refused_tag(trigger.config, message.tag) is None:
                 self._hand_on(trigger, message, cause)
 
     def _hand_on(self, trigger: Trigger, message: Published, cause: Invocation | None) -> None:

@@ -1,245 +1,147 @@
 """All that was delivered, by destination, and the queues and topics that took it: a fold of facts."""
 
-import hashlib
-import json
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast
 
-from fcemu.core.facts import Delivered
-from fcemu.core.mail_facts import (
+from fcemu.core.facts import Delivered, MailFact
+from fcemu.mns.facts import (
+    Arrival,
+    Arrived,
     Cleared,
     Dropped,
-    MailFact,
     MessageDeleted,
     MessageReceived,
     MessageSent,
     QueueSet,
+    ReportSummary,
     Subscribed,
     TopicSet,
     Unsubscribed,
     VisibilityChanged,
 )
-from fcemu.core.names import Account
-from fcemu.core.values import dataclass, value
-from fcemu.mns.queue import Arrival, Arrived, Queue, QueueAttributes, ReportSummary
+from fcemu.mns.queue import Queue
+from fcemu.mns.resource import Resource
+from fcemu.mns.topic import Subscription, Topic
 
-XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
-CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")
-STRATEGIES: Final = ("BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY")
-LONGEST_TAG: Final = 16
-TOPIC_RETENTION: Final = timedelta(days=1)
-"""How long a topic keeps what it could not push yet. Source: MNS's documents, "GetTopicAttributes"."""
+R = TypeVar("R", bound=Resource[Any])
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@value
-class Subscription:
-    """A queue that gets what is published to a topic."""
-
-    name: str
-    queue: str
-    filter_tag: str
-    strategy: str
-    content_format: str
-    created: datetime
-    modified: datetime
-
-    def wants(self, arrival: Arrival) -> bool:
-        """Whether a message passes its filter. ASSUMED: one without a tag passes no filter; reports have none."""
-        tag = arrival.tag if isinstance(arrival, MessageSent) else ""
-        return not self.filter_tag or self.filter_tag == tag
-
-
-@dataclass(frozen=True, slots=True)
-class TopicAttributes:
-    """What a client sets of a topic."""
-
-    maximum_bytes: int = 65_536
-    logging: bool = False
-
-
-class Topic:
-    """One MNS topic."""
-
-    def __init__(self, name: str, created: datetime) -> None:
-        self.name: Final = name
-        self.created = self.modified = created
-        self.attributes = TopicAttributes()
-        self.dropped = False
-        self.subscriptions: Final[dict[str, Subscription]] = {}
-
-    def set(self, fact: TopicSet) -> None:
-        """Have these attributes."""
-        if self.dropped:
-            self.dropped, self.created = False, fact.at
-        self.attributes, self.modified = TopicAttributes(fact.maximum_bytes, fact.logging), fact.at
-
-    def drop(self) -> None:
-        """The topic and its subscriptions are gone."""
-        self.dropped = True
-        self.attributes = TopicAttributes()
-        self.subscriptions.clear()
-
-    def subscribe(self, fact: Subscribed) -> None:
-        """A subscription begins or changes."""
-        before = self.subscriptions.get(fact.subscription)
-        self.subscriptions[fact.subscription] = Subscription(
-            fact.subscription,
-            fact.queue,
-            fact.filter_tag,
-            fact.strategy,
-            fact.content_format,
-            before.created if before else fact.at,
-            fact.at,
-        )
-
-
-class Mail:
+class Mailboxes:
     """What arrived at each destination (``queue:declined``), and what consumers made of it since.
 
-    Queues and topics are there once they are asked for: whether somebody may use them is decided elsewhere.
+    Queues and topics are there once they are asked for: whether somebody may use them is decided in ``mail.py``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, since: datetime = _LONG_AGO) -> None:
+        """``since``: when those were made that no client made."""
         self.arrived: Final[dict[str, list[Arrived]]] = {}
+        """All messages that arrived at an address since a test threw them away."""
         self._shortened: Final[dict[str, int]] = {}
-        """How many of those at each destination, from the first on, have left memory or stay there whole."""
-        self.queues: Final[dict[str, Queue]] = {}
-        self.topics: Final[dict[str, Topic]] = {}
-        self.since = datetime.min.replace(tzinfo=UTC)
-        """When those were made that no client made: the start of the clock."""
+        """How many of those at each address, from the first on, have left memory or stay there whole."""
+        self.resources: Final[dict[str, Resource[Any]]] = {}
+        """The queues and topics by their addresses."""
+        self.dropped: Final[set[str]] = set()
+        """The addresses of those that a client deleted, and that were not made again."""
+        self._since: Final = since
+        self.folds: Final[Mapping[type[Any], Callable[[Any], None]]] = {
+            Delivered: self._arrive,
+            MessageSent: self._arrive,
+            MessageReceived: self._receive,
+            VisibilityChanged: self._hide,
+            MessageDeleted: self._delete,
+            QueueSet: self._set,
+            TopicSet: self._set,
+            Subscribed: self._subscribe,
+            Unsubscribed: self._unsubscribe,
+            Dropped: self._drop,
+            Cleared: self._clear,
+        }
+        """What takes over a fact, by its kind."""
 
-    def queue(self, name: str, made: datetime | None = None) -> Queue:
-        """The queue of that name."""
-        queue = self.queues.get(name)
-        if queue is None:
-            queue = self.queues[name] = Queue(name, made or self.since, self.arrived.setdefault(f"queue:{name}", []))
-        return queue
-
-    def topic(self, name: str, made: datetime | None = None) -> Topic:
-        """The topic of that name."""
-        topic = self.topics.get(name)
-        if topic is None:
-            topic = self.topics[name] = Topic(name, made or self.since)
-        return topic
-
-    def deliver(self, fact: Arrival) -> None:
-        """A message has arrived."""
-        arrived = self.arrived.get(fact.destination)
-        if arrived is None:
-            arrived = self.arrived[fact.destination] = []
-        arrived.append(fact)
+    def resource(self, kind: type[R], name: str, made: datetime | None = None) -> R:
+        """The queue or topic of that name."""
+        address = kind.address_of(name)
+        there = self.resources.get(address)
+        if there is None:
+            there = self.resources[address] = kind(name, made or self._since, self._arrivals(address))
+        return cast(R, there)
 
     def shorten(self, fact: Delivered, place: int) -> None:
         """The body of a report leaves memory, because the fact at this place in the journal is kept elsewhere. To be
         called for one report after the other, in the order in which they were delivered."""
-        arrived = self.arrived[fact.destination]
-        number = self._shortened.get(fact.destination, 0)
+        address = fact.destination
+        arrived = self.arrived.get(address, [])
+        number = self._shortened.get(address, 0)
         while number < len(arrived) and not isinstance(arrived[number], Delivered):  # what a client sent stays
             number += 1
-        self._shortened[fact.destination] = number
+        self._shortened[address] = number
         if number == len(arrived) or arrived[number] is not fact:
             return  # a test has thrown it away
         report = arrived[number] = ReportSummary.of(fact, place)
-        kind, _, name = fact.destination.partition(":")
-        if kind == "queue" and name in self.queues:
-            self.queues[name].shorten(report)
+        there = self.resources.get(address)
+        if isinstance(there, Queue):
+            there.shorten(report)
 
-    def apply(self, fact: MailFact) -> None:
-        """Take over one fact."""
-        kind, _, name = fact.destination.partition(":")
-        if isinstance(fact, MessageSent):
-            self.deliver(fact)
-        elif isinstance(fact, Cleared):
-            self.arrived.get(fact.destination, []).clear()
-            self._shortened.pop(fact.destination, None)
-            if name in self.queues and kind == "queue":
-                self.queues[name].clear()
-        elif kind == "queue":
-            self._apply_to_queue(self.queue(name, fact.at if isinstance(fact, QueueSet) else None), fact)
-        else:
-            self._apply_to_topic(self.topic(name, fact.at if isinstance(fact, TopicSet) else None), fact)
+    def waiting(self, now: datetime) -> set[str]:
+        """The ids of all messages that a consumer may still get."""
+        queues = [address.partition(":") for address in self.arrived if address not in self.dropped]
+        names = [name for kind, _, name in queues if kind == Queue.WORD]
+        return {message.message_id for name in names for message in self.resource(Queue, name).waiting(now)}
 
-    @staticmethod
-    def _apply_to_queue(queue: Queue, fact: MailFact) -> None:
-        match fact:
-            case QueueSet():
-                queue.set(
-                    QueueAttributes(
-                        fact.visibility_timeout,
-                        fact.delay_seconds,
-                        fact.retention_seconds,
-                        fact.maximum_bytes,
-                        fact.polling_wait_seconds,
-                        fact.logging,
-                    ),
-                    fact.at,
-                )
-            case MessageReceived():
-                queue.receive(fact.message_id, fact.until, fact.at)
-            case VisibilityChanged():
-                queue.hide(fact.message_id, fact.until)
-            case MessageDeleted():
-                queue.delete(fact.message_id)
-            case Dropped():
-                queue.drop()
+    def _arrivals(self, address: str) -> list[Arrived]:
+        there = self.arrived.get(address)
+        if there is None:
+            there = self.arrived[address] = []
+        return there
 
-    @staticmethod
-    def _apply_to_topic(topic: Topic, fact: MailFact) -> None:
-        match fact:
-            case TopicSet():
-                topic.set(fact)
-            case Subscribed():
-                topic.subscribe(fact)
-            case Unsubscribed():
-                topic.subscriptions.pop(fact.subscription, None)
-            case Dropped():
-                topic.drop()
+    # What facts do.
 
+    def _arrive(self, fact: Arrival) -> None:
+        if not fact.destination.startswith("function:"):
+            self._arrivals(fact.destination).append(fact)
 
-def pushed(topic: Topic, subscription: Subscription, arrival: Arrival, account: Account) -> bytes:
-    """What a subscribed queue gets of a message, in the subscription's format.
+    def _clear(self, fact: Cleared) -> None:
+        self._arrivals(fact.destination).clear()
+        self._shortened.pop(fact.destination, None)
+        there = self.resources.get(fact.destination)
+        if isinstance(there, Queue):
+            there.clear()
 
-    Source: MNS's documents, "Notification formats", for HTTP endpoints. ASSUMED: queues get the same.
-    """
-    if subscription.content_format == "SIMPLIFIED":
-        return arrival.body
-    fields: dict[str, object] = {
-        "TopicOwner": account.id,
-        "TopicName": topic.name,
-        "Subscriber": account.id,
-        "SubscriptionName": subscription.name,
-        "MessageId": arrival.message_id,
-        "MessageMD5": body_md5(arrival.body),
-        "Message": arrival.body.decode("utf-8", "replace"),
-    }
-    if isinstance(arrival, MessageSent) and arrival.tag:
-        fields["MessageTag"] = arrival.tag
-    fields["PublishTime"] = milliseconds(arrival.at)
-    if subscription.content_format == "JSON":
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-    inside = "".join(f"<{name}>{xml_text(str(text))}</{name}>" for name, text in fields.items())
-    return f'<?xml version="1.0" encoding="utf-8"?><Notification xmlns="{XMLNS}">{inside}</Notification>'.encode()
+    def _set(self, fact: QueueSet | TopicSet) -> None:
+        kind: type[Resource[Any]] = Queue if isinstance(fact, QueueSet) else Topic
+        there = self.resource(kind, _name(fact), fact.at)
+        if fact.destination in self.dropped:
+            self.dropped.discard(fact.destination)
+            if isinstance(there, Queue):
+                there.skip()
+        there.set(kind.ATTRIBUTES(**{each: getattr(fact, each) for each in (*kind.BOUNDS, "logging")}), fact.at)
+
+    def _drop(self, fact: Dropped) -> None:
+        """What arrived there stays on record."""
+        self.resources.pop(fact.destination, None)
+        self.dropped.add(fact.destination)
+
+    def _receive(self, fact: MessageReceived) -> None:
+        self.resource(Queue, _name(fact)).receive(fact.message_id, fact.until, fact.at)
+
+    def _hide(self, fact: VisibilityChanged) -> None:
+        self.resource(Queue, _name(fact)).hide(fact.message_id, fact.until)
+
+    def _delete(self, fact: MessageDeleted) -> None:
+        self.resource(Queue, _name(fact)).delete(fact.message_id)
+
+    def _subscribe(self, fact: Subscribed) -> None:
+        there = self.resource(Topic, _name(fact)).subscriptions
+        before = there.get(fact.subscription)
+        created = fact.at if before is None else before.created
+        wanted = (fact.queue, fact.filter_tag, fact.strategy, fact.content_format)
+        there[fact.subscription] = Subscription(fact.subscription, *wanted, created, fact.at)
+
+    def _unsubscribe(self, fact: Unsubscribed) -> None:
+        self.resource(Topic, _name(fact)).subscriptions.pop(fact.subscription, None)
 
 
-def milliseconds(at: datetime) -> int:
-    """MNS's form of an instant: milliseconds since 1970."""
-    return int(at.timestamp() * 1000)
-
-
-def body_md5(body: bytes) -> str:
-    """MNS's checksum of a message."""
-    return hashlib.md5(body, usedforsecurity=False).hexdigest().upper()
-
-
-def xml_text(text: str) -> str:
-    """``text`` as it stands in XML: what XML has no sign for is replaced, and line ends survive the reader."""
-    allowed = (
-        text
-        if text.isascii() and text.isprintable()
-        else "".join(sign if _is_in_xml(sign) else "\ufffd" for sign in text)
-    )
-    return allowed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
-
-
-def _is_in_xml(sign: str) -> bool:
-    return sign in "\t\n\r" or "\x20" <= sign <= "\ud7ff" or "\ue000" <= sign <= "\ufffd" or sign >= "\U00010000"
+def _name(fact: MailFact) -> str:
+    return fact.destination.partition(":")[2]

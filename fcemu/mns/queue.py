@@ -5,46 +5,22 @@ ChangeMessageVisibility and CreateQueue, read 2026-11. ASSUMED: among visible me
 number comes first, then the one that was sent first; MNS promises no order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from heapq import heappop, heappush, nsmallest
-from sys import intern
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
-from fcemu.core.facts import Delivered
-from fcemu.core.mail_facts import NO_PROPERTIES, MessageSent, Properties
 from fcemu.core.times import later
-from fcemu.core.values import dataclass, value
-from fcemu.mns.errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
+from fcemu.core.values import dataclass
+from fcemu.mns.errors import MNSError
+from fcemu.mns.facts import NO_PROPERTIES, Arrived, MessageSent, Properties, QueueSet, ReportSummary
+from fcemu.mns.resource import Resource
 
 DEFAULT_PRIORITY: Final = 8
 MOST_IN_BATCH: Final = 16
 LONGEST_VISIBILITY: Final = 43_200
 LONGEST_DELAY: Final = 604_800
 LONGEST_POLL: Final = 30
-
-Arrival = Delivered | MessageSent
-"""The fact by which a message came to a queue, a topic or a bus."""
-
-
-@value
-class ReportSummary:
-    """Stands for a report that was delivered and is in the store alone: all of it but its body. ``place``: of the fact
-    in the journal, which reads it back when it is asked for."""
-
-    at: datetime
-    request_id: str
-    destination: str
-    message_id: str
-    place: int
-
-    @classmethod
-    def of(cls, fact: Delivered, place: int) -> "ReportSummary":
-        return cls(fact.at, fact.request_id, intern(fact.destination), fact.message_id, place)
-
-
-Arrived = Arrival | ReportSummary
-"""A message that came, as it is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +35,14 @@ class QueueAttributes:
     logging: bool = False
 
 
-BOUNDS: Final[Mapping[str, tuple[str, int, int]]] = {
-    "visibility_timeout": ("VisibilityTimeout", 1, LONGEST_VISIBILITY),
-    "delay_seconds": ("DelaySeconds", 0, LONGEST_DELAY),
-    "retention_seconds": ("MessageRetentionPeriod", 60, 1_296_000),
-    "maximum_bytes": ("MaximumMessageSize", 1024, 65_536),
-    "polling_wait_seconds": ("PollingWaitSeconds", 0, LONGEST_POLL),
-}
-"""MNS's name, the least and the greatest of each number in ``QueueAttributes``."""
-
-
-def check_between(name: str, value: int, least: int, most: int) -> None:
-    """Raises ``InvalidMNSArgument``."""
-    if not least <= value <= most:
-        raise InvalidMNSArgument.between(name, least, most, value)
-
-
 class Message:
     """One message of a queue.
 
-    Hidden until ``visible``: delayed as long as nobody received it, else some consumer's. ``handles`` counts the
+    Hidden until ``visible``: delayed as long as no consumer received it, else some consumer's. ``handles`` counts the
     receipt handles that were given out for it; only the newest is good, and only while it is hidden.
     """
 
-    __slots__ = (
-        "arrival",
-        "dequeue_count",
-        "first_dequeued",
-        "group",
-        "handles",
-        "number",
-        "priority",
-        "properties",
-        "visible",
-    )
+    __slots__ = ("arrival", "dequeue_count", "first_dequeued", "handles", "number", "visible")
 
     def __init__(self, arrival: Arrived, number: int, visible: datetime) -> None:
         self.arrival = arrival
@@ -101,16 +51,9 @@ class Message:
         self.dequeue_count = 0
         self.first_dequeued: datetime | None = None
         self.handles = 0
-        self.priority = DEFAULT_PRIORITY
-        self.group = ""
-        self.properties: Properties = NO_PROPERTIES
-        if isinstance(arrival, MessageSent):
-            self.priority = arrival.priority
-            self.group = arrival.group
-            self.properties = arrival.properties
 
     @property
-    def id(self) -> str:
+    def message_id(self) -> str:
         return self.arrival.message_id
 
     @property
@@ -123,43 +66,34 @@ class Message:
         return self.arrival.at
 
     @property
+    def priority(self) -> int:
+        return self.arrival.priority if isinstance(self.arrival, MessageSent) else DEFAULT_PRIORITY
+
+    @property
+    def group(self) -> str:
+        return self.arrival.group if isinstance(self.arrival, MessageSent) else ""
+
+    @property
+    def properties(self) -> Properties:
+        return self.arrival.properties if isinstance(self.arrival, MessageSent) else NO_PROPERTIES
+
+    @property
     def handle(self) -> str:
         """The newest receipt handle; letters, digits and hyphens, because clients put it into URLs as it is."""
-        return f"{self.priority}-{self.id}-{self.handles}"
+        return f"{self.priority}-{self.message_id}-{self.handles}"
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message as a consumer or somebody who looks sees it, at one moment."""
+class Received(Message):
+    """A message with its body as it was at one moment, for who keeps it when the baton is given back."""
 
-    id: str
-    body: bytes
-    at: datetime
-    request_id: str
-    first_dequeued: datetime | None
-    visible: datetime
-    dequeue_count: int
-    priority: int
-    handle: str
-    group: str
-    properties: Properties
+    __slots__ = ("body",)
 
-    @classmethod
-    def of(cls, message: Message, body: bytes) -> "Received":
-        """As it is now."""
-        return cls(
-            message.id,
-            body,
-            message.at,
-            message.request_id,
-            message.first_dequeued,
-            message.visible,
-            message.dequeue_count,
-            message.priority,
-            message.handle,
-            message.group,
-            message.properties,
-        )
+    def __init__(self, message: Message, body: bytes) -> None:
+        super().__init__(message.arrival, message.number, message.visible)
+        self.dequeue_count = message.dequeue_count
+        self.first_dequeued = message.first_dequeued
+        self.handles = message.handles
+        self.body: Final = body
 
 
 class Counts(NamedTuple):
@@ -170,16 +104,23 @@ class Counts(NamedTuple):
     delayed: int
 
 
-class Queue:
-    """One queue. ``arrived`` are all messages ever put there, which belong to others as well, and are looked at when a
-    consumer comes: a queue that only a test reads costs nothing."""
+class Queue(Resource[QueueAttributes]):
+    """One queue. What has arrived is looked at when a consumer comes: a queue that only a test reads costs nothing."""
+
+    WORD = "queue"
+    ATTRIBUTES = QueueAttributes
+    BOUNDS: ClassVar = {
+        "visibility_timeout": ("VisibilityTimeout", 1, LONGEST_VISIBILITY),
+        "delay_seconds": ("DelaySeconds", 0, LONGEST_DELAY),
+        "retention_seconds": ("MessageRetentionPeriod", 60, 1_296_000),
+        "maximum_bytes": ("MaximumMessageSize", 1024, 65_536),
+        "polling_wait_seconds": ("PollingWaitSeconds", 0, LONGEST_POLL),
+    }
+    FACT = QueueSet
+    NAME_INVALID, MISSING, EXISTS = "InvalidQueueName", "QueueNotExist", "QueueAlreadyExist"
 
     def __init__(self, name: str, created: datetime, arrived: list[Arrived]) -> None:
-        self.name: Final = name
-        self.created = self.modified = created
-        self.attributes = QueueAttributes()
-        self.dropped = False
-        self._arrived: Final = arrived
+        super().__init__(name, created, arrived)
         self._taken = 0
         self._messages: Final[dict[str, Message]] = {}
         self._hidden: Final[list[tuple[datetime, int, Message]]] = []
@@ -191,20 +132,18 @@ class Queue:
     def set(self, attributes: QueueAttributes, now: datetime) -> None:
         """Have these attributes for what comes from now on; the time of retention also for what is there."""
         self._take()
-        if self.dropped:
-            self.dropped, self.created = False, now
-            self._empty(len(self._arrived))
-        self.attributes, self.modified = attributes, now
+        super().set(attributes, now)
 
-    def drop(self) -> None:
-        """The queue and what is in it are gone; what once arrived stays on record."""
-        self.dropped = True
-        self.attributes = QueueAttributes()
-        self._empty(len(self._arrived))
+    def skip(self) -> None:
+        """What has arrived so far was put into a queue that had the name before."""
+        self._taken = len(self.arrived)
 
     def clear(self) -> None:
-        """Nothing has arrived any more. ``arrived`` is emptied by its owner."""
-        self._empty(0)
+        """The queue is empty, and nothing has arrived any more: ``arrived`` was emptied by its owner."""
+        self._messages.clear()
+        self._hidden.clear()
+        self._ready.clear()
+        self._taken = 0
 
     def shorten(self, report: ReportSummary) -> None:
         """The body of a report that is in the queue leaves memory."""
@@ -244,7 +183,7 @@ class Queue:
         ready = self._ready
         while ready:
             message = ready[0][2]
-            there = self._messages.get(message.id) is message and message.visible <= now
+            there = self._messages.get(message.message_id) is message and message.visible <= now
             if there and not self._expired(message, now):
                 return message
             heappop(ready)
@@ -261,7 +200,7 @@ class Queue:
         hidden = self._hidden
         while hidden:
             until, _, message = hidden[0]
-            there = self._messages.get(message.id) is message and message.visible == until
+            there = self._messages.get(message.message_id) is message and message.visible == until
             if there and not self._expired(message, until):
                 return until
             heappop(hidden)
@@ -278,12 +217,13 @@ class Queue:
         priority, _, rest = handle.partition("-")
         message_id, _, number = rest.rpartition("-")
         if not (priority.isdecimal() and number.isdecimal() and self._ever_had(message_id)):
-            raise ReceiptHandleError(f"{handle!r} is no receipt handle of the queue {self.name!r}")
+            raise MNSError("ReceiptHandleError", f"{handle!r} is no receipt handle of the queue {self.name!r}")
         message = self._messages.get(message_id)
         if message is None or message.handle != handle or message.visible <= now or self._expired(message, now):
-            raise MessageNotExist(
+            raise MNSError(
+                "MessageNotExist",
                 f"the receipt handle {handle!r} is not valid any more: the message was deleted, received again, or its "
-                "visibility time-out is over"
+                "visibility time-out is over",
             )
         return message
 
@@ -303,13 +243,6 @@ class Queue:
                 delayed += 1
         return Counts(active, inactive, delayed)
 
-    def check_size(self, body: bytes) -> None:
-        """Raises ``InvalidMNSArgument`` for a message over the queue's limit."""
-        if len(body) > self.attributes.maximum_bytes:
-            raise InvalidMNSArgument(
-                f"the message has {len(body)} bytes, the queue {self.name!r} takes {self.attributes.maximum_bytes}"
-            )
-
     # How it is kept.
 
     def _at(self, message_id: str) -> Message | None:
@@ -318,13 +251,13 @@ class Queue:
 
     def _take(self) -> None:
         """Look at what has arrived since the last time."""
-        for arrival in self._arrived[self._taken :]:
+        for arrival in self.arrived[self._taken :]:
             delay = timedelta(seconds=self.attributes.delay_seconds)
             visible = arrival.visible if isinstance(arrival, MessageSent) else later(arrival.at, delay)
             message = self._messages[arrival.message_id] = Message(arrival, self._numbered, visible)
             self._numbered += 1
             heappush(self._hidden, (visible, message.number, message))
-        self._taken = len(self._arrived)
+        self._taken = len(self.arrived)
 
     def _surface(self, now: datetime) -> None:
         """Move what is not hidden any more to where the next consumer looks; some of it may be there twice."""
@@ -343,10 +276,4 @@ class Queue:
         return at >= later(message.at, timedelta(seconds=self.attributes.retention_seconds))
 
     def _ever_had(self, message_id: str) -> bool:
-        return any(arrival.message_id == message_id for arrival in self._arrived)
-
-    def _empty(self, taken: int) -> None:
-        self._messages.clear()
-        self._hidden.clear()
-        self._ready.clear()
-        self._taken = taken
+        return any(arrival.message_id == message_id for arrival in self.arrived)

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
+from fcemu.mns.facts import Arrival
 from fcemu.mns.mail import Sending
-from fcemu.mns.queue import Arrival, Received
+from fcemu.mns.queue import Received
 from fcemu.testing.access import Access
 from fcemu.testing.handles import Invocation
 from fcemu.testing.records import Duration, Payload, encode
@@ -58,7 +59,7 @@ class Mailbox:
         if record is not None:
             self._access.seen(record)
         return Message(
-            found.id if isinstance(found, Received) else found.message_id,
+            found.message_id,
             found.body,
             found.at,
             None if record is None else Invocation(self._access, record),

@@ -148,7 +148,7 @@ def test_messages_that_a_consumer_holds_stay_hidden_and_those_deleted_stay_away(
         emulator._engine.save()
         emulator.restart()
         left = emulator._engine.queues.waiting("done")
-        assert [one.id for one in left if one.handle == got[1].handle] == [got[1].id]
+        assert [one.message_id for one in left if one.handle == got[1].handle] == [got[1].message_id]
         assert len(left) == 2
         emulator._engine.queues.delete("done", got[1].handle)
 

@@ -15,7 +15,7 @@ from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.guard import Guard
 from fcemu.api.server import DIALECTS
 from fcemu.endpoints.hosts import is_fc_host
-from fcemu.mns.wire.routes import MNS
+from fcemu.mns.wire.routes import ROUTES
 from fcemu.testing import LocalEmulator
 
 CHANGES = [
@@ -78,7 +78,7 @@ def routes(state):
         for version, (dialect, _) in DIALECTS.items()
         for each in dialect.operations
     ]
-    of_mns = list(MNS(None).routes)
+    of_mns = list(ROUTES)
     own = [(method, f"/_fcemu{path}") for method, path in Control(state).routes]
     for method, path in [*of_fc, *of_mns, *own]:
         filled = re.sub(r"\{(\w+)…?\}", lambda found: NAMES.get(found[1], "x"), path)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fcemu.core import facts
 from fcemu.core.http import HttpRequest
-from fcemu.core.mail_facts import Properties
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Returned, Stuck, SystemFailed, Throttled, TimedOut
+from fcemu.mns.facts import Properties
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,9}", fullmatch=True)

@@ -181,7 +181,7 @@ def test_a_message_that_is_refused_until_it_is_too_old_expires_before_the_five_h
     idle(emulator)
     assert invocation.state is State.EXPIRED
     assert (invocation.ended - invocation.accepted.at).total_seconds() == 0.5 * (2**13 - 1)
-    assert b'"approximateInvokeCount":0' in emulator.journal.messages["queue:q"][0].body
+    assert b'"approximateInvokeCount":0' in emulator.mail.arrived("queue:q")[0].body
 
 
 @rule("retry-and-destinations §1.3", "inferred")
@@ -203,7 +203,7 @@ def test_only_the_last_attempt_is_reported():
     emulator, _ = make({"f": AsyncSettings(max_retries=3, on_failure=QueueDestination("q"))}, f=fails)
     emulator.accept(ask("f"))
     idle(emulator)
-    [message] = emulator.journal.messages["queue:q"]
+    [message] = emulator.mail.arrived("queue:q")
     assert b'"approximateInvokeCount":4' in message.body
 
 
@@ -250,7 +250,7 @@ def test_what_expired_is_reported_to_on_failure():
     emulator, _ = make({"f": settings}, f=lambda call: b"")
     emulator.accept(ask("f", delay=2))
     idle(emulator)
-    [message] = emulator.journal.messages["queue:bad"]
+    [message] = emulator.mail.arrived("queue:bad")
     assert b'"condition":"AsyncEventExpired","approximateInvokeCount":0' in message.body
 
 
@@ -260,5 +260,5 @@ def test_what_was_refused_for_five_hours_is_reported_to_on_failure_with_the_stat
     runtime.refusals = [Throttled()] * 100
     emulator.accept(ask("f"))
     idle(emulator)
-    [message] = emulator.journal.messages["queue:bad"]
+    [message] = emulator.mail.arrived("queue:bad")
     assert b'"statusCode":429' in message.body

@@ -43,7 +43,7 @@ def test_the_example_of_the_spec_always_failing_two_seconds_with_defaults():
     assert started_at(emulator, invocation) == [10, 12.5, 15.5, 19.5]
     assert (invocation.ended - emulator.clock.started).total_seconds() == 21.5
     assert invocation.state is State.FAILED
-    [message] = emulator.journal.messages["queue:q"]
+    [message] = emulator.mail.arrived("queue:q")
     assert b'"approximateInvokeCount":4' in message.body
 
 
@@ -71,7 +71,7 @@ def test_a_platform_that_refuses_for_five_hours_fails_the_invocation(refusal):
     emulator.wait(emulator.run_until_idle(None))
     assert started_at(emulator, invocation) == [0] + [0.5 * (2**n - 1) for n in range(1, 16)]
     assert invocation.state is State.FAILED
-    [message] = emulator.journal.messages["queue:q"]
+    [message] = emulator.mail.arrived("queue:q")
     assert f'"statusCode":{refusal.status}'.encode() in message.body
     assert b'"approximateInvokeCount":0' in message.body
 
@@ -94,7 +94,7 @@ def test_a_delay_beyond_the_age_expires_and_exactly_the_age_does_not(delay, stat
     invocation = emulator.accept(ask("f", delay=delay))
     emulator.wait(emulator.run_until_idle(None))
     assert invocation.state is state
-    expired = [b'"condition":"AsyncEventExpired"' in one.body for one in emulator.journal.messages.get("queue:q", [])]
+    expired = [b'"condition":"AsyncEventExpired"' in one.body for one in emulator.mail.arrived("queue:q")]
     assert expired == ([True] if state is State.EXPIRED else [])
 
 

@@ -189,7 +189,7 @@ def test_a_queued_task_of_a_deleted_function_is_invalid_when_it_is_dequeued():
     assert task.state is State.ENQUEUED
     idle(emulator)
     assert words(task) == ["Enqueued", "Dequeued", "Invalid"]
-    assert emulator.journal.messages == {}
+    assert emulator.mail.state.arrived == {}
 
 
 @rule("task-mode §5", "inferred")
@@ -293,7 +293,7 @@ def test_a_stopped_task_is_not_retried_and_nobody_is_told():
     emulator.wait(emulator.advance(s(60)))
     emulator.tasks.stop(FunctionRef("f"), "LATEST", "a")
     idle(emulator)
-    assert (len(task.attempts), emulator.journal.messages, task.deliveries) == (1, {}, ())
+    assert (len(task.attempts), emulator.mail.state.arrived, task.deliveries) == (1, {}, ())
 
 
 @rule("task-mode §4.4", "documented")
@@ -320,7 +320,7 @@ def test_a_handler_that_returns_all_the_same_has_been_stopped():
     emulator.wait(emulator.advance(s(60)))
     emulator.tasks.stop(FunctionRef("f"), "LATEST", "a")
     idle(emulator)
-    assert (task.state, emulator.journal.messages) == (State.STOPPED, {})
+    assert (task.state, emulator.mail.state.arrived) == (State.STOPPED, {})
 
 
 @rule("task-mode §4.4", "from SDK")

@@ -19,11 +19,15 @@ from fcemu.core.destinations import (
     report,
 )
 from fcemu.core.facts import Delivered
-from fcemu.core.mail_facts import Cleared, Dropped, MessageSent, QueueSet, Subscribed, TopicSet, Unsubscribed
 from fcemu.core.names import Account, FunctionRef
 from fcemu.core.places import check_place, read_places
 from fcemu.core.timeline import render
-from fcemu.mns.mailboxes import Mail, pushed, xml_text
+from fcemu.mns.errors import MNSError
+from fcemu.mns.facts import Cleared, Dropped, MessageReceived, MessageSent, QueueSet, Subscribed, TopicSet, Unsubscribed
+from fcemu.mns.mailboxes import Mailboxes
+from fcemu.mns.queue import Queue
+from fcemu.mns.topic import Topic, pushed
+from fcemu.mns.xml import xml_text
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = Account("42", "cn-beijing")
@@ -38,10 +42,17 @@ def published(body=b"news", tag=""):
     return MessageSent(at(1), "", "topic:t", "m1", body, at(1), 8, tag)
 
 
+def after(*facts):
+    """Mailboxes to which that has happened."""
+    there = Mailboxes()
+    for fact in facts:
+        there.folds[type(fact)](fact)
+    return there
+
+
 def topic(content_format="XML", filter_tag=""):
-    mail = Mail()
-    mail.apply(Subscribed(T0, "", "topic:t", "s", "q", filter_tag, "BACKOFF_RETRY", content_format))
-    return mail.topic("t")
+    subscribed = Subscribed(T0, "", "topic:t", "s", "q", filter_tag, "BACKOFF_RETRY", content_format)
+    return after(subscribed).resource(Topic, "t")
 
 
 @rule("retry-and-destinations §2", "assumed")
@@ -178,34 +189,76 @@ def test_a_report_has_no_tag():
 
 
 def test_a_changed_subscription_is_the_old_one_with_other_attributes():
-    there = Mail()
-    for now, strategy in ((0, "BACKOFF_RETRY"), (5, "EXPONENTIAL_DECAY_RETRY")):
-        there.apply(Subscribed(at(now), "", "topic:t", "s", "q", "", strategy, "XML"))
-    subscription = there.topic("t").subscriptions["s"]
+    facts = [
+        Subscribed(at(now), "", "topic:t", "s", "q", "", strategy, "XML")
+        for now, strategy in ((0, "BACKOFF_RETRY"), (5, "EXPONENTIAL_DECAY_RETRY"))
+    ]
+    subscription = after(*facts).resource(Topic, "t").subscriptions["s"]
     assert (subscription.created, subscription.modified) == (at(0), at(5))
-    there.apply(Unsubscribed(at(6), "", "topic:t", "s"))
-    assert there.topic("t").subscriptions == {}
+    assert after(*facts, Unsubscribed(at(6), "", "topic:t", "s")).resource(Topic, "t").subscriptions == {}
 
 
 def test_a_deleted_topic_loses_its_subscriptions_and_attributes():
-    there = Mail()
-    there.apply(TopicSet(at(1), "", "topic:t", 2048, True))
-    there.apply(Subscribed(at(2), "", "topic:t", "s", "q", "", "BACKOFF_RETRY", "XML"))
-    there.apply(Dropped(at(3), "", "topic:t"))
-    found = there.topic("t")
-    assert (found.dropped, found.subscriptions, found.attributes.maximum_bytes) == (True, {}, 65_536)
-    there.apply(TopicSet(at(4), "", "topic:t", 1024, False))
-    assert (found.dropped, found.created) == (False, at(4))
+    facts = [
+        TopicSet(at(1), "", "topic:t", 2048, True),
+        Subscribed(at(2), "", "topic:t", "s", "q", "", "BACKOFF_RETRY", "XML"),
+        Dropped(at(3), "", "topic:t"),
+    ]
+    there = after(*facts)
+    assert (there.resources, there.dropped) == ({}, {"topic:t"})
+    there = after(*facts, TopicSet(at(4), "", "topic:t", 1024, False))
+    found = there.resources["topic:t"]
+    assert (found.subscriptions, found.attributes.maximum_bytes, found.created) == ({}, 1024, at(4))
+    assert there.dropped == set()
+
+
+def test_a_deleted_queue_is_empty_and_as_new_when_it_is_made_again():
+    facts = [
+        Delivered(T0, "r", "queue:q", "m1", b"x"),
+        QueueSet(T0, "", "queue:q", 5, 0, 345_600, 65_536, 0, False),
+        MessageReceived(T0, "r", "queue:q", "m1", at(5)),
+        Dropped(at(9), "", "queue:q"),
+        Delivered(at(10), "r", "queue:q", "m2", b"too late"),
+    ]
+    there = after(*facts)
+    assert (there.resources, there.dropped, there.waiting(at(10))) == ({}, {"queue:q"}, set())
+    there = after(*facts, QueueSet(at(99), "", "queue:q", 30, 0, 345_600, 65_536, 0, False))
+    queue = there.resource(Queue, "q")
+    assert (queue.created, queue.attributes.visibility_timeout, queue.waiting(at(99))) == (at(99), 30, [])
+    assert [arrival.message_id for arrival in there.arrived["queue:q"]] == ["m1", "m2"]
+    with pytest.raises(MNSError, match=r"^MessageNotExist: "):
+        queue.held("8-m1-1", at(99))
+
+
+def test_a_queue_that_no_client_made_is_as_old_as_the_clock():
+    there = Mailboxes(T0)
+    for fact in (Delivered(at(5), "r", "queue:q", "m", b"x"), MessageReceived(at(9), "r", "queue:q", "m", at(39))):
+        there.folds[type(fact)](fact)
+    queue = there.resource(Queue, "q")
+    assert (queue.created, queue.modified) == (T0, T0)
 
 
 def test_what_was_cleared_is_gone_for_everybody():
-    there = Mail()
-    there.apply(MessageSent(T0, "", "queue:q", "m1", b"x", T0, 8))
-    assert there.queue("q").first(T0) is not None
-    there.apply(Cleared(T0, "", "queue:q"))
-    assert (there.queue("q").first(T0), there.arrived["queue:q"]) == (None, [])
-    there.apply(MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
-    assert there.queue("q").first(T0).id == "m2"
+    facts = [MessageSent(T0, "", "queue:q", "m1", b"x", T0, 8), Cleared(T0, "", "queue:q")]
+    assert after(facts[0]).resource(Queue, "q").first(T0) is not None
+    there = after(*facts)
+    assert (there.resource(Queue, "q").first(T0), there.arrived["queue:q"]) == (None, [])
+    there = after(*facts, MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
+    assert there.resource(Queue, "q").first(T0).message_id == "m2"
+
+
+def test_what_is_cleared_is_gone_for_who_has_looked_already():
+    there = after(MessageSent(T0, "", "queue:q", "m1", b"x", T0, 8))
+    queue = there.resource(Queue, "q")
+    assert queue.first(T0) is not None
+    there.folds[Cleared](Cleared(T0, "", "queue:q"))
+    assert queue.first(T0) is None
+    there.folds[MessageSent](MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
+    assert queue.first(T0).message_id == "m2"
+
+
+def test_a_report_to_a_function_is_no_message():
+    assert after(Delivered(T0, "r", "function:audit", "m", b"{}")).arrived == {}
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcemu.core.facts import Delivered
-from fcemu.core.mail_facts import MessageSent
-from fcemu.mns.errors import InvalidMNSArgument, MessageNotExist, ReceiptHandleError
-from fcemu.mns.queue import BOUNDS, Queue, QueueAttributes, check_between
+from fcemu.mns.errors import MNSError, check_between
+from fcemu.mns.facts import MessageSent
+from fcemu.mns.queue import Queue, QueueAttributes
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 VISIBILITY = 30
@@ -39,12 +39,12 @@ def receive(there, now):
     message = there.first(at(now))
     if message is None:
         return None
-    there.receive(message.id, at(now + there.attributes.visibility_timeout), at(now))
-    return message.id, message.handle
+    there.receive(message.message_id, at(now + there.attributes.visibility_timeout), at(now))
+    return message.message_id, message.handle
 
 
 def ids(messages):
-    return [message.id for message in messages]
+    return [message.message_id for message in messages]
 
 
 @pytest.mark.parametrize(("now", "gets"), [(29.999, None), (30, "a"), (1000, "a")])
@@ -68,7 +68,7 @@ def test_the_queues_own_delay_holds_for_reports_that_arrive_while_it_is_set():
     there.set(QueueAttributes(), at(1))
     arrived.append(report("b", 1))
     assert ids(there.visible(at(4.999), 16)) == ["b"]
-    assert there.first(at(5)).id == "a"
+    assert there.first(at(5)).message_id == "a"
 
 
 def test_each_receipt_counts_and_remembers_the_first():
@@ -102,22 +102,21 @@ def test_looking_changes_nothing():
     ("meanwhile", "now", "error"),
     [
         (lambda there: None, 29.999, None),
-        (lambda there: None, 30, MessageNotExist),
-        (lambda there: receive(there, 30), 31, MessageNotExist),
-        (lambda there: there.hide("a", at(100)), 10, MessageNotExist),
-        (lambda there: there.delete("a"), 10, MessageNotExist),
-        (lambda there: there.drop(), 10, MessageNotExist),
+        (lambda there: None, 30, "MessageNotExist"),
+        (lambda there: receive(there, 30), 31, "MessageNotExist"),
+        (lambda there: there.hide("a", at(100)), 10, "MessageNotExist"),
+        (lambda there: there.delete("a"), 10, "MessageNotExist"),
     ],
-    ids=["in time", "too late", "received again", "replaced by a newer one", "deleted", "the queue deleted"],
+    ids=["in time", "too late", "received again", "replaced by a newer one", "deleted"],
 )
 def test_a_receipt_handle_is_valid_until_the_message_is_visible_again_or_has_a_newer_one(meanwhile, now, error):
     there = queue(report("a"))
     _, handle = receive(there, 0)
     meanwhile(there)
     if error is None:
-        assert there.held(handle, at(now)).id == "a"
+        assert there.held(handle, at(now)).message_id == "a"
     else:
-        with pytest.raises(error, match="8-a-1"):
+        with pytest.raises(MNSError, match=f"^{error}: .*8-a-1"):
             there.held(handle, at(now))
 
 
@@ -125,7 +124,7 @@ def test_a_receipt_handle_is_valid_until_the_message_is_visible_again_or_has_a_n
 def test_a_receipt_handle_that_was_never_given_to_anybody_is_no_handle(handle):
     there = queue(report("a"))
     receive(there, 0)
-    with pytest.raises(ReceiptHandleError):
+    with pytest.raises(MNSError, match=r"^ReceiptHandleError: "):
         there.held(handle, at(1))
 
 
@@ -133,7 +132,7 @@ def test_a_delayed_message_can_be_deleted_before_anybody_gets_it():
     there = queue(sent("a", delay=60))
     [message] = there.waiting(at(0))
     assert there.held(message.handle, at(59)) is message
-    with pytest.raises(MessageNotExist):
+    with pytest.raises(MNSError, match=r"^MessageNotExist: "):
         there.held(message.handle, at(60))
 
 
@@ -193,29 +192,18 @@ def test_states_are_counted():
     assert there.counts(at(60)) == (4, 0, 0)
 
 
-def test_a_deleted_queue_is_empty_and_as_new_when_it_is_made_again():
-    there = queue(report("a"), visibility_timeout=5)
-    receive(there, 0)
-    there.drop()
-    assert (there.first(at(99)), there.waiting(at(99))) == (None, [])
-    there._arrived.append(report("too late"))
-    there.set(QueueAttributes(), at(99))
-    assert (there.dropped, there.created, there.attributes.visibility_timeout) == (False, at(99), 30)
-    assert there.waiting(at(99)) == []
-
-
-@pytest.mark.parametrize(("name", "bounds"), [(wire, bounds) for wire, *bounds in BOUNDS.values()])
+@pytest.mark.parametrize(("name", "bounds"), [(wire, bounds) for wire, *bounds in Queue.BOUNDS.values()])
 def test_numbers_have_bounds_that_belong_to_them(name, bounds):
     least, most = bounds
     check_between(name, least, least, most)
     check_between(name, most, least, most)
     for wrong in (least - 1, most + 1):
-        with pytest.raises(InvalidMNSArgument, match=f"{name}: expected a whole number between {least} and {most}"):
+        with pytest.raises(MNSError, match=f"{name}: expected a whole number between {least} and {most}"):
             check_between(name, wrong, least, most)
 
 
 def test_the_defaults_are_within_their_bounds():
-    for field, (name, least, most) in BOUNDS.items():
+    for field, (name, least, most) in Queue.BOUNDS.items():
         check_between(name, getattr(QueueAttributes(), field), least, most)
 
 
@@ -250,7 +238,7 @@ def test_a_queue_agrees_with_a_plain_model(steps):
                 free[0] |= {"visible": now + 10, "handle": got[1]}
         elif held:
             one = held[number % len(held)]
-            assert there.held(one["handle"], at(now)).id == one["id"]
+            assert there.held(one["handle"], at(now)).message_id == one["id"]
             if what == "delete":
                 there.delete(one["id"])
                 model.remove(one)

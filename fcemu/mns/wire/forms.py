@@ -1,22 +1,19 @@
 """MNS's documents <-> the emulator's queues, topics and messages. Pure functions."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
-from fcemu.core.mail_facts import MessageSent, Properties
 from fcemu.core.names import Account, is_name
-from fcemu.mns.errors import EndpointInvalid, InvalidMNSArgument, MNSError
+from fcemu.mns.errors import MNSError, check_between, invalid
+from fcemu.mns.facts import MessageSent, Properties
 from fcemu.mns.mail import Sending
-from fcemu.mns.mailboxes import Subscription, TopicAttributes, body_md5, milliseconds
-from fcemu.mns.queue import BOUNDS, DEFAULT_PRIORITY, QueueAttributes, Received, check_between
-from fcemu.mns.queues import QueueSeen
-from fcemu.mns.topics import TopicSeen, Wanted
-from fcemu.mns.wire.xml import Element, Fields
-
-if TYPE_CHECKING:
-    from fcemu.mns.wire.routes import Call
+from fcemu.mns.queue import DEFAULT_PRIORITY, Message, Queue, Received
+from fcemu.mns.resource import Resource
+from fcemu.mns.topic import TOPIC_RETENTION, Subscription, Topic
+from fcemu.mns.xml import Element, Fields, body_md5, milliseconds
 
 _QUEUE_ENDPOINT: Final = re.compile(r"acs:mns:[^:]*:[^:]*:/?queues/([^/]+)")
 _PROPERTY_KINDS: Final = {"UserProperties": "PropertyValue", "SystemProperties": "SystemPropertyValue"}
@@ -24,17 +21,17 @@ _PAGE: Final = 1000
 
 
 def whole(name: str, text: str) -> int:
-    """A whole number; raises ``InvalidMNSArgument``."""
+    """A whole number; raises ``MNSError``."""
     found = text.strip()
     if not (found.lstrip("-").isascii() and found.lstrip("-").isdigit() and len(found) < 19):
-        raise InvalidMNSArgument(f"{name}: expected a whole number, found {text!r}")
+        raise invalid(f"{name}: expected a whole number, found {text!r}")
     return int(found)
 
 
 def _flag(name: str, text: str) -> bool:
     word = text.strip().lower()
     if word not in ("true", "false"):
-        raise InvalidMNSArgument(f"{name}: expected True or False, found {text!r}")
+        raise invalid(f"{name}: expected True or False, found {text!r}")
     return word == "true"
 
 
@@ -44,7 +41,7 @@ def _flag(name: str, text: str) -> bool:
 def page(names: list[str], headers: Mapping[str, str]) -> tuple[list[str], str]:
     """The names that a request for a list is about, and the marker of the next page, ``""`` for none.
 
-    ``names`` are sorted. Raises ``InvalidMNSArgument``.
+    ``names`` are sorted. Raises ``MNSError``.
     """
     number = headers.get("x-mns-ret-number")
     at_most = _PAGE if number is None else whole("x-mns-ret-number", number)
@@ -54,42 +51,49 @@ def page(names: list[str], headers: Mapping[str, str]) -> tuple[list[str], str]:
     return chosen[:at_most], chosen[at_most] if len(chosen) > at_most else ""
 
 
-def with_meta(call: "Call") -> bool:
-    """Whether a list should have the attributes as well."""
-    return call.request.headers.get("x-mns-with-meta", "").lower() == "true"
+# Queues and topics.
 
 
-# Queues.
-
-
-def queue_change(document: Element) -> Callable[[QueueAttributes], QueueAttributes]:
-    """What a document sets of a queue; the rest stays. Raises ``InvalidMNSArgument``."""
+def attributes(document: Element, bounds: Mapping[str, tuple[str, int, int]]) -> dict[str, Any]:
+    """Which attributes of a queue or topic a document sets. ``bounds``: the numbers that there are among them. Raises
+    ``MNSError``."""
     given: dict[str, Any] = {
-        field: whole(name, text) for field, (name, _, _) in BOUNDS.items() if (text := document.get(name)) is not None
+        field: whole(name, text) for field, (name, _, _) in bounds.items() if (text := document.get(name)) is not None
     }
-    logging = document.get("LoggingEnabled")
-    logs = None if logging is None else _flag("LoggingEnabled", logging)
-
-    def change(attributes: QueueAttributes) -> QueueAttributes:
-        changed = replace(attributes, **given)
-        return changed if logs is None else replace(changed, logging=logs)
-
-    return change
+    if (logging := document.get("LoggingEnabled")) is not None:
+        given["logging"] = _flag("LoggingEnabled", logging)
+    return given
 
 
-def of_queue(queue: QueueSeen) -> Fields:
+def of_queue(queue: Queue, now: datetime) -> Fields:
     """A queue's attributes; instants in seconds since 1970."""
-    numbers: Fields = [(name, getattr(queue.attributes, field)) for field, (name, _, _) in BOUNDS.items()]
+    counts = queue.counts(now)
     return [
-        ("QueueName", queue.name),
-        ("CreateTime", int(queue.created.timestamp())),
-        ("LastModifyTime", int(queue.modified.timestamp())),
-        *numbers,
-        ("ActiveMessages", queue.counts.active),
-        ("InactiveMessages", queue.counts.inactive),
-        ("DelayMessages", queue.counts.delayed),
+        *_of_resource(queue),
+        ("ActiveMessages", counts.active),
+        ("InactiveMessages", counts.inactive),
+        ("DelayMessages", counts.delayed),
         ("LoggingEnabled", str(queue.attributes.logging)),
     ]
+
+
+def of_topic(topic: Topic, now: datetime) -> Fields:
+    """A topic's attributes; instants in seconds since 1970."""
+    return [
+        *_of_resource(topic),
+        ("MessageRetentionPeriod", int(TOPIC_RETENTION.total_seconds())),
+        ("MessageCount", topic.kept(now)),
+        ("LoggingEnabled", str(topic.attributes.logging)),
+    ]
+
+
+def _of_resource(one: Resource[Any]) -> Fields:
+    numbers: Fields = [(name, getattr(one.attributes, field)) for field, (name, _, _) in one.BOUNDS.items()]
+    return [(f"{one.WORD.capitalize()}Name", one.name), *_times(one.created, one.modified), *numbers]
+
+
+def _times(created: datetime, modified: datetime) -> Fields:
+    return [("CreateTime", int(created.timestamp())), ("LastModifyTime", int(modified.timestamp()))]
 
 
 # Messages.
@@ -98,7 +102,7 @@ def of_queue(queue: QueueSeen) -> Fields:
 def sending(document: Element) -> Sending:
     """A message that a client sends or publishes; the body stays as it came, also where it is base64.
 
-    Raises ``InvalidMNSArgument``.
+    Raises ``MNSError``.
     """
     delay, priority = document.get("DelaySeconds"), document.get("Priority")
     return Sending(
@@ -133,17 +137,14 @@ def _of_properties(properties: Properties) -> Fields:
     return found
 
 
-def of_sent(sent: Received) -> Fields:
-    """What the sender of a message gets; a delayed one can be deleted or hastened by its receipt handle."""
-    handle: Fields = [("ReceiptHandle", sent.handle)] if sent.visible > sent.at else []
-    return [("MessageId", sent.id), ("MessageBodyMD5", body_md5(sent.body)), *handle, ("MessageGroupId", sent.group)]
-
-
-def of_published(sent: MessageSent) -> Fields:
-    """What the publisher of a message gets."""
+def of_sent(sent: Received | MessageSent) -> Fields:
+    """What the sender or publisher of a message gets; one that waits in a queue for its time can be deleted or hastened
+    by its receipt handle."""
+    handle: Fields = [("ReceiptHandle", sent.handle)] if isinstance(sent, Received) and sent.visible > sent.at else []
     return [
         ("MessageId", sent.message_id),
         ("MessageBodyMD5", body_md5(sent.body)),
+        *handle,
         ("MessageGroupId", sent.group),
     ]
 
@@ -155,7 +156,7 @@ def of_message(message: Received, *, peeked: bool) -> Fields:
     """
     held: Fields = [("ReceiptHandle", message.handle), ("NextVisibleTime", milliseconds(message.visible))]
     return [
-        ("MessageId", message.id),
+        ("MessageId", message.message_id),
         *([] if peeked else held),
         ("MessageBody", message.body.decode("utf-8", "replace")),
         ("MessageBodyMD5", body_md5(message.body)),
@@ -168,7 +169,7 @@ def of_message(message: Received, *, peeked: bool) -> Fields:
     ]
 
 
-def of_visibility(changed: Received) -> Fields:
+def of_visibility(changed: Message) -> Fields:
     """What a consumer gets that changed a message's visibility: the old receipt handle is not valid any more."""
     return [("ReceiptHandle", changed.handle), ("NextVisibleTime", milliseconds(changed.visible))]
 
@@ -178,45 +179,19 @@ def of_error(refused: MNSError) -> Fields:
     return [("ErrorCode", refused.code), ("ErrorMessage", refused.message)]
 
 
-# Topics.
+# Subscriptions.
 
 
-def topic_change(document: Element) -> Callable[[TopicAttributes], TopicAttributes]:
-    """What a document sets of a topic; the rest stays. Raises ``InvalidMNSArgument``."""
-    size, logging = document.get("MaximumMessageSize"), document.get("LoggingEnabled")
-
-    def change(attributes: TopicAttributes) -> TopicAttributes:
-        if size is not None:
-            attributes = replace(attributes, maximum_bytes=whole("MaximumMessageSize", size))
-        if logging is not None:
-            attributes = replace(attributes, logging=_flag("LoggingEnabled", logging))
-        return attributes
-
-    return change
-
-
-def of_topic(topic: TopicSeen) -> Fields:
-    """A topic's attributes; instants in seconds since 1970."""
-    return [
-        ("TopicName", topic.name),
-        ("CreateTime", int(topic.created.timestamp())),
-        ("LastModifyTime", int(topic.modified.timestamp())),
-        ("MaximumMessageSize", topic.attributes.maximum_bytes),
-        ("MessageRetentionPeriod", 86_400),
-        ("MessageCount", topic.kept),
-        ("LoggingEnabled", str(topic.attributes.logging)),
-    ]
-
-
-def wanted(name: str, document: Element) -> Wanted:
-    """A subscription that a client asks for; raises ``EndpointInvalid`` for what is no queue."""
+def subscription(name: str, document: Element) -> Subscription:
+    """A subscription that a client asks for; raises ``MNSError`` for what is no queue."""
     endpoint = document.get("Endpoint") or ""
     found = _QUEUE_ENDPOINT.fullmatch(endpoint)
     if found is None or not is_name(found[1]):
-        raise EndpointInvalid(
-            f"{endpoint!r} is not an endpoint to which the emulator pushes; write acs:mns:REGION:ACCOUNT:queues/NAME"
+        raise MNSError(
+            "EndpointInvalid",
+            f"{endpoint!r} is not an endpoint to which the emulator pushes; write acs:mns:REGION:ACCOUNT:queues/NAME",
         )
-    plain = Wanted(name, found[1], document.get("FilterTag") or "")
+    plain = Subscription(name, found[1], document.get("FilterTag") or "")
     strategy, content_format = document.get("NotifyStrategy"), document.get("NotifyContentFormat")
     return replace(plain, strategy=strategy or plain.strategy, content_format=content_format or plain.content_format)
 
@@ -231,6 +206,5 @@ def of_subscription(topic: str, found: Subscription, account: Account) -> Fields
         ("FilterTag", found.filter_tag),
         ("NotifyStrategy", found.strategy),
         ("NotifyContentFormat", found.content_format),
-        ("CreateTime", int(found.created.timestamp())),
-        ("LastModifyTime", int(found.modified.timestamp())),
+        *_times(found.created, found.modified),
     ]

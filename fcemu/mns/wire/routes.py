@@ -7,32 +7,22 @@ Any account and any key are accepted. Source of paths, documents and codes: MNS'
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, NamedTuple
 
 from fcemu.api.dialect import Paths
+from fcemu.api.mounts import Found, Mount
+from fcemu.api.wakeups import resolve
 from fcemu.api.wire import Answer, WireRequest, status_line
-from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
-from fcemu.mns.errors import (
-    InvalidMNSArgument,
-    InvalidRequestURL,
-    MessageNotExist,
-    MissingReceiptHandle,
-    MissingVisibilityTimeout,
-    MNSAccessDenied,
-    MNSError,
-    ServiceUnavailable,
-)
+from fcemu.core.errors import AccessDenied, FCError
+from fcemu.mns.collection import Collection
+from fcemu.mns.errors import MNSError, invalid
 from fcemu.mns.mail import Sending
 from fcemu.mns.queue import MOST_IN_BATCH, Received
-from fcemu.mns.wire import forms
-from fcemu.mns.wire.xml import Element, Fields, read_xml, write_xml
+from fcemu.mns.wire import forms, own_routes
+from fcemu.mns.xml import Element, Fields, read_xml, write_xml
 
-if TYPE_CHECKING:
-    from fcemu.api.wakeups import Wakeups
-
-PREFIXES: Final = frozenset({"queues", "topics"})
-"""How the paths of MNS begin."""
 PAUSED_POLL_SECONDS: Final = 0.5
 """Real seconds after which a long poll ends that a paused clock does not reach the end of."""
 
@@ -63,7 +53,7 @@ class Call:
         return self.query.get(name, "").lower() == "true"
 
     def number(self, name: str) -> int | None:
-        """A whole number of the query; raises ``InvalidMNSArgument``."""
+        """A whole number of the query; raises ``MNSError``."""
         text = self.query.get(name.lower())
         return None if text is None else forms.whole(name, text)
 
@@ -72,133 +62,119 @@ class Call:
         return await self.request.body(_BODY_BYTES)
 
     async def document(self, *roots: str) -> Element:
-        """The body as a document; raises ``MalformedXML``."""
+        """The body as a document; raises ``MNSError``."""
         return read_xml(await self.body(), *roots)
-
-    async def attributes(self, root: str) -> Element:
-        """The same where the body may be empty, because everything in it has a default."""
-        data = await self.body()
-        return read_xml(data, root) if data.strip() else Element(root)
 
     def answer(self, status: int, root: str = "", fields: Fields | None = None, location: str = "") -> Answer:
         """An answer with MNS's headers, and a document if it has a root."""
-        head = (
-            f"{status_line(status)}x-mns-request-id: {self.emulator.new_talk_id()}\r\nx-mns-version: 2015-06-06\r\n"
-            + (f"Location: {location}\r\n" if location else "")
-            + ("Content-Type: text/xml;charset=utf-8\r\n" if root else "")
-        )
-        return Answer(status, head, write_xml(root, fields or []) if root else b"")
+        return _answer(status, self.emulator.new_talk_id(), root, fields or [], location)
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
-Route = tuple[Callable[[WireRequest], Awaitable[Answer]], Callable[[WireRequest, Exception], Answer]]
 
 
-class MNS:
-    """Answers MNS's clients. ``wakeups`` brings messages from the engine's threads to those who wait for them."""
-
-    def __init__(self, wakeups: "Wakeups") -> None:
-        self._wakeups: Final = wakeups
-        self.routes: Final[Mapping[tuple[str, str], Handler]] = {
-            ("GET", "/queues"): _list_queues,
-            ("PUT", "/queues/{name}"): _put_queue,
-            ("GET", "/queues/{name}"): _show_queue,
-            ("DELETE", "/queues/{name}"): _delete_queue,
-            ("POST", "/queues/{name}/messages"): _send,
-            ("GET", "/queues/{name}/messages"): self._receive,
-            ("PUT", "/queues/{name}/messages"): _change_visibility,
-            ("DELETE", "/queues/{name}/messages"): _delete_messages,
-            ("GET", "/topics"): _list_topics,
-            ("PUT", "/topics/{name}"): _put_topic,
-            ("GET", "/topics/{name}"): _show_topic,
-            ("DELETE", "/topics/{name}"): _delete_topic,
-            ("POST", "/topics/{name}/messages"): _publish,
-            ("GET", "/topics/{name}/subscriptions"): _list_subscriptions,
-            ("PUT", "/topics/{name}/subscriptions/{subscription}"): _put_subscription,
-            ("GET", "/topics/{name}/subscriptions/{subscription}"): _show_subscription,
-            ("DELETE", "/topics/{name}/subscriptions/{subscription}"): _unsubscribe,
-        }
-        """By method and path."""
-        self._paths: Final = Paths((method, path, handler) for (method, path), handler in self.routes.items())
-
-    def find(self, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
-        """What answers a request, and what writes the answer when that fails."""
-        found = self._paths.find(method, segments)
-
-        def handle(request: WireRequest) -> Awaitable[Answer]:
-            if found is None:
-                raise InvalidRequestURL(f"there is no {method} /{'/'.join(segments)} in MNS")
-            handler, path = found
-            return handler(Call(request, path, query))
-
-        return handle, _refusal
-
-    async def _receive(self, call: Call) -> Answer:
-        many = "numofmessages" in call.query
-        number = call.number("numOfMessages")
-        at_most = 1 if number is None else number
-        if call.is_set("peekonly"):
-            return _messages(call, call.emulator.queues.peek(call.name, at_most), many, peeked=True)
-        wait = call.number("waitseconds")
-        return _messages(call, await self._wait(call, at_most, wait), many, peeked=False)
-
-    async def _wait(self, call: Call, at_most: int, wait_seconds: int | None) -> list[Received]:
-        """Receive, waiting on the virtual clock. A paused one may never get to the end, so that the wait ends early;
-        a client that polls in a loop asks again."""
-        request, emulator, wakeups = call.request, call.emulator, self._wakeups
-        got = wakeups.future()
-        then = partial(wakeups.resolve, got)
-        give_up = emulator.queues.receive(call.name, at_most, wait_seconds, then)
-        if give_up is None:
-            messages: list[Received] = await got
-            return messages
-        request.end()  # a clock that jumps need not wait for who only waits
-        try:
-            while not (await asyncio.wait({got}, timeout=PAUSED_POLL_SECONDS))[0] and emulator.rate:
-                pass
-        finally:
-            give_up()
-        await asyncio.sleep(0)  # what was received just before the wait ended is on its way to this loop already
-        return got.result() if got.done() else []
+def _answer(status: int, request_id: str, root: str, fields: Fields, location: str = "") -> Answer:
+    head = (
+        f"{status_line(status)}x-mns-request-id: {request_id}\r\nx-mns-version: 2015-06-06\r\n"
+        + (f"Location: {location}\r\n" if location else "")
+        + ("Content-Type: text/xml;charset=utf-8\r\n" if root else "")
+    )
+    return Answer(status, head, write_xml(root, fields) if root else b"")
 
 
-def _listed(call: Call, what: str, names: list[str], of: Callable[[str], Fields]) -> Answer:
-    """A page of queues or topics: their URLs, and what ``of`` tells of them where that is asked for."""
-    page, marker = forms.page(names, call.request.headers)
+# Queues and topics.
+
+
+class Kind(NamedTuple):
+    """Queues or topics in MNS's words: how their paths begin, the root of their documents, who answers, and what is
+    told of one."""
+
+    plural: str
+    root: str
+    collection: Callable[[Call], Collection[Any]]
+    tell: Callable[..., Fields]
+
+
+_KINDS: Final = (
+    Kind("queues", "Queue", lambda call: call.emulator.queues, forms.of_queue),
+    Kind("topics", "Topic", lambda call: call.emulator.topics, forms.of_topic),
+)
+
+
+async def _list(kind: Kind, call: Call) -> Answer:
+    found, headers = kind.collection(call), call.request.headers
+    page, marker = forms.page(found.names(), headers)
+    with_meta = headers.get("x-mns-with-meta", "").lower() == "true"
     shown: Fields = []
     for name in page:
-        url: Fields = [(f"{what}URL", call.url(f"{what.lower()}s", name))]
-        shown.append((what, url + (of(name) if forms.with_meta(call) else [])))
-    return call.answer(200, f"{what}s", [*shown, ("NextMarker", marker)])
+        url: Fields = [(f"{kind.root}URL", call.url(kind.plural, name))]
+        shown.append((kind.root, url + (found.show(name, kind.tell) if with_meta else [])))
+    return call.answer(200, f"{kind.root}s", [*shown, ("NextMarker", marker)])
 
 
-# Queues.
-
-
-async def _list_queues(call: Call) -> Answer:
-    queues = call.emulator.queues
-    return _listed(call, "Queue", queues.names(), lambda name: forms.of_queue(queues.show(name)))
-
-
-async def _put_queue(call: Call) -> Answer:
-    change = forms.queue_change(await call.attributes("Queue"))
+async def _put(kind: Kind, call: Call) -> Answer:
+    """Everything in the document has a default, so it may be missing."""
+    data = await call.body()
+    document = read_xml(data, kind.root) if data.strip() else Element(kind.root)
+    found = kind.collection(call)
+    given = forms.attributes(document, found.kind.BOUNDS)
     if call.is_set("metaoverride"):
-        call.emulator.queues.change(call.name, change)
+        found.change(call.name, **given)
         return call.answer(204)
-    made = call.emulator.queues.create(call.name, change)
-    return call.answer(201 if made else 204, location=call.url("queues", call.name))
+    made = found.create(call.name, **given)
+    return call.answer(201 if made else 204, location=call.url(kind.plural, call.name))
 
 
-async def _show_queue(call: Call) -> Answer:
-    return call.answer(200, "Queue", forms.of_queue(call.emulator.queues.show(call.name)))
+async def _show(kind: Kind, call: Call) -> Answer:
+    return call.answer(200, kind.root, kind.collection(call).show(call.name, kind.tell))
 
 
-async def _delete_queue(call: Call) -> Answer:
-    call.emulator.queues.drop(call.name)
+async def _delete(kind: Kind, call: Call) -> Answer:
+    kind.collection(call).drop(call.name)
     return call.answer(204)
 
 
 # Messages.
+
+
+async def _receive(call: Call) -> Answer:
+    number = call.number("numOfMessages")
+    at_most, peeked = 1 if number is None else number, call.is_set("peekonly")
+    if peeked:
+        messages = call.emulator.queues.peek(call.name, at_most)
+    else:
+        messages = await _wait(call, at_most, call.number("waitseconds"))
+    if not messages:
+        raise MNSError("MessageNotExist", f"no message of the queue {call.name!r} can be received now")
+    call.emulator.read_outside.update(message.request_id for message in messages)
+    found = [forms.of_message(message, peeked=peeked) for message in messages]
+    if number is None:
+        return call.answer(200, "Message", found[0])
+    return call.answer(200, "Messages", [("Message", each) for each in found])
+
+
+async def _wait(call: Call, at_most: int, wait_seconds: int | None) -> list[Received]:
+    """Receive, waiting on the virtual clock. A paused one may never get to the end, so that the wait ends early; a
+    client that polls in a loop asks again."""
+    request, emulator, loop = call.request, call.emulator, asyncio.get_running_loop()
+    got: asyncio.Future[list[Received]] = loop.create_future()
+
+    def then(messages: list[Received]) -> None:
+        """Called on any thread."""
+        with suppress(RuntimeError):  # the loop is closed, and with it who waits
+            loop.call_soon_threadsafe(resolve, got, messages)
+
+    give_up = emulator.queues.receive(call.name, at_most, wait_seconds, then)
+    if give_up is None:
+        return await got
+    request.end()  # a clock that jumps need not wait for who only waits
+    try:
+        while not (await asyncio.wait({got}, timeout=PAUSED_POLL_SECONDS))[0] and emulator.rate:
+            pass
+    finally:
+        give_up()
+    await asyncio.sleep(0)  # what was received just before the wait ended is on its way to this loop already
+    return got.result() if got.done() else []
 
 
 async def _send(call: Call) -> Answer:
@@ -207,7 +183,7 @@ async def _send(call: Call) -> Answer:
         return call.answer(201, "Message", _sent(call, forms.sending(document)))
     sendings = [forms.sending(each) for each in document.all("Message")]
     _check_batch("Message", len(sendings))
-    call.emulator.queues.show(call.name)  # whether there is such a queue is asked once
+    call.emulator.queues.check(call.name)  # whether there is such a queue is asked once
     answers: Fields = []
     good = True
     for sending in sendings:
@@ -224,16 +200,6 @@ def _sent(call: Call, sending: Sending) -> Fields:
     return forms.of_sent(call.emulator.queues.send(call.name, sending))
 
 
-def _messages(call: Call, messages: list[Received], many: bool, *, peeked: bool) -> Answer:
-    if not messages:
-        raise MessageNotExist(f"no message of the queue {call.name!r} can be received now")
-    call.emulator.read_outside.update(message.request_id for message in messages)
-    found = [forms.of_message(message, peeked=peeked) for message in messages]
-    if not many:
-        return call.answer(200, "Message", found[0])
-    return call.answer(200, "Messages", [("Message", each) for each in found])
-
-
 async def _delete_messages(call: Call) -> Answer:
     handle = call.query.get("receipthandle")
     if handle is not None:
@@ -241,10 +207,10 @@ async def _delete_messages(call: Call) -> Answer:
         return call.answer(204)
     data = await call.body()
     if not data.strip():
-        raise MissingReceiptHandle("expected the parameter ReceiptHandle, or a document ReceiptHandles")
+        raise MNSError("MissingReceiptHandle", "expected the parameter ReceiptHandle, or a document ReceiptHandles")
     handles = [each.text for each in read_xml(data, "ReceiptHandles").all("ReceiptHandle")]
     _check_batch("ReceiptHandle", len(handles))
-    call.emulator.queues.show(call.name)
+    call.emulator.queues.check(call.name)
     wrong: Fields = []
     for handle in handles:
         try:
@@ -258,51 +224,28 @@ async def _delete_messages(call: Call) -> Answer:
 async def _change_visibility(call: Call) -> Answer:
     handle, seconds = call.query.get("receipthandle"), call.number("VisibilityTimeout")
     if not handle:
-        raise MissingReceiptHandle("expected the parameter ReceiptHandle")
+        raise MNSError("MissingReceiptHandle", "expected the parameter ReceiptHandle")
     if seconds is None:
-        raise MissingVisibilityTimeout("expected the parameter VisibilityTimeout")
+        raise MNSError("MissingVisibilityTimeout", "expected the parameter VisibilityTimeout")
     changed = call.emulator.queues.change_visibility(call.name, handle, seconds)
     return call.answer(200, "ChangeVisibility", forms.of_visibility(changed))
 
 
 def _check_batch(what: str, found: int) -> None:
     if not 1 <= found <= MOST_IN_BATCH:
-        raise InvalidMNSArgument(f"expected 1 to {MOST_IN_BATCH} elements {what}, found {found}")
+        raise invalid(f"expected 1 to {MOST_IN_BATCH} elements {what}, found {found}")
 
 
 # Topics.
 
 
-async def _list_topics(call: Call) -> Answer:
-    topics = call.emulator.topics
-    return _listed(call, "Topic", topics.names(), lambda name: forms.of_topic(topics.show(name)))
-
-
-async def _put_topic(call: Call) -> Answer:
-    change = forms.topic_change(await call.attributes("Topic"))
-    if call.is_set("metaoverride"):
-        call.emulator.topics.change(call.name, change)
-        return call.answer(204)
-    made = call.emulator.topics.create(call.name, change)
-    return call.answer(201 if made else 204, location=call.url("topics", call.name))
-
-
-async def _show_topic(call: Call) -> Answer:
-    return call.answer(200, "Topic", forms.of_topic(call.emulator.topics.show(call.name)))
-
-
-async def _delete_topic(call: Call) -> Answer:
-    call.emulator.topics.drop(call.name)
-    return call.answer(204)
-
-
 async def _publish(call: Call) -> Answer:
     sending = forms.sending(await call.document("Message"))
-    return call.answer(201, "Message", forms.of_published(call.emulator.topics.publish(call.name, sending)))
+    return call.answer(201, "Message", forms.of_sent(call.emulator.topics.publish(call.name, sending)))
 
 
 async def _list_subscriptions(call: Call) -> Answer:
-    names = sorted(each.name for each in call.emulator.topics.show(call.name).subscriptions)
+    names = call.emulator.topics.show(call.name, lambda topic, now: sorted(topic.subscriptions))
     page, marker = forms.page(names, call.request.headers)
     shown: Fields = [("Subscription", [("SubscriptionURL", _subscription_url(call, name))]) for name in page]
     return call.answer(200, "Subscriptions", [*shown, ("NextMarker", marker)])
@@ -316,7 +259,7 @@ async def _put_subscription(call: Call) -> Answer:
         if strategy is not None:
             topics.change_subscription(call.name, name, strategy)
         return call.answer(204)
-    made = topics.subscribe(call.name, forms.wanted(name, document))
+    made = topics.subscribe(call.name, forms.subscription(name, document))
     return call.answer(201 if made else 204, location=_subscription_url(call, name))
 
 
@@ -343,26 +286,58 @@ def _refusal(request: WireRequest, error: Exception) -> Answer:
     match error:
         case MNSError():
             refused = error
-        case EntityTooLarge():
-            refused = InvalidMNSArgument(error.message)
         case AccessDenied():
-            refused = MNSAccessDenied(error.message)
+            refused = MNSError("AccessDenied", error.message)
+        case FCError() if error.status >= 500:
+            refused = MNSError("ServiceUnavailable", error.message)
         case FCError():
-            refused = InvalidMNSArgument(error.message)
-            if error.status >= 500:
-                refused = ServiceUnavailable(error.message)
+            refused = invalid(error.message)
         case _:
             _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
-            refused = MNSError()
+            refused = MNSError("InternalError", "the emulator failed; its log says how")
     request_id = request.emulator.new_talk_id() if request.is_served else ""
-    head = (
-        f"{status_line(refused.status)}x-mns-request-id: {request_id}\r\nx-mns-version: 2015-06-06\r\n"
-        "Content-Type: text/xml;charset=utf-8\r\n"
-    )
-    error_fields: Fields = [
+    fields: Fields = [
         ("Code", refused.code),
         ("Message", refused.message),
         ("RequestId", request_id or "none"),
         ("HostId", request.base_url),
     ]
-    return Answer(refused.status, head, write_xml("Error", error_fields))
+    return _answer(refused.status, request_id, "Error", fields)
+
+
+# All of it.
+
+ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
+    **{("GET", f"/{kind.plural}"): partial(_list, kind) for kind in _KINDS},
+    **{("PUT", f"/{kind.plural}/{{name}}"): partial(_put, kind) for kind in _KINDS},
+    **{("GET", f"/{kind.plural}/{{name}}"): partial(_show, kind) for kind in _KINDS},
+    **{("DELETE", f"/{kind.plural}/{{name}}"): partial(_delete, kind) for kind in _KINDS},
+    ("POST", "/queues/{name}/messages"): _send,
+    ("GET", "/queues/{name}/messages"): _receive,
+    ("PUT", "/queues/{name}/messages"): _change_visibility,
+    ("DELETE", "/queues/{name}/messages"): _delete_messages,
+    ("POST", "/topics/{name}/messages"): _publish,
+    ("GET", "/topics/{name}/subscriptions"): _list_subscriptions,
+    ("PUT", "/topics/{name}/subscriptions/{subscription}"): _put_subscription,
+    ("GET", "/topics/{name}/subscriptions/{subscription}"): _show_subscription,
+    ("DELETE", "/topics/{name}/subscriptions/{subscription}"): _unsubscribe,
+}
+"""By method and path."""
+_PATHS: Final = Paths((method, path, handler) for (method, path), handler in ROUTES.items())
+
+
+def find(method: str, segments: list[str], query: Mapping[str, str]) -> Found:
+    """What answers a request, and what writes the answer when that fails."""
+    found = _PATHS.find(method, segments)
+
+    def handle(request: WireRequest) -> Awaitable[Answer]:
+        if found is None:
+            raise MNSError("InvalidRequestURL", f"there is no {method} /{'/'.join(segments)} in MNS")
+        handler, path = found
+        return handler(Call(request, path, query))
+
+    return handle, _refusal
+
+
+MNS: Final = Mount(frozenset(kind.plural for kind in _KINDS), find, own_routes.ROUTES)
+"""MNS, for the server."""

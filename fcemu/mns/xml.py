@@ -1,14 +1,17 @@
 """MNS's documents: reading what clients send, safely, and writing what they get. Pure functions."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from datetime import datetime
 from typing import Final
 from xml.parsers import expat
 
 from fcemu.core.values import dataclass
-from fcemu.mns.errors import MalformedXML
-from fcemu.mns.mailboxes import XMLNS, xml_text
+from fcemu.mns.errors import MNSError
 
+XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
+DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
 _DEEPEST: Final = 16
 
 
@@ -30,7 +33,7 @@ class Element:
 
 
 def read_xml(data: bytes, *roots: str) -> Element:
-    """Read a document whose root is one of ``roots``; raises ``MalformedXML``.
+    """Read a document whose root is one of ``roots``; raises ``MNSError``.
 
     A document type is refused, and with it every entity that could refer to something or grow: MNS's have none.
     """
@@ -39,12 +42,12 @@ def read_xml(data: bytes, *roots: str) -> Element:
         reader.parser.Parse(data, True)
     except expat.ExpatError as wrong:
         reason = expat.errors.messages.get(wrong.code, "unknown error")
-        raise MalformedXML(f"line {wrong.lineno}, column {wrong.offset + 1}: {reason}") from None
+        raise MNSError("MalformedXML", f"line {wrong.lineno}, column {wrong.offset + 1}: {reason}") from None
     except (LookupError, ValueError) as wrong:  # an encoding that nobody knows
-        raise MalformedXML(str(wrong)) from None
+        raise MNSError("MalformedXML", str(wrong)) from None
     assert reader.root is not None
     if reader.root.name not in roots:
-        raise MalformedXML(f"found the element {reader.root.name}; expected {' or '.join(roots)}")
+        raise MNSError("MalformedXML", f"found the element {reader.root.name}; expected {' or '.join(roots)}")
     return reader.root
 
 
@@ -60,7 +63,7 @@ class _Reader:
         self.parser.CharacterDataHandler = self._text
 
     def _doctype(self, name: str, system: str | None, public: str | None, internal: bool) -> None:
-        raise MalformedXML("a document type is not allowed")
+        raise MNSError("MalformedXML", "a document type is not allowed")
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         element = Element(name.rpartition(":")[2])
@@ -69,7 +72,7 @@ class _Reader:
         else:
             self.root = element
         if len(self._open) >= _DEEPEST:
-            raise MalformedXML(f"more than {_DEEPEST} elements inside each other")
+            raise MNSError("MalformedXML", f"more than {_DEEPEST} elements inside each other")
         self._open.append(element)
 
     def _end(self, name: str) -> None:
@@ -84,9 +87,13 @@ Fields = list[tuple[str, "str | int | Fields"]]
 
 
 def write_xml(root: str, fields: Fields) -> bytes:
-    """A document of MNS. Elements with empty text are left out: some clients cannot read them."""
-    head = '<?xml version="1.0" encoding="utf-8"?>\n'
-    return f'{head}<{root} xmlns="{XMLNS}">{_inside(fields)}</{root}>'.encode()
+    """A document of MNS."""
+    return f"{DECLARATION}\n{element(root, fields)}".encode()
+
+
+def element(root: str, fields: Fields) -> str:
+    """The root of a document. Elements with empty text are left out: some clients cannot read them."""
+    return f'<{root} xmlns="{XMLNS}">{_inside(fields)}</{root}>'
 
 
 def _inside(fields: Fields) -> str:
@@ -95,3 +102,27 @@ def _inside(fields: Fields) -> str:
         for name, value in fields
         if value != ""
     )
+
+
+def xml_text(text: str) -> str:
+    """``text`` as it stands in XML: what XML has no sign for is replaced, and line ends survive the reader."""
+    allowed = (
+        text
+        if text.isascii() and text.isprintable()
+        else "".join(sign if _is_in_xml(sign) else "\ufffd" for sign in text)
+    )
+    return allowed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def _is_in_xml(sign: str) -> bool:
+    return sign in "\t\n\r" or "\x20" <= sign <= "\ud7ff" or "\ue000" <= sign <= "\ufffd" or sign >= "\U00010000"
+
+
+def milliseconds(at: datetime) -> int:
+    """MNS's form of an instant: milliseconds since 1970."""
+    return int(at.timestamp() * 1000)
+
+
+def body_md5(body: bytes) -> str:
+    """MNS's checksum of a message."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest().upper()

@@ -1,0 +1,97 @@
+"""An MNS topic as its facts made it: its subscriptions, and what a subscribed queue gets of a message."""
+
+import json
+from dataclasses import field
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final
+
+from fcemu.core.names import Account
+from fcemu.core.times import later
+from fcemu.core.values import dataclass
+from fcemu.mns.errors import invalid
+from fcemu.mns.facts import Arrival, Arrived, TopicSet, tag_of
+from fcemu.mns.resource import Resource
+from fcemu.mns.xml import DECLARATION, Fields, body_md5, element, milliseconds
+
+CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")
+STRATEGIES: Final = ("BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY")
+LONGEST_TAG: Final = 16
+TOPIC_RETENTION: Final = timedelta(days=1)
+"""How long a topic keeps what it could not push yet. Source: MNS's documents, "GetTopicAttributes"."""
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A queue that gets what is published to a topic. Two are equal when a client asked for the same."""
+
+    name: str
+    queue: str
+    filter_tag: str = ""
+    strategy: str = STRATEGIES[0]
+    content_format: str = CONTENT_FORMATS[0]
+    created: datetime = field(default=_NEVER, compare=False)
+    modified: datetime = field(default=_NEVER, compare=False)
+
+    def wants(self, arrival: Arrival) -> bool:
+        """Whether a message passes its filter. ASSUMED: one without a tag passes no filter."""
+        return not self.filter_tag or self.filter_tag == tag_of(arrival)
+
+    def check(self) -> None:
+        """Raises ``MNSError`` for what MNS does not take."""
+        if len(self.filter_tag) > LONGEST_TAG:
+            raise invalid(f"FilterTag: expected at most {LONGEST_TAG} characters, found {self.filter_tag!r}")
+        if self.strategy not in STRATEGIES:
+            raise invalid(f"NotifyStrategy: expected {' or '.join(STRATEGIES)}, found {self.strategy!r}")
+        if self.content_format not in CONTENT_FORMATS:
+            formats = " or ".join(CONTENT_FORMATS)
+            raise invalid(f"NotifyContentFormat: expected {formats}, found {self.content_format!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicAttributes:
+    """What a client sets of a topic. Defaults and bounds: MNS's documents, "CreateTopic"."""
+
+    maximum_bytes: int = 65_536
+    logging: bool = False
+
+
+class Topic(Resource[TopicAttributes]):
+    """One MNS topic."""
+
+    WORD = "topic"
+    ATTRIBUTES = TopicAttributes
+    BOUNDS: ClassVar = {"maximum_bytes": ("MaximumMessageSize", 1024, 65_536)}
+    FACT = TopicSet
+    NAME_INVALID, MISSING, EXISTS = "TopicNameInvalid", "TopicNotExist", "TopicAlreadyExist"
+
+    def __init__(self, name: str, created: datetime, arrived: list[Arrived]) -> None:
+        super().__init__(name, created, arrived)
+        self.subscriptions: Final[dict[str, Subscription]] = {}
+
+    def kept(self, now: datetime) -> int:
+        """How many messages it still has."""
+        return sum(now < later(arrival.at, TOPIC_RETENTION) for arrival in self.arrived)
+
+
+def pushed(topic: Topic, subscription: Subscription, arrival: Arrival, account: Account) -> bytes:
+    """What a subscribed queue gets of a message, in the subscription's format.
+
+    Source: MNS's documents, "Notification formats", for HTTP endpoints. ASSUMED: queues get the same.
+    """
+    if subscription.content_format == "SIMPLIFIED":
+        return arrival.body
+    fields: Fields = [
+        ("TopicOwner", account.id),
+        ("TopicName", topic.name),
+        ("Subscriber", account.id),
+        ("SubscriptionName", subscription.name),
+        ("MessageId", arrival.message_id),
+        ("MessageMD5", body_md5(arrival.body)),
+        ("Message", arrival.body.decode("utf-8", "replace")),
+        *([("MessageTag", tag)] if (tag := tag_of(arrival)) else []),
+        ("PublishTime", milliseconds(arrival.at)),
+    ]
+    if subscription.content_format == "JSON":
+        return json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":")).encode()
+    return f"{DECLARATION}{element('Notification', fields)}".encode()
