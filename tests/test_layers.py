@@ -89,7 +89,6 @@ CIRCLES: list[list[str]] = [
         "engine.runs",
         "engine.strands",
     ],
-    ["runtimes.environment", "runtimes.running"],
     [
         "testing.aio",
         "testing.clients",
