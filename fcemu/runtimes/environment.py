@@ -1,9 +1,7 @@
-"""``os.environ`` as a view by context: inside a handler, the environment of its instance."""
+"""The environment variables of instances: FC's, the function's, those of the test, and what its code writes."""
 
-import functools
 import os
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -12,7 +10,7 @@ from fcemu.core.generation import FC2
 from fcemu.core.languages import is_modern_node
 from fcemu.engine.ports import Call
 from fcemu.runtimes.context import is_newer
-from fcemu.runtimes.running import RUNNING, Running
+from fcemu.runtimes.namespace import Namespace
 
 KEPT: Final = frozenset({"FC_RUNTIME_VERSION"})
 """What FC's runtime keeps of the names it reserves and does not set itself (runtimes §1.7)."""
@@ -47,7 +45,8 @@ def _is_reserved(name: str) -> bool:
 class Environment:
     """The variables of one instance: what its code wrote, the function's, FC's, then those of the test.
 
-    Variables that the test sets later are seen too; what the handler writes or deletes stays here.
+    Variables that the test sets later are seen too; what the handler writes or deletes stays here. ``namespace``: that
+    of the code of the attempt that asks, ``real``: what answers for the test's variables.
     """
 
     def __init__(self, call: Call, extra: Mapping[str, str]) -> None:
@@ -59,38 +58,38 @@ class Environment:
         self.numbers: Final[dict[object, Iterator[int]]] = {}
         """The numbers of its threads and pools: ``numbering.py``."""
 
-    def get(self, name: str, running: Running, outside: "ContextEnvironment") -> str | None:
-        """The value of a variable; ``outside`` answers for the test's."""
-        for written in (self._written, running.namespace.state.variables):
+    def get(self, name: str, call: Call, namespace: Namespace, real: Callable[[str], str | None]) -> str | None:
+        """The value of a variable."""
+        for written in (self._written, namespace.state.variables):
             if name in written:
                 return written[name]
         if name in self._fixed:
             return self._fixed[name]
         if name in self._keys:
-            return running.call.credentials[self._keys[name]]
-        return None if _is_reserved(name) and name not in KEPT else outside.real_get(name)
+            return call.credentials[self._keys[name]]
+        return None if _is_reserved(name) and name not in KEPT else real(name)
 
-    def write(self, name: str, value: str | None, running: Running) -> None:
+    def write(self, name: str, value: str | None, namespace: Namespace) -> None:
         """Set a variable for this instance, or delete it with ``None``; a module's body does so for its instances."""
-        if running.namespace.is_loading:
-            running.namespace.state.variables[name] = value
+        if namespace.is_loading:
+            namespace.state.variables[name] = value
         else:
             self._written[name] = value
 
-    def assign(self, name: str, stream: Any, running: Running) -> None:
+    def assign(self, name: str, stream: Any, namespace: Namespace) -> None:
         """Let ``sys.<name>`` be ``stream`` for this instance; a module's body does so for its instances."""
-        (running.namespace.state.streams if running.namespace.is_loading else self.streams)[name] = stream
+        (namespace.state.streams if namespace.is_loading else self.streams)[name] = stream
 
-    def names(self, running: Running, outside: "ContextEnvironment") -> list[str]:
+    def names(self, namespace: Namespace, real: Iterable[str]) -> list[str]:
         """All names, in a steady order."""
-        written = {**running.namespace.state.variables, **self._written}
-        real = (name for name in outside.real_names() if not _is_reserved(name) or name in KEPT)
-        names = dict.fromkeys([*self._fixed, *self._keys, *real, *written])
+        written = {**namespace.state.variables, **self._written}
+        outside = (name for name in real if not _is_reserved(name) or name in KEPT)
+        names = dict.fromkeys([*self._fixed, *self._keys, *outside, *written])
         return [name for name in names if written.get(name, "") is not None]
 
-    def time_zone(self, running: Running) -> str | None:
+    def time_zone(self, namespace: Namespace) -> str | None:
         """``TZ``, unless only the test has set it: a handler's local time does not depend on where the test runs."""
-        written = self._written.get("TZ") or running.namespace.state.variables.get("TZ")
+        written = self._written.get("TZ") or namespace.state.variables.get("TZ")
         return written or self._fixed.get("TZ")
 
 
@@ -159,81 +158,3 @@ def _of_platform(function: Function, call: Call) -> dict[str, str]:
 def _is_on_new_debian(runtime: str) -> bool:
     """Whether a runtime is on Debian 11 or newer. ASSUMED: python3.10 and nodejs18 are the first ones."""
     return is_newer(runtime, (3, 10)) or is_modern_node(runtime) or runtime in ("custom.debian11", "custom.debian12")
-
-
-class ContextEnvironment(os._Environ[str]):
-    """The class of ``os.environ`` while runtimes are open; outside of handlers it does what it always did."""
-
-    def real_get(self, name: str) -> str | None:
-        """The process's variable."""
-        try:
-            return super().__getitem__(name)
-        except KeyError:
-            return None
-
-    def real_names(self) -> Iterator[str]:
-        """The names of the process's variables."""
-        return super().__iter__()
-
-    def __getitem__(self, key: str) -> str:
-        running = RUNNING.get()
-        if running is None:
-            return super().__getitem__(key)
-        self.encodekey(key)  # refuses what is not text
-        value = running.environment.get(key, running, self)
-        if value is None:
-            raise KeyError(key)
-        return value
-
-    def __setitem__(self, key: str, value: str) -> None:
-        running = RUNNING.get()
-        if running is None:
-            super().__setitem__(key, value)
-        else:
-            self.encodekey(key)
-            self.encodevalue(value)
-            running.environment.write(key, value, running)
-
-    def __delitem__(self, key: str) -> None:
-        running = RUNNING.get()
-        if running is None:
-            super().__delitem__(key)
-        else:
-            self[key]  # raises KeyError
-            running.environment.write(key, None, running)
-
-    def __iter__(self) -> Iterator[str]:
-        running = RUNNING.get()
-        return super().__iter__() if running is None else iter(running.environment.names(running, self))
-
-    def __len__(self) -> int:
-        running = RUNNING.get()
-        return super().__len__() if running is None else len(running.environment.names(running, self))
-
-    def __repr__(self) -> str:
-        return super().__repr__() if RUNNING.get() is None else f"environ({dict(self)!r})"
-
-
-_popen: Final = subprocess.Popen.__init__
-
-
-@functools.wraps(_popen)
-def _popen_in_view(self: Any, *args: Any, **kwargs: Any) -> None:
-    """A child process without an environment of its own gets the handler's, not the process's."""
-    env_position = 10
-    if RUNNING.get() is not None and len(args) <= env_position and kwargs.get("env") is None:
-        kwargs["env"] = os.environ.copy()
-    _popen(self, *args, **kwargs)
-
-
-def install() -> None:
-    """Make ``os.environ`` a view. The object stays the same, so every reference to it is one."""
-    os.environ.__class__ = ContextEnvironment
-    subprocess.Popen.__init__ = _popen_in_view  # type: ignore[method-assign]
-
-
-def uninstall() -> None:
-    """Undo ``install``."""
-    os.environ.__class__ = os._Environ
-    if subprocess.Popen.__init__ is _popen_in_view:
-        subprocess.Popen.__init__ = _popen  # type: ignore[method-assign]

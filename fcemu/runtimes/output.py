@@ -194,7 +194,9 @@ def _view(name: str) -> property:
         if running is None or sys._getframe(1).f_globals.get("__name__", "").startswith(_OF_THE_TEST):
             vars(sys)[name] = _wrapped(name, stream)
         else:
-            running.environment.assign(name, _STREAMS[name] if _is_process_own(name, stream) else stream, running)
+            running.environment.assign(
+                name, _STREAMS[name] if _is_process_own(name, stream) else stream, running.namespace
+            )
 
     def delete(_module: object) -> None:
         raise AttributeError(f"sys.{name} cannot be deleted while handlers may run")

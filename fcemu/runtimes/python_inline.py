@@ -192,7 +192,7 @@ def _begin(running: Running) -> None:
         CLOCK.set(call.clock)
         SOURCE.set(Source(call.request_id, call.attempt))
         call.output.rewrite = lambda text: log_text(text, call.function)
-        zone = running.environment.time_zone(running)
+        zone = running.environment.time_zone(running.namespace)
         if zone is not None:
             ZONE.set(zone_named(zone))
         timeshift.enter()

@@ -2,14 +2,12 @@
 
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fcemu.engine.ports import Call, HandlerClock
 from fcemu.handler.locks import RealLock
-
-if TYPE_CHECKING:
-    from fcemu.runtimes.environment import Environment
-    from fcemu.runtimes.namespace import Namespace
+from fcemu.runtimes.environment import Environment
+from fcemu.runtimes.namespace import Namespace
 
 WRITE_LIMIT_BYTES: Final = 128 * 1024
 """Source: runtimes §1.8."""
@@ -31,7 +29,7 @@ class Running:
         "threads",
     )
 
-    def __init__(self, call: Call, namespace: "Namespace", environment: "Environment") -> None:
+    def __init__(self, call: Call, namespace: Namespace, environment: Environment) -> None:
         self.call = call
         self.namespace = namespace
         self.environment = environment

@@ -4,7 +4,7 @@ import sys
 from typing import Final
 
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes import environment, front, imports, logs, numbering, output
+from fcemu.runtimes import environ, front, imports, logs, numbering, output
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK
@@ -21,7 +21,7 @@ def open_views() -> None:
     global _open
     _open += 1
     if _open == 1:
-        environment.install()
+        environ.install()
         output.install()
         logs.install()
         numbering.install()
@@ -43,7 +43,7 @@ def close_views() -> None:
         numbering.uninstall()
         logs.uninstall()
         output.uninstall()
-        environment.uninstall()
+        environ.uninstall()
 
 
 def begin(running: Running) -> None:
