@@ -598,7 +598,7 @@ class Emulator:
 
     def debugged(self) -> bool:
         """Whether a debugger is attached to this process, or to what an attempt of this emulator runs in."""
-        return debugged() or self._movers.any_debugged()
+        return debugged() or self._movers.ending.any_debugged()
 
     @property
     def patience(self) -> float:
@@ -654,12 +654,12 @@ class Emulator:
     @property
     def in_flight(self) -> int:
         """How many attempts the clock waits for."""
-        return self._movers.in_flight
+        return self._movers.parking.in_flight
 
     @property
     def steps(self) -> int:
         """Grows with everything that happens; without growth there is no progress."""
-        return self._movers.steps
+        return self._movers.parking.steps
 
     def next_due(self) -> datetime | None:
         """When the next thing is due."""
@@ -693,7 +693,7 @@ class Emulator:
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""
         strand = STRANDS.get(thread)
-        return strand is not None and not strand.left and strand.run.movers is self._movers
+        return strand is not None and not strand.left and strand.run.parking is self._movers.parking
 
     def memory_mb(self, ref: FunctionRef) -> int:
         """The memory size of a function; the default one's when it is gone."""
@@ -749,29 +749,29 @@ class Emulator:
             if patience.is_over():
                 call()
         movers = self._movers
-        if movers.closed or not (movers.runs or movers.left_behind or movers.outside.errands):
+        if movers.closed or not (movers.parking.runs or movers.parking.left_behind or movers.outside.errands):
             return
         with self._baton:
             soon = min(self.settings.grace, self.settings.watchdog / 2).total_seconds()
-            is_debugged = movers.has_been_long(now - soon) and self.debugged()
+            is_debugged = movers.ending.has_been_long(now - soon) and self.debugged()
             if not is_debugged:
-                movers.interrupt_again(now - self.settings.grace.total_seconds())
-                movers.strike_left_behind(now, self.settings.watchdog.total_seconds())
+                movers.ending.interrupt_again(now - self.settings.grace.total_seconds())
+                movers.ending.strike_left_behind(now, self.settings.watchdog.total_seconds())
             if self.clock.rate:
                 return
-            run = self._movers.running()
+            run = self._movers.ending.running()
             if run is None:
                 movers.outside.look_at_threads(now)
                 return
             if is_debugged:
                 run.since = now  # patience begins anew when the debugger lets go
                 return
-            movers.look_at_threads(now)
+            movers.parking.look_at_threads(now)
             longest = self.settings.watchdog.total_seconds()
             if run.counted and now - run.since > longest:
-                why = movers.held_up(run, now, longest)
+                why = movers.ending.held_up(run, now, longest)
                 if why is None:
-                    movers.strike(run, self._stuck_text(run))
+                    movers.ending.strike(run, self._stuck_text(run))
                 else:
                     self._end_stuck(run, why)
                 return
@@ -787,7 +787,7 @@ class Emulator:
         seconds = self.settings.watchdog.total_seconds()
         text = f"{run.function.ref} made no progress for {seconds:g} real seconds: {why}"
         explained = self._explain()
-        self._movers.end_stuck(run, text)
+        self._movers.ending.end_stuck(run, text)
         for goal in self._movers.goals:
             if not goal.reached:
                 goal.finish(ClockStuck(f"{text}\n{explained}"))
@@ -809,7 +809,7 @@ class Emulator:
             "handler made that call, sign it with context.credentials (or the ALIBABA_CLOUD_ACCESS_KEY_* variables)"
         )
         self.journal.record(Warned(self.clock.now(), run.invocation.id, run.number, text), run.invocation)
-        self._movers.nest(run, stranger)
+        self._movers.ending.nest(run, stranger)
 
     def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work. Waiting callers get
@@ -834,7 +834,7 @@ class Emulator:
             while any(not run.left for run in alive) and real.monotonic() < until:
                 real.sleep(0.0005)
             with self._baton:
-                self._movers.interrupt_again()
+                self._movers.ending.interrupt_again()
         with self._baton:
             self._dispatcher.plans.definitions_changed()
             if saving is not None:

@@ -10,16 +10,16 @@ from fcemu.engine.ports import Call
 from fcemu.engine.runs import NEVER, CodeRun
 
 if TYPE_CHECKING:
-    from fcemu.engine.movers import Movers
+    from fcemu.engine.ending import Ending
 
 
 class HookRun(CodeRun):
     """A hook: it parks as an attempt does, and has no invocation. A clock that it is given counts its timeout."""
 
     def __init__(
-        self, movers: "Movers", place: Place, name: str, request_id: str, account: Account, keys: Keys
+        self, ending: "Ending", place: Place, name: str, request_id: str, account: Account, keys: Keys
     ) -> None:
-        super().__init__(movers, place, movers.clock.now(), NEVER)
+        super().__init__(ending, place, ending.parking.clock.now(), NEVER)
         pool = place.pool
         self.name = f"{name} of instance {place.id} of {pool.function.ref}"
         self.call = Call(

@@ -120,7 +120,7 @@ class Intake:
         self.awaited[invocation.id] = then
         # Who waits is known before anything starts, at any rate: the clock may be paused while they wait.
         if caller is not None and not caller.over:
-            self._movers.nest(caller, invocation)
+            self._movers.ending.nest(caller, invocation)
         else:
             self.strangers[invocation.id] = WATCHDOG.time()
             self._movers.outside.lend(invocation)
@@ -158,7 +158,7 @@ class Intake:
         credentials = self._keys.read(access_key_id)
         if credentials is None:
             return None
-        runs = self._movers.runs
+        runs = self._movers.parking.runs
         return next((run for run in runs if (run.invocation.id, run.number) == credentials), None)
 
     def _put(self, invocation: Invocation) -> Invocation:

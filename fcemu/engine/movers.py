@@ -27,7 +27,7 @@ from fcemu.engine.hooks import HookRun
 from fcemu.engine.instances import Place
 from fcemu.engine.journal import Journal
 from fcemu.engine.outside import Outside
-from fcemu.engine.parking import duration
+from fcemu.engine.parking import Parking, duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
 from fcemu.engine.runs import CodeRun, Run
@@ -53,7 +53,7 @@ _REAL_SPEED: Final = 1.0
 _NONE: Final = timedelta(0)
 
 
-class Movers(Ending):
+class Movers:
     """Moves the clock from due time to due time, and never past one while anything is in flight.
 
     On a paused clock the thread that moves it also runs the handlers, one at a time: an attempt that does not sleep
@@ -75,7 +75,15 @@ class Movers(Ending):
         io_grace: timedelta,
         timers: Timers,
     ) -> None:
-        super().__init__(
+        self._baton: Final = baton
+        self.clock: Final = clock
+        self._due: Final = due
+        self._crew: Final = crew
+        self._dispatcher: Final = dispatcher
+        self._journal: Final = journal
+        self.fleet: Final = dispatcher.fleet
+        self.parking: Final = Parking(
+            self,
             baton=baton,
             clock=clock,
             due=due,
@@ -84,13 +92,14 @@ class Movers(Ending):
             journal=journal,
             io_grace=io_grace,
         )
+        self.ending: Final = Ending(self, self.parking, baton=baton, clock=clock, crew=crew, dispatcher=dispatcher)
         self._permutes: Final = dispatcher.permutes
         self._timers: Final = timers
         timers.on_due = self._look_by
         self.fleet.on_idle = self._look_by
         self.fleet.clock = clock
         self.outside: Final = Outside(self)
-        self.fleet.make_hook = partial(HookRun, self)
+        self.fleet.make_hook = partial(HookRun, self.ending)
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
@@ -119,7 +128,7 @@ class Movers(Ending):
         dispatcher.look_by = self._look_by
 
     def _make_run(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> Run:
-        return Run(self, invocation, plan, place, started)
+        return Run(self.ending, invocation, plan, place, started)
 
     # Goals: how far the clock may go.
 
@@ -160,7 +169,7 @@ class Movers(Ending):
             if not self._ticking:
                 self._ticking = True
                 self._crew.run(self._tick)
-        elif not self.in_flight and not self._driving and self._goal() is not None:
+        elif not self.parking.in_flight and not self._driving and self._goal() is not None:
             self._crew.run(self._drive_on)
 
     def _goal(self) -> Goal | None:
@@ -202,7 +211,7 @@ class Movers(Ending):
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
         self.outside.take_back(invocation)
-        self._go_on_calling(invocation)
+        self.ending.go_on_calling(invocation)
 
     def _recycled(self, until: datetime | None) -> bool:
         """Look after an instance that has been idle, where that comes before ``until``; nobody moves for that alone."""
@@ -210,7 +219,7 @@ class Movers(Ending):
         if until is None or idle is None or idle > until:
             return False
         self.clock.set(max(idle, self.clock.now()))
-        self.steps += 1
+        self.parking.steps += 1
         self.fleet.recycle(idle)
         return True
 
@@ -254,12 +263,12 @@ class Movers(Ending):
 
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
-        run = next(run for run in self.runs if run.invocation is invocation and not run.over)
+        run = next(run for run in self.parking.runs if run.invocation is invocation and not run.over)
         verdict = Halted(why)
         run.tell(verdict)
         run.end()
-        self.uncount(run)
-        self.runs.discard(run)
+        self.parking.uncount(run)
+        self.parking.runs.discard(run)
         self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
         run.place.pool.give_back(run.place, now)
 
@@ -291,8 +300,9 @@ class Movers(Ending):
             if not goal.reached:
                 goal.finish(error)
         self.tell_callers(error, only)
-        if self.steps != self._failed_at:  # else it fails at once again: it waits until a caller asks for something
-            self._failed_at = self.steps
+        # Where no step was made since, it fails at once again: it waits until a caller asks for something.
+        if self.parking.steps != self._failed_at:
+            self._failed_at = self.parking.steps
             self.pursue()
 
     def _guarded(self, job: Callable[[], object]) -> None:
@@ -337,8 +347,8 @@ class Movers(Ending):
             return
         self._driving = leads = True
         try:
-            while not self.in_flight and not self.clock.rate and not self.closed:
-                if self.lock_waits and self.free_locks():
+            while not self.parking.in_flight and not self.clock.rate and not self.closed:
+                if self.parking.lock_waits and self.parking.free_locks():
                     continue
                 goal = self._goal()
                 if goal is None:
@@ -360,7 +370,7 @@ class Movers(Ending):
                 if due > now:
                     self.clock.set(due)
                     now = due
-                self.steps += 1
+                self.parking.steps += 1
                 if due == self._timers.next_due:
                     self._timers.fire_next()
                     continue
@@ -389,9 +399,9 @@ class Movers(Ending):
         """What comes first of all that is due first, where chance may say so."""
         return self._due.pop(self._dispatcher.first_of(self._due.first_ones(RIVALS), now))
 
-    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
+    def wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
-        if self.clock.rate or self._driving or self.in_flight or self.closed:
+        if self.clock.rate or self._driving or self.parking.in_flight or self.closed:
             return False
         first = self._due.first()
         if first is None or first[1] is not run.wakes or not run.goes_on_with(wait):
@@ -407,9 +417,9 @@ class Movers(Ending):
             return False  # the clock stops for a consumer on the way
         self._due.pop()
         self.clock.set(first[0])
-        self.steps += 1
+        self.parking.steps += 1
         run.take_wake_up(first[0])
-        self._unpark(wait)
+        self.parking.unpark(wait)
         return True
 
     def _serve_polls(self, goal: Goal, due: datetime | None, now: datetime) -> bool:
@@ -426,7 +436,7 @@ class Movers(Ending):
         if soon > now and (reach is None or soon > reach):
             return False
         self.clock.set(soon)
-        self.steps += 1
+        self.parking.steps += 1
         self.polls.serve(max(soon, now))
         return True
 
@@ -444,8 +454,8 @@ class Movers(Ending):
             self.outside.back(doing, failed)
             return
         run = doing
-        self.count(run)
-        self.runs.add(run)
+        self.parking.count(run)
+        self.parking.runs.add(run)
         if self.save is not None:
             self.keep()
             if run.over:
@@ -455,7 +465,7 @@ class Movers(Ending):
             finish = run.handle()
         finally:
             self._baton.acquire()
-        self._ended(run, finish)
+        self.ending.ended(run, finish)
 
     # The flowing clock.
 
@@ -484,7 +494,7 @@ class Movers(Ending):
             if self.save is not None:
                 self.keep()
             goal = self._goal()
-            if goal is not None and goal is not self.autojump and not self.in_flight:
+            if goal is not None and goal is not self.autojump and not self.parking.in_flight:
                 # A move by hand: to the next thing that is due, whenever nothing is in flight.
                 due = self.next_stop(goal)
                 if goal.wants(due, self.clock.now()):
@@ -552,7 +562,7 @@ class Movers(Ending):
     def _is_crowded(self) -> bool:
         """Whether many invocations wait for instances in which handlers compute, faster than real time: what falls due
         then only makes the queue longer."""
-        return self.clock.rate > _REAL_SPEED and self.in_flight > 0 and self.fleet.held > _CROWD
+        return self.clock.rate > _REAL_SPEED and self.parking.in_flight > 0 and self.fleet.held > _CROWD
 
     def _run_until(self, now: Callable[[], datetime], until: float) -> bool:
         """Run what is due by ``now()``, in order; whether there was time for all of it, and a thread."""
@@ -560,7 +570,7 @@ class Movers(Ending):
         done = self._begin_all_due(now, until)
         for run in parked:
             if run.counted and not run.over:
-                self._watch_deadline(run)  # it was woken late, and goes on
+                self.watch_deadline(run)  # it was woken late, and goes on
         if self.polls:
             self.polls.serve(now())
         return done
@@ -573,7 +583,7 @@ class Movers(Ending):
                 return True
             if self._crew.queued > _QUEUED or real.monotonic() > until:
                 return False
-            self.steps += 1
+            self.parking.steps += 1
             # What fires late is accepted now, so it is due after what has fired before. Work begins before more is
             # fired, or a clock that is behind would fire all that it missed before the first of it runs.
             if due is not None and due <= now():
@@ -603,10 +613,10 @@ class Movers(Ending):
         for run in late:
             if run.over or not run.counted:
                 continue
-            if self._stands_still(run, now):
-                self._begin_timeout_anew(run, now)
+            if self.ending.stands_still(run, now):
+                self.ending.begin_timeout_anew(run, now)
             else:
-                self._strike_timeout(run, run.deadline)
+                self.ending.strike_timeout(run, run.deadline)
         return late
 
     def start_at_once(self, invocation: Invocation, now: datetime, plan: Plan | None = None) -> None:
@@ -618,9 +628,9 @@ class Movers(Ending):
             if not self._ticking:  # it may be due again later
                 self.pursue()
             return
-        self.count(run)
-        self.runs.add(run)
-        self._watch_deadline(run)
+        self.parking.count(run)
+        self.parking.runs.add(run)
+        self.watch_deadline(run)
         if self.save is None:
             self._begin(run)
         else:
@@ -644,7 +654,7 @@ class Movers(Ending):
         self._baton.acquire()
         try:
             try:
-                self._ended(run, finish)
+                self.ending.ended(run, finish)
             except Exception as error:  # as in ``_guarded``; on a flowing clock other attempts go on beside this one
                 self.fail(error, run.invocation)
             self._pursue_at_rest()
@@ -663,10 +673,10 @@ class Movers(Ending):
 
     def _pursue_at_rest(self) -> None:
         """An attempt or errand has ended that began on a flowing clock, which may be paused now."""
-        if not self.in_flight and (self.goals or not self.clock.rate):
+        if not self.parking.in_flight and (self.goals or not self.clock.rate):
             self.pursue()
 
-    def _watch_deadline(self, run: Run, *, anew: bool = False) -> None:
+    def watch_deadline(self, run: Run, *, anew: bool = False) -> None:
         timeout = run.function.timeout
         runs = self._deadlines.get(timeout)
         if runs is None:
@@ -688,11 +698,11 @@ class Movers(Ending):
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
-            for wait in list(self.lock_waits):
-                self._wake(wait)  # from now on it waits in real time, as its holder does
-            for run in sorted(self.runs, key=lambda run: run.deadline):
-                self._watch_deadline(run)
-                self.expect_waits(run)
+            for wait in list(self.parking.lock_waits):
+                self.parking.wake(wait)  # from now on it waits in real time, as its holder does
+            for run in sorted(self.parking.runs, key=lambda run: run.deadline):
+                self.watch_deadline(run)
+                self.parking.expect_waits(run)
             self.outside.expect_all()
         else:
             self._deadlines.clear()
@@ -703,15 +713,15 @@ class Movers(Ending):
         """End what is parked and let no more happen. Returns the runs whose threads have not come back yet."""
         self.closed = True
         self.autojump = None
-        alive = list(self.runs)
+        alive = list(self.parking.runs)
         for run in alive:
             if not run.over:
                 run.tell(run.verdict or Halted("the emulator was closed"))
                 run.end()
-            self.uncount(run)
-            self._interrupt(run)
-            self._dismiss(run)
-        for strand in self.left_behind:
+            self.parking.uncount(run)
+            self.ending.interrupt(run)
+            self.parking.dismiss(run)
+        for strand in self.parking.left_behind:
             strand.interrupt()
         self.outside.close()
         self._baton.changed.notify_all()

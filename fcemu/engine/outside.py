@@ -22,16 +22,16 @@ class Outside:
     def send(self, errand: Errand) -> None:
         """It sets out."""
         self.errands[errand] = None
-        self._movers.count(errand.run or errand)
+        self._movers.parking.count(errand.run or errand)
 
     def back(self, errand: Errand, failed: str | None) -> None:
         """It is done; ``failed``: why it came to nothing."""
         if errand.run is None:
-            self._movers.uncount(errand)
+            self._movers.parking.uncount(errand)
         else:
-            self._movers.end_hook(errand.run)
+            self._movers.ending.end_hook(errand.run)
         del self.errands[errand]
-        self._movers.steps += 1
+        self._movers.parking.steps += 1
         if not self._movers.closed:
             errand.done(failed, self._movers.clock.now())
 
@@ -40,7 +40,7 @@ class Outside:
         not wait for them until that invocation has ended."""
         lent = [errand for errand in self.errands if (errand.run or errand).counted]
         for errand in lent:
-            self._movers.uncount(errand.run or errand)
+            self._movers.parking.uncount(errand.run or errand)
         if lent:
             self._lent[invocation.id] = lent
 
@@ -48,22 +48,22 @@ class Outside:
         """That invocation has ended."""
         for errand in self._lent.pop(invocation.id, ()):
             if errand in self.errands and (errand.run is None or errand.run.table.holds_clock):
-                self._movers.count(errand.run or errand)
+                self._movers.parking.count(errand.run or errand)
 
     def expect_all(self) -> None:
         """Let the waits of all hooks fall due, also of those of which another strand runs."""
         for errand in self.errands:
             if errand.run is not None:
-                self._movers.expect_waits(errand.run)
+                self._movers.parking.expect_waits(errand.run)
 
     def look_at_threads(self, now: float) -> None:
         """As ``Parking.look_at_threads``, for hooks."""
         for errand in list(self.errands):
             if errand.run is not None and errand.run.counted:
-                self._movers.look_beside(errand.run, now)
+                self._movers.parking.look_beside(errand.run, now)
 
     def close(self) -> None:
         """Nothing that waits goes on."""
         for errand in self.errands:
             if errand.run is not None:
-                self._movers.close_hook(errand.run)
+                self._movers.ending.close_hook(errand.run)

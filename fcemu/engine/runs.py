@@ -17,8 +17,8 @@ from fcemu.handler.strands import Attempt, Move
 from fcemu.handler.strands import State as AttemptState
 
 if TYPE_CHECKING:
+    from fcemu.engine.ending import Ending
     from fcemu.engine.instances import Place
-    from fcemu.engine.movers import Movers
     from fcemu.engine.plans import Plan
 
 
@@ -38,9 +38,9 @@ class WakeUp(Turn):
 
     def begin(self, now: datetime) -> None:
         """A flowing clock may be late, and what happens does so at its instant all the same."""
-        movers = self._run.movers
         if not self.over:
-            movers.wake_up(self._run, self.at if movers.clock.rate else now)
+            run = self._run
+            run.ending.wake_up(run, self.at if run.parking.clock.rate else now)
 
     def __str__(self) -> str:
         return f"wake-up of {self._run.title}"
@@ -55,9 +55,9 @@ class TimesOut(Turn):
 
     def begin(self, now: datetime) -> None:
         """A flowing clock may be late, and the attempt times out at its instant all the same."""
-        movers = self._run.movers
         if not self.over:
-            movers.reach_deadline(self._run, self.at if movers.clock.rate else now)
+            run = self._run
+            run.ending.reach_deadline(run, self.at if run.parking.clock.rate else now)
 
     def __str__(self) -> str:
         what = "end of stopped" if self._run.invocation.state is State.STOPPING else "timeout of"
@@ -84,8 +84,9 @@ class CodeRun(Strand):
     at_rest: "threading.Lock | None" = None
     """Released when only the thread runs on which it began, and which has returned."""
 
-    def __init__(self, movers: "Movers", place: "Place", started: datetime, deadline: datetime) -> None:
-        self.movers = movers
+    def __init__(self, ending: "Ending", place: "Place", started: datetime, deadline: datetime) -> None:
+        self.ending = ending
+        self.parking = ending.parking
         self.place = place
         self.started = started
         self.deadline = deadline
@@ -186,9 +187,9 @@ class Run(CodeRun):
     """The last virtual sleep of it that was recorded, where it has other strands as well."""
 
     def __init__(
-        self, movers: "Movers", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
+        self, ending: "Ending", invocation: Invocation, plan: "Plan", place: "Place", started: datetime
     ) -> None:
-        super().__init__(movers, place, started, later(started, plan.resolved.function.timeout))
+        super().__init__(ending, place, started, later(started, plan.resolved.function.timeout))
         self.invocation = invocation
         self.plan = plan
 
