@@ -98,7 +98,7 @@ class Movers:
         timers.on_due = self._look_by
         self.fleet.on_idle = self._look_by
         self.fleet.clock = clock
-        self.outside: Final = Outside(self)
+        self.outside: Final = Outside(self.ending)
         self.fleet.make_hook = partial(HookRun, self.ending)
         self.polls: Final = Polls()
         self.goals: deque[Goal] = deque()
