@@ -490,12 +490,12 @@ class Emulator:
     @property
     def in_flight(self) -> int:
         """How many attempts the clock waits for."""
-        return self._movers.in_flight
+        return self._movers.parking.in_flight
 
     @property
     def steps(self) -> int:
         """Grows with everything that happens; without growth there is no progress."""
-        return self._movers.steps
+        return self._movers.parking.steps
 
     def next_due(self) -> datetime | None:
         """When work falls due next, or a timer fires."""
@@ -522,7 +522,7 @@ class Emulator:
     def is_handler(self, thread: int) -> bool:
         """Whether a handler, or a thread or work item that it started, runs on that thread now."""
         strand = STRANDS.get(thread)
-        return strand is not None and not strand.left and strand.run.movers is self._movers
+        return strand is not None and not strand.left and strand.run.parking is self._movers.parking
 
     def memory_mb(self, ref: FunctionRef) -> int:
         """The memory size of a function; the default one's when it is gone."""
@@ -587,7 +587,7 @@ class Emulator:
             while any(not run.left for run in alive) and real.monotonic() < until:
                 real.sleep(0.0005)
             with self._baton:
-                self._movers.interrupt_again()
+                self._movers.ending.interrupt_again()
         with self._baton:
             self.fleet.definitions_changed()
             if saving is not None:

@@ -2,58 +2,71 @@
 
 from datetime import datetime
 from math import inf
+from typing import Final
 
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, bounded
 from fcemu.engine.clock import later
+from fcemu.engine.crew import Crew
+from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG, debugged
 from fcemu.engine.instances import reason_of
 from fcemu.engine.lines import place
-from fcemu.engine.parking import Parking
+from fcemu.engine.parking import Mover, Parking
 from fcemu.engine.ports import Finish
 from fcemu.engine.runs import CodeRun, Run
 from fcemu.engine.strands import STRANDS, Strand
+from fcemu.engine.world import World
 from fcemu.handler.strands import Move
 
 
-class Ending(Parking):
-    """Ends attempts. The base of ``Movers``; every method is called with the baton held unless it says otherwise."""
+class Ending:
+    """Ends attempts, and hooks. Every method is called with the baton held unless it says otherwise."""
+
+    def __init__(self, mover: Mover, parking: Parking, world: World, crew: Crew, dispatcher: Dispatcher) -> None:
+        self._mover: Final = mover
+        self.parking: Final = parking
+        self._baton: Final = world.baton
+        self._clock: Final = world.clock
+        self._agenda: Final = world.agenda
+        self._crew: Final = crew
+        self._dispatcher: Final = dispatcher
 
     def strike_due(self, run: Run, now: datetime) -> None:
-        """The timeout of ``run`` strikes on a flowing clock. What is parked then ends by ``deadline_due``, if its wait
-        does not end before."""
+        """The timeout of ``run`` strikes on a flowing clock. What is parked then ends by ``reach_deadline``, if its
+        wait does not end before."""
         if run.over or not run.counted:
             return
-        if self._stands_still(run, now):
-            self._begin_timeout_anew(run, now)
+        if self.stands_still(run, now):
+            self.begin_timeout_anew(run, now)
         else:
-            self._strike_timeout(run, run.deadline)
+            self.strike_timeout(run, run.deadline)
 
     def wake_up(self, run: CodeRun, now: datetime) -> None:
         """It is time for the wake-up of ``run``."""
         wait = run.take_wake_up(now)
         if wait is not None:
-            self._wake(wait)
+            self.parking.wake(wait)
         # On a paused clock, what of it runs now parks or ends before anything else falls due.
-        if run.table.first_wait() is not None and (wait is None or self.clock.rate or not run.counted):
-            self._expect(run)
+        if run.table.first_wait() is not None and (wait is None or self._clock.rate or not run.counted):
+            self.parking.expect(run)
 
     def reach_deadline(self, run: Run, now: datetime) -> None:
         """It is time for the timeout of ``run``, or for its end if it was stopped."""
         run.drop_timeout()
         halted = self._halted(run)
         if now < run.deadline and halted is None:
-            self._expect_timeout(run)  # its handler began later than its attempt
-        elif not run.struck and halted is None and self._stands_still(run, now):
-            self._begin_timeout_anew(run, now)
+            self.parking.expect_timeout(run)  # its handler began later than its attempt
+        elif not run.struck and halted is None and self.stands_still(run, now):
+            self.begin_timeout_anew(run, now)
         elif run.struck or run.waits_in is None:
             self._give_up(run, halted or self._dispatcher.timed_out(run.function.timeout), now)
         elif halted is not None:
-            self.abandon(run, halted)
+            self.parking.abandon(run, halted)
         else:
             # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
             self._explain_endless_wait(run, now)
-            self.abandon(run, self._dispatcher.timed_out(run.function.timeout))
+            self.parking.abandon(run, self._dispatcher.timed_out(run.function.timeout))
 
     def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
         """``invocation``, which runs, is to be stopped: whatever it comes to no longer counts.
@@ -61,15 +74,15 @@ class Ending(Parking):
         It ends at the next step of the clock; what of it computes now is interrupted at once.
         """
         # The thread of an earlier attempt may still be there; that attempt is over, and another one runs.
-        run = next(run for run in self.runs if run.invocation is invocation and not run.over)
+        run = next(run for run in self.parking.runs if run.invocation is invocation and not run.over)
         run.tell(Halted(why))
         hooked = bool(run.function.pre_stop)
         if hooked and run.place.instance.answers_beside():
             # The hook comes first: whatever ends the attempt ends the instance with it. The clock does not wait for the
             # attempt any more, or the hook would never fall due.
             run.table.move(Move.HALT_BESIDE)
-            self.uncount(run)
-            self.fleet.announce_end(run.place, now, lambda at: self._end_halted(run, at))
+            self.parking.uncount(run)
+            self._dispatcher.fleet.announce_end(run.place, now, lambda at: self._end_halted(run, at))
         elif hooked and run.parked:
             # Nothing of it runs that had to be interrupted: it wakes and unwinds, and then the hook runs.
             self._end_by(run, now)
@@ -77,46 +90,46 @@ class Ending(Parking):
             # Where there is a hook, what comes back soon ends by itself, and then the hook runs.
             until = later(now, run.function.pre_stop_timeout) if hooked else now
             self._end_by(run, until)
-            self._interrupt(run)
-        self.pursue()
+            self.interrupt(run)
+        self._mover.pursue()
 
     def _end_by(self, run: Run, instant: datetime) -> None:
         """``run`` was stopped: it ends at ``instant``, unless its timeout would end it before."""
         if instant < run.deadline:
             run.deadline = instant
             run.drop_timeout()
-        self._expect_timeout(run)
+        self.parking.expect_timeout(run)
 
     def _end_halted(self, run: Run, now: datetime) -> None:
         """The hook before the end of ``run`` has come back."""
         if not run.over:
             self._end_by(run, now)
-        self.pursue()
+        self._mover.pursue()
 
     def has_been_long(self, since: float) -> bool:
         """Whether a handler, or what it left behind, has computed since before that instant of ``Watchdog.time``."""
-        runs = any(run.since < since for run in self.runs if run.counted or run.verdict is not None)
-        return runs or any(began < since for began in self.left_behind.values())
+        runs = any(run.since < since for run in self.parking.runs if run.counted or run.verdict is not None)
+        return runs or any(began < since for began in self.parking.left_behind.values())
 
     def any_debugged(self) -> bool:
         """Whether a debugger is attached to what one of the attempts runs in, outside this process. On any thread."""
-        return any(run.place.instance.debugged() for run in list(self.runs))
+        return any(run.place.instance.debugged() for run in list(self.parking.runs))
 
-    def _stands_still(self, run: Run, now: datetime) -> bool:
+    def stands_still(self, run: Run, now: datetime) -> bool:
         """Whether the timeout of ``run`` stands still: while its instance gets ready, and while somebody debugs it; a
         paused clock does so by itself while a debugger's user thinks, a flowing one goes on."""
         if run.ready_by is not None and now < run.ready_by:
             return True
-        return bool(self.clock.rate) and (debugged() or run.place.instance.debugged())
+        return bool(self._clock.rate) and (debugged() or run.place.instance.debugged())
 
-    def _begin_timeout_anew(self, run: Run, now: datetime) -> None:
+    def begin_timeout_anew(self, run: Run, now: datetime) -> None:
         """Once ``run`` goes on it has all of its time again."""
         self._agenda.deadlines.forget(run)
         run.deadline = later(now, run.function.timeout)
-        if self.clock.rate:
+        if self._clock.rate:
             self._agenda.watch(run)
         if run.table.waits():
-            self._expect(run)
+            self.parking.expect(run)
 
     def prepare(self, run: CodeRun, ready_by: datetime) -> None:
         """The instance of ``run`` gets ready, by that instant at the latest; takes the baton itself."""
@@ -133,7 +146,7 @@ class Ending(Parking):
                 return
             run.table.move(Move.READY)
             if run.verdict is None and isinstance(run, Run):
-                self._begin_timeout_anew(run, self.clock.now())
+                self.begin_timeout_anew(run, self._clock.now())
 
     def _halted(self, run: Run) -> Halted | None:
         """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
@@ -148,43 +161,43 @@ class Ending(Parking):
             f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
             f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
         )
-        self._warn(run, text, now)
+        self.parking.record_warning(run, text, now)
 
     # The end of a hook.
 
     def end_hook(self, run: CodeRun) -> None:
         """A hook has come back; what of it still runs is left behind."""
         if run.table.awake > 1:
-            self._let_rest(run)
-        self.uncount(run)
+            self.parking.let_rest(run)
+        self.parking.uncount(run)
         run.end()
         if run.table.others:
-            self._dismiss(run)
+            self.parking.dismiss(run)
 
     def close_hook(self, run: CodeRun) -> None:
         """A hook that runs comes to nothing, because the emulator is closed."""
-        self.abandon(run, Halted("the emulator was closed"))
+        self.parking.abandon(run, Halted("the emulator was closed"))
 
     # The end of a run.
 
-    def _ended(self, run: Run, finish: Finish) -> None:
+    def ended(self, run: Run, finish: Finish) -> None:
         """The handler of ``run`` has come back."""
         if run.table.awake > 1:
-            self._let_rest(run)
-        self.steps += 1
+            self.parking.let_rest(run)
+        self.parking.steps += 1
         if run.struck and not run.over:
             return  # its end comes at its deadline
-        self.runs.discard(run)
+        self.parking.runs.discard(run)
         if run.over:
             return
-        self.uncount(run)
+        self.parking.uncount(run)
         self._finish(run, run.verdict or bounded(finish.outcome), finish)
 
     def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
         run.end()
-        now = self.clock.now()
+        now = self._clock.now()
         if run.table.others:
-            self._dismiss(run)
+            self.parking.dismiss(run)
         if finish.exception is not None:
             self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
         if run.verdict is None and not finish.broken:
@@ -197,22 +210,22 @@ class Ending(Parking):
         if broken and not halted:
             run.place.instance.stop()
         elif not broken:
-            self.fleet.give_back(run.place, now)
+            self._dispatcher.fleet.give_back(run.place, now)
         self._dispatcher.end(run, outcome, finish.output, now)
         if broken:
-            self.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
+            self._dispatcher.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
 
     def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
         """End a run whose thread has not come back: whatever it still does no longer counts."""
         run.end()
-        self.uncount(run)
+        self.parking.uncount(run)
         if run.left:
-            self.runs.discard(run)
+            self.parking.runs.discard(run)
         self._dispatcher.end(run, outcome, run.call.output.text(), now)
-        self.fleet.lose(run.place, now, reason_of(outcome))
-        self._interrupt(run)
-        self._dismiss(run)
-        self.pursue()
+        self._dispatcher.fleet.lose(run.place, now, reason_of(outcome))
+        self.interrupt(run)
+        self.parking.dismiss(run)
+        self._mover.pursue()
 
     def leave_waiting(self, strand: Strand) -> None:
         """The thread of ``strand``, whose attempt is over, never comes back; takes the baton itself."""
@@ -226,12 +239,12 @@ class Ending(Parking):
             if not isinstance(run, Run):
                 return  # a hook of an emulator that was closed
             if run.over:
-                self.runs.discard(run)
+                self.parking.runs.discard(run)
             elif not run.struck:  # else its end comes at its deadline
                 assert run.verdict is not None, "only an attempt that is to end is left"
-                self._give_up(run, run.verdict, self.clock.now())
+                self._give_up(run, run.verdict, self._clock.now())
 
-    def _interrupt(self, run: CodeRun, *, again: bool = False) -> None:
+    def interrupt(self, run: CodeRun, *, again: bool = False) -> None:
         """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
         run.since = WATCHDOG.time()
         if not run.place.instance.interrupt():
@@ -241,11 +254,11 @@ class Ending(Parking):
 
     def interrupt_again(self, told_before: float = inf) -> None:
         """Tell threads to end that still compute although they were told, by ``Watchdog.time``, before that."""
-        for run in self.runs:
+        for run in self.parking.runs:
             if run.verdict is not None and not run.left and run.since < told_before:
-                self._interrupt(run, again=True)
+                self.interrupt(run, again=True)
 
-    def _strike_timeout(self, run: Run, now: datetime) -> None:
+    def strike_timeout(self, run: Run, now: datetime) -> None:
         verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
         run.tell(verdict)
         self._give_up(run, verdict, now)
@@ -256,38 +269,38 @@ class Ending(Parking):
         """The handler of ``caller`` waits for ``invocation``, so the clock need not wait for it."""
         if caller.counted and not caller.over:
             caller.calls = (*caller.calls, invocation)
-            self._callers[invocation.id] = caller
+            self.parking.callers[invocation.id] = caller
             caller.table.call()
-            self._expect_timeout(caller)
+            self.parking.expect_timeout(caller)
             if caller.table.awake <= 0:
-                self._expect(caller)
-                self.uncount(caller)
-                self.pursue()
+                self.parking.expect(caller)
+                self.parking.uncount(caller)
+                self._mover.pursue()
 
-    def _go_on_calling(self, invocation: Invocation) -> None:
+    def go_on_calling(self, invocation: Invocation) -> None:
         """``invocation`` has ended: the handler that called it runs again, before the clock moves on."""
-        caller = self._callers.pop(invocation.id, None)
+        caller = self.parking.callers.pop(invocation.id, None)
         if caller is not None:
             caller.calls = tuple(call for call in caller.calls if call is not invocation)
             caller.table.answered()
-            self._one_more_awake(caller)
+            self.parking.one_more_awake(caller)
 
     def running(self) -> Run | None:
         """The run that holds a paused clock, if any."""
-        return next((run for run in self.runs if run.counted), None)
+        return next((run for run in self.parking.runs if run.counted), None)
 
     # Trouble.
 
     def exited(self, run: CodeRun) -> FunctionError:
         """The outcome of ``run``, whose handler ends its process now."""
-        return self._dispatcher.exited(self.clock.now() - run.started)
+        return self._dispatcher.exited(self._clock.now() - run.started)
 
     def held_up(self, run: Run, now: float, patience: float) -> str | None:
         """What of the virtual clock keeps ``run`` from going on, if that does; it would go on in FC."""
         awake = run.table.awake_ones()
         for strand in awake:
             holder = None if strand.wants is None else STRANDS.get(strand.wants.holder())
-            if holder is not None and holder.waits_in is not None and holder.run.movers is not self:
+            if holder is not None and holder.waits_in is not None and holder.run.parking is not self.parking:
                 where = place(strand.line(), run.function.code)
                 return f"it waits{where} for a lock that {holder.run.function.ref} holds, parked on another clock"
         if run.place.instance.held_up():
@@ -310,31 +323,31 @@ class Ending(Parking):
         """End a run that cannot go on because time is virtual."""
         verdict = self._halted(run) or Stuck(why)
         run.tell(verdict)
-        self._give_up(run, verdict, self.clock.now())
+        self._give_up(run, verdict, self._clock.now())
 
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
-        self._warn(run, text)
+        self.parking.record_warning(run, text)
         if (halted := self._halted(run)) is not None:
-            self._give_up(run, halted, self.clock.now())
+            self._give_up(run, halted, self._clock.now())
             return
         run.tell(self._dispatcher.timed_out(run.function.timeout))
         run.table.move(Move.STRIKE)
-        self.uncount(run)
-        self._expect_timeout(run)
-        self._interrupt(run)
-        self.pursue()
+        self.parking.uncount(run)
+        self.parking.expect_timeout(run)
+        self.interrupt(run)
+        self._mover.pursue()
 
     def strike_left_behind(self, now: float, patience: float) -> None:
         """Name and interrupt the threads that still run long after their attempt has ended."""
-        for strand, since in list(self.left_behind.items()):
+        for strand, since in list(self.parking.left_behind.items()):
             if now - since > patience:
-                del self.left_behind[strand]
+                del self.parking.left_behind[strand]
                 run = strand.run
                 where = place(strand.line(), run.function.code)
                 text = (
                     f"a thread that {run.function.ref} had started still ran{where} {patience:g} real seconds after "
                     "the attempt had ended, and was interrupted; a handler must join its threads before it returns"
                 )
-                self._warn(run, text)
+                self.parking.record_warning(run, text)
                 strand.interrupt()

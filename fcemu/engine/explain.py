@@ -85,7 +85,7 @@ def _what_next(
 
 
 def _in_order(movers: Movers) -> list[Run]:
-    return sorted(movers.runs, key=lambda run: (run.invocation.accepted.at, run.invocation.id))
+    return sorted(movers.parking.runs, key=lambda run: (run.invocation.accepted.at, run.invocation.id))
 
 
 def _at(instant: datetime, clock: Clock) -> str:

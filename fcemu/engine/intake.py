@@ -93,7 +93,7 @@ class Intake:
         is_nested = caller is not None and not caller.over
         self._callers.expect(invocation, then, stranger=not is_nested)
         if caller is not None and is_nested:
-            self._movers.nest(caller, invocation)
+            self._movers.ending.nest(caller, invocation)
         else:
             self._movers.outside.lend(invocation)
             self._movers.expect_answer(invocation)
@@ -131,7 +131,7 @@ class Intake:
         credentials = self._keys.read(access_key_id)
         if credentials is None:
             return None
-        runs = self._movers.runs
+        runs = self._movers.parking.runs
         return next((run for run in runs if (run.invocation.id, run.number) == credentials), None)
 
     def _put(self, invocation: Invocation) -> Invocation:

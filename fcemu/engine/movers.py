@@ -23,7 +23,7 @@ from fcemu.engine.ending import Ending
 from fcemu.engine.errands import Errand
 from fcemu.engine.goals import Answered, CatchUp, Ended, Goal
 from fcemu.engine.outside import Outside
-from fcemu.engine.parking import duration
+from fcemu.engine.parking import Parking, duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
 from fcemu.engine.runs import CodeRun, Run
@@ -50,7 +50,7 @@ _ANSWERS: Final = frozenset({Rank.MESSAGE, Rank.POLL})
 _NONE: Final = timedelta(0)
 
 
-class Movers(Ending):
+class Movers:
     """Moves the clock from due time to due time, and never past one while anything is in flight.
 
     On a paused clock the thread that moves it also runs the handlers, one at a time: an attempt that does not sleep
@@ -61,10 +61,18 @@ class Movers(Ending):
     """
 
     def __init__(self, world: World, crew: Crew, dispatcher: Dispatcher, callers: Callers) -> None:
-        super().__init__(world, crew, dispatcher)
+        self._baton: Final = world.baton
+        self.clock: Final = world.clock
+        self._agenda: Final = world.agenda
+        self._journal: Final = world.journal
+        self._crew: Final = crew
+        self._dispatcher: Final = dispatcher
+        self.fleet: Final = dispatcher.fleet
+        self.parking: Final = Parking(self, world, crew, dispatcher)
+        self.ending: Final = Ending(self, self.parking, world, crew, dispatcher)
         self._permutes: Final = dispatcher.permutes
         self.callers: Final = callers
-        self.outside: Final = Outside(self)
+        self.outside: Final = Outside(self.ending)
         self.polls: Final = Polls(world.agenda, world.clock, self.pursue)
         self.goals: deque[Goal] = deque()
         self._answered: Final[dict[str, Answered]] = {}
@@ -117,12 +125,12 @@ class Movers(Ending):
         if self.closed:
             return
         if not self.clock.rate:
-            if not self.in_flight and not self._driving and self._goal() is not None:
+            if not self.parking.in_flight and not self._driving and self._goal() is not None:
                 self._crew.run(self._drive_on)
         elif not self._ticking:
             self._ticking = True
             self._crew.run(self._tick)
-        elif self.goals and not self.in_flight:
+        elif self.goals and not self.parking.in_flight:
             self._agenda.look_now()  # a move by hand goes on where nothing is in flight
 
     def defined(self, _fact: object, _invocation: object) -> None:
@@ -150,13 +158,13 @@ class Movers(Ending):
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
         self.outside.take_back(invocation)
-        self._go_on_calling(invocation)
+        self.ending.go_on_calling(invocation)
 
     def _move_to(self, instant: datetime) -> None:
         """The clock shows ``instant``, unless it is past that already. Nothing else sets it, but what holds a flowing
         clock back that is behind."""
         self.clock.set(instant)
-        self.steps += 1
+        self.parking.steps += 1
 
     def _next(self, goal: Goal) -> tuple[datetime, Rank, Entry] | None:
         """What comes first, if that lies within the horizon of ``goal``; else the clock has been moved to the horizon,
@@ -223,12 +231,12 @@ class Movers(Ending):
 
     def _drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
-        run = next(run for run in self.runs if run.invocation is invocation and not run.over)
+        run = next(run for run in self.parking.runs if run.invocation is invocation and not run.over)
         verdict = Halted(why)
         run.tell(verdict)
         run.end()
-        self.uncount(run)
-        self.runs.discard(run)
+        self.parking.uncount(run)
+        self.parking.runs.discard(run)
         self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
         self.fleet.give_back(run.place, now)
 
@@ -262,8 +270,10 @@ class Movers(Ending):
         for invocation in self.callers.waiting() if only is None else [only]:
             self.cancel_answer(invocation)
             self.callers.fail(invocation, error)
-        if self.steps != self._failed_at:  # else it fails at once again: it waits until a caller asks for something
-            self._failed_at = self.steps
+        if (
+            self.parking.steps != self._failed_at
+        ):  # else it fails at once again: it waits until a caller asks for something
+            self._failed_at = self.parking.steps
             self.pursue()
 
     def _guarded(self, job: Callable[[], object]) -> None:
@@ -308,8 +318,8 @@ class Movers(Ending):
             return
         self._driving = leads = True
         try:
-            while not self.in_flight and not self.clock.rate and not self.closed:
-                if self.lock_waits and self.free_locks():
+            while not self.parking.in_flight and not self.clock.rate and not self.closed:
+                if self.parking.lock_waits and self.parking.free_locks():
                     continue  # what waited for a lock runs again, and the clock waits for it
                 goal = self._goal()
                 if goal is None:
@@ -351,14 +361,21 @@ class Movers(Ending):
         if isinstance(entry, Invocation):
             return self._dispatcher.begin(entry, now)
         if rank is Rank.DEADLINE:
-            self.strike_due(cast(Run, entry), now)
+            self.ending.strike_due(cast(Run, entry), now)
             return None
         return cast("Run | Errand | None", cast(Falling, entry).fall_due(now))
 
-    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
+    def wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is what comes next, so that its thread moves the clock there itself."""
         goal = self._goal()
-        if self.clock.rate or self._driving or self.in_flight or self.closed or goal is None or goal is self.autojump:
+        if (
+            self.clock.rate
+            or self._driving
+            or self.parking.in_flight
+            or self.closed
+            or goal is None
+            or goal is self.autojump
+        ):
             return False
         first = self._agenda.first()
         if first is None or first[2] is not run.wakes or not run.goes_on_with(wait):
@@ -369,7 +386,7 @@ class Movers(Ending):
         self._agenda.pop(first[1])
         self._move_to(first[0])
         run.take_wake_up(first[0])
-        self._unpark(wait)
+        self.parking.unpark(wait)
         return True
 
     def _execute(self, doing: Run | Errand) -> None:
@@ -396,13 +413,13 @@ class Movers(Ending):
             finish = run.handle()
         finally:
             self._baton.acquire()
-        self._ended(run, finish)
+        self.ending.ended(run, finish)
 
     def _start(self, run: Run) -> None:
         """The attempt begins, and the clock waits for it."""
-        run.movers = self
-        self.count(run)
-        self.runs.add(run)
+        run.start(self.ending)
+        self.parking.count(run)
+        self.parking.runs.add(run)
 
     # The flowing clock.
 
@@ -431,7 +448,7 @@ class Movers(Ending):
             if self.saving is not None:
                 self.keep()
             goal = self._goal()
-            if goal is not None and goal is not self.autojump and not self.in_flight:
+            if goal is not None and goal is not self.autojump and not self.parking.in_flight:
                 # A move by hand: to what comes next, whenever nothing is in flight. It is run as what is due then.
                 first = self._next(goal)
                 if first is None:
@@ -483,14 +500,14 @@ class Movers(Ending):
     def _is_crowded(self) -> bool:
         """Whether many invocations wait for instances in which handlers compute, faster than real time: what falls due
         then only makes the queue longer."""
-        return self.clock.rate > _REAL_SPEED and self.in_flight > 0 and self.fleet.held > _CROWD
+        return self.clock.rate > _REAL_SPEED and self.parking.in_flight > 0 and self.fleet.held > _CROWD
 
     def _run_until(self, now: Callable[[], datetime], until: float) -> bool:
         """Run what is due by ``now()``, in order; whether there was time for all of it, and a thread."""
         while (first := self._agenda.first()) is not None and first[0] <= now():
             if self._crew.queued > _QUEUED or real.monotonic() > until:
                 return False
-            self.steps += 1
+            self.parking.steps += 1
             doing = self._fall_due(first[1])
             if isinstance(doing, Errand):
                 self.outside.send(doing)
@@ -533,7 +550,7 @@ class Movers(Ending):
         self._baton.acquire()
         try:
             try:
-                self._ended(run, finish)
+                self.ending.ended(run, finish)
             except Exception as error:  # as in ``_guarded``; on a flowing clock other attempts go on beside this one
                 self.fail(error, run.invocation)
             self._pursue_at_rest()
@@ -552,7 +569,7 @@ class Movers(Ending):
 
     def _pursue_at_rest(self) -> None:
         """An attempt or errand has ended that began on a flowing clock, which may be paused now."""
-        if not self.in_flight and (self.goals or not self.clock.rate):
+        if not self.parking.in_flight and (self.goals or not self.clock.rate):
             self.pursue()
 
     def set_rate(self, rate: float) -> None:
@@ -564,11 +581,11 @@ class Movers(Ending):
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
         self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
-            for wait in list(self.lock_waits):
-                self._wake(wait)  # from now on it waits in real time, as its holder does
-            for run in sorted(self.runs, key=lambda run: run.deadline):
+            for wait in list(self.parking.lock_waits):
+                self.parking.wake(wait)  # from now on it waits in real time, as its holder does
+            for run in sorted(self.parking.runs, key=lambda run: run.deadline):
                 self._agenda.watch(run)
-                self.expect_waits(run)
+                self.parking.expect_waits(run)
             self.outside.expect_all()
         else:
             self._agenda.deadlines.clear()
@@ -579,15 +596,15 @@ class Movers(Ending):
         """End what is parked and let no more happen. Returns the runs whose threads have not come back yet."""
         self.closed = True
         self.autojump = None
-        alive = list(self.runs)
+        alive = list(self.parking.runs)
         for run in alive:
             if not run.over:
                 run.tell(run.verdict or Halted("the emulator was closed"))
                 run.end()
-            self.uncount(run)
-            self._interrupt(run)
-            self._dismiss(run)
-        for strand in self.left_behind:
+            self.parking.uncount(run)
+            self.ending.interrupt(run)
+            self.parking.dismiss(run)
+        for strand in self.parking.left_behind:
             strand.interrupt()
         self.outside.close()
         self._baton.changed.notify_all()

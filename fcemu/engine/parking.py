@@ -42,15 +42,25 @@ class Counted(Protocol):
     counted: bool
 
 
+class Mover(Protocol):
+    """What moves the clock, as its parts see it. Every method is called with the baton held."""
+
+    def pursue(self) -> None:
+        """See to it that a thread moves the clock if it may move."""
+
+    def wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
+        """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
+
+
 class Parking:
     """Counts the attempts that hold the clock. An attempt is parked when all its strands wait in virtual time; the end
     of the first of these waits, or its timeout, then falls due.
 
-    The base of ``Movers``, which moves the clock there. Every method is called with the baton held unless it says
-    otherwise.
+    Every method is called with the baton held unless it says otherwise.
     """
 
-    def __init__(self, world: World, crew: Crew, dispatcher: Dispatcher) -> None:
+    def __init__(self, mover: Mover, world: World, crew: Crew, dispatcher: Dispatcher) -> None:
+        self._mover: Final = mover
         self._baton: Final = world.baton
         self.clock: Final = world.clock
         self._agenda: Final = world.agenda
@@ -61,28 +71,13 @@ class Parking:
         self.in_flight = 0
         self.steps = 0
         """Grows with every step; real time without growth is no progress."""
-        self.fleet: Final = dispatcher.fleet
         self.runs: set[Run] = set()
-        self._callers: dict[str, Run] = {}
+        self.callers: dict[str, Run] = {}
         """Who waits for which synchronous invocation that it made itself."""
         self.left_behind: dict[Strand, float] = {}
         """Threads that still run although their attempt has ended, and since when, by the watchdog's time."""
         self.lock_waits: Final[LockWaits[Wait]] = LockWaits()
         """Strands that are parked because the holder of a lock is."""
-
-    # What who moves the clock does.
-
-    def leave_waiting(self, strand: Strand) -> None:
-        """The thread of ``strand``, whose attempt is over, never comes back; takes the baton itself."""
-        raise NotImplementedError
-
-    def pursue(self) -> None:
-        """See to it that somebody moves the clock if it may move."""
-        raise NotImplementedError
-
-    def _wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
-        """Whether the end of ``wait`` is the next thing due and within the goal, so that no other thread is needed."""
-        raise NotImplementedError
 
     # Counting what is in flight.
 
@@ -120,9 +115,9 @@ class Parking:
                 wait.until = None if seconds is None else later(now, duration(seconds))
                 strand.prepare_wait()
                 self._park(run, wait, now)
-                if self._wakes_itself(run, wait):
+                if self._mover.wakes_itself(run, wait):
                     return False
-                self.pursue()
+                self._mover.pursue()
         finally:
             self._baton.release()
         if strand is run:
@@ -142,7 +137,7 @@ class Parking:
         """``run`` comes to ``verdict``: whatever of it waits wakes and unwinds."""
         run.tell(verdict)
         for wait in run.table.waits():
-            self._wake(wait)
+            self.wake(wait)
 
     def _woken(self, wait: Wait) -> bool:
         run = wait.strand.run
@@ -155,7 +150,7 @@ class Parking:
         """One strand of ``run`` waits; if it was the last that ran, the clock need not wait for ``run``."""
         table = run.table
         if table.count_again(wait.strand):
-            self._one_more_awake(run)
+            self.one_more_awake(run)
         table.wait(wait)
         self._one_less_awake(run)
         if table.awake > 0 and wait.sleeps and table.sleeps_beside and not self.clock.rate:
@@ -185,9 +180,9 @@ class Parking:
         due = None if self.clock.rate else table.next_due(now)
         if due is not None and due.until is not None and due.until < run.deadline:
             self.steps += 1
-            self._wake(due)
+            self.wake(due)
             return
-        self._expect(run)
+        self.expect(run)
         self.uncount(run)
 
     def _record_sleep(self, run: Run, now: datetime, until: datetime) -> None:
@@ -200,9 +195,9 @@ class Parking:
     def expect_waits(self, run: CodeRun) -> None:
         """Let the waits of ``run`` fall due, also where another strand of it runs: the clock flows now."""
         if run.table.first_wait() is not None:
-            self._expect(run)
+            self.expect(run)
 
-    def _expect(self, run: CodeRun) -> None:
+    def expect(self, run: CodeRun) -> None:
         """Let the first wait of ``run`` fall due. Its timeout does, too, where a wait of it may last until then: it is
         put there once, so that it strikes before what was put there later for the same instant."""
         first = run.table.first_wait()
@@ -210,7 +205,7 @@ class Parking:
         if ends and first is not None and first.until is not None:
             self._expect_wake_up(run, first.until)
         if not ends or not run.table.alone:
-            self._expect_timeout(run)
+            self.expect_timeout(run)
 
     def _expect_wake_up(self, run: CodeRun, instant: datetime) -> None:
         if run.wakes is None or run.wakes.at != instant:
@@ -218,15 +213,15 @@ class Parking:
             run.wakes = wakes = WakeUp(run, instant, run.table.turns)
             self._agenda.push(instant, wakes)
 
-    def _expect_timeout(self, run: CodeRun) -> None:
+    def expect_timeout(self, run: CodeRun) -> None:
         if run.times_out is None and isinstance(run, Run):
             run.times_out = times_out = TimesOut(run)
             self._agenda.push(run.deadline, times_out)
 
-    def _unpark(self, wait: Wait) -> None:
+    def unpark(self, wait: Wait) -> None:
         """A strand runs again; its thread is not woken yet."""
         self._end_wait(wait)
-        self._one_more_awake(wait.strand.run)
+        self.one_more_awake(wait.strand.run)
 
     def _end_wait(self, wait: Wait) -> None:
         run = wait.strand.run
@@ -235,13 +230,13 @@ class Parking:
         if at is not None and at == wait.until and all(one.until != at for one in run.table.waits()):
             run.drop_wake_up()  # it ends before its time, and the clock need not stop then for another strand
 
-    def _one_more_awake(self, run: CodeRun) -> None:
+    def one_more_awake(self, run: CodeRun) -> None:
         run.since = WATCHDOG.time()
         if run.table.holds_clock:
             self.count(run)
 
-    def _wake(self, wait: Wait) -> None:
-        self._unpark(wait)
+    def wake(self, wait: Wait) -> None:
+        self.unpark(wait)
         wait.rouse()
 
     def _wake_in_turn(self, wait: Wait) -> None:
@@ -253,7 +248,7 @@ class Parking:
             strand.turn = turn = threading.Lock()
             acquire(turn)
             run.table.woken(strand)
-        self._wake(wait)
+        self.wake(wait)
         self._next_turn(run)
 
     def _next_turn(self, run: CodeRun) -> None:
@@ -273,7 +268,7 @@ class Parking:
                 DRIFTING.discard(wait.strand)
             elif wait.lock is not None:
                 self.steps += 1
-                self._wake(wait)
+                self.wake(wait)
             else:
                 self.steps += 1
                 self._wake_in_turn(wait)
@@ -307,9 +302,9 @@ class Parking:
             self.lock_waits.add(wait, lock, gate=gate)
             strand.prepare_wait()
             self._park(run, wait, now)
-            if self._wakes_itself(run, wait):
+            if self._mover.wakes_itself(run, wait):
                 return None
-            self.pursue()
+            self._mover.pursue()
         self._await_lock(wait, lock)
         if run.verdict is not None:
             raise Over
@@ -325,7 +320,7 @@ class Parking:
     def _count_again(self, strand: Strand) -> None:
         """A strand that the clock did not wait for is back."""
         if strand.run.table.count_again(strand):
-            self._one_more_awake(strand.run)
+            self.one_more_awake(strand.run)
 
     def look_at_threads(self, now: float) -> None:
         """Called by the watchdog, by its time, on a paused clock: leave background threads out of the count that have
@@ -348,19 +343,19 @@ class Parking:
                     f"a thread of {run.function.ref} waited{place(strand.line(), run.function.code)} for something "
                     f"real while the handler slept; after {grace:g} real seconds the clock moved on without it"
                 )
-                self._warn(run, text)
+                self.record_warning(run, text)
             table.leave_out(strand)
             self._one_less_awake(run)
         self.steps += 1
         self._settle(run, self.clock.now())
-        self.pursue()
+        self._mover.pursue()
 
     def _is_held_up(self, holder: Strand | None) -> bool:
         """Whether it is the clock that keeps the holder of a lock from releasing it."""
         if holder is None:
             return False
         run = holder.run
-        return run.movers is self and not run.struck and (holder.waits_in is not None or run.table.awake <= 0)
+        return run.parking is self and not run.struck and (holder.waits_in is not None or run.table.awake <= 0)
 
     def free_locks(self) -> bool:
         """Before the clock moves: let those go on that wait for a lock which is free by now, one for each lock; whether
@@ -368,7 +363,7 @@ class Parking:
         freed = self.lock_waits.freed(self._may_be_taken)
         for wait in freed:
             self.steps += 1
-            self._wake(wait)
+            self.wake(wait)
         return bool(freed)
 
     def _may_be_taken(self, lock: Held) -> bool:
@@ -378,7 +373,7 @@ class Parking:
         holder = STRANDS.get(lock.holder())
         if holder is None:
             return thread_of(lock.holder()) is not None
-        return holder.run.movers is not self
+        return holder.run.parking is not self
 
     def sleep_really(self, run: CodeRun, seconds: float) -> None:
         """A thread of which nothing is known, but that carries the context of ``run``, sleeps."""
@@ -394,7 +389,7 @@ class Parking:
                 raise Over
             strand = Strand(run)
             run.table.add(strand)
-            self._one_more_awake(run)
+            self.one_more_awake(run)
             return strand
 
     def end_strand(self, strand: Strand) -> None:
@@ -402,7 +397,7 @@ class Parking:
         with self._baton:
             run = strand.run
             joined = strand.take_joined()
-            ours = [wait for wait in joined if wait.strand.run.movers is self and not wait.strand.run.over]
+            ours = [wait for wait in joined if wait.strand.run.parking is self and not wait.strand.run.over]
             for wait in ours:
                 if wait.happened():
                     self._wake_in_turn(wait)
@@ -412,7 +407,7 @@ class Parking:
                 self.steps += 1
                 if not run.over and run.table.awake <= 0 and run.counted:
                     self._settle(run, self.clock.now())
-                    self.pursue()
+                    self._mover.pursue()
         for wait in joined:
             wait.release()
 
@@ -437,7 +432,7 @@ class Parking:
         waker = STRANDS.get(get_ident())
         if waker is not None:
             run = waker.run
-            run.movers.adopt(wait.strand, run)
+            run.parking.adopt(wait.strand, run)
         wait.rouse()
 
     def adopt(self, strand: Strand, run: CodeRun) -> None:
@@ -446,9 +441,9 @@ class Parking:
             if run.over or run.verdict is not None:
                 return
             strand.join(run)
-            self._one_more_awake(run)
+            self.one_more_awake(run)
 
-    def _dismiss(self, run: CodeRun) -> None:
+    def dismiss(self, run: CodeRun) -> None:
         """``run`` is over: what of it waits for an instant, or was not left in peace, ends; the rest is left behind."""
         table = run.table
         for strand in table.others:
@@ -459,7 +454,7 @@ class Parking:
             wait.rouse()
         DRIFTING.update(strand for strand in table.strands() if strand.doing is Doing.FROZEN)
 
-    def _let_rest(self, run: CodeRun) -> None:
+    def let_rest(self, run: CodeRun) -> None:
         """Threads that are about to end or to wait for more work do so before the attempt is over, as good as always
         in the same order as everywhere; others are left behind as they are."""
         if run.over or run.struck:
@@ -486,9 +481,9 @@ class Parking:
                 return
             if once:
                 run.warned_once = (*run.warned_once, text)
-            self._warn(run, text)
+            self.record_warning(run, text)
 
-    def _warn(self, run: CodeRun, text: str, at: datetime | None = None) -> None:
+    def record_warning(self, run: CodeRun, text: str, at: datetime | None = None) -> None:
         if not isinstance(run, Run):
             return  # the timeline is that of invocations, and a hook has none
         self._journal.record(Warned(at or self.clock.now(), run.invocation.id, run.number, text), run.invocation)

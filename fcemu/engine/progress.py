@@ -39,7 +39,7 @@ class Progress:
 
     def is_debugged(self) -> bool:
         """Whether a debugger is attached to this process, or to what an attempt of this emulator runs in."""
-        return debugged() or self._movers.any_debugged()
+        return debugged() or self._movers.ending.any_debugged()
 
     def check_progress(self, now: float) -> None:
         """Called by the watchdog from time to time, on its own thread and with its own time."""
@@ -51,27 +51,27 @@ class Progress:
         for call, patience in list(self.waits.items()):
             if patience.is_over():
                 call()
-        if movers.closed or not (movers.runs or movers.left_behind or movers.outside.errands):
+        if movers.closed or not (movers.parking.runs or movers.parking.left_behind or movers.outside.errands):
             return
         with baton:
-            is_debugged = movers.has_been_long(now - min(self._grace, self._watchdog / 2)) and self.is_debugged()
+            is_debugged = movers.ending.has_been_long(now - min(self._grace, self._watchdog / 2)) and self.is_debugged()
             if not is_debugged:
-                movers.interrupt_again(now - self._grace)
-                movers.strike_left_behind(now, self._watchdog)
+                movers.ending.interrupt_again(now - self._grace)
+                movers.ending.strike_left_behind(now, self._watchdog)
             if self._world.clock.rate:
                 return
-            run = movers.running()
+            run = movers.ending.running()
             if run is None:
                 movers.outside.look_at_threads(now)
                 return
             if is_debugged:
                 run.since = now  # patience begins anew when the debugger lets go
                 return
-            movers.look_at_threads(now)
+            movers.parking.look_at_threads(now)
             if run.counted and now - run.since > self._watchdog:
-                why = movers.held_up(run, now, self._watchdog)
+                why = movers.ending.held_up(run, now, self._watchdog)
                 if why is None:
-                    movers.strike(run, self._stuck_text(run))
+                    movers.ending.strike(run, self._stuck_text(run))
                 else:
                     self._end_stuck(run, why)
             else:
@@ -81,7 +81,7 @@ class Progress:
         """Whoever moves the clock hears of it: the attempt says nothing of what FC would have done."""
         text = f"{run.function.ref} made no progress for {self._watchdog:g} real seconds: {why}"
         explained = explain(self._world, self._movers)
-        self._movers.end_stuck(run, text)
+        self._movers.ending.end_stuck(run, text)
         for goal in self._movers.goals:
             if not goal.reached:
                 goal.finish(ClockStuck(f"{text}\n{explained}"))
@@ -113,4 +113,4 @@ class Progress:
         )
         fact = Warned(self._world.clock.now(), run.invocation.id, run.number, text)
         self._world.journal.record(fact, run.invocation)
-        self._movers.nest(run, stranger)
+        self._movers.ending.nest(run, stranger)

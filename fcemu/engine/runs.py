@@ -18,7 +18,8 @@ from fcemu.handler.strands import Attempt, Move
 from fcemu.handler.strands import State as AttemptState
 
 if TYPE_CHECKING:
-    from fcemu.engine.movers import Movers
+    from fcemu.engine.ending import Ending
+    from fcemu.engine.parking import Parking
 
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -39,9 +40,9 @@ class WakeUp:
 
     def fall_due(self, now: datetime) -> None:
         """A flowing clock may be late, and what happens does so at its instant all the same."""
-        movers = self._run.movers
         if not self.over:
-            movers.wake_up(self._run, self.at if movers.clock.rate else now)
+            run = self._run
+            run.ending.wake_up(run, self.at if run.parking.clock.rate else now)
 
     def __str__(self) -> str:
         return f"wake-up of {self._run.title}"
@@ -58,9 +59,9 @@ class TimesOut:
 
     def fall_due(self, now: datetime) -> None:
         """A flowing clock may be late, and the attempt times out at its instant all the same."""
-        movers = self._run.movers
         if not self.over:
-            movers.reach_deadline(self._run, self.at if movers.clock.rate else now)
+            run = self._run
+            run.ending.reach_deadline(run, self.at if run.parking.clock.rate else now)
 
     def __str__(self) -> str:
         what = "end of stopped" if self._run.invocation.state is State.STOPPING else "timeout of"
@@ -87,8 +88,8 @@ class CodeRun(Strand):
     at_rest: "threading.Lock | None" = None
     """Released when only the thread runs on which it began, and which has returned."""
 
-    movers: "Movers"
-    """Set when it starts: what moves the clock for it."""
+    ending: "Ending"
+    parking: "Parking"
 
     def __init__(self, place: Place, started: datetime, deadline: datetime) -> None:
         self.place = place
@@ -97,6 +98,10 @@ class CodeRun(Strand):
         """When it ends if it has not ended before."""
         self.table: Final[Table] = Attempt(self)
         self.since = WATCHDOG.time()
+
+    def start(self, ending: "Ending") -> None:
+        """It starts. ``ending``: what ends it, and knows where it parks."""
+        self.ending, self.parking = ending, ending.parking
 
     @property
     def run(self) -> "CodeRun":

@@ -127,7 +127,7 @@ class Wait(WaitOfTable["Strand", datetime]):
     def release(self) -> None:
         """What the strand waits for has happened; on any thread, any number of times, also before it waits."""
         with in_engine():
-            self.strand.run.movers.release(self)
+            self.strand.run.parking.release(self)
 
     def wait(
         self,
@@ -142,7 +142,7 @@ class Wait(WaitOfTable["Strand", datetime]):
             raise RuntimeError("a wait belongs to the thread that asked for it")
         try:
             with in_engine():
-                return self.strand.run.movers.wait(self, seconds)
+                return self.strand.run.parking.wait(self, seconds)
         except Over:
             self.strand.abandon()
 
@@ -205,13 +205,13 @@ class Strand(StrandOfTable):
     # What its context sees: ports.HandlerClock.
 
     def now(self) -> datetime:
-        return self.run.movers.clock.now()
+        return self.run.parking.clock.now()
 
     def elapsed_ns(self) -> int:
-        return self.run.movers.clock.elapsed_ns()
+        return self.run.parking.clock.elapsed_ns()
 
     def dial(self) -> int:
-        return self.run.movers.clock.dial().fd
+        return self.run.parking.clock.dial().fd
 
     def sleep(self, seconds: float) -> None:
         strand = self.here()
@@ -221,7 +221,7 @@ class Strand(StrandOfTable):
         if seconds <= 0:
             return
         if strand is None:
-            run.movers.sleep_really(run, seconds)
+            run.parking.sleep_really(run, seconds)
             return
         wait = Wait(strand)
         wait.sleeps = True
@@ -237,7 +237,7 @@ class Strand(StrandOfTable):
             return inf
         try:
             with in_engine():
-                return strand.run.movers.wait_for_lock(strand, lock, seconds)
+                return strand.run.parking.wait_for_lock(strand, lock, seconds)
         except Over:
             strand.abandon()
 
@@ -246,28 +246,28 @@ class Strand(StrandOfTable):
         run = self.run if strand is None else strand.run
         try:
             with in_engine():
-                return run.movers.add_strand(run)
+                return run.parking.add_strand(run)
         except Over:
             raise Abandoned from None
 
     def io_grace(self) -> float:
-        return self.run.movers.io_grace.total_seconds()
+        return self.run.parking.io_grace.total_seconds()
 
     def prepare(self, seconds: float) -> None:
         with in_engine():
-            self.run.movers.prepare(self.run, later(self.now(), timedelta(seconds=seconds)))
+            self.run.ending.prepare(self.run, later(self.now(), timedelta(seconds=seconds)))
 
     def begin_handler(self) -> None:
         if self.run.ready_by is not None:
             with in_engine():
-                self.run.movers.begin_handler(self.run)
+                self.run.ending.begin_handler(self.run)
 
     def exited(self) -> FunctionError:
-        return self.run.movers.exited(self.run)
+        return self.run.ending.exited(self.run)
 
     def warn(self, text: str, *, once: bool = False) -> None:
         with in_engine():
-            self.run.movers.warn(self.run, text, once=once)
+            self.run.parking.warn(self.run, text, once=once)
 
     # Its life: ports.HandlerStrand.
 
@@ -287,12 +287,12 @@ class Strand(StrandOfTable):
             else:
                 STRANDS[ident] = self._before
         with in_engine():
-            self.run.movers.end_strand(self)
+            self.run.parking.end_strand(self)
 
     def when_ended(self, waiting: Waiting) -> None:
         assert isinstance(waiting, Wait), "the emulator's own"
         with in_engine():
-            ended = self.run.movers.joins(self, waiting)
+            ended = self.run.parking.joins(self, waiting)
         if ended:
             waiting.release()
 
@@ -312,7 +312,7 @@ class Strand(StrandOfTable):
         blocks run; a thread that goes on to wait all the same waits for ever."""
         if not self.learn():
             make_daemon(get_ident())
-            self.run.movers.leave_waiting(self)
+            self.run.ending.leave_waiting(self)
             _wait_for_ever()
         raise Abandoned
 

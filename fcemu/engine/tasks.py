@@ -113,11 +113,11 @@ class Tasks:
         self._cancel(invocation, "stopped as asked")
 
     def _cancel(self, invocation: Invocation, why: str) -> None:
-        busy = self._movers.in_flight or self._movers.goals
+        busy = self._movers.parking.in_flight or self._movers.goals
         now = self._clock.now() if busy else self._clock.shown()
         runs = invocation.state is State.RUNNING
         self._journal.record(StopAsked(now, invocation.id), invocation)
         if runs:
-            self._movers.halt(invocation, now, why)
+            self._movers.ending.halt(invocation, now, why)
         else:
             self._journal.record(Stopped(now, invocation.id), invocation)

@@ -397,7 +397,7 @@ def test_the_hook_before_an_instance_is_stopped_runs_when_it_was_idle_and_delays
 
 def writes(world, text):
     """Whether an attempt that runs has written this."""
-    return any(text in "".join(run.call.output) for run in list(world.emulator._movers.runs))
+    return any(text in "".join(run.call.output) for run in list(world.emulator._movers.parking.runs))
 
 
 @rule("task-mode §4.4", "documented")
