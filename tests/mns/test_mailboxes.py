@@ -23,7 +23,17 @@ from fcemu.core.names import Account, FunctionRef
 from fcemu.core.places import check_place, read_places
 from fcemu.core.timeline import render
 from fcemu.mns.errors import MNSError
-from fcemu.mns.facts import Cleared, Dropped, MessageReceived, MessageSent, QueueSet, Subscribed, TopicSet, Unsubscribed
+from fcemu.mns.facts import (
+    Cleared,
+    Dropped,
+    MessageReceived,
+    MessageSent,
+    QueueSet,
+    ReportSummary,
+    Subscribed,
+    TopicSet,
+    Unsubscribed,
+)
 from fcemu.mns.mailboxes import Mailboxes
 from fcemu.mns.queue import Queue
 from fcemu.mns.topic import Topic, pushed
@@ -255,6 +265,32 @@ def test_what_is_cleared_is_gone_for_who_has_looked_already():
     assert queue.first(T0) is None
     there.folds[MessageSent](MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
     assert queue.first(T0).message_id == "m2"
+
+
+def test_reports_that_leave_memory_keep_their_places_and_what_a_client_sent_stays():
+    reports = [Delivered(at(n), f"r{n}", "queue:q", f"m{n}", b"large") for n in range(4)]
+    sent = MessageSent(at(1), "", "queue:q", "s", b"x", at(1), 8)
+    there = after(reports[0], sent, *reports[1:3])
+    queue = there.resource(Queue, "q")
+    assert queue.first(at(9)).message_id == "m0"
+    for place, told in enumerate(reports[:2], 100):
+        there.shorten(told, place)
+    held = [message.arrival for message in queue.waiting(at(9))]
+    assert (
+        held
+        == there.arrived["queue:q"]
+        == [
+            ReportSummary(at(0), "r0", "queue:q", "m0", 100),
+            sent,
+            ReportSummary(at(1), "r1", "queue:q", "m1", 101),
+            reports[2],
+        ]
+    )
+    there.folds[Cleared](Cleared(at(9), "", "queue:q"))
+    there.shorten(reports[2], 102)
+    there.folds[Delivered](reports[3])
+    there.shorten(reports[3], 103)
+    assert there.arrived["queue:q"] == [ReportSummary(at(3), "r3", "queue:q", "m3", 103)]
 
 
 def test_a_report_to_a_function_is_no_message():
