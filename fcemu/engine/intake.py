@@ -6,7 +6,7 @@ from typing import Final
 from fcemu.core.destinations import FunctionDestination
 from fcemu.core.errors import EntityTooLarge, FCError, InvalidArgument, ResourceThrottled
 from fcemu.core.facts import Accepted, Warned
-from fcemu.core.functions import Function, takes_events
+from fcemu.core.functions import AsyncSettings, Function, takes_events
 from fcemu.core.http import HttpRequest
 from fcemu.core.http_events import event_of
 from fcemu.core.invocation import Invocation
@@ -75,8 +75,8 @@ class Intake:
             )
         plan = self._plan(asked)
         _check_size(asked.payload, self._limits.async_payload_bytes)
-        caller = self.caller(asked.access_key_id)
-        invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None)
+        caller = self.caller(asked.access_key_id) if asked.access_key_id else None
+        invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None, plan.asked)
         if self._clock.rate and not asked.delay:
             self._movers.start_at_once(invocation, invocation.accepted.at, plan)
         else:
@@ -87,9 +87,8 @@ class Intake:
         """See ``Emulator.invoke``."""
         plan = self._plan(asked)
         _check_size(asked.payload, self._limits.sync_payload_bytes)
-        caller = self.caller(asked.access_key_id)
-        cause = caller.invocation if caller else None
-        invocation = self._open(plan.resolved.function, asked, cause, synchronous=True)
+        caller = self.caller(asked.access_key_id) if asked.access_key_id else None
+        invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None, None)
         # Who waits is known before anything starts, at any rate: the clock may be paused while they wait.
         is_nested = caller is not None and not caller.over
         self._callers.expect(invocation, then, stranger=not is_nested)
@@ -107,24 +106,25 @@ class Intake:
     def fire(self, trigger: Trigger, event: bytes) -> Invocation:
         """A time trigger fires, whatever has become of its function."""
         asked = Asked(trigger.function, event, trigger.qualifier, source="timer")
-        return self._put(self._open(self._catalog.function(trigger.function), asked, None))
+        settings = self._catalog.async_settings(trigger.function, trigger.qualifier)
+        return self._put(self._open(self._catalog.function(trigger.function), asked, None, settings))
 
     def take_event(self, trigger: Trigger, event: bytes, *, source: str, cause: Invocation | None) -> Invocation:
         """Another service fires a trigger; ``cause``: the invocation whose message did it."""
         asked = Asked(trigger.function, event, trigger.qualifier, source=source)
         if cause is not None:
             self._check_depth(cause)
-        function = self._plan(asked).resolved.function
+        plan = self._plan(asked)
         _check_size(event, self._limits.async_payload_bytes)
-        return self._put(self._open(function, asked, cause))
+        return self._put(self._open(plan.resolved.function, asked, cause, plan.asked))
 
     def take_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
         """The report of ``cause`` is for a function."""
         self._check_depth(cause)
-        function = self._plans.plan(destination.ref, destination.qualifier).resolved.function
+        plan = self._plans.plan(destination.ref, destination.qualifier)
         _check_size(body, self._limits.async_payload_bytes)
         asked = Asked(destination.ref, body, destination.qualifier, source="destination")
-        return self._put(self._open(function, asked, cause))
+        return self._put(self._open(plan.resolved.function, asked, cause, plan.asked))
 
     def caller(self, access_key_id: str) -> Run | None:
         """The attempt that runs now and has these credentials."""
@@ -139,12 +139,14 @@ class Intake:
         return invocation
 
     def _open(
-        self, function: Function, asked: Asked, cause: Invocation | None, *, synchronous: bool = False
+        self, function: Function, asked: Asked, cause: Invocation | None, settings: AsyncSettings | None
     ) -> Invocation:
-        """ASSUMED: a request id that an invocation has already is not given to another one, which gets its own."""
+        """``settings``: those of the qualifier, ``None`` for a synchronous invocation.
+
+        ASSUMED: a request id that an invocation has already is not given to another one, which gets its own."""
         if self._movers.closed:
             raise ResourceThrottled("the emulator is closed")
-        is_task = not synchronous and self.is_task(asked)
+        is_task = settings is not None and (asked.task_mode or settings.task_mode)
         if is_task and asked.task_id:
             self._tasks.claim(function.ref, asked.task_id)
         if cause is not None:
@@ -167,7 +169,7 @@ class Intake:
                 request_id,
                 function.ref,
                 asked.qualifier,
-                synchronous,
+                settings is None,
                 asked.source,
                 payload,
                 due,
@@ -177,7 +179,7 @@ class Intake:
                 http,
             )
         )
-        if asked.task_id and not synchronous and not is_task:
+        if asked.task_id and settings is not None and not is_task:
             self._journal.record(Warned(now, request_id, 0, no_task(function.ref, asked.task_id)), invocation)
         return invocation
 
@@ -193,7 +195,8 @@ class Intake:
         ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
         """
         plan = self._plans.plan(asked.ref, asked.qualifier)
-        if asked.ref.service is None and (reason := self._catalog.function(asked.ref).disabled) is not None:
+        function = plan.resolved.function if asked.qualifier == LATEST else self._catalog.function(asked.ref)
+        if asked.ref.service is None and (reason := function.disabled) is not None:
             text = f"the invocation of function '{asked.ref}' is disabled" + (f": {reason}" if reason else "")
             raise FCError("FunctionInvocationDisabled", text)
         return plan
