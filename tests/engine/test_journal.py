@@ -9,7 +9,7 @@ from pathlib import Path
 from fakes import ask, make, s
 
 from fcemu.core.destinations import FunctionDestination, QueueDestination
-from fcemu.core.facts import from_json
+from fcemu.core.facts import Accepted, Changed, Dequeued, Warned, from_json
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
@@ -119,3 +119,47 @@ def test_what_is_noted_of_an_invocation_is_forgotten_with_it(tmp_path):
     assert emulator.read_outside <= known.keys()
     assert emulator._intake.caused.keys() <= known.keys()
     emulator.close()
+
+
+def with_reactions(said):
+    """A journal with one invocation, in which a warning follows from its being dequeued."""
+    journal = Journal()
+    start = Settings().start
+    journal.open(Accepted(start, "r", FunctionRef("f"), "LATEST", False, "api", b"", start, "r", 0))
+
+    def warns(fact, invocation):
+        said.append("warns")
+        journal.record(Warned(fact.at, invocation.id, 0, "so it is"), invocation)
+
+    journal.reactions = {
+        Dequeued: (warns, lambda fact, invocation: said.append("goes on")),
+        Warned: (lambda fact, invocation: said.append(f"was warned: {invocation.id}"),),
+        Changed: (lambda fact, invocation: said.append(f"is changed: {invocation}"),),
+    }
+    return journal
+
+
+def test_what_follows_from_a_fact_has_happened_before_the_next_thing_that_follows_from_the_fact_before():
+    said = []
+    journal = with_reactions(said)
+    journal.record(Dequeued(Settings().start, "r"))
+    assert said == ["warns", "was warned: r", "goes on"]
+    assert [type(fact) for fact in journal] == [Accepted, Dequeued, Warned]
+
+
+def test_things_follow_from_facts_outside_of_invocations_too():
+    said = []
+    with_reactions(said).note(Changed(Settings().start, "", "function f", "created"))
+    assert said == ["is changed: None"]
+
+
+def test_nothing_follows_from_facts_that_are_taken_over_from_another_journal():
+    said = []
+    there = with_reactions(said)
+    there.record(Dequeued(Settings().start, "r"))
+    said.clear()
+    journal = with_reactions(said)
+    journal.fold(list(there)[1:], begin=1)
+    assert said == []
+    journal.record(Warned(Settings().start, "r", 0, "later"))
+    assert said == ["was warned: r"]
