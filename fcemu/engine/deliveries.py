@@ -28,9 +28,11 @@ from fcemu.engine.world import World
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A report on its way to a destination that takes messages."""
+    """A report on its way to a destination that takes messages. ``address``: which one (``queue:declined``); ``kind``:
+    of JSON."""
 
-    destination: MailDestination
+    address: str
+    kind: str
     message_id: str
     body: bytes
     invocation: Invocation
@@ -66,13 +68,30 @@ class Deliveries:
             ref=accepted.function,
             qualifier=accepted.qualifier,
             account=self._settings.account,
-            request_id=invocation.id,
+            request_id=accepted.request_id,
             executions=invocation.executions,
             request_payload=accepted.payload,
             ending=invocation.ending(),
             now=now,
         )
-        self._send(destination, body, invocation, now)
+        if isinstance(destination, FunctionDestination):
+            self._invoke(destination, body, invocation, now)
+            return
+        if isinstance(destination, EventBusDestination):
+            body = self._envelope(body, invocation, now)
+        address, (most, service) = str(destination), most_bytes(destination)
+        if len(body) > most:
+            refused: str | None = f"the report has {len(body)} bytes, {service} takes {most}"
+        else:
+            refused = self._mail.refuses(address, body)
+        if refused is not None:
+            self._failed(address, refused, invocation, now)
+            return
+        message_id, url = self._chance.message_id(), self._settings.deliver_to.get(address)
+        if url is None:
+            self._journal.record(Delivered(now, accepted.request_id, address, message_id, body), invocation)
+        else:
+            self._start(now, Letter(address, _kind(destination), message_id, body, invocation), url, 0, now)
 
     def _destination(self, invocation: Invocation) -> Destination | None:
         """ASSUMED: expiry is reported as a failure; stopped and invalid invocations are not reported (§3.3)."""
@@ -85,34 +104,13 @@ class Deliveries:
             case _:
                 return None
 
-    def _send(self, destination: Destination, body: bytes, invocation: Invocation, now: datetime) -> None:
-        if isinstance(destination, FunctionDestination):
-            self._invoke(destination, body, invocation, now)
-            return
-        if isinstance(destination, EventBusDestination):
-            body = self._envelope(body, invocation, now)
-        most, service = most_bytes(destination)
-        if len(body) > most:
-            self._failed(destination, f"the report has {len(body)} bytes, {service} takes {most}", invocation, now)
-            return
-        refused = self._mail.refuses(str(destination), body)
-        if refused is not None:
-            self._failed(destination, refused, invocation, now)
-            return
-        letter = Letter(destination, self._chance.message_id(), body, invocation)
-        url = self._settings.deliver_to.get(str(destination))
-        if url is None:
-            self._arrives(letter, now)
-        else:
-            self._start(now, letter, url, 0, now)
-
     def _invoke(self, destination: FunctionDestination, body: bytes, invocation: Invocation, now: datetime) -> None:
         try:
             request_id = self._intake.take_report(destination, body, invocation).id
         except FCError as refused:
             depth = invocation.accepted.depth
             row = f" (destination {depth + 1} in a row: is there a loop?)" if depth else ""
-            self._failed(destination, f"{refused}{row}", invocation, now)
+            self._failed(str(destination), f"{refused}{row}", invocation, now)
             return
         self._journal.record(Delivered(now, invocation.id, str(destination), request_id, body), invocation)
 
@@ -129,7 +127,7 @@ class Deliveries:
         )
 
     def _arrives(self, letter: Letter, now: datetime) -> None:
-        fact = Delivered(now, letter.invocation.id, str(letter.destination), letter.message_id, letter.body)
+        fact = Delivered(now, letter.invocation.id, letter.address, letter.message_id, letter.body)
         self._journal.record(fact, letter.invocation)
 
     # Posting to a URL.
@@ -142,9 +140,9 @@ class Deliveries:
         destination = self._destination(invocation)
         if destination is None or isinstance(destination, FunctionDestination):
             return self._gone(started, invocation, now)
-        letter = Letter(destination, started.message_id, started.body, invocation)
-        url = self._settings.deliver_to.get(str(destination))
-        if str(destination) != started.destination:
+        letter = Letter(str(destination), _kind(destination), started.message_id, started.body, invocation)
+        url = self._settings.deliver_to.get(letter.address)
+        if letter.address != started.destination:
             self._gone(started, invocation, now)
         elif url is None:
             self._arrives(letter, now)
@@ -157,16 +155,15 @@ class Deliveries:
         self._journal.record(DeliveryFailed(now, invocation.id, started.destination, reason), invocation)
 
     def _start(self, due: datetime, letter: Letter, url: str, retry: int, now: datetime) -> None:
-        fact = DeliveryStarted(now, letter.invocation.id, str(letter.destination), letter.message_id, letter.body, due)
+        fact = DeliveryStarted(now, letter.invocation.id, letter.address, letter.message_id, letter.body, due)
         self._journal.record(fact, letter.invocation)
         self._post_at(due, letter, url, retry)
 
     def _post_at(self, due: datetime, letter: Letter, url: str, retry: int) -> None:
-        kind = "cloudevents+json" if isinstance(letter.destination, EventBusDestination) else "json"
         headers = {
-            "Content-Type": f"application/{kind}; charset=utf-8",
+            "Content-Type": f"application/{letter.kind}; charset=utf-8",
             "X-Fc-Request-Id": letter.invocation.id,
-            "X-Fcemu-Destination": str(letter.destination),
+            "X-Fcemu-Destination": letter.address,
             "X-Fcemu-Message-Id": letter.message_id,
         }
         title = f"report of {letter.invocation.accepted.function} {letter.invocation.id} to {url}"
@@ -180,10 +177,14 @@ class Deliveries:
         waits = self._settings.delivery_retry_seconds
         if retry < len(waits):
             failed = f"{failed}; tried again after {waits[retry].total_seconds():g} s"
-            self._failed(letter.destination, failed, letter.invocation, now)
+            self._failed(letter.address, failed, letter.invocation, now)
             self._start(later(now, waits[retry]), letter, url, retry + 1, now)
             return
-        self._failed(letter.destination, failed, letter.invocation, now)
+        self._failed(letter.address, failed, letter.invocation, now)
 
-    def _failed(self, destination: Destination, reason: str, invocation: Invocation, now: datetime) -> None:
-        self._journal.record(DeliveryFailed(now, invocation.id, str(destination), reason), invocation)
+    def _failed(self, address: str, reason: str, invocation: Invocation, now: datetime) -> None:
+        self._journal.record(DeliveryFailed(now, invocation.id, address, reason), invocation)
+
+
+def _kind(destination: MailDestination) -> str:
+    return "cloudevents+json" if isinstance(destination, EventBusDestination) else "json"

@@ -255,14 +255,14 @@ class Dispatcher:
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
         self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
-        self._act(invocation, plan, refusal, now)
+        self._journal.record(self._decided(invocation, plan, refusal, now), invocation)
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
         """An attempt came to ``outcome``: record it and do what follows."""
         invocation, call = run.invocation, run.call
         self._journal.record(Finished(now, call.request_id, call.attempt, outcome, output), invocation)
         if not (self._troubles and self._repeats(run, outcome, now)):
-            self._act(invocation, run.plan, outcome, now)
+            self._journal.record(self._decided(invocation, run.plan, outcome, now), invocation)
 
     def _repeats(self, run: Run, outcome: Ran, now: datetime) -> bool:
         """Whether the queue does not hear that an attempt has ended, and delivers once more."""
@@ -309,20 +309,25 @@ class Dispatcher:
         """The outcome of an attempt whose timeout strikes."""
         return outcomes.timed_out(timeout, self._settings.max_memory_usage_mb)
 
-    def _act(self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime) -> None:
+    def _decided(
+        self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime
+    ) -> Succeeded | RetryPlanned | Failed | Stopped:
+        """The fact that an outcome leads to."""
+        request_id = invocation.accepted.request_id
         if type(outcome) is outcomes.Returned:
-            self._journal.record(Succeeded(now, invocation.accepted.request_id), invocation)
-            return
+            return Succeeded(now, request_id)
         if invocation.accepted.synchronous:
-            self._end_synchronous(invocation, outcome, now)
-            return
+            # FC never retries a synchronous call; its caller does (retry-and-destinations §1).
+            if isinstance(outcome, outcomes.Halted | outcomes.Stuck):
+                return Stopped(now, request_id)
+            return Failed(now, request_id, f"{outcomes.word(outcome)}; a synchronous call is not retried")
         match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
             case RetryAt(due):
-                self._journal.record(RetryPlanned(now, invocation.id, due), invocation)
+                return RetryPlanned(now, request_id, due)
             case Fail(reason):
-                self._journal.record(Failed(now, invocation.id, reason), invocation)
+                return Failed(now, request_id, reason)
             case Stop():
-                self._journal.record(Stopped(now, invocation.id), invocation)
+                return Stopped(now, request_id)
             case Succeed():
                 raise AssertionError("only a handler that returned succeeds")
             case unreachable:
@@ -335,14 +340,6 @@ class Dispatcher:
             return self.plans.plan(invocation.accepted.function, invocation.accepted.qualifier).policy
         except FCError:
             return plan.policy
-
-    def _end_synchronous(self, invocation: Invocation, outcome: Outcome, now: datetime) -> None:
-        """FC never retries a synchronous call; its caller does (retry-and-destinations §1)."""
-        if isinstance(outcome, outcomes.Halted | outcomes.Stuck):
-            self._journal.record(Stopped(now, invocation.id), invocation)
-        else:
-            reason = f"{outcomes.word(outcome)}; a synchronous call is not retried"
-            self._journal.record(Failed(now, invocation.id, reason), invocation)
 
 
 def _is_message(invocation: Invocation) -> bool:

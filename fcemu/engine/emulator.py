@@ -178,6 +178,9 @@ class Emulator:
         )
         self.read_outside: Final = self._callers.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
+        self.patience: Final = 2 * settings.watchdog.total_seconds() + 2
+        """Real seconds without progress after which waiting for the clock is hopeless: the watchdog struck, and it did
+        not help."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
         self._progress: Final = Progress(self._world, self._movers, self._callers)
@@ -438,13 +441,7 @@ class Emulator:
 
     def new_patience(self) -> Patience:
         """Of a caller who waits for the clock from now on."""
-        return Patience(lambda: self.steps, self.patience, self._progress.is_debugged)
-
-    @property
-    def patience(self) -> float:
-        """Real seconds without progress after which waiting for the clock is hopeless: the watchdog struck, and it
-        did not help."""
-        return 2 * self.settings.watchdog.total_seconds() + 2
+        return Patience(lambda: self._movers.steps, self.patience, self._progress.is_debugged)
 
     def _check_open(self) -> None:
         if self._movers.closed:

@@ -78,7 +78,7 @@ class Progress:
                 self._let_strangers_in(run, now)
 
     def _end_stuck(self, run: Run, why: str) -> None:
-        """Whoever moves the clock hears of it: the attempt says nothing of what FC would have done."""
+        """The callers for whom the clock moves get the error: the attempt says nothing of what FC would have done."""
         text = f"{run.function.ref} made no progress for {self._watchdog:g} real seconds: {why}"
         explained = explain(self._world, self._movers)
         self._movers.ending.end_stuck(run, text)
