@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core import invocation as core
 from fcemu.core.errors import FCError
 from fcemu.engine.emulator import Asked, Emulator
@@ -162,7 +162,7 @@ async def in_thread(job: Callable[[], None]) -> None:
             raised.append(error)
         signal.set()
 
-    assembly.CREW.run(run)
+    host.CREW.run(run)
     await signal.wait()
     if raised:
         raise raised[0]
@@ -205,7 +205,7 @@ class EmulatorAio:
     async def reset(self) -> None:
         """Make it again as its options made it."""
         refuse_in_handler(self._emulator._engine)
-        await in_thread(lambda: self._emulator._reset({}))
+        await in_thread(lambda: self._emulator._host.reset({}))
 
     async def restart(self) -> None:
         """End as by ``kill -9``, and begin again with what was kept."""

@@ -1,7 +1,6 @@
 """LocalEmulator: url, clock moves, run_until_idle, reset, explain."""
 
-import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core import facts as core_facts
 from fcemu.core import invocation as core
@@ -26,9 +25,9 @@ from fcemu.core.timeline import render
 from fcemu.core.times import parse_duration, parse_instant
 from fcemu.engine.clock import later
 from fcemu.engine.emulator import Asked, Emulator
-from fcemu.engine.forks import ForkedError
 from fcemu.engine.goals import Goal
 from fcemu.engine.latch import Latch
+from fcemu.host import LocalHost
 from fcemu.testing import web
 from fcemu.testing.aio import EmulatorAio, blocking
 from fcemu.testing.clients import client_of
@@ -58,66 +57,53 @@ class LocalEmulator:
     ``StoreError``. As a context manager, a clean exit runs ``check()``.
     """
 
-    def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
+    def __init__(self, definition: Source = None, *, server: LocalHost | None = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
-        self._process: Final = _is_process(options.pop("runtime", "inline"))
-        self._python: Final = _python(options.pop("python", ""))
-        self._isolate: Final = _flag("isolate", options.pop("isolate", False))
+        process = _is_process(options.pop("runtime", "inline"))
+        python = _python(options.pop("python", ""))
+        isolate = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         intercept = _intercept(options.pop("intercept", False))
         allowed = _host_names(options.pop("allow_host", ()))
-        self._data: Final = assembly.Data.taken_from(options)
-        self._store: assembly.Store | None = None
-        if self._data is not None and self._clock != OWN:
+        data = host.Data.taken_from(options)
+        if data is not None and self._clock != OWN:
             raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
-        self._definition: Final = _read(definition)
-        self._options: Final = _without_clock(self._definition.options) | options
+        read = _read(definition)
+        chosen = _without_clock(read.options) | options
+        self._recipe: Final = host.Recipe(
+            definition=read,
+            options=lambda: chosen,
+            data=data,
+            isolate=isolate,
+            process=process,
+            python=python,
+            kind=partial(kind_of, self._clock),
+        )
         self._places: tuple[Path, ...] = ()
         """Directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
-        self._host: Final = server or ServerHost()
+        self._host: Final = server or LocalHost()
         self._closed = False
         self._host.allow(allowed)
         try:
-            self._begin(assembly.settings_of(self._options), self._opened())
+            self._host.begin(self._recipe, self._began)
             self._redirection: Final = self._intercept(intercept)
         except BaseException:
             if self._own_host:
                 self._host.close()
             raise
 
-    def _opened(self) -> assembly.Store | None:
-        return None if self._data is None else self._data.open()
-
-    def _begin(self, settings: Settings, store: assembly.Store | None = None) -> None:
-        try:
-            self._make(settings, store)
-        except BaseException:
-            if store is not None:
-                store.close()
-            raise
-
-    def _make(self, settings: Settings, store: assembly.Store | None) -> None:
-        self._settings = settings
-        self._store = store
-        self._engine: Emulator = assembly.emulator_of(
-            self._definition,
-            settings,
-            partial(self._host.runtimes, isolate=self._isolate, process=self._process, python=self._python),
-            kind_of(self._clock, settings.rate),
-            self._host.runtimes.packages,
-            store,
-            stub=self._host.runtimes.stub,
-            catch_up=self._data is not None and self._data.while_down == "catch-up",
-        )
-        self._memory_used = settings.max_memory_usage_mb
+    def _began(self, engine: Emulator) -> None:
+        """A new engine answers: at the start, after a reset, after a restart."""
+        self._engine = engine
+        self._settings = engine.settings
+        self._memory_used = engine.settings.max_memory_usage_mb
         self._read_by_test: set[str] = set()
-        self._host.serve(self._engine, self._reset)
 
-    def _intercept(self, asked: bool | None) -> assembly.Redirection | None:
+    def _intercept(self, asked: bool | None) -> host.Redirection | None:
         if asked is False:
             return None
-        redirection = assembly.redirection(self.host, self.port)
+        redirection = host.redirection(self.host, self.port)
         if redirection.begin():
             return redirection
         if asked is None:
@@ -323,7 +309,7 @@ class LocalEmulator:
         """Define a function that is a Python callable of FC's ``(event, context)``; settings by FC's key names, as in
         ``fcemu.yaml``. It replaces one of the same name. Raises ``DefinitionError``, ``ValueError``."""
         definition, code = self._host.runtimes.added(name, handler, settings)
-        assembly.define(self._engine, definition, {definition.functions[0].ref: code}, stub=self._host.runtimes.stub)
+        host.define(self._engine, definition, {definition.functions[0].ref: code}, stub=self._host.runtimes.stub)
         return self.function(name)
 
     def define(self, definition: Source) -> None:
@@ -333,9 +319,7 @@ class LocalEmulator:
         if isinstance(definition, str | Path) and definition != "":
             definition = next((found for place in self._places if (found := place / definition).exists()), definition)
         more = _read(definition)
-        assembly.define(
-            self._engine, replace(more, options=_without_clock(more.options)), stub=self._host.runtimes.stub
-        )
+        host.define(self._engine, replace(more, options=_without_clock(more.options)), stub=self._host.runtimes.stub)
 
     @property
     def faults(self) -> Faults:
@@ -349,7 +333,9 @@ class LocalEmulator:
         return client_of(self, version)
 
     def _module_of(self, ref: FunctionRef) -> ModuleType:
-        return self._host.runtimes.module_of(self._engine, ref, isolate=self._isolate, process=self._process)
+        return self._host.runtimes.module_of(
+            self._engine, ref, isolate=self._recipe.isolate, process=self._recipe.process
+        )
 
     def _address(self, kind: str, name: str) -> str:
         known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
@@ -463,15 +449,7 @@ class LocalEmulator:
     @blocking
     def reset(self) -> None:
         """Make it again as its options made it: nothing in the journal, the clock at its start."""
-        self._reset({})
-
-    def _reset(self, options: Mapping[str, object]) -> None:
-        settings = assembly.settings_of({**self._options, **options})
-        self._engine.close()
-        store = self._opened()
-        if store is not None:
-            store.clear()
-        self._begin(settings, store)
+        self._host.reset({})
 
     @blocking
     def restart(self) -> None:
@@ -485,19 +463,7 @@ class LocalEmulator:
     def _restart(self) -> None:
         if self._clock != OWN:
             raise ValueError("restart() needs a clock of the emulator's own, and this one follows the test's")
-        engine, added = self._engine, self._engine.setup.all_added()
-        if self._store is not None:
-            engine.kill()
-            self._store.close()
-            store, lasting = self._opened(), True
-        else:
-            store, lasting = assembly.memory_store(), False
-            engine.kill(store, self._host.runtimes.packages)
-        self._begin(self._settings, store)
-        if not lasting:
-            self._engine.stop_saving()
-            self._store = None
-        self._engine.setup.put_back(added)
+        self._host.restart()
 
     @blocking
     def close(self) -> None:
@@ -548,51 +514,10 @@ class LocalEmulator:
         return f"<LocalEmulator {self.url} at {self.now.isoformat()}>"
 
 
-class ServerHost:
-    """A server and the runtimes behind it; one emulator after the other may live here, under the same URL."""
-
-    def __init__(self) -> None:
-        assembly.patch_time()
-        self._thread = assembly.ServerThread()
-        self._api = self._thread.server
-        self.host: Final = self._thread.host
-        self.port: Final = self._thread.port
-        self.runtimes: Final = assembly.Runtimes({"FCEMU_URL": f"http://{self.host}:{self.port}"})
-        self._api.state.parts = assembly.Parts(self.runtimes)
-        self._pid: Final = os.getpid()
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether this process is a fork of the one that the server lives in."""
-        return os.getpid() != self._pid
-
-    def allow(self, hosts: Collection[str]) -> None:
-        """Answer under these host names, too, from now on."""
-        self._api.guard = assembly.guard_of(allowed=hosts)
-
-    def serve(self, emulator: Emulator, reset: Callable[[Mapping[str, object]], None]) -> None:
-        """Answer for ``emulator`` from now on. Raises ``ForkedError``."""
-        if self.is_elsewhere:
-            raise ForkedError
-        self._api.state.reset = reset
-        self._api.state.emulator = emulator
-
-    def leave(self, emulator: Emulator) -> None:
-        """Answer for ``emulator`` no longer; nothing happens when another is here already."""
-        if self._api.state.emulator is emulator:
-            self._api.state.reset = self._api.state.emulator = None
-
-    def close(self) -> None:
-        """Stop the server and close the runtimes; those of another process go on."""
-        if not self.is_elsewhere:
-            self._thread.close()
-            self.runtimes.close()
-
-
-def environment_of(server: ServerHost, settings: Settings, *, intercept: bool) -> dict[str, str]:
+def environment_of(server: LocalHost, settings: Settings, *, intercept: bool) -> dict[str, str]:
     """The variables that point a program at the emulator behind ``server``; ``intercept``: also Python programs with
     hosts of FC written down in them."""
-    return assembly.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
+    return host.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
 
 
 def _read(definition: Source) -> Definition:
@@ -637,7 +562,7 @@ def _host_names(value: object) -> Sequence[str]:
 def _python(value: object) -> str:
     if not isinstance(value, str | Path):
         raise ValueError(f"option python: expected the path of a program, found {value!r}")
-    return assembly.program_named(str(value)) if str(value) else ""
+    return host.program_named(str(value)) if str(value) else ""
 
 
 def _is_process(runtime: object) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.errors import FCError
 from fcemu.engine.clock import Clock
 from fcemu.engine.emulator import Emulator
@@ -67,13 +67,13 @@ class OwnClock(Emulator):
             self._refuse()
 
     def before_move(self, until: datetime | None) -> None:
-        if assembly.freezer() is not None:
+        if host.freezer() is not None:
             due = self.next_due()
             if due is not None and (until is None or due <= until):
                 self._refuse()
 
     def _refuse(self) -> None:
-        freezer = assembly.freezer()
+        freezer = host.freezer()
         if freezer is not None:
             raise ClockConflict(freezer)
 
@@ -91,14 +91,14 @@ class FollowingClock(Clock):
 
     def shown(self) -> datetime:
         """The test's time, or where it was when its freezer ended. Raises ``ValueError`` when it went back."""
-        there = assembly.test_time()
+        there = host.test_time()
         if there is not None:
             if not self._begun:
                 super().__init__(there)
                 self._seen = there
                 self._begun = True
             if there < self._seen:
-                raise WentBack(assembly.freezer(), there, self._seen)
+                raise WentBack(host.freezer(), there, self._seen)
             self._seen = there
         return self._seen
 
@@ -115,9 +115,9 @@ class FollowingClock(Clock):
 
     def set(self, instant: datetime) -> None:
         """Move on, and the test's freezer with it when ``instant`` is beyond what it shows."""
-        there = assembly.test_time()
+        there = host.test_time()
         if there is not None and instant > there:
-            assembly.move_test_time(instant - there)
+            host.move_test_time(instant - there)
         self._begun = True
         self._seen = max(self._seen, instant)
         super().set(instant)

@@ -8,7 +8,7 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.outcome import Halted, Ran
 from fcemu.core.settings import BOUNDS
 from fcemu.engine.emulator import ClosedError, Emulator
@@ -209,7 +209,7 @@ def virtual_time(emulator: "LocalEmulator") -> Iterator["LocalEmulator"]:
     clock.sleepers.expect()
     clock.sleepers.begin()
     try:
-        with assembly.lend_clock(clock):
+        with host.lend_clock(clock):
             yield emulator
     finally:
         clock.sleepers.end(has_begun=True)
