@@ -110,7 +110,7 @@ def emulator_of(
     definition: Definition,
     settings: Settings,
     runtimes: Callable[[str], Runtime],
-    kind: type[Emulator] = Emulator,
+    kind: Callable[..., Emulator] = Emulator,
     packages: Callable[[], Packages] | None = None,
     store: Store | None = None,
     *,
@@ -151,7 +151,7 @@ class Recipe:
     """By what an emulator is made, and made again.
 
     ``options`` gives those of ``settings_of``; it is asked at each beginning, because the clock may start at the time
-    of day. ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: the class of the emulator, by
+    of day. ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: what makes the emulator, by
     the rate of its clock.
     """
 
@@ -161,7 +161,7 @@ class Recipe:
     isolate: bool = False
     process: bool = False
     python: str = ""
-    kind: Callable[[float], type[Emulator]] = lambda rate: Emulator
+    kind: Callable[[float], Callable[..., Emulator]] = lambda rate: Emulator
 
 
 class Host:
