@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common import FULL, apart, line
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import read_mapping
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
@@ -29,7 +29,7 @@ def emulator(folder: str) -> Emulator:
     """One function that fails once, in Python code of its own."""
     (Path(folder) / "index.py").write_text(HANDLER)
     definition = read_mapping({"functions": {"flaky": {"handler": "index.handler", "code": folder}}}, Path(folder))
-    return assembly.emulator_of(definition, assembly.settings_of({}), assembly.Runtimes({}))
+    return host.emulator_of(definition, host.settings_of({}), host.Runtimes({}))
 
 
 def measure(pending: int, *, memory: bool) -> float:

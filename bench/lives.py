@@ -14,7 +14,7 @@ from typing import Any
 
 from common import FULL, apart, line
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import read_mapping
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
@@ -37,9 +37,9 @@ def emulator(data: Path | None) -> Emulator:
     code = Path(__file__).parent
     settings = {"handler": "lives.charge", "asyncInvokeConfig": {"onSuccess": "queue:done"}}
     definition = read_mapping({"functions": {"charge": settings}}, code)
-    runtimes = assembly.Runtimes({})
-    store = None if data is None else assembly.Data(data).open()
-    made = assembly.emulator_of(definition, assembly.settings_of({}), runtimes, packages=runtimes.packages, store=store)
+    runtimes = host.Runtimes({})
+    store = None if data is None else host.Data(data).open()
+    made = host.emulator_of(definition, host.settings_of({}), runtimes, packages=runtimes.packages, store=store)
     made.setup.stub(REF, runtimes.stub([charge]))
     return made
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common import FULL, apart, line
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import read_mapping
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked
@@ -28,7 +28,7 @@ def attempts() -> float:
         (Path(folder) / "index.py").write_text(HANDLER)
         function = {"handler": "index.handler", "code": folder, "timeout": 86400}
         definition = read_mapping({"functions": {"sleeper": function}}, Path(folder))
-        emulated = assembly.emulator_of(definition, assembly.settings_of({}), assembly.Runtimes({}))
+        emulated = host.emulator_of(definition, host.settings_of({}), host.Runtimes({}))
         invocations = [emulated.accept(Asked(FunctionRef("sleeper"))) for _ in range(PARKED)]
         begin = time.perf_counter()
         emulated.wait(emulated.run_until_idle(None))

@@ -15,7 +15,7 @@ from pathlib import Path
 from common import FULL, SERVE, apart, free_port, line, served
 from invoke import BODY, rate, request
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import read_mapping
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
@@ -69,9 +69,9 @@ def emulator(path: Path) -> Emulator:
     """An emulator with one function, that keeps everything in a file."""
     (path.parent / "index.py").write_text("def handler(event, context): pass\n")
     definition = read_mapping({"functions": {"one": {"handler": "index.handler", "code": "."}}}, path.parent)
-    store = assembly.Data(path).open()
-    runtimes = assembly.Runtimes({})
-    return assembly.emulator_of(definition, assembly.settings_of({}), runtimes, packages=runtimes.packages, store=store)
+    store = host.Data(path).open()
+    runtimes = host.Runtimes({})
+    return host.emulator_of(definition, host.settings_of({}), runtimes, packages=runtimes.packages, store=store)
 
 
 def fill(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common import FULL, ROOT, apart, line
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import read_mapping
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
@@ -26,9 +26,9 @@ def emulator(every: str | None) -> Emulator:
     """One function whose code is a stub that returns nothing, with one timer or none."""
     triggers = {} if every is None else {"often": {"timer": every}}
     function = {"handler": "handler.hello", "code": str(ROOT / "fixtures/hello"), "triggers": triggers}
-    runtimes = assembly.Runtimes({})
-    made = assembly.emulator_of(
-        read_mapping({"functions": {"report": function}}, Path.cwd()), assembly.settings_of({}), runtimes
+    runtimes = host.Runtimes({})
+    made = host.emulator_of(
+        read_mapping({"functions": {"report": function}}, Path.cwd()), host.settings_of({}), runtimes
     )
     made.setup.stub(REPORT, runtimes.stub([None]))
     return made

@@ -35,7 +35,7 @@ STEPS = (
         "InlineInstance.run",
         "is the user's code, in a runtime",
     ),
-    Step("end", "engine/ending.py", "Ending._ended", "takes what the attempt came to, whatever has ended it"),
+    Step("end", "engine/ending.py", "Ending.ended", "takes what the attempt came to, whatever has ended it"),
     Step("outcome", "engine/dispatcher.py", "Dispatcher.end", "becomes facts"),
     Step("rule", "core/retry.py", "decide", "decides whether there is another attempt, and when"),
     Step("reaction", "engine/reactions.py", "", "is what follows from a fact, by the table below"),

@@ -1,4 +1,4 @@
-"""Commands: parse arguments, call assembly or a running emulator, print."""
+"""Commands: parse arguments, call the host or a running emulator, print."""
 
 import os
 import sys
@@ -186,7 +186,7 @@ def _plan(
     from fcemu.config import EMPTY
 
     serving.log_to_stderr(log_format)
-    from fcemu.assembly import Data
+    from fcemu.host import Data
 
     environment, data = settings.pop("environment"), Data.taken_from(settings)
     read = _read(definitions, settings, environment) if definitions else EMPTY
@@ -208,8 +208,8 @@ def _plan(
 
 @contextmanager
 def _refused_in_one_message() -> Iterator[None]:
-    from fcemu.assembly import StoreError
     from fcemu.commands.serve import CannotListen
+    from fcemu.host import StoreError
 
     try:
         yield

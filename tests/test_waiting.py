@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from fcemu.assembly import api_server
 from fcemu.client import Client
 from fcemu.commands import waiting
 from fcemu.commands.waiting import Waiting, telling_who_waits
+from fcemu.host import api_server
 from fcemu.testing import LocalEmulator
 
 
@@ -21,7 +21,7 @@ def emulator():
 
 @pytest.fixture
 def watched(emulator):
-    return Waiting(emulator._host._api)
+    return Waiting(emulator._host.server)
 
 
 def ask(emulator):
@@ -77,7 +77,7 @@ def test_it_is_told_once(emulator, monkeypatch, capsys):
     emulator.function("echo").invoke_async(delay=200)
 
     async def scene():
-        async with telling_who_waits(emulator._host._api):
+        async with telling_who_waits(emulator._host.server):
             for _ in range(20):
                 await asyncio.to_thread(ask, emulator)
 

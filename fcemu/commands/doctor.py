@@ -43,7 +43,7 @@ def doctor(port: int, as_json: bool) -> None:
 
     Runs a handler that reads the time and waits in every usual way. Status 1 when something is wrong.
     """
-    from fcemu import assembly
+    from fcemu import host
 
     backend = _backend()
     virtual, failed = ({}, "") if backend.wrong else _look("inline")
@@ -59,8 +59,8 @@ def doctor(port: int, as_json: bool) -> None:
         _port(port),
         *_tools(),
     ]
-    real = [] if backend.wrong else assembly.real_on_purpose()
-    others = assembly.in_other_languages()
+    real = [] if backend.wrong else host.real_on_purpose()
+    others = host.in_other_languages()
     problems = [f"{each.name}: {each.wrong}" for each in findings if each.wrong]
     if as_json:
         print_json(
@@ -100,10 +100,10 @@ def _list(title: str, texts: list[str]) -> None:
 
 
 def _backend() -> Finding:
-    from fcemu import assembly
+    from fcemu import host
 
     try:
-        return Finding("backend", assembly.time_backend())
+        return Finding("backend", host.time_backend())
     except ValueError as wrong:
         return Finding("backend", "none", str(wrong))
 
@@ -205,6 +205,6 @@ def _port(port: int) -> Finding:
 
 
 def _tools() -> list[Finding]:
-    from fcemu import assembly
+    from fcemu import host
 
-    return [Finding(*found) for found in assembly.tools()]
+    return [Finding(*found) for found in host.tools()]

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.client import Client, ClientError
 from fcemu.commands.command import Command
 from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others, watched
@@ -26,7 +26,7 @@ class Execution:
 def run(execution: Execution) -> int:
     """The status of the command. Raises ``CannotListen``, ``CannotStart``, and ``ValueError`` for wrong options."""
     prepare(execution.plan)
-    with asyncio.Runner(loop_factory=assembly.ServerLoop) as runner:
+    with asyncio.Runner(loop_factory=host.ServerLoop) as runner:
         return runner.run(_run(execution))
 
 
@@ -34,7 +34,7 @@ async def _run(execution: Execution) -> int:
     async with (
         Command(execution.words) as command,
         served(execution.plan) as running,
-        telling_who_waits(running.server),
+        telling_who_waits(running.host.server),
         environment(execution.plan, running) as variables,
         watched(execution.plan, running),
     ):

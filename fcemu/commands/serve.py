@@ -10,21 +10,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fcemu import __version__, assembly
+from fcemu import __version__, host
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
 from fcemu.config import EMPTY, Definition, find_definition
 from fcemu.core.functions import Function
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
+from fcemu.host import Data, Host
 
 if TYPE_CHECKING:
     from fcemu.client import Client, Fact
@@ -59,7 +59,7 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to serve and where. ``options`` are those of ``assembly.settings_of``, without what nobody said."""
+    """What to serve and where. ``options`` are those of ``host.settings_of``, without what nobody said."""
 
     definition: Definition = EMPTY
     sources: tuple[Path, ...] = ()
@@ -78,7 +78,7 @@ class Plan:
     """Whether Python handlers run in processes of their own."""
     python: str = ""
     """By which Python, if not by this one."""
-    data: assembly.Data | None = None
+    data: Data | None = None
     """Where everything is kept."""
     watch: bool = False
     """Whether changed code runs from the next attempt on."""
@@ -108,7 +108,7 @@ def run(plan: Plan) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
     prepare(plan)
     _allow_files()
-    with asyncio.Runner(loop_factory=assembly.ServerLoop) as runner:
+    with asyncio.Runner(loop_factory=host.ServerLoop) as runner:
         runner.run(_serve(plan))
 
 
@@ -116,11 +116,11 @@ def prepare(plan: Plan) -> None:
     """Check the options, and patch the time functions. Raises ``ValueError``."""
     if plan.reach is not Reach.ITS_OWN and ":" in plan.host:
         raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan.host}")
-    assembly.settings_of(plan.all_options())
+    host.settings_of(plan.all_options())
     if plan.definition.functions and not plan.process:
-        assembly.patch_time()
+        host.patch_time()
     elif "FCEMU_BACKEND" in os.environ:
-        assembly.time_backend()  # functions may come later
+        host.time_backend()  # functions may come later
 
 
 def _allow_files() -> None:
@@ -133,18 +133,16 @@ def _allow_files() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that runs: where it is, and the settings that the emulator behind it began with."""
+    """A host that runs: with the settings that its emulator began with, and the token that its server wants."""
 
-    server: assembly.ApiServer
-    url: str
+    host: Host
     settings: Settings
     token: str
-    runtimes: assembly.Runtimes
 
     @property
-    def endpoint(self) -> str:
-        """``host:port``."""
-        return self.url.removeprefix("http://")
+    def url(self) -> str:
+        """Where a program on this machine reaches it."""
+        return self.host.url
 
     @property
     def client(self) -> "Client":
@@ -155,17 +153,17 @@ class Served:
 
     def functions(self) -> Collection[Function]:
         """All functions that there are now."""
-        return () if self.server.state.emulator is None else self.server.state.emulator.functions()
+        return () if self.host.emulator is None else self.host.emulator.functions()
 
     def code_changed(self, directories: Collection[str]) -> Collection[str]:
         """New instances for the next attempts of the functions whose code is there; returns their names."""
-        self.runtimes.forget(directories)
-        emulator = self.server.state.emulator
+        self.host.runtimes.forget(directories)
+        emulator = self.host.emulator
         return [] if emulator is None else [str(ref) for ref in emulator.setup.code_changed(directories)]
 
     def environment(self) -> dict[str, str]:
         """The variables that point a program here."""
-        return assembly.environment(self.endpoint, self.settings, intercept=False, token=self.token)
+        return host.environment(self.host.endpoint, self.settings, intercept=False, token=self.token)
 
 
 async def _serve(plan: Plan) -> None:
@@ -173,7 +171,7 @@ async def _serve(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with served(plan) as running, telling_who_waits(running.server), environment(plan, running) as variables:
+    async with served(plan) as running, telling_who_waits(running.host.server), environment(plan, running) as variables:
         _greet(plan, running)
         if plan.reach is not Reach.ITS_OWN:
             script = variables["FCEMU_VARIABLES"]
@@ -199,16 +197,16 @@ def _new_token() -> str:
 @asynccontextmanager
 async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str, str]]:
     """The variables of a program beside the emulator: those of this process, without its proxies, and more."""
-    ours = assembly.without_proxies(os.environ) | running.environment()
+    ours = host.without_proxies(os.environ) | running.environment()
     if plan.reach is Reach.ITS_OWN:
         yield ours
         return
-    async with assembly.intercepted(ours, running.endpoint, only=plan.reach is Reach.FC_ALONE) as more:
+    async with host.intercepted(ours, running.host.endpoint, only=plan.reach is Reach.FC_ALONE) as more:
         os.environ.update(more)  # for handlers in processes of their own
         yield ours | more
 
 
-def _debugging(plan: Plan, python: str) -> "assembly.Debugging | None":
+def _debugging(plan: Plan, python: str) -> "host.Debugging | None":
     if not plan.debug:
         return None
     from fcemu.commands.debugging import debugging_of
@@ -227,37 +225,25 @@ def _debugging(plan: Plan, python: str) -> "assembly.Debugging | None":
 async def served(plan: Plan) -> AsyncIterator[Served]:
     """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
     token = plan.token or ("" if _is_loopback(plan.host) else _new_token())
-    python = assembly.program_named(plan.python) if plan.python else ""
+    python = host.program_named(plan.python) if plan.python else ""
     debugging = _debugging(plan, python)
-    server = assembly.api_server(token, [plan.host], plan.allow_hosts)
+    server = host.api_server(token, [plan.host], plan.allow_hosts)
     try:
         port = await server.start(plan.host, plan.port)
     except OSError as refused:
         raise CannotListen(_why(plan, refused)) from None
     url = base_url(plan.host, port)
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
-    runtimes = assembly.Runtimes(variables, debugging, asyncio.get_running_loop(), plan.pass_env)
-    server.state.parts = assembly.Parts(runtimes)
-
-    def begin(asked: Mapping[str, object]) -> Settings:
-        """Put a new emulator behind the server; the old one ends. Raises ``ValueError`` before anything changes."""
-        settings = assembly.settings_of({**plan.all_options(), **asked})
-        again = server.state.emulator is not None
-        if server.state.emulator is not None:
-            server.state.emulator.close()
-        chosen = partial(runtimes, process=plan.process, python=python)
-        server.state.emulator = _emulator(plan, settings, chosen, runtimes, again=again)
-        return server.state.emulator.settings
-
-    def reset(asked: Mapping[str, object]) -> None:
-        begin(asked)
-
+    runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan.pass_env)
+    here = Host(server, runtimes, url)
+    recipe = host.Recipe(
+        definition=plan.definition, options=plan.all_options, data=plan.data, process=plan.process, python=python
+    )
     try:
-        settings = begin({})
+        emulator = here.begin(recipe)
     except BaseException:
         await server.stop()
         raise
-    server.state.reset = reset
     if plan.ready_file is not None:
         write_atomically(plan.ready_file, url)
     narrator = _Narrator(url, token) if plan.verbose else None
@@ -265,47 +251,18 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        yield Served(server, url, settings, token, runtimes)
+        yield Served(here, emulator.settings, token)
     finally:
         if plan.ready_file is not None:
             plan.ready_file.unlink(missing_ok=True)
         if narrator is not None:
             narrator.stopping = True
-        if server.state.emulator is not None:
-            await asyncio.to_thread(server.state.emulator.close)
+        if here.emulator is not None:
+            await asyncio.to_thread(here.emulator.close)
         await server.stop()
         if narrator is not None:
             await asyncio.to_thread(narrator.join)
         runtimes.close()
-
-
-def _emulator(
-    plan: Plan,
-    settings: Settings,
-    chosen: Callable[[str], assembly.Runtime],
-    runtimes: assembly.Runtimes,
-    *,
-    again: bool,
-) -> assembly.Emulator:
-    """``again``: from the beginning, whatever is kept. Raises ``StoreError``."""
-    store = None if plan.data is None else plan.data.open()
-    try:
-        if store is not None and again:
-            store.clear()
-        catch_up = plan.data is not None and plan.data.while_down == "catch-up"
-        return assembly.emulator_of(
-            plan.definition,
-            settings,
-            chosen,
-            packages=runtimes.packages,
-            store=store,
-            stub=runtimes.stub,
-            catch_up=catch_up,
-        )
-    except BaseException:
-        if store is not None:
-            store.close()
-        raise
 
 
 def base_url(host: str, port: int) -> str:
@@ -355,7 +312,7 @@ def _greet(plan: Plan, running: Served) -> None:
     }
     LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": fields})
     _tell_what_was_kept(plan, running)
-    LOG.info("%s", _clock_state(running.server.state.emulator, settings, "" if url == DEFAULT_URL else f" --url {url}"))
+    LOG.info("%s", _clock_state(running.host.emulator, settings, "" if url == DEFAULT_URL else f" --url {url}"))
     warn_of_others(plan, running)
 
 
@@ -375,7 +332,7 @@ def warn_of_others(plan: Plan, running: Served) -> None:
 
 
 def _tell_what_was_kept(plan: Plan, running: Served) -> None:
-    emulator = running.server.state.emulator
+    emulator = running.host.emulator
     if plan.data is None or emulator is None:
         return
     invocations = list(emulator.journal.invocations.values())  # a flowing clock runs what is due already
@@ -390,7 +347,7 @@ def _tell_what_was_kept(plan: Plan, running: Served) -> None:
     )
 
 
-def _clock_state(emulator: assembly.Emulator | None, settings: Settings, url: str) -> str:
+def _clock_state(emulator: host.Emulator | None, settings: Settings, url: str) -> str:
     start = f"the clock starts at {settings.start.isoformat()}"
     if emulator is not None and emulator.starts:
         start = f"the clock goes on at {emulator.clock.now().isoformat()}"

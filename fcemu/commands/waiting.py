@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from fcemu import assembly
+    from fcemu import host
 
 PATIENCE_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.25
@@ -20,7 +20,7 @@ class Waiting:
     a client is still there: it waits for an answer, or has asked something since.
     """
 
-    def __init__(self, server: "assembly.ApiServer") -> None:
+    def __init__(self, server: "host.ApiServer") -> None:
         self._server: Final = server
         self._state: object = None
         self._since = 0.0
@@ -47,7 +47,7 @@ class Waiting:
 
 
 @asynccontextmanager
-async def telling_who_waits(server: "assembly.ApiServer") -> AsyncIterator[None]:
+async def telling_who_waits(server: "host.ApiServer") -> AsyncIterator[None]:
     """Tell it on stderr during an ``async with``."""
     task = asyncio.get_running_loop().create_task(_tell(Waiting(server)), name="fcemu-waiting")
     try:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.errors import FCError
 from fcemu.core.settings import Settings
 from fcemu.core.times import later
@@ -62,7 +62,7 @@ def kind_of(clock: object, rate: float) -> Callable[..., Emulator]:
 
 def refuse_frozen_time(runs: Callable[[], bool]) -> None:
     """Raise ``ClockConflict``, before anything moves, where an attempt would run while the test has frozen its time."""
-    freezer = assembly.freezer()
+    freezer = host.freezer()
     if freezer is not None and runs():
         raise ClockConflict(freezer)
 
@@ -89,14 +89,14 @@ class FollowingClock(Clock):
 
     def shown(self) -> datetime:
         """The test's time, or where it was when its freezer ended. Raises ``ValueError`` when it went back."""
-        there = assembly.test_time()
+        there = host.test_time()
         if there is not None:
             if not self._begun:
                 super().__init__(there)
                 self._seen = there
                 self._begun = True
             if there < self._seen:
-                raise WentBack(assembly.freezer(), there, self._seen)
+                raise WentBack(host.freezer(), there, self._seen)
             self._seen = there
         return self._seen
 
@@ -113,9 +113,9 @@ class FollowingClock(Clock):
 
     def set(self, instant: datetime) -> None:
         """Move on, and the test's freezer with it when ``instant`` is beyond what it shows."""
-        there = assembly.test_time()
+        there = host.test_time()
         if there is not None and instant > there:
-            assembly.move_test_time(instant - there)
+            host.move_test_time(instant - there)
         self._begun = True
         self._seen = max(self._seen, instant)
         super().set(instant)

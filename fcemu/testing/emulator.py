@@ -1,7 +1,6 @@
 """LocalEmulator: url, clock moves, run_until_idle, reset, explain."""
 
-import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core.domains import is_host_name
 from fcemu.core.settings import Settings
@@ -18,7 +17,7 @@ from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
 from fcemu.core.times import later, parse_duration, parse_instant
 from fcemu.engine.emulator import Emulator
-from fcemu.engine.forks import ForkedError
+from fcemu.host import LocalHost
 from fcemu.testing.access import Access
 from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
@@ -51,66 +50,52 @@ class LocalEmulator:
     ``StoreError``. As a context manager, a clean exit runs ``check()``.
     """
 
-    def __init__(self, definition: Source = None, *, server: "ServerHost | None" = None, **options: object) -> None:
+    def __init__(self, definition: Source = None, *, server: LocalHost | None = None, **options: object) -> None:
         self._strict = _strict(options.pop("strict", True))
-        self._process: Final = _is_process(options.pop("runtime", "inline"))
-        self._python: Final = _python(options.pop("python", ""))
-        self._isolate: Final = _flag("isolate", options.pop("isolate", False))
+        process = _is_process(options.pop("runtime", "inline"))
+        python = _python(options.pop("python", ""))
+        isolate = _flag("isolate", options.pop("isolate", False))
         self._clock: Final = options.pop("clock", OWN)
         intercept = _intercept(options.pop("intercept", False))
         allowed = _host_names(options.pop("allow_host", ()))
-        self._data: Final = assembly.Data.taken_from(options)
-        self._store: assembly.Store | None = None
-        if self._data is not None and self._clock != OWN:
+        data = host.Data.taken_from(options)
+        if data is not None and self._clock != OWN:
             raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
-        self._definition: Final = _read(definition)
-        self._options: Final = _without_clock(self._definition.options) | options
+        read = _read(definition)
+        chosen = _without_clock(read.options) | options
+        self._recipe: Final = host.Recipe(
+            definition=read,
+            options=lambda: chosen,
+            data=data,
+            isolate=isolate,
+            process=process,
+            python=python,
+            kind=partial(kind_of, self._clock),
+        )
         self._places: tuple[Path, ...] = ()
         """Directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
-        self._host: Final = server or ServerHost()
-        module_of = partial(self._host.runtimes.module_of, isolate=self._isolate, process=self._process)
+        self._host: Final = server or LocalHost()
+        module_of = partial(self._host.runtimes.module_of, isolate=isolate, process=process)
         self._access: Final = Access(self._host.runtimes.stub, module_of)
         self._host.allow(allowed)
         try:
-            self._begin(assembly.settings_of(self._options), self._opened())
+            self._host.begin(self._recipe, self._began)
             self._redirection: Final = self._intercept(intercept)
         except BaseException:
             if self._own_host:
                 self._host.close()
             raise
 
-    def _opened(self) -> assembly.Store | None:
-        return None if self._data is None else self._data.open()
-
-    def _begin(self, settings: Settings, store: assembly.Store | None = None) -> None:
-        try:
-            self._make(settings, store)
-        except BaseException:
-            if store is not None:
-                store.close()
-            raise
-
-    def _make(self, settings: Settings, store: assembly.Store | None) -> None:
-        self._settings = settings
-        self._store = store
-        engine = assembly.emulator_of(
-            self._definition,
-            settings,
-            partial(self._host.runtimes, isolate=self._isolate, process=self._process, python=self._python),
-            kind_of(self._clock, settings.rate),
-            self._host.runtimes.packages,
-            store,
-            stub=self._host.runtimes.stub,
-            catch_up=self._data is not None and self._data.while_down == "catch-up",
-        )
+    def _began(self, engine: Emulator) -> None:
+        """A new engine answers: at the start, after a reset, after a restart."""
         self._access.begin(engine)
-        self._host.serve(engine, self._reset)
+        self._settings = engine.settings
 
-    def _intercept(self, asked: bool | None) -> assembly.Redirection | None:
+    def _intercept(self, asked: bool | None) -> host.Redirection | None:
         if asked is False:
             return None
-        redirection = assembly.redirection(self.host, self.port)
+        redirection = host.redirection(self.host, self.port)
         if redirection.begin():
             return redirection
         if asked is None:
@@ -290,7 +275,7 @@ class LocalEmulator:
         """Define a function that is a Python callable of FC's ``(event, context)``; settings by FC's key names, as in
         ``fcemu.yaml``. It replaces one of the same name. Raises ``DefinitionError``, ``ValueError``."""
         definition, code = self._host.runtimes.added(name, handler, settings)
-        assembly.define(self._engine, definition, {definition.functions[0].ref: code}, stub=self._host.runtimes.stub)
+        host.define(self._engine, definition, {definition.functions[0].ref: code}, stub=self._host.runtimes.stub)
         return self.function(name)
 
     def define(self, definition: Source) -> None:
@@ -300,9 +285,7 @@ class LocalEmulator:
         if isinstance(definition, str | Path) and definition != "":
             definition = next((found for place in self._places if (found := place / definition).exists()), definition)
         more = _read(definition)
-        assembly.define(
-            self._engine, replace(more, options=_without_clock(more.options)), stub=self._host.runtimes.stub
-        )
+        host.define(self._engine, replace(more, options=_without_clock(more.options)), stub=self._host.runtimes.stub)
 
     @property
     def faults(self) -> Faults:
@@ -351,15 +334,7 @@ class LocalEmulator:
     @blocking
     async def reset(self) -> None:
         """Make it again as its options made it: nothing in the journal, the clock at its start."""
-        await done(lambda: self._reset({}))
-
-    def _reset(self, options: Mapping[str, object]) -> None:
-        settings = assembly.settings_of({**self._options, **options})
-        self._engine.close()
-        store = self._opened()
-        if store is not None:
-            store.clear()
-        self._begin(settings, store)
+        await done(lambda: self._host.reset({}))
 
     @blocking
     async def restart(self) -> None:
@@ -373,19 +348,7 @@ class LocalEmulator:
     def _restart(self) -> None:
         if self._clock != OWN:
             raise ValueError("restart() needs a clock of the emulator's own, and this one follows the test's")
-        engine, added = self._engine, self._engine.setup.all_added()
-        if self._store is not None:
-            engine.kill()
-            self._store.close()
-            store, lasting = self._opened(), True
-        else:
-            store, lasting = assembly.memory_store(), False
-            engine.kill(store, self._host.runtimes.packages)
-        self._begin(self._settings, store)
-        if not lasting:
-            self._engine.stop_saving()
-            self._store = None
-        self._engine.setup.put_back(added)
+        self._host.restart()
 
     @blocking
     async def close(self) -> None:
@@ -449,51 +412,10 @@ class EmulatorAio(Aio[LocalEmulator]):
     close = coroutine_of(LocalEmulator.close)
 
 
-class ServerHost:
-    """A server and the runtimes behind it; one emulator after the other may live here, under the same URL."""
-
-    def __init__(self) -> None:
-        assembly.patch_time()
-        self._thread = assembly.ServerThread()
-        self._api = self._thread.server
-        self.host: Final = self._thread.host
-        self.port: Final = self._thread.port
-        self.runtimes: Final = assembly.Runtimes({"FCEMU_URL": f"http://{self.host}:{self.port}"})
-        self._api.state.parts = assembly.Parts(self.runtimes)
-        self._pid: Final = os.getpid()
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether this process is a fork of the one that the server lives in."""
-        return os.getpid() != self._pid
-
-    def allow(self, hosts: Collection[str]) -> None:
-        """Answer under these host names, too, from now on."""
-        self._api.guard = assembly.guard_of(allowed=hosts)
-
-    def serve(self, emulator: Emulator, reset: Callable[[Mapping[str, object]], None]) -> None:
-        """Answer for ``emulator`` from now on. Raises ``ForkedError``."""
-        if self.is_elsewhere:
-            raise ForkedError
-        self._api.state.reset = reset
-        self._api.state.emulator = emulator
-
-    def leave(self, emulator: Emulator) -> None:
-        """Answer for ``emulator`` no longer; nothing happens when another is here already."""
-        if self._api.state.emulator is emulator:
-            self._api.state.reset = self._api.state.emulator = None
-
-    def close(self) -> None:
-        """Stop the server and close the runtimes; those of another process go on."""
-        if not self.is_elsewhere:
-            self._thread.close()
-            self.runtimes.close()
-
-
-def environment_of(server: ServerHost, settings: Settings, *, intercept: bool) -> dict[str, str]:
+def environment_of(server: LocalHost, settings: Settings, *, intercept: bool) -> dict[str, str]:
     """The variables that point a program at the emulator behind ``server``; ``intercept``: also Python programs with
     hosts of FC written down in them."""
-    return assembly.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
+    return host.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
 
 
 def _read(definition: Source) -> Definition:
@@ -538,7 +460,7 @@ def _host_names(value: object) -> Sequence[str]:
 def _python(value: object) -> str:
     if not isinstance(value, str | Path):
         raise ValueError(f"option python: expected the path of a program, found {value!r}")
-    return assembly.program_named(str(value)) if str(value) else ""
+    return host.program_named(str(value)) if str(value) else ""
 
 
 def _is_process(runtime: object) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.outcome import Halted, Ran
 from fcemu.core.times import later, parse_duration
 from fcemu.engine.emulator import ClosedError, Emulator
@@ -115,7 +115,7 @@ def lent_time(access: Access) -> Iterator[None]:
     clock = LentClock(access, Sleepers())
     clock.begin()
     try:
-        with assembly.lend_clock(clock):
+        with host.lend_clock(clock):
             yield
     finally:
         clock.end()

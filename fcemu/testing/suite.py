@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Definition, find_definition, read_definition
-from fcemu.testing.emulator import LocalEmulator, ServerHost, environment_of
+from fcemu.host import LocalHost
+from fcemu.testing.emulator import LocalEmulator, environment_of
 
 _IN_VARIABLES: Final = frozenset({"access_keys", "account_id", "region"})
 
@@ -15,7 +16,7 @@ _IN_VARIABLES: Final = frozenset({"access_keys", "account_id", "region"})
 def prepare(backend: str) -> None:
     """Patch the time functions of this process, once, by the backend that the ini file asks for."""
     choose(backend)
-    assembly.patch_time()
+    host.patch_time()
 
 
 class Suite:
@@ -29,7 +30,7 @@ class Suite:
         choose(ini("backend") or AUTO)
         self._root: Final = root
         self._ini: Final = {name: text for name in ini_options if (text := str(ini(name) or ""))}
-        self._host: ServerHost | None = None
+        self._host: LocalHost | None = None
         self._read: dict[Path, tuple[tuple[int, int], Definition]] = {}
         self._found: dict[tuple[Path, str | Path], Path] = {}
         self._at_root: Definition | None = None
@@ -64,7 +65,7 @@ class Suite:
             definition = self._definition(given.pop("definition", None), self._root)
             defaults = definition.options if isinstance(definition, Definition) else {}
             known = {name: value for name, value in {**defaults, **given}.items() if name in _IN_VARIABLES}
-            settings, intercept = assembly.settings_of(known), given.get("intercept", True) is not False
+            settings, intercept = host.settings_of(known), given.get("intercept", True) is not False
             return environment_of(self._shared_host(), settings, intercept=intercept)
         except ValueError as wrong:
             return str(wrong)
@@ -74,11 +75,11 @@ class Suite:
         emulator._end()
 
     def _of_ini(self) -> dict[str, object]:
-        return {name: assembly.read_option(name, text) for name, text in self._ini.items()}
+        return {name: host.read_option(name, text) for name, text in self._ini.items()}
 
-    def _shared_host(self) -> ServerHost:
+    def _shared_host(self) -> LocalHost:
         if self._host is None or self._host.is_elsewhere:  # each test in a fork of its own
-            self._host = ServerHost()
+            self._host = LocalHost()
         return self._host
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class Suite:
     def _definition(self, given: object, beside: Path) -> Definition | Mapping[str, Any]:
         if given is None:
             if self._at_root is None:
-                found = assembly.definition_in(self._root)
+                found = host.definition_in(self._root)
                 self._at_root = EMPTY if found is None else self._cached(found)
             return self._at_root
         if isinstance(given, Mapping | Definition):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.invocation import Invocation
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
@@ -85,7 +85,7 @@ async def done(job: Callable[[], None]) -> None:
             raised.append(error)
         signal.set()
 
-    assembly.CREW.run(attempt)
+    host.CREW.run(attempt)
     await signal.wait()
     if raised:
         raise raised[0]

@@ -156,8 +156,8 @@ def test_what_was_kept_is_told_while_timers_fire(tmp_path):
     """The greeting of a server counts invocations while its clock makes more of them."""
     from types import SimpleNamespace
 
-    from fcemu.assembly import Data
     from fcemu.commands.serve import _tell_what_was_kept
+    from fcemu.host import Data
 
     with overloaded() as emulator:
         plan = SimpleNamespace(data=Data(tmp_path / "a.db"))

@@ -13,8 +13,8 @@ from patience import WAIT_SECONDS
 
 from fcemu.api.server import ApiServer
 from fcemu.api.state import ServerState
-from fcemu.assembly import guard_of
 from fcemu.engine.emulator import Emulator
+from fcemu.host import guard_of
 from fcemu.mns.wire.routes import MNS
 
 FC2 = "/2016-08-15/services/media/functions/{}/invocations"

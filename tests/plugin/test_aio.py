@@ -15,7 +15,7 @@ import pytest
 import trio
 
 import fcemu.testing
-from fcemu import assembly
+from fcemu import host
 from fcemu.config import EMPTY
 from fcemu.core.settings import Settings
 from fcemu.engine.goals import Goal
@@ -324,7 +324,7 @@ def test_the_loop_goes_on_while_a_move_waits_so_that_handlers_may_call_into_it(e
 @RUNNERS
 def test_waiting_without_progress_ends_in_an_error_that_explains(run):
     settings = replace(Settings(), watchdog=timedelta(seconds=-0.99))
-    engine = assembly.emulator_of(EMPTY, settings, assembly.Runtimes({}))
+    engine = host.emulator_of(EMPTY, settings, host.Runtimes({}))
 
     async def main():
         with pytest.raises(ClockStuck, match=r"no progress for 0\.02 real seconds[\s\S]*the clock is at"):

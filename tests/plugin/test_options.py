@@ -64,13 +64,14 @@ def sample(name):
 
 def state(emulator):
     """All that options come to."""
-    chosen = (emulator._strict, emulator._process, emulator._python, emulator._isolate, emulator._clock)
+    recipe = emulator._recipe
+    chosen = (emulator._strict, recipe.process, recipe.python, recipe.isolate, emulator._clock)
     return (
         emulator._settings,
         chosen,
-        emulator._data,
+        recipe.data,
         emulator._redirection is not None,
-        emulator._host._api.guard._allowed,
+        emulator._host.server.guard._allowed,
         len(emulator._engine.functions()),
     )
 
@@ -122,7 +123,7 @@ def test_all_of_them_together_are_taken_from_the_ini_file_and_from_the_marker(su
 
         @pytest.mark.fcemu("")
         def test_it(fcemu):
-            chosen = (fcemu._strict, fcemu._isolate, fcemu._settings, fcemu._data)
+            chosen = (fcemu._strict, fcemu._recipe.isolate, fcemu._settings, fcemu._recipe.data)
             Path("said").write_text(repr(chosen))
     """
     ini = "\n".join(f"fcemu_{name} = {text}" for name, (text, _) in samples.items())

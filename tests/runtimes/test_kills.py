@@ -10,7 +10,7 @@ import pytest
 from fakes import CREW, ask, s
 from runtimes.every.custom import COMMAND, SERVER
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.catalog import Catalog
 from fcemu.core.facts import Warned
 from fcemu.core.functions import AsyncSettings, Function
@@ -73,7 +73,7 @@ KINDS = {
 
 @pytest.fixture
 def runtimes():
-    made = assembly.Runtimes({})
+    made = host.Runtimes({})
     yield made
     made.close()
 

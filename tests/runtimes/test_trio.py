@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from fakes import CREW, ask, s
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.catalog import Catalog
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.names import FunctionRef
@@ -47,7 +47,7 @@ BODIES = {
 
 @pytest.fixture(scope="module")
 def runtimes():
-    made = assembly.Runtimes({"FCEMU_URL": "http://emulator"})
+    made = host.Runtimes({"FCEMU_URL": "http://emulator"})
     yield made
     made.close()
 

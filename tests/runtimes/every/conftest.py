@@ -12,7 +12,7 @@ from runtimes.every.custom import COMMAND, CUSTOM
 from runtimes.every.kinds import INLINE, PROCESS, Kind
 from runtimes.every.node import NODE
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.catalog import Catalog
 from fcemu.core.facts import to_json
 from fcemu.core.functions import AsyncSettings, Function
@@ -131,8 +131,8 @@ def rate(kind):
 
 
 @pytest.fixture(scope="session")
-def runtimes() -> Iterator[assembly.Runtimes]:
-    made = assembly.Runtimes({"FCEMU_URL": "http://emulator"})
+def runtimes() -> Iterator[host.Runtimes]:
+    made = host.Runtimes({"FCEMU_URL": "http://emulator"})
     yield made
     made.close()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fakes import CREW, ask, s
 
-from fcemu import assembly
+from fcemu import host
 from fcemu.core.catalog import Catalog
 from fcemu.core.facts import Slept, Warned
 from fcemu.core.functions import AsyncSettings, Function
@@ -55,7 +55,7 @@ class Node:
         catalog.add(Function(code=str(directory), **given))
         catalog.set_async(ref, AsyncSettings(max_retries=0))
         self.ref = ref
-        self.runtimes = assembly.Runtimes({})
+        self.runtimes = host.Runtimes({})
         self.emulator = Emulator(
             settings=settings, catalog=catalog, runtimes=self._runtime, chance=Chance(0), crew=CREW
         )

@@ -1,0 +1,122 @@
+"""What a definition makes of an emulator: its catalog, at the start, after a restart, and in addition to others."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from fcemu.api.setup import BadDefinition
+from fcemu.config import Definition
+from fcemu.core.catalog import Catalog
+from fcemu.core.catalog_json import catalog_to_json
+from fcemu.core.limits import RELAXED
+from fcemu.core.names import FunctionRef
+from fcemu.core.settings import Settings
+from fcemu.engine.emulator import Emulator
+from fcemu.engine.ports import StandIn
+from fcemu.engine.saving import Kept
+from fcemu.options import settings_of
+from fcemu.runtime_set import Runtimes
+
+
+def catalog_of(definition: Definition) -> Catalog:
+    """All that a definition defines, as the engine wants it."""
+    catalog = Catalog(definition.services, definition.functions)
+    for (ref, qualifier), asked in definition.async_settings.items():
+        catalog.set_async(ref, asked, qualifier)
+    definition.extras.put_into(catalog)
+    return catalog
+
+
+def recognised_by(definition: Definition) -> dict[str, Any]:
+    """By what a definition is recognised after a restart."""
+    import hashlib
+    import json
+
+    catalog = catalog_of(definition)
+    text = json.dumps(catalog_to_json(catalog), sort_keys=True)
+    return {
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "functions": [str(function.ref) for function in definition.functions],
+        "domains": [domain.name for domain in definition.extras.domains],
+    }
+
+
+def catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any]) -> Catalog:
+    """What was defined when the emulator ended; where another definition is given than at its start, that wins for
+    what it defines, and what the earlier one defined beyond that is gone."""
+    catalog = kept.catalog
+    if not kept.given or kept.given["sha256"] == given["sha256"]:
+        return catalog
+    defined = {function.ref for function in definition.functions}
+    for name in kept.given["functions"]:
+        ref = FunctionRef.parse(name)
+        if ref in catalog.names and ref not in defined:
+            catalog.remove(ref)
+    for name in {*kept.given["domains"]} - {*given["domains"]}:
+        if name in catalog.domains:
+            catalog.remove_domain(name)
+    for service in definition.services:
+        if service not in catalog.services:
+            catalog.add_service(service)
+    for function in definition.functions:
+        if catalog.names.get(function.ref) != function:
+            catalog.add(function)
+        catalog.forget_async(function.ref)
+        catalog.forget_triggers(function.ref)
+        catalog.belongings.forget(function.ref)
+    for (ref, qualifier), asked in definition.async_settings.items():
+        catalog.set_async(ref, asked, qualifier)
+    definition.extras.put_into(catalog)
+    return catalog
+
+
+def define(
+    emulator: Emulator,
+    definition: Definition,
+    code: Mapping[FunctionRef, StandIn] | None = None,
+    *,
+    stub: Callable[[Sequence[object]], StandIn],
+) -> None:
+    """Add a definition to a running emulator. Raises ``ValueError`` where it wants other options than there are."""
+    has, wanted = emulator.settings, settings_of(definition.options, emulator.settings)
+    other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
+    if other:
+        raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
+    emulator.setup.define(definition.services, definition.functions, definition.async_settings, code, definition.extras)
+    for ref, steps in definition.stubs.items():
+        emulator.setup.stub(ref, stub(steps), alone=True)
+
+
+class Parts:
+    """Implements ``Parts`` of the API. Paths in a definition count from the working directory."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self.stub: Final = runtimes.stub
+        self._packages: Final = runtimes.packages
+
+    def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
+        """Add a definition in native form. Raises ``BadDefinition``."""
+        from fcemu.config import DefinitionError, read_mapping
+
+        try:
+            define(emulator, read_mapping(document, Path.cwd()), stub=self.stub)
+        except DefinitionError as wrong:
+            found = [{"path": one.path, "message": one.message, "hints": list(one.hints)} for one in wrong.problems]
+            raise BadDefinition(str(wrong), found) from None
+        except ValueError as wrong:
+            raise BadDefinition(str(wrong), [{"path": "emulator", "message": str(wrong), "hints": []}]) from None
+
+    def defined(self, emulator: Emulator) -> dict[str, Any]:
+        """All that is defined, in native form; what was uploaded is in it, so that it can be made again elsewhere."""
+        from fcemu.config import code_of, native_form
+        from fcemu.runtimes.stub import Stub
+
+        defined = emulator.setup.defined()
+        there = {function.ref: emulator.setup.stub_of(function.ref) for function in defined[1]}
+        stubs = {ref: stub.steps for ref, stub in there.items() if isinstance(stub, Stub)}
+        own, usual = emulator.settings.account, Settings().account
+        whose = [("region", own.region, usual.region), ("accountId", own.id, usual.id)]
+        document = native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
+        limits = {"emulator": {"limits": "relaxed"}} if emulator.settings.limits == RELAXED else {}
+        return {key: mine for key, mine, otherwise in whose if mine != otherwise} | document | limits

@@ -1,0 +1,481 @@
+"""Host: the one place that puts a server, its runtimes and an emulator together."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, closing
+from contextvars import Context
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from fcemu import __version__
+from fcemu.api.guard import Guard
+from fcemu.api.server import ApiServer as ApiServer
+from fcemu.api.state import ServerState
+from fcemu.config import FILE_NAMES, Definition
+from fcemu.core.errors import StoreError as StoreError
+from fcemu.core.names import FunctionRef
+from fcemu.core.settings import Settings
+from fcemu.core.times import parse_duration
+from fcemu.core.values import dataclass
+from fcemu.defining import Parts as Parts
+from fcemu.defining import catalog_after, catalog_of, recognised_by
+from fcemu.defining import define as define
+from fcemu.endpoints.authority import authority
+from fcemu.endpoints.environment import pointing, redirecting
+from fcemu.endpoints.environment import without_proxies as without_proxies
+from fcemu.endpoints.hosts import is_fc_host
+from fcemu.endpoints.redirect import Redirection as Redirection
+from fcemu.engine.chance import CHANCES
+from fcemu.engine.clock import Clock
+from fcemu.engine.crew import Crew
+from fcemu.engine.emulator import Emulator as Emulator
+from fcemu.engine.forgetting import forget_old
+from fcemu.engine.forks import ForkedError
+from fcemu.engine.ports import Packages, StandIn
+from fcemu.engine.ports import Runtime as Runtime
+from fcemu.engine.ports import Store as Store
+from fcemu.engine.saving import caught_up, read_kept
+from fcemu.mns.mailboxes import Mailboxes
+from fcemu.mns.wire.routes import MNS
+from fcemu.options import read_option as read_option
+from fcemu.options import settings_of as settings_of
+from fcemu.runtime_set import Runtimes as Runtimes
+from fcemu.senders import post
+from fcemu.server_loop import ServerLoop as ServerLoop
+
+if TYPE_CHECKING:
+    from fcemu.runtimes.debugging import Debugging as Debugging
+    from fcemu.runtimes.timeshift.lending import Lent
+
+T = TypeVar("T")
+
+CREW: Final = Crew()
+"""The threads of this process: emulators come and go, a suite of tests must not start new ones each time."""
+
+
+DATA_SYNCS: Final = ("normal", "full")
+WHILE_DOWN: Final = ("stand-still", "catch-up")
+"""What the clock of kept data does while no emulator has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where an emulator keeps everything, and how: the options ``data``, ``data_sync``, ``data_keep`` and
+    ``while_down``."""
+
+    path: Path
+    sync: str = "normal"
+    while_down: str = "stand-still"
+    keep: timedelta | None = None
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> "Data | None":
+        """Take the four out of ``options``; ``None`` where nothing is to be kept. Raises ``ValueError``."""
+        path = options.pop("data", None)
+        sync, down = options.pop("data_sync", None), options.pop("while_down", None)
+        for name, value, allowed in (("data_sync", sync, DATA_SYNCS), ("while_down", down, WHILE_DOWN)):
+            if value is not None and value not in allowed:
+                raise ValueError(f"option {name}: expected {' or '.join(map(repr, allowed))}, found {value!r}")
+        keep = options.pop("data_keep", None)
+        try:
+            for_long = None if keep is None else parse_duration(keep)
+        except ValueError as wrong:
+            raise ValueError(f"option data_keep: {wrong}") from None
+        if for_long is not None and for_long < timedelta(0):
+            raise ValueError(f"option data_keep: expected how long what has ended is kept, found {keep!r}")
+        if path is None or path == "":
+            return None
+        if not isinstance(path, str | Path):
+            raise ValueError(f"option data: expected the path of a file, found {path!r}")
+        return cls(Path(path), sync or "normal", down or "stand-still", for_long)
+
+    def open(self) -> Store:
+        """Raises ``StoreError``."""
+        from fcemu.stores.sqlite import SqliteStore
+
+        return SqliteStore(self.path, sync=self.sync, keep=self.keep)
+
+
+def memory_store() -> Store:
+    """What keeps everything as long as this process lives."""
+    from fcemu.stores.memory import MemoryStore
+
+    return MemoryStore()
+
+
+def emulator_of(
+    definition: Definition,
+    settings: Settings,
+    runtimes: Callable[[str], Runtime],
+    kind: Callable[..., Emulator] = Emulator,
+    packages: Callable[[], Packages] | None = None,
+    store: Store | None = None,
+    *,
+    stub: Callable[[Sequence[object]], StandIn] | None = None,
+    catch_up: bool = False,
+) -> Emulator:
+    """A new emulator: with nothing in its journal, or with what ``store`` has kept, where it also keeps what happens
+    from now on. ``stub`` makes what runs steps; without it, code runs. ``catch_up``: its clock moves on by the time for
+    which nobody had the store. Raises ``StoreError``.
+    """
+    parts: dict[str, Any] = {"catalog": catalog_of(definition)}
+    if store is not None:
+        kept, given = read_kept(store, None if packages is None else packages()), recognised_by(definition)
+        parts = {"catalog": parts["catalog"], "store": store, "given": given}
+        if kept is not None:
+            settings = replace(settings, start=kept.started)
+            clock = Clock(kept.started, settings.rate)
+            clock.set(kept.now)
+            if store.keep is not None:
+                forget_old(store, clock.now(), store.keep, Mailboxes())
+            parts |= {"catalog": catalog_after(kept, definition, given), "kept": kept, "clock": clock}
+            if catch_up:
+                parts["catch_up"] = caught_up(kept, store, settings.rate)
+    return kind(
+        settings=settings,
+        runtimes=runtimes,
+        chance=CHANCES[settings.chance](settings.seed),
+        crew=CREW,
+        packages=packages,
+        post=post,
+        stubs={} if stub is None else {ref: stub(steps) for ref, steps in definition.stubs.items()},
+        **parts,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """By what an emulator is made, and made again.
+
+    ``options`` gives those of ``settings_of``; it is asked at each beginning, because the clock may start at the time
+    of day. ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: what makes the emulator, by
+    the rate of its clock.
+    """
+
+    definition: Definition
+    options: Callable[[], Mapping[str, object]]
+    data: Data | None = None
+    isolate: bool = False
+    process: bool = False
+    python: str = ""
+    kind: Callable[[float], Callable[..., Emulator]] = lambda rate: Emulator
+
+
+def _hear_nothing(emulator: Emulator) -> None:
+    """The caller needs not know which emulator it is."""
+
+
+class Host:
+    """A server, the runtimes behind it, and the emulator that answers.
+
+    One emulator after the other may live here, under the same URL.
+    """
+
+    def __init__(self, server: ApiServer, runtimes: Runtimes, url: str) -> None:
+        """``url``: where a program on this machine reaches the server."""
+        self.server: Final = server
+        self.runtimes: Final = runtimes
+        self.url: Final = url
+        self._store: Store | None = None
+        self._pid: Final = os.getpid()
+        server.state.parts = Parts(runtimes)
+
+    @property
+    def emulator(self) -> Emulator | None:
+        """Who answers."""
+        return self.server.state.emulator
+
+    @property
+    def endpoint(self) -> str:
+        """``host:port``."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this process is a fork of the one that the server lives in."""
+        return os.getpid() != self._pid
+
+    def allow(self, hosts: Collection[str]) -> None:
+        """Answer under these host names, too, from now on."""
+        self.server.guard = guard_of(allowed=hosts)
+
+    def begin(self, recipe: Recipe, began: Callable[[Emulator], None] = _hear_nothing) -> Emulator:
+        """Make an emulator, which answers from now on. ``began`` is called with it, and with each that takes its place
+        after a reset or a restart, before it answers. Raises ``ValueError``, ``StoreError``, ``ForkedError``."""
+        self._recipe = recipe
+        self._began = began
+        return self._go_on(settings_of(recipe.options()), self._opened())
+
+    def reset(self, asked: Mapping[str, object]) -> None:
+        """Make it again, from the beginning, whatever was kept; ``asked`` are other options. Raises ``ValueError``
+        before anything changes, ``StoreError``."""
+        settings = settings_of({**self._recipe.options(), **asked})
+        if self.emulator is not None:
+            self.emulator.close()
+        store = self._opened()
+        if store is not None:
+            store.clear()
+        self._go_on(settings, store)
+
+    def restart(self) -> None:
+        """End the emulator as by ``kill -9``, and go on from what was kept: in its file, else in memory. Raises
+        ``StoreError``."""
+        emulator = self.emulator
+        assert emulator is not None
+        added, in_memory = emulator.setup.all_added(), self._store is None
+        if self._store is not None:
+            emulator.kill()
+            self._store.close()
+            store = self._opened()
+        else:
+            store = memory_store()
+            emulator.kill(store, self.runtimes.packages)
+        again = self._go_on(emulator.settings, store)
+        if in_memory:
+            again.stop_saving()
+            self._store = None
+        again.setup.put_back(added)
+
+    def leave(self, emulator: Emulator) -> None:
+        """Answer for ``emulator`` no longer; nothing happens when another is here already."""
+        if self.emulator is emulator:
+            self.server.state.reset = self.server.state.emulator = None
+            self._began = _hear_nothing
+
+    def _opened(self) -> Store | None:
+        return None if self._recipe.data is None else self._recipe.data.open()
+
+    def _go_on(self, settings: Settings, store: Store | None) -> Emulator:
+        recipe, runtimes = self._recipe, self.runtimes
+        try:
+            if self.is_elsewhere:
+                raise ForkedError
+            emulator = emulator_of(
+                recipe.definition,
+                settings,
+                partial(runtimes, isolate=recipe.isolate, process=recipe.process, python=recipe.python),
+                recipe.kind(settings.rate),
+                runtimes.packages,
+                store,
+                stub=runtimes.stub,
+                catch_up=recipe.data is not None and recipe.data.while_down == "catch-up",
+            )
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
+        self._store = store
+        self._began(emulator)
+        self.server.state.reset = self.reset
+        self.server.state.emulator = emulator
+        return emulator
+
+
+class LocalHost(Host):
+    """A host whose server has a thread of its own in this process, so that any thread may block on it."""
+
+    def __init__(self) -> None:
+        patch_time()
+        self._thread: Final = ServerThread()
+        self.host: Final = self._thread.host
+        self.port: Final = self._thread.port
+        url = f"http://{self.host}:{self.port}"
+        super().__init__(self._thread.server, Runtimes({"FCEMU_URL": url}), url)
+
+    def close(self) -> None:
+        """Stop the server and close the runtimes; those of another process go on."""
+        if not self.is_elsewhere:
+            self._thread.close()
+            self.runtimes.close()
+
+
+class ServerThread:
+    """An API server with an event loop of its own in a thread of its own, so that any thread may block on it."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.server: Final = api_server()
+        self._loop: Final = ServerLoop()
+        self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
+        Context().run(self._thread.start)
+        self.host: Final = host
+        try:
+            self.port: Final = self._call(self.server.start(host, port))
+        except BaseException:
+            self._end()
+            raise
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop).result()
+
+    def close(self) -> None:
+        """Refuse connections, drop open ones, end the thread."""
+        if self._loop.is_closed():
+            return
+        self._call(self.server.stop())
+        self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> ApiServer:
+    """A server without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry. ``hosts``:
+    where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``."""
+    server = ApiServer(ServerState(version=__version__, tls=authority, mounts=[MNS]))
+    server.guard = guard_of(token, hosts, allowed)
+    return server
+
+
+def guard_of(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> Guard:
+    """What refuses requests of web pages: FC's and MNS's host names are good, and those that are given."""
+    return Guard(token, hosts, allowed, is_fc_host)
+
+
+def redirection(host: str, port: int) -> Redirection:
+    """What brings the connections of this process to FC's hosts to an emulator; ``begin`` puts it in force."""
+    return Redirection((host, port), lambda: authority().pem, is_fc_host)
+
+
+def environment(endpoint: str, settings: Settings, *, intercept: bool, token: str = "") -> dict[str, str]:
+    """The variables that point a program at the emulator at ``endpoint``, with the first of its access keys;
+    ``intercept``: also Python programs with hosts of FC written down in them. ``token``: what that emulator wants."""
+    account = settings.account
+    known = pointing(endpoint, account.id, account.region, next(iter(settings.access_keys.items()), ("test", "test")))
+    if token:
+        known |= pointing(endpoint, account.id, account.region, (token, token)) | {"FCEMU_TOKEN": token}
+    return known | redirecting(os.environ, endpoint) if intercept else known
+
+
+@asynccontextmanager
+async def intercepted(environment: Mapping[str, str], endpoint: str, *, only: bool) -> AsyncIterator[dict[str, str]]:
+    """More variables, by which programs in any language that have hosts of FC written down reach ``endpoint``; for as
+    long as the ``async with`` lasts. ``environment``: what they are added to. ``only``: other hosts are refused."""
+    from fcemu.endpoints.environment import intercepting
+    from fcemu.endpoints.proxy import Proxy
+    from fcemu.scratch import Scratch
+
+    host, _, port = endpoint.rpartition(":")
+    proxy = Proxy((host, int(port)), only=only)
+    with closing(Scratch("fcemu-exec-")) as folder:
+        proxy_port = await proxy.start()
+        try:
+            yield intercepting(environment, endpoint, proxy_port, Path(folder.path), only=only)
+        finally:
+            await proxy.close()
+
+
+def program_named(text: str) -> str:
+    """Where a program is: a path from the working directory, or a name that is looked for as a shell does.
+
+    Raises ``ValueError``.
+    """
+    import shutil
+
+    found = shutil.which(text)
+    if found is None:
+        raise ValueError(f"option python: there is no program {text!r}")
+    return os.path.abspath(found)
+
+
+def debugging(function: FunctionRef, port: int) -> "Debugging":
+    """Instances of ``function`` wait for the client of a debugger, on ``port`` of 127.0.0.1."""
+    from fcemu.runtimes.debugging import Debugging
+
+    return Debugging(function, port)
+
+
+def patch_time() -> None:
+    """Let handlers of this process see virtual time, once for all; everything else keeps real time."""
+    from fcemu.runtimes import timeshift
+
+    timeshift.install()
+
+
+def freezer() -> str | None:
+    """Who has frozen the time of this process by himself, freezegun or time-machine."""
+    from fcemu.runtimes.timeshift import freezers
+
+    return freezers.active()
+
+
+def test_time() -> datetime | None:
+    """What that freezer shows."""
+    from fcemu.runtimes.timeshift import freezers
+
+    return freezers.test_time()
+
+
+def move_test_time(by: timedelta) -> None:
+    """Move that freezer."""
+    from fcemu.runtimes.timeshift import freezers
+
+    freezers.move_test_time(by)
+
+
+def lend_clock(clock: "Lent") -> AbstractContextManager[None]:
+    """Let code that is no handler read ``clock`` and sleep on it inside a ``with`` block."""
+    from fcemu.runtimes.timeshift.lending import lend
+
+    return lend(clock)
+
+
+def definition_in(directory: Path) -> Path | None:
+    """The definition that a directory holds under one of the usual names, if any."""
+    return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
+
+
+def time_backend() -> str:
+    """The library behind the time of handlers. Raises ``ValueError`` for one that was asked for and is not there."""
+    from fcemu.runtimes import timeshift
+
+    timeshift.install()
+    return timeshift.backend_in_force() or ""
+
+
+def tools() -> list[tuple[str, str, str]]:
+    """What this machine has for functions in other languages: name, what was found, what to do if it cannot be used."""
+    from fcemu.runtimes import known_programs
+
+    return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
+
+
+def in_other_languages() -> list[tuple[str, list[str], list[tuple[str, str]]]]:
+    """What is virtual and what is real for handlers in other languages that this machine can run: of whom, what is
+    virtual, and what is real with the reason."""
+    from fcemu.runtimes import known_programs
+
+    return [
+        (
+            of,
+            [row.what.replace("`", "") for row in rows if not row.why],
+            [(row.what.replace("`", ""), row.why) for row in rows if row.why],
+        )
+        for of, rows in known_programs.rows()
+    ]
+
+
+def syntax_error_of(path: str) -> SyntaxError | None:
+    """What is wrong with a file of JavaScript, where it is one and Node.js is there to say so."""
+    from fcemu.runtimes.node import SCRIPTS, syntax_error_of
+
+    return syntax_error_of(path) if path.endswith(SCRIPTS) else None
+
+
+def real_on_purpose() -> list[tuple[str, str]]:
+    """What stays real although a handler runs on virtual time, each with the reason."""
+    from fcemu.runtimes import timeshift
+
+    return [
+        (f"{real.what}, {real.where}".replace("`", ""), real.why) for real in timeshift.real_on_purpose(time_backend())
+    ]
