@@ -75,7 +75,7 @@ class Persistence:
             store,
             self._world,
             timers=self._timers,
-            resources=self._resources,
+            defined=self._resources,
             packages=None if packages is None else packages(),
             starts=self._starts,
             given=self._given,

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
@@ -18,7 +18,6 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.values import dataclass
 from fcemu.engine.clock import later
 from fcemu.engine.ports import Packages, Store
-from fcemu.engine.resources import Resources
 from fcemu.engine.timers import Timers
 from fcemu.engine.world import World
 
@@ -104,6 +103,12 @@ def _read_given(note: Any) -> Mapping[str, Any]:
     return given
 
 
+class Defined(Protocol):
+    """What is defined. ``definitions`` grows when that changes without a fact."""
+
+    definitions: int
+
+
 class Saving:
     """Knows what is not kept yet. Every method is called with the baton held, but for ``unsaved``.
 
@@ -117,7 +122,7 @@ class Saving:
         world: World,
         *,
         timers: Timers,
-        resources: Resources,
+        defined: Defined,
         packages: Packages | None,
         starts: int,
         given: Mapping[str, Any],
@@ -130,7 +135,7 @@ class Saving:
         self._clock: Final = world.clock
         self._catalog: Final = world.catalog
         self._timers: Final = timers
-        self._resources: Final = resources
+        self._there: Final = defined
         self._packages: Final = packages
         self._written = len(world.journal)
         self._now: datetime | None = None
@@ -149,7 +154,7 @@ class Saving:
     @property
     def _defined(self) -> bool:
         """Whether definitions have changed without a fact."""
-        return self._resources.definitions != self._definitions
+        return self._there.definitions != self._definitions
 
     def _clock_moved(self) -> bool:
         now, clock = self._now, self._clock
@@ -187,7 +192,7 @@ class Saving:
         self._store.write(self._written, facts, notes, code)
         self._written += len(facts)
         self._now, self._noted, self._moves, self._first = now, noted, moves, {}
-        self._definitions = self._resources.definitions
+        self._definitions = self._there.definitions
         self._hashes.update(hashes)
         if self._store.outlasts and self._journal.let_go(self._written) and self._store.keep is not None:
             self._store.forget(self._journal.forget(now - self._store.keep))
