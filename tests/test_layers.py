@@ -64,24 +64,13 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "__main__": ({"cli"}, set(), set()),
     "__init__": (set(), set(), set()),
 }
-CIRCLES: list[list[str]] = [
-    [
-        "engine.dispatcher",
-        "engine.ending",
-        "engine.errands",
-        "engine.fleet",
-        "engine.hooks",
-        "engine.parking",
-        "engine.runs",
-        "engine.strands",
-    ]
-]
+CIRCLES: list[list[str]] = []
 """The circles of imports that are still there; this list only ever becomes shorter."""
 LONGEST = 600
 """How many lines a module may have."""
 LONG = {"engine/movers.py", "handler/strands.py", "runtimes/child/strands.py"}
 """The modules that are still longer; this list only ever becomes shorter."""
-ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/strands.py"}}
+ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes": {"engine/runs.py"}}
 """Inside core and engine: these modules may be imported in these files only."""
 ONE_PLACE = {("engine", "mns"): "engine/emulator.py"}
 """Where a layer puts together what the rest of it knows by protocols only."""

@@ -34,8 +34,7 @@ from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Place
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.ports import Call, Runtime
-from fcemu.engine.runs import Run
-from fcemu.engine.strands import in_engine
+from fcemu.engine.runs import Run, in_engine
 from fcemu.engine.world import World
 
 EXCEPTIONS_KEPT: Final = 1000

@@ -39,9 +39,9 @@ from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
 from fcemu.engine.releasing import Releasing
 from fcemu.engine.resources import Resources
+from fcemu.engine.runs import STRANDS
 from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.setup import Setup
-from fcemu.engine.strands import STRANDS
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
 from fcemu.engine.triggers import Triggers

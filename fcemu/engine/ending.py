@@ -14,8 +14,7 @@ from fcemu.engine.instances import reason_of
 from fcemu.engine.lines import place
 from fcemu.engine.parking import Mover, Parking
 from fcemu.engine.ports import Finish
-from fcemu.engine.runs import CodeRun, Run
-from fcemu.engine.strands import STRANDS, Strand
+from fcemu.engine.runs import STRANDS, CodeRun, Run, Strand
 from fcemu.engine.world import World
 from fcemu.handler.strands import Move
 

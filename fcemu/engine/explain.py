@@ -7,8 +7,7 @@ from fcemu.core.values import dataclass
 from fcemu.engine.agenda import Rank
 from fcemu.engine.clock import Clock
 from fcemu.engine.movers import Movers
-from fcemu.engine.runs import Run
-from fcemu.engine.strands import Strand
+from fcemu.engine.runs import Run, Strand
 from fcemu.engine.world import World
 
 _DUE_SHOWN = 5

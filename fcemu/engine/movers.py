@@ -26,9 +26,8 @@ from fcemu.engine.outside import Outside
 from fcemu.engine.parking import Parking, duration
 from fcemu.engine.plans import Plan
 from fcemu.engine.polls import Polls
-from fcemu.engine.runs import CodeRun, Run
+from fcemu.engine.runs import CodeRun, Run, Wait
 from fcemu.engine.saving import Saving
-from fcemu.engine.strands import Wait
 from fcemu.engine.world import World
 
 _LOG: Final = logging.getLogger("fcemu.engine")

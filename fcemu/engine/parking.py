@@ -15,8 +15,7 @@ from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
-from fcemu.engine.runs import CodeRun, Run, TimesOut, WakeUp
-from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
+from fcemu.engine.runs import DRIFTING, STRANDS, CodeRun, Over, Run, Strand, TimesOut, Wait, WakeUp
 from fcemu.engine.world import World
 from fcemu.handler.locks import acquire
 from fcemu.handler.strands import LOCK_SECONDS, REST_SECONDS, Beside, Doing, LockWaits, State, pauses

@@ -1,0 +1,35 @@
+"""Threads of handlers that will never come back."""
+
+import threading
+from _thread import allocate_lock
+from concurrent.futures import thread as pools
+from typing import Any, NoReturn
+
+from fcemu.handler.locks import acquire
+from fcemu.handler.threads import thread_of
+
+
+def make_daemon(ident: int) -> None:
+    """Let Python exit although that thread runs, also where a join of it has begun: Python waits for the threads of
+    pools one by one. ``threading`` has no way for a thread that has begun."""
+    thread: Any = thread_of(ident)
+    if thread is None:
+        return
+    pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined]
+    if hasattr(thread, "_handle"):  # from Python 3.13 on
+        thread._handle._set_done()
+        thread._daemonic = True
+        return
+    thread._daemonic = True
+    with threading._shutdown_locks_lock:  # type: ignore[attr-defined]
+        threading._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined]
+    if thread._tstate_lock is not None and thread._tstate_lock.locked():
+        thread._tstate_lock.release()
+
+
+def wait_for_ever() -> NoReturn:
+    """For a thread that has learnt often enough that its attempt is over."""
+    gate = allocate_lock()
+    gate.acquire()
+    while True:
+        acquire(gate)
