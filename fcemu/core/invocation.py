@@ -162,6 +162,7 @@ class Invocation:
         "ended",
         "executions",
         "history",
+        "id",
         "places",
         "reason",
         "repeats",
@@ -170,6 +171,7 @@ class Invocation:
 
     def __init__(self, accepted: Accepted) -> None:
         self.accepted = accepted
+        self.id = accepted.request_id
         self.state = State.ENQUEUED
         self.due: datetime = accepted.due
         self.ended: datetime | None = None
@@ -186,10 +188,6 @@ class Invocation:
         """The facts of a task in order, because its record lists its events; the journal has those of the others."""
         self.places = b""
         """Where in the journal those of its facts are that have left memory; the journal writes and reads this."""
-
-    @property
-    def id(self) -> str:
-        return self.accepted.request_id
 
     @property
     def at(self) -> datetime:

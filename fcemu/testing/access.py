@@ -2,18 +2,58 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from types import ModuleType
-from typing import Final
+from typing import Final, overload
 
+from fcemu.core import facts as core
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
+from fcemu.engine.journal import Journal
 from fcemu.engine.ports import StandIn
 from fcemu.testing import waiting
 from fcemu.testing.records import Fact
+
+
+class Facts(Sequence[Fact]):
+    """Facts of one moment, as a test sees them. Each is made when the test asks for it: a move may bring a million."""
+
+    def __init__(self, journal: Journal, after: int) -> None:
+        self._journal: Final = journal
+        self._given: Final = list(journal.numbered(after))
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    @overload
+    def __getitem__(self, which: int) -> Fact: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[Fact]: ...
+    def __getitem__(self, which: int | slice) -> Fact | list[Fact]:
+        given = self._given[which]
+        return [self._made(n, fact) for n, fact in given] if isinstance(given, list) else self._made(*given)
+
+    def _made(self, n: int, fact: core.Fact) -> Fact:
+        function, record = self._journal.function_of(fact), to_json(fact)
+        return Fact(
+            n=n,
+            at=fact.at,
+            kind=record["kind"],
+            function="" if function is None else str(function),
+            request_id=record["request_id"],
+            attempt=record["attempt"],
+            data=record["data"],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list, to which it is equal
+
+    def __repr__(self) -> str:
+        return repr(list(self))
 
 
 class Access:
@@ -56,29 +96,15 @@ class Access:
         """Invoke synchronously; the invocation has ended then. Raises ``FCError``, ``ClockStuck``."""
         return await waiting.answered(self.engine, asked)
 
-    async def move(self, post: Callable[[Emulator], Goal]) -> list[Fact]:
+    async def move(self, post: Callable[[Emulator], Goal]) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""
         engine, before = self.engine, len(self.engine.journal)
         await waiting.reached(engine, post(engine))
         return self.facts(before)
 
-    def facts(self, after: int) -> list[Fact]:
+    def facts(self, after: int) -> Facts:
         """The facts of the journal after the first ``after``."""
-        journal, found = self.engine.journal, []
-        for n, fact in journal.numbered(after):
-            function, record = journal.function_of(fact), to_json(fact)
-            found.append(
-                Fact(
-                    n=n,
-                    at=datetime.fromisoformat(record["at"]),
-                    kind=record["kind"],
-                    function="" if function is None else str(function),
-                    request_id=record["request_id"],
-                    attempt=record["attempt"],
-                    data=record["data"],
-                )
-            )
-        return found
+        return Facts(self.engine.journal, after)
 
     def seen(self, record: Recorded) -> Recorded:
         """The same record, which the test has read now."""

@@ -308,7 +308,7 @@ class LocalEmulator:
 
     @property
     def journal(self) -> Sequence[Fact]:
-        """All facts so far; a new list each time."""
+        """All facts so far, those of this moment."""
         return self._access.facts(0)
 
     def timeline(self) -> str:
