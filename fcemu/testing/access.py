@@ -22,7 +22,9 @@ class Facts(Sequence[Fact]):
 
     def __init__(self, journal: Journal, after: int) -> None:
         self._journal: Final = journal
-        self._given: Final = list(journal.numbered(after))
+        self._given: Final = [
+            (n, fact) for n, fact in enumerate(journal[after:], after + 1) if fact is not core.FORGOTTEN
+        ]
 
     def __len__(self) -> int:
         return len(self._given)
