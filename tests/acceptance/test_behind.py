@@ -161,7 +161,7 @@ def test_what_was_kept_is_told_while_timers_fire(tmp_path):
 
     with overloaded() as emulator:
         plan = SimpleNamespace(data=Data(tmp_path / "a.db"))
-        running = SimpleNamespace(server=SimpleNamespace(emulator=emulator._engine))
+        running = SimpleNamespace(host=SimpleNamespace(emulator=emulator._engine))
         errors = []
 
         def tell():
