@@ -16,7 +16,7 @@ from fcemu.engine.parking import Mover, Parking
 from fcemu.engine.ports import Finish
 from fcemu.engine.runs import STRANDS, CodeRun, Run, Strand
 from fcemu.engine.world import World
-from fcemu.handler.strands import Move
+from fcemu.handler.strands import Move, State
 
 
 class Ending:
@@ -254,7 +254,9 @@ class Ending:
     def interrupt_again(self, told_before: float = inf) -> None:
         """Tell threads to end that still compute although they were told, by ``Watchdog.time``, before that."""
         for run in self.parking.runs:
-            if run.verdict is not None and not run.left and run.since < told_before:
+            # What its pre-stop hook runs beside has not been told yet: it may go on until the hook has come back.
+            told = run.verdict is not None and run.table.state is not State.HALTING
+            if told and not run.left and run.since < told_before:
                 self.interrupt(run, again=True)
 
     def strike_timeout(self, run: Run, now: datetime) -> None:

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from fakes import ask, make, s
+from fakes import FakeInstance, ask, make, s
 from patience import WAIT_SECONDS
 from rules import rule
 
@@ -423,6 +423,31 @@ def test_a_timeout_at_the_instant_of_a_stop_changes_nothing():
     emulator.wait(emulator.advance(s(10)))
     idle(emulator)
     assert (task.state, len(task.attempts)) == (State.STOPPED, 1)
+
+
+def test_what_is_stopped_is_left_alone_as_long_as_its_hook_runs_beside_it(monkeypatch):
+    begun, hooked, interrupted = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(FakeInstance, "answers_beside", lambda instance: True)
+    monkeypatch.setattr(FakeInstance, "interrupt", lambda instance: interrupted.append(hooked.is_set()))
+
+    def f(call):
+        if call.payload:
+            begun.set()
+            hooked.wait(WAIT_SECONDS)
+        else:  # the hook, which takes longer than what was told to end may take
+            emulator._progress.check_progress(WATCHDOG.time() + 5)
+            hooked.set()
+
+    emulator, _ = make({"f": TASK}, f=f)
+    emulator.resources.update_function(FunctionRef("f"), {"pre_stop": "index.pre_stop"})
+    task = emulator.accept(ask("f", b"x", task_id="a"))
+    moved = emulator.advance(s(1))
+    assert begun.wait(WAIT_SECONDS)
+    emulator.tasks.stop(FunctionRef("f"), "LATEST", "a")
+    emulator.wait(moved)
+    idle(emulator)
+    assert task.state is State.STOPPED
+    assert False not in interrupted
 
 
 def test_a_busy_handler_is_stopped_on_a_flowing_clock():

@@ -128,8 +128,12 @@ def test_the_clock_waits_for_what_only_something_real_can_end():
     end = waiting(attempt, thread)
     assert attempt.holds_clock
     attempt.wake(end)
-    waiting(attempt, thread, 9)
+    wait = waiting(attempt, thread, 9)
     assert not attempt.holds_clock
+    attempt.wake(wait)
+    waiting(attempt, thread)
+    attempt.call()
+    assert not attempt.holds_clock  # the answer to that call can end it as well
 
 
 def test_a_strand_that_waits_for_an_invocation_it_made_does_not_hold_the_clock():
@@ -193,6 +197,32 @@ def test_a_wait_that_was_interrupted_goes_on_to_the_same_instant():
     assert (attempt.first_wait(), attempt.holds_clock, wait.over) == (None, True, False)
     attempt.wait(wait)
     assert attempt.due(5) is wait
+
+
+def test_only_the_waits_for_which_an_instant_fell_due_go_on_at_once_later_ones_go_behind():
+    attempt, (handler, first, second) = attempt_of(3)
+    waits = [asleep(attempt, strand, 5) for strand in (first, second)]
+    assert attempt.first_wait() is waits[0]
+    turns = attempt.turns
+    later = asleep(attempt, handler, 5)
+    assert attempt.first_wait() is waits[0]
+    assert attempt.fall_due(5, turns) is waits[0]
+    attempt.wake(waits[0])
+    asleep(attempt, first, 5)
+    assert attempt.next_due(5) is waits[1]
+    attempt.wake(waits[1])
+    asleep(attempt, second, 9)
+    assert attempt.next_due(5) is None
+    assert attempt.fall_due(5, attempt.turns) is later
+
+
+def test_a_thread_that_left_a_wait_by_an_exception_waits_again_or_ends_as_if_it_had_been_woken():
+    attempt, (_, waits, ends) = attempt_of(3)
+    for strand in (waits, ends):
+        waiting(attempt, strand, real=True)
+    again = waiting(attempt, waits, 5)
+    assert attempt.end(ends)
+    assert (attempt.awake, attempt.blocked, attempt.first_wait()) == (1, 0, again)
 
 
 def test_strands_that_another_one_woke_go_on_one_at_a_time_in_their_order():
@@ -267,6 +297,20 @@ def test_a_strand_that_was_not_looked_at_for_long_enough_counts_as_computing():
     assert attempt.beside(0.5, 1.0, lambda strand: True) is Beside.COMPUTES
     thread.look(9.0, None)
     assert attempt.beside(9.0, 1.0, lambda strand: True) is Beside.COMPUTES
+
+
+@pytest.mark.parametrize("how", ["it waits for an invocation", "it is told to end", "it has waited in virtual time"])
+def test_the_clock_does_not_move_without_threads_of_which_it_is_not_sure(how):
+    attempt, (handler, thread) = attempt_of(2)
+    asleep(attempt, handler, 5)
+    looked_at(thread)
+    if how == "it waits for an invocation":
+        attempt.call()
+    elif how == "it is told to end":
+        attempt.move(Move.TELL)
+    else:
+        attempt.wake(waiting(attempt, thread))
+    assert attempt.beside(10.0, 1.0, lambda strand: True) is Beside.COMPUTES
 
 
 def test_what_was_left_out_counts_again_when_the_handler_has_slept():
@@ -359,6 +403,14 @@ def test_of_an_attempt_that_came_back_only_what_waits_without_a_time_out_waits_o
 def test_everything_of_an_attempt_that_was_cut_off_unwinds():
     attempt, strands, waits = ended(State.CUT_OFF)
     assert attempt.dismiss() == list(waits)
+    assert {strand.doing for strand in strands} == {Doing.LEFT_BEHIND}
+
+
+def test_what_waits_on_unwinds_when_the_instance_dies_afterwards():
+    attempt, strands, (_, wait, _) = ended(State.ENDED)
+    attempt.dismiss()
+    attempt.move(Move.TELL)
+    assert attempt.dismiss() == [wait]
     assert {strand.doing for strand in strands} == {Doing.LEFT_BEHIND}
 
 

@@ -141,7 +141,7 @@ class Strand(StrandOfTable):
         _REAL.sleep(seconds)
 
     def abandon(self) -> NoReturn:
-        """As in ``engine/strands.py``; the process ends by other ways than by waiting for its threads."""
+        """As in ``engine/runs.py``; the process ends by other ways than by waiting for its threads."""
         if not self.learn():
             gate = allocate_lock()
             gate.acquire()
