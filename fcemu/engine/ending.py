@@ -4,6 +4,7 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
+from fcemu.core.facts import Finished
 from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, bounded
 from fcemu.engine.clock import later
@@ -28,6 +29,7 @@ class Ending:
         self._baton: Final = world.baton
         self._clock: Final = world.clock
         self._agenda: Final = world.agenda
+        self._journal: Final = world.journal
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
 
@@ -213,6 +215,17 @@ class Ending:
         self._dispatcher.end(run, outcome, finish.output, now)
         if broken:
             self._dispatcher.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
+
+    def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
+        """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
+        run = next(run for run in self.parking.runs if run.invocation is invocation and not run.over)
+        verdict = Halted(why)
+        run.tell(verdict)
+        run.end()
+        self.parking.uncount(run)
+        self.parking.runs.discard(run)
+        self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
+        self._dispatcher.fleet.give_back(run.place, now)
 
     def _give_up(self, run: Run, outcome: Ran, now: datetime) -> None:
         """End a run whose thread has not come back: whatever it still does no longer counts."""

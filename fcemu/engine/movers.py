@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, cast
 
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Failed, Finished, Invalid
+from fcemu.core.facts import Failed, Invalid
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.outcome import Halted
 from fcemu.engine import real
@@ -222,22 +222,11 @@ class Movers:
         for invocation in self.saving.lost() if self.saving is not None else ():
             ran = invocation.state is State.RUNNING
             if ran:
-                self._drop(invocation, now, failed.message)
+                self.ending.drop(invocation, now, failed.message)
             self.callers.withdraw(invocation, failed)
             end = Failed if ran or invocation.accepted.synchronous else Invalid
             self._journal.record(end(now, invocation.id, failed.message), invocation)
             self._journal.forget_task(invocation)
-
-    def _drop(self, invocation: Invocation, now: datetime, why: str) -> None:
-        """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""
-        run = next(run for run in self.parking.runs if run.invocation is invocation and not run.over)
-        verdict = Halted(why)
-        run.tell(verdict)
-        run.end()
-        self.parking.uncount(run)
-        self.parking.runs.discard(run)
-        self._journal.record(Finished(now, invocation.id, run.number, verdict, ""), invocation)
-        self.fleet.give_back(run.place, now)
 
     def begin_what_waits(self) -> None:
         """Begin the attempts that waited until their invocations are kept."""
@@ -269,9 +258,8 @@ class Movers:
         for invocation in self.callers.waiting() if only is None else [only]:
             self.cancel_answer(invocation)
             self.callers.fail(invocation, error)
-        if (
-            self.parking.steps != self._failed_at
-        ):  # else it fails at once again: it waits until a caller asks for something
+        # Where no step was made since, it fails at once again: it waits until a caller asks for something.
+        if self.parking.steps != self._failed_at:
             self._failed_at = self.parking.steps
             self.pursue()
 

@@ -11,8 +11,9 @@ from _thread import start_new_thread
 from typing import Any, Final
 
 from fcemu.engine.ports import Abandoned
+from fcemu.handler.strands import OF_ALARM
 from fcemu.runtimes.child.dial import nanoseconds
-from fcemu.runtimes.child.strands import OF_ALARM, Strand, Wait, strand_here
+from fcemu.runtimes.child.strands import Strand, Wait, strand_here
 from fcemu.runtimes.timeshift.switch import CLOCK
 
 _alarm: Final = signal.alarm

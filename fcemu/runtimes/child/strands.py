@@ -15,8 +15,9 @@ from signal import SIGALRM, pthread_kill, raise_signal
 from typing import Any, Final, NoReturn
 
 from fcemu.engine.ports import Abandoned, Held
+from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import RealLock, acquire
-from fcemu.handler.strands import LOCK_SECONDS, REST_SECONDS, Attempt, Beside, Doing, LockWaits, Move, pauses
+from fcemu.handler.strands import REST_SECONDS, Attempt, Beside, Doing, Move
 from fcemu.handler.strands import Strand as StrandOfTable
 from fcemu.handler.strands import Wait as WaitOfTable
 from fcemu.handler.threads import computed_ns, is_of_pool, thread_of
@@ -25,11 +26,8 @@ from fcemu.runtimes.child.dial import Dial, nanoseconds
 from fcemu.runtimes.timeshift.loops import let_loop_look
 from fcemu.runtimes.timeshift.originals import Originals
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_LOOK: Final = 60.0
 _REAL: Final = Originals()
-OF_ALARM: Final = -1
-"""The order of the strand that waits for an alarm: at the same instant it goes on before those of the handler."""
 
 
 class Wait(WaitOfTable["Strand", int]):
@@ -122,7 +120,7 @@ class Strand(StrandOfTable):
         self._before: Strand | None = None
 
     def now(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self.household.dial.epoch_ns() // 1000)
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.household.dial.epoch_ns() // 1000)
 
     def elapsed_ns(self) -> int:
         return self.household.dial.elapsed_ns()
