@@ -23,8 +23,9 @@ from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
 from fcemu.engine.runs import CodeRun, Run, TimesOut, WakeUp
 from fcemu.engine.strands import DRIFTING, STRANDS, Over, Strand, Wait
+from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import acquire
-from fcemu.handler.strands import LOCK_SECONDS, REST_SECONDS, Beside, Doing, LockWaits, State, pauses
+from fcemu.handler.strands import REST_SECONDS, Beside, Doing, State
 from fcemu.handler.threads import is_of_pool, thread_of
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcemu.handler.lock_waits import LockWaits, pauses
 from fcemu.handler.strands import (
     HOLDS,
     MOVES,
@@ -14,7 +15,6 @@ from fcemu.handler.strands import (
     Beside,
     Doing,
     ImpossibleMove,
-    LockWaits,
     Move,
     State,
     Step,
@@ -22,7 +22,6 @@ from fcemu.handler.strands import (
     Wait,
     next_doing,
     next_state,
-    pauses,
 )
 
 STRANDS = """

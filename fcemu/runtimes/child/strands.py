@@ -15,8 +15,9 @@ from signal import SIGALRM, pthread_kill, raise_signal
 from typing import Any, Final, NoReturn
 
 from fcemu.engine.ports import Abandoned, Held
+from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import RealLock, acquire
-from fcemu.handler.strands import LOCK_SECONDS, REST_SECONDS, Attempt, Beside, Doing, LockWaits, Move, pauses
+from fcemu.handler.strands import REST_SECONDS, Attempt, Beside, Doing, Move
 from fcemu.handler.strands import Strand as StrandOfTable
 from fcemu.handler.strands import Wait as WaitOfTable
 from fcemu.handler.threads import computed_ns, is_of_pool, thread_of
@@ -490,14 +491,10 @@ class Household:
         if self._parked:
             self.channel.send({"kind": "roused", "number": self._number})
             self._stop_listening()
-        self._let_others_look()
-
-    def _let_others_look(self) -> None:
-        """With a flowing clock, who waits has to look by itself while others run."""
-        if self.dial.flows():
-            for wait in self._attempt.waits():
-                if wait.until is not None:
-                    wait.open()
+        if self.dial.flows():  # then strands that wait have to look by themselves while others run
+            for other in self._attempt.waits():
+                if other.until is not None:
+                    other.open()
 
     def patience(self, wait: Wait) -> float:
         """Real seconds that a strand waits before it looks by itself whether its time is up; -1: for ever."""

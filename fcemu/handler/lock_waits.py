@@ -1,0 +1,63 @@
+"""Waits for locks whose holders are parked: which of them are over, and how often a lock is looked at.
+
+As ``handler/strands.py`` it has no threads and no clock, and nothing waits in it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Generic, Protocol
+
+from fcemu.handler.strands import W
+
+LOCK_SECONDS: Final = 0.05
+"""Real seconds between two looks at a lock whose holder does not park."""
+_FIRST_LOOK_SECONDS: Final = 0.001
+
+
+class Lock(Protocol):
+    """A lock of the handler's."""
+
+    @property
+    def key(self) -> int:
+        """Which lock it is."""
+
+
+class LockWaits(Generic[W]):
+    """The waits for locks whose holders are parked."""
+
+    def __init__(self) -> None:
+        self._waits: list[W] = []
+        self._looks = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._waits)
+
+    def __iter__(self) -> Iterator[W]:
+        return iter([wait for wait in self._waits if wait.waiting])
+
+    def add(self, wait: W, lock: Lock, *, gate: bool) -> None:
+        """``wait`` is for ``lock``. ``gate``: the thread that has taken it will not release it, so what does may be
+        something real."""
+        wait.real, wait.lock, wait.arrived = gate, lock, self._looks
+        self._waits.append(wait)
+
+    def freed(self, may_be_taken: Callable[[Any], bool]) -> list[W]:
+        """Before the clock moves: the waits that are over because their locks are free by now, one for each lock. Those
+        that began between the same two looks go on in the order of the strands."""
+        if not self._waits:
+            return []
+        self._looks += 1
+        self._waits = list(self)
+        freed: dict[int, W] = {}
+        for wait in sorted(self._waits, key=lambda wait: (wait.arrived, wait.strand.order)):
+            if wait.lock.key not in freed and may_be_taken(wait.lock):
+                freed[wait.lock.key] = wait
+        return list(freed.values())
+
+
+def pauses(*, gate: bool) -> Iterator[float]:
+    """Real seconds between the looks at a lock for which a strand is parked: the thread that releases it may not park
+    for long, or be no strand. They are long enough for others to park first on a paused clock."""
+    pause = _FIRST_LOOK_SECONDS if gate else LOCK_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, 2 * LOCK_SECONDS)
