@@ -1,17 +1,16 @@
-"""Which strands wait for which locks whose holders are parked, and which of them may go on.
+"""Waits for locks whose holders are parked: which of them are over, and how often a lock is looked at.
 
-As in the table of strands there are no threads here: it answers, and its users act.
+As ``handler/strands.py`` it has no threads and no clock, and nothing waits in it.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol
 
-from fcemu.handler.strands import Wait
+from fcemu.handler.strands import W
 
 LOCK_SECONDS: Final = 0.05
 """Real seconds between two looks at a lock whose holder does not park."""
 _FIRST_LOOK_SECONDS: Final = 0.001
-W = TypeVar("W", bound=Wait[Any, Any])
 
 
 class Lock(Protocol):

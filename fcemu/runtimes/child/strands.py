@@ -488,14 +488,10 @@ class Household:
         if self._parked:
             self.channel.send({"kind": "roused", "number": self._number})
             self._stop_listening()
-        self._let_others_look()
-
-    def _let_others_look(self) -> None:
-        """With a flowing clock, who waits has to look by itself while others run."""
-        if self.dial.flows():
-            for wait in self._attempt.waits():
-                if wait.until is not None:
-                    wait.open()
+        if self.dial.flows():  # then strands that wait have to look by themselves while others run
+            for other in self._attempt.waits():
+                if other.until is not None:
+                    other.open()
 
     def patience(self, wait: Wait) -> float:
         """Real seconds that a strand waits before it looks by itself whether its time is up; -1: for ever."""
