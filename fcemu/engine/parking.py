@@ -227,7 +227,11 @@ class Parking:
         run = wait.strand.run
         run.table.wake(wait)
         at = None if run.wakes is None else run.wakes.at
-        if at is not None and at == wait.until and all(one.until != at for one in run.table.waits()):
+        if (
+            at is not None
+            and at == wait.until
+            and (run.table.alone or all(one.until != at for one in run.table.waits()))
+        ):
             run.drop_wake_up()  # it ends before its time, and the clock need not stop then for another strand
 
     def one_more_awake(self, run: CodeRun) -> None:

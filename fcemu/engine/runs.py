@@ -403,9 +403,10 @@ class WakeUp:
     """Among what is due: code that runs, at the instant at which its first wait ends. It is there once at most: another
     one takes its place when that instant changes, and this one is over then."""
 
-    over = False
+    __slots__ = ("_run", "at", "over", "turns")
 
     def __init__(self, run: "CodeRun", at: datetime, turns: int) -> None:
+        self.over = False
         self._run: Final = run
         self.at: Final = at
         self.turns: Final = turns
@@ -424,9 +425,10 @@ class WakeUp:
 class TimesOut:
     """Among what is due: an attempt, at the instant at which its timeout strikes."""
 
-    over = False
+    __slots__ = ("_run", "at", "over")
 
     def __init__(self, run: "Run") -> None:
+        self.over = False
         self._run: Final = run
         self.at: Final = run.deadline
 
