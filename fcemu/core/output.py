@@ -43,7 +43,7 @@ class Output:
 
     def text(self) -> str:
         """All of it, rewritten."""
-        return self.rewrite("".join(self))
+        return self.rewrite("".join(self)) if self._new or self._first else ""
 
     def __iter__(self) -> Iterator[str]:
         if not self._first:

@@ -162,7 +162,7 @@ class InlineInstance:
 
 def layers_of(function: Function) -> tuple[str, ...]:
     """Where the content of its layers is, those that have some."""
-    return tuple(layer.directory for layer in function.layers if layer.directory)
+    return tuple(layer.directory for layer in function.layers if layer.directory) if function.layers else ()
 
 
 def _namespace_of(function: Function) -> Namespace:
