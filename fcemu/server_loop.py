@@ -8,34 +8,37 @@ is imported before anything is exchanged.
 import asyncio
 import select
 import selectors
+import sys
 from functools import partial
 from typing import Any, Final
 
 from fcemu.engine import real
 
 _LOOP: Final[Any] = asyncio.SelectorEventLoop
-_POLL: Final = select.epoll.poll
-_SELECT: Final = selectors.EpollSelector.select
 
+if sys.platform == "linux":
+    _POLL: Final = select.epoll.poll
+    _SELECT: Final = selectors.EpollSelector.select
 
-class _Epoll:
-    """An ``epoll`` whose ``poll`` is the real one."""
+    class _Epoll:
+        """An ``epoll`` whose ``poll`` is the real one."""
 
-    def __init__(self, epoll: select.epoll) -> None:
-        self.poll: Final = partial(_POLL, epoll)
-        self.register: Final = epoll.register
-        self.unregister: Final = epoll.unregister
-        self.modify: Final = epoll.modify
-        self.fileno: Final = epoll.fileno
-        self.close: Final = epoll.close
+        def __init__(self, epoll: select.epoll) -> None:
+            self.poll: Final = partial(_POLL, epoll)
+            self.register: Final = epoll.register
+            self.unregister: Final = epoll.unregister
+            self.modify: Final = epoll.modify
+            self.fileno: Final = epoll.fileno
+            self.close: Final = epoll.close
 
+    class _Selector(selectors.EpollSelector):
+        select = _SELECT
 
-class _Selector(selectors.EpollSelector):
-    select = _SELECT
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._selector: Any = _Epoll(self._selector)
+        def __init__(self) -> None:
+            super().__init__()
+            self._selector: Any = _Epoll(self._selector)
+else:
+    _Selector = selectors.DefaultSelector
 
 
 class ServerLoop(asyncio.SelectorEventLoop):

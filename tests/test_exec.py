@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,8 @@ def running(*args, **more):
         yield process
     finally:
         process.kill()
-        process.communicate()
+        with suppress(subprocess.TimeoutExpired):  # its command may have outlived it, and has its pipes
+            process.communicate(timeout=10)
 
 
 def gone(pid):
