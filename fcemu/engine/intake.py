@@ -195,8 +195,10 @@ class Intake:
         ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
         """
         plan = self._plans.plan(asked.ref, asked.qualifier)
+        if asked.ref.service is not None:
+            return plan  # of 2.0, where a version outlives its function
         function = plan.resolved.function if asked.qualifier == LATEST else self._catalog.function(asked.ref)
-        if asked.ref.service is None and (reason := function.disabled) is not None:
+        if (reason := function.disabled) is not None:
             text = f"the invocation of function '{asked.ref}' is disabled" + (f": {reason}" if reason else "")
             raise FCError("FunctionInvocationDisabled", text)
         return plan

@@ -11,7 +11,6 @@ from fakes import ask, make, s
 from patience import WAIT_SECONDS
 
 from fcemu.core.settings import SPEC_START, Settings
-from fcemu.engine.emulator import Emulator
 
 
 def problem(reply):
@@ -105,12 +104,9 @@ def test_time_does_not_go_back(served, body):
 
 
 def test_a_clock_that_is_stuck_in_real_time_is_a_problem_and_its_move_is_over(serve):
-    class Impatient(Emulator):
-        patience = 0.05
-
     go_on = threading.Event()
     emulator, _ = make(stuck=lambda call: go_on.wait(WAIT_SECONDS) and b"")
-    emulator.__class__ = Impatient
+    emulator.patience = 0.05
     served = serve(emulator)
     emulator.accept(ask("stuck"))
     emulator.accept(ask("stuck", delay=1))
