@@ -7,7 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple, cast
 
-from aiohttp import web
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import StreamResponse
+from aiohttp.web_server import Server
 
 from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
@@ -109,7 +111,7 @@ class ApiServer:
             **{version: partial(self._of_version, *of) for version, of in DIALECTS.items()},
         }
         # A caller that hangs up must not go on moving the clock.
-        self._http = web.Server(self._answer, handler_cancellation=True)
+        self._http = Server(self._answer, handler_cancellation=True)
         buffer = memoryview(bytearray(_READ_BYTES))
         self._front = Front(lambda: Connection(self._http, buffer, self._not_http), self.state.tls)
         self._listener = await loop.create_server(self._front, host, port, backlog=1024)
@@ -137,7 +139,7 @@ class ApiServer:
 
     # One request.
 
-    async def _answer(self, received: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, received: BaseRequest) -> StreamResponse:
         """aiohttp's handler: have the request answered, and write the answer once what it tells of is kept. Raises
         ``ConnectionError`` for a client that gets no answer."""
         request, connection = WireRequest(received), cast(Connection, received.protocol)
@@ -150,7 +152,7 @@ class ApiServer:
             response.write(received, last=not received.keep_alive or connection.is_at_last_request)
             request.end()
             await received.writer.drain()
-            return cast(web.StreamResponse, response)
+            return cast(StreamResponse, response)
         except asyncio.CancelledError:
             if not self._stops:
                 request.hung_up()

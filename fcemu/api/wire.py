@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpProcessingError, HttpVersion11
+from aiohttp.web_protocol import RequestPayloadError
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import StreamResponse
 from multidict import CIMultiDictProxy, istr
 
 from fcemu.core.errors import EntityTooLarge, InvalidArgument
@@ -54,7 +56,7 @@ class WireRequest:
 
     emulator: "Emulator"
 
-    def __init__(self, received: web.BaseRequest) -> None:
+    def __init__(self, received: BaseRequest) -> None:
         self.received = received
         self.method: str = received.method
         target = received.raw_path
@@ -112,7 +114,7 @@ class WireRequest:
         broke in it."""
         try:
             return self._checked(self.received.content.read_nowait())
-        except (BrokenRequest, HttpProcessingError, web.RequestPayloadError) as broken:
+        except (BrokenRequest, HttpProcessingError, RequestPayloadError) as broken:
             raise _broken(broken) from None
 
     async def body(self, at_most: int) -> bytes:
@@ -135,7 +137,7 @@ class WireRequest:
                     pieces.append(piece)
         except TimeoutError:
             raise InvalidArgument(f"its body took longer than {BODY_SECONDS:g} seconds") from None
-        except (BrokenRequest, HttpProcessingError, web.RequestPayloadError) as broken:
+        except (BrokenRequest, HttpProcessingError, RequestPayloadError) as broken:
             raise _broken(broken) from None
         return self._checked(b"".join(pieces))
 
@@ -153,7 +155,7 @@ def not_http(why: str) -> InvalidArgument:
 
 def _broken(error: Exception) -> InvalidArgument:
     """aiohttp's parser in Python raises its own error where the one in C wraps it."""
-    if isinstance(error, web.RequestPayloadError) and isinstance(error.__cause__, HttpProcessingError):
+    if isinstance(error, RequestPayloadError) and isinstance(error.__cause__, HttpProcessingError):
         error = error.__cause__
     return InvalidArgument(str(error)) if isinstance(error, BrokenRequest) else not_http(_text(error))
 
@@ -165,7 +167,7 @@ def _text(error: Exception) -> str:
 class Answer:
     """A response: ``head`` is the status line and headers, each line ended; the rest is added when it is written.
 
-    The server writes it, head and body at once, before it gives it back to aiohttp in place of a ``web.Response``,
+    The server writes it, head and body at once, before it gives it back to aiohttp in place of a ``Response``,
     whose own writing takes 14 µs more, of the 50 in which an invocation is accepted (``bench/invoke.py``).
     """
 
@@ -178,7 +180,7 @@ class Answer:
         self.keep_alive = True
         """Whether more requests may come on this connection; aiohttp asks."""
 
-    def write(self, request: web.BaseRequest, *, last: bool) -> None:
+    def write(self, request: BaseRequest, *, last: bool) -> None:
         """Write all of it. ``last``: the connection ends afterwards. Raises ``ConnectionError`` when the client is
         gone."""
         transport = request.transport
@@ -195,7 +197,7 @@ class Answer:
         data = head.encode("utf-8", "surrogateescape")
         transport.write(data if bodiless or request.method == "HEAD" else data + self.body)
 
-    async def prepare(self, request: web.BaseRequest) -> None:
+    async def prepare(self, request: BaseRequest) -> None:
         """aiohttp's step before a body. There is nothing to do."""
 
     async def write_eof(self) -> None:
@@ -212,7 +214,7 @@ class Stream:
         """``keep`` raises ``StoreError`` when what the next piece tells of cannot be kept."""
         self._request: Final = request
         self._keep: Final = keep
-        self.response: Final = web.StreamResponse()
+        self.response: Final = StreamResponse()
 
     async def open(self, content_type: str) -> None:
         """Send the headers. Raises ``ConnectionError`` when the client is gone, ``StoreError`` as ``send`` does."""
