@@ -586,6 +586,8 @@ class Emulator:
             with self._baton:
                 self._movers.ending.interrupt_again()
         with self._baton:
+            for run in alive:
+                run.place.instance.stop()  # an attempt that was cut off gives its instance back to nobody
             self.fleet.definitions_changed()
             if saving is not None:
                 saving.close()

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from runtimes.fake_clock import FakeClock
 
+from fcemu.testing import LocalEmulator
+
 REPOSITORY = Path(__file__).parents[2]
 ASK = """
     import {module}
@@ -441,3 +443,18 @@ def test_an_instance_that_is_stopped_while_its_handler_runs_leaves_the_modules_a
     code.runtime.module_of(code.function, FakeClock()).INSTANCE = code.instance
     assert code.returned() == "ok"
     assert "utils_late" not in sys.modules
+
+
+def test_an_emulator_that_is_closed_while_a_handler_sleeps_leaves_the_modules_as_they_were(tmp_path):
+    def emulator(name):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index_of_one.py").write_text("import time\ndef handler(event, context): time.sleep(5)")
+        function = {"handler": "index_of_one.handler", "code": str(tmp_path / name)}
+        return LocalEmulator({"functions": {"f": function}}, strict=False)
+
+    with emulator("first") as other:
+        other.function("f").invoke()
+        with emulator("second") as closed:
+            closed.function("f").invoke_async(delay=1)
+            closed.advance(1)
+        assert "second" not in str(sys.modules.get("index_of_one"))
