@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -347,8 +348,10 @@ class _Template:
         GUARDIAN.tell(f"~{self._process.pid}")
 
     def lives(self) -> bool:
-        """Whether it can fork."""
-        return self._process.poll() is None
+        """Whether it can fork. A program that ends lets go of its socket first, and is gone a moment later."""
+        ending = select.poll()
+        ending.register(self._socket, 0)
+        return self._process.poll() is None and not ending.poll(0)
 
     def fork(self, dial: int) -> Child:
         """A new process, which waits for its first frame; it may not have come up yet."""
