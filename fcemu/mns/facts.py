@@ -17,12 +17,18 @@ NO_PROPERTIES: Final[Properties] = ()
 
 
 @value
-class QueueSet:
-    """An MNS queue was made by a client, or got other attributes."""
+class _OfMail:
+    """What each of them tells: when it happened, which invocation the message reports, and its address."""
 
     at: datetime
     request_id: str
     destination: str
+
+
+@value
+class QueueSet(_OfMail):
+    """An MNS queue was made by a client, or got other attributes."""
+
     visibility_timeout: int
     delay_seconds: int
     retention_seconds: int
@@ -35,12 +41,9 @@ class QueueSet:
 
 
 @value
-class TopicSet:
+class TopicSet(_OfMail):
     """An MNS topic was made by a client, or got other attributes."""
 
-    at: datetime
-    request_id: str
-    destination: str
     maximum_bytes: int
     logging: bool
 
@@ -49,24 +52,17 @@ class TopicSet:
 
 
 @value
-class Dropped:
+class Dropped(_OfMail):
     """A client deleted a queue with what was in it, or a topic with its subscriptions."""
-
-    at: datetime
-    request_id: str
-    destination: str
 
     def text(self, started: datetime) -> str:
         return "deleted"
 
 
 @value
-class Subscribed:
+class Subscribed(_OfMail):
     """A queue gets what is published to a topic from now on, or in another way than before."""
 
-    at: datetime
-    request_id: str
-    destination: str
     subscription: str
     queue: str
     filter_tag: str
@@ -78,12 +74,9 @@ class Subscribed:
 
 
 @value
-class Unsubscribed:
+class Unsubscribed(_OfMail):
     """A subscription has ended."""
 
-    at: datetime
-    request_id: str
-    destination: str
     subscription: str
 
     def text(self, started: datetime) -> str:
@@ -91,15 +84,12 @@ class Unsubscribed:
 
 
 @value
-class MessageSent:
+class MessageSent(_OfMail):
     """A client, or a topic that pushes, put a message into a queue; or a client published one to a topic.
 
     ``visible``: from when on a consumer can receive it.
     """
 
-    at: datetime
-    request_id: str
-    destination: str
     message_id: str
     body: bytes
     visible: datetime
@@ -114,12 +104,9 @@ class MessageSent:
 
 
 @value
-class MessageReceived:
+class MessageReceived(_OfMail):
     """A consumer got a message, which nobody else gets before ``until``."""
 
-    at: datetime
-    request_id: str
-    destination: str
     message_id: str
     until: datetime
 
@@ -128,12 +115,9 @@ class MessageReceived:
 
 
 @value
-class VisibilityChanged:
+class VisibilityChanged(_OfMail):
     """A consumer keeps a message that it received, until another instant."""
 
-    at: datetime
-    request_id: str
-    destination: str
     message_id: str
     until: datetime
 
@@ -142,12 +126,9 @@ class VisibilityChanged:
 
 
 @value
-class MessageDeleted:
+class MessageDeleted(_OfMail):
     """A consumer is done with a message."""
 
-    at: datetime
-    request_id: str
-    destination: str
     message_id: str
 
     def text(self, started: datetime) -> str:
@@ -155,12 +136,8 @@ class MessageDeleted:
 
 
 @value
-class Cleared:
+class Cleared(_OfMail):
     """A test threw away all that had been delivered to a destination."""
-
-    at: datetime
-    request_id: str
-    destination: str
 
     def text(self, started: datetime) -> str:
         return "cleared"
@@ -193,13 +170,10 @@ Arrival = Delivered | MessageSent
 
 
 @value
-class ReportSummary:
+class ReportSummary(_OfMail):
     """Stands for a report that was delivered and is in the store alone: all of it but its body. ``place``: of the fact
     in the journal, which reads it back."""
 
-    at: datetime
-    request_id: str
-    destination: str
     message_id: str
     place: int
 
