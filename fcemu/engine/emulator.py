@@ -399,9 +399,7 @@ class Emulator:
         try:
             self.wait_for(goal.wait)
         except BaseException:
-            with self._baton:
-                if not goal.reached:
-                    self._movers.cancel(goal)
+            self.forget(goal)
             raise
         if goal.error is not None:
             raise goal.error
@@ -410,7 +408,7 @@ class Emulator:
         """Nobody waits for ``goal`` any more: the clock stops at the next due instant."""
         with self._baton:
             if not goal.reached:
-                self._movers.cancel(goal)
+                goal.finish()
 
     def forget_call(self, invocation: Invocation) -> None:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""

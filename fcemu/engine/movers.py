@@ -97,10 +97,6 @@ class Movers:
         self.pursue()
         return goal
 
-    def cancel(self, goal: Goal) -> None:
-        """Nobody waits for ``goal`` any more."""
-        goal.finish()
-
     def expect_answer(self, invocation: Invocation) -> None:
         """A caller waits for a synchronous invocation: while the clock is paused, it moves for that."""
         goal = self._answered[invocation.id] = Answered(invocation)
