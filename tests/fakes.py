@@ -27,7 +27,8 @@ class FakeInstance:
 
     def run(self, call: Call) -> Finish:
         try:
-            value = self._handler(call)
+            with call.user_code:
+                value = self._handler(call)
         except Abandoned:
             return Finish(Halted("abandoned"), broken=True)
         except SystemExit:

@@ -67,8 +67,9 @@ class Agenda:
         self.wakes_at: datetime | None = None
         """When the thread that waits for real time looks again by itself; ``None``: it does not wait."""
 
-    def __len__(self) -> int:
-        return len(self._work)
+    def holds_more_than(self, entries: int) -> bool:
+        """Whether there is much to do: more work than that, or a timer, which may fire without end."""
+        return len(self._work) > entries or bool(self._ranks[Rank.TIMER].instants)
 
     def push(self, at: datetime, entry: Entry, rank: Rank = Rank.WORK) -> None:
         """``entry`` is due at that instant."""
@@ -97,8 +98,8 @@ class Agenda:
         """When something of ``rank`` falls due next; ``None``: nothing does."""
         due = self._ranks[rank]
         while due.instants:
-            at = due.instants[0]
-            if self._stays(due.head(), at, rank):
+            at, entry = due.instants[0], due.head()
+            if (not entry.over and rank not in _MOVES) or self._stays(entry, at, rank):
                 return at
         return None
 

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from types import TracebackType
+from typing import Final
 
 from fcemu.engine import forks, real
 from fcemu.handler.locks import acquire
@@ -28,11 +29,11 @@ class Baton:
     to take it raises ``ForkedError``.
     """
 
-    __slots__ = ("__weakref__", "_lock", "_waiting", "acquire", "changed", "release")
+    __slots__ = ("__weakref__", "_lock", "acquire", "awaited", "changed", "release")
 
     def __init__(self) -> None:
         self._lock: threading.Lock | _NoLock = threading.Lock()
-        self._waiting: deque[None] = deque()
+        self.awaited: Final[deque[None]] = deque()
         """One for each outside caller that waits; its changes are atomic, which those of a number are not."""
         self.acquire = acquire.__get__(self._lock)
         self.release = self._lock.release
@@ -47,9 +48,9 @@ class Baton:
 
     def __enter__(self) -> None:
         if not self.acquire(False):
-            self._waiting.append(None)
+            self.awaited.append(None)
             self.acquire()
-            self._waiting.pop()
+            self.awaited.pop()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -61,7 +62,7 @@ class Baton:
 
         Called with the baton held, which it is again afterwards.
         """
-        if not self._waiting:
+        if not self.awaited:
             return False
         self._lock.release()
         real.sleep(_GIVE_WAY)

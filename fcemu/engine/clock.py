@@ -71,16 +71,19 @@ class Clock:
         """How far a move by ``by`` goes: to an instant, or so far from where the clock is at its turn."""
         return by
 
-    def set(self, instant: datetime) -> None:
-        """Move on to ``instant``; a flowing clock that is past it already stays where it is."""
+    def set(self, instant: datetime) -> datetime:
+        """Move on to ``instant``; a flowing clock that is past it already stays where it is. Returns where it is."""
         now = self.now()
-        if instant > now:
-            if self.rate:  # a move by hand makes a clock that is behind neither more nor less so
-                by = instant - now
-                self._asked = (later(self._asked[0], by), self._asked[1])
-                self._credit = (later(self._credit[0], by), self._credit[1])
-            self._anchor = (instant, real.monotonic())
+        if instant <= now:
+            return now
+        if self.rate:  # a move by hand makes a clock that is behind neither more nor less so
+            by = instant - now
+            self._asked = (later(self._asked[0], by), self._asked[1])
+            self._credit = (later(self._credit[0], by), self._credit[1])
+        self._anchor = (instant, real.monotonic())
+        if self._dial is not None:
             self._show()
+        return instant
 
     # A flowing clock that is behind.
 

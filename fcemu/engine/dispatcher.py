@@ -67,7 +67,7 @@ class Dispatcher:
     def __init__(self, world: World, runtime_of: Callable[[str], Runtime]) -> None:
         self._settings: Final = world.settings
         self._chance: Final = world.chance
-        self._troubles: Final = world.chance.troubles
+        self.troubles: Final = world.chance.troubles
         self._keys: Final = world.keys
         self._journal: Final = world.journal
         self._agenda: Final = world.agenda
@@ -97,7 +97,7 @@ class Dispatcher:
         pool = plan.pool
         if (not pool.free or pool.backlog.waiting) and self._waits(invocation, plan, now):
             return None
-        troubled = self._troubles or self._late
+        troubled = self.troubles or self._late
         if troubled and self._held_up(invocation, now):
             return None
         self._dequeue(invocation, now)
@@ -173,10 +173,11 @@ class Dispatcher:
             accepted.payload,
             run,
             http=accepted.http,
+            user_code=run,
             undisturbed=in_engine,
             keys=self._keys,
         )
-        died = self.dies(run, "before", now) if self._troubles else None
+        died = self.dies(run, "before", now) if self.troubles else None
         if died is None:
             return run
         place.instance.stop()
@@ -260,8 +261,11 @@ class Dispatcher:
         """An attempt came to ``outcome``: record it and do what follows."""
         invocation, call = run.invocation, run.call
         self._journal.record(Finished(now, call.request_id, call.attempt, outcome, output), invocation)
-        if not (self._troubles and self._repeats(run, outcome, now)):
-            self._journal.record(self._decided(invocation, run.plan, outcome, now), invocation)
+        if self.troubles and self._repeats(run, outcome, now):
+            return
+        returned = type(outcome) is outcomes.Returned
+        decided = Succeeded(now, call.request_id) if returned else self._decided(invocation, run.plan, outcome, now)
+        self._journal.record(decided, invocation)
 
     def _repeats(self, run: Run, outcome: Ran, now: datetime) -> bool:
         """Whether the queue does not hear that an attempt has ended, and delivers once more."""
@@ -277,7 +281,7 @@ class Dispatcher:
 
     def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
         """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
-        if not self._troubles or not self._chance.dies(run.invocation, when):
+        if not self.troubles or not self._chance.dies(run.invocation, when):
             return None
         self._struck(run.invocation, run.number, f"crash {when}", now)
         return self.exited(now - run.started)
@@ -310,11 +314,9 @@ class Dispatcher:
 
     def _decided(
         self, invocation: Invocation, plan: Plan, outcome: Outcome, now: datetime
-    ) -> Succeeded | RetryPlanned | Failed | Stopped:
-        """The fact that an outcome leads to."""
+    ) -> RetryPlanned | Failed | Stopped:
+        """The fact that an outcome leads to, unless the handler has returned."""
         request_id = invocation.accepted.request_id
-        if type(outcome) is outcomes.Returned:
-            return Succeeded(now, request_id)
         if invocation.accepted.synchronous:
             # FC never retries a synchronous call; its caller does (retry-and-destinations §1).
             if isinstance(outcome, outcomes.Halted | outcomes.Stuck):

@@ -33,6 +33,14 @@ class Ending:
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
 
+    def begin(self, run: CodeRun) -> None:
+        """``run`` starts, and the clock waits for it. From here on it knows what ends it, and where it parks."""
+        parking = self.parking
+        run.ending, run.parking = self, parking
+        parking.count(run)
+        if isinstance(run, Run):
+            parking.runs.add(run)
+
     def strike_due(self, run: Run, now: datetime) -> None:
         """The timeout of ``run`` strikes on a flowing clock. What is parked then ends by ``reach_deadline``, if its
         wait does not end before."""
@@ -183,38 +191,36 @@ class Ending:
 
     def ended(self, run: Run, finish: Finish) -> None:
         """The handler of ``run`` has come back."""
-        if run.table.awake > 1:
-            self.parking.let_rest(run)
-        self.parking.steps += 1
-        if run.struck and not run.over:
+        table, parking, dispatcher = run.table, self.parking, self._dispatcher
+        if table.awake > 1:
+            parking.let_rest(run)
+        parking.steps += 1
+        if table.state is State.STRUCK:
             return  # its end comes at its deadline
-        self.parking.runs.discard(run)
-        if run.over:
+        parking.runs.discard(run)
+        if table.over:
             return
-        self.parking.uncount(run)
-        self._finish(run, run.verdict or bounded(finish.outcome), finish)
-
-    def _finish(self, run: Run, outcome: Ran, finish: Finish) -> None:
+        parking.uncount(run)
         run.end()
         now = self._clock.now()
-        if run.table.others:
-            self.parking.dismiss(run)
+        if table.others:
+            parking.dismiss(run)
         if finish.exception is not None:
-            self._dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
-        if run.verdict is None and not finish.broken:
-            died = self._dispatcher.dies(run, "after", now)
+            dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
+        if dispatcher.troubles and run.verdict is None and not finish.broken:
+            died = dispatcher.dies(run, "after", now)
             if died is not None:
                 run.tell(died)
-                outcome = died
+        outcome = run.verdict or bounded(finish.outcome)
         broken = finish.broken or run.verdict is not None
         halted = isinstance(run.verdict, Halted)  # then it stops once its hook has run (task-mode §4.4)
-        if broken and not halted:
+        if not broken:
+            dispatcher.fleet.give_back(run.place, now)
+        elif not halted:
             run.place.instance.stop()
-        elif not broken:
-            self._dispatcher.fleet.give_back(run.place, now)
-        self._dispatcher.end(run, outcome, finish.output, now)
+        dispatcher.end(run, outcome, finish.output, now)
         if broken:
-            self._dispatcher.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
+            dispatcher.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
 
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""

@@ -123,7 +123,8 @@ class Fleet:
             place.idle_since = now
             if not place.watched and not place.provisioned:
                 self._watch(place)
-        self._freed(pool, now)
+        if self._crowded:
+            self._freed(pool, now)
 
     def _make_room(self, pool: Pool, now: datetime, *, provisioned: bool = False) -> bool:
         """Give up what is idle until one more instance may start; whether it may."""
@@ -350,7 +351,7 @@ class Fleet:
         """An instance of this pool can take one more attempt: one of its own function and qualifier, if one waits."""
         if pool.backlog.waiting:
             pool.backlog.call(now)
-        elif self._crowded:
+        else:
             self._call_all(now)
 
     def _call_all(self, now: datetime) -> None:

@@ -148,18 +148,19 @@ class Movers:
 
     def invocation_ended(self, _fact: object, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
-        self.cancel_answer(invocation)
         for goal in self.goals:
             if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
                 goal.finish()
-        self.outside.take_back(invocation)
-        self.ending.go_on_calling(invocation)
+        if invocation.accepted.synchronous:
+            self.cancel_answer(invocation)
+            self.outside.take_back(invocation)
+            self.ending.go_on_calling(invocation)
 
-    def _move_to(self, instant: datetime) -> None:
-        """The clock shows ``instant``, unless it is past that already. Nothing else sets it, but what holds a flowing
-        clock back that is behind."""
-        self.clock.set(instant)
+    def _move_to(self, instant: datetime) -> datetime:
+        """The clock shows ``instant``, unless it is past that already; returns what it shows. Nothing else sets it, but
+        what holds a flowing clock back that is behind."""
         self.parking.steps += 1
+        return self.clock.set(instant)
 
     def _next(self, goal: Goal) -> tuple[datetime, Rank, Entry] | None:
         """What comes first, if that lies within the horizon of ``goal``; else the clock has been moved to the horizon,
@@ -287,13 +288,10 @@ class Movers:
         """A job for the crew; takes the baton itself."""
         self._baton.acquire()
         try:
-            with patient_collector() if self._has_much_to_do() else nullcontext():
+            with patient_collector() if self._agenda.holds_more_than(_LARGE_BACKLOG) else nullcontext():
                 self._guarded(self._drive)
         finally:
             self._baton.release()
-
-    def _has_much_to_do(self) -> bool:
-        return len(self._agenda) > _LARGE_BACKLOG or self._agenda.next(Rank.TIMER) is not None
 
     def _drive(self) -> None:
         """Move the paused clock until every goal is reached or something is in flight that is not ours."""
@@ -302,7 +300,7 @@ class Movers:
         self._driving = leads = True
         try:
             while not self.parking.in_flight and not self.clock.rate and not self.closed:
-                if self.parking.lock_waits and self.parking.free_locks():
+                if self.parking.lock_waits.all and self.parking.free_locks():
                     continue  # what waited for a lock runs again, and the clock waits for it
                 goal = self._goal()
                 if goal is None:
@@ -313,10 +311,9 @@ class Movers:
                         break  # it is never reached
                     self._reach(goal)
                     continue
-                if self._baton.give_way():
+                if self._baton.awaited and self._baton.give_way():
                     continue  # another thread may have changed what comes first
-                self._move_to(first[0])
-                doing = self._fall_due(first[1])
+                doing = self._fall_due(first[1], self._move_to(first[0]))
                 if doing is not None:
                     self._driving = leads = False
                     self._execute(doing)
@@ -331,16 +328,11 @@ class Movers:
         if self.clock.rate:
             self.pursue()
 
-    def _take(self, rank: Rank) -> Entry:
-        """What comes first of its rank; among work of one instant, chance may choose."""
-        if self._permutes and rank is Rank.WORK:
-            rivals = self._agenda.rivals(RIVALS)
-            return self._agenda.pop(rank, self._dispatcher.first_of(rivals, self.clock.now()))
-        return self._agenda.pop(rank)
-
-    def _fall_due(self, rank: Rank) -> Run | Errand | None:
+    def _fall_due(self, rank: Rank, now: datetime) -> Run | Errand | None:
         """The instant of the first entry of ``rank`` is there; returns what is to be done now without the baton."""
-        entry, now = self._take(rank), self.clock.now()
+        # Among work of one instant, chance may choose.
+        chooses = self._permutes and rank is Rank.WORK
+        entry = self._agenda.pop(rank, self._dispatcher.first_of(self._agenda.rivals(RIVALS), now) if chooses else 0)
         if isinstance(entry, Invocation):
             return self._dispatcher.begin(entry, now)
         if rank is Rank.DEADLINE:
@@ -386,23 +378,17 @@ class Movers:
             self.outside.back(doing, failed)
             return
         run = doing
-        self._start(run)
+        self.ending.begin(run)
         if self.saving is not None:
             self.keep()
             if run.over:
                 return  # its invocation could not be kept, so its handler must not run
         self._baton.release()
         try:
-            finish = run.handle()
+            finish = run.run_here(run.place.instance.run)
         finally:
             self._baton.acquire()
         self.ending.ended(run, finish)
-
-    def _start(self, run: Run) -> None:
-        """The attempt begins, and the clock waits for it."""
-        run.start(self.ending)
-        self.parking.count(run)
-        self.parking.runs.add(run)
 
     # The flowing clock.
 
@@ -491,7 +477,7 @@ class Movers:
             if self._crew.queued > _QUEUED or real.monotonic() > until:
                 return False
             self.parking.steps += 1
-            doing = self._fall_due(first[1])
+            doing = self._fall_due(first[1], self.clock.now())
             if isinstance(doing, Errand):
                 self.outside.send(doing)
                 self._crew.run(partial(self._do, doing))
@@ -508,7 +494,7 @@ class Movers:
             if not self._ticking:  # it may be due again later
                 self.pursue()
             return
-        self._start(run)
+        self.ending.begin(run)
         self._agenda.watch(run)
         if self.saving is None:
             self._begin(run)
@@ -529,7 +515,7 @@ class Movers:
 
     def _work(self, run: Run) -> None:
         """A job for the crew: run the handler of ``run``; takes the baton itself."""
-        finish = run.handle()
+        finish = run.run_here(run.place.instance.run)
         self._baton.acquire()
         try:
             try:

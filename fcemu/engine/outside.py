@@ -22,9 +22,10 @@ class Outside:
     def send(self, errand: Errand) -> None:
         """It sets out."""
         self.errands[errand] = None
-        if errand.run is not None:
-            errand.run.start(self._ending)
-        self._parking.count(errand.run or errand)
+        if errand.run is None:
+            self._parking.count(errand)
+        else:
+            self._ending.begin(errand.run)
 
     def back(self, errand: Errand, failed: str | None) -> None:
         """It is done; ``failed``: why it came to nothing."""

@@ -199,8 +199,11 @@ class Call:
     output: Output = field(default_factory=Output)
     http: HttpRequest | None = None
     """What came to the HTTP trigger, where the invocation is one of it; its body is the payload."""
+    user_code: AbstractContextManager[object] = nullcontext()
+    """Entered by a runtime whose handlers run on the calling thread, while they do: an attempt that is to end is
+    interrupted there, and nowhere else on that thread."""
     undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext
-    """While it is open the calling thread is not interrupted: for what a runtime must not leave half done."""
+    """While it is open the calling thread is not interrupted there either: for what must not be left half done."""
     keys: Keys = PREDICTABLE
     """What makes the credentials."""
 

@@ -451,6 +451,8 @@ class CodeRun(Strand):
 
     call: Call
     counted = False
+    since = inf
+    """From when on, by the watchdog's time, it may be expected to get on; it has not begun to run before."""
     wakes: WakeUp | None = None
     """The place of its first wait among what is due, if it has one."""
     times_out: TimesOut | None = None
@@ -472,11 +474,6 @@ class CodeRun(Strand):
         self.deadline = deadline
         """When it ends if it has not ended before."""
         self.table: Final[Table] = Attempt(self)
-        self.since = WATCHDOG.time()
-
-    def start(self, ending: Ends) -> None:
-        """It starts. ``ending``: what ends it, and knows where it parks."""
-        self.ending, self.parking = ending, ending.parking
 
     @property
     def run(self) -> "CodeRun":
@@ -513,8 +510,10 @@ class CodeRun(Strand):
     def end(self) -> None:
         """It is over; its strands may still be there."""
         self.table.move(Move.END)
-        self.drop_wake_up()
-        self.drop_timeout()
+        if self.wakes is not None:
+            self.drop_wake_up()
+        if self.times_out is not None:
+            self.drop_timeout()
 
     def take_wake_up(self, now: datetime) -> Wait | None:
         """Its wake-up falls due; the wait that is over by that, if there still is one."""
@@ -544,22 +543,36 @@ class CodeRun(Strand):
 
     def run_here(self, code: Callable[[Call], Finish]) -> Finish:
         """Run ``code`` on the calling thread, without the baton."""
-        ident = threading.get_ident()
+        ident = get_ident()
         STRANDS[ident] = self
+        self.engine_calls = 1  # until it enters user's code
         try:
             self.thread = ident
             self.since = WATCHDOG.time()
-            finish = code(self.call)
-            self.leave()
+            return code(self.call)
         except Abandoned:
-            self.left = True
             return Finish(Halted("abandoned"), broken=True)
         except Exception as error:  # a runtime that fails itself must not stop the clock
-            self.leave()
             return Finish(self.exited(), exception=error, broken=True)
         finally:
+            self.left = True
             STRANDS.pop(ident, None)
-        return finish
+
+    def __enter__(self) -> None:
+        """User's code begins on its thread, which may be interrupted from here on. Raises ``Abandoned``."""
+        self.engine_calls -= 1
+        if self.held_back:  # it was to be interrupted before
+            self.engine_calls += 1
+            self.held_back, self.told = False, max(self.told, 1)
+            raise Abandoned
+
+    def __exit__(self, *_error: object) -> None:
+        """It has come back: nothing is sent into its thread from now on."""
+        with _GATE:
+            self.engine_calls += 1
+        if self._sent:
+            for _ in range(1000):  # what was sent and not yet raised arrives here, and leaves nothing half done
+                pass
 
 
 class Run(CodeRun):
@@ -586,7 +599,3 @@ class Run(CodeRun):
     @property
     def number(self) -> int:
         return self.call.attempt
-
-    def handle(self) -> Finish:
-        """Run the handler on the calling thread, without the baton."""
-        return self.run_here(self.place.instance.run)

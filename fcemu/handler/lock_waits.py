@@ -25,30 +25,28 @@ class LockWaits(Generic[W]):
     """The waits for locks whose holders are parked."""
 
     def __init__(self) -> None:
-        self._waits: list[W] = []
+        self.all: list[W] = []
+        """All of them, and maybe some that are over."""
         self._looks = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._waits)
-
     def __iter__(self) -> Iterator[W]:
-        return iter([wait for wait in self._waits if wait.waiting])
+        return iter([wait for wait in self.all if wait.waiting])
 
     def add(self, wait: W, lock: Lock, *, gate: bool) -> None:
         """``wait`` is for ``lock``. ``gate``: the thread that has taken it will not release it, so what does may be
         something real."""
         wait.real, wait.lock, wait.arrived = gate, lock, self._looks
-        self._waits.append(wait)
+        self.all.append(wait)
 
     def freed(self, may_be_taken: Callable[[Any], bool]) -> list[W]:
         """Before the clock moves: the waits that are over because their locks are free by now, one for each lock. Those
         that began between the same two looks go on in the order of the strands."""
-        if not self._waits:
+        if not self.all:
             return []
         self._looks += 1
-        self._waits = list(self)
+        self.all = list(self)
         freed: dict[int, W] = {}
-        for wait in sorted(self._waits, key=lambda wait: (wait.arrived, wait.strand.order)):
+        for wait in sorted(self.all, key=lambda wait: (wait.arrived, wait.strand.order)):
             if wait.lock.key not in freed and may_be_taken(wait.lock):
                 freed[wait.lock.key] = wait
         return list(freed.values())
