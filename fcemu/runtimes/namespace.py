@@ -90,6 +90,8 @@ class Namespace:
         self._lock: Final = threading.RLock()
         self._loading: Final[set[str]] = set()
         self._met_test = False
+        self.is_forgotten = False
+        """Whether its code is loaded anew, in another namespace, by the next attempt."""
 
     def ready(self, path: str) -> ModuleType | None:
         """A handler's module if it is loaded, and still the test's if it was shared with the test. Cheap."""
@@ -250,6 +252,7 @@ class Namespace:
 
     def forget(self) -> None:
         """Drop all modules; attempts that still run keep theirs."""
+        self.is_forgotten = True
         for key in list(self.modules):
             self._disown(key)
 

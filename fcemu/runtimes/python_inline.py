@@ -1,17 +1,17 @@
 """The inline runtime: a handler is imported into this process and runs on the thread that asks."""
 
-from _thread import get_ident
 from collections.abc import Callable, Mapping
 from contextvars import Context
+from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import Final
 
 from fcemu.core.functions import Function
 from fcemu.core.http import HttpAnswer
 from fcemu.core.names import LATEST, Account
-from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Ran, Returned
+from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Returned
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
-from fcemu.runtimes import imports, timeshift, views
+from fcemu.runtimes import imports, views
 from fcemu.runtimes.code import Handler, LoadFailed
 from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import Environment
@@ -19,9 +19,7 @@ from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, in
 from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
-from fcemu.runtimes.timeshift import CLOCK, ZONE, ensure_installed, zone_named
-from fcemu.runtimes.timeshift.switch import ON_THREADS
-from fcemu.runtimes.timeshift.uuids import SOURCE, Source
+from fcemu.runtimes.timeshift import ensure_installed
 
 _ACCOUNT: Final = Account()
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -95,14 +93,11 @@ class InlineInstance:
     def run(self, call: Call, handler: Handler | None = None) -> Finish:
         """Run one attempt in a context of its own; never raises. ``handler`` runs instead of what the handler string
         names."""
-        if self._environment is None:
-            self._environment = Environment(call, self._extra)
-        namespace = self._namespace = self._own or _namespace_of(call.function)
-        running = Running(call, namespace, self._environment)
         begin = handler is None and call.function.initializer and not self._initialized
-        finish = Context().run(_attempt, running, handler, initialize if begin else None)
+        finish = Context().run(_attempt, self._running(call), handler, initialize if begin else None)
         self._initialized = self._initialized or not finish.broken
-        self._tidy()
+        if self._stopped:
+            self._tidy()
         return finish
 
     def initialize(self, call: Call) -> Finish:
@@ -116,12 +111,19 @@ class InlineInstance:
         return self._hook(call, pre_stop)
 
     def _hook(self, call: Call, hook: Hook) -> Finish:
+        finish = Context().run(_attempt, self._running(call), None, hook, alone=True)
+        if self._stopped:
+            self._tidy()
+        return finish
+
+    def _running(self, call: Call) -> Running:
+        """An attempt, or a hook, in this instance."""
         if self._environment is None:
             self._environment = Environment(call, self._extra)
-        namespace = self._namespace = self._own or _namespace_of(call.function)
-        finish = Context().run(_hooked, Running(call, namespace, self._environment), hook)
-        self._tidy()
-        return finish
+        if self._namespace is None or (self._namespace.is_forgotten and self._own is None):
+            self._namespace = _namespace_of(call.function)
+        call.output.rewrite = partial(log_text, function=call.function)
+        return Running(call, self._namespace, self._environment)
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
         """It waits for its handlers itself."""
@@ -141,7 +143,7 @@ class InlineInstance:
 
     def _tidy(self) -> None:
         """Stopped while its handler ran, it leaves ``sys.modules`` only when that has come back."""
-        if self._stopped and self._namespace is not None:
+        if self._namespace is not None:
             views.take_back(self._namespace)
 
     def interrupt(self) -> bool:
@@ -169,96 +171,55 @@ def _namespace_of(function: Function) -> Namespace:
     return imports.namespace_of(function.code, layers_of(function))
 
 
-def _attempt(running: Running, handler: Handler | None, begin: Hook | None) -> Finish:
+def _attempt(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool = False) -> Finish:
+    """Run ``hook``, where there is one, and then the handler, but for a hook that comes ``alone``."""
+    views.begin(running)
     try:
-        _begin(running)
-        return _outcome(running, handler, begin)
+        with running.call.user_code:
+            return _outcome(running, handler, hook, alone=alone)
     finally:
-        _end(running)
+        views.end(running)
 
 
 def _module(running: Running) -> ModuleType:
+    views.begin(running)
     try:
-        _begin(running)
         return running.namespace.handler_module(running.call.function.handler.rpartition(".")[0])
     finally:
-        _end(running)
+        views.end(running)
 
 
-def _begin(running: Running) -> None:
-    """From here on, this context runs an attempt."""
-    call = running.call
-    with call.undisturbed():
-        CLOCK.set(call.clock)
-        SOURCE.set(Source(call.request_id, call.attempt))
-        call.output.rewrite = lambda text: log_text(text, call.function)
-        zone = running.environment.time_zone(running.namespace)
-        if zone is not None:
-            ZONE.set(zone_named(zone))
-        timeshift.enter()
-        views.begin(running)
-        running.clock_before = ON_THREADS.get(get_ident())
-        ON_THREADS[get_ident()] = call.clock
-        running.has_begun = True
-
-
-def _end(running: Running) -> None:
-    with running.call.undisturbed():
-        if running.has_begun:
-            if running.clock_before is None:
-                ON_THREADS.pop(get_ident(), None)
-            else:
-                ON_THREADS[get_ident()] = running.clock_before
-            views.end(running)
-            timeshift.leave()
-
-
-def _hooked(running: Running, hook: Hook) -> Finish:
-    try:
-        _begin(running)
-        return _outcome(running, None, hook, alone=True)
-    finally:
-        _end(running)
-
-
-def _outcome(running: Running, handler: Handler | None, begin: Hook | None, *, alone: bool = False) -> Finish:
+def _outcome(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool) -> Finish:
     call = running.call
     try:
-        if begin is not None:
-            begin(running.namespace, call, running.write)
+        if hook is not None:
+            hook(running.namespace, call, running.write)
         if alone:
-            return _finish(running, Returned(b""))
-        finish = _called(running, handler)
+            return Finish(Returned(b""), call.output.text())
+        try:
+            body, answer = call_handler(running.namespace, call, handler)
+            http = None if answer is None else HttpAnswer(answer.status, tuple(answer.headers))
+            finish = Finish(Returned(body, http), call.output.text())
+        except Exception as error:
+            finish = _failed(running, error)
         if call.function.pre_freeze and handler is None:
             pre_freeze(running.namespace, call, running.write)
-            finish.output = running.output.text()
+            finish.output = call.output.text()
         return finish
     except NotInitialized as failed:
         outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
-        return _finish(running, outcome, failed.__cause__ or failed, broken=True)
+        return Finish(outcome, call.output.text(), failed.__cause__ or failed, broken=True)
     except Abandoned:
-        return _finish(running, Halted("abandoned"), broken=True)
+        return Finish(Halted("abandoned"), call.output.text(), broken=True)
     except BaseException as error:  # SystemExit and its like end the process in FC
-        return _finish(running, call.clock.exited(), error, broken=True)
+        return Finish(call.clock.exited(), call.output.text(), error, broken=True)
 
 
-def _called(running: Running, handler: Handler | None) -> Finish:
+def _failed(running: Running, error: Exception) -> Finish:
+    """The handler has raised ``error``, which is a line in its log, too (runtimes §1.6)."""
     call = running.call
-    try:
-        body, answer = call_handler(running.namespace, call, handler)
-    except Exception as error:
-        name, document = failure_of(error, call)
-        cause = error.__cause__ if isinstance(error, LoadFailed) else None
-        return _failed(running, document, name, cause or error)
-    return _finish(running, Returned(body, answer and HttpAnswer(answer.status, tuple(answer.headers))))
-
-
-def _failed(running: Running, body: bytes, name: str, error: BaseException) -> Finish:
-    call = running.call
+    name, document = failure_of(error, call)
     now = stamp(call.clock.now().timestamp())
-    running.write(f"{now} {call.request_id} [ERROR] {body.decode()}\n")  # runtimes §1.6
-    return _finish(running, FunctionError(UNHANDLED, body, name), error)
-
-
-def _finish(running: Running, outcome: Ran, error: BaseException | None = None, *, broken: bool = False) -> Finish:
-    return Finish(outcome, running.output.text(), error, broken)
+    running.write(f"{now} {call.request_id} [ERROR] {document.decode()}\n")
+    cause = error.__cause__ if isinstance(error, LoadFailed) else None
+    return Finish(FunctionError(UNHANDLED, document, name), call.output.text(), cause or error)

@@ -13,18 +13,19 @@ WRITE_LIMIT_BYTES: Final = 128 * 1024
 """Source: runtimes §1.8."""
 
 
+_WRITING: Final = RealLock()
+"""A handler's threads write side by side."""
+
+
 class Running:
     """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
 
     __slots__ = (
-        "_writing",
         "call",
         "clock_before",
         "environment",
-        "has_begun",
         "is_over",
         "namespace",
-        "output",
         "paths",
         "threads",
     )
@@ -33,9 +34,7 @@ class Running:
         self.call = call
         self.namespace = namespace
         self.environment = environment
-        self.output = call.output
-        self._writing = RealLock()
-        self.has_begun = self.is_over = False
+        self.is_over = False
         self.clock_before: HandlerClock | None = None
         """That of the handler which its thread ran before."""
         self.threads = 0
@@ -47,8 +46,8 @@ class Running:
         """Add to the attempt's output, on any of its threads; one write is cut at 128 KB."""
         if len(text) > WRITE_LIMIT_BYTES // 4:
             text = text.encode("utf-8", "surrogateescape")[:WRITE_LIMIT_BYTES].decode("utf-8", "surrogateescape")
-        with self.call.undisturbed(), self._writing:
-            self.output.append(text)
+        with self.call.undisturbed(), _WRITING:
+            self.call.output.append(text)
 
 
 RUNNING: Final[ContextVar[Running | None]] = ContextVar("fcemu_running", default=None)

@@ -1,13 +1,16 @@
-"""All views by context: environment, output, logs, imports. They are in force while at least one runtime is open."""
+"""All views by context: time, environment, output, logs, imports; in force while at least one runtime is open."""
 
 import sys
+from _thread import get_ident
 from typing import Final
 
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes import environ, front, imports, logs, numbering, output
+from fcemu.runtimes import environ, front, imports, logs, numbering, output, timeshift
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
-from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK
+from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
+from fcemu.runtimes.timeshift.switch import ON_THREADS
+from fcemu.runtimes.timeshift.uuids import SOURCE, Source
 
 _open = 0
 _lock: Final = RealLock()
@@ -36,7 +39,7 @@ def close_views() -> None:
     _open -= 1
     if _open == 0:
         for left_behind in reversed(_active.copy()):
-            end(left_behind)
+            _end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
         imports.uninstall()
@@ -47,13 +50,33 @@ def close_views() -> None:
 
 
 def begin(running: Running) -> None:
-    """An attempt starts in this context."""
+    """From here on, this context runs an attempt."""
+    call, me = running.call, get_ident()
     RUNNING.set(running)
-    _come_back()
+    CLOCK.set(call.clock)
+    SOURCE.set(Source(call.request_id, call.attempt))
+    zone = running.environment.time_zone(running.namespace)
+    if zone is not None:
+        ZONE.set(zone_named(zone))
+    timeshift.enter()
+    _go_on(running)
+    running.clock_before = ON_THREADS.get(me)
+    ON_THREADS[me] = call.clock
 
 
 def end(running: Running) -> None:
-    """The attempt of this context is over; threads that it left behind change nothing any more."""
+    """The attempt that ``begin`` was called for, on this thread, is over."""
+    me, before = get_ident(), running.clock_before
+    if before is None:
+        ON_THREADS.pop(me, None)
+    else:
+        ON_THREADS[me] = before
+    _end(running)
+    timeshift.leave()
+
+
+def _end(running: Running) -> None:
+    """Threads that the attempt left behind change nothing any more."""
     with _lock:
         running.is_over = True
         _leave(running)
@@ -86,8 +109,11 @@ def _leave(running: Running) -> None:
 def _come_back() -> None:
     """A thread of the attempt starts or goes on."""
     running = RUNNING.get()
-    if running is None:
-        return
+    if running is not None:
+        _go_on(running)
+
+
+def _go_on(running: Running) -> None:
     with _lock:
         running.threads += 1
         if running.is_over or running in _active:

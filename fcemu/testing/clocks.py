@@ -111,14 +111,14 @@ class FollowingClock(Clock):
         self.shown()
         self._begun = True
 
-    def set(self, instant: datetime) -> None:
+    def set(self, instant: datetime) -> datetime:
         """Move on, and the test's freezer with it when ``instant`` is beyond what it shows."""
         there = host.test_time()
         if there is not None and instant > there:
             host.move_test_time(instant - there)
         self._begun = True
         self._seen = max(self._seen, instant)
-        super().set(instant)
+        return super().set(instant)
 
     def end_of(self, by: timedelta) -> datetime:
         """Counts from the test's time, which may be ahead of where the last move came to."""

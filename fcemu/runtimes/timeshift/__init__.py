@@ -70,7 +70,8 @@ def ensure_installed() -> None:
 
 def enter() -> None:
     """An attempt starts: install, or repair, and exchange what costs everybody else too much while none runs."""
-    install()
+    if _patches is None:
+        install()
     assert _patches is not None
     _patches.enter()
 

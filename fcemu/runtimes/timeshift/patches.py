@@ -65,6 +65,8 @@ class Patches:
         kept = Originals()
         backend = self._backend = _backend(name)
         self.backend_name: Final = name
+        self.leave: Final = backend.leave
+        """An attempt has ended."""
         made = wrappers(
             Outside(kept, freezers.FROZEN, freezers.FAKES, backend.exchanged, backend.travelling, backend.real)
         )
@@ -108,9 +110,6 @@ class Patches:
         """An attempt starts: all is in force until it has ended."""
         self.ensure()
         self._backend.enter()
-
-    def leave(self) -> None:
-        self._backend.leave()
 
     def undo(self) -> None:
         AFTER_PARK.remove(self.ensure)
