@@ -56,6 +56,14 @@ class Baton:
     ) -> None:
         self._lock.release()
 
+    def within(self, seconds: float) -> bool:
+        """Take it like ``with``, but wait for so many real seconds at most; whether it was taken."""
+        self._waiting.append(None)
+        try:
+            return bool(self.acquire(True, seconds))
+        finally:
+            self._waiting.pop()
+
     def give_way(self) -> bool:
         """Let a waiting outside caller take its turn, and say whether one did.
 
