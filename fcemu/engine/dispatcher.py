@@ -175,6 +175,7 @@ class Dispatcher:
             http=accepted.http,
             undisturbed=in_engine,
             keys=self._keys,
+            failed=run.fail,
         )
         died = self.dies(run, "before", now) if self._troubles else None
         if died is None:

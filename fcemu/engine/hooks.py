@@ -18,7 +18,18 @@ class HookRun(CodeRun):
         pool = place.pool
         self.name = f"{name} of instance {place.id} of {pool.function.ref}"
         self.call = Call(
-            pool.function, pool.key[1], pool.version, account, place.id, request_id, 0, 0, b"", self, keys=keys
+            pool.function,
+            pool.key[1],
+            pool.version,
+            account,
+            place.id,
+            request_id,
+            0,
+            0,
+            b"",
+            self,
+            keys=keys,
+            failed=self.fail,
         )
 
     @property

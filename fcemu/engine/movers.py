@@ -61,7 +61,7 @@ def _job(method: Callable[Concatenate["Movers", P], None]) -> Callable[Concatena
             method(self, *of, **more)
         except BaseException as error:  # whatever it is, no thread of ours may end while callers wait for it
             with self._baton:
-                self.closing.fail(error)
+                self.fail(error)
 
     return owned
 
@@ -103,6 +103,10 @@ class Movers:
         self._saves_soon = False
         self._driving = False
         self._ticking = False
+
+    def fail(self, error: BaseException) -> None:
+        """See ``Mover``."""
+        self.closing.fail(error)
 
     # Goals: how far the clock may go.
 

@@ -180,6 +180,23 @@ def test_what_the_watchdog_cannot_end_is_told_to_who_waits_and_closes_the_emulat
         assert_closed_by(emulator, raised.value)
 
 
+@RATES
+def test_what_a_runtime_raises_beside_an_attempt_closes_the_emulator(rate):
+    """A poller, or a thread that reads what a program writes: the handler waits for it, and would do so for ever."""
+    error, ended = Broken("the poller"), threading.Event()
+
+    def f(call):
+        threading.Thread(target=call.failed, args=(error,)).start()
+        ended.wait(WAIT_SECONDS)
+
+    emulator, _ = make(settings=Settings(rate=rate, grace=s(0.02)), f=f)
+    emulator.accept(ask("f"))
+    with pytest.raises(Broken):
+        emulator.wait(emulator.advance(s(1000)))
+    ended.set()
+    assert_closed_by(emulator, error)
+
+
 class Late:
     """An emulator as the watchdog sees it a long time from now."""
 
