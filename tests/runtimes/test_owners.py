@@ -128,8 +128,9 @@ def test_an_exception_that_leaves_the_loop_of_the_server_closes_its_emulator_and
                 urllib.request.Request(f"{emulator.url}/2023-03-30/functions/f/invocations", b"0"),
                 timeout=WAIT_SECONDS,
             )
-        refused.value.close()
-        assert refused.value.code == 500
+        with refused.value:
+            assert refused.value.code == 500
+            assert b"SystemExit: in a callback" in refused.value.read()
 
 
 def test_a_thread_of_a_child_that_fails_ends_the_child_with_its_traceback():
