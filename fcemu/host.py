@@ -310,8 +310,17 @@ class ServerThread:
             raise
 
     def _serve(self) -> None:
+        """Run the loop to its end. An exception that leaves it belongs to the emulator that answers, which it closes;
+        the loop goes on, so that clients hear of that."""
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while True:
+            try:
+                return self._loop.run_forever()
+            except BaseException as error:
+                emulator = self.server.state.emulator
+                if emulator is None:
+                    raise
+                emulator.fail(error)
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop).result()

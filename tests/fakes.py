@@ -13,7 +13,7 @@ from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Asked, Emulator
-from fcemu.engine.ports import Abandoned, Call, Finish, Store
+from fcemu.engine.ports import Abandoned, Call, Finish, Post, Store
 
 Handler = Callable[[Call], Any]
 CREW = Crew("fcemu-test")
@@ -96,6 +96,7 @@ def make(
     timeout: float = 60,
     chance: Chance | None = None,
     store: Store | None = None,
+    post: Post = lambda url, body, headers: None,
     **handlers: Handler,
 ) -> tuple[Emulator, FakeRuntime]:
     """An emulator whose functions are named like the keywords; ``__`` stands for the slash of a 2.0 name."""
@@ -114,6 +115,7 @@ def make(
         runtimes=lambda _: runtime,
         chance=chance or Chance(settings.seed),
         crew=CREW,
+        post=post,
         store=store,
     )
     return emulator, runtime

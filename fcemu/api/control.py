@@ -185,8 +185,6 @@ class Control:
         except NotIdle as not_idle:
             summary, _, explanation = str(not_idle).partition("\n")
             raise Problem(409, "not-idle", summary, explain=explanation) from None
-        except ClosedError as closed:
-            raise Problem(409, "closed", str(closed)) from None
         now = time_text(emulator.clock.shown())
         return json_answer({"now": now, "after": after, "facts": len(emulator.journal) - after})
 
@@ -218,6 +216,8 @@ def refusal(request: WireRequest, error: Exception) -> Answer:
             if isinstance(error, AccessDenied):
                 kind = "access-denied"
             return Problem(error.status, kind, error.message).answer()
+        case ClosedError():
+            return Problem(409, "closed", str(error)).answer()
     _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
     return Problem(500, "internal-error", "the emulator failed; its log says how").answer()
 

@@ -34,6 +34,7 @@ from fcemu.core.errors import (
     PathNotSupported,
     ResourceThrottled,
 )
+from fcemu.engine.closing import ClosedError
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
     dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))
@@ -321,8 +322,11 @@ async def _no_such_path(request: WireRequest) -> Response:
 
 
 def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer:
-    """An error in the dialect's form. What is no ``FCError`` is a defect of the emulator, and is logged."""
-    if not isinstance(error, FCError):
+    """An error in the dialect's form. What is no ``FCError`` is a defect of the emulator, and is logged, once where it
+    has closed the emulator."""
+    if isinstance(error, ClosedError):
+        error = InternalServerError(str(error))
+    elif not isinstance(error, FCError):
         _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
         error = InternalServerError()
     request_id = error.request_id

@@ -57,6 +57,14 @@ class Baton:
     ) -> None:
         self._lock.release()
 
+    def within(self, seconds: float) -> bool:
+        """Take it like ``with``, but wait for so many real seconds at most; whether it was taken."""
+        self.awaited.append(None)
+        try:
+            return bool(self.acquire(True, seconds))
+        finally:
+            self.awaited.pop()
+
     def give_way(self) -> bool:
         """Let a waiting outside caller take its turn, and say whether one did.
 

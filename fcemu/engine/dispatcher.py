@@ -176,6 +176,7 @@ class Dispatcher:
             user_code=run,
             undisturbed=in_engine,
             keys=self._keys,
+            failed=run.fail,
         )
         died = self.dies(run, "before", now) if self.troubles else None
         if died is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -16,12 +17,12 @@ from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
-from fcemu.engine import real
 from fcemu.engine.agenda import Agenda
 from fcemu.engine.baton import Baton
 from fcemu.engine.callers import Callers, Then
 from fcemu.engine.chance import Chance, new_secret
 from fcemu.engine.clock import LAST, Clock, later
+from fcemu.engine.closing import ClosedError, do_each
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
@@ -53,10 +54,6 @@ from fcemu.mns.queues import Queues
 from fcemu.mns.topics import Topics
 
 _LOOK_SECONDS: Final = 0.5
-
-
-class ClosedError(RuntimeError):
-    """The emulator was closed while somebody waited for it."""
 
 
 class NotIdle(TimeoutError):
@@ -121,6 +118,8 @@ class Emulator:
         self.fleet: Final = self._dispatcher.fleet
         self._callers: Final = Callers()
         self._movers: Final = Movers(self._world, crew, self._dispatcher, self._callers)
+        self._closing: Final = self._movers.closing
+        self._closed = False
         self.tasks: Final = Tasks(self._world, self._movers)
         """Task mode: find, list, stop."""
         self._intake: Final = Intake(self._world, self.fleet.plans, self._movers, self._callers, self.tasks)
@@ -266,6 +265,7 @@ class Emulator:
         """
         self._before_run(lambda: bool(self.clock.rate) or self.autojump)
         with self._baton:
+            self._check_sound()
             return self._intake.accept(asked)
 
     def is_task(self, asked: Asked) -> bool:
@@ -280,6 +280,7 @@ class Emulator:
         """
         self._before_run(lambda: True)
         with self._baton:
+            self._check_sound()
             return self._intake.invoke(asked, then)
 
     # Timers.
@@ -291,6 +292,7 @@ class Emulator:
         type.
         """
         with self._baton:
+            self._check_sound()
             trigger = self._timer(ref, name)
             timer = read_timer(trigger.config)
             return self._intake.fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
@@ -442,8 +444,19 @@ class Emulator:
         return Patience(lambda: self._movers.parking.steps, self.patience, self._progress.is_debugged)
 
     def _check_open(self) -> None:
-        if self._movers.closed:
-            raise ClosedError("the emulator is closed")
+        if self._closing.closed:
+            raise self._closing.refusal("the emulator is closed")
+
+    def _check_sound(self) -> None:
+        """Raise ``ClosedError`` where an error has closed the emulator."""
+        if self._closing.error is not None:
+            self._check_open()
+
+    def fail(self, error: BaseException) -> None:
+        """A thread that works for this emulator has raised ``error``, which closes it: whoever waits gets the error
+        now, and later calls get a ``ClosedError`` with it as ``__cause__``. Called without the baton."""
+        with self._baton:
+            self._closing.fail(error)
 
     @property
     def rate(self) -> float:
@@ -455,6 +468,7 @@ class Emulator:
         if rate:
             self.before_move(None)
         with self._baton:
+            self._check_sound()
             self._movers.set_rate(rate)
 
     @property
@@ -466,6 +480,8 @@ class Emulator:
     def autojump(self, on: bool) -> None:
         if on:
             self.before_move(None)
+        with self._baton:
+            self._check_sound()
         self._set_autojump(on)
 
     def _set_autojump(self, on: bool) -> None:
@@ -562,34 +578,19 @@ class Emulator:
 
     def close(self) -> None:
         """Refuse requests, end parked handlers (their ``finally`` runs), run no pending work. Waiting callers get
-        ``ClosedError``."""
+        ``ClosedError``. Raises the first error of what could not be ended, after all else has been."""
         with self._baton:
-            if self._movers.closed:
+            if self._closed:
                 return
-            alive = self._movers.close()
+            self._closed = True
             saving = self._persistence.stop()
-            self._movers.polls.end_all()
-            for goal in self._movers.goals:
-                if not goal.reached:
-                    goal.finish(ClosedError("the emulator was closed"))
-            for invocation in self._callers.waiting():
-                self._callers.answer(None, invocation)
-            self.fleet.end()
-        WATCHDOG.forget(self._progress)
-        grace = self.settings.grace.total_seconds()
-        for _ in ("told to end", "told again"):
-            until = real.monotonic() + grace / 2
-            while any(not run.left for run in alive) and real.monotonic() < until:
-                real.sleep(0.0005)
+            WATCHDOG.forget(self._progress)
+
+        def end() -> None:
             with self._baton:
-                self._movers.ending.interrupt_again()
-        with self._baton:
-            for run in alive:
-                run.place.instance.stop()  # an attempt that was cut off gives its instance back to nobody
-            self.fleet.definitions_changed()
-            if saving is not None:
-                saving.close()
-            self.clock.close()
+                self._closing.close()
+
+        do_each([end, partial(self._closing.let_go, saving)])
 
 
 __all__ = ["Asked", "ClockStuck", "ClosedError", "Emulator", "FCError", "NotIdle"]

@@ -262,6 +262,11 @@ class Ending:
                 assert run.verdict is not None, "only an attempt that is to end is left"
                 self._give_up(run, run.verdict, self._clock.now())
 
+    def fail(self, error: BaseException) -> None:
+        """A thread of a runtime that works for an attempt has raised ``error``. Takes the baton itself."""
+        with self._baton:
+            self._mover.fail(error)
+
     def interrupt(self, run: CodeRun, *, again: bool = False) -> None:
         """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
         run.since = WATCHDOG.time()

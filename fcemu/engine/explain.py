@@ -39,6 +39,8 @@ def explain(world: World, movers: Movers) -> Explanation:
     lines = [
         f"the clock is at {_at(now, clock)}, " + ("paused" if not clock.rate else f"flowing at rate {clock.rate:g}")
     ]
+    if movers.closing.error is not None:
+        lines.append(str(movers.closing.refusal("the emulator was closed")))
     if clock.rate and (behind := movers.behind) >= _BEHIND_AT_LEAST:
         lines.append(
             f"it is behind by {behind.total_seconds():.3f} s: more fell due than could be run by now, and the rate is "

@@ -30,6 +30,7 @@ class HookRun(CodeRun):
             self,
             user_code=self,
             keys=keys,
+            failed=self.fail,
         )
 
     @property

@@ -28,12 +28,14 @@ class Watched(Protocol):
     def check_progress(self, now: float) -> None:
         """End what has been in flight for too long, by ``Watchdog.time``; takes the baton itself."""
 
-    def fail(self, error: Exception) -> None:
-        """``check_progress`` raised ``error``: whoever waits hears of it; takes the baton itself."""
+    def fail(self, error: BaseException) -> None:
+        """``check_progress``, or the watchdog itself, raised ``error``: whoever waits hears of it; takes the baton
+        itself."""
 
 
 class Watchdog:
-    """One thread that looks at every emulator of the process from time to time.
+    """One thread that looks at every emulator of the process from time to time. What a look raises belongs to the
+    emulator that was looked at, what the thread raises by itself to all of them.
 
     ``time`` is what patience is measured by: real seconds, less those by which its looks came late. A machine that is
     suspended or overloaded keeps the watchdog waiting as it does handlers, so they have as many looks as ever.
@@ -62,7 +64,7 @@ class Watchdog:
             self._watched.add(emulator)
             if not self._started:
                 self._started = True
-                thread = threading.Thread(target=self._look, name="fcemu-watchdog", daemon=True)
+                thread = threading.Thread(target=self._live, name="fcemu-watchdog", daemon=True)
                 Context().run(thread.start)
             elif self._pause is None or emulator.check_every < self._pause:
                 self._changed.notify()  # else it looks soon enough: a suite makes an emulator for each test
@@ -75,6 +77,16 @@ class Watchdog:
     def time(self) -> float:
         """Real seconds in which this process could make progress."""
         return self._monotonic() - self._missed
+
+    def _live(self) -> None:
+        try:
+            self._look()
+        except BaseException as error:  # emulators that nobody watches would let their callers wait in silence
+            with self._changed:
+                self._started = False
+                watched = list(self._watched)
+            for one in watched:
+                self._tell(one, error)
 
     def _look(self) -> None:
         looked = self._monotonic()
@@ -93,12 +105,15 @@ class Watchdog:
     def _look_at(self, one: Watched) -> None:
         """Look at one emulator; the others are looked at whatever comes of that."""
         try:
-            try:
-                one.check_progress(self.time())
-            except Exception as error:  # a defect, or a runtime that fails: it must not end the only watchdog there is
-                one.fail(error)
-        except Exception:
-            _LOG.exception("the watchdog could not tell of the error of an emulator")
+            one.check_progress(self.time())
+        except BaseException as error:  # a defect, or a runtime that fails: it must not end the only watchdog there is
+            self._tell(one, error)
+
+    def _tell(self, one: Watched, error: BaseException) -> None:
+        try:
+            one.fail(error)
+        except BaseException:  # the other emulators still need their watchdog
+            _LOG.exception("the watchdog could not tell an emulator of %r", error)
 
 
 WATCHDOG: Final = Watchdog()

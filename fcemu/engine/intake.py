@@ -144,7 +144,7 @@ class Intake:
         """``settings``: those of the qualifier, ``None`` for a synchronous invocation.
 
         ASSUMED: a request id that an invocation has already is not given to another one, which gets its own."""
-        if self._movers.closed:
+        if self._movers.closing.closed:
             raise ResourceThrottled("the emulator is closed")
         is_task = settings is not None and (asked.task_mode or settings.task_mode)
         if is_task and asked.task_id:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, cast
+from typing import Concatenate, Final, ParamSpec, cast
 
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Failed, Invalid
 from fcemu.core.invocation import Invocation, State
-from fcemu.core.outcome import Halted
 from fcemu.engine import real
 from fcemu.engine.agenda import Entry, Falling, Rank
 from fcemu.engine.callers import Callers
 from fcemu.engine.clock import later
+from fcemu.engine.closing import Closing
 from fcemu.engine.collector import patient_collector
 from fcemu.engine.crew import STALLED, Crew
 from fcemu.engine.dispatcher import RIVALS, Dispatcher
@@ -49,6 +49,23 @@ _ANSWERS: Final = frozenset({Rank.MESSAGE, Rank.POLL})
 _NONE: Final = timedelta(0)
 
 
+P = ParamSpec("P")
+
+
+def _job(method: Callable[Concatenate["Movers", P], None]) -> Callable[Concatenate["Movers", P], None]:
+    """A job for a thread of the crew, or for a poller. It takes the baton itself; the emulator owns the thread for as
+    long as the job lasts, so an error of the job is the emulator's."""
+
+    def owned(self: "Movers", /, *of: P.args, **more: P.kwargs) -> None:
+        try:
+            method(self, *of, **more)
+        except BaseException as error:  # whatever it is, no thread of ours may end while callers wait for it
+            with self._baton:
+                self.fail(error)
+
+    return owned
+
+
 class Movers:
     """Moves the clock from due time to due time, and never past one while anything is in flight.
 
@@ -73,7 +90,8 @@ class Movers:
         self.callers: Final = callers
         self.outside: Final = Outside(self.ending)
         self.polls: Final = Polls(world.agenda, world.clock, self.pursue)
-        self.goals: deque[Goal] = deque()
+        self.goals: Final[deque[Goal]] = deque()
+        self.closing: Final = Closing(world, self.ending, self.outside, self.polls, self.fleet, callers, self.goals)
         self._answered: Final[dict[str, Answered]] = {}
         """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""
         self.autojump: Goal | None = None
@@ -81,13 +99,14 @@ class Movers:
         """Keeps what has happened; ``None`` where nothing is kept."""
         self._to_begin: list[Run] = []
         """On a flowing clock: attempts that begin once the acceptance of their invocations is kept."""
-        self._failed_at = -1
-        """Which step was the last one that failed."""
         self._says_why = True
         self._saves_soon = False
-        self.closed = False
         self._driving = False
         self._ticking = False
+
+    def fail(self, error: BaseException) -> None:
+        """See ``Mover``."""
+        self.closing.fail(error)
 
     # Goals: how far the clock may go.
 
@@ -117,7 +136,7 @@ class Movers:
 
     def pursue(self) -> None:
         """See to it that a thread moves the clock if it may move."""
-        if self.closed:
+        if self.closing.closed:
             return
         if not self.clock.rate:
             if not self.parking.in_flight and not self._driving and self._goal() is not None:
@@ -232,46 +251,26 @@ class Movers:
             if not run.over:
                 self._begin(run)
 
+    @_job
     def keep_and_begin(self) -> None:
         """One commit for all attempts that wait for it. Takes the baton itself."""
         if self._to_begin:
             with self._baton:
-                self._guarded(self.keep)
+                self.keep()
 
+    @_job
     def _keep_and_begin_soon(self) -> None:
-        """A job for the crew: the server's loop, or whoever accepted them, has most often kept them by then."""
+        """The server's loop, or whoever accepted them, has most often kept them by then."""
         real.sleep(_GATHERED)
         self.keep_and_begin()
 
-    # Defects.
-
-    def fail(self, error: Exception, only: Invocation | None = None) -> None:
-        """The emulator, a runtime or a store failed while the clock moved: whoever waits hears of it now, and the clock
-        goes on with the next step. ``only``: the failure concerns the callers of one invocation, and who moves."""
-        _LOG.error("the emulator failed while its clock moved", exc_info=error)
-        for goal in self.goals:
-            if not goal.reached:
-                goal.finish(error)
-        for invocation in self.callers.waiting() if only is None else [only]:
-            self.cancel_answer(invocation)
-            self.callers.fail(invocation, error)
-        # Where no step was made since, it fails at once again: it waits until a caller asks for something.
-        if self.parking.steps != self._failed_at:
-            self._failed_at = self.parking.steps
-            self.pursue()
-
-    def _guarded(self, job: Callable[[], object]) -> None:
-        try:
-            job()
-        except Exception as error:  # whatever it is, no thread of ours may end while callers wait
-            self.fail(error)
-
+    @_job
     def _keep_soon(self) -> None:
-        """Takes the baton itself. What ends meanwhile is kept with it: nobody outside waits for that."""
+        """What ends meanwhile is kept with it: nobody outside waits for that."""
         real.sleep(_SOON)
         with self._baton:
             self._saves_soon = False
-            self._guarded(self.keep)
+            self.keep()
 
     def _keep_after_batch(self) -> None:
         """Keep what has happened once the short jobs that wait are done.
@@ -284,12 +283,12 @@ class Movers:
 
     # The paused clock.
 
+    @_job
     def _drive_on(self) -> None:
-        """A job for the crew; takes the baton itself."""
         self._baton.acquire()
         try:
             with patient_collector() if self._agenda.holds_more_than(_LARGE_BACKLOG) else nullcontext():
-                self._guarded(self._drive)
+                self._drive()
         finally:
             self._baton.release()
 
@@ -299,7 +298,7 @@ class Movers:
             return
         self._driving = leads = True
         try:
-            while not self.parking.in_flight and not self.clock.rate and not self.closed:
+            while not self.parking.in_flight and not self.clock.rate and not self.closing.closed:
                 if self.parking.lock_waits.all and self.parking.free_locks():
                     continue  # what waited for a lock runs again, and the clock waits for it
                 goal = self._goal()
@@ -347,7 +346,7 @@ class Movers:
             self.clock.rate
             or self._driving
             or self.parking.in_flight
-            or self.closed
+            or self.closing.closed
             or goal is None
             or goal is self.autojump
         ):
@@ -392,22 +391,16 @@ class Movers:
 
     # The flowing clock.
 
+    @_job
     def _tick(self) -> None:
-        """Wait for real time, as a job of the crew, while the clock flows; takes the baton itself."""
+        """Wait for real time while the clock flows."""
         with self._baton.changed:
-            failed: Exception | None = None
-            try:
-                self._flow()
-            except Exception as error:  # as in ``_guarded``, but the clock flows on by another job
-                failed = error
+            self._flow()
             self._ticking = False
-            if failed is None:
-                self.pursue()
-            else:
-                self.fail(failed)
+            self.pursue()
 
     def _flow(self) -> None:
-        while (self.clock.rate or self._crew.waits) and not self.closed:
+        while (self.clock.rate or self._crew.waits) and not self.closing.closed:
             if not self.clock.rate:
                 # It was paused. What had been handed to the crew before runs nevertheless.
                 self._baton.changed.wait(STALLED)
@@ -513,27 +506,25 @@ class Movers:
         if not run.place.instance.begin(run.call, job, partial(self._crew.run, job)):
             self._crew.offer(job)
 
+    @_job
     def _work(self, run: Run) -> None:
-        """A job for the crew: run the handler of ``run``; takes the baton itself."""
+        """Run the handler of ``run``."""
         finish = run.run_here(run.place.instance.run)
         self._baton.acquire()
         try:
-            try:
-                self.ending.ended(run, finish)
-            except Exception as error:  # as in ``_guarded``; on a flowing clock other attempts go on beside this one
-                self.fail(error, run.invocation)
+            self.ending.ended(run, finish)
             self._pursue_at_rest()
         finally:
             self._baton.release()
         if self.saving is not None:
             self._keep_after_batch()
 
+    @_job
     def _do(self, errand: Errand) -> None:
-        """A job for the crew; takes the baton itself."""
         failed = errand.go()
         with self._baton:
-            self._guarded(partial(self.outside.back, errand, failed))
-            self._guarded(self.keep)
+            self.outside.back(errand, failed)
+            self.keep()
             self._pursue_at_rest()
 
     def _pursue_at_rest(self) -> None:
@@ -548,7 +539,8 @@ class Movers:
         self.clock.set_rate(rate)
         # Callers wait for answers whatever the clock does. A flowing one moves nothing for them, a paused one does.
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
-        self.goals = deque(waiting if rate else [*waiting, *self._answered.values()])
+        self.goals.clear()
+        self.goals.extend(waiting if rate else [*waiting, *self._answered.values()])
         if rate:
             for wait in list(self.parking.lock_waits):
                 self.parking.wake(wait)  # from now on it waits in real time, as its holder does
@@ -560,21 +552,3 @@ class Movers:
             self._agenda.deadlines.clear()
         self._baton.changed.notify_all()
         self.pursue()
-
-    def close(self) -> list[Run]:
-        """End what is parked and let no more happen. Returns the runs whose threads have not come back yet."""
-        self.closed = True
-        self.autojump = None
-        alive = list(self.parking.runs)
-        for run in alive:
-            if not run.over:
-                run.tell(run.verdict or Halted("the emulator was closed"))
-                run.end()
-            self.parking.uncount(run)
-            self.ending.interrupt(run)
-            self.parking.dismiss(run)
-        for strand in self.parking.left_behind:
-            strand.interrupt()
-        self.outside.close()
-        self._baton.changed.notify_all()
-        return alive

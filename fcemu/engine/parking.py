@@ -45,6 +45,9 @@ class Counted(Protocol):
 class Mover(Protocol):
     """What moves the clock, as its parts see it. Every method is called with the baton held."""
 
+    def fail(self, error: BaseException) -> None:
+        """A thread that works for the emulator has raised ``error``, which closes it."""
+
     def pursue(self) -> None:
         """See to it that a thread moves the clock if it may move."""
 

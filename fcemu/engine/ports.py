@@ -178,6 +178,11 @@ class HandlerStrand(HandlerClock, Protocol):
         """Release ``waiting`` when this strand ends; at once if it has."""
 
 
+def unowned(error: BaseException) -> None:
+    """In place of ``Call.failed`` where no emulator owns a thread: the error ends the thread."""
+    raise error
+
+
 @dataclass(slots=True)
 class Call:
     """One attempt, as a runtime sees it. ``retry_count`` counts only attempts that ran before this one.
@@ -206,6 +211,9 @@ class Call:
     """While it is open the calling thread is not interrupted there either: for what must not be left half done."""
     keys: Keys = PREDICTABLE
     """What makes the credentials."""
+    failed: Callable[[BaseException], None] = unowned
+    """Gets what is raised by a thread or a poller that works for the attempt beside the thread that runs it. That
+    closes the emulator. On any thread, without the baton."""
 
     @property
     def credentials(self) -> Credentials:

@@ -32,10 +32,10 @@ class Progress:
         self.waits: Final[dict[Callable[[], None], Patience]] = {}
         """What is called when a caller that has no thread of its own has waited for too long."""
 
-    def fail(self, error: Exception) -> None:
-        """Called by the watchdog when its look raised ``error``: the callers that wait get it."""
+    def fail(self, error: BaseException) -> None:
+        """Called by the watchdog when its look raised ``error``: that closes the emulator."""
         with self._world.baton:
-            self._movers.fail(error)
+            self._movers.closing.fail(error)
 
     def is_debugged(self) -> bool:
         """Whether a debugger is attached to this process, or to what an attempt of this emulator runs in."""
@@ -43,39 +43,50 @@ class Progress:
 
     def check_progress(self, now: float) -> None:
         """Called by the watchdog from time to time, on its own thread and with its own time."""
-        movers, baton = self._movers, self._world.baton
-        saving = movers.saving
-        if saving is not None and saving.unsaved:
-            with baton:
-                movers.keep()
+        movers = self._movers
         for call, patience in list(self.waits.items()):
             if patience.is_over():
                 call()
-        if movers.closed or not (movers.parking.runs or movers.parking.left_behind or movers.outside.errands):
+        saving, parking = movers.saving, movers.parking
+        unsaved = saving is not None and saving.unsaved
+        busy = bool(parking.runs or parking.left_behind or movers.outside.errands)
+        if movers.closing.closed or not (unsaved or busy):
             return
-        with baton:
-            is_debugged = movers.ending.has_been_long(now - min(self._grace, self._watchdog / 2)) and self.is_debugged()
-            if not is_debugged:
-                movers.ending.interrupt_again(now - self._grace)
-                movers.ending.strike_left_behind(now, self._watchdog)
-            if self._world.clock.rate:
-                return
-            run = movers.ending.running()
-            if run is None:
-                movers.outside.look_at_threads(now)
-                return
-            if is_debugged:
-                run.since = now  # patience begins anew when the debugger lets go
-                return
-            movers.parking.look_at_threads(now)
-            if run.counted and now - run.since > self._watchdog:
-                why = movers.ending.held_up(run, now, self._watchdog)
-                if why is None:
-                    movers.ending.strike(run, self._stuck_text(run))
-                else:
-                    self._end_stuck(run, why)
+        # A thread that never gives the baton back must not keep the watchdog from looking at other emulators.
+        if not self._world.baton.within(self.check_every):
+            return
+        try:
+            if unsaved:
+                movers.keep()
+            if busy:
+                self._look(now)
+        finally:
+            self._world.baton.release()
+
+    def _look(self, now: float) -> None:
+        movers = self._movers
+        is_debugged = movers.ending.has_been_long(now - min(self._grace, self._watchdog / 2)) and self.is_debugged()
+        if not is_debugged:
+            movers.ending.interrupt_again(now - self._grace)
+            movers.ending.strike_left_behind(now, self._watchdog)
+        if self._world.clock.rate:
+            return
+        run = movers.ending.running()
+        if run is None:
+            movers.outside.look_at_threads(now)
+            return
+        if is_debugged:
+            run.since = now  # patience begins anew when the debugger lets go
+            return
+        movers.parking.look_at_threads(now)
+        if run.counted and now - run.since > self._watchdog:
+            why = movers.ending.held_up(run, now, self._watchdog)
+            if why is None:
+                movers.ending.strike(run, self._stuck_text(run))
             else:
-                self._let_strangers_in(run, now)
+                self._end_stuck(run, why)
+        else:
+            self._let_strangers_in(run, now)
 
     def _end_stuck(self, run: Run, why: str) -> None:
         """The callers for whom the clock moves get the error: the attempt says nothing of what FC would have done."""

@@ -157,6 +157,7 @@ class Ends(Protocol):
     def begin_handler(self, run: "CodeRun") -> None: ...
     def exited(self, run: "CodeRun") -> FunctionError: ...
     def leave_waiting(self, strand: "Strand") -> None: ...
+    def fail(self, error: BaseException) -> None: ...
 
 
 def abandon(strand: "Strand | None") -> NoReturn:
@@ -514,6 +515,10 @@ class CodeRun(Strand):
             self.drop_wake_up()
         if self.times_out is not None:
             self.drop_timeout()
+
+    def fail(self, error: BaseException) -> None:
+        """What works for it beside its threads has raised ``error``. On any thread, without the baton."""
+        self.ending.fail(error)
 
     def take_wake_up(self, now: datetime) -> Wait | None:
         """Its wake-up falls due; the wait that is over by that, if there still is one."""

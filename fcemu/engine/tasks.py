@@ -72,7 +72,7 @@ class Tasks:
         virtual instant that handler's connection was closed.
         """
         with self._baton:
-            if invocation.accepted.root != invocation.id or invocation.finished or self._movers.closed:
+            if invocation.accepted.root != invocation.id or invocation.finished or self._movers.closing.closed:
                 return
             if invocation.state is not State.STOPPING:
                 self._cancel(invocation, HUNG_UP)
@@ -108,7 +108,7 @@ class Tasks:
             raise tasks.cannot_stop(invocation)
         if invocation.state is State.STOPPING:
             return
-        if self._movers.closed:
+        if self._movers.closing.closed:
             raise ResourceThrottled("the emulator is closed")
         self._cancel(invocation, "stopped as asked")
 

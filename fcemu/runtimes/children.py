@@ -32,7 +32,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from contextvars import Context
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -40,6 +39,7 @@ from fcemu.core.functions import Function
 from fcemu.core.output import Output
 from fcemu.engine.ports import Abandoned, Call, HandlerClock
 from fcemu.guarding import GUARDIAN, new_mark
+from fcemu.runtimes import side_threads
 from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.timeshift.originals import Originals
@@ -476,11 +476,17 @@ def pipes() -> tuple[socket.socket, socket.socket, int, int]:
     return here, there, reading, writing
 
 
-def spawn(command: Sequence[str], environment: Mapping[str, str], directory: str, dial: int) -> Child:
+def spawn(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    directory: str,
+    dial: int,
+    failed: Callable[[BaseException], None],
+) -> Child:
     """Start a program as a child in a process group of its own. Raises ``OSError``.
 
     The numbers of its two descriptors, channel and dial, are its last two arguments; stdin is empty. When it is killed,
-    so is all that it has started, and it is reaped.
+    so is all that it has started, and it is reaped; ``failed`` gets what is raised there.
     """
     here, there, reading, writing = pipes()
     mark = new_mark()
@@ -503,12 +509,12 @@ def spawn(command: Sequence[str], environment: Mapping[str, str], directory: str
         there.close()
         os.close(writing)
     GUARDIAN.tell(f"+{process.pid} {mark}")
-    return Child(here, reading, lambda: end_group(process, mark))
+    return Child(here, reading, lambda: end_group(process, mark, failed))
 
 
-def end_group(process: "subprocess.Popen[bytes]", mark: str) -> None:
+def end_group(process: "subprocess.Popen[bytes]", mark: str, failed: Callable[[BaseException], None]) -> None:
     """Kill a process that leads its group, and the group; on any thread. On a thread of its own, what has left the
-    group is killed, and the process is reaped."""
+    group is killed, and the process is reaped; ``failed`` gets what is raised there."""
     shared = set(shared_by(process.pid))
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -518,4 +524,4 @@ def end_group(process: "subprocess.Popen[bytes]", mark: str) -> None:
         process.wait()
         GUARDIAN.tell(f"-{process.pid}")
 
-    Context().run(threading.Thread(target=reap, name="fcemu-reaper", daemon=True).start)
+    side_threads.start("fcemu-reaper", reap, failed)

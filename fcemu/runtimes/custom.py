@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import Context
 from types import MappingProxyType
 from typing import Final
 
@@ -19,7 +18,8 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.core.programs import Start, start_of
-from fcemu.engine.ports import Call, Finish
+from fcemu.engine.ports import Call, Finish, unowned
+from fcemu.runtimes import side_threads
 from fcemu.runtimes.bounded import Late
 from fcemu.runtimes.custom_http import Lost, ask_invoke
 from fcemu.runtimes.custom_server import HookFailed, NotStarted, Server, exited
@@ -63,13 +63,12 @@ class CustomRuntime:
             return SystemFailed(412, "FunctionNotStarted", text)
         return CustomInstance(function, how, self)
 
-    def end(self, end: Callable[[], None]) -> None:
-        """Run ``end`` on a thread of its own, because a gentle end takes time; ``close`` waits for it."""
-        thread = threading.Thread(target=end, name="fcemu-stop", daemon=True)
+    def end(self, end: Callable[[], None], failed: Callable[[BaseException], None]) -> None:
+        """Run ``end`` on a thread of its own, because a gentle end takes time; ``close`` waits for it. ``failed`` gets
+        what it raises."""
         with self._lock:
-            self._ending[:] = [one for one in self._ending if one.is_alive() or one.ident is None]
-            self._ending.append(thread)
-            Context().run(thread.start)
+            self._ending[:] = [one for one in self._ending if one.is_alive()]
+            self._ending.append(side_threads.start("fcemu-stop", end, failed))
 
     def close(self) -> None:
         """Wait until all programs have ended."""
@@ -89,6 +88,7 @@ class CustomInstance:
         self._starting: Final = threading.Lock()
         self._given_up: Final = threading.Event()
         self._server: Server | None = None
+        self._failed: Callable[[BaseException], None] = unowned
         self._asked = 0
         """How many attempts the program serves now."""
 
@@ -98,6 +98,7 @@ class CustomInstance:
 
     def _finished(self, call: Call, what: Callable[[Call], Ran]) -> Finish:
         call.output.rewrite = lambda text: log_text(text, call.function)
+        self._failed = call.failed
         broken = True
         try:
             outcome = what(call)
@@ -135,7 +136,7 @@ class CustomInstance:
 
     def stop(self) -> None:
         """End the program: SIGTERM, and SIGKILL after a while. Does not wait for that."""
-        self._runtime.end(self._end)
+        self._runtime.end(self._end, self._failed)
 
     def interrupt(self) -> bool:
         """Kill the program, which breaks off what it is asked; nobody may come back for what it needed here."""

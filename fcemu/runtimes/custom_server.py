@@ -59,7 +59,7 @@ class Server:
         self._time: Final = None if blind else FakeTime(call.clock)
         variables = {**environment, **_listen_variables(self._port), **(self._time.environment() if self._time else {})}
         try:
-            self._program: Final = Program(command, variables, function.code)
+            self._program: Final = Program(command, variables, function.code, call.failed)
         except BaseException as error:
             self._give_back()
             if not isinstance(error, OSError):

@@ -234,7 +234,11 @@ class NodeInstance(InChild):
         ]
         try:
             return spawn(
-                command, variables_of(call, self._extra, self._pass_env), call.function.code, call.clock.dial()
+                command,
+                variables_of(call, self._extra, self._pass_env),
+                call.function.code,
+                call.clock.dial(),
+                call.failed,
             )
         except OSError as error:
             call.output.append(f"{self._node} cannot be started: {error.strerror}\n")

@@ -35,7 +35,10 @@ class Errand(NamedTuple):
 
 
 class Poller:
-    """Runs errands on the loop that also serves the requests: no other thread fights with it for the interpreter."""
+    """Runs errands on the loop that also serves the requests: no other thread fights with it for the interpreter.
+
+    What it raises on the way belongs to the emulators whose attempts it attends to.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Final = loop
@@ -69,12 +72,16 @@ class Poller:
 
     def _begin(self, errand: Errand) -> None:
         child, call, send, _, long = errand
-        if child.polled_by is not self:
-            self._register(child)
-        self._begun[child.fd] = (errand, _REAL.monotonic())
-        if not send(child, call):
+        try:
+            if child.polled_by is not self:
+                self._register(child)
+            self._begun[child.fd] = (errand, _REAL.monotonic())
+            if not send(child, call):
+                self._begun.pop(child.fd, None)
+                long()
+        except Exception as error:  # the loop would log it, and the attempt would wait for ever
             self._begun.pop(child.fd, None)
-            long()
+            call.failed(error)
         if not self._waits:
             self._waits = True
             self._loop.call_later(PATIENCE, self._wait)
@@ -86,16 +93,29 @@ class Poller:
 
     def _look(self) -> None:
         """Take in what children have said."""
-        for fd, _ in self._epoll.poll(0):
+        for fd, _ in self._polled():
             begun = self._begun.pop(fd, None)
             if begun is not None:
                 self._look_at(begun[0])
+
+    def _polled(self) -> list[tuple[int, int]]:
+        try:
+            return self._epoll.poll(0)
+        except Exception as error:  # nobody would hear of any answer
+            begun = list(self._begun.values())
+            self._begun.clear()
+            for errand, _ in begun:
+                errand.call.failed(error)
+            return []
 
     def _look_at(self, errand: Errand) -> None:
         try:
             answered = errand.child.has_answered(errand.call)
         except Gone:
             answered = True
+        except Exception as error:
+            errand.call.failed(error)
+            return
         (errand.soon if answered else errand.long)()
 
     def _wait(self) -> None:

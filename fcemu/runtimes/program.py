@@ -6,13 +6,13 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from contextvars import Context
 from typing import Final
 
 from fcemu.core.output import Output
 from fcemu.guarding import GUARDIAN, new_mark
+from fcemu.runtimes import side_threads
 from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.children import PIPE_BYTES
 
@@ -28,7 +28,14 @@ class Program:
     Raises ``OSError`` when it cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: str) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        directory: str,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """``failed`` gets what is raised where output is read: ``Call.failed``."""
         self._mark: Final = new_mark()
         self._shared: Final[set[str]] = set()
         """Names of shared memory that it had when it was killed."""
@@ -56,8 +63,7 @@ class Program:
         self._reading: Final = threading.Lock()
         self._ended: Final = threading.Lock()
         self._over, self._tell_over = os.pipe()
-        self._reader: Final = threading.Thread(target=self._read_on, name="fcemu-output", daemon=True)
-        Context().run(self._reader.start)
+        self._reader: Final = side_threads.start("fcemu-output", self._read_on, failed)
 
     @property
     def group(self) -> int:

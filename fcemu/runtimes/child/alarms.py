@@ -7,12 +7,12 @@ its instant is ours: a thread that is a strand like any other, and is seen by no
 import errno
 import operator
 import signal
-from _thread import start_new_thread
 from typing import Any, Final
 
 from fcemu.engine.ports import Abandoned
 from fcemu.handler.strands import OF_ALARM
 from fcemu.runtimes.child.dial import nanoseconds
+from fcemu.runtimes.child.own_threads import start_own
 from fcemu.runtimes.child.strands import Strand, Wait, strand_here
 from fcemu.runtimes.timeshift.switch import CLOCK
 
@@ -35,7 +35,7 @@ class _Alarm:
         self._strand: Final = self._household.add(by, OF_ALARM)
         self._wait = self._next_wait()
         try:
-            start_new_thread(self._live, ())
+            start_own(self._live)
         except BaseException:
             self._household.end(self._strand)
             raise

@@ -7,7 +7,7 @@ of their waits ends. Which of them runs then is decided by the table in ``handle
 import os
 import select
 import threading
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import allocate_lock, get_ident
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -23,6 +23,7 @@ from fcemu.handler.strands import Wait as WaitOfTable
 from fcemu.handler.threads import computed_ns, is_of_pool, thread_of
 from fcemu.runtimes.child.channel import Channel
 from fcemu.runtimes.child.dial import Dial, nanoseconds
+from fcemu.runtimes.child.own_threads import start_own
 from fcemu.runtimes.timeshift.loops import let_loop_look
 from fcemu.runtimes.timeshift.originals import Originals
 
@@ -375,7 +376,7 @@ class Household:
         these, as it has done before."""
         if not self._watching:
             try:
-                start_new_thread(self._look_now_and_then, ())
+                start_own(self._look_now_and_then)
                 self._watching = True
             except RuntimeError:  # there is no memory for another thread
                 return []
@@ -529,7 +530,7 @@ class Household:
         """Tell the emulator until when all strands wait, and listen."""
         if self._interrupt is None:
             self._interrupt = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            start_new_thread(self._listen_for_ever, ())
+            start_own(self._listen_for_ever)
         self._number += 1
         self._parked, self._held_up = True, False
         now = self.dial.elapsed_ns()
