@@ -12,6 +12,7 @@ from common import FULL, ROOT, apart, line
 
 from fcemu import host
 from fcemu.config import read_mapping
+from fcemu.core.kinds import TRIGGERS
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
 
@@ -65,7 +66,7 @@ def memory(firings: int) -> float:
     before = tracemalloc.get_traced_memory()[0]
     emulated.wait(emulated.advance(timedelta(seconds=10 * firings)))
     emulated.setup.unstub(REPORT)
-    emulated.resources.delete_trigger(REPORT, "often")
+    emulated.control.delete(TRIGGERS, (REPORT, "often"))
     emulated.wait(emulated.advance(2 * emulated.settings.idle))
     gc.collect()
     taken = (tracemalloc.get_traced_memory()[0] - before) / firings

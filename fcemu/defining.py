@@ -9,6 +9,7 @@ from fcemu.api.setup import BadDefinition
 from fcemu.config import Definition
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_to_json
+from fcemu.core.kinds import DOMAINS, FUNCTIONS
 from fcemu.core.limits import RELAXED
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
@@ -51,20 +52,18 @@ def catalog_after(kept: Kept, definition: Definition, given: Mapping[str, Any]) 
     defined = {function.ref for function in definition.functions}
     for name in kept.given["functions"]:
         ref = FunctionRef.parse(name)
-        if ref in catalog.names and ref not in defined:
-            catalog.remove(ref)
+        if ref in catalog.functions and ref not in defined:
+            catalog.remove(FUNCTIONS, ref)
     for name in {*kept.given["domains"]} - {*given["domains"]}:
         if name in catalog.domains:
-            catalog.remove_domain(name)
+            catalog.remove(DOMAINS, name)
     for service in definition.services:
-        if service not in catalog.services:
-            catalog.add_service(service)
+        if catalog.services.get(service.name) != service:
+            catalog.services.put(service.name, service)
     for function in definition.functions:
-        if catalog.names.get(function.ref) != function:
+        if catalog.functions.get(function.ref) != function:
             catalog.add(function)
-        catalog.forget_async(function.ref)
-        catalog.forget_triggers(function.ref)
-        catalog.belongings.forget(function.ref)
+        catalog.forget_settings(function.ref)
     for (ref, qualifier), asked in definition.async_settings.items():
         catalog.set_async(ref, asked, qualifier)
     definition.extras.put_into(catalog)

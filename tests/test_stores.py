@@ -204,7 +204,7 @@ def test_a_note_that_has_a_member_too_few_or_too_many_is_said_with_the_file_and_
                 assert f"'{member}'" in str(said.value)
                 tried.add((name, member))
             store.write(there, [], {name: notes[name]}, {})
-    assert {("clock", "now"), ("catalog", "memory_mb"), ("catalog", "_names"), ("given", "sha256")} < tried
+    assert {("clock", "now"), ("catalog", "memory_mb"), ("catalog", "numbers"), ("given", "sha256")} < tried
     for name in ("clock", "catalog", "timers", "starts", "given"):
         without = tmp_path / f"{name}.db"
         with closing(SqliteStore(without)) as store:
@@ -337,9 +337,11 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path):
 def test_a_file_of_an_older_version_is_migrated_step_by_step(tmp_path, monkeypatch):
     path = tmp_path / "a.db"
     filled(path, 100)
-    monkeypatch.setattr(stores, "VERSION", 3)
-    monkeypatch.setitem(stores.MIGRATIONS, 1, lambda db: db.execute("ALTER TABLE facts ADD COLUMN a DEFAULT 1"))
-    monkeypatch.setitem(stores.MIGRATIONS, 2, lambda db: db.execute("UPDATE facts SET a = a + 1"))
+    monkeypatch.setattr(stores, "VERSION", stores.VERSION + 2)
+    monkeypatch.setitem(
+        stores.MIGRATIONS, stores.VERSION - 2, lambda db: db.execute("ALTER TABLE facts ADD COLUMN a DEFAULT 1")
+    )
+    monkeypatch.setitem(stores.MIGRATIONS, stores.VERSION - 1, lambda db: db.execute("UPDATE facts SET a = a + 1"))
     for _ in range(2):
         store = SqliteStore(path)
         assert store._db.execute("SELECT sum(a) FROM facts").fetchone() == (200,)
@@ -350,8 +352,9 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
     path = tmp_path / "a.db"
     filled(path, 100)
     with monkeypatch.context() as patch:
-        patch.setattr(stores, "VERSION", 2)
-        patch.setitem(stores.MIGRATIONS, 1, lambda db: db.execute("DELETE FROM facts") and db.execute("nonsense"))
+        now = stores.VERSION
+        patch.setattr(stores, "VERSION", now + 1)
+        patch.setitem(stores.MIGRATIONS, now, lambda db: db.execute("DELETE FROM facts") and db.execute("nonsense"))
         with pytest.raises(StoreError, match="cannot be opened"):
             SqliteStore(path)
     store = SqliteStore(path)

@@ -19,9 +19,7 @@ from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, Wanted, read_token, write_token
 from fcemu.core.releases import Owner
 from fcemu.core.stamps import etag_of
-from fcemu.engine.furnishings import Furnishings
-from fcemu.engine.releasing import Releasing
-from fcemu.engine.resources import Resources
+from fcemu.engine.control import Control
 
 IF_MATCH: Final = istr("If-Match")
 _CONTENT_ENCODING: Final = istr("Content-Encoding")
@@ -46,16 +44,8 @@ class Asking:
     # Who answers.
 
     @property
-    def resources(self) -> Resources:
-        return self.request.emulator.resources
-
-    @property
-    def releasing(self) -> Releasing:
-        return self.request.emulator.releasing
-
-    @property
-    def furnishings(self) -> Furnishings:
-        return self.request.emulator.furnishings
+    def control(self) -> Control:
+        return self.request.emulator.control
 
     @property
     def account(self) -> Account:

@@ -54,7 +54,7 @@ from fcemu.core.limits import Limits
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.triggers import METHODS, Trigger
 from fcemu.core.values import dataclass
-from fcemu.engine.resources import Deployed
+from fcemu.engine.control import Deployed
 
 HOOK_SECONDS: Final = seconds(lambda limits: (1, limits.hook_timeout_max_seconds))
 QUALIFIER: Final = kind(lambda value: value if isinstance(value, str) else None, "a version, an alias or LATEST")
@@ -80,8 +80,8 @@ def runs(*, in_service: bool) -> tuple[Field, ...]:
 
 
 CODE: Final[tuple[Field, ...]] = (
-    Shows("codeSize", lambda function, asking: asking.resources.package(function).size_bytes),
-    Shows("codeChecksum", lambda function, asking: asking.resources.package(function).checksum),
+    Shows("codeSize", lambda function, asking: asking.control.package(function).size_bytes),
+    Shows("codeChecksum", lambda function, asking: asking.control.package(function).checksum),
 )
 
 VERSION: Final = Shape.of(

@@ -55,7 +55,7 @@ def find_door(emulator: Emulator, host: str, target: str) -> Door | None:
     if name.endswith(DEFAULT_HOSTS):
         internal = name.removesuffix(DEFAULT_HOSTS).endswith(INTERNAL)
         return _by_id(emulator, name.partition(".")[0], target, name, default_host=True, internal=internal)
-    route = emulator.furnishings.routes_of(name)
+    route = emulator.control.routes_of(name)
     if route is not None:
         return _by_route(emulator, route, target, name)
     segments, target = behind(target, 1)
@@ -68,7 +68,7 @@ def find_door(emulator: Emulator, host: str, target: str) -> Door | None:
 def _by_id(
     emulator: Emulator, trigger_id: str, target: str, domain: str, *, default_host: bool, internal: bool
 ) -> Door | None:
-    trigger = emulator.resources.trigger_of_id(trigger_id)
+    trigger = emulator.control.trigger_of_id(trigger_id)
     if trigger is None or trigger.kind != HTTP:
         return None
     if not internal and not read_http(trigger.config).public:
@@ -90,7 +90,7 @@ def _by_route(emulator: Emulator, routes: Sequence[Route], target: str, domain: 
     if found is None:
         return None
     route, path = found
-    trigger = emulator.resources.http_trigger(route.function, route.qualifier)
+    trigger = emulator.control.http_trigger(route.function, route.qualifier)
     return Door(
         ref=route.function,
         qualifier=route.qualifier,

@@ -25,7 +25,7 @@ class HttpTriggers:
         self, request: WireRequest, dialect: Dialect, ref: FunctionRef, qualifier: str, target: str
     ) -> Answer:
         """The proxy path of 2016-08-15: ``target`` is what follows the function's name, with the query."""
-        trigger = request.emulator.resources.http_trigger(ref, qualifier)
+        trigger = request.emulator.control.http_trigger(ref, qualifier)
         host = request.headers.get(HOST, "").partition(":")[0]
         door = Door(
             ref=ref,

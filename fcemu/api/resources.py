@@ -1,79 +1,193 @@
-"""Handlers: services, functions, versions, aliases, triggers, asynchronous settings."""
+"""Handlers: what every kind of resource has alike, and what functions, versions, layers and settings have besides."""
 
 import base64
 import binascii
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, Generic
 from urllib.parse import quote
 
 from multidict import istr
 
 from fcemu.api.asking import Asking
 from fcemu.api.common import VERSION
+from fcemu.api.dialect import Dialect
 from fcemu.api.json_body import Body, label
-from fcemu.api.shapes import FUNCTION_3_0, LIST, NAME, OBJECT, TEXT, read_value, required
+from fcemu.api.shapes import (
+    FLAG,
+    FUNCTION_3_0,
+    HOST_NAME,
+    LIST,
+    NAME,
+    OBJECT,
+    TEXT,
+    Shape,
+    read_value,
+    required,
+    time_text,
+)
 from fcemu.api.wire import Answer
-from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
+from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, missing
 from fcemu.core.functions import AsyncSettings, Function
+from fcemu.core.kinds import ALIASES, ASYNC, CAPACITIES, DOMAINS, FUNCTIONS, SERVICES, SOURCES, TRIGGERS, VERSIONS, VPCS
+from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.paging import Page, by_name
+from fcemu.core.releases import Owner
+from fcemu.core.shelves import K, Kind, R
 from fcemu.core.triggers import KINDS
+from fcemu.core.values import dataclass
+from fcemu.engine.control import Deployed
 
 CODE_CHECKSUM: Final = istr("X-Fc-Code-Checksum")
 _CODELESS: Final = frozenset({"custom-container", "micro-sandbox"})
 """Runtimes whose code is an image."""
+Handler = Callable[[Asking], Answer]
 
 
-# Services.
+# The operations that kinds have alike.
 
 
-def create_service(asking: Asking) -> Answer:
-    body, shape = asking.body, asking.dialect.service
-    name = required(body, "serviceName", NAME, asking.limits)
-    return asking.resource(shape, asking.resources.create_service(name, shape.read(asking, body)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Served(Generic[K, R]):
+    """How one kind of resource is asked for. ``word`` and ``plural``: what its operations are called. ``listed``: the
+    key of its lists. ``key``: which one a path is about. ``group``: of what a path lists them. ``new``: the key of one
+    to be made, and what else only that says of it. ``shape``: how it is written."""
+
+    kind: Kind[K, R]
+    word: str
+    plural: str
+    listed: str
+    key: Callable[[Asking], K]
+    group: Callable[[Asking], object]
+    new: Callable[[Asking, Body], tuple[K, dict[str, Any]]]
+    shape: Callable[[Dialect], Shape]
+
+
+def _handlers(served: _Served[K, R]) -> dict[str, Handler]:
+    """The five operations of a kind, by name."""
+    kind = served.kind
+
+    def create(asking: Asking) -> Answer:
+        body, shape = asking.body, served.shape(asking.dialect)
+        key, more = served.new(asking, body)
+        return asking.resource(shape, asking.control.create(kind, key, {**shape.read(asking, body), **more}))
+
+    def get(asking: Asking) -> Answer:
+        return asking.resource(served.shape(asking.dialect), asking.control.get(kind, served.key(asking)))
+
+    def update(asking: Asking) -> Answer:
+        shape = served.shape(asking.dialect)
+        changes = shape.read(asking)
+        return asking.resource(shape, asking.control.change(kind, served.key(asking), changes, asking.if_match))
+
+    def delete(asking: Asking) -> Answer:
+        asking.control.delete(kind, served.key(asking), asking.if_match)
+        return asking.answer()
+
+    def list_(asking: Asking) -> Answer:
+        page = asking.control.page(kind, served.group(asking), asking.wanted)
+        return asking.page(served.listed, served.shape(asking.dialect), page)
+
+    made = {f"{does.__name__}_{served.word}": does for does in (create, get, update, delete)}
+    return {**made, f"list_{served.plural}": list_}
+
+
+def _new_service(asking: Asking, body: Body) -> tuple[str, dict[str, Any]]:
+    return required(body, "serviceName", NAME, asking.limits), {}
+
+
+def _new_alias(asking: Asking, body: Body) -> tuple[tuple[Owner, str], dict[str, Any]]:
+    name = required(body, "aliasName", NAME, asking.limits)
+    if name == LATEST:
+        raise InvalidArgument(f"AliasName must not be '{LATEST}'")
+    required(body, "versionId", TEXT, asking.limits)
+    return (asking.owner, name), {}
+
+
+def _new_trigger(asking: Asking, body: Body) -> tuple[tuple[FunctionRef, str], dict[str, Any]]:
+    name = required(body, "triggerName", NAME, asking.limits)
+    kind = required(body, "triggerType", TEXT, asking.limits)
+    if kind not in KINDS:
+        raise InvalidArgument.choice(label("triggerType"), " | ".join(KINDS), kind)
+    return (asking.ref, name), {"kind": kind}
+
+
+def _new_domain(asking: Asking, body: Body) -> tuple[str, dict[str, Any]]:
+    return required(body, "domainName", HOST_NAME, asking.limits), {}
+
+
+_SERVICE: Final = _Served(
+    kind=SERVICES,
+    word="service",
+    plural="services",
+    listed="services",
+    key=lambda asking: asking.owner.name,
+    group=lambda asking: None,
+    new=_new_service,
+    shape=lambda dialect: dialect.service,
+)
+_ALIAS: Final = _Served(
+    kind=ALIASES,
+    word="alias",
+    plural="aliases",
+    listed="aliases",
+    key=lambda asking: (asking.owner, asking.path["alias"]),
+    group=lambda asking: asking.owner,
+    new=_new_alias,
+    shape=lambda dialect: dialect.alias,
+)
+_TRIGGER: Final = _Served(
+    kind=TRIGGERS,
+    word="trigger",
+    plural="triggers",
+    listed="triggers",
+    key=lambda asking: (asking.ref, asking.path["trigger"]),
+    group=lambda asking: asking.ref,
+    new=_new_trigger,
+    shape=lambda dialect: dialect.trigger,
+)
+_DOMAIN: Final = _Served(
+    kind=DOMAINS,
+    word="domain",
+    plural="domains",
+    listed="customDomains",
+    key=lambda asking: asking.path["domain"],
+    group=lambda asking: None,
+    new=_new_domain,
+    shape=lambda dialect: dialect.domain,
+)
+
+
+# Services and functions.
 
 
 def get_service(asking: Asking) -> Answer:
-    service = asking.resources.service(asking.owner.name, asking.qualifier)
+    service = asking.control.service(asking.owner.name, asking.qualifier)
     return asking.resource(asking.dialect.service, service)
-
-
-def update_service(asking: Asking) -> Answer:
-    changes = asking.dialect.service.read(asking)
-    return asking.resource(
-        asking.dialect.service, asking.resources.update_service(asking.owner.name, changes, asking.if_match)
-    )
-
-
-def delete_service(asking: Asking) -> Answer:
-    asking.resources.delete_service(asking.owner.name, asking.if_match)
-    return asking.answer()
 
 
 def list_services(asking: Asking) -> Answer:
     """Tags are parameters ``tag_{key}={value}``."""
     tags = {name.removeprefix("tag_"): value for name, value in asking.query.items() if name.startswith("tag_")}
-    return asking.page("services", asking.dialect.service, asking.resources.list_services(asking.wanted, tags))
-
-
-# Functions and their code.
+    return asking.page("services", asking.dialect.service, asking.control.list_services(asking.wanted, tags))
 
 
 def create_function(asking: Asking) -> Answer:
     body, shape, limits = asking.body, asking.dialect.function, asking.limits
     service = asking.owner.name if "svc" in asking.path else None
-    name = required(body, "functionName", FUNCTION_3_0 if service is None else NAME, limits)
+    ref = FunctionRef(required(body, "functionName", FUNCTION_3_0 if service is None else NAME, limits), service)
     required(body, "runtime", TEXT, limits)
     changes = shape.read(asking, body)
-    codeless = changes["runtime"] in _CODELESS
     _check_handler(changes.get("handler", ""), changes["runtime"])
     code = _code(asking, body)
-    if code is None and not codeless:
+    if code is None and changes["runtime"] not in _CODELESS:
         raise InvalidArgument("Code is required but not provided")
-    ref = FunctionRef(name, service)
     tags = tags_in(read_value(LIST, body.get("tags", []), "tags", limits)) if ref.service is None else {}
-    function = asking.resources.create_function(ref, changes, code)
+    function = asking.control.create(FUNCTIONS, ref, {**changes, "zip": code})
     if tags:
-        asking.furnishings.tag([f"functions/{name}"], tags)
+        asking.control.tag([Owner.of(ref)], tags)
     return asking.resource(shape, function)
 
 
@@ -85,9 +199,10 @@ def update_function(asking: Asking) -> Answer:
     body, shape = asking.body, asking.dialect.function
     changes, code = shape.read(asking, body), _code(asking, body)
     if "handler" in changes or "runtime" in changes:
-        there = asking.resources.function(asking.ref)
+        there = asking.control.function(asking.ref)
         _check_handler(changes.get("handler", there.handler), changes.get("runtime", there.runtime))
-    return asking.resource(shape, asking.resources.update_function(asking.ref, changes, code, asking.if_match))
+    changes["zip"] = code
+    return asking.resource(shape, asking.control.change(FUNCTIONS, asking.ref, changes, asking.if_match))
 
 
 def _check_handler(handler: str, runtime: str) -> None:
@@ -97,20 +212,20 @@ def _check_handler(handler: str, runtime: str) -> None:
 
 
 def delete_function(asking: Asking) -> Answer:
-    asking.resources.delete_function(asking.ref, asking.if_match)
+    asking.control.delete(FUNCTIONS, asking.ref, asking.if_match)
     return asking.answer()
 
 
 def list_functions(asking: Asking) -> Answer:
     service = asking.owner.name if "svc" in asking.path else None
     tags = tags_in(asking.json_list("tags")) if service is None else {}
-    page = asking.resources.list_functions(service, asking.wanted, asking.qualifier, tags)
+    page = asking.control.list_functions(service, asking.wanted, asking.qualifier, tags)
     return asking.page("functions", asking.dialect.function, page)
 
 
 def get_function_code(asking: Asking) -> Answer:
     function = _function(asking)
-    checksum = asking.resources.package(function).checksum
+    checksum = asking.control.package(function).checksum
     name, qualifier = quote(str(function.ref), safe=""), quote(asking.qualifier, safe="")
     url = f"{asking.base_url}/_fcemu/code/{name}?qualifier={qualifier}"
     return asking.answer({"url": url, "checksum": checksum})
@@ -118,12 +233,13 @@ def get_function_code(asking: Asking) -> Answer:
 
 def disable_invocation(asking: Asking) -> Answer:
     reason = asking.body.get("reason", "")
-    asking.resources.update_function(asking.ref, {"disabled": read_value(TEXT, reason, "reason", asking.limits)})
+    changes = {"disabled": read_value(TEXT, reason, "reason", asking.limits)}
+    asking.control.change(FUNCTIONS, asking.ref, changes)
     return asking.answer({"success": True})
 
 
 def enable_invocation(asking: Asking) -> Answer:
-    asking.resources.update_function(asking.ref, {"disabled": None})
+    asking.control.change(FUNCTIONS, asking.ref, {"disabled": None})
     return asking.answer({"success": True})
 
 
@@ -140,7 +256,7 @@ def tags_in(given: list[Any]) -> dict[str, str]:
 
 
 def _function(asking: Asking) -> Function:
-    return asking.resources.function(asking.ref, asking.qualifier)
+    return asking.control.function(asking.ref, asking.qualifier)
 
 
 def _code(asking: Asking, body: Body) -> bytes | None:
@@ -165,7 +281,7 @@ def zip_in(asking: Asking, code: Mapping[str, Any]) -> bytes:
     if len(data) > asking.limits.package_bytes:
         raise EntityTooLarge(asking.limits.package_bytes)
     said = code.get("checksum") or asking.request.headers.get(CODE_CHECKSUM, "")
-    actual = asking.resources.checksum(data) if said else ""
+    actual = asking.control.checksum(data) if said else ""
     if said != actual:
         raise InvalidArgument(f"the checksum of the code is wrong (expected: '{actual}', actual: '{said}')")
     return data
@@ -176,7 +292,7 @@ def zip_in(asking: Asking, code: Mapping[str, Any]) -> bytes:
 
 def publish_version(asking: Asking) -> Answer:
     description = read_value(TEXT, asking.body.get("description", ""), "description", asking.limits)
-    version = asking.releasing.publish(asking.owner, description, asking.if_match)
+    version = asking.control.publish(asking.owner, description, asking.if_match)
     return asking.resource(VERSION, version)
 
 
@@ -185,77 +301,74 @@ def list_versions(asking: Asking) -> Answer:
     direction = asking.query.get("direction", "") or "BACKWARD"
     if direction not in ("FORWARD", "BACKWARD"):
         raise InvalidArgument.choice("Direction", "FORWARD | BACKWARD", direction)
-    page = asking.releasing.list_versions(asking.owner, asking.wanted, forward=direction == "FORWARD")
+    page = asking.control.list_versions(asking.owner, asking.wanted, forward=direction == "FORWARD")
     return asking.page("versions", VERSION, page, direction=direction)
 
 
 def delete_version(asking: Asking) -> Answer:
-    asking.releasing.delete_version(asking.owner, asking.path["version"])
+    asking.control.delete(VERSIONS, (asking.owner, asking.path["version"]))
     return asking.answer()
 
 
-# Aliases.
+# Layers.
 
 
-def create_alias(asking: Asking) -> Answer:
-    body, shape, limits = asking.body, asking.dialect.alias, asking.limits
-    name = required(body, "aliasName", NAME, limits)
-    if name == LATEST:
-        raise InvalidArgument(f"AliasName must not be '{LATEST}'")
-    required(body, "versionId", TEXT, limits)
-    return asking.resource(shape, asking.releasing.create_alias(asking.owner, name, shape.read(asking, body)))
+def publish_layer(asking: Asking) -> Answer:
+    body, shape, limits = asking.body, asking.dialect.layer, asking.limits
+    name = read_value(NAME, asking.path["layer"], "layerName", limits)
+    code = zip_in(asking, Body(required(body, "code", OBJECT, limits)))
+    return asking.resource(shape, asking.control.publish_layer(name, code, shape.read(asking, body)))
 
 
-def get_alias(asking: Asking) -> Answer:
-    return asking.resource(asking.dialect.alias, asking.releasing.alias(asking.owner, asking.path["alias"]))
+def get_layer(asking: Asking) -> Answer:
+    return asking.resource(asking.dialect.layer, _layer(asking))
 
 
-def update_alias(asking: Asking) -> Answer:
-    shape = asking.dialect.alias
-    alias = asking.releasing.update_alias(asking.owner, asking.path["alias"], shape.read(asking), asking.if_match)
-    return asking.resource(shape, alias)
+def get_layer_by_arn(asking: Asking) -> Answer:
+    named = read_layer_arn(asking.path["arn"])
+    if named is None:
+        raise missing("LayerNotFound", f"layer '{asking.path['arn']}'")
+    return asking.resource(asking.dialect.layer, asking.control.layer(*named))
 
 
-def delete_alias(asking: Asking) -> Answer:
-    asking.releasing.delete_alias(asking.owner, asking.path["alias"], asking.if_match)
+def delete_layer(asking: Asking) -> Answer:
+    asking.control.delete_layer(asking.path["layer"], _layer_number(asking.path["version"]))
     return asking.answer()
 
 
-def list_aliases(asking: Asking) -> Answer:
-    return asking.page("aliases", asking.dialect.alias, asking.releasing.list_aliases(asking.owner, asking.wanted))
+def list_layers(asking: Asking) -> Answer:
+    """The newest version of each. Official layers are FC's own; there are none here."""
+    if asking.flag("official"):
+        return asking.page("layers", asking.dialect.layer, Page([]))
+    page = asking.control.list_layers(asking.wanted, public_only=bool(asking.flag("public")))
+    return asking.page("layers", asking.dialect.layer, page)
 
 
-# Triggers.
+def list_layer_versions(asking: Asking) -> Answer:
+    """ASSUMED: oldest first, so that ``startVersion`` is the first of the page and ``nextVersion`` that of the next."""
+    wanted, start = asking.wanted, asking.query.get("startVersion", "")
+    first = _layer_number(start) if start else 0
+    there = [each for each in asking.control.layer_versions(asking.path["layer"]) if each.version >= first]
+    more = {"nextVersion": there[wanted.limit].version} if len(there) > wanted.limit else {}
+    return asking.page("layers", asking.dialect.layer, Page(there[: wanted.limit]), **more)
 
 
-def create_trigger(asking: Asking) -> Answer:
-    body, shape, limits = asking.body, asking.dialect.trigger, asking.limits
-    name = required(body, "triggerName", NAME, limits)
-    kind = required(body, "triggerType", TEXT, limits)
-    if kind not in KINDS:
-        raise InvalidArgument.choice(label("triggerType"), " | ".join(KINDS), kind)
-    changes = shape.read(asking, body)
-    return asking.resource(shape, asking.resources.create_trigger(asking.ref, name, kind, changes))
-
-
-def get_trigger(asking: Asking) -> Answer:
-    return asking.resource(asking.dialect.trigger, asking.resources.trigger(asking.ref, asking.path["trigger"]))
-
-
-def update_trigger(asking: Asking) -> Answer:
-    shape = asking.dialect.trigger
-    name, changes = asking.path["trigger"], shape.read(asking)
-    return asking.resource(shape, asking.resources.update_trigger(asking.ref, name, changes, asking.if_match))
-
-
-def delete_trigger(asking: Asking) -> Answer:
-    asking.resources.delete_trigger(asking.ref, asking.path["trigger"], asking.if_match)
+def put_layer_acl(asking: Asking) -> Answer:
+    """``public`` is in the body in 2016-08-15, else in the query; ``acl`` is 1 for public."""
+    said = asking.body.get("public", asking.flag("public"))
+    public = asking.query.get("acl") == "1" if said is None else read_value(FLAG, said, "public", asking.limits)
+    asking.control.share_layer(asking.path["layer"], public)
     return asking.answer()
 
 
-def list_triggers(asking: Asking) -> Answer:
-    page = asking.resources.list_triggers(asking.ref, asking.wanted)
-    return asking.page("triggers", asking.dialect.trigger, page)
+def _layer(asking: Asking) -> LayerVersion:
+    return asking.control.layer(asking.path["layer"], _layer_number(asking.path["version"]))
+
+
+def _layer_number(text: str) -> int:
+    if not text.isdecimal():
+        raise InvalidArgument.choice("Version", "a whole number", text)
+    return int(text)
 
 
 # Asynchronous settings.
@@ -263,16 +376,20 @@ def list_triggers(asking: Asking) -> Answer:
 
 def put_async(asking: Asking) -> Answer:
     changes = asking.dialect.async_settings.read(asking)
-    settings = asking.resources.put_async(asking.ref, asking.qualifier, changes)
-    return _async_answer(asking, settings)
+    return _async_answer(asking, asking.control.put(ASYNC, (asking.ref, asking.qualifier), changes))
 
 
 def get_async(asking: Asking) -> Answer:
-    return _async_answer(asking, asking.resources.async_settings(asking.ref, asking.qualifier))
+    return _async_answer(asking, asking.control.get(ASYNC, (asking.ref, asking.qualifier)))
+
+
+def _async_answer(asking: Asking, settings: AsyncSettings) -> Answer:
+    deployed = Deployed(asking.ref, asking.qualifier, settings)
+    return asking.answer(asking.dialect.async_settings.write(deployed, asking))
 
 
 def delete_async(asking: Asking) -> Answer:
-    asking.resources.delete_async(asking.ref, asking.qualifier)
+    asking.control.delete(ASYNC, (asking.ref, asking.qualifier))
     return asking.answer()
 
 
@@ -280,47 +397,114 @@ def list_async(asking: Asking) -> Answer:
     """Of one function, or of all: the 3.0 form names the function in the query, if at all."""
     named = asking.query.get("functionName", "")
     ref = asking.ref if "function" in asking.path else FunctionRef(named) if named else None
-    page = asking.resources.list_async(ref, asking.wanted)
+    page = asking.control.list_async(ref, asking.wanted)
     return asking.page("configs", asking.dialect.async_settings, page, **asking.dialect.async_list_extras)
 
 
-def _async_answer(asking: Asking, settings: AsyncSettings) -> Answer:
-    deployed = asking.resources.deployed(asking.ref, asking.qualifier, settings)
-    return asking.answer(asking.dialect.async_settings.write(deployed, asking))
+# Capacity: one configuration of one kind for a qualifier of a function.
 
 
-HANDLERS: Final = {
-    handler.__name__: handler
-    for handler in (
-        create_service,
-        get_service,
-        update_service,
-        delete_service,
-        list_services,
-        create_function,
-        get_function,
-        update_function,
-        delete_function,
-        list_functions,
-        get_function_code,
-        disable_invocation,
-        enable_invocation,
-        publish_version,
-        list_versions,
-        delete_version,
-        create_alias,
-        get_alias,
-        update_alias,
-        delete_alias,
-        list_aliases,
-        create_trigger,
-        get_trigger,
-        update_trigger,
-        delete_trigger,
-        list_triggers,
-        put_async,
-        get_async,
-        delete_async,
-        list_async,
-    )
+def put_capacity(kind: str, asking: Asking) -> Answer:
+    shape = asking.dialect.capacities[kind]
+    values = shape.read(asking).get("kept", {})
+    qualifier = asking.dialect.capacity_qualifier(kind, asking.path, asking.query)
+    key = kind, asking.ref, qualifier
+    return asking.resource(shape, asking.control.put(CAPACITIES, key, {"kept": values}, asking.if_match))
+
+
+def get_capacity(kind: str, asking: Asking) -> Answer:
+    qualifier = asking.dialect.capacity_qualifier(kind, asking.path, asking.query)
+    capacity = asking.control.get(CAPACITIES, (kind, asking.ref, qualifier))
+    return asking.resource(asking.dialect.capacities[kind], capacity)
+
+
+def delete_capacity(kind: str, asking: Asking) -> Answer:
+    qualifier = asking.dialect.capacity_qualifier(kind, asking.path, asking.query)
+    asking.control.delete(CAPACITIES, (kind, asking.ref, qualifier), asking.if_match)
+    return asking.answer()
+
+
+def list_capacities(kind: str, asking: Asking) -> Answer:
+    """By name of the resource; an empty list of on-demand configurations has no key (wire-api §9)."""
+    in_services = asking.dialect.generation.versions_belong_to == "service"
+    service, function = asking.query.get("serviceName", ""), asking.query.get("functionName", "")
+    qualifier = asking.query.get("qualifier", "")
+
+    def chosen(each: Capacity) -> bool:
+        named = each.function
+        return (
+            (named.service is not None) == in_services
+            and service in ("", named.service)
+            and function in ("", named.name)
+            and qualifier in ("", each.qualifier)
+            and not (kind == PROVISION and each.kept.get("target") == 0 and not each.kept.get("defaultTarget"))
+        )
+
+    found = {f"{each.function}.{each.qualifier}": each for each in asking.control.capacities(kind, chosen)}
+    page = by_name(found, asking.wanted)
+    if kind == ON_DEMAND and not page.items:
+        return asking.answer({})
+    return asking.page(asking.dialect.capacity_lists[kind], asking.dialect.capacities[kind], page)
+
+
+# VPC bindings and event sources.
+
+
+def create_vpc_binding(asking: Asking) -> Answer:
+    asking.control.create(VPCS, (asking.owner, required(asking.body, "vpcId", TEXT, asking.limits)), {})
+    return asking.answer()
+
+
+def delete_vpc_binding(asking: Asking) -> Answer:
+    asking.control.delete(VPCS, (asking.owner, asking.path["vpc"]))
+    return asking.answer()
+
+
+def list_vpc_bindings(asking: Asking) -> Answer:
+    return asking.answer({"vpcIds": asking.control.vpcs(asking.owner)})
+
+
+def register_event_source(asking: Asking) -> Answer:
+    arn = required(asking.body, "sourceArn", TEXT, asking.limits)
+    stamp = asking.control.register_source(asking.ref, asking.qualifier, arn)
+    return asking.answer({"createdTime": time_text(stamp.created), "sourceArn": arn})
+
+
+def list_event_sources(asking: Asking) -> Answer:
+    sources = asking.control.event_sources(asking.ref, asking.qualifier)
+    listed = [{"createdTime": time_text(stamp.created), "sourceArn": arn} for arn, stamp in sources.items()]
+    return asking.answer({"eventSources": listed})
+
+
+def deregister_event_source(asking: Asking) -> Answer:
+    asking.control.delete(SOURCES, (asking.ref, asking.qualifier, asking.path["arn"]))
+    return asking.answer()
+
+
+_WORDS: Final = {ON_DEMAND: "on_demand", PROVISION: "provision", CONCURRENCY: "concurrency", SCALING: "scaling"}
+_OWN: Final[tuple[Handler, ...]] = (
+    *(get_service, list_services, create_function, get_function, update_function, delete_function, list_functions),
+    *(get_function_code, disable_invocation, enable_invocation, publish_version, list_versions, delete_version),
+    *(publish_layer, get_layer, get_layer_by_arn, delete_layer, list_layers, list_layer_versions, put_layer_acl),
+    *(put_async, get_async, delete_async, list_async),
+    *(create_vpc_binding, delete_vpc_binding, list_vpc_bindings),
+    *(register_event_source, list_event_sources, deregister_event_source),
+)
+HANDLERS: Final[Mapping[str, Handler]] = {
+    **_handlers(_SERVICE),
+    **_handlers(_ALIAS),
+    **_handlers(_TRIGGER),
+    **_handlers(_DOMAIN),
+    **{handler.__name__: handler for handler in _OWN},
+    **{
+        f"{does}_{word}": partial(handler, kind)
+        for kind, word in _WORDS.items()
+        for does, handler in (
+            ("put", put_capacity),
+            ("get", get_capacity),
+            ("delete", delete_capacity),
+            ("list", list_capacities),
+        )
+    },
 }
+"""By the names that operations have in the dialects; what a kind does in its own way is behind what all do alike."""

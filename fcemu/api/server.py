@@ -11,7 +11,7 @@ from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import StreamResponse
 from aiohttp.web_server import Server
 
-from fcemu.api import control, furnishings, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api import account, control, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
 from fcemu.api.doors import DEFAULT_HOSTS, find_door
@@ -40,7 +40,7 @@ DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
     dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))
     for dialect in (v2016_08_15.DIALECT, v2021_04_06.DIALECT, v2023_03_30.DIALECT)
 }
-HANDLERS: Final = {**resources.HANDLERS, **furnishings.HANDLERS, **tasks.HANDLERS}
+HANDLERS: Final = {**resources.HANDLERS, **account.HANDLERS, **tasks.HANDLERS}
 """What answers an operation of the control plane or of task mode, by its name in the dialects' tables."""
 
 
@@ -219,13 +219,13 @@ class ApiServer:
         host = request.headers.get(HOST)
         if host is None or not request.is_served:
             return False
-        furnishings = request.emulator.furnishings
-        if DEFAULT_HOSTS not in host and not furnishings.has_domains:
+        control = request.emulator.control
+        if DEFAULT_HOSTS not in host and not control.has_domains:
             return False
         name = host.partition(":")[0].lower()
         if name.endswith(DEFAULT_HOSTS):
             return True
-        return furnishings.routes_of(name) is not None and not self.guard.is_own(name)
+        return control.routes_of(name) is not None and not self.guard.is_own(name)
 
     async def _to_function(self, request: WireRequest) -> Response:
         """A request for an HTTP trigger or a custom domain. Raises ``FCError``."""
@@ -237,7 +237,7 @@ class ApiServer:
 
     async def _proxy(self, dialect: Dialect, path: Mapping[str, str], request: WireRequest) -> Response:
         wanted = dialect.read_target(path, {})
-        if request.emulator.resources.http_trigger(wanted.ref, wanted.qualifier) is None:
+        if request.emulator.control.http_trigger(wanted.ref, wanted.qualifier) is None:
             self._check_as_api(request)
         _, target = behind(request.target, _PROXY_SEGMENTS)
         return await self._triggers.proxy(request, dialect, wanted.ref, wanted.qualifier, target)

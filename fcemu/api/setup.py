@@ -125,9 +125,9 @@ class SetupRoutes:
     async def _show_code(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         """The code of a function as a zip: where GetFunctionCode points to."""
         qualifier = read_members(query, {"qualifier": problems.text}, "parameter").get("qualifier") or LATEST
-        ref, resources = _function(request.emulator, path), request.emulator.resources
+        ref, control = _function(request.emulator, path), request.emulator.control
         try:
-            data = resources.zip_of(resources.function(ref, qualifier))
+            data = control.zip_of(control.function(ref, qualifier).code)
         except (FCError, OSError) as missing:
             raise Problem(404, "not-found", f"there is no code of {ref}: {missing}") from None
         return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
@@ -135,9 +135,9 @@ class SetupRoutes:
     async def _show_layer(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
         """The content of a version of a layer as a zip: where its location points to."""
         read_members(query, {}, "parameter")
-        furnishings, name, version = request.emulator.furnishings, path["layer"], path["version"]
+        control, name, version = request.emulator.control, path["layer"], path["version"]
         try:
-            data = furnishings.layer_zip(furnishings.layer(name, int(version) if version.isdecimal() else 0))
+            data = control.zip_of(control.layer(name, int(version) if version.isdecimal() else 0).package.directory)
         except (FCError, OSError) as missing:
             raise Problem(404, "not-found", f"there is no version {version} of layer {name}: {missing}") from None
         return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)

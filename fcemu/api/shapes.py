@@ -14,8 +14,7 @@ from fcemu.core.functions import wrong_variable
 from fcemu.core.limits import Limits
 from fcemu.core.names import Account
 from fcemu.core.values import dataclass
-from fcemu.engine.furnishings import Furnishings
-from fcemu.engine.resources import Resources
+from fcemu.engine.control import Control
 
 _NOT_IN_ENVIRONMENTS: Final = re.compile("[\0\ud800-\udfff]")
 _HOST: Final = NO_ADDRESS + r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
@@ -165,10 +164,7 @@ class View(Protocol):
     """What a field may look at beside its resource: the request, and who answers it."""
 
     @property
-    def resources(self) -> Resources: ...
-
-    @property
-    def furnishings(self) -> Furnishings: ...
+    def control(self) -> Control: ...
 
     @property
     def account(self) -> Account: ...

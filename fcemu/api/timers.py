@@ -16,7 +16,7 @@ async def _fire(request: WireRequest, path: Mapping[str, str], query: Mapping[st
     try:
         invocation = emulator.fire(problems.function_name(path["function"]), path["trigger"])
     except (FCError, ValueError):
-        known = [f"{each.function}/{each.name}" for each in emulator.resources.timers()]
+        known = [f"{each.function}/{each.name}" for each in emulator.control.timers()]
         raise not_found("timer", name, known) from None
     return json_answer({"request_id": invocation.id})
 

@@ -21,7 +21,7 @@ from fcemu.api.common import (
 from fcemu.api.dialect import Dialect, Target, read_operations
 from fcemu.api.shapes import FLAG, HANDLER, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, View, kind, whole
 from fcemu.api.task_words import V2016
-from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
+from fcemu.core.capacity import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
 from fcemu.core.generation import FC2
 from fcemu.core.names import FunctionRef

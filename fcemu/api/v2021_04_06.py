@@ -10,7 +10,7 @@ from fcemu.api.common import ALIAS, CONFIG_TEXT, Lifecycle, domain_fields, layer
 from fcemu.api.dialect import Target, fc3_error, read_operations
 from fcemu.api.shapes import ABSENT, FLAG, LIST, NUMBER, OBJECT, TEXT, TIMES, WHOLE, Keeps, Shape, Shows, View
 from fcemu.api.task_words import V2021
-from fcemu.core.belongings import PROVISION
+from fcemu.core.capacity import PROVISION
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 from fcemu.core.triggers import HTTP, Trigger

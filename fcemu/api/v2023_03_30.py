@@ -37,7 +37,7 @@ from fcemu.api.shapes import (
     time_text,
 )
 from fcemu.api.task_words import V2023
-from fcemu.core.belongings import CONCURRENCY, PROVISION, SCALING, Capacity
+from fcemu.core.capacity import CONCURRENCY, PROVISION, SCALING, Capacity
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC3
 from fcemu.core.names import LATEST, FunctionRef, function_arn
@@ -148,7 +148,7 @@ def _arn(function: Function, asking: View) -> str:
 
 
 def _tags(function: Function, asking: View) -> list[dict[str, str]]:
-    tags = asking.furnishings.tags(f"functions/{function.ref.name}")
+    tags = asking.control.tags(Owner.of(function.ref))
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

@@ -12,7 +12,7 @@ from fcemu.config.schema import DomainShape, LayerShape, LayerVersionShape, Rout
 from fcemu.config.tree import Scalar
 from fcemu.config.trigger_shapes import QUALIFIER, TriggerShape
 from fcemu.config.trigger_shapes import config_of as settings_of_kind
-from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.destinations import Destination
 from fcemu.core.domains import Domain, Route
 from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, AsyncSettings, Function, LayerRef, Package

@@ -22,7 +22,7 @@ from fcemu.config.problems import DefinitionError, Problem
 from fcemu.config.tree import is_number
 from fcemu.config.trigger_shapes import TriggerShape
 from fcemu.config.variables import has_variables
-from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.destinations import named
 from fcemu.core.domains import Domain, Route

@@ -1,4 +1,9 @@
-"""The catalogue as plain JSON values, and back: what is defined outlives the process."""
+"""The catalogue as plain JSON values, and back: what is defined outlives the process.
+
+The form: for each kind of resource a list of pairs, a key and a resource, in the order in which they were made; and the
+numbers that were given, so that none is given twice. An object says by ``$`` what it is. The store has a version of
+this form (``stores/sqlite.py``).
+"""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
@@ -6,18 +11,14 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, cast
 
-from fcemu.core import belongings, destinations, domains, functions, layers, names, releases, stamps, triggers
+from fcemu.core import capacity, destinations, domains, functions, layers, names, releases, stamps, triggers
 from fcemu.core.catalog import Catalog
 from fcemu.core.members import demand
-from fcemu.core.paging import Names
 
 _KINDS: Final[dict[str, type[Any]]] = {
     kind.__name__: kind
     for kind in (
-        Catalog,
-        Names,
-        belongings.Belongings,
-        belongings.Capacity,
+        capacity.Capacity,
         destinations.EventBusDestination,
         destinations.FunctionDestination,
         destinations.QueueDestination,
@@ -31,12 +32,11 @@ _KINDS: Final[dict[str, type[Any]]] = {
         functions.Package,
         functions.Service,
         layers.LayerVersion,
-        layers.Layers,
         names.FunctionRef,
         releases.Alias,
         releases.Owner,
-        releases.Releases,
         releases.Version,
+        stamps.Link,
         stamps.Stamp,
         triggers.Trigger,
     )
@@ -45,6 +45,7 @@ _KINDS: Final[dict[str, type[Any]]] = {
 _PLACES: Final = frozenset({"code", "directory"})
 """Attributes that name a directory of this machine."""
 _KIND: Final = "$"
+_NUMBERS: Final = "numbers"
 
 Directory = Callable[[str], object]
 """What stands for a directory that goes with the process; the directory itself where it stays."""
@@ -52,22 +53,41 @@ Directory = Callable[[str], object]
 
 def catalog_to_json(catalog: Catalog, directory: Directory = str) -> dict[str, Any]:
     """All that is defined. ``catalog_from_json`` gives an equal catalogue back."""
-    written: dict[str, Any] = _write(catalog, directory)
-    return written
+    shelves = catalog.shelves
+    return {
+        **{
+            name: [[write(key, directory), write(resource, directory)] for key, resource in shelf.items()]
+            for name, shelf in shelves.items()
+        },
+        _NUMBERS: {
+            name: [[write(group, directory), last] for group, last in shelf.numbers.items()]
+            for name, shelf in shelves.items()
+            if shelf.kind.numbered
+        },
+    }
 
 
-def catalog_from_json(record: Mapping[str, Any], directory: Callable[[Any], str] = str) -> Catalog:
+def catalog_from_json(record: Any, directory: Callable[[Any], str] = str) -> Catalog:
     """Read what ``catalog_to_json`` wrote; ``directory`` undoes what stood for directories.
 
-    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else, which names the member that is missing or
+    not known.
     """
-    catalog = _read(record, directory)
-    if not isinstance(catalog, Catalog):
-        raise TypeError(f"expected a catalogue, found {type(catalog).__name__}")
+    catalog = Catalog()
+    shelves = catalog.shelves
+    demand(record, [*shelves, _NUMBERS], "the catalogue")
+    demand(record[_NUMBERS], [name for name, shelf in shelves.items() if shelf.kind.numbered], "the numbers")
+    for name, shelf in shelves.items():
+        for key, resource in record[name]:
+            shelf.put(read(key, directory), read(resource, directory))
+    for name, given in record[_NUMBERS].items():
+        for group, last in given:
+            shelves[name].skip(read(group, directory), last)
     return catalog
 
 
-def _write(given: Any, directory: Directory) -> Any:
+def write(given: Any, directory: Directory) -> Any:
+    """A key or a resource. Raises ``TypeError`` for what is neither."""
     match given:
         case None | bool() | int() | float() | str():
             return given
@@ -76,42 +96,37 @@ def _write(given: Any, directory: Directory) -> Any:
         case timedelta():
             return {_KIND: "for", "seconds": given.total_seconds()}
         case list():
-            return [_write(one, directory) for one in given]
+            return [write(one, directory) for one in given]
         case Mapping():
             return {
                 _KIND: "map",
-                "items": [[_write(name, directory), _write(value, directory)] for name, value in given.items()],
+                "items": [[write(name, directory), write(value, directory)] for name, value in given.items()],
             }
         case tuple() if type(given) is tuple:
-            return {_KIND: "row", "items": [_write(one, directory) for one in given]}
+            return {_KIND: "row", "items": [write(one, directory) for one in given]}
     kind = type(given)
     if _KINDS.get(kind.__name__) is not kind:
         raise TypeError(f"{kind.__name__} is no part of a catalogue")
     written: dict[str, Any] = {_KIND: kind.__name__}
-    for name in _attributes(cast(Hashable, kind)) or vars(given):
+    for name in _attributes(cast(Hashable, kind)):
         value = getattr(given, name)
-        written[name] = directory(value) if name in _PLACES else _write(value, directory)
+        written[name] = directory(value) if name in _PLACES else write(value, directory)
     return written
 
 
 @cache
-def _written_of(kind: Any) -> tuple[str, ...]:
-    """The attributes that are written of each object of a class."""
-    return _attributes(kind) or tuple(vars(kind()))
-
-
-@cache
 def _attributes(kind: Any) -> tuple[str, ...]:
-    """By name, in order; nothing for classes that keep theirs in a dictionary."""
+    """By name, in order."""
     if is_dataclass(kind):
         return tuple(one.name for one in fields(kind))
-    named: tuple[str, ...] | None = getattr(kind, "_fields", None)
-    return named or tuple(getattr(kind, "__match_args__", ()) or getattr(kind, "__slots__", ()))
+    named: tuple[str, ...] = getattr(kind, "_fields", ()) or kind.__match_args__
+    return named
 
 
-def _read(given: Any, directory: Callable[[Any], str]) -> Any:
+def read(given: Any, directory: Callable[[Any], str]) -> Any:
+    """What ``write`` wrote."""
     if isinstance(given, list):
-        return [_read(one, directory) for one in given]
+        return [read(one, directory) for one in given]
     if not isinstance(given, dict):
         return given
     match given[_KIND]:
@@ -123,22 +138,17 @@ def _read(given: Any, directory: Callable[[Any], str]) -> Any:
             return timedelta(seconds=given["seconds"])
         case "map":
             demand(given, [_KIND, "items"], "a map")
-            return {_read(name, directory): _read(value, directory) for name, value in given["items"]}
+            return {read(name, directory): read(value, directory) for name, value in given["items"]}
         case "row":
             demand(given, [_KIND, "items"], "a row")
-            return tuple(_read(one, directory) for one in given["items"])
+            return tuple(read(one, directory) for one in given["items"])
         case name:
             kind = _KINDS[name]
-            demand(given, [_KIND, *_written_of(cast(Hashable, kind))], name)
+            demand(given, [_KIND, *_attributes(cast(Hashable, kind))], name)
     values = {
-        name: directory(value) if name in _PLACES else _read(value, directory)
+        name: directory(value) if name in _PLACES else read(value, directory)
         for name, value in given.items()
         if name != _KIND
     }
-    if kind in (Catalog, Names, belongings.Belongings, layers.Layers, releases.Releases):
-        made = kind(values["owner"]) if kind is releases.Releases else kind()
-        for name, value in values.items():
-            setattr(made, name, value)
-        return made
     made = kind(**values)
     return stamps.UNSTAMPED if made == stamps.UNSTAMPED else made

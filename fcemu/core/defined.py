@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
-from fcemu.core.belongings import CAPACITIES, Capacity
+from fcemu.core.capacity import CAPACITIES, Capacity
 from fcemu.core.catalog import Catalog
 from fcemu.core.domains import Domain
 from fcemu.core.layers import LayerVersion
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
-from fcemu.core.stamps import UNSTAMPED
+from fcemu.core.stamps import Link
 from fcemu.core.triggers import Trigger
 from fcemu.core.values import dataclass
 
@@ -33,39 +33,43 @@ class Extras:
     @classmethod
     def of(cls, catalog: Catalog) -> "Extras":
         """All that there is now."""
-        owners = dict.fromkeys(Owner("service", service.name) for service in catalog.services)
-        owners |= dict.fromkeys(Owner.of(function.ref) for function in catalog)
-        releases, belongings = {owner: catalog.releases(owner) for owner in owners}, catalog.belongings
+        owners = dict.fromkeys(Owner("service", name) for name in catalog.services)
+        owners |= dict.fromkeys(map(Owner.of, catalog.functions))
+        sources: dict[tuple[FunctionRef, str], list[str]] = {}
+        for ref, qualifier, arn in catalog.sources:
+            sources.setdefault((ref, qualifier), []).append(arn)
         return cls(
-            triggers=tuple(catalog.all_triggers()),
-            versions={owner: tuple(each.versions.values()) for owner, each in releases.items() if each.versions},
-            aliases={owner: tuple(each.aliases.values()) for owner, each in releases.items() if each.aliases},
+            triggers=tuple(catalog.triggers.values()),
+            versions={
+                owner: tuple(published.values()) for owner in owners if (published := catalog.versions.of(owner))
+            },
+            aliases={owner: tuple(named.values()) for owner in owners if (named := catalog.aliases.of(owner))},
             domains=tuple(catalog.domains.values()),
-            capacities=tuple(each for kind in CAPACITIES for each in belongings.capacities(kind)),
-            tags={owner: dict(tags) for owner in owners if (tags := belongings.tags_of(owner))},
-            vpcs={owner: tuple(vpcs) for owner in owners if (vpcs := belongings.vpcs(owner))},
-            sources={key: tuple(there) for key, there in belongings.all_sources()},
-            layers=tuple(catalog.layers),
+            capacities=tuple(each for kind in CAPACITIES for each in catalog.instance_numbers.listed(kind)),
+            tags={owner: dict(tags) for owner in owners if (tags := catalog.tags.get(owner))},
+            vpcs={owner: tuple(bound) for owner in owners if (bound := catalog.vpcs.of(owner))},
+            sources={key: tuple(arns) for key, arns in sources.items()},
+            layers=tuple(catalog.layer_versions.values()),
         )
 
     def put_into(self, catalog: Catalog) -> None:
         """Define all of it; what has the same name is replaced, and what an owner or a layer has as a whole."""
-        belongings = catalog.belongings
         for trigger in self.triggers:
-            catalog.set_trigger(trigger)
+            catalog.triggers.put((trigger.function, trigger.name), trigger)
         for owner in self.owners:
-            catalog.releases(owner).replace(self.versions.get(owner, ()), self.aliases.get(owner, ()))
+            catalog.releases.replace(owner, self.versions.get(owner, ()), self.aliases.get(owner, ()))
         for domain in self.domains:
-            catalog.set_domain(domain)
+            catalog.domains.put(domain.name, domain)
         for capacity in self.capacities:
-            belongings.set_capacity(capacity)
+            catalog.capacities.put((capacity.kind, capacity.function, capacity.qualifier), capacity)
         for owner, tags in self.tags.items():
-            belongings.set_tags(owner, tags)
+            catalog.tags.put(owner, dict(tags))
         for owner, vpcs in self.vpcs.items():
-            belongings.set_vpcs(owner, vpcs)
+            catalog.vpcs.replace(owner, {(owner, vpc): Link() for vpc in vpcs})
         for (ref, qualifier), arns in self.sources.items():
             for arn in arns:
-                belongings.register(ref, qualifier, arn, UNSTAMPED)
+                if (ref, qualifier, arn) not in catalog.sources:
+                    catalog.sources.put((ref, qualifier, arn), Link())
         catalog.layers.replace(self.layers)
 
     @property

@@ -1,13 +1,14 @@
 """Layers: shared directories that functions see as ``/opt``, in numbered versions."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from fcemu.core.errors import missing
 from fcemu.core.functions import LayerRef, Package
 from fcemu.core.names import Account
+from fcemu.core.shelves import Shelf
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.values import dataclass
 
@@ -39,74 +40,58 @@ def read_layer_arn(arn: str) -> tuple[str, int] | None:
 
 
 class Layers:
-    """All layers by name and version. Not safe for threads."""
+    """What layers mean: the newest ones, and the content of those that functions name."""
 
-    def __init__(self) -> None:
-        self._layers: dict[str, dict[int, LayerVersion]] = {}
-        self._last: dict[str, int] = {}
+    def __init__(self, shelf: Shelf[tuple[str, int], LayerVersion]) -> None:
+        self._shelf: Final = shelf
 
-    def next_version(self, name: str) -> int:
-        """Numbers are never given twice. ASSUMED: as for versions of functions."""
-        return self._last.get(name, 0) + 1
-
-    def publish(self, layer: LayerVersion) -> None:
-        """Add a version; its layer's ACL is that of the version before."""
-        there = self._layers.setdefault(layer.name, {})
-        if there:
-            layer = replace(layer, public=next(iter(there.values())).public)
-        there[layer.version] = layer
-        self._last[layer.name] = layer.version
-
-    def __iter__(self) -> Iterator[LayerVersion]:
-        for there in self._layers.values():
-            yield from there.values()
-
-    def replace(self, layers: Iterable[LayerVersion]) -> None:
-        """Each layer of these has these versions and no others; more that there are stay."""
-        named: dict[str, dict[int, LayerVersion]] = {}
-        for layer in layers:
-            named.setdefault(layer.name, {})[layer.version] = layer
-        self._layers |= named
-        self._last |= {name: max([self._last.get(name, 0), *there]) for name, there in named.items()}
-
-    def stamp(self, stamp: Callable[[LayerVersion], Stamp]) -> None:
-        """Give ids and times to what a definition has brought."""
-        for there in self._layers.values():
-            there.update({n: replace(one, stamp=stamp(one)) for n, one in there.items() if one.stamp is UNSTAMPED})
+    def check_there(self, name: str) -> None:
+        """Raise ``LayerNotFound`` for a layer without versions."""
+        if not self._shelf.has(name):
+            raise missing("LayerNotFound", f"layer '{name}'")
 
     def versions(self, name: str) -> list[LayerVersion]:
         """Oldest first. Raises ``LayerNotFound``."""
-        there = self._layers.get(name)
-        if not there:
-            raise missing("LayerNotFound", f"layer '{name}'")
-        return list(there.values())
+        self.check_there(name)
+        return list(self._shelf.of(name).values())
 
     def version(self, name: str, version: int) -> LayerVersion:
         """Raises ``LayerNotFound``, ``LayerVersionNotFound``."""
-        self.versions(name)
-        found = self._layers[name].get(version)
-        if found is None:
-            raise missing("LayerVersionNotFound", f"version '{version}' of layer '{name}'")
-        return found
+        self.check_there(name)
+        return self._shelf.find((name, version))
 
-    def remove(self, name: str, version: int) -> None:
-        """Functions that use it keep it. Raises ``LayerNotFound``, ``LayerVersionNotFound``."""
-        self.version(name, version)
-        del self._layers[name][version]
+    def publish(self, layer: LayerVersion) -> LayerVersion:
+        """Add a version; its layer's ACL is that of the version before."""
+        there = self._shelf.of(layer.name)
+        if there:
+            layer = replace(layer, public=next(iter(there.values())).public)
+        self._shelf.put((layer.name, layer.version), layer)
+        return layer
 
     def set_public(self, name: str, public: bool) -> None:
         """Raises ``LayerNotFound``."""
         for layer in self.versions(name):
-            self._layers[name][layer.version] = replace(layer, public=public)
+            self._shelf.put((name, layer.version), replace(layer, public=public))
+
+    def replace(self, layers: Iterable[LayerVersion]) -> None:
+        """Each layer of these has these versions and no others; more that there are stay."""
+        named: dict[str, dict[tuple[str, int], LayerVersion]] = {}
+        for layer in layers:
+            named.setdefault(layer.name, {})[layer.name, layer.version] = layer
+        for name, there in named.items():
+            self._shelf.replace(name, there)
 
     def newest(self) -> dict[str, LayerVersion]:
         """The newest version of each layer that has one."""
-        return {name: there[max(there)] for name, there in self._layers.items() if there}
+        newest: dict[str, LayerVersion] = {}
+        for (name, version), layer in self._shelf.items():
+            if name not in newest or version > newest[name].version:
+                newest[name] = layer
+        return newest
 
     def filled(self, ref: LayerRef) -> LayerRef:
         """A function's layer with its content, if that is here; otherwise as it is."""
-        name, version = read_layer_arn(ref.arn) or ("", 0)
-        layer = None if ref.directory else self._layers.get(name, {}).get(version)
+        layer = None if ref.directory else self._shelf.get(read_layer_arn(ref.arn) or ("", 0))
         return ref if layer is None else LayerRef(ref.arn, layer.package.size_bytes, layer.package.directory)
 
     def resolved(self, ref: LayerRef, account: Account) -> LayerRef:

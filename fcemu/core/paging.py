@@ -3,7 +3,7 @@
 import base64
 import binascii
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from fcemu.core.errors import InvalidArgument
@@ -71,6 +71,12 @@ class Names:
 
     def _has(self, place: int, name: str) -> bool:
         return place < len(self._names) and self._names[place] == name
+
+
+def by_name(there: Mapping[str, T], wanted: Wanted) -> Page[T]:
+    """A page of resources in order of their names."""
+    page = Names(there).page(wanted)
+    return Page([there[name] for name in page.items], page.next)
 
 
 def page_of(items: Sequence[T], wanted: Wanted) -> Page[T]:

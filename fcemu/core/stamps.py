@@ -25,6 +25,13 @@ UNSTAMPED: Final = Stamp("", datetime.min.replace(tzinfo=UTC), datetime.min.repl
 """Of what a definition defines, until an emulator has taken it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A resource of which there is nothing to tell but that it is there: a VPC binding, an event source."""
+
+    stamp: Stamp = UNSTAMPED
+
+
 def etag_of(resource: object) -> str:
     """The ETag of a frozen resource: it differs when anything differs that ``repr`` shows, its stamp included."""
     return hashlib.md5(repr(resource).encode("utf-8", "backslashreplace"), usedforsecurity=False).hexdigest()

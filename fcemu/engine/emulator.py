@@ -23,11 +23,11 @@ from fcemu.engine.callers import Callers, Then
 from fcemu.engine.chance import Chance, new_secret
 from fcemu.engine.clock import LAST, Clock, later
 from fcemu.engine.closing import ClosedError, do_each
+from fcemu.engine.control import Control
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.explain import Explanation, explain
-from fcemu.engine.furnishings import Furnishings
 from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience
 from fcemu.engine.intake import Asked, Intake
@@ -38,8 +38,6 @@ from fcemu.engine.persistence import Persistence
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
-from fcemu.engine.releasing import Releasing
-from fcemu.engine.resources import Resources
 from fcemu.engine.runs import STRANDS
 from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.setup import Setup
@@ -126,15 +124,11 @@ class Emulator:
         self.timers: Final = Timers(self._world, self._intake.fire)
         self.keyring: Final = Keyring(self._world, self._intake)
         """The access keys that are good now."""
-        self.resources: Final = Resources(self._world, self.fleet, packages, self.timers)
-        """The control plane: what runs, and what makes it run."""
-        self.releasing: Final = Releasing(self._world, self.fleet, packages)
-        """The control plane: versions and aliases."""
-        self.furnishings: Final = Furnishings(self._world, self.fleet, packages)
-        """The control plane: domains, layers, capacity, tags, bindings."""
-        self.setup: Final = Setup(self._world, self.fleet, chance.faults, self.resources, self._movers)
+        self.control: Final = Control(self._world, self.fleet, packages, self.timers)
+        """The control plane: all that is defined."""
+        self.setup: Final = Setup(self._world, self.fleet, chance.faults, self.control, self._movers)
         """Definitions, stand-ins for code, faults."""
-        self.resources.complete()
+        self.control.complete()
         self.triggers: Final = Triggers(self._world, self._intake)
         """Fires triggers of other services."""
         self.mail: Final = Mail(
@@ -170,7 +164,7 @@ class Emulator:
             intake=self._intake,
             deliveries=deliveries,
             timers=self.timers,
-            resources=self.resources,
+            control=self.control,
             packages=packages,
             starts=self.starts,
             given=given or {},
@@ -188,7 +182,7 @@ class Emulator:
                 self._persistence.begin(store, kept)
         # A stub is a reason to start provisioned instances, and that is a fact: after those that were kept.
         for ref, stub in (stubs or {}).items():
-            if ref in catalog.names:  # it may have been deleted before a restart
+            if ref in catalog.functions:  # it may have been deleted before a restart
                 self.setup.stub(ref, stub)
         if settings.autojump:
             self._set_autojump(True)
@@ -552,7 +546,7 @@ class Emulator:
             if pool is None:
                 return ""
         if pool.checksum is None:
-            pool.checksum = self.resources.checksum_of(pool.function)
+            pool.checksum = self.control.checksum_of(pool.function)
         return pool.checksum
 
     def exception(self, request_id: str, attempt: int) -> BaseException | None:

@@ -37,12 +37,12 @@ class Fleet:
         self.pools: Final = plans.pools
         self.clock: Final = world.clock
         self._settings: Final = world.settings
-        self._belongings: Final = world.catalog.belongings
+        self._numbers: Final = world.catalog.instance_numbers
         self._chance: Final = world.chance
         self._keys: Final = world.keys
         self._journal: Final = world.journal
         self._agenda: Final = world.agenda
-        self._quotas: Final = Quotas(world.settings, world.catalog.belongings)
+        self._quotas: Final = Quotas(world.settings, world.catalog.instance_numbers)
         self._crowded: Final[dict[Backlog, None]] = {}
         """Backlogs in which something waits, or did a moment ago."""
         self._held = 0
@@ -248,7 +248,7 @@ class Fleet:
         """Start the provisioned instances that are missing, and let those go that are too many."""
         if self.closed:
             return
-        wanted = {key: self._belongings.provisioned(*key) for key in self._belongings.all_provisioned()}
+        wanted = {key: self._numbers.provisioned(*key) for key in self._numbers.all_provisioned()}
         kept = {pool for key, count in wanted.items() if (pool := self._provide(key, count, now)) is not None}
         for pool in [pool for pool in self.pools.values() if pool not in kept]:
             self._let_go([place for place in pool.places.values() if place.provisioned], now)

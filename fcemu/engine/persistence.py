@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fcemu.engine.callers import Callers
+from fcemu.engine.control import Control
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Store
-from fcemu.engine.resources import Resources
 from fcemu.engine.resuming import Resuming
 from fcemu.engine.saving import Kept, Saving, no_collector
 from fcemu.engine.timers import Timers
@@ -27,7 +27,7 @@ class Persistence:
         intake: Intake,
         deliveries: Deliveries,
         timers: Timers,
-        resources: Resources,
+        control: Control,
         packages: Callable[[], Packages] | None,
         starts: int,
         given: Mapping[str, Any],
@@ -40,7 +40,7 @@ class Persistence:
         self._intake: Final = intake
         self._deliveries: Final = deliveries
         self._timers: Final = timers
-        self._resources: Final = resources
+        self._control: Final = control
         self._packages: Final = packages
         self._starts: Final = starts
         self._given: Final = given
@@ -75,7 +75,7 @@ class Persistence:
             store,
             self._world,
             timers=self._timers,
-            defined=self._resources,
+            defined=self._control,
             packages=None if packages is None else packages(),
             starts=self._starts,
             given=self._given,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from fcemu.core.belongings import Belongings
+from fcemu.core.capacity import InstanceNumbers
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import UNBOUNDED, Settings
 from fcemu.engine.instances import Key, Place, Pool
@@ -16,9 +16,9 @@ _MINUTE: Final = timedelta(minutes=1)
 class Quotas:
     """Counts instances against the limits of functions, of the account and of growth (timers-and-instances §2)."""
 
-    def __init__(self, settings: Settings, belongings: Belongings) -> None:
+    def __init__(self, settings: Settings, numbers: InstanceNumbers) -> None:
         self._settings: Final = settings
-        self._belongings: Final = belongings
+        self._numbers: Final = numbers
         self._limit: Final = settings.instances
         self._of_function: Final[Counter[FunctionRef]] = Counter()
         self._on_demand: Final[Counter[Key]] = Counter()
@@ -38,7 +38,7 @@ class Quotas:
 
         The narrowest limit comes first: an instance that is given up for it counts for the wider ones as well.
         """
-        (ref, _), most, reserved = pool.key, self._belongings.on_demand(*pool.key), self._belongings.reserved
+        (ref, _), most, reserved = pool.key, self._numbers.on_demand(*pool.key), self._numbers.reserved
         if most is not None and not provisioned and self._on_demand[pool.key] + more > most:
             return lambda other: other.key == pool.key
         own = reserved.get(ref)

@@ -8,24 +8,24 @@ from typing import Final
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
+from fcemu.engine.control import Control
 from fcemu.engine.faults import Fault, Faults, Trouble
 from fcemu.engine.fleet import Fleet
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import StandIn
-from fcemu.engine.resources import Resources
 from fcemu.engine.world import World
 
 
 class Setup:
     """Arranges what happens to attempts that start from now on. Methods may be called from any thread."""
 
-    def __init__(self, world: World, fleet: Fleet, faults: Faults, resources: Resources, movers: Movers) -> None:
+    def __init__(self, world: World, fleet: Fleet, faults: Faults, control: Control, movers: Movers) -> None:
         self._baton: Final = world.baton
         self._catalog: Final = world.catalog
         self._fleet: Final = fleet
         self._plans: Final = fleet.plans
         self._faults: Final = faults
-        self._resources: Final = resources
+        self._control: Final = control
         self._movers: Final = movers
         self._added: Final[dict[FunctionRef, StandIn]] = {}
 
@@ -45,14 +45,12 @@ class Setup:
         """
         with self._baton:
             for service in services:
-                self._catalog.add_service(service)
+                self._catalog.services.put(service.name, service)
             refs = []
             for function in functions:
                 refs.append(function.ref)
                 self._catalog.add(function)
-                self._catalog.forget_async(function.ref)
-                self._catalog.forget_triggers(function.ref)
-                self._catalog.belongings.forget(function.ref)
+                self._catalog.forget_settings(function.ref)
                 if (old := self._added.pop(function.ref, None)) is not None:
                     self._take_away(function.ref, old)
             for (ref, qualifier), asked in async_settings.items():
@@ -66,13 +64,13 @@ class Setup:
             self._fleet.definitions_changed(refs)
             for owner in extras.owners:
                 self._fleet.releases_changed(owner)
-            self._resources.complete()
+            self._control.complete()
             self._movers.pursue()
 
     def _fill_layers(self, refs: Iterable[FunctionRef]) -> None:
         """A definition may name layers that are not in it, but were published before."""
         for ref in refs:
-            function = self._catalog.names.get(ref)
+            function = self._catalog.functions.get(ref)
             if function is not None and function.layers:
                 filled = tuple(map(self._catalog.layers.filled, function.layers))
                 self._catalog.add(replace(function, layers=filled))
@@ -82,13 +80,8 @@ class Setup:
     ) -> tuple[Sequence[Service], Sequence[Function], Mapping[tuple[FunctionRef, str], AsyncSettings]]:
         """All that is defined now, in the order of definition; the settings are by function and qualifier."""
         with self._baton:
-            functions = list(self._catalog)
-            asked = {
-                (function.ref, qualifier): settings
-                for function in functions
-                for qualifier, settings in self._catalog.async_of(function.ref).items()
-            }
-            return self._catalog.services, functions, asked
+            catalog = self._catalog
+            return tuple(catalog.services.values()), list(catalog), dict(catalog.asynchronous.items())
 
     def extras(self) -> Extras:
         """What is defined beside them."""
@@ -109,7 +102,7 @@ class Setup:
         """Let the code of an emulator before this one run its functions, where they are still defined."""
         with self._baton:
             for ref, stand_in in code.items():
-                if ref in self._catalog.names:
+                if ref in self._catalog.functions:
                     self._added[ref] = stand_in
                     self._put(ref, stand_in, below=True)
 

@@ -46,7 +46,7 @@ class Tasks:
             found = [
                 (function.ref, qualifier)
                 for function in self._catalog
-                for qualifier, asked in self._catalog.async_of(function.ref).items()
+                for qualifier, asked in self._catalog.asynchronous.of(function.ref).items()
                 if function.ref.service is not None and asked.task_mode
             ]
         return sorted(found, key=lambda one: (one[0].service or "", one[0].name, one[1]))

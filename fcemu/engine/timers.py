@@ -60,7 +60,7 @@ class Timers:
 
     def set(self, ref: FunctionRef, now: datetime) -> None:
         """The triggers of a function appeared, changed or went."""
-        wanted = {} if ref not in self._catalog.names else self._catalog.triggers(ref)
+        wanted = self._catalog.triggers.of(ref)
         there = self._ticks.setdefault(ref, {})
         for name, tick in list(there.items()):
             if wanted.get(name) is not tick.trigger:

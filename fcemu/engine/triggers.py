@@ -56,7 +56,7 @@ class Triggers:
     def all(self) -> list[Trigger]:
         """All triggers of all functions, in the order of definition."""
         with self._baton:
-            return list(self._catalog.all_triggers())
+            return list(self._catalog.triggers.values())
 
     def _timer_event(self, trigger: Trigger, said: Mapping[str, Any] | None) -> bytes:
         if said:
@@ -94,7 +94,7 @@ class Triggers:
         """
         known = self._journal.invocations.get(request_id)
         cause = None if known is None else self._journal.whole(known)
-        for trigger in list(self._catalog.all_triggers()):
+        for trigger in list(self._catalog.triggers.values()):
             if topic_of(trigger) == message.topic and refused_tag(trigger.config, message.tag) is None:
                 self._hand_on(trigger, message, cause)
 

@@ -183,11 +183,11 @@ class Mail:
     def _addresses(self) -> list[str]:
         named: dict[str, None] = {}
         for function in self._catalog:
-            for asked in self._catalog.async_of(function.ref).values():
+            for asked in self._catalog.asynchronous.of(function.ref).values():
                 for destination in (asked.on_success, asked.on_failure):
                     if takes_mail(destination):
                         named[str(destination)] = None
-        heard = (topic_of(trigger) for trigger in self._catalog.all_triggers())
+        heard = (topic_of(trigger) for trigger in self._catalog.triggers.values())
         named |= {Topic.address_of(name): None for name in heard if name is not None}
         named |= dict.fromkeys((*self.state.resources, *self.state.arrived))
         return [one for one in named if one not in self.state.dropped or self.state.arrived.get(one)]

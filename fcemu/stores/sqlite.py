@@ -17,9 +17,18 @@ from fcemu.core.facts import FORGOTTEN, Fact
 from fcemu.stores.death import DIE, Death
 from fcemu.stores.rows import fact_text, read_fact, written
 
-VERSION: Final = 1
-"""Of the tables; a file of an older version is migrated, one of a newer version is refused."""
-MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {}
+VERSION: Final = 2
+"""Of the tables and of what stands in them; a file of an older version is migrated, one of a newer one is refused."""
+
+
+def _upgrade_catalog(db: sqlite3.Connection) -> None:
+    for (text,) in db.execute("SELECT value FROM notes WHERE name = 'catalog'").fetchall():
+        from fcemu.core.catalog_form_1 import upgraded  # only old files need it
+
+        db.execute("UPDATE notes SET value = ? WHERE name = 'catalog'", (written(upgraded(json.loads(text))),))
+
+
+MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _upgrade_catalog}
 """By the version from which each leads to the next; all run in one transaction, when the file is opened."""
 APPLICATION: Final = 0x6663656D
 """``fcem``: marks the file as ours, in the header of every SQLite file."""
@@ -130,8 +139,11 @@ class SqliteStore:
                 "use that one, or choose another file"
             )
         else:
-            for step in range(version, VERSION):
-                MIGRATIONS[step](self._db)
+            try:
+                for step in range(version, VERSION):
+                    MIGRATIONS[step](self._db)
+            except _UNREADABLE as wrong:
+                raise self.damaged(f"its note 'catalog' cannot be read: {wrong}") from None
         self._db.execute(f"PRAGMA user_version={VERSION}")
 
     def _open_count(self, flags: int) -> None:

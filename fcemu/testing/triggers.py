@@ -115,7 +115,7 @@ def name_of(trigger: core.Trigger) -> str:
 
 def find_timer(access: Access, name: str) -> Timer:
     """Raises ``UnknownName``."""
-    return Timer(access, _found("timer", name, access.engine.resources.timers()))
+    return Timer(access, _found("timer", name, access.engine.control.timers()))
 
 
 def find_trigger(access: Access, name: str, url: str) -> Trigger:

@@ -10,6 +10,7 @@ from patience import WAIT_SECONDS
 from running import good, serving
 
 from fcemu.client import Client
+from fcemu.core.kinds import TRIGGERS
 from fcemu.core.names import FunctionRef
 from fcemu.testing import LocalEmulator
 
@@ -82,7 +83,7 @@ def test_each_firing_is_accepted_at_its_instant(behind):
 
 def test_it_keeps_its_rate_again_when_less_falls_due(behind):
     for number in range(FUNCTIONS):
-        behind._engine.resources.delete_trigger(FunctionRef(f"f{number}"), "every")
+        behind._engine.control.delete(TRIGGERS, (FunctionRef(f"f{number}"), "every"))
     lost = behind._engine.behind
     behind._engine.rate = 1
     assert behind._engine.behind < timedelta(seconds=1)
@@ -98,7 +99,7 @@ def test_a_move_by_hand_over_millions_of_firings_lets_others_ask_and_ends_when_t
         for number in range(20):
             assert emulator.function("echo").invoke(str(number)).text == str(number)
             assert emulator._engine.explain().waiting_for
-        engine.resources.delete_trigger(FunctionRef("f0"), "every")
+        engine.control.delete(TRIGGERS, (FunctionRef("f0"), "every"))
         engine.wait(goal)
         assert emulator.now == emulator.started + timedelta(days=365)
 
@@ -133,7 +134,7 @@ def test_what_fell_due_in_a_long_stop_is_caught_up_in_order_while_others_ask(tmp
                 assert emulator.function("f").invoke(str(number)).text == str(number)
             firings = [one for one in emulator.function("f").invocations if one.source == "timer"][:100]
             assert [round(emulator.seconds(one.accepted)) for one in firings] == list(range(1, 101))
-            engine.resources.delete_trigger(FunctionRef("f"), "every")
+            engine.control.delete(TRIGGERS, (FunctionRef("f"), "every"))
             wait_until(lambda: engine.behind < timedelta(seconds=5))
             assert emulator.seconds(emulator.now) > 10_000_000
 

@@ -6,7 +6,7 @@ import json
 import zipfile
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -168,17 +168,9 @@ def told(reply: Reply) -> tuple[int, str, str]:
     return (reply.status, document["ErrorCode" if upper else "Code"], document["ErrorMessage" if upper else "Message"])
 
 
-_CONTAINERS = "Catalog", "Releases", "Names", "Layers", "Belongings"
-
-
-def state(thing: object) -> object:
-    """What an object holds, without containers that are empty."""
-    if isinstance(thing, Mapping):
-        found = {repr(key): state(value) for key, value in thing.items()}
-        return {key: value for key, value in found.items() if value not in ({}, [])}
-    if type(thing).__name__ in _CONTAINERS:
-        names = getattr(thing, "__slots__", None) or vars(thing)
-        return state({name: value for name in names if name != "owner" and (value := getattr(thing, name))})
-    if isinstance(thing, list | tuple | set):
-        return [state(each) for each in thing]
-    return repr(thing)
+def state(catalog: Catalog) -> object:
+    """All that is defined, and the numbers that were given, to be compared; tags of which there are none left out."""
+    return {
+        name: ([repr(one) for one in shelf.items() if one[1]], dict(shelf.numbers))
+        for name, shelf in catalog.shelves.items()
+    }

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.api.server import DIALECTS
+from fcemu.core.kinds import ALIASES
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 
@@ -246,8 +247,8 @@ def begin(plane: Plane) -> None:
     resources.create_service(SERVICE, {})
     for ref in (FunctionRef("resize", SERVICE), FunctionRef("resize")):
         resources.create_function(ref, {"handler": "index.handler", "runtime": "python3.10"}, zipped())
-        plane.emulator.releasing.publish(Owner.of(ref))
-        plane.emulator.releasing.create_alias(Owner.of(ref), "live", {"version": "1"})
+        plane.emulator.control.publish(Owner.of(ref))
+        plane.emulator.control.create(ALIASES, (Owner.of(ref), "live"), {"version": "1"})
         resources.create_trigger(ref, "t1", "timer", {"config": {"cronExpression": "@every 1h", "enable": False}})
         resources.put_async(ref, "LATEST", {"max_retries": 1})
         resources.update_function(ref, {"handler": "index.other"})  # so that there is something to publish

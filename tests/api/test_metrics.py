@@ -7,9 +7,10 @@ from api.conftest import echo
 from fakes import ask, make, s
 from prometheus_client.parser import text_string_to_metric_families
 
-from fcemu.core.belongings import PROVISION
+from fcemu.core.capacity import PROVISION
 from fcemu.core.destinations import QueueDestination
 from fcemu.core.functions import AsyncSettings
+from fcemu.core.kinds import CAPACITIES
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 
@@ -161,14 +162,14 @@ def test_the_instances_of_a_function_are_listed(serve, path, members):
     served = serve(emulator)
     ref = FunctionRef.parse("f" if "2023" in path else "shop/f")
     assert served.request("GET", path).json()["instances"] == []
-    emulator.furnishings.put_capacity(PROVISION, ref, LATEST, {"target": 3})
+    emulator.control.put(CAPACITIES, (PROVISION, ref, LATEST), {"kept": {"target": 3}})
     listed = served.request("GET", path).json()["instances"]
     assert [set(one) for one in listed] == [members] * 3
     assert {one["versionId"] for one in listed} == {LATEST}
     first = listed[0]["instanceId"]
     assert served.request("GET", f"{path}?instanceIds={first}").json()["instances"] == listed[:1]
     assert served.request("GET", f"{path}?limit=2").json()["instances"] == listed[:2]
-    emulator.furnishings.put_capacity(PROVISION, ref, LATEST, {"target": 0})
+    emulator.control.put(CAPACITIES, (PROVISION, ref, LATEST), {"kept": {"target": 0}})
     assert served.request("GET", path).json()["instances"] == []
 
 

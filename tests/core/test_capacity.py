@@ -3,12 +3,13 @@
 import pytest
 from rules import rule
 
-from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, Belongings, Capacity
-from fcemu.core.capacity import check_capacity
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, Capacity, InstanceNumbers
 from fcemu.core.errors import FCError
+from fcemu.core.kinds import CAPACITIES
 from fcemu.core.limits import RELAXED
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.core.shelves import Shelf
 
 F, G = FunctionRef("f"), FunctionRef("g")
 
@@ -23,11 +24,12 @@ def reserved(count: int, ref: FunctionRef = F) -> Capacity:
 
 def refusal(wanted: Capacity, *there: Capacity, **settings) -> str:
     """Why it is refused; ``""``: it is not."""
-    belongings = Belongings()
+    shelf = Shelf(CAPACITIES)
+    numbers = InstanceNumbers(shelf)
     for one in there:
-        belongings.set_capacity(one)
+        shelf.put((one.kind, one.function, one.qualifier), one)
     try:
-        check_capacity(wanted, belongings, Settings(**settings))
+        numbers.check(wanted, Settings(**settings))
     except FCError as refused:
         return str(refused)
     return ""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.functions import Function
+from fcemu.core.kinds import FUNCTIONS, TRIGGERS
 from fcemu.core.names import FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.triggers import HTTP, Trigger
@@ -38,15 +39,16 @@ def test_an_id_finds_the_trigger_that_has_it_as_long_as_that_is_defined(done):
         define(catalog, ref)
         match what:
             case "set":
-                catalog.set_trigger(trigger(ref, name, Stamp(f"{ref}/{name}/{id_}", T0, T0 + timedelta(number))))
+                stamp = Stamp(f"{ref}/{name}/{id_}", T0, T0 + timedelta(number))
+                catalog.triggers.put((ref, name), trigger(ref, name, stamp))
             case "set unstamped":
-                catalog.set_trigger(trigger(ref, name, UNSTAMPED))
-            case "remove" if name in catalog.triggers(ref):
-                catalog.remove_trigger(ref, name)
+                catalog.triggers.put((ref, name), trigger(ref, name, UNSTAMPED))
+            case "remove" if (ref, name) in catalog.triggers:
+                catalog.remove(TRIGGERS, (ref, name))
             case "forget":
-                catalog.forget_triggers(ref)
+                catalog.forget_settings(ref)
             case "remove function":
-                catalog.remove(ref)
-    there = {each.stamp.id: each for each in catalog.all_triggers() if each.stamp is not UNSTAMPED}
+                catalog.remove(FUNCTIONS, ref)
+    there = {each.stamp.id: each for each in catalog.triggers.values() if each.stamp is not UNSTAMPED}
     every = {f"{ref}/{name}/{id_}" for _, ref, name, id_ in done} | {""}
-    assert {id_: found for id_ in every if (found := catalog.trigger_of_id(id_)) is not None} == there
+    assert {id_: found for id_ in every if (found := catalog.triggers_by_id.get(id_)) is not None} == there

@@ -16,6 +16,7 @@ from fcemu.core.destinations import (
 )
 from fcemu.core.errors import FCError
 from fcemu.core.functions import AsyncSettings, Function
+from fcemu.core.kinds import FUNCTIONS
 from fcemu.core.names import Account, FunctionRef, function_arn
 
 ACCOUNT = Account("42", "cn-hangzhou")
@@ -143,6 +144,6 @@ def test_what_is_not_defined_is_named_as_fc_names_it(name, qualifier, code, text
 def test_a_removed_function_takes_its_asynchronous_settings_along():
     catalog = Catalog(functions=[function("g")])
     catalog.set_async(FunctionRef("g"), AsyncSettings(max_retries=0))
-    catalog.remove(FunctionRef("g"))
+    catalog.remove(FUNCTIONS, FunctionRef("g"))
     catalog.add(function("g"))
     assert catalog.async_settings(FunctionRef("g")).max_retries is None

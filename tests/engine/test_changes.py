@@ -15,6 +15,7 @@ from fcemu.core.destinations import FunctionDestination, QueueDestination
 from fcemu.core.facts import Delivered
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
+from fcemu.core.kinds import ALIASES, ASYNC, FUNCTIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Throttled
 from fcemu.core.releases import Owner
@@ -36,7 +37,7 @@ def advance(emulator, seconds):
 
 
 def put(emulator, qualifier=LATEST, **settings):
-    emulator.resources.put_async(F, qualifier, settings)
+    emulator.control.put(ASYNC, (F, qualifier), settings)
 
 
 def started(emulator, invocation):
@@ -78,7 +79,7 @@ def test_a_deleted_configuration_leaves_three_retries_and_no_destination():
     emulator, _ = make({"f": settings}, f=fails)
     invocation = emulator.accept(ask("f"))
     advance(emulator, 1)
-    emulator.resources.delete_async(F, LATEST)
+    emulator.control.delete(ASYNC, (F, LATEST))
     idle(emulator)
     assert (len(invocation.attempts), invocation.state, reported(emulator)) == (4, State.FAILED, [])
 
@@ -106,8 +107,8 @@ def test_a_report_goes_where_the_configuration_says_when_the_invocation_ends():
 @rule("async-invocation §7", "documented")
 def test_each_qualifier_has_settings_of_its_own():
     emulator, _ = make({"f": AsyncSettings(max_retries=0)}, f=fails)
-    emulator.releasing.publish(OWNER, "")
-    emulator.releasing.create_alias(OWNER, "prod", {"version": "1"})
+    emulator.control.publish(OWNER, "")
+    emulator.control.create(ALIASES, (OWNER, "prod"), {"version": "1"})
     put(emulator, "prod", max_retries=2, on_failure=QueueDestination("prod"))
     latest, prod = emulator.accept(ask("f")), emulator.accept(ask("f", qualifier="prod"))
     idle(emulator)
@@ -117,7 +118,7 @@ def test_each_qualifier_has_settings_of_its_own():
 @rule("async-invocation §7", "assumed")
 def test_a_qualifier_without_settings_has_the_defaults_and_not_those_of_latest():
     emulator, _ = make({"f": AsyncSettings(max_retries=0, on_failure=QueueDestination("q"))}, f=fails)
-    emulator.releasing.publish(OWNER, "")
+    emulator.control.publish(OWNER, "")
     invocation = emulator.accept(ask("f", qualifier="1"))
     idle(emulator)
     assert (len(invocation.attempts), reported(emulator)) == (4, [])
@@ -128,7 +129,7 @@ def test_a_function_that_is_deleted_while_its_message_waits_is_not_run_and_nobod
     ran = []
     emulator, _ = make({"f": AsyncSettings(on_failure=QueueDestination("q"))}, f=lambda call: ran.append(call))
     invocation = emulator.accept(ask("f", delay=60))
-    emulator.resources.delete_function(F)
+    emulator.control.delete(FUNCTIONS, F)
     idle(emulator)
     assert (invocation.state, ran, reported(emulator)) == (State.INVALID, [], [])
     assert invocation.ended == emulator.clock.started + s(60)
@@ -140,7 +141,7 @@ def test_a_function_that_is_deleted_while_it_runs_comes_to_its_end_and_is_report
     emulator, _ = make({"f": settings}, f=lambda call: call.clock.sleep(10))
     invocation = emulator.accept(ask("f"))
     advance(emulator, 5)
-    emulator.resources.delete_function(F)
+    emulator.control.delete(FUNCTIONS, F)
     idle(emulator)
     assert (invocation.state, reported(emulator)) == (State.SUCCEEDED, [])
 
@@ -154,7 +155,7 @@ def test_a_function_that_is_deleted_while_it_runs_and_fails_is_invalid_at_its_re
     emulator, _ = make(f=f)
     invocation = emulator.accept(ask("f"))
     advance(emulator, 5)
-    emulator.resources.delete_function(F)
+    emulator.control.delete(FUNCTIONS, F)
     idle(emulator)
     assert (invocation.state, len(invocation.attempts)) == (State.INVALID, 1)
     assert invocation.ended == emulator.clock.started + s(10.5)

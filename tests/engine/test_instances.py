@@ -6,11 +6,12 @@ import pytest
 from fakes import ask, make, s
 from rules import rule
 
-from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION
 from fcemu.core.errors import FCError
 from fcemu.core.facts import Held, HookRan, InstanceProvisioned, InstanceStarted, InstanceStopped, Refused, Started
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import State
+from fcemu.core.kinds import CAPACITIES, FUNCTIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Throttled
 from fcemu.core.settings import Settings
@@ -46,7 +47,7 @@ def starts(emulator):
 
 
 def limit(emulator, kind, name, number, ref="f"):
-    emulator.furnishings.put_capacity(kind, FunctionRef.parse(ref), LATEST, {name: number})
+    emulator.control.put(CAPACITIES, (kind, FunctionRef.parse(ref), LATEST), {"kept": {name: number}})
 
 
 def call_all(emulator, *names):
@@ -144,7 +145,7 @@ def test_a_limit_that_is_taken_away_lets_what_waits_run():
     limit(emulator, CONCURRENCY, "reservedConcurrency", 0)
     waiting = emulator.accept(ask("f"))
     emulator.wait(emulator.advance(s(1)))
-    emulator.furnishings.delete_capacity(CONCURRENCY, FunctionRef("f"), LATEST)
+    emulator.control.delete(CAPACITIES, (CONCURRENCY, FunctionRef("f"), LATEST))
     emulator.wait(emulator.advance(s(0)))
     assert waiting.state is State.SUCCEEDED
 
@@ -173,7 +174,7 @@ def test_a_function_that_goes_makes_invalid_what_waits():
     emulator.accept(ask("g"))
     waiting = emulator.accept(ask("f"))
     emulator.wait(emulator.advance(s(5)))
-    emulator.resources.delete_function(FunctionRef("f"))
+    emulator.control.delete(FUNCTIONS, FunctionRef("f"))
     emulator.wait(emulator.advance(s(0)))
     assert waiting.state is State.INVALID
 
@@ -183,7 +184,7 @@ def test_what_waits_runs_by_the_new_definition():
     for n in range(2):
         emulator.accept(ask("f", b"%d" % n))
     emulator.wait(emulator.advance(s(5)))
-    emulator.resources.update_function(FunctionRef("f"), {"memory_mb": 1024})
+    emulator.control.change(FUNCTIONS, FunctionRef("f"), {"memory_mb": 1024})
     emulator.wait(emulator.run_until_idle(None))
     assert starts(emulator) == [(0, b"0"), (10, b"1")]
     assert [instance.stopped for instance in runtime.started] == [True, False]
@@ -272,7 +273,7 @@ def test_what_comes_later_than_that_meets_a_new_instance():
 @rule("timers-and-instances §3.3", "from SDK")
 def test_a_function_of_3_0_says_itself_how_long_its_idle_instances_are_kept():
     emulator, _ = make(f=at_once)
-    emulator.resources.update_function(FunctionRef("f"), {"kept": {"idleTimeout": 7}})
+    emulator.control.change(FUNCTIONS, FunctionRef("f"), {"kept": {"idleTimeout": 7}})
     emulator.accept(ask("f"))
     emulator.wait(emulator.advance(s(100)))
     assert since(emulator, of(emulator, InstanceStopped)[0].at) == 7
@@ -407,7 +408,7 @@ def provision(emulator, number, name="f"):
 
 
 def hooked(emulator, **hooks):
-    emulator.resources.update_function(FunctionRef("f"), hooks)
+    emulator.control.change(FUNCTIONS, FunctionRef("f"), hooks)
 
 
 def test_provisioned_instances_are_started_at_once_and_kept():

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patience import WAIT_SECONDS
 
-from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND
 from fcemu.core.facts import Finished, InstanceStarted, InstanceStopped, Refused, Started
 from fcemu.core.invocation import State
+from fcemu.core.kinds import CAPACITIES
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
 
@@ -179,7 +180,7 @@ def test_on_a_flowing_clock_nothing_is_lost_or_overtaken_and_no_limit_is_exceede
 
 
 def limit(emulator, ref, kind, name, number):
-    emulator.furnishings.put_capacity(kind, FunctionRef.parse(ref), LATEST, {name: number})
+    emulator.control.put(CAPACITIES, (kind, FunctionRef.parse(ref), LATEST), {"kept": {name: number}})
 
 
 def most_instances(emulator):

@@ -14,6 +14,7 @@ from fcemu.core.destinations import QueueDestination
 from fcemu.core.facts import Accepted, Delayed, Delivered, Redelivered, RetryPlanned, Started
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import TERMINAL, TRANSITIONS
+from fcemu.core.kinds import ASYNC, FUNCTIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Throttled
 from fcemu.core.settings import Settings
@@ -108,12 +109,12 @@ def lived(stories):
     )
     invocations = [emulator.accept(ask("f", str(n).encode(), delay=story.delay)) for n, story in enumerate(stories)]
     happens: list[tuple[float, Callable[[], object]]] = [
-        (at, partial(emulator.resources.put_async, F, LATEST, settings_of(config)))
+        (at, partial(emulator.control.put, ASYNC, (F, LATEST), settings_of(config)))
         for at, config in first.configs[1:]
         if at <= first.deleted
     ]
     if first.deleted != float("inf"):
-        happens.append((first.deleted, partial(emulator.resources.delete_function, F)))
+        happens.append((first.deleted, partial(emulator.control.delete, FUNCTIONS, F)))
 
     def stop(invocation):
         if not invocation.finished:

@@ -15,6 +15,7 @@ from fcemu.core.destinations import QueueDestination
 from fcemu.core.errors import FCError, FunctionNotFound, InvalidArgument
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
+from fcemu.core.kinds import FUNCTIONS
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Halted, Throttled
 from fcemu.core.settings import Settings
@@ -183,7 +184,7 @@ def test_a_list_has_the_tasks_of_one_function_only(media):
 def test_a_queued_task_of_a_deleted_function_is_invalid_when_it_is_dequeued():
     emulator, _ = make({"f": TOLD}, f=lambda call: b"")
     task = emulator.accept(ask("f", delay=10))
-    emulator._catalog.remove(FunctionRef("f"))
+    emulator._catalog.remove(FUNCTIONS, FunctionRef("f"))
     emulator.fleet.definitions_changed([FunctionRef("f")])
     emulator.wait(emulator.advance(s(9)))
     assert task.state is State.ENQUEUED
@@ -197,7 +198,7 @@ def test_the_records_of_a_deleted_function_are_out_of_reach():
     emulator, _ = make({"f": TASK}, f=lambda call: b"")
     emulator.accept(ask("f", task_id="a"))
     idle(emulator)
-    emulator._catalog.remove(FunctionRef("f"))
+    emulator._catalog.remove(FUNCTIONS, FunctionRef("f"))
     with pytest.raises(FunctionNotFound):
         emulator.tasks.find(FunctionRef("f"), "LATEST", "a")
     with pytest.raises(FunctionNotFound):
@@ -209,7 +210,7 @@ def test_a_retry_of_a_deleted_function_is_invalid_too():
     emulator, _ = make({"f": TOLD}, f=fails)
     task = emulator.accept(ask("f"))
     emulator.wait(emulator.advance(s(0)))
-    emulator._catalog.remove(FunctionRef("f"))
+    emulator._catalog.remove(FUNCTIONS, FunctionRef("f"))
     emulator.fleet.definitions_changed([FunctionRef("f")])
     idle(emulator)
     assert words(task) == ["Enqueued", "Dequeued", "Running", "Retrying", "Invalid"]
@@ -439,7 +440,7 @@ def test_what_is_stopped_is_left_alone_as_long_as_its_hook_runs_beside_it(monkey
             hooked.set()
 
     emulator, _ = make({"f": TASK}, f=f)
-    emulator.resources.update_function(FunctionRef("f"), {"pre_stop": "index.pre_stop"})
+    emulator.control.change(FUNCTIONS, FunctionRef("f"), {"pre_stop": "index.pre_stop"})
     task = emulator.accept(ask("f", b"x", task_id="a"))
     moved = emulator.advance(s(1))
     assert begun.wait(WAIT_SECONDS)

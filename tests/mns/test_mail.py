@@ -407,7 +407,8 @@ def test_an_autojumping_clock_jumps_to_a_message_that_somebody_waits_for_but_not
 def test_an_autojumping_clock_fires_the_timers_on_its_way_to_a_message():
     fired = []
     catalog = Catalog([], [Function(ref=FunctionRef("f"), handler="index.handler", code="/nowhere", timeout=s(60))])
-    catalog.set_trigger(Trigger(function=FunctionRef("f"), name="each", kind=TIMER, config=EACH_MINUTE))
+    timer = Trigger(function=FunctionRef("f"), name="each", kind=TIMER, config=EACH_MINUTE)
+    catalog.triggers.put((timer.function, timer.name), timer)
     runtime = FakeRuntime({"f": lambda call: fired.append(call.clock.now())})
     emulator = Emulator(settings=Settings(), catalog=catalog, runtimes=lambda _: runtime, chance=Chance(0), crew=CREW)
     run(emulator, emulator.advance(s(50)))

@@ -13,10 +13,11 @@ from rules import rule
 from runtimes.every.conftest import seconds, without_loading, written
 from runtimes.test_kills import wait_until
 
-from fcemu.core.belongings import PROVISION
+from fcemu.core.capacity import PROVISION
 from fcemu.core.facts import HookRan
 from fcemu.core.invocation import State
 from fcemu.core.keys import PREDICTABLE
+from fcemu.core.kinds import CAPACITIES
 from fcemu.core.limits import STRICT
 from fcemu.core.names import FunctionRef
 from fcemu.core.output import LIMIT_BYTES, RESULT_BYTES
@@ -452,7 +453,7 @@ def test_a_process_that_computes_is_stopped_without_its_hook_and_the_journal_say
 def test_the_initializer_of_a_provisioned_instance_runs_before_there_is_work(make, kind, rate, hook):
     error = kind.hook_error if hook == "fail" else ""
     world = make(Settings(rate=rate), initializer=f"index.{hook}", initialization_timeout=LONG)
-    world.emulator.furnishings.put_capacity(PROVISION, FunctionRef("initializes"), "LATEST", {"target": 1})
+    world.emulator.control.put(CAPACITIES, (PROVISION, FunctionRef("initializes"), "LATEST"), {"kept": {"target": 1}})
     world.move()
     (ran,) = hook_runs(world)
     assert (ran.hook, ran.error) == ("initializer", error)

@@ -8,9 +8,10 @@ import pytest
 from fakes import s
 from rules import rule
 
-from fcemu.core.belongings import PROVISION
+from fcemu.core.capacity import PROVISION
 from fcemu.core.facts import HookRan
 from fcemu.core.http import HttpRequest
+from fcemu.core.kinds import CAPACITIES
 from fcemu.core.names import FunctionRef
 
 HANDLED, UNHANDLED = "HandledInvocationError", "UnhandledInvocationError"
@@ -377,7 +378,7 @@ def test_the_initializer_of_a_provisioned_instance_runs_before_there_is_work(nod
         """,
         initializer="index.initialize",
     )
-    function.emulator.furnishings.put_capacity(PROVISION, function.ref, "LATEST", {"target": 1})
+    function.emulator.control.put(CAPACITIES, (PROVISION, function.ref, "LATEST"), {"kept": {"target": 1}})
     function.emulator.wait(function.emulator.run_until_idle(None))
     (ran,) = (fact for fact in function.emulator.journal if isinstance(fact, HookRan))
     attempt = function.run()

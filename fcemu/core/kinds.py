@@ -1,0 +1,172 @@
+"""The twelve kinds of resource that can be defined: how each is found, refused, and named in facts."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
+from fcemu.core.domains import Domain
+from fcemu.core.errors import FCError, FunctionNotFound, ServiceNotFound, exists, missing
+from fcemu.core.functions import AsyncSettings, Function, Package, Service
+from fcemu.core.layers import LayerVersion
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.releases import Alias, Owner, Version
+from fcemu.core.shelves import Kind
+from fcemu.core.stamps import Link
+from fcemu.core.triggers import Trigger
+
+OfFunction = tuple[FunctionRef, str]
+"""A function, and a trigger or a qualifier of it."""
+OfOwner = tuple[Owner, str]
+"""A service, or a function of 3.0, and a version, an alias or a VPC of it."""
+CapacityKey = tuple[str, FunctionRef, str]
+"""Kind of capacity, function and qualifier."""
+SourceKey = tuple[FunctionRef, str, str]
+"""Function, qualifier and ARN."""
+
+SERVICES: Final = Kind[str, Service](
+    name="services",
+    blank=Service,
+    owns=lambda name: Owner("service", name),
+    split=lambda name: (None, name),
+    missing=ServiceNotFound,
+    taken=lambda name: exists("ServiceAlreadyExists", f"service '{name}'"),
+    said=lambda name: f"service {name}",
+    identity=lambda name: f"service {name}",
+)
+
+
+def _function_taken(ref: FunctionRef) -> FCError:
+    of = "" if ref.service is None else f" in service '{ref.service}'"
+    return FCError("FunctionAlreadyExists", f"function '{ref.name}' already exists{of}")
+
+
+FUNCTIONS: Final = Kind[FunctionRef, Function](
+    name="functions",
+    blank=lambda ref: Function(ref=ref, handler="", code=""),
+    within=lambda ref: None if ref.service is None else Owner("service", ref.service),
+    owns=lambda ref: ref,
+    split=lambda ref: (ref.service, ref.name),
+    missing=FunctionNotFound,
+    taken=_function_taken,
+    said=lambda ref: f"function {ref}",
+    identity=lambda ref: f"function {ref}",
+    mixed=True,
+)
+VERSIONS: Final = Kind[OfOwner, Version](
+    name="versions",
+    blank=lambda key: Version({}),
+    within=lambda key: key[0],
+    missing=lambda key: missing("VersionNotFound", f"version '{key[1]}' of {key[0]}"),
+    said=lambda key: f"version {key[1]} of {key[0].kind} {key[0].name}",
+    numbered=True,
+)
+ALIASES: Final = Kind[OfOwner, Alias](
+    name="aliases",
+    blank=lambda key: Alias(name=key[1], version=""),
+    within=lambda key: key[0],
+    missing=lambda key: missing("AliasNotFound", f"alias '{key[1]}' of {key[0]}"),
+    taken=lambda key: exists("AliasAlreadyExists", f"alias '{key[1]}' of {key[0]}"),
+    said=lambda key: f"alias {key[1]} of {key[0].kind} {key[0].name}",
+    identity=lambda key: f"alias {key[1]} of {key[0]}",
+)
+
+
+def _trigger_missing(key: OfFunction) -> FCError:
+    ref, name = key
+    of = "" if ref.service is None else f" in service '{ref.service}' and function '{ref.name}'"
+    return missing("TriggerNotFound", f"trigger '{name}'{of}")
+
+
+TRIGGERS: Final = Kind[OfFunction, Trigger](
+    name="triggers",
+    blank=lambda key: Trigger(function=key[0], name=key[1], kind=""),
+    within=lambda key: key[0],
+    missing=_trigger_missing,
+    taken=lambda key: exists("TriggerAlreadyExists", f"trigger '{key[1]}'"),
+    said=lambda key: f"trigger {key[0]}/{key[1]}",
+    identity=lambda key: f"trigger {key[0]}/{key[1]}",
+)
+ASYNC: Final = Kind[OfFunction, AsyncSettings](
+    name="async_settings",
+    blank=lambda key: AsyncSettings(),
+    within=lambda key: key,
+    missing=lambda key: missing(
+        "AsyncConfigNotExists", f"async invoke config of function '{key[0]}' and qualifier '{key[1]}'"
+    ),
+    said=lambda key: f"async settings of {key[0]}" + ("" if key[1] == LATEST else f":{key[1]}"),
+    merges=False,
+)
+DOMAINS: Final = Kind[str, Domain](
+    name="domains",
+    blank=lambda name: Domain(name=name),
+    split=lambda name: (None, name),
+    missing=lambda name: missing("DomainNameNotFound", f"domain name '{name}'"),
+    taken=lambda name: exists("DomainNameAlreadyExists", f"domain name '{name}'"),
+    said=lambda name: f"domain {name}",
+    identity=lambda name: f"domain {name}",
+)
+LAYERS: Final = Kind[tuple[str, int], LayerVersion](
+    name="layers",
+    blank=lambda key: LayerVersion(name=key[0], version=key[1], package=Package("0", 0, "")),
+    missing=lambda key: missing("LayerVersionNotFound", f"version '{key[1]}' of layer '{key[0]}'"),
+    said=lambda key: f"version {key[1]} of layer {key[0]}",
+    identity=lambda key: f"version {key[1]} of layer {key[0]}",
+    numbered=True,
+)
+_NO_CAPACITY: Final[Mapping[str, str]] = {
+    ON_DEMAND: "OnDemandConfigNotFound",
+    PROVISION: "ProvisionConfigNotFound",
+    CONCURRENCY: "ConcurrencyConfigNotFound",
+    SCALING: "ScalingConfigNotFound",
+}
+CAPACITIES: Final = Kind[CapacityKey, Capacity](
+    name="capacities",
+    blank=lambda key: Capacity(*key),
+    within=lambda key: key[1:],
+    split=lambda key: (key[1], (key[0], key[2])),
+    missing=lambda key: missing(
+        _NO_CAPACITY[key[0]], f"{key[0]} config of function '{key[1]}' and qualifier '{key[2]}'"
+    ),
+    said=lambda key: f"{key[0]} config of {key[1]}",
+    merges=False,
+    mixed=True,
+)
+
+
+def no_owner(owner: Owner) -> FCError:
+    """The refusal for a service, or a function of 3.0, that does not exist."""
+    return ServiceNotFound(owner.name) if owner.kind == "service" else FunctionNotFound(FunctionRef(owner.name))
+
+
+def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Every tag wanted must match; an empty value means "has this key" (wire-api §9)."""
+    return all(key in tags and value in ("", tags[key]) for key, value in wanted.items())
+
+
+TAGS: Final = Kind[Owner, Mapping[str, str]](
+    name="tags",
+    blank=lambda owner: {},
+    within=lambda owner: owner,
+    split=lambda owner: (owner, ""),
+    missing=no_owner,
+    said=lambda owner: f"tags of {owner.kind}s/{owner.name}",
+)
+VPCS: Final = Kind[OfOwner, Link](
+    name="vpcs",
+    blank=lambda key: Link(),
+    within=lambda key: key[0],
+    missing=lambda key: missing("VpcBindingNotFound", f"binding of {key[0]} to VPC '{key[1]}'"),
+    taken=lambda key: exists("VpcBindingAlreadyExists", f"binding of {key[0]} to VPC '{key[1]}'"),
+    said=lambda key: f"VPC binding of {key[0].kind} {key[0].name}",
+)
+SOURCES: Final = Kind[SourceKey, Link](
+    name="sources",
+    blank=lambda key: Link(),
+    within=lambda key: key[:2],
+    split=lambda key: (key[0], key[1:]),
+    missing=lambda key: missing("EventSourceNotFound", f"event source '{key[2]}' of function '{key[0]}'"),
+    said=lambda key: f"event source of {key[0]}",
+)
+KINDS: Final[tuple[Kind[Any, Any], ...]] = (
+    *(SERVICES, FUNCTIONS, VERSIONS, ALIASES, TRIGGERS, ASYNC, DOMAINS, LAYERS, CAPACITIES, TAGS, VPCS, SOURCES),
+)
