@@ -9,7 +9,8 @@ from datetime import timedelta
 from inspect import signature
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
+from types import NoneType
+from typing import Any, get_args
 
 import click
 
@@ -24,6 +25,9 @@ from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
 from fcemu.engine.reactions import reactions
 from fcemu.mns.facts import Arrival
+from fcemu.own_api import codec, openapi
+from fcemu.own_api.problems import PROBLEMS
+from fcemu.own_api.routes import EVENTS, JSON, LINES, PREFIX, ROUTES, Route
 from fcemu.runtimes.known_programs import BLIND, FLOWING, NODE, PAUSED, Row
 from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 
@@ -50,6 +54,7 @@ MADE = {
     "docs/reference/chance.md": lambda: chance(),
     "docs/reference/time.md": lambda: time_reads(),
     "docs/reference/operations.md": lambda: operations(),
+    "docs/reference/server.md": lambda: server(),
 }
 
 
@@ -390,6 +395,78 @@ def operations() -> str:
             for operation in sorted(dialect.operations, key=lambda each: each.name)
         ]
     return "\n".join(lines) + "\n"
+
+
+def server() -> str:
+    """The page of the server, with its tables of fcemu's own API made anew; all else in it is written by hand."""
+    page = (ROOT / "docs/reference/server.md").read_text(encoding="utf-8")
+    for name, lines in (("routes", _routes()), ("records", _records()), ("problems", _problems())):
+        begin, end = f"<!-- {name}: made by docs/generate.py -->\n", f"<!-- end of {name} -->\n"
+        before, _, rest = page.partition(begin)
+        _, found, after = rest.partition(end)
+        assert found, f"docs/reference/server.md has no {begin!r} … {end!r}"
+        table = "".join(f"{line}\n" for line in lines)
+        page = f"{before}{begin}\n{table}\n{end}{after}"
+    return page
+
+
+def _routes() -> Iterator[str]:
+    yield "| request | takes | answers | what |"
+    yield "| --- | --- | --- | --- |"
+    for route in ROUTES:
+        names = [f"`{name}`" for name in codec.members_of(route.query)]
+        takes = f"parameters {', '.join(names)}" if names else _taken(route)
+        yield f"| `{route.method} {PREFIX}{route.path}` | {takes} | {_answered(route)} | {route.help} |"
+
+
+def _taken(route: Route[Any]) -> str:
+    if route.takes is None:
+        return ""
+    if route.takes is dict:
+        return "an object"
+    members = _members(route.takes)
+    return f"one of {', '.join(f'`{name}`' for name in codec.members_of(route.takes))}" if route.takes_one else members
+
+
+def _members(record: Any) -> str:
+    named = (f'"{name}"{"" if each.required else "?"}' for name, each in codec.members_of(record).items())
+    return f"`{{{', '.join(named)}}}`"
+
+
+def _answered(route: Route[Any]) -> str:
+    if route.answers is NoneType:
+        return "204"
+    if {LINES, EVENTS} & set(route.content):
+        return f"`{route.answers.__name__}` by `{route.answers.__name__}`"
+    if route.content != (JSON,):
+        return f"`{route.content[0]}`"
+    inside = get_args(route.answers)
+    if route.answers == dict[str, Any]:
+        return "an object"
+    return f"list of `{inside[0].__name__}`" if inside else f"`{route.answers.__name__}`"
+
+
+def _records() -> Iterator[str]:
+    """The records that are answered, and those inside of what is taken; what a route takes stands in its row."""
+    from fcemu.own_api import records
+
+    yield "| record | members | what |"
+    yield "| --- | --- | --- |"
+    taken = {route.takes for route in ROUTES if route.takes is not records.Stub}
+    for name in openapi.document("")["components"]["schemas"]:
+        record = getattr(records, name, None)
+        if record is not None and record not in taken:
+            about = " ".join(record.__doc__.replace("``", "`").split())
+            yield f"| `{name}` | {_members(record)} | {about} |"
+
+
+def _problems() -> Iterator[str]:
+    yield "| status | `type` | when |"
+    yield "| --- | --- | --- |"
+    rows: dict[tuple[int, str], list[str]] = {}
+    for kind, row in PROBLEMS.items():
+        rows.setdefault(row, []).append(f"`{kind}`")
+    yield from (f"| {status} | {', '.join(kinds)} | {when} |" for (status, when), kinds in rows.items())
 
 
 def _method(method: str) -> str:

@@ -28,9 +28,10 @@ from fcemu.commands.printing import count, print_json, print_line
 from fcemu.core.settings import BOUNDS
 
 if TYPE_CHECKING:
-    from fcemu.client import Client, Fact
+    from fcemu.client import Client
     from fcemu.commands.serve import Plan
     from fcemu.config import Definition, Problem
+    from fcemu.own_api.records import Fact
 
 
 @click.group(
@@ -459,12 +460,12 @@ def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
 def _follow(emulator: "Client") -> None:
     """In the words of the timeline; the columns of new lines widen as they need to."""
     import fcemu.mns.facts  # noqa: F401 (so that the facts of messages can be read, too)
-    from fcemu.core.facts import RECORD, from_json, time_text
+    from fcemu.core.facts import RECORD, from_json
     from fcemu.core.timeline import Timeline
+    from fcemu.own_api.codec import encode
 
     def known(facts: "Iterable[Fact]") -> list[Any]:
-        of_client = [fact._asdict() | {"at": time_text(fact.at)} for fact in facts]
-        return [from_json({name: fact[name] for name in RECORD}) for fact in of_client]
+        return [from_json({name: fact[name] for name in RECORD}) for fact in encode(list(facts))]
 
     written = Timeline(emulator.clock().started)
     past = known(emulator.journal())

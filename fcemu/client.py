@@ -1,14 +1,21 @@
 """Typed client of fcemu's own API: the CLI and RemoteEmulator use it."""
 
-import base64
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any, Final, NamedTuple, TypeVar
+from types import NoneType
+from typing import Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
+
+from fcemu.own_api import routes
+from fcemu.own_api.codec import decode, encode
+from fcemu.own_api.problems import Problem
+from fcemu.own_api.records import Clock, Explanation, Fact, Fired, Health, Invocation, Message, Move, ProblemDocument
+from fcemu.own_api.routes import Route
 
 Told = TypeVar("Told")
 DEFAULT_URL: Final = "http://127.0.0.1:9527"
@@ -30,134 +37,6 @@ class ClientError(Exception):
         self.status = status
         self.code = code
         self.explain = explain
-
-
-class Health(NamedTuple):
-    """The server is there."""
-
-    status: str
-    version: str
-
-
-class Clock(NamedTuple):
-    """The clock at one moment. ``in_flight``: how many attempts and deliveries it waits for. ``behind``: by how many
-    virtual seconds it shows less than its rate asks for."""
-
-    now: datetime
-    started: datetime
-    rate: float
-    autojump: bool
-    next_due: datetime | None
-    in_flight: int
-    behind: float = 0.0
-
-
-class Move(NamedTuple):
-    """What a move of the clock did: ``facts`` new ones, behind position ``after`` of the journal."""
-
-    now: datetime
-    after: int
-    facts: int
-
-
-class Explanation(NamedTuple):
-    """Why time is not moving; ``text`` says it all."""
-
-    text: str
-    in_flight: list[str]
-    waiting_for: list[str]
-    next_due: datetime | None
-
-
-class Fact(NamedTuple):
-    """One fact of the journal; ``data`` holds what belongs to its ``kind``, as JSON."""
-
-    n: int
-    at: datetime
-    kind: str
-    request_id: str
-    function: str
-    attempt: int | None
-    data: Mapping[str, Any]
-
-
-class Attempt(NamedTuple):
-    """One run of the handler, or one refusal to run it."""
-
-    number: int
-    started: datetime
-    ended: datetime | None
-    outcome: str | None
-    error: str | None
-    instance_id: str
-    logs: str
-
-
-class Event(NamedTuple):
-    """A state that an invocation entered; ``detail`` is JSON text, or ``""``."""
-
-    status: str
-    at: datetime
-    detail: str
-
-
-class Delivery(NamedTuple):
-    """One report to a destination; ``reason`` is set when it failed, else ``message_id``."""
-
-    at: datetime
-    destination: str
-    message_id: str | None
-    body: bytes
-    reason: str | None
-
-
-class Replied(NamedTuple):
-    """What a synchronous caller got, or would have got."""
-
-    status_code: int
-    error: str | None
-    body: bytes
-
-
-class Invocation(NamedTuple):
-    """All that is known of one invocation. ``caused_by``: the outside request that led to it, if it is not its own."""
-
-    request_id: str
-    task_id: str | None
-    function: str
-    qualifier: str
-    kind: str
-    source: str
-    status: str
-    accepted: datetime
-    due: datetime
-    ended: datetime | None
-    reason: str
-    caused_by: str | None
-    payload: bytes
-    attempts: list[Attempt]
-    deliveries: list[Delivery]
-    events: list[Event]
-    reply: Replied | None
-
-
-class Message(NamedTuple):
-    """What was delivered to a queue, topic or bus; ``request_id`` is the invocation that it reports, ``None`` for one
-    that a client sent. ``visible`` and ``dequeue_count`` are known of what waits in a queue."""
-
-    message_id: str
-    at: datetime
-    request_id: str | None
-    body: bytes
-    visible: datetime | None = None
-    dequeue_count: int | None = None
-
-
-class Fired(NamedTuple):
-    """What firing a trigger did: an invocation, or none, and then the ``reason``."""
-
-    request_id: str | None
-    reason: str | None
 
 
 class Reply(NamedTuple):
@@ -197,59 +76,55 @@ class Client:
 
     def health(self) -> Health:
         """The server's word that it is there, and its version."""
-        return self._json("GET", "/_fcemu/health", lambda told: Health(told["status"], told["version"]))
+        return self._ask(routes.SHOW_HEALTH)
 
     def clock(self) -> Clock:
         """The clock now."""
-        return self._json("GET", "/_fcemu/clock", _clock)
+        return self._ask(routes.SHOW_CLOCK)
 
     def set_clock(self, *, rate: float | None = None, autojump: bool | None = None) -> Clock:
         """Change how the clock runs; ``rate`` 0 pauses it."""
-        asked = {"rate": rate, "autojump": autojump}
-        return self._json("PATCH", "/_fcemu/clock", _clock, _given(asked))
+        return self._ask(routes.CHANGE_CLOCK, body={"rate": rate, "autojump": autojump})
 
     def advance(self, by: float | timedelta | str) -> Move:
         """Move forward by seconds, or by text like ``1h30m``; returns when all that fell due has run."""
-        body = {"by": by} if isinstance(by, str) else {"seconds": _seconds(by)}
-        return self._move("advance", body)
+        return self._move(routes.ADVANCE, {"by": by} if isinstance(by, str) else {"seconds": _seconds(by)})
 
     def to(self, instant: datetime | str) -> Move:
         """Move to an aware ``datetime``, to ISO text with an offset, or to ``+200s`` from the start."""
-        return self._move("advance", {"to": instant if isinstance(instant, str) else instant.isoformat()})
+        return self._move(routes.ADVANCE, {"to": _text(instant)})
 
     def run_next(self) -> Move:
         """Move to the next due instant."""
-        return self._move("run-next", {})
+        return self._move(routes.RUN_NEXT, {})
 
     def run_until_idle(self, at_most: float | timedelta | None = None) -> Move:
         """Move until no work is left; a ``not-idle`` error after ``at_most`` seconds of virtual time."""
         limit = None if at_most is None else _seconds(at_most)
-        return self._move("run-until-idle", _given({"at_most_seconds": limit}))
+        return self._move(routes.RUN_UNTIL_IDLE, {"at_most_seconds": limit})
 
     def explain(self) -> Explanation:
         """Why time is not moving."""
-        return self._json("GET", "/_fcemu/explain", _explanation)
+        return self._ask(routes.EXPLAIN)
 
     def reset(self, *, seed: int | None = None, start: datetime | str | None = None) -> Clock:
         """Begin anew as the emulator's definition and options made it; returns the new clock."""
-        begin = start.isoformat() if isinstance(start, datetime) else start
-        return self._json("POST", "/_fcemu/reset", _clock, _given({"seed": seed, "start": begin}))
+        return self._ask(routes.RESET, body={"seed": seed, "start": None if start is None else _text(start)})
 
     # What happened.
 
     def timeline(self) -> str:
         """The journal as text, a line a fact; ``""`` when nothing happened."""
-        with self._exchange("GET", "/_fcemu/timeline") as answer:
-            return answer.read().decode()
+        return self._ask(routes.SHOW_TIMELINE)
 
     def journal(self, *, after: int = 0, function: str | None = None, follow: bool = False) -> Iterator[Fact]:
         """The facts behind position ``after``, one by one; with ``follow`` also those to come, until the emulator is
         reset or stops. Raises ``ClientError`` behind the last fact that could be kept, where that failed."""
-        asked = _given({"after": after, "function": function, "follow": 1 if follow else None})
-        path = f"/_fcemu/journal?{urlencode(asked)}"
+        asked = {"after": after, "function": function, "follow": 1 if follow else None}
+        path = _path(routes.FOLLOW_JOURNAL, (), asked)
         with self._exchange("GET", path, seconds=None if follow else _ANSWER_SECONDS) as answer:
             for line in answer:
-                yield self._read(line, path, _fact_or_problem)
+                yield self._read(path, _fact_or_problem, line)
 
     def invocations(
         self,
@@ -261,41 +136,39 @@ class Client:
         limit: int | None = None,
     ) -> list[Invocation]:
         """Records in the order of acceptance; ``after`` is a request id."""
-        asked = _given({"function": function, "status": status, "task_id": task_id, "after": after, "limit": limit})
-        return self._json("GET", f"/_fcemu/invocations?{urlencode(asked)}", _all(_invocation))
+        asked = {"function": function, "status": status, "task_id": task_id, "after": after, "limit": limit}
+        return self._ask(routes.LIST_INVOCATIONS, query=asked)
 
     def invocation(self, request_id: str) -> Invocation:
         """The record of one invocation."""
-        return self._json("GET", f"/_fcemu/invocations/{quote(request_id, safe='')}", _invocation)
+        return self._ask(routes.SHOW_INVOCATION, request_id)
 
     def stop(self, request_id: str) -> Invocation:
         """Stop an asynchronous invocation; its record, which is Stopping where it ran."""
-        return self._json("POST", f"/_fcemu/invocations/{quote(request_id, safe='')}/stop", _invocation, {})
+        return self._ask(routes.STOP_INVOCATION, request_id, body={})
 
     def messages(self, address: str, *, waiting: bool = False) -> list[Message]:
         """What was delivered to ``queue:NAME``, ``topic:NAME`` or ``eventbus:NAME``, in order; of a queue with
         ``waiting`` only what no consumer has deleted yet."""
-        query = "?waiting=1" if waiting else ""
-        return self._json("GET", f"{_mailbox_path(address)}{query}", _all(_message))
+        kind, name = _mailbox(address)
+        return self._ask(routes.LIST_MESSAGES[kind], name, query={"waiting": 1 if waiting else None})
 
     def clear(self, address: str) -> None:
         """Throw away what was delivered there."""
-        with self._exchange("DELETE", _mailbox_path(address)):
-            return
+        kind, name = _mailbox(address)
+        self._ask(routes.CLEAR_MESSAGES[kind], name)
 
     def send(self, queue: str, body: bytes, *, delay: float | timedelta | None = None) -> Message:
         """Put a message into a queue; ``delay`` in whole seconds, ``None``: the queue's own."""
-        asked: dict[str, Any] = {"body": _text_or_base64(body)}
-        if delay is not None:
-            seconds = _seconds(delay)
-            asked["delay_seconds"] = int(seconds) if seconds == int(seconds) else seconds
-        return self._json("POST", _mailbox_path(f"queue:{queue}"), _message, asked)
+        seconds = None if delay is None else _seconds(delay)
+        if seconds is not None and seconds == int(seconds):
+            seconds = int(seconds)
+        return self._ask(routes.SEND_MESSAGE, queue, body={"body": body, "delay_seconds": seconds})
 
     def fire(self, trigger: str, fields: Mapping[str, Any]) -> Fired:
         """Fire ``[service/]function/trigger`` now, with what is said of its event."""
         function, _, name = trigger.rpartition("/")
-        path = f"/_fcemu/triggers/{quote(function, safe='')}/{quote(name, safe='')}/fire"
-        return self._json("POST", path, lambda told: Fired(told["request_id"], told["reason"]), dict(fields))
+        return self._ask(routes.FIRE_TRIGGER, function, name, body=fields)
 
     # FC's own InvokeFunction.
 
@@ -333,33 +206,39 @@ class Client:
 
     # HTTP.
 
-    def _move(self, kind: str, body: Mapping[str, Any]) -> Move:
+    def _move(self, route: Route[Move], body: Mapping[str, Any]) -> Move:
         """Moves take as long as the handlers that they run; the server says when that is hopeless."""
-        return self._json("POST", f"/_fcemu/clock/{kind}", _moved, body, seconds=None)
+        return self._ask(route, body=body, seconds=None)
 
-    def _json(
+    def _ask(
         self,
-        method: str,
-        path: str,
-        read: Callable[[Any], Told],
+        route: Route[Told],
+        *path: str,
+        query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        *,
         seconds: float | None = _ANSWER_SECONDS,
     ) -> Told:
-        """What ``read`` makes of the answer."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        with self._exchange(method, path, data, headers, seconds=seconds) as answer:
-            return self._read(answer.read(), path, read)
+        """What a route answers, read as its record. Of ``query`` and ``body``, what is ``None`` is left out where the
+        route has a record for it."""
+        target, data, headers = _path(route, path, query), None, {}
+        if body is not None:
+            data = json.dumps(encode(body if route.takes is dict else _given(body))).encode()
+            headers = {"Content-Type": routes.JSON}
+        with self._exchange(route.method, target, data, headers, seconds=seconds) as answer:
+            told = answer.read()
+        if route.answers is NoneType:
+            return cast(Told, None)
+        read = bytes.decode if route.answers is str else partial(self._read, target, partial(decode, route.answers))
+        return cast(Told, read(told))
 
-    def _read(self, data: bytes, path: str, read: Callable[[Any], Told]) -> Told:
+    def _read(self, path: str, read: Callable[[Any], Told], data: bytes) -> Told:
         try:
             told = json.loads(data)
         except ValueError:
             raise ClientError(f"{self.url} answers {path} with what is not JSON; is it an emulator?") from None
         try:
             return read(told)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        except (Problem, ValueError):
             raise ClientError(
                 f"{self.url} answers {path} with JSON that is not an emulator's; is one of this version running there?"
             ) from None
@@ -426,30 +305,17 @@ def _invoke_path(function: str, qualifier: str | None) -> str:
     return f"/2023-03-30/functions/{quote(name, safe='')}/invocations{query}"
 
 
-def _mailbox_path(address: str) -> str:
+def _path(route: Route[Any], path: Sequence[str], query: Mapping[str, Any] | None) -> str:
+    parameters = dict(zip(route.parameters, (quote(each, safe="") for each in path), strict=True))
+    asked = urlencode(_given(query or {}))
+    return f"{routes.PREFIX}{route.path.format(**parameters)}{'?' if asked else ''}{asked}"
+
+
+def _mailbox(address: str) -> tuple[str, str]:
     kind, _, name = address.partition(":")
-    plural = {"queue": "queues", "topic": "topics", "eventbus": "eventbuses"}.get(kind)
-    if plural is None or not name:
+    if kind not in routes.PLURALS or not name:
         raise ClientError(f"{address!r} has no messages; write queue:NAME, topic:NAME or eventbus:NAME")
-    return f"/_fcemu/{plural}/{quote(name, safe='')}/messages"
-
-
-def _message(told: Mapping[str, Any]) -> Message:
-    return Message(
-        told["message_id"],
-        _time(told["at"]),
-        told["request_id"],
-        _bytes(told["body"]),
-        _maybe_time(told.get("visible")),
-        told.get("dequeue_count"),
-    )
-
-
-def _text_or_base64(body: bytes) -> Any:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(body).decode()}
+    return kind, name
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -460,106 +326,14 @@ def _seconds(duration: float | timedelta) -> float:
     return duration.total_seconds() if isinstance(duration, timedelta) else duration
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _text(instant: datetime | str) -> str:
+    return instant if isinstance(instant, str) else instant.isoformat()
 
 
-def _maybe_time(text: str | None) -> datetime | None:
-    return None if text is None else _time(text)
-
-
-def _bytes(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else base64.b64decode(value["base64"])
-
-
-def _all(read: Callable[[Any], Told]) -> Callable[[Any], list[Told]]:
-    def read_all(told: Any) -> list[Told]:
-        if not isinstance(told, list):
-            raise TypeError("not a list")
-        return [read(each) for each in told]
-
-    return read_all
-
-
-def _moved(told: Mapping[str, Any]) -> Move:
-    return Move(_time(told["now"]), told["after"], told["facts"])
-
-
-def _explanation(told: Mapping[str, Any]) -> Explanation:
-    return Explanation(told["text"], told["in_flight"], told["waiting_for"], _maybe_time(told["next_due"]))
-
-
-def _clock(told: Mapping[str, Any]) -> Clock:
-    return Clock(
-        now=_time(told["now"]),
-        started=_time(told["started"]),
-        rate=told["rate"],
-        autojump=told["autojump"],
-        next_due=_maybe_time(told["next_due"]),
-        in_flight=told["in_flight"],
-        behind=told["behind"],
-    )
-
-
-def _fact_or_problem(told: Mapping[str, Any]) -> Fact:
+def _fact_or_problem(told: Any) -> Fact:
     """Raises ``ClientError`` for the problem with which a journal ends that could not be kept."""
-    if "n" not in told and "detail" in told:
-        raise ClientError(told["detail"], status=told["status"], code=told["type"])
-    return _fact(told)
-
-
-def _fact(told: Mapping[str, Any]) -> Fact:
-    return Fact(
-        n=told["n"],
-        at=_time(told["at"]),
-        kind=told["kind"],
-        request_id=told["request_id"],
-        function=told["function"],
-        attempt=told["attempt"],
-        data=told["data"],
-    )
-
-
-def _invocation(told: Mapping[str, Any]) -> Invocation:
-    reply = told["reply"]
-    return Invocation(
-        request_id=told["request_id"],
-        task_id=told["task_id"],
-        function=told["function"],
-        qualifier=told["qualifier"],
-        kind=told["kind"],
-        source=told["source"],
-        status=told["status"],
-        accepted=_time(told["accepted"]),
-        due=_time(told["due"]),
-        ended=_maybe_time(told["ended"]),
-        reason=told["reason"],
-        caused_by=told["caused_by"],
-        payload=_bytes(told["payload"]),
-        attempts=[_attempt(each) for each in told["attempts"]],
-        deliveries=[_delivery(each) for each in told["deliveries"]],
-        events=[Event(each["status"], _time(each["at"]), each["detail"]) for each in told["events"]],
-        reply=reply and Replied(reply["status_code"], reply["error"], _bytes(reply["body"])),
-    )
-
-
-def _attempt(told: Mapping[str, Any]) -> Attempt:
-    return Attempt(
-        number=told["number"],
-        started=_time(told["started"]),
-        ended=_maybe_time(told["ended"]),
-        outcome=told["outcome"],
-        error=told["error"],
-        instance_id=told["instance_id"],
-        logs=told["logs"],
-    )
-
-
-def _delivery(told: Mapping[str, Any]) -> Delivery:
-    return Delivery(
-        at=_time(told["at"]),
-        destination=told["destination"],
-        message_id=told.get("message_id"),
-        body=_bytes(told.get("body", "")),
-        reason=told.get("reason"),
-    )
+    if isinstance(told, dict) and "n" not in told and "detail" in told:
+        problem: ProblemDocument = decode(ProblemDocument, told)
+        raise ClientError(problem.detail, status=problem.status, code=problem.type)
+    fact: Fact = decode(Fact, told)
+    return fact

@@ -11,10 +11,6 @@ from pathlib import Path
 import pytest
 from patience import CHILD_SECONDS
 
-from fcemu.api.control import LATER, Control
-from fcemu.api.state import ServerState
-from fcemu.mns.wire.routes import MNS
-
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     ROOT / "README.md",
@@ -214,10 +210,3 @@ def test_the_readme_names_two_commands_of_one_line_each():
     assert len(commands) == 2
     assert commands[0].endswith("fcemu demo")
     assert commands[1].endswith("pytest")
-
-
-def test_the_server_page_names_every_route_that_acts():
-    page = (ROOT / "docs/reference/server.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"^\| `([A-Z]+) /_fcemu([^`]*)`", page, re.MULTILINE))
-    routes = set(Control(ServerState(mounts=[MNS])).routes) - set(LATER)
-    assert named == routes

@@ -1,40 +1,32 @@
-"""fcemu's own routes under /_fcemu/: health, clock, reset; what happened is in history.py, what is
-arranged in setup.py."""
+"""fcemu's own routes under /_fcemu/: finds what answers a request; health, document and reset. The clock is in
+moves.py, what happened in history.py, what is arranged in setup.py."""
 
 import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any, Final
 
-from fcemu.api import metrics, problems, timers, triggers
-from fcemu.api.dialect import ANY_METHOD, Paths
-from fcemu.api.history import History, one_invocation, records
-from fcemu.api.mounts import Handler
-from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
+from fcemu.api import metrics, triggers
+from fcemu.api.dialect import Paths
+from fcemu.api.history import History
+from fcemu.api.mounts import Handler, by_name
+from fcemu.api.moves import Moves, clock_record
+from fcemu.api.own_answers import BODY_BYTES, answer_of, problem_answer, read_body
 from fcemu.api.setup import SetupRoutes
 from fcemu.api.state import Reset, ServerState
-from fcemu.api.wire import Answer, Stream, WireRequest, status_line
-from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError, InvalidArgument
-from fcemu.core.facts import time_text
-from fcemu.core.times import parse_instant
-from fcemu.engine.emulator import ClosedError, Emulator, NotIdle
-from fcemu.engine.goals import Goal
+from fcemu.api.wire import Answer, Stream, WireRequest
+from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
+from fcemu.engine.closing import ClosedError
+from fcemu.own_api import records
+from fcemu.own_api.codec import given_in, instant_after, read_member, read_record
+from fcemu.own_api.openapi import document
+from fcemu.own_api.problems import Problem, not_yet
+from fcemu.own_api.routes import ROUTES, Route
 
 PREFIX: Final = "_fcemu"
-TOKENLESS: Final = (["health"], ["ca.pem"])
+TOKENLESS: Final = [route.path.split("/")[1:] for route in ROUTES if route.tokenless]
 """The paths below it whose answers tell nothing, so that they need no token."""
-
-LATER: Final = {
-    (ANY_METHOD, "/"): "the page",
-    (ANY_METHOD, "/openapi.json"): "the OpenAPI document",
-}
-"""What later versions bring: refused by name, never ignored."""
-
-_BODY_BYTES: Final = 1024 * 1024
-_LONGEST_MOVE_SECONDS: Final = 30 * 86400
-_LOOK_SECONDS: Final = 0.5
 _LOG: Final = logging.getLogger("fcemu.api")
 
 
@@ -44,210 +36,92 @@ class Control:
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
         self._resetting: Final = threading.Lock()
-        own: dict[tuple[str, str], Handler] = {
-            ("GET", "/health"): self._health,
-            ("GET", "/ca.pem"): self._authority,
-            ("GET", "/clock"): self._show_clock,
-            ("PATCH", "/clock"): self._change_clock,
-            ("POST", "/clock/advance"): self._advance,
-            ("POST", "/clock/run-until-idle"): self._run_until_idle,
-            ("POST", "/clock/run-next"): self._run_next,
-            ("POST", "/reset"): self._reset,
-            ("GET", "/metrics"): metrics.show,
-            ("POST", "/invocations/{id}/stop"): self._stop,
-        }
-        later = {pattern: _later(what) for pattern, what in LATER.items()}
-        self.routes: Final[Mapping[tuple[str, str], Handler]] = (
-            own
-            | History(state).routes
-            | {pattern: handler for mount in state.mounts for pattern, handler in mount.own.items()}
-            | dict(timers.ROUTES)
-            | dict(triggers.ROUTES)
-            | SetupRoutes(state).routes
-            | later
+        parts = (History(state).handlers, Moves(state).handlers, SetupRoutes(state).handlers)
+        mounted = (mount.own for mount in state.mounts)
+        handlers = by_name([self.show_health, self.show_document, self.show_authority, self.reset])
+        for each in (*parts, metrics.HANDLERS, triggers.HANDLERS, *mounted):
+            handlers |= each
+        self._paths: Final = Paths(
+            (route.method, route.path, (route, handlers[route.name])) for route in ROUTES if route.name in handlers
         )
-        """By method and path below ``/_fcemu``."""
-        self._paths: Final = Paths((method, path, handler) for (method, path), handler in self.routes.items())
 
     def find(
         self, method: str, segments: list[str], query: Mapping[str, str]
     ) -> Callable[[WireRequest], Awaitable[Answer | Stream]]:
         """What answers a request; a path that does not exist is answered too."""
-        segments = segments or [""]
+        if segments in ([], [""]):
+            return _always(not_yet("the page"))
         found = self._paths.find(method, segments)
         if found is not None:
-            handler, parameters = found
-            return lambda request: handler(request, parameters, query)
-        path = f"/{PREFIX}/{'/'.join(segments)}"
+            (route, handler), path = found
+            return lambda request: _answer(route, handler, list(path.values()), query, request)
+        path_text = f"/{PREFIX}/{'/'.join(segments)}"
         methods = self._paths.methods(segments)
         if methods:
-            problem = Problem(405, "method-not-allowed", f"{path} takes {', '.join(methods)}, not {method}")
-        else:
-            problem = Problem(404, "not-found", f"there is nothing at {path}")
-        return _always(problem)
+            return _always(Problem("method-not-allowed", f"{path_text} takes {', '.join(methods)}, not {method}"))
+        return _always(Problem("not-found", f"there is nothing at {path_text}"))
 
-    # Health and reset.
+    async def show_health(self, request: WireRequest) -> records.Health:
+        return records.Health(status="ok", version=self._state.version)
 
-    async def _health(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        return json_answer({"status": "ok", "version": self._state.version})
+    async def show_document(self, request: WireRequest) -> dict[str, Any]:
+        return document(self._state.version)
 
-    async def _authority(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    async def show_authority(self, request: WireRequest) -> str:
         if self._state.tls is None:
-            raise Problem(404, "not-found", "this server does not speak TLS")
-        head = f"{status_line(200)}Content-Type: application/x-pem-file\r\n"
-        return Answer(200, head, self._state.tls().pem.encode())
+            raise Problem("not-found", "this server does not speak TLS")
+        return self._state.tls().pem
 
-    async def _reset(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        started = request.emulator.clock.started
-        options = await _object(
-            request,
-            seed=problems.within("seed"),
-            start=problems.instant_text(lambda text: parse_instant(text, started)),
-        )
+    async def reset(self, request: WireRequest, new: records.NewStart) -> records.Clock:
+        options = given_in(new)
+        if new.start is not None:
+            options["start"] = read_member("start", new.start, instant_after(request.emulator.clock.started), "field")
         if self._state.reset is None:
             raise not_yet("resetting this emulator")
         try:  # closing the old emulator waits for its handlers, in real time
             await asyncio.to_thread(self._reset_in_turn, self._state.reset, options)
         except ValueError as wrong:
-            raise Problem(400, "invalid-field", str(wrong)) from None
-        return json_answer(_clock(self._state.emulator or request.emulator))
+            raise Problem("invalid-field", str(wrong)) from None
+        return clock_record(self._state.emulator or request.emulator)
 
     def _reset_in_turn(self, reset: Reset, options: Mapping[str, object]) -> None:
         """A reset ends even if its client has hung up; the next one waits for it."""
         with self._resetting:
             reset(options)
 
-    async def _stop(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        """Answers with the record, which is Stopping where the invocation ran."""
-        read_members(query, {}, "parameter")
-        await _object(request)
-        invocation = one_invocation(request.emulator, path["id"])
-        try:
-            request.emulator.tasks.stop_invocation(invocation)
-        except InvalidArgument as refused:
-            raise Problem(409, "cannot-stop", refused.message) from None
-        return await records(request.emulator, invocation)
 
-    # The clock.
-
-    async def _show_clock(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        return json_answer(_clock(request.emulator))
-
-    async def _change_clock(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        emulator = request.emulator
-        given = await _object(request, rate=problems.within("rate"), autojump=problems.truth)
-        if "rate" in given:
-            emulator.rate = given["rate"]
-        if "autojump" in given:
-            emulator.autojump = given["autojump"]
-        return json_answer(_clock(emulator))
-
-    async def _advance(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        emulator = request.emulator
-        started = emulator.clock.started
-        given = await _object(
-            request,
-            seconds=problems.seconds,
-            by=problems.duration,
-            to=problems.instant_text(lambda text: parse_instant(text, started)),
-        )
-        if len(given) != 1:
-            names = ", ".join(given) or "none of them"
-            raise Problem(400, "invalid-body", f"found {names}; expected exactly one of the fields seconds, by, to")
-        ((name, value),) = given.items()
-        advance = emulator.advance_to if name == "to" else emulator.advance
-        try:
-            return await self._move(emulator, partial(advance, value))
-        except ValueError as refused:
-            if name != "to" and value.total_seconds() >= 0:
-                raise Problem(400, "invalid-field", f"field {name!r}: {refused}", field=name) from None
-            raise Problem(409, "backwards", str(refused), explain=emulator.explain().text) from None
-
-    async def _run_until_idle(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        given = await _object(request, at_most_seconds=problems.not_negative_seconds)
-        at_most = given.get("at_most_seconds", problems.seconds(_LONGEST_MOVE_SECONDS))
-        return await self._move(request.emulator, partial(request.emulator.run_until_idle, at_most))
-
-    async def _run_next(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        await _object(request)
-        return await self._move(request.emulator, request.emulator.run_next)
-
-    async def _move(self, emulator: Emulator, begin: Callable[[], Goal]) -> Answer:
-        """Move the clock and answer when all that fell due has run. Raises ``Problem``, and what ``begin`` raises."""
-        after = len(emulator.journal)
-        try:
-            goal = begin()
-            await self._until(emulator, goal)
-            if goal.error is not None:
-                raise goal.error
-        except NotIdle as not_idle:
-            summary, _, explanation = str(not_idle).partition("\n")
-            raise Problem(409, "not-idle", summary, explain=explanation) from None
-        now = time_text(emulator.clock.shown())
-        return json_answer({"now": now, "after": after, "facts": len(emulator.journal) - after})
-
-    async def _until(self, emulator: Emulator, goal: Goal) -> None:
-        """Wait for ``goal`` without blocking the event loop; a clock that is stuck in real time is a ``Problem``."""
-        wakeups = self._state.wakeups
-        reached = wakeups.future()
-        goal.when_reached(partial(wakeups.resolve, reached, None))
-        patience = emulator.new_patience()
-        try:
-            while not (await asyncio.wait({reached}, timeout=min(_LOOK_SECONDS, emulator.patience)))[0]:
-                if patience.is_over():
-                    detail = f"no progress for {emulator.patience:g} real seconds"
-                    raise Problem(409, "clock-stuck", detail, explain=emulator.explain().text)
-        finally:
-            if not goal.reached:
-                emulator.forget(goal)
+async def _answer(
+    route: Route[Any], handler: Handler, path: list[str], query: Mapping[str, str], request: WireRequest
+) -> Answer | Stream:
+    """Give the handler what the route takes, and write what it answers. Raises ``Problem``, and what the handler
+    raises."""
+    given = [*path, read_record(route.query, query, "parameter")]
+    if route.takes is not None:
+        given.append(read_body(route, await request.body(BODY_BYTES)))
+    told = await handler(request, *(each for each in given if not isinstance(each, records.Nothing)))
+    return told if isinstance(told, Answer | Stream) else answer_of(route, told)
 
 
 def refusal(request: WireRequest, error: Exception) -> Answer:
     """An error as a problem document. What is no ``Problem`` and no ``FCError`` is a defect, and is logged."""
     match error:
         case Problem():
-            return error.answer()
+            return problem_answer(error)
         case EntityTooLarge():
-            return Problem(413, "too-large", error.message).answer()
+            return problem_answer(Problem("too-large", error.message))
+        case AccessDenied():
+            return problem_answer(Problem("access-denied", error.message, error.status))
         case FCError():
             kind = "invalid-request" if error.status < 500 else "unavailable"
-            if isinstance(error, AccessDenied):
-                kind = "access-denied"
-            return Problem(error.status, kind, error.message).answer()
+            return problem_answer(Problem(kind, error.message, error.status))
         case ClosedError():
-            return Problem(409, "closed", str(error)).answer()
+            return problem_answer(Problem("closed", str(error)))
     _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
-    return Problem(500, "internal-error", "the emulator failed; its log says how").answer()
-
-
-def _later(what: str) -> Handler:
-    async def handler(request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        raise not_yet(what)
-
-    return handler
+    return problem_answer(Problem("internal-error", "the emulator failed; its log says how"))
 
 
 def _always(problem: Problem) -> Callable[[WireRequest], Awaitable[Answer]]:
     async def answer(request: WireRequest) -> Answer:
-        return problem.answer()
+        return problem_answer(problem)
 
     return answer
-
-
-async def _object(request: WireRequest, **readers: problems.Reader) -> dict[str, Any]:
-    return read_object(await request.body(_BODY_BYTES), readers)
-
-
-def _clock(emulator: Emulator) -> dict[str, Any]:
-    due = emulator.next_due()
-    return {
-        "now": time_text(emulator.clock.shown()),
-        "started": time_text(emulator.clock.started),
-        "rate": emulator.rate,
-        "autojump": emulator.autojump,
-        "next_due": None if due is None else time_text(due),
-        "in_flight": emulator.in_flight,
-        "behind": emulator.behind.total_seconds(),
-    }

@@ -2,71 +2,74 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, partial
-from typing import Any, Final
+from typing import Final
 
-from fcemu.api import problems
-from fcemu.api.mounts import Handler
-from fcemu.api.problems import Problem, json_answer, not_yet, problem_document, read_members
-from fcemu.api.records import invocation_record
+from fcemu.api.mounts import by_name
+from fcemu.api.own_answers import json_answer
 from fcemu.api.state import News, ServerState
-from fcemu.api.wire import Answer, Stream, WireRequest, status_line
-from fcemu.core.errors import StoreError
-from fcemu.core.facts import Fact, time_text
-from fcemu.core.invocation import Recorded, State
+from fcemu.api.wire import Answer, Stream, WireRequest
+from fcemu.core.answers import recorded_answer_of
+from fcemu.core.errors import InvalidArgument, StoreError
+from fcemu.core.facts import Delivered, DeliveryFailed, Fact
+from fcemu.core.invocation import Attempt, Invocation, Recorded
+from fcemu.core.logs import log_of
 from fcemu.core.names import FunctionRef
+from fcemu.core.outcome import FunctionError, TimedOut
+from fcemu.core.tasks import events
 from fcemu.core.timeline import render
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
+from fcemu.own_api import records
+from fcemu.own_api.codec import COUNT, read_member
+from fcemu.own_api.problems import Problem, not_yet
+from fcemu.own_api.routes import EVENTS, LINES
 
 _LINES_AT_ONCE: Final = 500
-_EVENT_STREAM: Final = "text/event-stream"
 
 
 class History:
-    """Reads the journal, and changes nothing."""
+    """Reads the journal; stops an invocation."""
 
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
-        self.routes: Final[dict[tuple[str, str], Handler]] = {
-            ("GET", "/journal"): self._journal,
-            ("GET", "/timeline"): self._timeline,
-            ("GET", "/explain"): self._explain,
-            ("GET", "/invocations"): self._list,
-            ("GET", "/invocations/{id}"): self._show,
-        }
+        self.handlers: Final = by_name(
+            [
+                self.follow_journal,
+                self.show_timeline,
+                self.explain,
+                self.list_invocations,
+                self.show_invocation,
+                self.stop_invocation,
+            ]
+        )
 
     # The journal.
 
-    async def _journal(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Stream:
+    async def follow_journal(self, request: WireRequest, which: records.WhichFacts) -> Stream:
         """ASSUMED: server-sent events follow unless ``follow=0``, and begin after ``Last-Event-ID``, because a
         browser that loses its connection asks again in this way."""
-        readers = {"after": problems.count, "function": problems.function_name, "follow": problems.flag}
-        given = read_members(query, readers, "parameter")
-        events = _EVENT_STREAM in request.headers.get("Accept", "")
-        after = given.get("after", 0)
-        if events and "after" not in given and (last := request.headers.get("Last-Event-ID", "")):
-            after = read_members({"Last-Event-ID": last}, {"Last-Event-ID": problems.count}, "parameter")[
-                "Last-Event-ID"
-            ]
+        as_events = EVENTS in request.headers.get("Accept", "")
+        after = which.after
+        if as_events and after is None and (last := request.headers.get("Last-Event-ID", "")):
+            after = read_member("Last-Event-ID", last, COUNT, "parameter")
         stream = Stream(request, partial(self._state.keeping.kept, request.emulator))
-        await stream.open(_EVENT_STREAM if events else "application/x-ndjson")
+        await stream.open(EVENTS if as_events else LINES)
         try:
-            await self._tell(request, stream, after, given, events)
+            await self._tell(request, stream, after or 0, which, as_events)
         except StoreError as failed:
-            document = problem_document(500, "unavailable", failed.message)
-            text = json.dumps(document, ensure_ascii=False)
-            await stream.send_last(f"event: problem\ndata: {text}\n\n" if events else f"{text}\n")
+            text = json.dumps(Problem("unavailable", failed.message, 500).document(), ensure_ascii=False)
+            await stream.send_last(f"event: problem\ndata: {text}\n\n" if as_events else f"{text}\n")
         return stream
 
     async def _tell(
-        self, request: WireRequest, stream: Stream, after: int, given: Mapping[str, Any], events: bool
+        self, request: WireRequest, stream: Stream, after: int, which: records.WhichFacts, as_events: bool
     ) -> None:
         """Send the facts. Raises ``StoreError`` where the next ones cannot be kept."""
-        journal, function = request.emulator.journal, given.get("function")
-        if not given.get("follow", events):
-            await _send(stream, journal, after, len(journal), function, events)
+        journal, function = request.emulator.journal, which.function
+        if not (as_events if which.follow is None else which.follow):
+            await _send(stream, journal, after, len(journal), function, as_events)
             return
         request.end()  # a clock that jumps need not wait for who only listens
         news = News(self._state.wakeups)
@@ -77,64 +80,55 @@ class History:
                 news.heard.clear()
                 end = len(journal)
                 if end > after:
-                    await _send(stream, journal, after, end, function, events)
+                    await _send(stream, journal, after, end, function, as_events)
                     after = end
                 else:
                     await news.heard.wait()
-            await _send(stream, journal, after, len(journal), function, events)
+            await _send(stream, journal, after, len(journal), function, as_events)
         finally:
             unfollow()
             self._state.streams.discard(news)
 
-    async def _timeline(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        given = read_members(query, {"format": problems.one_of("text", "chrome", "otlp")}, "parameter")
-        wanted = given.get("format", "text")
-        if wanted != "text":
-            raise not_yet(f"the timeline in the format {wanted!r}")
+    async def show_timeline(self, request: WireRequest, form: records.TimelineForm) -> str:
+        if form.format not in (None, "text"):
+            raise not_yet(f"the timeline in the format {form.format!r}")
         emulator = request.emulator
-        text = await asyncio.to_thread(render, emulator.journal[:], emulator.clock.started)
-        head = f"{status_line(200)}Content-Type: text/plain; charset=utf-8\r\n"
-        return Answer(200, head, text.encode("utf-8", "backslashreplace"))
+        return await asyncio.to_thread(render, emulator.journal[:], emulator.clock.started)
 
-    async def _explain(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
+    async def explain(self, request: WireRequest) -> records.Explanation:
         found = request.emulator.explain()
-        due = None if found.next_due is None else time_text(found.next_due)
-        return json_answer(
-            {"text": found.text, "in_flight": found.in_flight, "waiting_for": found.waiting_for, "next_due": due}
+        return records.Explanation(
+            text=found.text, in_flight=found.in_flight, waiting_for=found.waiting_for, next_due=found.next_due
         )
 
     # Invocations.
 
-    async def _list(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        states = problems.one_of(*State)
-        readers = {
-            "function": problems.function_name,
-            "status": states,
-            "task_id": problems.text,
-            "after": problems.text,
-            "limit": problems.count,
-        }
-        given = read_members(query, readers, "parameter")
-        emulator = request.emulator
-        chosen = list(emulator.journal.invocations.values())
-        if "after" in given:
+    async def list_invocations(self, request: WireRequest, which: records.WhichInvocations) -> Answer:
+        chosen = list(request.emulator.journal.invocations.values())
+        if which.after is not None:
             ids = [invocation.id for invocation in chosen]
-            if given["after"] not in ids:
-                raise Problem(400, "invalid-parameter", f"after: there is no invocation {given['after']!r}")
-            chosen = chosen[ids.index(given["after"]) + 1 :]
-        if "function" in given:
-            chosen = [invocation for invocation in chosen if invocation.function == given["function"]]
-        if "status" in given:
-            chosen = [invocation for invocation in chosen if invocation.state == given["status"]]
-        if "task_id" in given:
-            chosen = [invocation for invocation in chosen if invocation.task_id == given["task_id"]]
-        return await records(emulator, chosen[: given.get("limit")])
+            if which.after not in ids:
+                raise Problem("invalid-parameter", f"after: there is no invocation {which.after!r}")
+            chosen = chosen[ids.index(which.after) + 1 :]
+        if which.function is not None:
+            chosen = [invocation for invocation in chosen if invocation.function == which.function]
+        if which.status is not None:
+            chosen = [invocation for invocation in chosen if invocation.state == which.status]
+        if which.task_id is not None:
+            chosen = [invocation for invocation in chosen if invocation.task_id == which.task_id]
+        return await _written(request.emulator, chosen[: which.limit])
 
-    async def _show(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        invocation = one_invocation(request.emulator, path["id"])
-        return await records(request.emulator, invocation)
+    async def show_invocation(self, request: WireRequest, request_id: str) -> Answer:
+        return await _written(request.emulator, _invocation(request.emulator, request_id))
+
+    async def stop_invocation(self, request: WireRequest, request_id: str) -> Answer:
+        """Answers with the record, which is Stopping where the invocation ran."""
+        invocation = _invocation(request.emulator, request_id)
+        try:
+            request.emulator.tasks.stop_invocation(invocation)
+        except InvalidArgument as refused:
+            raise Problem("cannot-stop", refused.message) from None
+        return await _written(request.emulator, invocation)
 
 
 async def _send(
@@ -153,28 +147,78 @@ async def _send(
         await asyncio.sleep(0)
 
 
-def one_invocation(emulator: Emulator, request_id: str) -> Recorded:
+def _invocation(emulator: Emulator, request_id: str) -> Recorded:
     """Raises ``Problem``."""
     invocation = emulator.journal.invocations.get(request_id)
     if invocation is None:
-        raise Problem(404, "not-found", f"there is no invocation {request_id!r}")
+        raise Problem("not-found", f"there is no invocation {request_id!r}")
     return invocation
 
 
-async def records(emulator: Emulator, wanted: list[Recorded] | Recorded) -> Answer:
+async def _written(emulator: Emulator, wanted: list[Recorded] | Recorded) -> Answer:
     """Whole records, read from the store where they have left memory and written on another thread, because there may
     be many."""
     memory_of = cache(emulator.memory_mb)
     several = wanted if isinstance(wanted, list) else [wanted]
 
-    def record(recorded: Recorded, history: Sequence[Fact]) -> dict[str, Any]:
+    def record(recorded: Recorded, history: Sequence[Fact]) -> records.Invocation:
         emulator.read_outside.add(recorded.id)
         memory_mb, invocation = memory_of(recorded.function), emulator.journal.whole(recorded)
         return invocation_record(invocation, history, memory_mb, emulator.settings.max_memory_usage_mb)
 
     def write() -> Answer:
         histories = emulator.journal.histories(several)
-        written = [record(each, histories[each.id]) for each in several]
-        return json_answer(written if isinstance(wanted, list) else written[0])
+        told = [record(each, histories[each.id]) for each in several]
+        return json_answer(told if isinstance(wanted, list) else told[0])
 
     return await asyncio.to_thread(write)
+
+
+def invocation_record(
+    invocation: Invocation, history: Iterable[Fact], memory_mb: int, memory_used_mb: float
+) -> records.Invocation:
+    """All that is known of an invocation, in the words of the fixture; ``history``: its facts."""
+    accepted, reply = invocation.accepted, recorded_answer_of(invocation)
+    return records.Invocation(
+        request_id=invocation.id,
+        task_id=accepted.task_id or None,
+        function=str(accepted.function),
+        qualifier=accepted.qualifier,
+        kind="sync" if accepted.synchronous else "async",
+        source=accepted.source,
+        status=invocation.state,
+        accepted=accepted.at,
+        due=invocation.due,
+        ended=invocation.ended,
+        reason=invocation.reason,
+        caused_by=None if accepted.root == accepted.request_id else accepted.root,
+        payload=accepted.payload,
+        attempts=[
+            _attempt(attempt, log_of(attempt, invocation.id, memory_mb, memory_used_mb))
+            for attempt in invocation.attempts
+        ],
+        deliveries=[_delivery(delivery) for delivery in invocation.deliveries],
+        events=[records.Event(status=event.status, at=event.at, detail=event.detail) for event in events(history)],
+        reply=None if reply is None else records.Reply(reply.status, reply.error, reply.body),
+    )
+
+
+def _attempt(attempt: Attempt, log: str) -> records.Attempt:
+    outcome = attempt.outcome
+    return records.Attempt(
+        number=attempt.number,
+        started=attempt.started,
+        ended=attempt.ended,
+        outcome=attempt.word,
+        error=outcome.error_type if isinstance(outcome, FunctionError | TimedOut) else None,
+        instance_id=attempt.instance_id,
+        logs=log,
+    )
+
+
+def _delivery(delivery: Delivered | DeliveryFailed) -> records.Delivery:
+    if isinstance(delivery, Delivered):
+        return records.Delivery(
+            at=delivery.at, destination=delivery.destination, message_id=delivery.message_id, body=delivery.body
+        )
+    return records.Delivery(at=delivery.at, destination=delivery.destination, reason=delivery.reason)

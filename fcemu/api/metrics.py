@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from fcemu.api.problems import read_members
+from fcemu.api.mounts import by_name
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.invocation import TERMINAL
 from fcemu.core.metrics import Numbers
@@ -119,8 +119,10 @@ def text_of(emulator: Emulator) -> tuple[bytes, str]:
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
-async def show(request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-    """Made on another thread: a large journal takes a while."""
-    read_members(query, {}, "parameter")
+async def show_metrics(request: WireRequest) -> Answer:
+    """Made on another thread: a large journal takes a while. The content type names the version of the format."""
     body, kind = await asyncio.to_thread(text_of, request.emulator)
     return Answer(200, f"{status_line(200)}Content-Type: {kind}\r\n", body)
+
+
+HANDLERS: Final = by_name([show_metrics])

@@ -1,12 +1,14 @@
 """What the server knows of a route of fcemu's own API, and of another service's API on the same port."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from fcemu.api.wire import Answer, Stream, WireRequest
+from fcemu.api.wire import Answer, WireRequest
 
-Handler = Callable[[WireRequest, Mapping[str, str], Mapping[str, str]], Awaitable[Answer | Stream]]
-"""What answers a request of fcemu's own API; it gets the parameters of the path, and the query."""
+Handler = Callable[..., Awaitable[Any]]
+"""What answers a request of fcemu's own API, under the name of its route (``own_api/routes.py``). It gets the request,
+the parameters of the path in their order, and the records of the query and the body, where the route has them. It
+returns what the route answers, or an answer that is written already."""
 Found = tuple[Callable[[WireRequest], Awaitable[Answer]], Callable[[WireRequest, Exception], Answer]]
 """What answers a request, and what writes the answer when that fails."""
 
@@ -14,10 +16,15 @@ Found = tuple[Callable[[WireRequest], Awaitable[Answer]], Callable[[WireRequest,
 class Mount(NamedTuple):
     """A service: it answers all paths whose first segment is one of ``prefixes``.
 
-    ``find`` gets a method, the segments of a path, and the query. ``own``: its routes in fcemu's own API, by method and
-    path below ``/_fcemu``.
+    ``find`` gets a method, the segments of a path, and the query. ``own``: what answers its routes in fcemu's own API,
+    by their names.
     """
 
     prefixes: Collection[str]
     find: Callable[[str, list[str], Mapping[str, str]], Found]
-    own: Mapping[tuple[str, str], Handler]
+    own: Mapping[str, Handler]
+
+
+def by_name(handlers: Iterable[Handler]) -> dict[str, Handler]:
+    """Handlers by the names of their routes, which are their own."""
+    return {handler.__name__: handler for handler in handlers}

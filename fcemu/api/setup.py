@@ -1,23 +1,22 @@
 """Handlers under /_fcemu/: what a test arranges: faults, stubs, definitions."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
-from fcemu.api import problems
-from fcemu.api.mounts import Handler
-from fcemu.api.problems import Problem, Reader, json_answer, not_found, not_yet, read_members, read_object
+from fcemu.api.mounts import by_name
 from fcemu.api.state import Parts, ServerState
-from fcemu.api.wire import Answer, WireRequest, status_line
+from fcemu.api.wire import WireRequest
 from fcemu.core.errors import FCError
-from fcemu.core.facts import text_or_base64, time_text
 from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.stubs import Step, StubCall, error_named
+from fcemu.core.stubs import Step, error_named
 from fcemu.engine import faults
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.faults import Fault, Trouble
 from fcemu.engine.ports import StandIn
-
-_BODY_BYTES: Final = 1024 * 1024
+from fcemu.own_api import records
+from fcemu.own_api.codec import FUNCTION_NAME, given_in
+from fcemu.own_api.problems import Problem, not_found, not_yet
 
 
 class BadDefinition(ValueError):
@@ -34,113 +33,88 @@ class SetupRoutes:
 
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
-        self.routes: Final[dict[tuple[str, str], Handler]] = {
-            ("GET", "/faults"): self._list_faults,
-            ("POST", "/faults"): self._add_fault,
-            ("DELETE", "/faults"): self._remove_faults,
-            ("GET", "/stubs/{function}"): self._stub_calls,
-            ("PUT", "/stubs/{function}"): self._put_stub,
-            ("DELETE", "/stubs/{function}"): self._remove_stub,
-            ("GET", "/definition"): self._show_definition,
-            ("POST", "/definition"): self._add_definition,
-            ("GET", "/code/{function}"): self._show_code,
-            ("GET", "/layers/{layer}/{version}"): self._show_layer,
-        }
+        self.handlers: Final = by_name(
+            [
+                self.list_faults,
+                self.add_fault,
+                self.remove_faults,
+                self.show_stub,
+                self.put_stub,
+                self.remove_stub,
+                self.show_definition,
+                self.add_definition,
+                self.show_code,
+                self.show_layer,
+            ]
+        )
 
     # Faults.
 
-    async def _list_faults(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        return json_answer([_fault_record(fault) for fault in request.emulator.setup.faults()])
+    async def list_faults(self, request: WireRequest) -> list[records.Fault]:
+        return [_fault_record(fault) for fault in request.emulator.setup.faults()]
 
-    async def _add_fault(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        readers: dict[str, Reader] = {
-            "fault": problems.one_of(*_FAULTS),
-            "function": problems.function_name,
-            "times": problems.whole,
-            "status": problems.whole,
-            "when": problems.one_of(*faults.WHEN),
-            "by": problems.duration,
-            "again": problems.duration,
-        }
-        given = read_object(await request.body(_BODY_BYTES), readers)
-        for name in ("fault", "function"):
-            if name not in given:
-                raise Problem(400, "invalid-body", f"the field {name!r} is missing")
-        name, emulator = given.pop("fault"), request.emulator
-        ref, times = _defined(emulator, given.pop("function")), given.pop("times", 1)
+    async def add_fault(self, request: WireRequest, new: records.NewFault) -> records.Fault:
+        emulator, times = request.emulator, 1 if new.times is None else new.times
+        ref = _defined(emulator, new.function)
         try:
-            return json_answer(_fault_record(emulator.setup.add_fault(ref, _trouble(name, given), times)))
+            return _fault_record(emulator.setup.add_fault(ref, _trouble(new), times))
         except ValueError as wrong:
-            raise Problem(400, "invalid-field", str(wrong), field=str(wrong).partition(":")[0]) from None
+            raise Problem("invalid-field", str(wrong), field=str(wrong).partition(":")[0]) from None
 
-    async def _remove_faults(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        number = read_members(query, {"n": problems.count}, "parameter").get("n")
-        setup = request.emulator.setup
+    async def remove_faults(self, request: WireRequest, which: records.WhichFaults) -> None:
+        setup, number = request.emulator.setup, which.n
         chosen = [fault for fault in setup.faults() if number in (None, fault.number)]
         if number is not None and not chosen:
             raise not_found("fault", str(number), [str(fault.number) for fault in setup.faults()])
         for fault in chosen:
             setup.remove_fault(fault)
-        return Answer(204, status_line(204))
 
     # Stubs.
 
-    async def _stub_calls(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        stub = _stub(request.emulator, path)[1]
-        return json_answer([_call_record(call) for call in stub.calls])
+    async def show_stub(self, request: WireRequest, function: str) -> list[records.StubCall]:
+        _, stub = _stub(request.emulator, function)
+        return [
+            records.StubCall(payload=call.payload, at=call.at, request_id=call.request_id, attempt=call.attempt)
+            for call in stub.calls
+        ]
 
-    async def _put_stub(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        given = read_object(await request.body(_BODY_BYTES), {"steps": _steps})
-        if "steps" not in given:
-            raise Problem(400, "invalid-body", "the field 'steps' is missing")
-        ref = _function(request.emulator, path)
-        request.emulator.setup.stub(ref, self._parts("stubs").stub(given["steps"]), alone=True)
-        return Answer(204, status_line(204))
+    async def put_stub(self, request: WireRequest, function: str, stub: records.Stub) -> None:
+        steps = [_step(number, each) for number, each in enumerate(stub.steps, 1)]
+        ref = _function(request.emulator, function)
+        request.emulator.setup.stub(ref, self._parts("stubs").stub(steps), alone=True)
 
-    async def _remove_stub(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        ref, _ = _stub(request.emulator, path)
+    async def remove_stub(self, request: WireRequest, function: str) -> None:
+        ref, _ = _stub(request.emulator, function)
         request.emulator.setup.unstub(ref)
-        return Answer(204, status_line(204))
 
     # Definitions.
 
-    async def _show_definition(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        return json_answer(self._parts("definitions").defined(request.emulator))
+    async def show_definition(self, request: WireRequest) -> dict[str, Any]:
+        return self._parts("definitions").defined(request.emulator)
 
-    async def _add_definition(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-        read_members(query, {}, "parameter")
-        document, parts = read_object(await request.body(_BODY_BYTES), None), self._parts("definitions")
+    async def add_definition(self, request: WireRequest, document: dict[str, Any]) -> dict[str, Any]:
+        parts = self._parts("definitions")
         try:
             parts.define(request.emulator, document)
         except BadDefinition as bad:
-            raise Problem(400, "invalid-definition", str(bad), problems=bad.problems) from None
-        return json_answer(parts.defined(request.emulator))
+            raise Problem("invalid-definition", str(bad), problems=bad.problems) from None
+        return parts.defined(request.emulator)
 
-    async def _show_code(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    async def show_code(self, request: WireRequest, function: str, which: records.WhichCode) -> bytes:
         """The code of a function as a zip: where GetFunctionCode points to."""
-        qualifier = read_members(query, {"qualifier": problems.text}, "parameter").get("qualifier") or LATEST
-        ref, control = _function(request.emulator, path), request.emulator.control
+        ref, control = _function(request.emulator, function), request.emulator.control
         try:
-            data = control.zip_of(control.function(ref, qualifier).code)
+            return control.zip_of(control.function(ref, which.qualifier or LATEST).code)
         except (FCError, OSError) as missing:
-            raise Problem(404, "not-found", f"there is no code of {ref}: {missing}") from None
-        return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
+            raise Problem("not-found", f"there is no code of {ref}: {missing}") from None
 
-    async def _show_layer(self, request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    async def show_layer(self, request: WireRequest, layer: str, version: str) -> bytes:
         """The content of a version of a layer as a zip: where its location points to."""
-        read_members(query, {}, "parameter")
-        control, name, version = request.emulator.control, path["layer"], path["version"]
+        control = request.emulator.control
         try:
-            data = control.zip_of(control.layer(name, int(version) if version.isdecimal() else 0).package.directory)
+            return control.zip_of(control.layer(layer, int(version) if version.isdecimal() else 0).package.directory)
         except (FCError, OSError) as missing:
-            raise Problem(404, "not-found", f"there is no version {version} of layer {name}: {missing}") from None
-        return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
+            raise Problem("not-found", f"there is no version {version} of layer {layer}: {missing}") from None
 
     def _parts(self, what: str) -> Parts:
         if self._state.parts is None:
@@ -153,79 +127,47 @@ _FAULTS: Final[Mapping[str, tuple[Callable[..., Trouble], Mapping[str, Any]]]] =
     "fail": (faults.fail, {"status": 500}),
     "crash": (faults.crash, {"when": "after"}),
     "delay": (faults.delay, {"by": None}),
-    "deliver_twice": (faults.deliver_twice, {"again": problems.seconds(0)}),
+    "deliver_twice": (faults.deliver_twice, {"again": timedelta(0)}),
 }
 """Each fault with its arguments; ``None``: it must be given."""
 
 
-def _trouble(name: str, given: Mapping[str, Any]) -> Trouble:
+def _trouble(new: records.NewFault) -> Trouble:
     """Raises ``Problem``, ``ValueError``."""
-    make, arguments = _FAULTS[name]
+    make, arguments = _FAULTS[new.fault]
+    given = {name: value for name, value in given_in(new).items() if name not in ("fault", "function", "times")}
     for argument in given:
         if argument not in arguments:
             takes = ", ".join(["fault", "function", "times", *arguments])
-            raise Problem(400, "invalid-field", f"{name} takes no {argument!r}; it takes {takes}", field=argument)
+            raise Problem("invalid-field", f"{new.fault} takes no {argument!r}; it takes {takes}", field=argument)
     chosen = {**arguments, **given}
     missing = [argument for argument, value in chosen.items() if value is None]
     if missing:
-        raise Problem(400, "invalid-body", f"{name} needs the field {missing[0]!r}")
+        raise Problem("invalid-body", f"{new.fault} needs the field {missing[0]!r}")
     return make(**chosen)
 
 
-def _fault_record(fault: Fault) -> dict[str, Any]:
-    head = {"n": fault.number, "fault": fault.name, "function": str(fault.function)}
-    return head | fault.words() | {"times": fault.times, "struck": fault.struck}
+def _fault_record(fault: Fault) -> records.Fault:
+    head: dict[str, Any] = {"n": fault.number, "fault": fault.name, "function": str(fault.function)}
+    return records.Fault(**head, **fault.words(), times=fault.times, struck=fault.struck)
 
 
-def _call_record(call: StubCall) -> dict[str, Any]:
-    return {
-        "payload": text_or_base64(call.payload),
-        "at": time_text(call.at),
-        "request_id": call.request_id,
-        "attempt": call.attempt,
-    }
-
-
-def _steps(value: Any) -> list[Step]:
-    if not isinstance(value, list) or not value:
-        raise ValueError("a list of one or more steps")
-    return [_step(number, each) for number, each in enumerate(value, 1)]
-
-
-def _step(number: int, value: Any) -> Step:
-    readers: dict[str, Reader] = {
-        "returns": lambda value: value,
-        "raises": _raised,
-        "seconds": problems.not_negative,
-        "logs": problems.text,
-        "status": problems.whole,
-    }
-    if not isinstance(value, dict):
-        raise Problem(400, "invalid-field", f"step {number}: found {problems.found(value)}, expected an object")
+def _step(number: int, given: records.Step) -> Step:
+    said = given_in(given)
+    if given.raises is not None:
+        said["raises"] = error_named(given.raises.errorType, given.raises.errorMessage or "")
     try:
-        return Step(**read_members(value, readers, "field"))
-    except Problem as wrong:
-        raise Problem(wrong.status, wrong.kind, f"step {number}: {wrong.detail}", **wrong.more) from None
+        return Step(**said)
     except ValueError as wrong:
-        raise Problem(400, "invalid-field", f"step {number}: {wrong}") from None
+        raise Problem("invalid-field", f"step {number}: {wrong}") from None
 
 
-def _raised(value: Any) -> Exception:
-    expected = '{"errorType": text, "errorMessage": text}'
-    if not isinstance(value, dict) or not {"errorType"} <= value.keys() <= {"errorType", "errorMessage"}:
-        raise ValueError(expected)
-    name, message = value["errorType"], value.get("errorMessage", "")
-    if not (isinstance(name, str) and isinstance(message, str) and name and "\0" not in name):
-        raise ValueError(expected)
-    return error_named(name, message)
-
-
-def _function(emulator: Emulator, path: Mapping[str, str]) -> FunctionRef:
+def _function(emulator: Emulator, function: str) -> FunctionRef:
     """Raises ``Problem``."""
     try:
-        ref = problems.function_name(path["function"])
+        ref = FUNCTION_NAME.read(function)
     except ValueError:
-        raise not_found("function", path["function"], _names(emulator)) from None
+        raise not_found("function", function, _names(emulator)) from None
     return _defined(emulator, ref)
 
 
@@ -239,9 +181,9 @@ def _names(emulator: Emulator) -> list[str]:
     return [str(function.ref) for function in emulator.functions()]
 
 
-def _stub(emulator: Emulator, path: Mapping[str, str]) -> tuple[FunctionRef, StandIn]:
-    ref = _function(emulator, path)
+def _stub(emulator: Emulator, function: str) -> tuple[FunctionRef, StandIn]:
+    ref = _function(emulator, function)
     stub = emulator.setup.stub_of(ref)
     if stub is None:
-        raise Problem(404, "not-found", f"there is no stub of {ref}")
+        raise Problem("not-found", f"there is no stub of {ref}")
     return ref, stub

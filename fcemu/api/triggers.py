@@ -1,40 +1,49 @@
-"""Handlers under /_fcemu/triggers: let something happen of which one hears."""
+"""Handlers under /_fcemu/timers and /_fcemu/triggers: let something happen that invokes a function."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from fcemu.api import problems
-from fcemu.api.mounts import Handler
-from fcemu.api.problems import Problem, json_answer, not_found, read_members, read_object
-from fcemu.api.wire import Answer, WireRequest
+from fcemu.api.mounts import by_name
+from fcemu.api.own_answers import json_bytes
+from fcemu.api.wire import WireRequest
 from fcemu.core.errors import FCError
 from fcemu.core.event_filters import NotFired
+from fcemu.own_api import records
+from fcemu.own_api.codec import FUNCTION_NAME
+from fcemu.own_api.problems import Problem, not_found
 
-_BODY_BYTES = 1024 * 1024
+
+async def fire_timer(request: WireRequest, function: str, trigger: str) -> records.TimerFired:
+    """Recorded; the invocation runs when the clock moves."""
+    emulator = request.emulator
+    try:
+        invocation = emulator.fire(FUNCTION_NAME.read(function), trigger)
+    except (FCError, ValueError):
+        known = [f"{each.function}/{each.name}" for each in emulator.control.timers()]
+        raise not_found("timer", f"{function}/{trigger}", known) from None
+    return records.TimerFired(request_id=invocation.id)
 
 
-async def _fire(request: WireRequest, path: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+async def fire_trigger(request: WireRequest, function: str, trigger: str, said: dict[str, Any]) -> records.Fired:
     """The body has the event's fields, or ``payload``: text, or JSON. Recorded; the invocation runs when the clock
     moves. An event that the trigger lets pass by invokes nothing: the request id is null, the reason says why."""
-    read_members(query, {}, "parameter")
-    said = read_object(await request.body(_BODY_BYTES), None)
-    triggers, name = request.emulator.triggers, f"{path['function']}/{path['trigger']}"
+    triggers = request.emulator.triggers
     payload = _payload(said.pop("payload")) if "payload" in said else None
     try:
-        invocation = triggers.fire(problems.function_name(path["function"]), path["trigger"], said, payload)
+        invocation = triggers.fire(FUNCTION_NAME.read(function), trigger, said, payload)
     except NotFired as passed:
-        return json_answer({"request_id": None, "reason": str(passed)})
+        return records.Fired(request_id=None, reason=str(passed))
     except FCError as refused:
         if refused.code not in ("ServiceNotFound", "FunctionNotFound", "TriggerNotFound"):
             raise
-        raise not_found("trigger", name, [f"{each.function}/{each.name}" for each in triggers.all()]) from None
+        known = [f"{each.function}/{each.name}" for each in triggers.all()]
+        raise not_found("trigger", f"{function}/{trigger}", known) from None
     except ValueError as wrong:
-        raise Problem(400, "invalid-field", str(wrong)) from None
-    return json_answer({"request_id": invocation.id, "reason": None})
+        raise Problem("invalid-field", str(wrong)) from None
+    return records.Fired(request_id=invocation.id, reason=None)
 
 
 def _payload(given: Any) -> bytes:
-    return given.encode() if isinstance(given, str) else json_answer(given).body
+    return given.encode() if isinstance(given, str) else json_bytes(given)
 
 
-ROUTES: Mapping[tuple[str, str], Handler] = {("POST", "/triggers/{function}/{trigger}/fire"): _fire}
+HANDLERS: Final = by_name([fire_timer, fire_trigger])

@@ -9,7 +9,8 @@ from fcemu.commands.options import RATE, Commands, Duration, Instant, as_json, w
 from fcemu.commands.printing import at, print_json
 
 if TYPE_CHECKING:
-    from fcemu.client import Client, Move
+    from fcemu.client import Client
+    from fcemu.own_api.records import Move
 
 
 @click.group(cls=Commands, invoke_without_command=True)

@@ -9,7 +9,8 @@ from fcemu.commands.options import Whole, as_json, where
 from fcemu.commands.printing import Table, at, print_json
 
 if TYPE_CHECKING:
-    from fcemu.client import Attempt, Client, Invocation
+    from fcemu.client import Client
+    from fcemu.own_api.records import Attempt, Invocation
 
 _HEADINGS: Final = ("REQUEST", "FUNCTION", "KIND", "STATUS", "ACCEPTED", "ENDED", "ATTEMPTS", "REASON")
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from fcemu.commands.options import Whole, as_json, where
-from fcemu.commands.printing import Table, document, print_line
+from fcemu.commands.printing import Table, print_line
 
 if TYPE_CHECKING:
-    from fcemu.client import Client, Fact
+    from fcemu.client import Client
+    from fcemu.own_api.records import Fact
 
 _LONGEST: Final = 60
 """Characters of one value that a table shows; --json shows all."""
@@ -66,5 +67,5 @@ def _data(fact: "Fact") -> str:
 
 
 def _short(value: object) -> str:
-    text = json.dumps(document(value), ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

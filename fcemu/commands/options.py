@@ -78,9 +78,10 @@ class Main(Commands):
         "timeline",
         "journal",
         "explain",
+        "openapi",
         "doctor",
     )
-    elsewhere = frozenset({"init", "check", "clock", "event", "invocations", "journal", "doctor"})
+    elsewhere = frozenset({"init", "check", "clock", "event", "invocations", "journal", "openapi", "doctor"})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.elsewhere:

@@ -1,47 +1,31 @@
 """How values are printed: JSON for programs, tables and instants for people."""
 
-import base64
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from shutil import which
-from typing import Any
 
 import click
 
 
 def print_json(value: object) -> None:
     """A document on stdout."""
-    click.echo(json.dumps(document(value), ensure_ascii=False, indent=2))
+    click.echo(_json(value, indent=2))
 
 
 def print_line(value: object) -> None:
     """A document on one line, for streams of them."""
-    click.echo(json.dumps(document(value), ensure_ascii=False))
+    click.echo(_json(value))
 
 
-def document(value: object) -> Any:
-    """What the client hands out, as fcemu's API writes it: times with six digits, bytes as text or as base64."""
-    match value:
-        case datetime():
-            return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}"
-        case bytes():
-            try:
-                return value.decode()
-            except UnicodeDecodeError:
-                return {"base64": base64.b64encode(value).decode()}
-        case tuple() if hasattr(value, "_asdict"):
-            return document(value._asdict())
-        case Mapping():
-            return {str(name): document(each) for name, each in value.items()}
-        case list() | tuple():
-            return [document(each) for each in value]
-        case None | str() | int() | float():
-            return value
-    raise TypeError(f"{value!r} has no JSON form")
+def _json(value: object, indent: int | None = None) -> str:
+    """What the client hands out, as fcemu's API writes it."""
+    from fcemu.own_api.codec import encode
+
+    return json.dumps(encode(value), ensure_ascii=False, indent=indent)
 
 
 class Table:

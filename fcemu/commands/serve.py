@@ -27,7 +27,8 @@ from fcemu.core.values import dataclass
 from fcemu.host import Data, Host
 
 if TYPE_CHECKING:
-    from fcemu.client import Client, Fact
+    from fcemu.client import Client
+    from fcemu.own_api.records import Fact
 
 LOG: Final = logging.getLogger("fcemu.serve")
 

@@ -1,6 +1,5 @@
 """What can happen to an invocation, each with its time; and its form in the journal."""
 
-import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final, Protocol, cast
 
 from fcemu.core.http import HttpAnswer, HttpRequest
+from fcemu.core.json_forms import read_bytes, read_time, text_or_base64, time_text
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
@@ -359,19 +359,6 @@ def from_json(record: dict[str, Any]) -> Fact:
     return fact
 
 
-def time_text(at: datetime) -> str:
-    """RFC 3339 in UTC with six digits, always the same length."""
-    if at.year > 999 and at.tzinfo is UTC:  # half of what isoformat takes, and each fact has one or two
-        return _TIME % (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at.year > 999 else at.astimezone(UTC).isoformat()
-
-
-def read_time(text: str) -> datetime:
-    """Read ``time_text``; raises ``ValueError``."""
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-_TIME: Final = "%d-%02d-%02dT%02d:%02d:%02d.%06dZ"
 _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 """Fields of facts that are written only if they say something."""
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
@@ -429,26 +416,11 @@ def _read_request(record: dict[str, Any]) -> HttpRequest:
     return HttpRequest(**{**record, "headers": tuple((name, text) for name, text in record["headers"])})
 
 
-def text_or_base64(data: bytes) -> str | dict[str, str]:
-    """Bytes as text where they are UTF-8, else ``{"base64": …}``."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(data).decode()}
-
-
-def _read_bytes(given: Any) -> bytes:
-    if isinstance(given, str):
-        return given.encode()
-    demand(given, ["base64"], "bytes")
-    return base64.b64decode(given["base64"], validate=True)
-
-
 def _read_outcome(record: dict[str, Any]) -> Outcome:
     kind: Any = _OUTCOMES[record["kind"]]
     demand(record, ["kind", *kind.__match_args__], record["kind"], may=_RARE.keys() & {*kind.__match_args__})
     bytes_fields = {"payload", "document"}
-    values = {k: _read_bytes(v) if k in bytes_fields else v for k, v in record.items() if k != "kind"}
+    values = {k: read_bytes(v) if k in bytes_fields else v for k, v in record.items() if k != "kind"}
     if "http" in values:
         http: Any = values["http"]
         demand(http, ["status", "headers"], "http")
@@ -470,7 +442,7 @@ _WRITERS: Final = _Writers(
 _WRITERS.update(dict.fromkeys(_OUTCOMES.values(), _write_outcome))
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     datetime: read_time,
-    bytes: _read_bytes,
+    bytes: read_bytes,
     FunctionRef: lru_cache(FunctionRef.parse),
     Outcome: _read_outcome,
     str: str,

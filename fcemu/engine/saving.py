@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Accepted, Changed, read_time, time_text
+from fcemu.core.facts import Accepted, Changed
 from fcemu.core.invocation import TERMINAL, Invocation, State
+from fcemu.core.json_forms import read_time, time_text
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.values import dataclass

@@ -11,8 +11,8 @@ from urllib.request import urlopen
 import pytest
 from acceptance.control import Api
 
+from fcemu.api.history import invocation_record
 from fcemu.api.metrics import text_of
-from fcemu.api.records import invocation_record
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import FORGOTTEN, Failed
 from fcemu.core.invocation import Summary

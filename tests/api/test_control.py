@@ -175,6 +175,9 @@ def test_a_move_ends_when_the_emulator_is_closed(serve):
         ("POST", "/reset", b'{"seed": 1.5}', "field 'seed': found 1.5 (a number), expected a whole number"),
         ("POST", "/reset", b'{"start": null}', "field 'start': found null, expected an instant like"),
         ("GET", "/clock?rate=1", None, "there is no parameter 'rate'; expected: none"),
+        ("PATCH", "/clock?rate=1", b"{}", "there is no parameter 'rate'; expected: none"),
+        ("POST", "/clock/advance?seconds=1", b"", "there is no parameter 'seconds'; expected: none"),
+        ("POST", "/reset?seed=1", b"{}", "there is no parameter 'seed'; expected: none"),
         (
             "GET",
             "/journal?after=-1",
@@ -206,7 +209,7 @@ def test_what_cannot_be_read_is_named_with_what_was_expected(served, method, pat
         ("DELETE", "/clock", 405, "/_fcemu/clock takes GET, PATCH, not DELETE"),
         ("GET", "", 501, "not supported yet: the page"),
         ("GET", "/", 501, "not supported yet: the page"),
-        ("GET", "/openapi.json", 501, "not supported yet: the OpenAPI document"),
+        ("POST", "/openapi.json", 405, "/_fcemu/openapi.json takes GET, not POST"),
         ("POST", "/metrics", 405, "/_fcemu/metrics takes GET, not POST"),
         ("POST", "/queues/a/messages", 400, "expected the field body: the message as text"),
         ("GET", "/eventbuses/a/messages", 404, "there is no eventbus 'a'"),

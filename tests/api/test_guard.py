@@ -10,12 +10,13 @@ from api.harness import FC2, FC3
 from api.plane import Plane
 from patience import WAIT_SECONDS
 
-from fcemu.api.control import Control
 from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.guard import Guard
 from fcemu.api.server import DIALECTS
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.mns.wire.routes import ROUTES
+from fcemu.own_api.routes import PREFIX
+from fcemu.own_api.routes import ROUTES as OWN
 from fcemu.testing import LocalEmulator
 
 CHANGES = [
@@ -71,7 +72,7 @@ BY_FUNCTIONS = re.compile("/2016-08-15/proxy/")
 """Where HTTP triggers answer among the paths of FC's API."""
 
 
-def routes(state):
+def routes():
     """Method and path of every route that there is, with names of things that there are."""
     of_fc = [
         (each.method, f"/{version}{each.path}")
@@ -79,7 +80,7 @@ def routes(state):
         for each in dialect.operations
     ]
     of_mns = list(ROUTES)
-    own = [(method, f"/_fcemu{path}") for method, path in Control(state).routes]
+    own = [("GET", f"{PREFIX}/"), *((route.method, f"{PREFIX}{route.path}") for route in OWN)]
     for method, path in [*of_fc, *of_mns, *own]:
         filled = re.sub(r"\{(\w+)…?\}", lambda found: NAMES.get(found[1], "x"), path)
         yield ("POST" if method == ANY_METHOD else method), filled
@@ -91,7 +92,7 @@ def test_no_route_but_those_of_triggers_and_domains_acts_for_a_web_page(served, 
     told = {}
     connection = HTTPConnection("127.0.0.1", served.port, timeout=WAIT_SECONDS)
     headers = {"Host": f"127.0.0.1:{served.port}", "Content-Length": "0"} | SENDERS[sender]
-    asked = {(each, path) for method, path in routes(served.api.state) for each in (method, "GET", "POST")}
+    asked = {(each, path) for method, path in routes() for each in (method, "GET", "POST")}
     for method, path in sorted(each for each in asked if not BY_FUNCTIONS.match(each[1])):
         connection.putrequest(method, path, skip_host=True)
         for name, text in headers.items():

@@ -339,5 +339,5 @@ def find(method: str, segments: list[str], query: Mapping[str, str]) -> Found:
     return handle, _refusal
 
 
-MNS: Final = Mount(frozenset(kind.plural for kind in _KINDS), find, own_routes.ROUTES)
+MNS: Final = Mount(frozenset(kind.plural for kind in _KINDS), find, own_routes.HANDLERS)
 """MNS, for the server."""

@@ -1,0 +1,19 @@
+"""openapi: the document that describes fcemu's own API."""
+
+import click
+
+from fcemu import __version__
+from fcemu.commands.options import as_json
+from fcemu.commands.printing import print_json
+
+
+@click.command()
+@as_json
+def openapi(as_json: bool) -> None:
+    """Print the OpenAPI document of fcemu's own API, from which clients can be generated. It is JSON in any case.
+
+    A running emulator answers the same at GET /_fcemu/openapi.json.
+    """
+    from fcemu.own_api.openapi import document
+
+    print_json(document(__version__))

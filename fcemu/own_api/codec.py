@@ -1,0 +1,412 @@
+"""Records from JSON and to JSON: for each kind of value one reading, one writing and one schema.
+
+A record is a ``NamedTuple``: a start defines thirty of them, and any other class takes five times as long. A field
+whose default is ``None`` may be left out of the JSON, and is left out where it is ``None``; a field that may be
+``null`` has a type with ``None`` and no default.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from sys import float_info
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NamedTuple,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from fcemu.core.json_forms import read_bytes, text_or_base64, time_text
+from fcemu.core.names import FUNCTION, FunctionRef
+from fcemu.core.settings import BOUNDS
+from fcemu.core.times import parse_duration, parse_instant
+from fcemu.own_api.problems import Problem, about, unknown
+
+Schema = dict[str, Any]
+SCHEMAS: Final = "#/components/schemas/"
+"""Where a document has the schemas of records."""
+
+
+class Kind(NamedTuple):
+    """A kind of value. ``read`` makes a value of JSON, or of a text in a query, and raises ``ValueError`` that says
+    what was expected. ``schema`` gets a table, into which it puts the schemas of records. ``missing`` is said where a
+    field of this kind is not there."""
+
+    read: Callable[[Any], Any]
+    schema: Callable[[dict[str, Schema]], Schema]
+    missing: str = ""
+
+
+class Member(NamedTuple):
+    """A field of a record in JSON."""
+
+    kind: Kind
+    required: bool
+
+
+def decode(hint: Any, given: Any) -> Any:
+    """The value of a type from JSON; members that a record does not have are passed over. Raises ``Problem`` or
+    ``ValueError``."""
+    return kind_of(hint).read(given)
+
+
+def read_record(
+    record: Any, given: Mapping[str, Any], what: str = "field", *, whole: bool = True, one: bool = False
+) -> Any:
+    """A record from its members, each of which is called a ``what``; with ``whole`` there may be no others, with
+    ``one`` exactly one of them.
+
+    Raises ``Problem`` that names the member, what was found and what was expected.
+    """
+    members = members_of(record)
+    values = {}
+    for name, value in given.items():
+        member = members.get(name)
+        if member is not None:
+            values[name] = read_member(name, value, member.kind, what)
+        elif whole:
+            raise unknown(what, name, members)
+    for name, member in members.items():
+        if member.required and name not in values:
+            raise Problem("invalid-body", member.kind.missing or f"the field {name!r} is missing")
+    if one and len(values) != 1:
+        names = ", ".join(values) or "none of them"
+        raise Problem("invalid-body", f"found {names}; expected exactly one of the fields {', '.join(members)}")
+    return record(**values)
+
+
+def read_member(name: str, value: Any, kind: Kind, what: str) -> Any:
+    """One value. Raises ``Problem``."""
+    try:
+        return kind.read(value)
+    except ValueError as wrong:
+        raise about(what, name, "invalid", f"{what} {name!r}: found {found(value)}, expected {wrong}") from None
+
+
+def encode(value: Any) -> Any:
+    """A value as JSON."""
+    write = _WRITERS[type(value)]
+    return value if write is None else write(value)
+
+
+# Records.
+
+
+def members_of(record: Any) -> Mapping[str, Member]:
+    """The members of a record by name."""
+    members = _MEMBERS.get(record)
+    if members is None:
+        optional = {name for name, default in record._field_defaults.items() if default is None}
+        members = _MEMBERS[record] = {
+            name: Member(kind_of(_without_none(hint) if name in optional else hint), name not in optional)
+            for name, hint in get_type_hints(record, include_extras=True).items()
+        }
+    return members
+
+
+def given_in(record: Any) -> dict[str, Any]:
+    """The fields of a record that are there."""
+    return {name: value for name, value in record._asdict().items() if value is not None}
+
+
+def kind_of(hint: Any) -> Kind:
+    """The kind of values that an annotation stands for."""
+    kind = _KINDS.get(hint)
+    if kind is None:
+        kind = _KINDS[hint] = _made_kind(hint)
+    return kind
+
+
+def _made_kind(hint: Any) -> Kind:
+    inside = get_args(hint)
+    match get_origin(hint):
+        case origin if origin is Annotated:
+            return next(each for each in inside if isinstance(each, Kind))
+        case origin if origin is Literal:
+            return words(lambda: inside)
+        case origin if origin is list:
+            return _list_of(kind_of(inside[0]))
+        case origin if origin in (Union, UnionType):
+            return _or_null(kind_of(_without_none(hint)))
+    return _record(hint)
+
+
+def _without_none(hint: Any) -> Any:
+    inside = get_args(hint)
+    if NoneType not in inside:
+        return hint
+    (rest,) = (each for each in inside if each is not NoneType)
+    return rest
+
+
+def _record(record: Any) -> Kind:
+    def read(given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            raise ValueError("an object")
+        return read_record(record, given, whole=False)
+
+    def schema(schemas: dict[str, Schema]) -> Schema:
+        name = record.__name__
+        if name not in schemas:
+            made = schemas[name] = {"type": "object", "description": _one_line(record.__doc__)}
+            members = members_of(record)
+            made["properties"] = {each: member.kind.schema(schemas) for each, member in members.items()}
+            if required := [each for each, member in members.items() if member.required]:
+                made["required"] = required
+        return {"$ref": SCHEMAS + name}
+
+    return Kind(read, schema)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("``", "`").split())
+
+
+def _list_of(kind: Kind) -> Kind:
+    def read(given: Any) -> list[Any]:
+        if not isinstance(given, list):
+            raise ValueError("a list")
+        return [kind.read(each) for each in given]
+
+    return Kind(read, lambda schemas: {"type": "array", "items": kind.schema(schemas)})
+
+
+def _or_null(kind: Kind) -> Kind:
+    return Kind(
+        lambda given: None if given is None else kind.read(given),
+        lambda schemas: {"anyOf": [kind.schema(schemas), {"type": "null"}]},
+    )
+
+
+def _write_record(record: Any) -> dict[str, Any]:
+    values = ((name, member, getattr(record, name)) for name, member in members_of(type(record)).items())
+    return {name: encode(value) for name, member, value in values if member.required or value is not None}
+
+
+class _Writers(dict[type[Any], Callable[[Any], Any] | None]):
+    """How a value is written, by its class; ``None``: it is JSON as it is."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], Any] | None:
+        """Find the writer of a class once."""
+        known = next((known for known in list(self) if issubclass(kind, known)), None)
+        if known is None:
+            raise TypeError(f"a {kind.__name__} has no JSON form")
+        write = self[kind] = _write_record if hasattr(kind, "_fields") else self[known]
+        return write
+
+
+_WRITERS: Final = _Writers(
+    {
+        datetime: time_text,
+        timedelta: timedelta.total_seconds,
+        bytes: text_or_base64,
+        FunctionRef: str,
+        list: lambda values: [encode(each) for each in values],
+        tuple: lambda values: [encode(each) for each in values],
+        Mapping: lambda values: {str(name): encode(each) for name, each in values.items()},
+        **dict.fromkeys((str, int, float, NoneType)),
+    }
+)
+
+
+# What was found, in error texts.
+
+_WORDS: Final = {
+    str: "text",
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def found(value: Any) -> str:
+    """A value of JSON with its kind, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    text = text if len(text) <= 60 else f"{text[:59]}…"
+    return text if value is None else f"{text} ({_WORDS[type(value)]})"
+
+
+# Kinds of values.
+
+INSTANT_EXPECTED: Final = 'an instant like "2026-01-01T00:00:00Z", or "+200s" from the start'
+
+
+def _kind(read: Callable[[Any], Any], **schema: Any) -> Kind:
+    return Kind(read, lambda _: dict(schema))
+
+
+def _number(value: Any) -> float:
+    most = float_info.max
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+        raise ValueError("a number")
+    return value
+
+
+def _not_negative(value: Any) -> float:
+    if _number(value) < 0:
+        raise ValueError("0 or more")
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("a whole number")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text")
+    return value
+
+
+def _instant(value: Any) -> datetime:
+    return datetime.fromisoformat(_text(value))
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return read_bytes(value)
+    except (TypeError, ValueError):
+        raise ValueError('text, or {"base64": …}') from None
+
+
+def _schema_of_bytes(schemas: dict[str, Schema]) -> Schema:
+    schemas["Base64"] = {
+        "type": "object",
+        "description": "Bytes that are not UTF-8.",
+        "properties": {"base64": {"type": "string", "contentEncoding": "base64"}},
+        "required": ["base64"],
+    }
+    return {"anyOf": [{"type": "string"}, {"$ref": f"{SCHEMAS}Base64"}]}
+
+
+def _duration(value: Any) -> timedelta:
+    expected = 'a duration like "1h30m", or a number of seconds'
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(expected)
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise ValueError(expected) from None
+
+
+def _seconds(value: Any) -> timedelta:
+    try:
+        return timedelta(seconds=_number(value))
+    except OverflowError:
+        raise ValueError("a number of seconds that a clock can move") from None
+
+
+def _not_negative_seconds(value: Any) -> timedelta:
+    _not_negative(value)
+    return _seconds(value)
+
+
+def _count(value: Any) -> int:
+    if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19):
+        raise ValueError("a whole number, 0 or more")
+    return int(value)
+
+
+def _flag(value: Any) -> bool:
+    known = {"1": True, "true": True, "0": False, "false": False}
+    if value.lower() not in known:
+        raise ValueError("1 or 0")
+    return known[value.lower()]
+
+
+def _function(value: Any) -> FunctionRef:
+    try:
+        return FunctionRef.parse(_text(value))
+    except ValueError:
+        raise ValueError("the name of a function, 'name' or 'service/name'") from None
+
+
+def _written_instant(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(INSTANT_EXPECTED)
+    return value
+
+
+def instant_after(started: datetime) -> Kind:
+    """An instant as people write it, where ``+200s`` counts from ``started``."""
+
+    def read(value: str) -> datetime:
+        try:
+            return parse_instant(value, started)
+        except ValueError:
+            raise ValueError(INSTANT_EXPECTED) from None
+
+    return Kind(read, INSTANT.schema)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("an object")
+    return value
+
+
+def within(option: str) -> Kind:
+    """A number that an option takes."""
+    bounds = BOUNDS[option]
+
+    def read(value: Any) -> float:
+        refusal = bounds.refusal(value)
+        if refusal is not None:
+            raise ValueError(refusal.removeprefix("expected "))
+        return cast(float, value)
+
+    return _kind(read, type="integer" if bounds.whole else "number", minimum=bounds.least, maximum=bounds.most)
+
+
+def words(allowed: Callable[[], Iterable[str]]) -> Kind:
+    """One of several words, in any letter case."""
+
+    def read(value: Any) -> str:
+        known = {word.lower(): word for word in allowed()}
+        if not isinstance(value, str) or value.lower() not in known:
+            raise ValueError(" or ".join(known.values()))
+        return known[value.lower()]
+
+    return Kind(read, lambda _: {"type": "string", "enum": [str(word) for word in allowed()]})
+
+
+TEXT: Final = _kind(_text, type="string")
+SECONDS: Final = _kind(_seconds, type="number", description="Virtual seconds.")
+NOT_NEGATIVE: Final = _kind(_not_negative, type="number", minimum=0)
+SECONDS_FROM_0: Final = _kind(_not_negative_seconds, type="number", minimum=0, description="Virtual seconds.")
+DURATION: Final = _kind(_duration, type=["string", "number"], description="Seconds, or text like `1h30m`.")
+INSTANT: Final = _kind(_written_instant, type="string", description=f"This is {INSTANT_EXPECTED}.")
+"""An instant as it is written; what it means depends on the clock."""
+COUNT: Final = _kind(_count, type="integer", minimum=0, maximum=10**18 - 1)
+FLAG: Final = _kind(_flag, type="integer", enum=[1, 0])
+FUNCTION_NAME: Final = _kind(
+    _function, type="string", pattern=f"^({FUNCTION})$", description="`name`, or `service/name`."
+)
+_MEMBERS: Final[dict[Any, Mapping[str, Member]]] = {}
+_KINDS: Final[dict[Any, Kind]] = {
+    str: TEXT,
+    int: _kind(_whole, type="integer"),
+    float: _kind(_number, type="number"),
+    bool: _kind(_truth, type="boolean"),
+    datetime: _kind(_instant, type="string", format="date-time"),
+    bytes: Kind(_bytes, _schema_of_bytes),
+    dict[str, Any]: _kind(_object, type="object", additionalProperties=True),
+    Any: _kind(lambda value: value),
+}
