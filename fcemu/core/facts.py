@@ -1,4 +1,4 @@
-"""What can happen to an invocation, each with its time; and its form in the journal."""
+"""What can happen to an invocation, each with its time; what people read of it, and its form in the journal."""
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +11,7 @@ from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
+from fcemu.core.times import offset, seconds
 from fcemu.core.values import value
 
 
@@ -20,6 +21,10 @@ class _Fact:
 
     at: datetime
     request_id: str
+
+    def line(self, started: datetime) -> str:
+        """What the timeline says of it; times count from ``started``."""
+        return type(self).__name__
 
 
 @value
@@ -50,15 +55,29 @@ class Accepted(_Fact):
     task_id: str = ""
     http: HttpRequest | None = None
 
+    def line(self, started: datetime, root: str = "") -> str:
+        """``root``: the invocation of the outside request, as the timeline calls it."""
+        what = "invoked" if self.synchronous else "accepted"
+        behind = self.source == "destination" or (self.source == "trigger" and self.depth)
+        cause = f" from {root or self.root}" if behind else ""
+        later = "" if self.due == self.at else f", due {offset(self.due, started)}"
+        return f"{what}{cause}{later} [{self.request_id}]"
+
 
 @value
 class Dequeued(_Fact):
     """The queue handed the invocation over for its first attempt, or to find that there will be none."""
 
+    def line(self, started: datetime) -> str:
+        return "dequeued"
+
 
 @value
 class Held(_OfAttempt):
     """No instance can be had for the attempt that is due: the invocation waits for one in the queue."""
+
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} waits for an instance"
 
 
 @value
@@ -68,12 +87,19 @@ class InstanceStarted(_Fact):
     instance_id: str
     seconds: float = 0.0
 
+    def line(self, started: datetime) -> str:
+        takes = f", which takes {self.seconds:g} s to start" if self.seconds else ""
+        return f"new instance {self.instance_id}{takes}"
+
 
 @value
 class Started(_OfAttempt):
     """An attempt began to run on an instance."""
 
     instance_id: str
+
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} starts"
 
 
 @value
@@ -82,12 +108,18 @@ class Refused(_OfAttempt):
 
     outcome: Outcome
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} refused: {self.outcome.text}"
+
 
 @value
 class Slept(_OfAttempt):
     """The handler began a virtual sleep that ends, undisturbed, at ``until``."""
 
     until: datetime
+
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} sleeps {seconds(self.until - self.at)}"
 
 
 @value
@@ -97,12 +129,18 @@ class Finished(_OfAttempt):
     outcome: Outcome
     output: str
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} {self.outcome.text}"
+
 
 @value
 class FaultStruck(_OfAttempt):
     """Trouble that a test asked for, or that chance drew, befell an attempt; the facts after it are what it did."""
 
     fault: str
+
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} meets a fault: {self.fault}"
 
 
 @value
@@ -111,6 +149,9 @@ class Delayed(_OfAttempt):
 
     due: datetime
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} starts {seconds(self.due - self.at)} late, at {offset(self.due, started)}"
+
 
 @value
 class Redelivered(_OfAttempt):
@@ -118,12 +159,19 @@ class Redelivered(_OfAttempt):
 
     due: datetime
 
+    def line(self, started: datetime) -> str:
+        wait = seconds(self.due - self.at)
+        return f"attempt {self.attempt} is delivered again after {wait}, at {offset(self.due, started)}"
+
 
 @value
 class RetryPlanned(_Fact):
     """Another attempt follows at ``due``."""
 
     due: datetime
+
+    def line(self, started: datetime) -> str:
+        return f"retried after {seconds(self.due - self.at)}, at {offset(self.due, started)}"
 
 
 @value
@@ -137,6 +185,9 @@ class Failed(_Fact):
 
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"Failed: {self.reason}"
+
 
 @value
 class Expired(_Fact):
@@ -146,6 +197,9 @@ class Expired(_Fact):
 @value
 class StopAsked(_Fact):
     """Somebody asked for the invocation to be stopped."""
+
+    def line(self, started: datetime) -> str:
+        return "asked to stop"
 
 
 @value
@@ -159,6 +213,9 @@ class Invalid(_Fact):
 
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"Invalid: {self.reason}"
+
 
 @value
 class Delivered(_Fact):
@@ -170,6 +227,9 @@ class Delivered(_Fact):
     destination: str
     message_id: str
     body: bytes
+
+    def line(self, started: datetime) -> str:
+        return f"delivered to {self.destination}"
 
 
 @value
@@ -184,6 +244,10 @@ class DeliveryStarted(_Fact):
     body: bytes
     due: datetime
 
+    def line(self, started: datetime) -> str:
+        later = "" if self.due == self.at else f", at {offset(self.due, started)}"
+        return f"report sets out for {self.destination}{later}"
+
 
 @value
 class DeliveryFailed(_Fact):
@@ -192,12 +256,18 @@ class DeliveryFailed(_Fact):
     destination: str
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"not delivered to {self.destination}: {self.reason}"
+
 
 @value
 class Warned(_OfAttempt):
     """Something a user should know of: what the watchdog did, a caller nobody knows, a loop that jumped."""
 
     text: str
+
+    def line(self, started: datetime) -> str:
+        return f"warning: {self.text}"
 
 
 @value
@@ -210,6 +280,9 @@ class Changed(_Fact):
     what: str
     action: str
 
+    def line(self, started: datetime) -> str:
+        return f"{self.what} {self.action}"
+
 
 @value
 class InstanceStopped(_Fact):
@@ -219,6 +292,9 @@ class InstanceStopped(_Fact):
     instance_id: str
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"instance {self.instance_id} is stopped: {self.reason}"
+
 
 @value
 class InstanceProvisioned(_Fact):
@@ -227,6 +303,9 @@ class InstanceProvisioned(_Fact):
     function: FunctionRef
     qualifier: str
     instance_id: str
+
+    def line(self, started: datetime) -> str:
+        return f"instance {self.instance_id} is provisioned for {self.qualifier}"
 
 
 @value
@@ -241,6 +320,9 @@ class HookRan(_Fact):
     hook: str
     error: str
     output: str
+
+    def line(self, started: datetime) -> str:
+        return f"{self.hook} of instance {self.instance_id} {f'failed: {self.error}' if self.error else 'ran'}"
 
 
 InvocationFact = (
@@ -294,8 +376,8 @@ class MailFact(Protocol):
     def destination(self) -> str:
         """Its address, such as ``queue:declined``."""
 
-    def text(self, started: datetime) -> str:
-        """The words of the timeline; times count from ``started``."""
+    def line(self, started: datetime) -> str:
+        """What the timeline says of it; times count from ``started``."""
 
 
 Fact = InvocationFact | OutsideFact | MailFact

@@ -5,7 +5,6 @@ from enum import StrEnum
 from sys import intern
 from typing import Any, Final
 
-from fcemu.core import outcome as outcomes
 from fcemu.core.destinations import Ending
 from fcemu.core.facts import (
     Accepted,
@@ -144,7 +143,7 @@ class Attempt:
     @property
     def word(self) -> str | None:
         """The outcome for people; ``None`` while it runs."""
-        return None if self._end is None else outcomes.word(self._end.outcome)
+        return None if self._end is None else self._end.outcome.word
 
     @property
     def _end(self) -> Finished | Refused | None:

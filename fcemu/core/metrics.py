@@ -21,7 +21,6 @@ from fcemu.core.facts import (
 )
 from fcemu.core.invocation import Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import word
 from fcemu.core.values import dataclass
 
 
@@ -129,12 +128,12 @@ def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:
             numbers.latency += latency
             numbers.latency_most = max(numbers.latency_most, latency)
         case Finished():
-            numbers.attempts[word(fact.outcome)] += 1
+            numbers.attempts[fact.outcome.word] += 1
             numbers.ran += 1
             attempt = next(one for one in invocation.attempts if one.number == fact.attempt)
             numbers.seconds += fact.at - attempt.started
         case Refused():
-            numbers.attempts[word(fact.outcome)] += 1
+            numbers.attempts[fact.outcome.word] += 1
         case Held():
             numbers.held += 1
         case Expired():

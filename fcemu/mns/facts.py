@@ -7,8 +7,9 @@ from datetime import datetime
 from sys import intern
 from typing import Final
 
+from fcemu.core.compact import short
 from fcemu.core.facts import Delivered, MailFact, register
-from fcemu.core.timeline import offset, short
+from fcemu.core.times import offset
 from fcemu.core.values import value
 
 Properties = tuple[tuple[str, str, str, str], ...]
@@ -36,7 +37,7 @@ class QueueSet(_OfMail):
     polling_wait_seconds: int
     logging: bool
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"set: visibility time-out {self.visibility_timeout} s, delay {self.delay_seconds} s"
 
 
@@ -47,7 +48,7 @@ class TopicSet(_OfMail):
     maximum_bytes: int
     logging: bool
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return "set"
 
 
@@ -55,7 +56,7 @@ class TopicSet(_OfMail):
 class Dropped(_OfMail):
     """A client deleted a queue with what was in it, or a topic with its subscriptions."""
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return "deleted"
 
 
@@ -69,7 +70,7 @@ class Subscribed(_OfMail):
     strategy: str
     content_format: str
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"subscription {self.subscription} pushes to queue:{self.queue}"
 
 
@@ -79,7 +80,7 @@ class Unsubscribed(_OfMail):
 
     subscription: str
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"subscription {self.subscription} ends"
 
 
@@ -98,7 +99,7 @@ class MessageSent(_OfMail):
     group: str = ""
     properties: Properties = NO_PROPERTIES
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         later = "" if self.visible <= self.at else f", to be received from {offset(self.visible, started)}"
         return f"message arrives{_where(self, 'in')}{later}: {short(self.body)}"
 
@@ -110,7 +111,7 @@ class MessageReceived(_OfMail):
     message_id: str
     until: datetime
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"message received{_where(self, 'from')}, hidden until {offset(self.until, started)}"
 
 
@@ -121,7 +122,7 @@ class VisibilityChanged(_OfMail):
     message_id: str
     until: datetime
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"message{_where(self, 'of')} hidden until {offset(self.until, started)}"
 
 
@@ -131,7 +132,7 @@ class MessageDeleted(_OfMail):
 
     message_id: str
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"message deleted{_where(self, 'from')}"
 
 
@@ -139,7 +140,7 @@ class MessageDeleted(_OfMail):
 class Cleared(_OfMail):
     """A test threw away all that had been delivered to a destination."""
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return "cleared"
 
 
