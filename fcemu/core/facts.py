@@ -400,7 +400,7 @@ def register(kinds: Iterable[type[Any]], readers: Mapping[Any, Callable[[Any], A
     for kind in kinds:
         KINDS[kind.__name__] = kind
         _DATA[kind] = frozenset(kind.__match_args__) - _OUTSIDE_DATA
-        _TYPES.update({(kind, name): kind.__annotations__[name] for name in kind.__match_args__})
+        _TYPES.update({(kind, each.name): each.type for each in fields(kind)})
 
 
 def to_json(fact: Fact) -> dict[str, Any]:
