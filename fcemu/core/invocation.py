@@ -5,7 +5,6 @@ from enum import StrEnum
 from sys import intern
 from typing import Any, Final
 
-from fcemu.core.destinations import Ending
 from fcemu.core.facts import (
     Accepted,
     Delayed,
@@ -28,7 +27,7 @@ from fcemu.core.facts import (
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.retry import Tally
-from fcemu.core.values import value
+from fcemu.core.values import dataclass, value
 
 
 class State(StrEnum):
@@ -148,6 +147,16 @@ class Attempt:
     @property
     def _end(self) -> Finished | Refused | None:
         return self.began if isinstance(self.began, Refused) else self.finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an invocation ended, in the words of the report (retry-and-destinations §3.1)."""
+
+    condition: str = ""
+    status_code: int = 200
+    function_error: str = ""
+    payload: bytes = b""
 
 
 class Invocation:
