@@ -100,16 +100,13 @@ def count_invocation(found: dict[FunctionRef, Numbers], invocation: Recorded, si
 
 def count_fact(found: dict[FunctionRef, Numbers], fact: Fact, invocation: Invocation | None) -> None:
     """Add a fact; ``invocation`` is the one that it is of, where it is of one."""
-    kind = type(fact)
-    if kind is InstanceProvisioned or kind is InstanceStopped:
-        numbers = _of(found, fact.function)  # type: ignore[union-attr]
-        if kind is InstanceProvisioned:
-            numbers.provisioned += 1
-        else:
-            numbers.stopped += 1
+    if isinstance(fact, InstanceProvisioned):
+        _of(found, fact.function).provisioned += 1
+    elif isinstance(fact, InstanceStopped):
+        _of(found, fact.function).stopped += 1
     elif invocation is not None:
         numbers = _of(found, invocation.accepted.function)
-        if kind in _COUNTED:
+        if type(fact) in _COUNTED:
             _count(numbers, fact, invocation)
 
 

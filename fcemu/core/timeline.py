@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from fcemu.core.facts import Accepted, Changed, Fact, InstanceFact, InvocationFact
+from fcemu.core.facts import Accepted, Changed, Fact, InstanceFact, MailFact
 from fcemu.core.times import offset
 
 
@@ -42,7 +42,7 @@ class Timeline:
             who = "(definition)"
         elif isinstance(fact, InstanceFact):
             who = str(fact.function)
-        elif not who and not isinstance(fact, InvocationFact):
+        elif not who and isinstance(fact, MailFact):
             who = fact.destination
         return offset(fact.at, self._started), who, what
 

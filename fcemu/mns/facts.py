@@ -8,26 +8,18 @@ from sys import intern
 from typing import Final
 
 from fcemu.core.compact import short
-from fcemu.core.facts import Delivered, MailFact, register
+from fcemu.core.facts import READERS, Delivered, MailFact, fact
 from fcemu.core.times import offset
 from fcemu.core.values import value
 
 Properties = tuple[tuple[str, str, str, str], ...]
 """What a client attaches to a message, kept and handed back as it is: kind, name, type, value of each."""
 NO_PROPERTIES: Final[Properties] = ()
+READERS[Properties] = lambda given: tuple(tuple(one) for one in given)
 
 
-@value
-class _OfMail:
-    """What each of them tells: when it happened, which invocation the message reports, and its address."""
-
-    at: datetime
-    request_id: str
-    destination: str
-
-
-@value
-class QueueSet(_OfMail):
+@fact
+class QueueSet(MailFact):
     """An MNS queue was made by a client, or got other attributes."""
 
     visibility_timeout: int
@@ -41,8 +33,8 @@ class QueueSet(_OfMail):
         return f"set: visibility time-out {self.visibility_timeout} s, delay {self.delay_seconds} s"
 
 
-@value
-class TopicSet(_OfMail):
+@fact
+class TopicSet(MailFact):
     """An MNS topic was made by a client, or got other attributes."""
 
     maximum_bytes: int
@@ -52,16 +44,16 @@ class TopicSet(_OfMail):
         return "set"
 
 
-@value
-class Dropped(_OfMail):
+@fact
+class Dropped(MailFact):
     """A client deleted a queue with what was in it, or a topic with its subscriptions."""
 
     def line(self, started: datetime) -> str:
         return "deleted"
 
 
-@value
-class Subscribed(_OfMail):
+@fact
+class Subscribed(MailFact):
     """A queue gets what is published to a topic from now on, or in another way than before."""
 
     subscription: str
@@ -74,8 +66,8 @@ class Subscribed(_OfMail):
         return f"subscription {self.subscription} pushes to queue:{self.queue}"
 
 
-@value
-class Unsubscribed(_OfMail):
+@fact
+class Unsubscribed(MailFact):
     """A subscription has ended."""
 
     subscription: str
@@ -84,8 +76,8 @@ class Unsubscribed(_OfMail):
         return f"subscription {self.subscription} ends"
 
 
-@value
-class MessageSent(_OfMail):
+@fact
+class MessageSent(MailFact):
     """A client, or a topic that pushes, put a message into a queue; or a client published one to a topic.
 
     ``visible``: from when on a consumer can receive it.
@@ -104,8 +96,8 @@ class MessageSent(_OfMail):
         return f"message arrives{_where(self, 'in')}{later}: {short(self.body)}"
 
 
-@value
-class MessageReceived(_OfMail):
+@fact
+class MessageReceived(MailFact):
     """A consumer got a message, which nobody else gets before ``until``."""
 
     message_id: str
@@ -115,8 +107,8 @@ class MessageReceived(_OfMail):
         return f"message received{_where(self, 'from')}, hidden until {offset(self.until, started)}"
 
 
-@value
-class VisibilityChanged(_OfMail):
+@fact
+class VisibilityChanged(MailFact):
     """A consumer keeps a message that it received, until another instant."""
 
     message_id: str
@@ -126,8 +118,8 @@ class VisibilityChanged(_OfMail):
         return f"message{_where(self, 'of')} hidden until {offset(self.until, started)}"
 
 
-@value
-class MessageDeleted(_OfMail):
+@fact
+class MessageDeleted(MailFact):
     """A consumer is done with a message."""
 
     message_id: str
@@ -136,29 +128,12 @@ class MessageDeleted(_OfMail):
         return f"message deleted{_where(self, 'from')}"
 
 
-@value
-class Cleared(_OfMail):
+@fact
+class Cleared(MailFact):
     """A test threw away all that had been delivered to a destination."""
 
     def line(self, started: datetime) -> str:
         return "cleared"
-
-
-register(
-    (
-        QueueSet,
-        TopicSet,
-        Dropped,
-        Subscribed,
-        Unsubscribed,
-        MessageSent,
-        MessageReceived,
-        VisibilityChanged,
-        MessageDeleted,
-        Cleared,
-    ),
-    {Properties: lambda given: tuple(tuple(one) for one in given)},
-)
 
 
 def _where(fact: MailFact, word: str) -> str:
@@ -171,7 +146,7 @@ Arrival = Delivered | MessageSent
 
 
 @value
-class ReportSummary(_OfMail):
+class ReportSummary(MailFact):
     """Stands for a report that was delivered and is in the store alone: all of it but its body. ``place``: of the fact
     in the journal, which reads it back."""
 
