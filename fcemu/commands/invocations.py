@@ -54,7 +54,7 @@ def invocations(
 
 
 def _row(found: "Invocation", started: datetime) -> list[str]:
-    from fcemu.core.timeline import offset
+    from fcemu.core.times import offset
 
     ended = "" if found.ended is None else offset(found.ended, started)
     ran = str(len(found.attempts))

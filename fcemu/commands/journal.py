@@ -56,7 +56,7 @@ def _print(facts: "Iterable[Fact]", started: datetime, table: Table) -> None:
 
 
 def _row(fact: "Fact", started: datetime) -> list[str]:
-    from fcemu.core.timeline import offset
+    from fcemu.core.times import offset
 
     attempt = "" if fact.attempt is None else f"#{fact.attempt}"
     return [str(fact.n), offset(fact.at, started), fact.function, fact.request_id, attempt, fact.kind, _data(fact)]

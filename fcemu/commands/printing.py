@@ -46,7 +46,7 @@ class Table:
 
 def at(instant: datetime, started: datetime) -> str:
     """An instant with its distance from the start."""
-    from fcemu.core.timeline import offset
+    from fcemu.core.times import offset
 
     return f"{instant:%Y-%m-%dT%H:%M:%S.%fZ} ({offset(instant, started)})"
 

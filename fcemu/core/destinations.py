@@ -1,21 +1,11 @@
-"""Which destinations hear of a finished invocation, and the report they get."""
+"""Where reports of finished invocations go: functions, queues, topics and buses, by short names and by ARNs."""
 
-import base64
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Final, TypeGuard, assert_never
+from collections.abc import Mapping
+from typing import ClassVar, Final, TypeGuard
 
-from fcemu.core.compact import compact
 from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
-from fcemu.core.times import milliseconds, text_of
-from fcemu.core.values import dataclass, value
-
-MNS_MESSAGE_BYTES: Final = 64 * 1024
-EVENT_BYTES: Final = 64 * 1024
-ROCKETMQ_MESSAGE_BYTES: Final = 4 * 1024 * 1024
-"""ASSUMED: the general limits of MNS, EventBridge and RocketMQ; FC's per-service numbers are not public
-(retry-and-destinations §3.2)."""
+from fcemu.core.values import value
 
 
 @value
@@ -30,80 +20,95 @@ class FunctionDestination:
 
 
 @value
-class QueueDestination:
+class _Mail:
+    """Where reports arrive as messages. ``WORD``: how its address begins; ``ARN`` (retry-and-destinations §2);
+    ``SERVICE``: whose it is; ``MOST_BYTES``: the largest message that takes.
+
+    ASSUMED: the general limits of MNS, EventBridge and RocketMQ; FC's per-service numbers are not public
+    (retry-and-destinations §3.2).
+    """
+
+    WORD: ClassVar[str]
+    ARN: ClassVar[str]
+    SERVICE: ClassVar[str]
+    MOST_BYTES: ClassVar[int] = 64 * 1024
+
+    def fields(self) -> dict[str, str]:
+        """The names by which its service knows it."""
+        names: tuple[str, ...] = self.__match_args__
+        return {name: getattr(self, name) for name in names}
+
+    def __str__(self) -> str:
+        return f"{self.WORD}:{'/'.join(self.fields().values())}"
+
+
+@value
+class QueueDestination(_Mail):
     """An MNS queue that receives the report as one message."""
 
-    name: str
+    WORD = "queue"
+    ARN = "acs:mns:{region}:{account}:/queues/{name}/messages"
+    SERVICE = "MNS"
 
-    def __str__(self) -> str:
-        return f"queue:{self.name}"
+    name: str
 
 
 @value
-class TopicDestination:
+class TopicDestination(_Mail):
     """An MNS topic to which the report is published."""
 
-    name: str
+    WORD = "topic"
+    ARN = "acs:mns:{region}:{account}:/topics/{name}/messages"
+    SERVICE = "MNS"
 
-    def __str__(self) -> str:
-        return f"topic:{self.name}"
+    name: str
 
 
 @value
-class RocketMQDestination:
-    """A topic of a RocketMQ 4.x instance. MNS topics have no slash in their names, so one word serves for both."""
+class EventBusDestination(_Mail):
+    """An EventBridge bus that receives the report inside a CloudEvents envelope."""
+
+    WORD = "eventbus"
+    ARN = "acs:eventbridge:{region}:{account}:eventbus/{name}"
+    SERVICE = "EventBridge"
+
+    name: str
+
+
+@value
+class RocketMQDestination(_Mail):
+    """A topic of a RocketMQ 4.x instance. MNS topics have no slash in their names, so one word serves for both.
+
+    ASSUMED: the documents name RocketMQ, but print no ARN (retry-and-destinations §2).
+    """
+
+    WORD = "topic"
+    ARN = "acs:mq:{region}:{account}:/instances/{instance}/topics/{topic}/messages"
+    SERVICE = "RocketMQ"
+    MOST_BYTES = 4 * 1024 * 1024
 
     instance: str
     topic: str
 
-    def __str__(self) -> str:
-        return f"topic:{self.instance}/{self.topic}"
 
-
-@value
-class EventBusDestination:
-    """An EventBridge bus that receives the report inside a CloudEvents envelope."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"eventbus:{self.name}"
-
-
-MailDestination = QueueDestination | TopicDestination | RocketMQDestination | EventBusDestination
-"""Where reports arrive as messages."""
+MailDestination = QueueDestination | TopicDestination | EventBusDestination | RocketMQDestination
 Destination = FunctionDestination | MailDestination
-_KINDS: Final[Mapping[str, Callable[[str], MailDestination]]] = {
-    "queue": QueueDestination,
-    "topic": TopicDestination,
-    "eventbus": EventBusDestination,
+_NAMED: Final[Mapping[str, type[QueueDestination | TopicDestination | EventBusDestination]]] = {
+    kind.WORD: kind for kind in (QueueDestination, TopicDestination, EventBusDestination)
 }
-MAIL_KINDS: Final = tuple(_KINDS)
+MAIL_KINDS: Final = tuple(_NAMED)
 """How the addresses of such destinations begin."""
+_ARNS: Final[Mapping[type[MailDestination], re.Pattern[str]]] = {
+    kind: re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub("{region}|{account}", "[^:]*", kind.ARN)))
+    for kind in MailDestination.__args__
+}
+_FC2: Final = re.compile(r"acs:fc:([^:]*):([^:]*):services/([^/.]+)(?:\.([^/]+))?/functions/([^/]+)")
+_FC3: Final = re.compile(r"acs:fc:([^:]*):([^:]*):functions/([^/]+)(?:/([^/]+))?")
 
 
 def takes_mail(destination: Destination | None) -> TypeGuard[MailDestination]:
     """Whether reports to ``destination`` are messages that can be read there."""
-    return destination is not None and not isinstance(destination, FunctionDestination)
-
-
-def most_bytes(destination: MailDestination) -> tuple[int, str]:
-    """The largest message that a destination takes, and the name of its service."""
-    match destination:
-        case QueueDestination() | TopicDestination():
-            return MNS_MESSAGE_BYTES, "MNS"
-        case EventBusDestination():
-            return EVENT_BYTES, "EventBridge"
-        case RocketMQDestination():
-            return ROCKETMQ_MESSAGE_BYTES, "RocketMQ"
-
-
-_MNS: Final = re.compile(r"acs:mns:([^:]*):([^:]*):/(queues|topics)/([^/]+)/messages")
-_FC2: Final = re.compile(r"acs:fc:([^:]*):([^:]*):services/([^/.]+)(?:\.([^/]+))?/functions/([^/]+)")
-_FC3: Final = re.compile(r"acs:fc:([^:]*):([^:]*):functions/([^/]+)(?:/([^/]+))?")
-_EVENTBRIDGE: Final = re.compile(r"acs:eventbridge:([^:]*):([^:]*):eventbus/([^/]+)")
-_ROCKETMQ: Final = re.compile(r"acs:mq:([^:]*):([^:]*):/instances/([^/]+)/topics/([^/]+)/messages")
-"""ASSUMED: the documents name RocketMQ, but print no ARN (retry-and-destinations §2)."""
+    return isinstance(destination, _Mail)
 
 
 def parse_destination(text: str) -> Destination:
@@ -122,25 +127,21 @@ def parse_destination(text: str) -> Destination:
     instance, slash, topic = rest.partition("/")
     if kind == "topic" and slash and instance and topic:
         return RocketMQDestination(instance, topic)
-    if kind in _KINDS and is_name(rest):
-        return _KINDS[kind](rest)
+    if kind in _NAMED and is_name(rest):
+        return _NAMED[kind](rest)
     raise ValueError(
         f"{text!r} is not a destination; write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
     )
 
 
 def _parse_arn(text: str) -> Destination:
-    if found := _MNS.fullmatch(text):
-        name = found[4]
-        return QueueDestination(name) if found[3] == "queues" else TopicDestination(name)
+    for kind, arn in _ARNS.items():
+        if found := arn.fullmatch(text):
+            return kind(**found.groupdict())
     if found := _FC2.fullmatch(text):
         return FunctionDestination(FunctionRef(found[5], found[3]), found[4] or LATEST)
     if found := _FC3.fullmatch(text):
         return FunctionDestination(FunctionRef(found[3]), found[4] or LATEST)
-    if found := _EVENTBRIDGE.fullmatch(text):
-        return EventBusDestination(found[3])
-    if found := _ROCKETMQ.fullmatch(text):
-        return RocketMQDestination(found[3], found[4])
     raise ValueError(
         f"{text!r} is not an ARN of a function, an MNS queue or topic, an EventBridge bus or a RocketMQ topic"
     )
@@ -159,94 +160,6 @@ def named(destination: Destination) -> str:
 
 def destination_arn(destination: Destination, account: Account) -> str:
     """The ARN of a destination in this account and region (retry-and-destinations §2)."""
-    match destination:
-        case FunctionDestination(ref, qualifier):
-            return function_arn(ref, qualifier, account)
-        case QueueDestination(name):
-            return f"acs:mns:{account.region}:{account.id}:/queues/{name}/messages"
-        case TopicDestination(name):
-            return f"acs:mns:{account.region}:{account.id}:/topics/{name}/messages"
-        case EventBusDestination(name):
-            return f"acs:eventbridge:{account.region}:{account.id}:eventbus/{name}"
-        case RocketMQDestination(instance, topic):
-            return f"acs:mq:{account.region}:{account.id}:/instances/{instance}/topics/{topic}/messages"
-        case unreachable:
-            assert_never(unreachable)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How an invocation ended, in the words of the report (retry-and-destinations §3.1)."""
-
-    condition: str = ""
-    status_code: int = 200
-    function_error: str = ""
-    payload: bytes = b""
-
-
-def report(
-    *,
-    ref: FunctionRef,
-    qualifier: str,
-    account: Account,
-    request_id: str,
-    executions: int,
-    request_payload: bytes,
-    ending: Ending,
-    now: datetime,
-) -> bytes:
-    """The JSON that a destination receives. ``executions`` counts only attempts that ran the handler.
-
-    Source: FC docs, "Result callback". ASSUMED: ``timestamp`` is the time of the report.
-    """
-    document = {
-        "timestamp": milliseconds(now),
-        "requestContext": {
-            "requestId": request_id,
-            "functionArn": function_arn(ref, qualifier, account),
-            "condition": ending.condition,
-            "approximateInvokeCount": executions,
-        },
-        "requestPayload": as_text(request_payload),
-        "responseContext": {"statusCode": ending.status_code, "functionError": ending.function_error},
-        "responsePayload": as_text(ending.payload),
-    }
-    return compact(document).encode()
-
-
-def envelope(
-    *,
-    ref: FunctionRef,
-    qualifier: str,
-    account: Account,
-    request_id: str,
-    succeeded: bool,
-    body: bytes,
-    now: datetime,
-) -> bytes:
-    """The CloudEvents 1.0 event in which an EventBridge bus receives ``body``, the report.
-
-    ASSUMED: every field but ``specversion``; FC's pages name the service and show no event
-    (retry-and-destinations §3.1).
-    """
-    event = {
-        "specversion": "1.0",
-        "id": request_id,
-        "source": "acs.fc",
-        "type": f"fc:AsyncInvoke:{'Succeeded' if succeeded else 'Failed'}",
-        "subject": function_arn(ref, qualifier, account),
-        "time": text_of(now),
-        "datacontenttype": "application/json",
-        "aliyunaccountid": account.id,
-        "aliyunregionid": account.region,
-    }
-    head = compact(event)
-    return head[:-1].encode() + b',"data":' + body + b"}"
-
-
-def as_text(payload: bytes) -> str:
-    """A payload as the report's string. ASSUMED: what is not UTF-8 is written as base64."""
-    try:
-        return payload.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(payload).decode()
+    if isinstance(destination, FunctionDestination):
+        return function_arn(destination.ref, destination.qualifier, account)
+    return destination.ARN.format(region=account.region, account=account.id, **destination.fields())

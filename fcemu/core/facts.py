@@ -1,36 +1,86 @@
-"""What can happen to an invocation, each with its time; and its form in the journal."""
+"""What can happen to an invocation, each with its time; what people read of it, and its form in the journal."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, TypeVar, dataclass_transform
 
 from fcemu.core.http import HttpAnswer, HttpRequest
 from fcemu.core.json_forms import read_bytes, read_time, text_or_base64, time_text
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
+from fcemu.core.times import offset, seconds
 from fcemu.core.values import value
+
+T = TypeVar("T")
+KINDS: Final[dict[str, type[Any]]] = {}
+"""All kinds of facts by name."""
+_OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
+RECORD: Final = _OUTSIDE_DATA | {"kind", "data"}
+"""The members of a fact as JSON."""
+_DATA: Final[dict[type[Any], frozenset[str]]] = {}
+"""The members of ``data`` by kind."""
+_TYPES: Final[dict[tuple[type[Any], str], Any]] = {}
+"""The type of each field by kind and name."""
+
+
+@dataclass_transform(frozen_default=True, eq_default=True)
+def fact(cls: type[T]) -> type[T]:
+    """A kind of fact: a value that the journal takes."""
+    kind: Any = value(cls)
+    KINDS[kind.__name__] = kind
+    _DATA[kind] = frozenset(kind.__match_args__) - _OUTSIDE_DATA
+    _TYPES.update({(kind, each.name): each.type for each in fields(kind)})
+    made: type[T] = kind
+    return made
 
 
 @value
-class _Fact:
+class Fact:
     """What every fact tells: when it happened, and to which invocation. The id is empty where there is none."""
 
     at: datetime
     request_id: str
 
+    def line(self, started: datetime) -> str:
+        """What the timeline says of it; times count from ``started``."""
+        return type(self).__name__
+
 
 @value
-class _OfAttempt(_Fact):
+class InvocationFact(Fact):
+    """What belongs to an invocation."""
+
+
+@value
+class InstanceFact(Fact):
+    """What belongs to an instance, whatever it runs."""
+
+    function: FunctionRef
+
+
+@value
+class MailFact(Fact):
+    """What happens at a queue, topic or bus after a report or a client has put a message there.
+
+    ``request_id`` is the invocation that the message reports, ``""`` for what a client sent or arranged;
+    ``destination`` is the address, such as ``queue:declined``. The package that keeps messages defines the kinds.
+    """
+
+    destination: str
+
+
+@value
+class _OfAttempt(InvocationFact):
     """A fact about one attempt of an invocation."""
 
     attempt: int
 
 
-@value
-class Accepted(_Fact):
+@fact
+class Accepted(InvocationFact):
     """An invocation was accepted and is now kept; ``due`` is when it may first run.
 
     ``source`` is ``api``, ``http``, ``timer``, ``trigger`` or ``destination``. ``root`` is the request id of the
@@ -50,118 +100,170 @@ class Accepted(_Fact):
     task_id: str = ""
     http: HttpRequest | None = None
 
+    def line(self, started: datetime, root: str = "") -> str:
+        """``root``: the invocation of the outside request, as the timeline calls it."""
+        what = "invoked" if self.synchronous else "accepted"
+        behind = self.source == "destination" or (self.source == "trigger" and self.depth)
+        cause = f" from {root or self.root}" if behind else ""
+        later = "" if self.due == self.at else f", due {offset(self.due, started)}"
+        return f"{what}{cause}{later} [{self.request_id}]"
 
-@value
-class Dequeued(_Fact):
+
+@fact
+class Dequeued(InvocationFact):
     """The queue handed the invocation over for its first attempt, or to find that there will be none."""
 
+    def line(self, started: datetime) -> str:
+        return "dequeued"
 
-@value
+
+@fact
 class Held(_OfAttempt):
     """No instance can be had for the attempt that is due: the invocation waits for one in the queue."""
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} waits for an instance"
 
-@value
-class InstanceStarted(_Fact):
+
+@fact
+class InstanceStarted(InvocationFact):
     """A cold start for this invocation, which takes ``seconds`` before the attempt begins."""
 
     instance_id: str
     seconds: float = 0.0
 
+    def line(self, started: datetime) -> str:
+        takes = f", which takes {self.seconds:g} s to start" if self.seconds else ""
+        return f"new instance {self.instance_id}{takes}"
 
-@value
+
+@fact
 class Started(_OfAttempt):
     """An attempt began to run on an instance."""
 
     instance_id: str
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} starts"
 
-@value
+
+@fact
 class Refused(_OfAttempt):
     """An attempt that never ran: 429, 500 or 503."""
 
     outcome: Outcome
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} refused: {self.outcome.text}"
 
-@value
+
+@fact
 class Slept(_OfAttempt):
     """The handler began a virtual sleep that ends, undisturbed, at ``until``."""
 
     until: datetime
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} sleeps {seconds(self.until - self.at)}"
 
-@value
+
+@fact
 class Finished(_OfAttempt):
     """An attempt ended; ``output`` is what the handler wrote and logged."""
 
     outcome: Outcome
     output: str
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} {self.outcome.text}"
 
-@value
+
+@fact
 class FaultStruck(_OfAttempt):
     """Trouble that a test asked for, or that chance drew, befell an attempt; the facts after it are what it did."""
 
     fault: str
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} meets a fault: {self.fault}"
 
-@value
+
+@fact
 class Delayed(_OfAttempt):
     """An attempt that was due is handed over later, at ``due``."""
 
     due: datetime
 
+    def line(self, started: datetime) -> str:
+        return f"attempt {self.attempt} starts {seconds(self.due - self.at)} late, at {offset(self.due, started)}"
 
-@value
+
+@fact
 class Redelivered(_OfAttempt):
     """The queue did not hear that an attempt had ended, and hands the invocation over once more, at ``due``."""
 
     due: datetime
 
+    def line(self, started: datetime) -> str:
+        wait = seconds(self.due - self.at)
+        return f"attempt {self.attempt} is delivered again after {wait}, at {offset(self.due, started)}"
 
-@value
-class RetryPlanned(_Fact):
+
+@fact
+class RetryPlanned(InvocationFact):
     """Another attempt follows at ``due``."""
 
     due: datetime
 
+    def line(self, started: datetime) -> str:
+        return f"retried after {seconds(self.due - self.at)}, at {offset(self.due, started)}"
 
-@value
-class Succeeded(_Fact):
+
+@fact
+class Succeeded(InvocationFact):
     """Terminal: the handler returned."""
 
 
-@value
-class Failed(_Fact):
+@fact
+class Failed(InvocationFact):
     """Terminal: an error, and no retry left; ``reason`` says which rule ended it."""
 
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"Failed: {self.reason}"
 
-@value
-class Expired(_Fact):
+
+@fact
+class Expired(InvocationFact):
     """Terminal: older than its maximum age before it ever ran."""
 
 
-@value
-class StopAsked(_Fact):
+@fact
+class StopAsked(InvocationFact):
     """Somebody asked for the invocation to be stopped."""
 
+    def line(self, started: datetime) -> str:
+        return "asked to stop"
 
-@value
-class Stopped(_Fact):
+
+@fact
+class Stopped(InvocationFact):
     """Terminal: stopped as asked."""
 
 
-@value
-class Invalid(_Fact):
+@fact
+class Invalid(InvocationFact):
     """Terminal: the function is gone, so the event was dropped."""
 
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"Invalid: {self.reason}"
 
-@value
-class Delivered(_Fact):
+
+@fact
+class Delivered(InvocationFact):
     """The invocation's report reached ``destination`` (``queue:declined``, ``function:audit``, …).
 
     ``message_id`` is the message's id, or the request id of the destination function's invocation.
@@ -171,9 +273,12 @@ class Delivered(_Fact):
     message_id: str
     body: bytes
 
+    def line(self, started: datetime) -> str:
+        return f"delivered to {self.destination}"
 
-@value
-class DeliveryStarted(_Fact):
+
+@fact
+class DeliveryStarted(InvocationFact):
     """The invocation's report sets out, at ``due``, for the URL that takes the place of ``destination``.
 
     Followed by ``Delivered`` or ``DeliveryFailed``; without one, it is still to be posted.
@@ -184,24 +289,34 @@ class DeliveryStarted(_Fact):
     body: bytes
     due: datetime
 
+    def line(self, started: datetime) -> str:
+        later = "" if self.due == self.at else f", at {offset(self.due, started)}"
+        return f"report sets out for {self.destination}{later}"
 
-@value
-class DeliveryFailed(_Fact):
+
+@fact
+class DeliveryFailed(InvocationFact):
     """A report did not reach its destination; the invocation's state does not change."""
 
     destination: str
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"not delivered to {self.destination}: {self.reason}"
 
-@value
+
+@fact
 class Warned(_OfAttempt):
     """Something a user should know of: what the watchdog did, a caller nobody knows, a loop that jumped."""
 
     text: str
 
+    def line(self, started: datetime) -> str:
+        return f"warning: {self.text}"
 
-@value
-class Changed(_Fact):
+
+@fact
+class Changed(Fact):
     """Something that is defined was ``created``, ``updated`` or ``deleted`` through an API; ``request_id`` is empty.
 
     ``what`` is the resource, such as ``function orders/charge``.
@@ -210,115 +325,54 @@ class Changed(_Fact):
     what: str
     action: str
 
+    def line(self, started: datetime) -> str:
+        return f"{self.what} {self.action}"
 
-@value
-class InstanceStopped(_Fact):
+
+@fact
+class InstanceStopped(InstanceFact):
     """An instance is used no more, because of ``reason``; ``request_id`` is empty."""
 
-    function: FunctionRef
     instance_id: str
     reason: str
 
+    def line(self, started: datetime) -> str:
+        return f"instance {self.instance_id} is stopped: {self.reason}"
 
-@value
-class InstanceProvisioned(_Fact):
+
+@fact
+class InstanceProvisioned(InstanceFact):
     """An instance was started because it shall be there whether there is work or not; ``request_id`` is empty."""
 
-    function: FunctionRef
     qualifier: str
     instance_id: str
 
+    def line(self, started: datetime) -> str:
+        return f"instance {self.instance_id} is provisioned for {self.qualifier}"
 
-@value
-class HookRan(_Fact):
+
+@fact
+class HookRan(InstanceFact):
     """A hook of an instance ran outside of any attempt: ``initializer`` or ``pre-stop``; ``request_id`` is the hook's.
 
     ``error``: why it failed, ``""`` when it did not; ``output`` is what it wrote.
     """
 
-    function: FunctionRef
     instance_id: str
     hook: str
     error: str
     output: str
 
-
-InvocationFact = (
-    Accepted
-    | Dequeued
-    | Held
-    | InstanceStarted
-    | Started
-    | Refused
-    | Slept
-    | Finished
-    | FaultStruck
-    | Delayed
-    | Redelivered
-    | RetryPlanned
-    | Succeeded
-    | Failed
-    | Expired
-    | StopAsked
-    | Stopped
-    | Invalid
-    | DeliveryStarted
-    | Delivered
-    | DeliveryFailed
-    | Warned
-)
-"""What belongs to an invocation."""
-InstanceFact = InstanceProvisioned | InstanceStopped | HookRan
-"""What belongs to an instance, whatever it runs."""
-OutsideFact = Changed | InstanceFact
-"""What belongs to no invocation, and to no queue, topic or bus."""
-
-
-class MailFact(Protocol):
-    """What happens at a queue, topic or bus after a report or a client has put a message there.
-
-    The package that keeps messages defines the kinds, values as all facts, and names them to ``register``.
-    ``request_id`` is the invocation that the message reports, ``""`` for what a client sent or arranged.
-    """
-
-    @property
-    def __match_args__(self) -> tuple[str, ...]: ...
-
-    @property
-    def at(self) -> datetime: ...
-
-    @property
-    def request_id(self) -> str: ...
-
-    @property
-    def destination(self) -> str:
-        """Its address, such as ``queue:declined``."""
-
-    def text(self, started: datetime) -> str:
-        """The words of the timeline; times count from ``started``."""
-
-
-Fact = InvocationFact | OutsideFact | MailFact
+    def line(self, started: datetime) -> str:
+        return f"{self.hook} of instance {self.instance_id} {f'failed: {self.error}' if self.error else 'ran'}"
 
 
 @value
-class Forgotten(_Fact):
+class Forgotten(Fact):
     """Stands in the place of a fact that is kept no more; nobody gets to see it."""
 
 
-FORGOTTEN: Final = cast(Fact, Forgotten(datetime.min.replace(tzinfo=UTC), ""))
-KINDS: Final[dict[str, type[Any]]] = {}
-"""All kinds of facts by name."""
-
-
-def register(kinds: Iterable[type[Any]], readers: Mapping[Any, Callable[[Any], Any]]) -> None:
-    """Let the journal take these kinds of facts. ``readers``: what reads a type of field from JSON that no other kind
-    has."""
-    _READERS.update(readers)
-    for kind in kinds:
-        KINDS[kind.__name__] = kind
-        _DATA[kind] = frozenset(kind.__match_args__) - _OUTSIDE_DATA
-        _TYPES.update({(kind, name): kind.__annotations__[name] for name in kind.__match_args__})
+FORGOTTEN: Final = Forgotten(datetime.min.replace(tzinfo=UTC), "")
 
 
 def to_json(fact: Fact) -> dict[str, Any]:
@@ -352,7 +406,7 @@ def from_json(record: dict[str, Any]) -> Fact:
     kind, data = KINDS[record["kind"]], record["data"]
     if data.keys() != _DATA[kind]:
         demand(data, _DATA[kind], f"data of {record['kind']}", may=_UNSAID.keys() & _DATA[kind])
-    values = {name: _READERS[_TYPES[kind, name]](given) for name, given in data.items()}
+    values = {name: READERS[_TYPES[kind, name]](given) for name, given in data.items()}
     if record["attempt"] is not None:
         values["attempt"] = record["attempt"]
     fact: Fact = kind(at=read_time(record["at"]), request_id=record["request_id"], **values)
@@ -361,13 +415,6 @@ def from_json(record: dict[str, Any]) -> Fact:
 
 _UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
 """Fields of facts that are written only if they say something."""
-_OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
-RECORD: Final = frozenset({"at", "kind", "request_id", "attempt", "data"})
-"""The members of a fact as JSON."""
-_DATA: Final[dict[type[Any], frozenset[str]]] = {}
-"""The members of ``data`` by kind."""
-_TYPES: Final[dict[tuple[type[Any], str], Any]] = {}
-"""The type of each field by kind and name."""
 _OUTCOMES: Final = {
     kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted, Stuck)
 }
@@ -440,7 +487,7 @@ _WRITERS: Final = _Writers(
     }
 )
 _WRITERS.update(dict.fromkeys(_OUTCOMES.values(), _write_outcome))
-_READERS: Final[dict[Any, Callable[[Any], Any]]] = {
+READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     datetime: read_time,
     bytes: read_bytes,
     FunctionRef: lru_cache(FunctionRef.parse),
@@ -451,4 +498,4 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     bool: bool,
     HttpRequest | None: _read_request,
 }
-register((InvocationFact | OutsideFact).__args__, {})
+"""What reads the fields of facts from JSON, by their types."""

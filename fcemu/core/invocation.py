@@ -5,8 +5,6 @@ from enum import StrEnum
 from sys import intern
 from typing import Any, Final
 
-from fcemu.core import outcome as outcomes
-from fcemu.core.destinations import Ending
 from fcemu.core.facts import (
     Accepted,
     Delayed,
@@ -29,7 +27,7 @@ from fcemu.core.facts import (
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut
 from fcemu.core.retry import Tally
-from fcemu.core.values import value
+from fcemu.core.values import dataclass, value
 
 
 class State(StrEnum):
@@ -144,11 +142,21 @@ class Attempt:
     @property
     def word(self) -> str | None:
         """The outcome for people; ``None`` while it runs."""
-        return None if self._end is None else outcomes.word(self._end.outcome)
+        return None if self._end is None else self._end.outcome.word
 
     @property
     def _end(self) -> Finished | Refused | None:
         return self.began if isinstance(self.began, Refused) else self.finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an invocation ended, in the words of the report (retry-and-destinations §3.1)."""
+
+    condition: str = ""
+    status_code: int = 200
+    function_error: str = ""
+    payload: bytes = b""
 
 
 class Invocation:

@@ -21,7 +21,6 @@ from fcemu.core.facts import (
 )
 from fcemu.core.invocation import Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import word
 from fcemu.core.values import dataclass
 
 
@@ -101,16 +100,13 @@ def count_invocation(found: dict[FunctionRef, Numbers], invocation: Recorded, si
 
 def count_fact(found: dict[FunctionRef, Numbers], fact: Fact, invocation: Invocation | None) -> None:
     """Add a fact; ``invocation`` is the one that it is of, where it is of one."""
-    kind = type(fact)
-    if kind is InstanceProvisioned or kind is InstanceStopped:
-        numbers = _of(found, fact.function)  # type: ignore[union-attr]
-        if kind is InstanceProvisioned:
-            numbers.provisioned += 1
-        else:
-            numbers.stopped += 1
+    if isinstance(fact, InstanceProvisioned):
+        _of(found, fact.function).provisioned += 1
+    elif isinstance(fact, InstanceStopped):
+        _of(found, fact.function).stopped += 1
     elif invocation is not None:
         numbers = _of(found, invocation.accepted.function)
-        if kind in _COUNTED:
+        if type(fact) in _COUNTED:
             _count(numbers, fact, invocation)
 
 
@@ -129,12 +125,12 @@ def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:
             numbers.latency += latency
             numbers.latency_most = max(numbers.latency_most, latency)
         case Finished():
-            numbers.attempts[word(fact.outcome)] += 1
+            numbers.attempts[fact.outcome.word] += 1
             numbers.ran += 1
             attempt = next(one for one in invocation.attempts if one.number == fact.attempt)
             numbers.seconds += fact.at - attempt.started
         case Refused():
-            numbers.attempts[word(fact.outcome)] += 1
+            numbers.attempts[fact.outcome.word] += 1
         case Held():
             numbers.held += 1
         case Expired():

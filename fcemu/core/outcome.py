@@ -1,9 +1,13 @@
-"""What one attempt can come to: returned, function error, timed out, throttled, system error, stopped, stuck."""
+"""What one attempt can come to: returned, function error, timed out, throttled, system error, stopped, stuck.
+
+Each has a ``word`` for people and for ``Attempt.outcome``, and a ``text`` for the timeline.
+"""
 
 import json
 from datetime import timedelta
 from typing import Final
 
+from fcemu.core.compact import short
 from fcemu.core.http import HttpAnswer
 from fcemu.core.output import RESULT_BYTES
 from fcemu.core.values import value
@@ -20,6 +24,11 @@ class Returned:
 
     payload: bytes
     http: HttpAnswer | None = None
+    word = "returned"
+
+    @property
+    def text(self) -> str:
+        return f"returned {short(self.payload)}"
 
 
 @value
@@ -35,6 +44,11 @@ class FunctionError:
     document: bytes
     name: str = ""
     http: HttpAnswer | None = None
+    word = "function error"
+
+    @property
+    def text(self) -> str:
+        return f"failed: {self.name or self.error_type}: {_said(self.document)}"
 
 
 @value
@@ -44,6 +58,11 @@ class TimedOut:
     document: bytes
     error_type: str = UNHANDLED
     name: str = "FunctionTimeoutError"
+    word = "timed out"
+
+    @property
+    def text(self) -> str:
+        return f"timed out: {_said(self.document)}"
 
 
 @value
@@ -52,6 +71,11 @@ class Throttled:
 
     code: str = "ResourceExhausted"
     status: int = 429
+    word = "throttled"
+
+    @property
+    def text(self) -> str:
+        return f"{self.status} {self.code}"
 
 
 @value
@@ -62,6 +86,11 @@ class SystemFailed:
     status: int
     code: str
     message: str = ""
+    word = "system error"
+
+    @property
+    def text(self) -> str:
+        return f"{self.status} {self.code}"
 
 
 @value
@@ -69,6 +98,11 @@ class Halted:
     """The attempt was ended because somebody stopped the invocation or closed the emulator."""
 
     why: str
+    word = "stopped"
+
+    @property
+    def text(self) -> str:
+        return f"stopped: {self.why}"
 
 
 @value
@@ -78,6 +112,11 @@ class Stuck:
     """
 
     why: str
+    word = "stuck"
+
+    @property
+    def text(self) -> str:
+        return f"stuck: {self.why}"
 
 
 Ran = Returned | FunctionError | TimedOut | Halted | Stuck
@@ -88,25 +127,6 @@ HUNG_UP: Final = "its caller hung up"
 """Why a synchronous invocation was halted whose caller does not wait any more."""
 INTERNAL_ERROR: Final = SystemFailed(500, "InternalServerError")
 NO_CAPACITY: Final = SystemFailed(503, "ResourceThrottled")
-
-
-def word(outcome: Outcome) -> str:
-    """The word for people and for ``Attempt.outcome``."""
-    match outcome:
-        case Returned():
-            return "returned"
-        case FunctionError():
-            return "function error"
-        case TimedOut():
-            return "timed out"
-        case Throttled():
-            return "throttled"
-        case SystemFailed():
-            return "system error"
-        case Halted():
-            return "stopped"
-        case Stuck():
-            return "stuck"
 
 
 def timed_out(timeout: timedelta, memory_used_mb: float) -> TimedOut:
@@ -144,6 +164,11 @@ def error_message(document: bytes) -> str | None:
         return str(json.loads(document)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _said(document: bytes) -> str:
+    said = error_message(document)
+    return short(document) if said is None else said
 
 
 def error_document(message: str) -> bytes:

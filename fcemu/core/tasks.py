@@ -6,8 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from fcemu.core.compact import compact
-from fcemu.core.destinations import as_text
+from fcemu.core.compact import as_text, compact
 from fcemu.core.errors import FCError, InvalidArgument, exists, missing
 from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
 from fcemu.core.invocation import TRANSITIONS, Invocation, Recorded, State

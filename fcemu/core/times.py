@@ -92,3 +92,14 @@ def later(at: datetime, by: timedelta) -> datetime:
         return at + by
     except OverflowError:
         return datetime.max.replace(tzinfo=at.tzinfo)
+
+
+def offset(at: datetime, started: datetime) -> str:
+    """``+200.5 s``: seconds from ``started``, without needless digits."""
+    return f"+{seconds(at - started)}"
+
+
+def seconds(duration: timedelta) -> str:
+    """``200.5 s``, exact to the microsecond, without needless digits."""
+    text = f"{duration // timedelta(microseconds=1) / 1_000_000:.6f}".rstrip("0").rstrip(".")
+    return f"{text} s"

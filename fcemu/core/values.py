@@ -23,21 +23,9 @@ else:
 
         Frozen for the type checker only: facts are made by the million, and setting what is frozen takes twice as long.
         """
-        own = tuple(cls.__annotations__)
-        types = {**getattr(cls.__base__, "__annotations__", {}), **cls.__annotations__}
-        names = tuple(types)
-        defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
-        takes = ", ".join(f"{name}=_{name}" if name in defaults else name for name in names)
-        sets = "; ".join(f"self.{name} = {name}" for name in names) or "pass"
-        known = {f"_{name}": default for name, default in defaults.items()}
-        body = {name: what for name, what in cls.__dict__.items() if name not in {*own, "__dict__", "__weakref__"}}
-        methods = {
-            "__annotations__": types,
-            "__init__": _compiled(f"def __init__(self, {takes}): {sets}", known),
-            **_told_by(names, names),
-            "__hash__": _hash,
-        }
-        return type(cls)(cls.__name__, cls.__bases__, {**body, **methods, "__slots__": own, "__match_args__": names})
+        cls = dataclass(cls, slots=True)
+        cls.__hash__ = _hash
+        return cls
 
     def _told_by(shown, compared):
         """What the methods of a class with these fields need to know, and those that all classes share."""

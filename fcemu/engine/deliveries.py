@@ -4,18 +4,11 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from fcemu.core.destinations import (
-    Destination,
-    EventBusDestination,
-    FunctionDestination,
-    MailDestination,
-    envelope,
-    most_bytes,
-    report,
-)
+from fcemu.core.destinations import Destination, EventBusDestination, FunctionDestination, MailDestination
 from fcemu.core.errors import FCError
 from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Expired, Failed, Invalid, Stopped, Succeeded
 from fcemu.core.invocation import Invocation, State
+from fcemu.core.reports import envelope, report
 from fcemu.core.times import later
 from fcemu.core.values import dataclass
 from fcemu.engine.callers import Callers
@@ -64,24 +57,15 @@ class Deliveries:
         destination = self._destination(invocation)
         if destination is None:
             return
-        body = report(
-            ref=accepted.function,
-            qualifier=accepted.qualifier,
-            account=self._settings.account,
-            request_id=accepted.request_id,
-            executions=invocation.executions,
-            request_payload=accepted.payload,
-            ending=invocation.ending(),
-            now=now,
-        )
+        body = report(invocation, self._settings.account, now)
         if isinstance(destination, FunctionDestination):
             self._invoke(destination, body, invocation, now)
             return
         if isinstance(destination, EventBusDestination):
-            body = self._envelope(body, invocation, now)
-        address, (most, service) = str(destination), most_bytes(destination)
+            body = envelope(invocation, body, self._settings.account, now)
+        address, most = str(destination), destination.MOST_BYTES
         if len(body) > most:
-            refused: str | None = f"the report has {len(body)} bytes, {service} takes {most}"
+            refused: str | None = f"the report has {len(body)} bytes, {destination.SERVICE} takes {most}"
         else:
             refused = self._mail.refuses(address, body)
         if refused is not None:
@@ -113,18 +97,6 @@ class Deliveries:
             self._failed(str(destination), f"{refused}{row}", invocation, now)
             return
         self._journal.record(Delivered(now, invocation.id, str(destination), request_id, body), invocation)
-
-    def _envelope(self, body: bytes, invocation: Invocation, now: datetime) -> bytes:
-        accepted = invocation.accepted
-        return envelope(
-            ref=accepted.function,
-            qualifier=accepted.qualifier,
-            account=self._settings.account,
-            request_id=invocation.id,
-            succeeded=invocation.state is State.SUCCEEDED,
-            body=body,
-            now=now,
-        )
 
     def _arrives(self, letter: Letter, now: datetime) -> None:
         fact = Delivered(now, letter.invocation.id, letter.address, letter.message_id, letter.body)

@@ -322,7 +322,7 @@ class Dispatcher:
             # FC never retries a synchronous call; its caller does (retry-and-destinations §1).
             if isinstance(outcome, outcomes.Halted | outcomes.Stuck):
                 return Stopped(now, request_id)
-            return Failed(now, request_id, f"{outcomes.word(outcome)}; a synchronous call is not retried")
+            return Failed(now, request_id, f"{outcome.word}; a synchronous call is not retried")
         match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
             case RetryAt(due):
                 return RetryPlanned(now, request_id, due)

@@ -5,7 +5,7 @@ from typing import Final
 
 from fcemu.core.functions import Function, requests_at_once
 from fcemu.core.names import FunctionRef
-from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck, word
+from fcemu.core.outcome import FunctionError, Halted, Ran, Stuck
 from fcemu.core.values import dataclass
 from fcemu.engine.backlog import Backlog
 from fcemu.engine.ports import Instance, Runtime
@@ -31,9 +31,9 @@ def reason_of(outcome: Ran) -> str:
         case FunctionError(error_type, _, name):
             return f"an attempt in it failed: {name or error_type}"
         case Halted(why) | Stuck(why):
-            return f"an attempt in it was {word(outcome)}: {why}"
+            return f"an attempt in it was {outcome.word}: {why}"
         case _:
-            return f"an attempt in it {word(outcome)}"
+            return f"an attempt in it {outcome.word}"
 
 
 class Place:

@@ -15,8 +15,6 @@ from fcemu.core.facts import (
     Fact,
     InstanceFact,
     InvocationFact,
-    MailFact,
-    OutsideFact,
     to_json,
 )
 from fcemu.core.invocation import Invocation, Recorded, Summary
@@ -30,7 +28,6 @@ _AT_ONCE: Final = 500
 """How many facts are read back at a time by who goes through all of them."""
 ReadBack = Callable[[Iterable[int]], list[Fact]]
 """The facts in these places, which ascend. Raises ``StoreError``."""
-_OF_INVOCATIONS: Final[frozenset[type[Any]]] = frozenset(InvocationFact.__args__)
 
 Reactions = Mapping[type[Any], tuple[Callable[[Any, Any], object], ...]]
 """What follows from a fact, by its type and in order: each gets the fact and its invocation, ``None`` where the fact
@@ -138,7 +135,7 @@ class Journal(Sequence[Fact]):
                 others[fact.request_id].append(fact)
         return found
 
-    def note(self, fact: OutsideFact | MailFact | Delivered) -> None:
+    def note(self, fact: Fact) -> None:
         """Append what happened outside of any invocation, or to one that is forgotten, fold it in, and do what follows
         from it."""
         self._append(fact)
@@ -181,15 +178,16 @@ class Journal(Sequence[Fact]):
         for number, fact in enumerate(facts, begin):
             if elsewhere and number % TAIL == 0:
                 self.let_go(number)
-            kind = type(fact)
-            if kind is Accepted:
-                self.open(cast(Accepted, fact))
+            if isinstance(fact, Accepted):
+                self.open(fact)
             elif fact is FORGOTTEN:
                 self._append(fact)
-            elif kind not in _OF_INVOCATIONS or (kind is Delivered and fact.request_id not in self.invocations):
-                self.note(cast(OutsideFact | MailFact | Delivered, fact))
+            elif isinstance(fact, InvocationFact) and (
+                type(fact) is not Delivered or fact.request_id in self.invocations
+            ):
+                self.record(fact)
             else:
-                self.record(cast(InvocationFact, fact))
+                self.note(fact)
         self.reactions = reactions
 
     # What is kept elsewhere.
@@ -218,7 +216,7 @@ class Journal(Sequence[Fact]):
             known = self.invocations.get(fact.request_id) if fact.request_id else None
             invocation = known if isinstance(known, Invocation) else None
             count_fact(self._numbers, fact, invocation)
-            if invocation is not None and type(fact) in _OF_INVOCATIONS:
+            if invocation is not None and isinstance(fact, InvocationFact):
                 invocation.places += place.to_bytes(4, "little")
             if type(fact) is Delivered and self._messages is not None:
                 self._messages.shorten(fact, place)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
 from fcemu.core.facts import (
     Accepted,
@@ -39,13 +39,12 @@ class Resuming:
         """The facts that are folded, as they come."""
         on_the_way = self._on_the_way
         for fact in facts:
-            kind = type(fact)
-            if kind is Accepted:
-                if fact.root != fact.request_id:  # type: ignore[union-attr]
-                    self._caused[fact.root] = self._caused.get(fact.root, 0) + 1  # type: ignore[union-attr]
-            elif kind is DeliveryStarted:
-                on_the_way[fact.request_id] = cast(DeliveryStarted, fact)
-            elif on_the_way and fact.request_id in on_the_way and kind in (Delivered, DeliveryFailed):
+            if isinstance(fact, Accepted):
+                if fact.root != fact.request_id:
+                    self._caused[fact.root] = self._caused.get(fact.root, 0) + 1
+            elif isinstance(fact, DeliveryStarted):
+                on_the_way[fact.request_id] = fact
+            elif fact.request_id in on_the_way and isinstance(fact, Delivered | DeliveryFailed):
                 del on_the_way[fact.request_id]
             yield fact
 

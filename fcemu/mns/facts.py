@@ -7,26 +7,19 @@ from datetime import datetime
 from sys import intern
 from typing import Final
 
-from fcemu.core.facts import Delivered, MailFact, register
-from fcemu.core.timeline import offset, short
+from fcemu.core.compact import short
+from fcemu.core.facts import READERS, Delivered, MailFact, fact
+from fcemu.core.times import offset
 from fcemu.core.values import value
 
 Properties = tuple[tuple[str, str, str, str], ...]
 """What a client attaches to a message, kept and handed back as it is: kind, name, type, value of each."""
 NO_PROPERTIES: Final[Properties] = ()
+READERS[Properties] = lambda given: tuple(tuple(one) for one in given)
 
 
-@value
-class _OfMail:
-    """What each of them tells: when it happened, which invocation the message reports, and its address."""
-
-    at: datetime
-    request_id: str
-    destination: str
-
-
-@value
-class QueueSet(_OfMail):
+@fact
+class QueueSet(MailFact):
     """An MNS queue was made by a client, or got other attributes."""
 
     visibility_timeout: int
@@ -36,31 +29,31 @@ class QueueSet(_OfMail):
     polling_wait_seconds: int
     logging: bool
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"set: visibility time-out {self.visibility_timeout} s, delay {self.delay_seconds} s"
 
 
-@value
-class TopicSet(_OfMail):
+@fact
+class TopicSet(MailFact):
     """An MNS topic was made by a client, or got other attributes."""
 
     maximum_bytes: int
     logging: bool
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return "set"
 
 
-@value
-class Dropped(_OfMail):
+@fact
+class Dropped(MailFact):
     """A client deleted a queue with what was in it, or a topic with its subscriptions."""
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return "deleted"
 
 
-@value
-class Subscribed(_OfMail):
+@fact
+class Subscribed(MailFact):
     """A queue gets what is published to a topic from now on, or in another way than before."""
 
     subscription: str
@@ -69,22 +62,22 @@ class Subscribed(_OfMail):
     strategy: str
     content_format: str
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"subscription {self.subscription} pushes to queue:{self.queue}"
 
 
-@value
-class Unsubscribed(_OfMail):
+@fact
+class Unsubscribed(MailFact):
     """A subscription has ended."""
 
     subscription: str
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"subscription {self.subscription} ends"
 
 
-@value
-class MessageSent(_OfMail):
+@fact
+class MessageSent(MailFact):
     """A client, or a topic that pushes, put a message into a queue; or a client published one to a topic.
 
     ``visible``: from when on a consumer can receive it.
@@ -98,66 +91,49 @@ class MessageSent(_OfMail):
     group: str = ""
     properties: Properties = NO_PROPERTIES
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         later = "" if self.visible <= self.at else f", to be received from {offset(self.visible, started)}"
         return f"message arrives{_where(self, 'in')}{later}: {short(self.body)}"
 
 
-@value
-class MessageReceived(_OfMail):
+@fact
+class MessageReceived(MailFact):
     """A consumer got a message, which nobody else gets before ``until``."""
 
     message_id: str
     until: datetime
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"message received{_where(self, 'from')}, hidden until {offset(self.until, started)}"
 
 
-@value
-class VisibilityChanged(_OfMail):
+@fact
+class VisibilityChanged(MailFact):
     """A consumer keeps a message that it received, until another instant."""
 
     message_id: str
     until: datetime
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"message{_where(self, 'of')} hidden until {offset(self.until, started)}"
 
 
-@value
-class MessageDeleted(_OfMail):
+@fact
+class MessageDeleted(MailFact):
     """A consumer is done with a message."""
 
     message_id: str
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return f"message deleted{_where(self, 'from')}"
 
 
-@value
-class Cleared(_OfMail):
+@fact
+class Cleared(MailFact):
     """A test threw away all that had been delivered to a destination."""
 
-    def text(self, started: datetime) -> str:
+    def line(self, started: datetime) -> str:
         return "cleared"
-
-
-register(
-    (
-        QueueSet,
-        TopicSet,
-        Dropped,
-        Subscribed,
-        Unsubscribed,
-        MessageSent,
-        MessageReceived,
-        VisibilityChanged,
-        MessageDeleted,
-        Cleared,
-    ),
-    {Properties: lambda given: tuple(tuple(one) for one in given)},
-)
 
 
 def _where(fact: MailFact, word: str) -> str:
@@ -170,7 +146,7 @@ Arrival = Delivered | MessageSent
 
 
 @value
-class ReportSummary(_OfMail):
+class ReportSummary(MailFact):
     """Stands for a report that was delivered and is in the store alone: all of it but its body. ``place``: of the fact
     in the journal, which reads it back."""
 

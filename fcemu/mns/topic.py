@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
 from fcemu.core.names import Account
-from fcemu.core.times import later
+from fcemu.core.times import later, milliseconds
 from fcemu.core.values import dataclass
 from fcemu.mns.errors import invalid
 from fcemu.mns.facts import Arrival, Arrived, TopicSet, tag_of
 from fcemu.mns.resource import Resource
-from fcemu.mns.xml import DECLARATION, Fields, body_md5, element, milliseconds
+from fcemu.mns.xml import DECLARATION, Fields, body_md5, element
 
 CONTENT_FORMATS: Final = ("XML", "JSON", "SIMPLIFIED")
 STRATEGIES: Final = ("BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY")

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from datetime import datetime
 from typing import Final
 from xml.parsers import expat
 
@@ -116,11 +115,6 @@ def xml_text(text: str) -> str:
 
 def _is_in_xml(sign: str) -> bool:
     return sign in "\t\n\r" or "\x20" <= sign <= "\ud7ff" or "\ue000" <= sign <= "\ufffd" or sign >= "\U00010000"
-
-
-def milliseconds(at: datetime) -> int:
-    """MNS's form of an instant: milliseconds since 1970."""
-    return int(at.timestamp() * 1000)
 
 
 def body_md5(body: bytes) -> str:

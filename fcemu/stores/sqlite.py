@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import FORGOTTEN, Fact
-from fcemu.stores.death import DIE, Death
 from fcemu.stores.rows import fact_text, read_fact, written
 
 VERSION: Final = 2
@@ -69,7 +68,6 @@ class SqliteStore:
         self.keep: Final = keep
         self.begin = 0
         self._written = 0.0
-        self._death: Final = Death(f"{self.path}-wal", os.environ[DIE]) if os.environ.get(DIE) else None
         self._lock: Final = threading.Lock()
         """Held while the connection writes, and while somebody without the baton reads."""
         self._count = -1
@@ -265,8 +263,6 @@ class SqliteStore:
             self.written(rows, notes, code)
             with suppress(OSError):  # all is committed, and a count that is too small says nothing wrong
                 self._tell_count(after + len(rows))
-        if self._death is not None:
-            self._death.strike("after")
 
     def written(self, rows: list[tuple[int, str]], notes: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
         many = self._db.executemany
@@ -282,10 +278,6 @@ class SqliteStore:
                 many("INSERT OR REPLACE INTO notes VALUES (?, ?)", named)
             if code:
                 many("INSERT OR IGNORE INTO code VALUES (?, ?)", code.items())
-            if self._death is not None:
-                self._death.before_commit()
-        if self._death is not None:
-            self._death.within_commit()
 
     def forget(self, places: Sequence[int]) -> None:
         with self._lock, self._changing():

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
 from typing import Any, Final
@@ -11,6 +12,7 @@ from fcemu.core.answers import answer_of, recorded_answer_of
 from fcemu.core.asking import read_delay
 from fcemu.core.errors import FCError
 from fcemu.core.functions import Function as Definition
+from fcemu.core.http import HttpRequest
 from fcemu.core.invocation import State
 from fcemu.core.logs import log_of
 from fcemu.core.names import LATEST
@@ -120,8 +122,7 @@ class Function:
 
         Never raises for what FC or the function answers: look at ``reply.status_code``.
         """
-        more = {"params": params, "headers": headers, "json": json, "data": data}
-        asked = self._http_asked(method, path, more)
+        asked = self._http_asked(web.request_of(self._domain, method, path, params, headers, json, data))
         try:
             record = await self._access.answered(asked)
         except FCError as error:
@@ -146,19 +147,17 @@ class Function:
 
         Raises what ``invoke_async`` raises.
         """
-        more = {"params": params, "headers": headers, "json": json, "data": data}
-        asked = self._http_asked(method, path, more, delay, task_id)
+        sent = web.request_of(self._domain, method, path, params, headers, json, data)
+        asked = self._http_asked(sent, delay, task_id)
         return Invocation(self._access, self._access.accept(asked))
 
-    def _http_asked(
-        self, method: str, path: str, more: Mapping[str, Any], delay: Duration = 0, task_id: str | None = None
-    ) -> Asked:
-        later = self._asked(b"", delay, None, task_id)
-        region = self._access.engine.settings.account.region
-        asked = web.asked_for(self._definition, self._qualifier, region, method, path, **more)
-        return Asked(
-            asked.ref, asked.payload, asked.qualifier, later.delay, asked.source, task_id=later.task_id, http=asked.http
-        )
+    @property
+    def _domain(self) -> str:
+        return f"{self._definition.ref.name}.{self._access.engine.settings.account.region}.fcapp.run"
+
+    def _http_asked(self, sent: tuple[HttpRequest, bytes], delay: Duration = 0, task_id: str | None = None) -> Asked:
+        request, body = sent
+        return replace(self._asked(body, delay, None, task_id), source="http", http=request)
 
     @property
     def invocations(self) -> list["Invocation"]:

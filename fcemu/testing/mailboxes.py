@@ -1,9 +1,8 @@
 """What a test holds: queue, topic and event bus handles, and the messages that were delivered there."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from fcemu.core.times import parse_duration
 from fcemu.core.values import dataclass
@@ -12,26 +11,17 @@ from fcemu.mns.mail import Sending
 from fcemu.mns.queue import Received
 from fcemu.testing.access import Access
 from fcemu.testing.handles import Invocation
-from fcemu.testing.records import Duration, Payload, encode
+from fcemu.testing.records import Duration, Payload, Readable, encode
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Message(Readable):
     """A message as it was delivered. ``invocation`` is the one it reports; ``None`` for one that a client sent."""
 
     id: str
     body: bytes
     at: datetime
     invocation: Invocation | None
-
-    @property
-    def text(self) -> str:
-        """The body as UTF-8."""
-        return self.body.decode()
-
-    def json(self) -> Any:
-        """The body read as JSON."""
-        return json.loads(self.body)
 
 
 class Mailbox:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
+from fcemu.core.compact import compact
 from fcemu.core.values import dataclass
 
 Duration = float | timedelta | str
@@ -18,7 +19,7 @@ def encode(payload: Payload) -> bytes:
         return payload
     if isinstance(payload, str):
         return payload.encode()
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    return compact(payload).encode()
 
 
 class UnknownName(LookupError):
@@ -47,16 +48,12 @@ class Fact:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a caller gets: status, headers (looked up in any letter case), body, and FC's error type if it failed."""
+class Readable:
+    """What has a body, which may be text or JSON."""
 
-    status_code: int
-    headers: Mapping[str, str]
+    __slots__ = ()
+
     body: bytes
-    error: str | None
-    logs: str
-    request_id: str
 
     @property
     def text(self) -> str:
@@ -66,6 +63,18 @@ class Reply:
     def json(self) -> Any:
         """The body read as JSON; raises ``ValueError``."""
         return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Readable):
+    """What a caller gets: status, headers (looked up in any letter case), body, and FC's error type if it failed."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes
+    error: str | None
+    logs: str
+    request_id: str
 
 
 class Headers(dict[str, str]):

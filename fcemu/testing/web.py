@@ -1,44 +1,37 @@
 """HTTP requests to functions, in process: what an HTTP trigger would hand on, and what its caller would get back."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from fcemu.core import invocation as core
 from fcemu.core.answers import http_answer_of
+from fcemu.core.compact import compact
 from fcemu.core.errors import FCError
-from fcemu.core.functions import Function as Definition
 from fcemu.core.http import BODILESS, HttpRequest
-from fcemu.engine.emulator import Asked
 from fcemu.testing.records import Headers, Payload, Reply, encode
 
 
-def asked_for(
-    definition: Definition,
-    qualifier: str,
-    region: str,
+def request_of(
+    domain: str,
     method: str,
     path: str,
-    *,
     params: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None,
     json: Any,
     data: Payload,
-) -> Asked:
-    """The invocation that an HTTP request is; ``path`` is below the trigger's address."""
+) -> tuple[HttpRequest, bytes]:
+    """An HTTP request, and its body; ``path`` is below the address of a trigger in ``domain``."""
     given = dict(headers or {})
     body = encode(data)
     if json is not None:
-        body = _compact(json)
+        body = compact(json).encode()
         given.setdefault("Content-Type", "application/json")
     target = quote(path if path.startswith("/") else f"/{path}", safe="/%:@!$&'()*+,;=~?")
     if params:
         target += ("&" if "?" in target else "?") + urlencode(params, doseq=True)
-    domain = f"{definition.ref.name}.{region}.fcapp.run"
     given.setdefault("Host", domain)
-    request = HttpRequest.of(method.upper(), target, given.items(), domain)
-    return Asked(definition.ref, body, qualifier, source="http", http=request)
+    return HttpRequest.of(method.upper(), target, given.items(), domain), body
 
 
 def reply_of(record: core.Invocation, logs: str) -> Reply:
@@ -57,8 +50,4 @@ def refused(error: FCError, request_id: str = "") -> Reply:
     """What the caller of an HTTP trigger got instead of an answer of the function."""
     document = {"RequestId": request_id, "Code": error.code, "Message": error.message}
     headers = Headers({"Content-Type": "application/json", "X-Fc-Request-Id": request_id})
-    return Reply(error.status, headers, _compact(document), error.code, "", request_id)
-
-
-def _compact(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return Reply(error.status, headers, compact(document).encode(), error.code, "", request_id)

@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from fcemu.stores.death import DIE
+from acceptance import dying
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
@@ -62,9 +62,8 @@ REPORTED = {"good": "queue:done", "bad": "queue:broken", "slow": "function:good"
 
 
 def _serve(arguments: list[str], die: str) -> None:
-    os.environ.pop(DIE, None)
     if die:
-        os.environ[DIE] = die
+        dying.die(die)
     from fcemu.cli import main
     from fcemu.engine import journal
 

@@ -6,19 +6,17 @@ from datetime import UTC, datetime
 import pytest
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.destinations import (
-    Ending,
-    FunctionDestination,
-    QueueDestination,
-    TopicDestination,
-    parse_destination,
-    report,
-)
+from fcemu.core.destinations import FunctionDestination, QueueDestination, TopicDestination, parse_destination
 from fcemu.core.errors import FCError
+from fcemu.core.facts import Accepted, Dequeued, Finished, RetryPlanned, Started
 from fcemu.core.functions import AsyncSettings, Function
+from fcemu.core.invocation import Invocation
 from fcemu.core.kinds import FUNCTIONS
 from fcemu.core.names import Account, FunctionRef, function_arn
+from fcemu.core.outcome import FunctionError, Returned
+from fcemu.core.reports import report
 
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = Account("42", "cn-hangzhou")
 
 
@@ -73,21 +71,22 @@ def test_what_is_no_destination_is_refused(text):
         parse_destination(text)
 
 
+def ended(request_id, ref, payload, *outcomes):
+    """An invocation of which each attempt came to one of ``outcomes``."""
+    invocation = Invocation(Accepted(T0, request_id, ref, "LATEST", False, "api", payload, T0, request_id, 0))
+    invocation.apply(Dequeued(T0, request_id))
+    for number, outcome in enumerate(outcomes, 1):
+        invocation.apply(Started(T0, request_id, number, "i"))
+        invocation.apply(Finished(T0, request_id, number, outcome, ""))
+        if number < len(outcomes):
+            invocation.apply(RetryPlanned(T0, request_id, T0))
+    return invocation
+
+
 def test_the_report_has_the_documented_fields_and_strings_for_payloads():
-    body = report(
-        ref=FunctionRef("resize"),
-        qualifier="LATEST",
-        account=ACCOUNT,
-        request_id="1-a-b",
-        executions=4,
-        request_payload=b'{"key":"value"}',
-        ending=Ending(
-            condition="UnhandledInvocationError",
-            function_error="UnhandledInvocationError",
-            payload=b'{"errorMessage":"x"}',
-        ),
-        now=datetime(2024, 1, 12, 10, 8, 21, 500000, tzinfo=UTC),
-    )
+    error = FunctionError("UnhandledInvocationError", b'{"errorMessage":"x"}')
+    failed = ended("1-a-b", FunctionRef("resize"), b'{"key":"value"}', *[error] * 4)
+    body = report(failed, ACCOUNT, datetime(2024, 1, 12, 10, 8, 21, 500000, tzinfo=UTC))
     assert json.loads(body) == {
         "timestamp": 1705054101500,
         "requestContext": {
@@ -103,16 +102,7 @@ def test_the_report_has_the_documented_fields_and_strings_for_payloads():
 
 
 def test_a_payload_that_is_no_text_is_reported_as_base64():
-    body = report(
-        ref=FunctionRef("f"),
-        qualifier="LATEST",
-        account=ACCOUNT,
-        request_id="r",
-        executions=1,
-        request_payload=b"\xff\xfe",
-        ending=Ending(),
-        now=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    body = report(ended("r", FunctionRef("f"), b"\xff\xfe", Returned(b"")), ACCOUNT, T0)
     assert json.loads(body)["requestPayload"] == "//4="
 
 

@@ -19,7 +19,8 @@ from fcemu.core.facts import (
 )
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import UNHANDLED, FunctionError
-from fcemu.core.timeline import Timeline, render, seconds
+from fcemu.core.timeline import Timeline, render
+from fcemu.core.times import seconds
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

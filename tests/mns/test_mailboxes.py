@@ -8,19 +8,18 @@ import pytest
 from rules import rule
 
 from fcemu.core.destinations import (
-    Ending,
     EventBusDestination,
     QueueDestination,
     RocketMQDestination,
     TopicDestination,
-    envelope,
-    most_bytes,
     parse_destination,
-    report,
 )
-from fcemu.core.facts import Delivered
+from fcemu.core.facts import Accepted, Delivered, Dequeued, Failed, Finished, Started, Succeeded
+from fcemu.core.invocation import Invocation
 from fcemu.core.names import Account, FunctionRef
+from fcemu.core.outcome import Returned
 from fcemu.core.places import check_place, read_places
+from fcemu.core.reports import envelope, report
 from fcemu.core.timeline import render
 from fcemu.mns.errors import MNSError
 from fcemu.mns.facts import (
@@ -94,23 +93,25 @@ def test_buses_and_rocketmq_topics_have_short_forms_and_arns_with_region_and_acc
     ],
 )
 def test_each_service_has_its_own_limit(destination, kilobytes, service):
-    assert most_bytes(destination) == (kilobytes * 1024, service)
+    assert (kilobytes * 1024, service) == (destination.MOST_BYTES, destination.SERVICE)
+
+
+def returned(request_id, ref, payload, result):
+    """An invocation whose only attempt has returned."""
+    invocation = Invocation(Accepted(T0, request_id, ref, "prod", False, "api", payload, T0, request_id, 0))
+    invocation.apply(Dequeued(T0, request_id))
+    invocation.apply(Started(T0, request_id, 1, "i"))
+    invocation.apply(Finished(T0, request_id, 1, Returned(result), ""))
+    return invocation
 
 
 @rule("retry-and-destinations §3.1", "documented")
 @rule("retry-and-destinations §3.1", "documented")
 def test_a_report_of_a_2_0_function_names_service_and_qualifier():
     """The example of retry-and-destinations §4.2."""
-    body = report(
-        ref=FunctionRef("resize", "media"),
-        qualifier="prod",
-        account=Account("1234567890123456", "cn-hangzhou"),
-        request_id="0b0e8b5e-6f0c-4a0e-9d6f-0d8e1f2a3b4c",
-        executions=1,
-        request_payload=b"hello",
-        ending=Ending(payload=b"HELLO"),
-        now=datetime(2024, 1, 12, 10, 0, 0, 250_000, tzinfo=UTC),
-    )
+    now = datetime(2024, 1, 12, 10, 0, 0, 250_000, tzinfo=UTC)
+    resized = returned("0b0e8b5e-6f0c-4a0e-9d6f-0d8e1f2a3b4c", FunctionRef("resize", "media"), b"hello", b"HELLO")
+    body = report(resized, Account("1234567890123456", "cn-hangzhou"), now)
     assert json.loads(body) == {
         "timestamp": 1705053600250,
         "requestContext": {
@@ -129,15 +130,10 @@ def test_a_report_of_a_2_0_function_names_service_and_qualifier():
 @rule("retry-and-destinations §3.1", "assumed")
 @pytest.mark.parametrize(("succeeded", "kind"), [(True, "Succeeded"), (False, "Failed")])
 def test_a_bus_gets_the_report_in_a_cloudevents_envelope(succeeded, kind):
-    event = envelope(
-        ref=FunctionRef("f", "s"),
-        qualifier="prod",
-        account=ACCOUNT,
-        request_id="r1",
-        succeeded=succeeded,
-        body=b'{"timestamp":1}',
-        now=datetime(2026, 1, 1, 2, 3, 4, 567890, tzinfo=UTC),
-    )
+    invocation = returned("r1", FunctionRef("f", "s"), b"", b"")
+    invocation.apply(Succeeded(T0, "r1") if succeeded else Failed(T0, "r1", "no luck"))
+    now = datetime(2026, 1, 1, 2, 3, 4, 567890, tzinfo=UTC)
+    event = envelope(invocation, b'{"timestamp":1}', ACCOUNT, now)
     assert json.loads(event) == {
         "specversion": "1.0",
         "id": "r1",

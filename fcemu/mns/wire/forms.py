@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from fcemu.core.names import Account, is_name
+from fcemu.core.times import milliseconds
 from fcemu.mns.errors import MNSError, check_between, invalid
 from fcemu.mns.facts import MessageSent, Properties
 from fcemu.mns.mail import Sending
 from fcemu.mns.queue import DEFAULT_PRIORITY, Message, Queue, Received
 from fcemu.mns.resource import Resource
 from fcemu.mns.topic import TOPIC_RETENTION, Subscription, Topic
-from fcemu.mns.xml import Element, Fields, body_md5, milliseconds
+from fcemu.mns.xml import Element, Fields, body_md5
 
 _QUEUE_ENDPOINT: Final = re.compile(r"acs:mns:[^:]*:[^:]*:/?queues/([^/]+)")
 _PROPERTY_KINDS: Final = {"UserProperties": "PropertyValue", "SystemProperties": "SystemPropertyValue"}
