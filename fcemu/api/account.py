@@ -5,9 +5,10 @@ from typing import Final
 
 from fcemu.api.asking import Asking
 from fcemu.api.resources import tags_in
-from fcemu.api.shapes import FLAG, LIST, TEXT, TEXT_MAP, TEXTS, read_value, required
+from fcemu.api.shapes import read_value, required
 from fcemu.api.wire import Answer
 from fcemu.core.errors import InvalidArgument
+from fcemu.core.fields.kinds import FLAG, LIST, TAGS, TEXT, TEXTS
 from fcemu.core.kinds import has_tags
 from fcemu.core.names import LATEST
 from fcemu.core.paging import page_of, write_token
@@ -19,7 +20,7 @@ from fcemu.core.releases import Owner
 def tag_resource(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     service = _service_of(required(body, "resourceArn", TEXT, limits))
-    asking.control.tag([service], required(body, "tags", TEXT_MAP, limits))
+    asking.control.tag([service], required(body, "tags", TAGS, limits))
     return _tagged(asking)
 
 

@@ -13,22 +13,12 @@ from fcemu.api.asking import Asking
 from fcemu.api.common import VERSION
 from fcemu.api.dialect import Dialect
 from fcemu.api.json_body import Body, label
-from fcemu.api.shapes import (
-    FLAG,
-    FUNCTION_3_0,
-    HOST_NAME,
-    LIST,
-    NAME,
-    OBJECT,
-    TEXT,
-    Shape,
-    read_value,
-    required,
-    time_text,
-)
+from fcemu.api.shapes import Shape, read_value, required, time_text
 from fcemu.api.wire import Answer
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, missing
+from fcemu.core.fields.kinds import FLAG, LIST, OBJECT, TEXT
+from fcemu.core.fields.shared import FUNCTION_3_0, HOST_NAME, NAME
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.kinds import ALIASES, ASYNC, CAPACITIES, DOMAINS, FUNCTIONS, SERVICES, SOURCES, TRIGGERS, VERSIONS, VPCS
 from fcemu.core.layers import LayerVersion, read_layer_arn

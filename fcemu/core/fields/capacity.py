@@ -4,7 +4,7 @@ names, and act."""
 from collections.abc import Mapping
 from typing import Final
 
-from fcemu.core import belongings
+from fcemu.core import capacity
 from fcemu.core.fields.kinds import FLAG, LIST, TEXT
 from fcemu.core.fields.rows import IN_2_0, IN_3_0, V2021, V2023, Table, acts, keeps, shows
 from fcemu.core.fields.shared import COUNT, qualifier
@@ -75,9 +75,9 @@ SCALING: Final = Table(
     source="wire-api §5",
 )
 TABLES: Final[Mapping[str, Table]] = {
-    belongings.ON_DEMAND: ON_DEMAND,
-    belongings.PROVISION: PROVISION,
-    belongings.CONCURRENCY: CONCURRENCY,
-    belongings.SCALING: SCALING,
+    capacity.ON_DEMAND: ON_DEMAND,
+    capacity.PROVISION: PROVISION,
+    capacity.CONCURRENCY: CONCURRENCY,
+    capacity.SCALING: SCALING,
 }
 """By the kind of capacity."""
