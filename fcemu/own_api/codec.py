@@ -395,7 +395,7 @@ DURATION: Final = _kind(_duration, type=["string", "number"], description="Secon
 INSTANT: Final = _kind(_written_instant, type="string", description=f"This is {INSTANT_EXPECTED}.")
 """An instant as it is written; what it means depends on the clock."""
 COUNT: Final = _kind(_count, type="integer", minimum=0, maximum=10**18 - 1)
-FLAG: Final = _kind(_flag, type="integer", enum=[1, 0])
+FLAG: Final = _kind(_flag, type="boolean")
 FUNCTION_NAME: Final = _kind(
     _function, type="string", pattern=f"^({FUNCTION})$", description="`name`, or `service/name`."
 )
