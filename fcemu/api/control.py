@@ -10,7 +10,7 @@ from typing import Any, Final
 from fcemu.api import metrics, triggers
 from fcemu.api.dialect import Paths
 from fcemu.api.history import History
-from fcemu.api.mounts import Handler, by_name
+from fcemu.api.mounts import Handler
 from fcemu.api.moves import Moves, clock_record
 from fcemu.api.own_answers import BODY_BYTES, answer_of, problem_answer, read_body
 from fcemu.api.setup import SetupRoutes
@@ -36,11 +36,10 @@ class Control:
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
         self._resetting: Final = threading.Lock()
-        parts = (History(state).handlers, Moves(state).handlers, SetupRoutes(state).handlers)
-        mounted = (mount.own for mount in state.mounts)
-        handlers = by_name([self.show_health, self.show_document, self.show_authority, self.reset])
-        for each in (*parts, metrics.HANDLERS, triggers.HANDLERS, *mounted):
-            handlers |= each
+        parts = (self, History(state), Moves(state), SetupRoutes(state), metrics, triggers)
+        handlers: dict[str, Handler] = {}
+        for answering in [*map(_handlers_of, parts), *(mount.own for mount in state.mounts)]:
+            handlers |= answering
         self._paths: Final = Paths(
             (route.method, route.path, (route, handlers[route.name])) for route in ROUTES if route.name in handlers
         )
@@ -88,6 +87,11 @@ class Control:
         """A reset ends even if its client has hung up; the next one waits for it."""
         with self._resetting:
             reset(options)
+
+
+def _handlers_of(part: object) -> dict[str, Handler]:
+    """What a module or an object has for routes, under their names."""
+    return {route.name: getattr(part, route.name) for route in ROUTES if hasattr(part, route.name)}
 
 
 async def _answer(

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from typing import Final
 
-from fcemu.api.mounts import by_name
 from fcemu.api.own_answers import json_answer
 from fcemu.api.state import News, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
@@ -34,16 +33,6 @@ class History:
 
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
-        self.handlers: Final = by_name(
-            [
-                self.follow_journal,
-                self.show_timeline,
-                self.explain,
-                self.list_invocations,
-                self.show_invocation,
-                self.stop_invocation,
-            ]
-        )
 
     # The journal.
 

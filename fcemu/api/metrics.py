@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from fcemu.api.mounts import by_name
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.invocation import TERMINAL
 from fcemu.core.metrics import Numbers
@@ -123,6 +122,3 @@ async def show_metrics(request: WireRequest) -> Answer:
     """Made on another thread: a large journal takes a while. The content type names the version of the format."""
     body, kind = await asyncio.to_thread(text_of, request.emulator)
     return Answer(200, f"{status_line(200)}Content-Type: {kind}\r\n", body)
-
-
-HANDLERS: Final = by_name([show_metrics])

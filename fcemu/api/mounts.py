@@ -1,6 +1,6 @@
 """What the server knows of a route of fcemu's own API, and of another service's API on the same port."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from fcemu.api.wire import Answer, WireRequest
@@ -23,8 +23,3 @@ class Mount(NamedTuple):
     prefixes: Collection[str]
     find: Callable[[str, list[str], Mapping[str, str]], Found]
     own: Mapping[str, Handler]
-
-
-def by_name(handlers: Iterable[Handler]) -> dict[str, Handler]:
-    """Handlers by the names of their routes, which are their own."""
-    return {handler.__name__: handler for handler in handlers}

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from fcemu.api.mounts import by_name
 from fcemu.api.state import ServerState
 from fcemu.api.wire import WireRequest
 from fcemu.engine.emulator import Emulator, NotIdle
@@ -24,9 +23,6 @@ class Moves:
 
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
-        self.handlers: Final = by_name(
-            [self.show_clock, self.change_clock, self.advance, self.run_next, self.run_until_idle]
-        )
 
     async def show_clock(self, request: WireRequest) -> records.Clock:
         return clock_record(request.emulator)

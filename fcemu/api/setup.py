@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from fcemu.api.mounts import by_name
 from fcemu.api.state import Parts, ServerState
 from fcemu.api.wire import WireRequest
 from fcemu.core.errors import FCError
@@ -33,20 +32,6 @@ class SetupRoutes:
 
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
-        self.handlers: Final = by_name(
-            [
-                self.list_faults,
-                self.add_fault,
-                self.remove_faults,
-                self.show_stub,
-                self.put_stub,
-                self.remove_stub,
-                self.show_definition,
-                self.add_definition,
-                self.show_code,
-                self.show_layer,
-            ]
-        )
 
     # Faults.
 

@@ -1,8 +1,7 @@
 """Handlers under /_fcemu/timers and /_fcemu/triggers: let something happen that invokes a function."""
 
-from typing import Any, Final
+from typing import Any
 
-from fcemu.api.mounts import by_name
 from fcemu.api.own_answers import json_bytes
 from fcemu.api.wire import WireRequest
 from fcemu.core.errors import FCError
@@ -44,6 +43,3 @@ async def fire_trigger(request: WireRequest, function: str, trigger: str, said: 
 
 def _payload(given: Any) -> bytes:
     return given.encode() if isinstance(given, str) else json_bytes(given)
-
-
-HANDLERS: Final = by_name([fire_timer, fire_trigger])

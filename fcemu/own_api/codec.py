@@ -244,9 +244,22 @@ def _kind(read: Callable[[Any], Any], **schema: Any) -> Kind:
     return Kind(read, lambda _: dict(schema))
 
 
+def _of(classes: Any, expected: str) -> Callable[[Any], Any]:
+    """Reads values of these classes as they are; a truth value is no number."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, classes) or (isinstance(value, bool) and classes is not bool):
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+_text: Final = _of(str, "text")
+
+
 def _number(value: Any) -> float:
-    most = float_info.max
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= float_info.max:
         raise ValueError("a number")
     return value
 
@@ -255,24 +268,6 @@ def _not_negative(value: Any) -> float:
     if _number(value) < 0:
         raise ValueError("0 or more")
     return float(value)
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("a whole number")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("text")
-    return value
 
 
 def _instant(value: Any) -> datetime:
@@ -297,13 +292,10 @@ def _schema_of_bytes(schemas: dict[str, Schema]) -> Schema:
 
 
 def _duration(value: Any) -> timedelta:
-    expected = 'a duration like "1h30m", or a number of seconds'
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(expected)
     try:
-        return parse_duration(value)
+        return parse_duration(_of(str | int | float, "")(value))
     except ValueError:
-        raise ValueError(expected) from None
+        raise ValueError('a duration like "1h30m", or a number of seconds') from None
 
 
 def _seconds(value: Any) -> timedelta:
@@ -338,12 +330,6 @@ def _function(value: Any) -> FunctionRef:
         raise ValueError("the name of a function, 'name' or 'service/name'") from None
 
 
-def _written_instant(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(INSTANT_EXPECTED)
-    return value
-
-
 def instant_after(started: datetime) -> Kind:
     """An instant as people write it, where ``+200s`` counts from ``started``."""
 
@@ -354,12 +340,6 @@ def instant_after(started: datetime) -> Kind:
             raise ValueError(INSTANT_EXPECTED) from None
 
     return Kind(read, INSTANT.schema)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("an object")
-    return value
 
 
 def within(option: str) -> Kind:
@@ -392,21 +372,21 @@ SECONDS: Final = _kind(_seconds, type="number", description="Virtual seconds.")
 NOT_NEGATIVE: Final = _kind(_not_negative, type="number", minimum=0)
 SECONDS_FROM_0: Final = _kind(_not_negative_seconds, type="number", minimum=0, description="Virtual seconds.")
 DURATION: Final = _kind(_duration, type=["string", "number"], description="Seconds, or text like `1h30m`.")
-INSTANT: Final = _kind(_written_instant, type="string", description=f"This is {INSTANT_EXPECTED}.")
+INSTANT: Final = _kind(_of(str, INSTANT_EXPECTED), type="string", description=f"This is {INSTANT_EXPECTED}.")
 """An instant as it is written; what it means depends on the clock."""
 COUNT: Final = _kind(_count, type="integer", minimum=0, maximum=10**18 - 1)
-FLAG: Final = _kind(_flag, type="integer", enum=[1, 0])
+FLAG: Final = _kind(_flag, type="boolean")
 FUNCTION_NAME: Final = _kind(
     _function, type="string", pattern=f"^({FUNCTION})$", description="`name`, or `service/name`."
 )
 _MEMBERS: Final[dict[Any, Mapping[str, Member]]] = {}
 _KINDS: Final[dict[Any, Kind]] = {
     str: TEXT,
-    int: _kind(_whole, type="integer"),
+    int: _kind(_of(int, "a whole number"), type="integer"),
     float: _kind(_number, type="number"),
-    bool: _kind(_truth, type="boolean"),
+    bool: _kind(_of(bool, "true or false"), type="boolean"),
     datetime: _kind(_instant, type="string", format="date-time"),
     bytes: Kind(_bytes, _schema_of_bytes),
-    dict[str, Any]: _kind(_object, type="object", additionalProperties=True),
+    dict[str, Any]: _kind(_of(dict, "an object"), type="object", additionalProperties=True),
     Any: _kind(lambda value: value),
 }
