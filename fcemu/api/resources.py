@@ -30,8 +30,20 @@ from fcemu.api.wire import Answer
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, missing
 from fcemu.core.functions import AsyncSettings, Function
-from fcemu.core.kinds import ALIASES, ASYNC, CAPACITIES, DOMAINS, FUNCTIONS, SERVICES, SOURCES, TRIGGERS, VERSIONS, VPCS
-from fcemu.core.layers import LayerVersion, read_layer_arn
+from fcemu.core.kinds import (
+    ALIASES,
+    ASYNC,
+    CAPACITIES,
+    DOMAINS,
+    FUNCTIONS,
+    LAYERS,
+    SERVICES,
+    SOURCES,
+    TRIGGERS,
+    VERSIONS,
+    VPCS,
+)
+from fcemu.core.layers import read_layer_arn
 from fcemu.core.limits import Limits
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, by_name
@@ -291,18 +303,18 @@ def publish_layer(asking: Asking) -> Answer:
 
 
 def get_layer(asking: Asking) -> Answer:
-    return asking.resource(asking.dialect.layer, _layer(asking))
+    return asking.resource(asking.dialect.layer, asking.control.get(LAYERS, _layer_key(asking)))
 
 
 def get_layer_by_arn(asking: Asking) -> Answer:
     named = read_layer_arn(asking.path["arn"])
     if named is None:
         raise missing("LayerNotFound", f"layer '{asking.path['arn']}'")
-    return asking.resource(asking.dialect.layer, asking.control.layer(*named))
+    return asking.resource(asking.dialect.layer, asking.control.get(LAYERS, named))
 
 
 def delete_layer(asking: Asking) -> Answer:
-    asking.control.delete_layer(asking.path["layer"], _layer_number(asking.path["version"]))
+    asking.control.delete(LAYERS, _layer_key(asking))
     return asking.answer()
 
 
@@ -318,7 +330,7 @@ def list_layer_versions(asking: Asking) -> Answer:
     """ASSUMED: oldest first, so that ``startVersion`` is the first of the page and ``nextVersion`` that of the next."""
     wanted, start = asking.wanted, asking.query.get("startVersion", "")
     first = _layer_number(start) if start else 0
-    there = [each for each in asking.control.layer_versions(asking.path["layer"]) if each.version >= first]
+    there = [each for each in asking.control.all(LAYERS, asking.path["layer"]).values() if each.version >= first]
     more = {"nextVersion": there[wanted.limit].version} if len(there) > wanted.limit else {}
     return asking.page("layers", asking.dialect.layer, Page(there[: wanted.limit]), **more)
 
@@ -331,8 +343,8 @@ def put_layer_acl(asking: Asking) -> Answer:
     return asking.answer()
 
 
-def _layer(asking: Asking) -> LayerVersion:
-    return asking.control.layer(asking.path["layer"], _layer_number(asking.path["version"]))
+def _layer_key(asking: Asking) -> tuple[str, int]:
+    return asking.path["layer"], _layer_number(asking.path["version"])
 
 
 def _layer_number(text: str) -> int:
@@ -431,7 +443,7 @@ def delete_vpc_binding(asking: Asking) -> Answer:
 
 
 def list_vpc_bindings(asking: Asking) -> Answer:
-    return asking.answer({"vpcIds": asking.control.vpcs(asking.owner)})
+    return asking.answer({"vpcIds": list(asking.control.all(VPCS, asking.owner))})
 
 
 def register_event_source(asking: Asking) -> Answer:
@@ -441,8 +453,8 @@ def register_event_source(asking: Asking) -> Answer:
 
 
 def list_event_sources(asking: Asking) -> Answer:
-    sources = asking.control.event_sources(asking.ref, asking.qualifier)
-    listed = [{"createdTime": time_text(stamp.created), "sourceArn": arn} for arn, stamp in sources.items()]
+    sources = asking.control.all(SOURCES, (asking.ref, asking.qualifier))
+    listed = [{"createdTime": time_text(link.stamp.created), "sourceArn": arn} for arn, link in sources.items()]
     return asking.answer({"eventSources": listed})
 
 

@@ -10,6 +10,7 @@ from fcemu.api.state import Parts, ServerState
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import FCError
 from fcemu.core.facts import text_or_base64, time_text
+from fcemu.core.kinds import LAYERS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stubs import Step, StubCall, error_named
 from fcemu.engine import faults
@@ -137,7 +138,9 @@ class SetupRoutes:
         read_members(query, {}, "parameter")
         control, name, version = request.emulator.control, path["layer"], path["version"]
         try:
-            data = control.zip_of(control.layer(name, int(version) if version.isdecimal() else 0).package.directory)
+            data = control.zip_of(
+                control.get(LAYERS, (name, int(version) if version.isdecimal() else 0)).package.directory
+            )
         except (FCError, OSError) as missing:
             raise Problem(404, "not-found", f"there is no version {version} of layer {name}: {missing}") from None
         return Answer(200, f"{status_line(200)}Content-Type: application/zip\r\n", data)
