@@ -4,28 +4,41 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, Generic
+from typing import Any, Final
 from urllib.parse import quote
 
 from multidict import istr
 
 from fcemu.api.asking import Asking
 from fcemu.api.common import VERSION
-from fcemu.api.dialect import Dialect
 from fcemu.api.json_body import Body, label
 from fcemu.api.shapes import Shape, read_value, required, time_text
 from fcemu.api.wire import Answer
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, missing
 from fcemu.core.fields.kinds import FLAG, LIST, OBJECT, TEXT
+from fcemu.core.fields.kinds import Kind as Expected
 from fcemu.core.fields.shared import FUNCTION_3_0, HOST_NAME, NAME
 from fcemu.core.functions import AsyncSettings, Function
-from fcemu.core.kinds import ALIASES, ASYNC, CAPACITIES, DOMAINS, FUNCTIONS, SERVICES, SOURCES, TRIGGERS, VERSIONS, VPCS
-from fcemu.core.layers import LayerVersion, read_layer_arn
+from fcemu.core.kinds import (
+    ALIASES,
+    ASYNC,
+    CAPACITIES,
+    DOMAINS,
+    FUNCTIONS,
+    LAYERS,
+    SERVICES,
+    SOURCES,
+    TRIGGERS,
+    VERSIONS,
+    VPCS,
+)
+from fcemu.core.layers import read_layer_arn
+from fcemu.core.limits import Limits
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, by_name
 from fcemu.core.releases import Owner
-from fcemu.core.shelves import K, Kind, R
+from fcemu.core.shelves import Kind
 from fcemu.core.triggers import KINDS
 from fcemu.core.values import dataclass
 from fcemu.engine.control import Deployed
@@ -39,114 +52,83 @@ Handler = Callable[[Asking], Answer]
 # The operations that kinds have alike.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Served(Generic[K, R]):
-    """How one kind of resource is asked for. ``word`` and ``plural``: what its operations are called. ``listed``: the
-    key of its lists. ``key``: which one a path is about. ``group``: of what a path lists them. ``new``: the key of one
-    to be made, and what else only that says of it. ``shape``: how it is written."""
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """How one kind of resource is asked for. ``word``: what its operations, its name in a path, and its shape are
+    called. ``field``: its name in a body, of which ``name`` says what it may be. ``group``: to what the path says that
+    it belongs. ``more``: what only a new one says, of its body. ``listed``: the key of its lists."""
 
-    kind: Kind[K, R]
+    kind: Kind[Any, Any]
     word: str
-    plural: str
-    listed: str
-    key: Callable[[Asking], K]
-    group: Callable[[Asking], object]
-    new: Callable[[Asking, Body], tuple[K, dict[str, Any]]]
-    shape: Callable[[Dialect], Shape]
+    field: str
+    plural: str = ""
+    listed: str = ""
+    name: Expected = NAME
+    group: Callable[[Asking], object] = lambda asking: None
+    path: Callable[[Asking], str] | None = None
+    more: Callable[[str, Body, Limits], Mapping[str, Any]] = lambda name, body, limits: {}
 
+    def shape(self, asking: Asking) -> Shape:
+        """How it is read and written."""
+        shape: Shape = getattr(asking.dialect, self.word)
+        return shape
 
-def _handlers(served: _Served[K, R]) -> dict[str, Handler]:
-    """The five operations of a kind, by name."""
-    kind = served.kind
+    def key(self, asking: Asking, name: str = "") -> Any:
+        """The key of the one that the path is about, or of the one with this name."""
+        group = self.group(asking)
+        name = name or (asking.path[self.word] if self.path is None else self.path(asking))
+        return name if group is None else (group, name)
 
-    def create(asking: Asking) -> Answer:
-        body, shape = asking.body, served.shape(asking.dialect)
-        key, more = served.new(asking, body)
-        return asking.resource(shape, asking.control.create(kind, key, {**shape.read(asking, body), **more}))
+    def create(self, asking: Asking) -> Answer:
+        body, shape = asking.body, self.shape(asking)
+        name = required(body, self.field, self.name, asking.limits)
+        more = self.more(name, body, asking.limits)
+        made = asking.control.create(self.kind, self.key(asking, name), {**shape.read(asking, body), **more})
+        return asking.resource(shape, made)
 
-    def get(asking: Asking) -> Answer:
-        return asking.resource(served.shape(asking.dialect), asking.control.get(kind, served.key(asking)))
+    def get(self, asking: Asking) -> Answer:
+        return asking.resource(self.shape(asking), asking.control.get(self.kind, self.key(asking)))
 
-    def update(asking: Asking) -> Answer:
-        shape = served.shape(asking.dialect)
+    def update(self, asking: Asking) -> Answer:
+        shape = self.shape(asking)
         changes = shape.read(asking)
-        return asking.resource(shape, asking.control.change(kind, served.key(asking), changes, asking.if_match))
+        return asking.resource(shape, asking.control.change(self.kind, self.key(asking), changes, asking.if_match))
 
-    def delete(asking: Asking) -> Answer:
-        asking.control.delete(kind, served.key(asking), asking.if_match)
+    def delete(self, asking: Asking) -> Answer:
+        asking.control.delete(self.kind, self.key(asking), asking.if_match)
         return asking.answer()
 
-    def list_(asking: Asking) -> Answer:
-        page = asking.control.page(kind, served.group(asking), asking.wanted)
-        return asking.page(served.listed, served.shape(asking.dialect), page)
+    def list(self, asking: Asking) -> Answer:
+        page = asking.control.page(self.kind, self.group(asking), asking.wanted)
+        return asking.page(self.listed or self.plural or f"{self.word}s", self.shape(asking), page)
 
-    made = {f"{does.__name__}_{served.word}": does for does in (create, get, update, delete)}
-    return {**made, f"list_{served.plural}": list_}
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """By the names of the operations."""
+        one = {does.__name__: does for does in (self.create, self.get, self.update, self.delete)}
+        named: dict[str, Handler] = {f"{does}_{self.word}": handler for does, handler in one.items()}
+        return {**named, f"list_{self.plural or f'{self.word}s'}": self.list}
 
 
-def _new_service(asking: Asking, body: Body) -> tuple[str, dict[str, Any]]:
-    return required(body, "serviceName", NAME, asking.limits), {}
-
-
-def _new_alias(asking: Asking, body: Body) -> tuple[tuple[Owner, str], dict[str, Any]]:
-    name = required(body, "aliasName", NAME, asking.limits)
+def _of_alias(name: str, body: Body, limits: Limits) -> Mapping[str, Any]:
     if name == LATEST:
         raise InvalidArgument(f"AliasName must not be '{LATEST}'")
-    required(body, "versionId", TEXT, asking.limits)
-    return (asking.owner, name), {}
+    required(body, "versionId", TEXT, limits)
+    return {}
 
 
-def _new_trigger(asking: Asking, body: Body) -> tuple[tuple[FunctionRef, str], dict[str, Any]]:
-    name = required(body, "triggerName", NAME, asking.limits)
-    kind = required(body, "triggerType", TEXT, asking.limits)
+def _of_trigger(name: str, body: Body, limits: Limits) -> Mapping[str, Any]:
+    kind = required(body, "triggerType", TEXT, limits)
     if kind not in KINDS:
         raise InvalidArgument.choice(label("triggerType"), " | ".join(KINDS), kind)
-    return (asking.ref, name), {"kind": kind}
+    return {"kind": kind}
 
 
-def _new_domain(asking: Asking, body: Body) -> tuple[str, dict[str, Any]]:
-    return required(body, "domainName", HOST_NAME, asking.limits), {}
-
-
-_SERVICE: Final = _Served(
-    kind=SERVICES,
-    word="service",
-    plural="services",
-    listed="services",
-    key=lambda asking: asking.owner.name,
-    group=lambda asking: None,
-    new=_new_service,
-    shape=lambda dialect: dialect.service,
-)
-_ALIAS: Final = _Served(
-    kind=ALIASES,
-    word="alias",
-    plural="aliases",
-    listed="aliases",
-    key=lambda asking: (asking.owner, asking.path["alias"]),
-    group=lambda asking: asking.owner,
-    new=_new_alias,
-    shape=lambda dialect: dialect.alias,
-)
-_TRIGGER: Final = _Served(
-    kind=TRIGGERS,
-    word="trigger",
-    plural="triggers",
-    listed="triggers",
-    key=lambda asking: (asking.ref, asking.path["trigger"]),
-    group=lambda asking: asking.ref,
-    new=_new_trigger,
-    shape=lambda dialect: dialect.trigger,
-)
-_DOMAIN: Final = _Served(
-    kind=DOMAINS,
-    word="domain",
-    plural="domains",
-    listed="customDomains",
-    key=lambda asking: asking.path["domain"],
-    group=lambda asking: None,
-    new=_new_domain,
-    shape=lambda dialect: dialect.domain,
+_ALIKE: Final = (
+    _Alike(SERVICES, "service", "serviceName", path=lambda asking: asking.owner.name),
+    _Alike(ALIASES, "alias", "aliasName", "aliases", group=lambda asking: asking.owner, more=_of_alias),
+    _Alike(TRIGGERS, "trigger", "triggerName", group=lambda asking: asking.ref, more=_of_trigger),
+    _Alike(DOMAINS, "domain", "domainName", listed="customDomains", name=HOST_NAME),
 )
 
 
@@ -311,18 +293,18 @@ def publish_layer(asking: Asking) -> Answer:
 
 
 def get_layer(asking: Asking) -> Answer:
-    return asking.resource(asking.dialect.layer, _layer(asking))
+    return asking.resource(asking.dialect.layer, asking.control.get(LAYERS, _layer_key(asking)))
 
 
 def get_layer_by_arn(asking: Asking) -> Answer:
     named = read_layer_arn(asking.path["arn"])
     if named is None:
         raise missing("LayerNotFound", f"layer '{asking.path['arn']}'")
-    return asking.resource(asking.dialect.layer, asking.control.layer(*named))
+    return asking.resource(asking.dialect.layer, asking.control.get(LAYERS, named))
 
 
 def delete_layer(asking: Asking) -> Answer:
-    asking.control.delete_layer(asking.path["layer"], _layer_number(asking.path["version"]))
+    asking.control.delete(LAYERS, _layer_key(asking))
     return asking.answer()
 
 
@@ -338,7 +320,7 @@ def list_layer_versions(asking: Asking) -> Answer:
     """ASSUMED: oldest first, so that ``startVersion`` is the first of the page and ``nextVersion`` that of the next."""
     wanted, start = asking.wanted, asking.query.get("startVersion", "")
     first = _layer_number(start) if start else 0
-    there = [each for each in asking.control.layer_versions(asking.path["layer"]) if each.version >= first]
+    there = [each for each in asking.control.all(LAYERS, asking.path["layer"]).values() if each.version >= first]
     more = {"nextVersion": there[wanted.limit].version} if len(there) > wanted.limit else {}
     return asking.page("layers", asking.dialect.layer, Page(there[: wanted.limit]), **more)
 
@@ -351,8 +333,8 @@ def put_layer_acl(asking: Asking) -> Answer:
     return asking.answer()
 
 
-def _layer(asking: Asking) -> LayerVersion:
-    return asking.control.layer(asking.path["layer"], _layer_number(asking.path["version"]))
+def _layer_key(asking: Asking) -> tuple[str, int]:
+    return asking.path["layer"], _layer_number(asking.path["version"])
 
 
 def _layer_number(text: str) -> int:
@@ -451,7 +433,7 @@ def delete_vpc_binding(asking: Asking) -> Answer:
 
 
 def list_vpc_bindings(asking: Asking) -> Answer:
-    return asking.answer({"vpcIds": asking.control.vpcs(asking.owner)})
+    return asking.answer({"vpcIds": list(asking.control.all(VPCS, asking.owner))})
 
 
 def register_event_source(asking: Asking) -> Answer:
@@ -461,8 +443,8 @@ def register_event_source(asking: Asking) -> Answer:
 
 
 def list_event_sources(asking: Asking) -> Answer:
-    sources = asking.control.event_sources(asking.ref, asking.qualifier)
-    listed = [{"createdTime": time_text(stamp.created), "sourceArn": arn} for arn, stamp in sources.items()]
+    sources = asking.control.all(SOURCES, (asking.ref, asking.qualifier))
+    listed = [{"createdTime": time_text(link.stamp.created), "sourceArn": arn} for arn, link in sources.items()]
     return asking.answer({"eventSources": listed})
 
 
@@ -481,10 +463,7 @@ _OWN: Final[tuple[Handler, ...]] = (
     *(register_event_source, list_event_sources, deregister_event_source),
 )
 HANDLERS: Final[Mapping[str, Handler]] = {
-    **_handlers(_SERVICE),
-    **_handlers(_ALIAS),
-    **_handlers(_TRIGGER),
-    **_handlers(_DOMAIN),
+    **{name: handler for alike in _ALIKE for name, handler in alike.handlers.items()},
     **{handler.__name__: handler for handler in _OWN},
     **{
         f"{does}_{word}": partial(handler, kind)

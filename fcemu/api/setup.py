@@ -7,6 +7,7 @@ from typing import Any, Final
 from fcemu.api.state import Parts, ServerState
 from fcemu.api.wire import WireRequest
 from fcemu.core.errors import FCError
+from fcemu.core.kinds import LAYERS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stubs import Step, error_named
 from fcemu.engine import faults
@@ -97,7 +98,8 @@ class SetupRoutes:
         """The content of a version of a layer as a zip: where its location points to."""
         control = request.emulator.control
         try:
-            return control.zip_of(control.layer(layer, int(version) if version.isdecimal() else 0).package.directory)
+            number = int(version) if version.isdecimal() else 0
+            return control.zip_of(control.get(LAYERS, (layer, number)).package.directory)
         except (FCError, OSError) as missing:
             raise Problem("not-found", f"there is no version {version} of layer {layer}: {missing}") from None
 

@@ -123,7 +123,9 @@ class Catalog:
 
     def forget_settings(self, ref: FunctionRef) -> None:
         """Forget all that is set for a function but its versions and aliases."""
-        self._forget(ref, self.asynchronous, self.triggers, self.capacities, self.sources)
+        self._forget(ref, self.asynchronous, self.triggers, self.capacities)
+        for group in {key[:2] for key in self.sources if key[0] == ref}:
+            self.sources.forget(group)
         if ref.service is None:
             self._forget(Owner.of(ref), self.vpcs, self.tags)
 

@@ -109,6 +109,7 @@ LAYERS: Final = Kind[tuple[str, int], LayerVersion](
     name="layers",
     blank=lambda key: LayerVersion(name=key[0], version=key[1], package=Package("0", 0, "")),
     missing=lambda key: missing("LayerVersionNotFound", f"version '{key[1]}' of layer '{key[0]}'"),
+    none=lambda name: missing("LayerNotFound", f"layer '{name}'"),
     said=lambda key: f"version {key[1]} of layer {key[0]}",
     identity=lambda key: f"version {key[1]} of layer {key[0]}",
     numbered=True,
@@ -163,7 +164,7 @@ SOURCES: Final = Kind[SourceKey, Link](
     name="sources",
     blank=lambda key: Link(),
     within=lambda key: key[:2],
-    split=lambda key: (key[0], key[1:]),
+    split=lambda key: (key[:2], key[2]),
     missing=lambda key: missing("EventSourceNotFound", f"event source '{key[2]}' of function '{key[0]}'"),
     said=lambda key: f"event source of {key[0]}",
 )

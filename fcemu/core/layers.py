@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from fcemu.core.errors import missing
 from fcemu.core.functions import LayerRef, Package
 from fcemu.core.names import Account
 from fcemu.core.shelves import Shelf
@@ -45,21 +44,6 @@ class Layers:
     def __init__(self, shelf: Shelf[tuple[str, int], LayerVersion]) -> None:
         self._shelf: Final = shelf
 
-    def check_there(self, name: str) -> None:
-        """Raise ``LayerNotFound`` for a layer without versions."""
-        if not self._shelf.has(name):
-            raise missing("LayerNotFound", f"layer '{name}'")
-
-    def versions(self, name: str) -> list[LayerVersion]:
-        """Oldest first. Raises ``LayerNotFound``."""
-        self.check_there(name)
-        return list(self._shelf.of(name).values())
-
-    def version(self, name: str, version: int) -> LayerVersion:
-        """Raises ``LayerNotFound``, ``LayerVersionNotFound``."""
-        self.check_there(name)
-        return self._shelf.find((name, version))
-
     def publish(self, layer: LayerVersion) -> LayerVersion:
         """Add a version; its layer's ACL is that of the version before."""
         there = self._shelf.of(layer.name)
@@ -70,7 +54,8 @@ class Layers:
 
     def set_public(self, name: str, public: bool) -> None:
         """Raises ``LayerNotFound``."""
-        for layer in self.versions(name):
+        self._shelf.check_any(name)
+        for layer in self._shelf.of(name).values():
             self._shelf.put((name, layer.version), replace(layer, public=public))
 
     def replace(self, layers: Iterable[LayerVersion]) -> None:
@@ -102,5 +87,5 @@ class Layers:
         named = read_layer_arn(ref.arn)
         if named is None or f":{account.id}:" not in ref.arn:
             return ref
-        layer = self.version(*named)
+        layer = self._shelf.find(named)
         return LayerRef(ref.arn, layer.package.size_bytes, layer.package.directory)

@@ -20,13 +20,17 @@ def _whole(key: Any) -> Any:
 class Kind(Generic[K, R]):
     """What is known about one kind of resource.
 
-    ``name``: of its shelf, in the catalogue and in the store. ``blank``: a new resource of which nothing but its key
-    is known. ``within``: what must be there first: an ``Owner``, a function, or a function and a qualifier.
-    ``owns``: as what it owns others, which go with it: an ``Owner``, or a function.
-    ``split``: to which group a key belongs, and its name there. ``missing`` and ``taken`` make the refusals.
-    ``said``: how facts of change call it. ``identity``: what its id is made from; without it, it has none.
-    ``numbered``: its names are numbers, and none is given twice in a group. ``merges``: a change of ``kept`` leaves
-    the values that it does not name; otherwise it replaces all of them.
+    * ``name``: of its shelf, in the catalogue and in the store.
+    * ``blank``: a new resource of which nothing but its key is known.
+    * ``within``: what must be there first: an ``Owner``, a function, or a function and a qualifier.
+    * ``owns``: as what it owns others, which go with it: an ``Owner``, or a function.
+    * ``split``: to which group a key belongs, and its name there.
+    * ``missing``, ``taken``: the refusals; ``none``: that of a group which has no resource at all.
+    * ``said``: how facts of change call it.
+    * ``identity``: what its id is made from; without it, it has none.
+    * ``numbered``: its names are numbers, and none is given twice in a group.
+    * ``merges``: a change of ``kept`` leaves the values that it does not name; otherwise it replaces all of them.
+    * ``mixed``: all are in the order in which they were made, whatever their groups.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Kind(Generic[K, R]):
     owns: Callable[[K], object] = lambda key: None
     split: Callable[[K], tuple[Any, Any]] = _whole
     identity: Callable[[K], str] | None = None
+    none: Callable[[Any], FCError] | None = None
     numbered: bool = False
     merges: bool = True
     mixed: bool = False
@@ -117,8 +122,14 @@ class Shelf(Generic[K, R]):
         """Raises the kind's error for what is missing."""
         found = self._all.get(key)
         if found is None:
+            self.check_any(self.kind.split(key)[0])
             raise self.kind.missing(key)
         return found
+
+    def check_any(self, group: object) -> None:
+        """Raise the kind's error for a group that has none, if it has such an error."""
+        if self.kind.none is not None and not self.has(group):
+            raise self.kind.none(group)
 
     def check_new(self, key: K) -> None:
         """Raise the kind's error for what exists already."""

@@ -144,6 +144,14 @@ class Control:
         with self._baton:
             self._delete(kind, key, if_match)
 
+    def all(self, kind: Kind[Any, R], group: object) -> dict[Any, R]:
+        """Those of a group by name, in the order in which they were made. Raises what ``Catalog.check_within`` raises,
+        and the kind's error where there are none, if it has one."""
+        with self._baton:
+            self._catalog.check_within(group)
+            self._catalog.shelf(kind).check_any(group)
+            return self._catalog.shelf(kind).of(group)
+
     def page(self, kind: Kind[Any, R], group: object, wanted: Wanted) -> Page[R]:
         """By name: those of a function or an owner, or all (``None``). Raises what ``Catalog.check_within`` raises."""
         with self._baton:
@@ -351,27 +359,11 @@ class Control:
             made = _changed(LAYERS, blank, changes, self._new_stamp(LAYERS, key))
             return self._told(LAYERS, key, self._catalog.layers.publish(made), "created")
 
-    def layer(self, name: str, version: int) -> LayerVersion:
-        """Raises ``LayerNotFound``, ``LayerVersionNotFound``."""
-        with self._baton:
-            return self._catalog.layers.version(name, version)
-
-    def delete_layer(self, name: str, version: int) -> None:
-        """Functions that use it keep it. Raises ``LayerNotFound``, ``LayerVersionNotFound``."""
-        with self._baton:
-            self._catalog.layers.check_there(name)
-            self._delete(LAYERS, (name, version))
-
     def share_layer(self, name: str, public: bool) -> None:
         """Raises ``LayerNotFound``."""
         with self._baton:
             self._catalog.layers.set_public(name, public)
             self._note(f"layer {name}", "updated")
-
-    def layer_versions(self, name: str) -> Sequence[LayerVersion]:
-        """Oldest first. Raises ``LayerNotFound``."""
-        with self._baton:
-            return self._catalog.layers.versions(name)
 
     def list_layers(self, wanted: Wanted, *, public_only: bool = False) -> Page[LayerVersion]:
         """The newest version of each, by name."""
@@ -482,19 +474,6 @@ class Control:
         """All tags by owner, in order; only those that have some."""
         with self._baton:
             return {owner: dict(tags) for owner, tags in sorted(self._catalog.tags.items()) if tags}
-
-    def vpcs(self, owner: Owner) -> list[str]:
-        """In the order in which they were bound. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
-        with self._baton:
-            self._catalog.check_within(owner)
-            return list(self._catalog.vpcs.of(owner))
-
-    def event_sources(self, ref: FunctionRef, qualifier: str) -> dict[str, Stamp]:
-        """By ARN. Raises what ``Catalog.find`` raises."""
-        with self._baton:
-            self._catalog.find(ref, qualifier)
-            there = self._catalog.sources.of(ref).items()
-            return {arn: link.stamp for (of, arn), link in there if of == qualifier}
 
     def register_source(self, ref: FunctionRef, qualifier: str, arn: str) -> Stamp:
         """Registering one again changes nothing. ASSUMED. Raises what ``Catalog.find`` raises."""

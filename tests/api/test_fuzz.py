@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.api.server import DIALECTS
-from fcemu.core.kinds import ALIASES
+from fcemu.core.kinds import ALIASES, ASYNC, DOMAINS, FUNCTIONS, SERVICES, TRIGGERS
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 
@@ -243,18 +243,18 @@ def check(plane: Plane, request: tuple[str, str, bytes | None, dict[str, str]], 
 def begin(plane: Plane) -> None:
     """A service and two functions with versions and aliases, so that most of what is asked for is there."""
     plane.renew()
-    resources = plane.emulator.resources
-    resources.create_service(SERVICE, {})
+    control = plane.emulator.control
+    control.create(SERVICES, SERVICE, {})
     for ref in (FunctionRef("resize", SERVICE), FunctionRef("resize")):
-        resources.create_function(ref, {"handler": "index.handler", "runtime": "python3.10"}, zipped())
-        plane.emulator.control.publish(Owner.of(ref))
-        plane.emulator.control.create(ALIASES, (Owner.of(ref), "live"), {"version": "1"})
-        resources.create_trigger(ref, "t1", "timer", {"config": {"cronExpression": "@every 1h", "enable": False}})
-        resources.put_async(ref, "LATEST", {"max_retries": 1})
-        resources.update_function(ref, {"handler": "index.other"})  # so that there is something to publish
-    furnishings = plane.emulator.furnishings
-    furnishings.publish_layer("tools", zipped(), {})
-    furnishings.create_domain("a.example.com", {})
+        control.create(FUNCTIONS, ref, {"handler": "index.handler", "runtime": "python3.10", "zip": zipped()})
+        control.publish(Owner.of(ref))
+        control.create(ALIASES, (Owner.of(ref), "live"), {"version": "1"})
+        hourly = {"kind": "timer", "config": {"cronExpression": "@every 1h", "enable": False}}
+        control.create(TRIGGERS, (ref, "t1"), hourly)
+        control.put(ASYNC, (ref, "LATEST"), {"max_retries": 1})
+        control.change(FUNCTIONS, ref, {"handler": "index.other"})  # so that there is something to publish
+    control.publish_layer("tools", zipped(), {})
+    control.create(DOMAINS, "a.example.com", {})
 
 
 @EFFORT

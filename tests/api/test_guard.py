@@ -216,8 +216,8 @@ def test_what_is_no_host_name_cannot_be_allowed(wrong):
 def test_a_custom_domain_of_the_emulators_own_name_takes_nothing_over(shop, name):
     plane, _ = shop
     plane.api.guard = Guard(hosts=["emulator.lan"], is_fc_host=is_fc_host)
-    there = plane.catalog.domain("shop.example.com")
-    plane.catalog.set_domain(replace(there, name=name))  # as kept by an emulator that took such names
+    there = plane.catalog.domains.find("shop.example.com")
+    plane.catalog.domains.put(name, replace(there, name=name))  # as kept by an emulator that took such names
     assert plane.json("GET", "/health", Host=f"{name}:9527")["status"] == "ok"
     assert plane.request("GET", plane.at("services"), Host=name).json()["services"]
 
