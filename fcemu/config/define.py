@@ -127,6 +127,7 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
     found = format_of(tree)
     if isinstance(found, Stranger):
         alone = Report(report.source, positions=report.positions)  # what else is odd is that format's business
+        alone.origins = report.origins
         alone.stop(found.place, f"this looks like {found.looks_like}, which fcemu does not read", found.hint)
     if found in TRANSLATORS:
         if not report.positions:

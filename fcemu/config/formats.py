@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fcemu.config.problems import Place
+from fcemu.config.problems import Mark
 from fcemu.config.tree import Node, Scalar, Table
 
 
@@ -19,7 +19,7 @@ class Format(Enum):
 class Stranger(NamedTuple):
     """A file of a format that is not read: what it looks like, where it gives itself away, and what now."""
 
-    place: Place
+    place: Mark
     looks_like: str
     hint: str
 

@@ -135,8 +135,8 @@ class _Schema:
                 return [_map(inner, f"^({names.pattern})$")]
             case Plain.VARIABLES:
                 reserved = "|".join(f"{name}$" for name in sorted(RESERVED_IN_2_0)) if generation == "2.0" else ""
-                names = f"^(?!FC_{'|' if reserved else ''}{reserved})[A-Za-z][A-Za-z0-9_]*$"
-                return [_map({"type": ["string", "number", "boolean"], "pattern": r"^[^\u0000]*$"}, names)]
+                variables = f"^(?!FC_{'|' if reserved else ''}{reserved})[A-Za-z][A-Za-z0-9_]*$"
+                return [_map({"type": ["string", "number", "boolean"], "pattern": r"^[^\u0000]*$"}, variables)]
             case Plain.WEIGHTS:
                 return [_map({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, _VARIABLE]})]
             case Plain.PLACES:

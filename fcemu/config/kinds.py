@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import ClassVar, Final, NamedTuple, get_type_hints
 
-from fcemu.config.problems import Place
+from fcemu.config.problems import Mark
 from fcemu.core.destinations import Destination
 from fcemu.core.limits import STRICT, Limits
 from fcemu.core.names import NAME
@@ -54,7 +54,7 @@ class Plain(Enum):
 class Target(NamedTuple):
     """A destination as it is written, with its place: whether there is such a function is looked up later."""
 
-    place: Place
+    place: Mark
     destination: Destination
 
 

@@ -27,9 +27,9 @@ from fcemu.config.kinds import (
     required_of,
 )
 from fcemu.config.mapping import from_mapping_node
-from fcemu.config.problems import DefinitionError, Place, Report, quoted
+from fcemu.config.problems import DefinitionError, Mark, Report, quoted
 from fcemu.config.schema import FileShape
-from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
+from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused
 from fcemu.config.values import Wrong, scalar
 from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES, wrong_variable
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES, runs_as
@@ -98,11 +98,11 @@ class _Reader:
         self._limits = limits
         self._foreign = foreign
 
-    def block(self, table: Table, shape: type[S], at: Place, level: Level) -> S | None:
+    def block(self, table: Table, shape: type[S], at: Mark, level: Level) -> S | None:
         """A map by its shape, ``None`` when a required key has no value; ``at``: where a missing key is missed."""
         keys = keys_of(shape)
         values: dict[str, object] = {}
-        meant: dict[str, Place] = {}
+        meant: dict[str, Mark] = {}
         for entry in table.entries:
             known = keys.get(entry.key.text)
             if known is None or known.odd:
@@ -134,9 +134,9 @@ class _Reader:
 
     def _said(self, key: Scalar) -> str:
         """A key in the words of messages: those of the file, also where it is of another format, or left out."""
-        return written(key) if self._foreign or key.kind is Kind.LOOSE else key.text
+        return self._report.written(key.place, key.text) if self._foreign or key.kind is Kind.LOOSE else key.text
 
-    def _odd(self, key: Scalar, table: Table, level: Level, meant: dict[str, Place]) -> Key | None:
+    def _odd(self, key: Scalar, table: Table, level: Level, meant: dict[str, Mark]) -> Key | None:
         """The key of the schema that is to be read, if one is; says what is odd with it."""
         name, keys = key.text, keys_of(level.shape)
         if name in keys:
@@ -158,7 +158,7 @@ class _Reader:
         self._report.add(key.place, f"{quoted(self._said(key))} is for functions of {known.only}", *hints)
         return False
 
-    def _check_runtime(self, shape: type[Shape], meant: Mapping[str, Place], values: Mapping[str, object]) -> None:
+    def _check_runtime(self, shape: type[Shape], meant: Mapping[str, Mark], values: Mapping[str, object]) -> None:
         """Some keys mean nothing in other runtimes; the tools accept them. A version may have its runtime from the
         function."""
         runtime = values.get("runtime", DEFAULT_RUNTIME if shape is FunctionShape and "runtime" not in meant else None)
@@ -170,7 +170,7 @@ class _Reader:
                 say = self._report.warn if self._foreign else self._report.add
                 say(place, f"{quoted(name)} is for {begins} runtimes, not for {runtime}")
 
-    def _check_one(self, shape: type[Shape], meant: Mapping[str, Place], at: Place, level: Level) -> None:
+    def _check_one(self, shape: type[Shape], meant: Mapping[str, Mark], at: Mark, level: Level) -> None:
         """Of some keys there must be exactly one."""
         there = [name for name in shape.one_of if name in meant]
         if not there:

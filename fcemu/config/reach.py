@@ -9,7 +9,7 @@ from fcemu.config.function_shapes import AsyncShape, FunctionShape
 from fcemu.config.kinds import seconds_of
 from fcemu.config.problems import Report
 from fcemu.config.schema import FileShape
-from fcemu.config.tree import Items, Node, Table, written
+from fcemu.config.tree import Items, Node, Table
 from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_RETRIES, DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
 from fcemu.core.settings import Settings
@@ -24,7 +24,14 @@ class _Said(NamedTuple):
     def warn(self, report: Report, key: str, message: str, *hints: str, inside: Node | None = None) -> None:
         """Of a key of the function, or of what is ``inside`` it."""
         entry = (inside if isinstance(inside, Table) else self.table).entry(key)
-        place, word = (self.table.place, key) if entry is None else (entry.key.place, written(entry.key))
+        place, word = (
+            (self.table.place, key)
+            if entry is None
+            else (
+                entry.key.place,
+                report.written(entry.key.place, key),
+            )
+        )
         report.warn(place, message, *hints, key=word)
 
 
