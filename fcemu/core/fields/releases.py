@@ -1,0 +1,55 @@
+"""Tables of versions and aliases."""
+
+from typing import Final
+
+from fcemu.core.fields.fc_kinds import Weights
+from fcemu.core.fields.kinds import OBJECT, TEXT
+from fcemu.core.fields.rows import V2021, Field, Named, Names, Table, acts, keeps, said, shows
+from fcemu.core.fields.shared import DESCRIPTION, KEPT, NAME, QUALIFIER, TIMES
+
+NUMBERS: Final = Names(r"[1-9][0-9]{0,9}", "versions are numbered from '1'")
+"""What versions are called, of functions, of services and of layers."""
+
+VERSION: Final = Table(
+    "Version",
+    "A published version.",
+    shows("versionId", TEXT, "Its number."),
+    DESCRIPTION,
+    *TIMES,
+    source="wire-api §3",
+)
+ALIAS: Final = Table(
+    "Alias",
+    "A name for a version; a text alone is the version.",
+    shows("aliasName", NAME, "Its name."),
+    acts(
+        "versionId",
+        TEXT,
+        "Which version: its number, or LATEST.",
+        "version",
+        key="version",
+        written=QUALIFIER,
+        required=True,
+    ),
+    DESCRIPTION,
+    acts(
+        "additionalVersionWeight",
+        Weights(),
+        "Which share of the invocations other versions get.",
+        "weights",
+        default={},
+        written=Weights(checked=True),
+    ),
+    keeps("resolvePolicy", TEXT, "How a version is chosen.", versions=(V2021,)),
+    keeps("routePolicy", OBJECT, "Which requests go to which version.", versions=(V2021,)),
+    *TIMES,
+    KEPT,
+    source="wire-api §3",
+)
+
+
+def aliases(only: str = "") -> Field:
+    """The aliases of an owner of versions, in a file."""
+    return said(
+        "aliases", Named(ALIAS, "alias", short="version"), "Names for versions.", "aliases", only=only, default={}
+    )

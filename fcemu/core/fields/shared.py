@@ -1,0 +1,94 @@
+"""Kinds and rows that several resources have."""
+
+from typing import Final
+
+from fcemu.core import names
+from fcemu.core.domains import NO_ADDRESS
+from fcemu.core.fields.fc_kinds import Function, Qualifier
+from fcemu.core.fields.kinds import FLAG, OBJECT, TAGS, TEXT, Duration, Text, Texts, Whole, always
+from fcemu.core.fields.rows import Field, Nested, Table, acts, said, shows
+from fcemu.core.names import LATEST
+from fcemu.core.settings import UNBOUNDED
+
+NAME: Final = Text(
+    "a name", "1-128 letters, digits, '_' and '-', beginning with a letter or '_'", names.NAME, empty=False
+)
+FUNCTION_3_0: Final = Text(
+    "a name", "1-128 letters, digits, '_', '-' and '$', beginning with a letter or '_'", names.FUNCTION_3_0, empty=False
+)
+HOST_NAME: Final = Text(
+    "a host name",
+    "a domain name that is no address",
+    NO_ADDRESS + r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+",
+)
+PATH: Final = Text("a path that begins with '/'", "a path that begins with /", r"/[!-~]{0,255}")
+ROUTE_QUALIFIER: Final = Text("a version or an alias", "a version, an alias or LATEST", "[A-Za-z0-9_-]{0,128}")
+ANY_QUALIFIER: Final = Text("a version or an alias", "a version, an alias or LATEST")
+"""Which versions and aliases there are says the emulator."""
+QUALIFIER: Final = Qualifier()
+FUNCTION: Final = Function()
+HANDLER: Final = Text("module.function", "a printable text", printable=True, none=True)
+"""ASSUMED: a handler without a name that can be printed is refused."""
+COUNT: Final = Whole("", always(0, UNBOUNDED))
+HOOK_TIMEOUT: Final = Duration(lambda limits: (1, limits.hook_timeout_max_seconds))
+
+DESCRIPTION: Final = acts("description", TEXT, "For people.", "description", default="")
+TIMES: Final = (
+    shows("createdTime", TEXT, "When it was made."),
+    shows("lastModifiedTime", TEXT, "When it was changed last."),
+)
+KEPT: Final = said(
+    "kept",
+    OBJECT,
+    "Settings of FC that have no effect here, by FC's names; FC's API shows them.",
+    "kept",
+    default={},
+)
+
+
+def tags(only: str = "") -> Field:
+    """Tags of a service, or of a function of 3.0."""
+    return said("tags", TAGS, "Tags by key; FC's API shows them.", "tags", only=only, default={})
+
+
+def vpcs(only: str = "") -> Field:
+    """VPC bindings of a service, or of a function of 3.0."""
+    about = "VPCs bound to it; FC's API shows them."
+    return said("vpcBindings", Texts("ids of VPCs"), about, "vpcs", only=only, default=())
+
+
+def qualifier() -> Field:
+    """For which version or alias settings are, where FC has that beside them."""
+    return said("qualifier", QUALIFIER, "Which version or alias it is for.", "qualifier", default=LATEST)
+
+
+CODE: Final = Table(
+    "Code",
+    "Where files are; a text alone is the directory, or the zip.",
+    said(
+        "src",
+        Text("the path of a directory or a zip", printable=True, empty=False),
+        "A directory or a zip, absolute or relative to this file.",
+        "src",
+    ),
+    said(
+        "zipFile",
+        Text("a zip in base64", printable=True, empty=False),
+        "A zip, as FC's API takes it: in base64.",
+        "zip_file",
+    ),
+    said(
+        "unchecked",
+        FLAG,
+        "Whether handlers may be missing from it until they are called.",
+        "unchecked",
+        default=False,
+    ),
+    one_of=("src", "zipFile"),
+    none_says="nothing says where the files are",
+)
+
+
+def code(about: str, **more: object) -> Field:
+    """Where the files of a resource are, in a file."""
+    return said("code", Nested(CODE, "src"), about, "code", **more)
