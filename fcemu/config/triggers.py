@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
-from fcemu.config.kinds import Nested, Shape, keys_of
 from fcemu.config.problems import Mark, Report, quoted
 from fcemu.config.translate import Rules, Translation, entry, is_nothing, loose, text
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table
-from fcemu.config.trigger_shapes import TriggerShape
+from fcemu.core.fields.rows import Nested
+from fcemu.core.fields.rows import Table as Rows
+from fcemu.core.fields.triggers import TRIGGER
 from fcemu.core.triggers import HTTP, KINDS, TIMER
 
 TYPES: Final = {
@@ -58,19 +59,18 @@ def _is_funcraft(report: Report, config: Table) -> bool:
 
 
 def _settings(translation: Translation, name: str, config: Table, where: str) -> Node:
-    """The settings of a kind, as its shape knows them; the others are odd, as everywhere in a foreign file."""
-    value = keys_of(TriggerShape)[name].value
-    return _known(translation, value.shape, config, where) if isinstance(value, Nested) else loose(config)
+    """The settings of a kind, as its table knows them; the others are odd, as everywhere in a foreign file."""
+    value = TRIGGER.keys[name].in_file
+    return _known(translation, value.table, config, where) if isinstance(value, Nested) else loose(config)
 
 
-def _known(translation: Translation, shape: type[Shape], table: Table, where: str) -> Table:
-    keys = keys_of(shape)
+def _known(translation: Translation, rows: Rows, table: Table, where: str) -> Table:
     made: list[Entry] = []
-    for each in translation.entries(table, Rules(same={key: key for key in keys}), where):
-        inner = keys[each.key.text].value
+    for each in translation.entries(table, Rules(same={key: key for key in rows.keys}), where):
+        inner = rows.keys[each.key.text].in_file
         if isinstance(inner, Nested) and isinstance(each.value, Table):
             inside = f"in {each.key.text} {where}"
-            each = Entry(each.key, _known(translation, inner.shape, each.value, inside))
+            each = Entry(each.key, _known(translation, inner.table, each.value, inside))
         made.append(each)
     return Table(table.place, tuple(made))
 

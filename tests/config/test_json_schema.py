@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,18 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcemu.config import DefinitionError, read_mapping
-from fcemu.config.function_shapes import (
-    AliasShape,
-    CodeShape,
-    FunctionShape,
-    HookShape,
-    OnDemandShape,
-    SourceShape,
-    TriggerShape,
-)
 from fcemu.config.json_schema import json_schema
-from fcemu.config.kinds import Named, Plain, below, keys_of
-from fcemu.config.schema import FileShape, LayerShape, LayerVersionShape, RaisesShape, RouteShape
+from fcemu.config.schema import FILE, RAISES, below
+from fcemu.core.fields.capacity import ON_DEMAND
+from fcemu.core.fields.domains import ROUTE
+from fcemu.core.fields.functions import FUNCTION, HOOK
+from fcemu.core.fields.kinds import ANYTHING, FLAG, LIST, OBJECT, TEXT, Kind
+from fcemu.core.fields.layers import LAYER, LAYER_VERSION
+from fcemu.core.fields.releases import ALIAS
+from fcemu.core.fields.rows import Named
+from fcemu.core.fields.shared import CODE
+from fcemu.core.fields.triggers import EVENT_SOURCE, TRIGGER
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json_schema()
@@ -77,41 +77,41 @@ def test_what_the_loader_refuses_for_its_structure_is_not_valid(name):
 WRONG = {"a text": "\x01", "a number": 1e99, "a flag": True, "a list": [[]], "a map": {"\x01": {}}, "nothing": None}
 NAMES = {"versions": "1", "customDomains": "www.example.test", "routes": "/*"}
 COMPANIONS = {
-    FunctionShape: {"handler": "index.handler"},
-    CodeShape: {"src": "."},
-    HookShape: {"handler": "index.handler"},
-    AliasShape: {"version": "LATEST"},
-    RouteShape: {"function": "f"},
-    RaisesShape: {"errorType": "Declined"},
-    LayerShape: {"versions": {}},
-    LayerVersionShape: {"code": "."},
-    OnDemandShape: {"maximumInstanceCount": 1},
-    SourceShape: {"sourceArn": "acs:oss:cn-hangzhou:1:b"},
+    FUNCTION: {"handler": "index.handler"},
+    CODE: {"src": "."},
+    HOOK: {"handler": "index.handler"},
+    ALIAS: {"version": "LATEST"},
+    ROUTE: {"function": "f"},
+    RAISES: {"errorType": "Declined"},
+    LAYER: {"versions": {}},
+    LAYER_VERSION: {"code": "."},
+    ON_DEMAND: {"maximumInstanceCount": 1},
+    EVENT_SOURCE: {"sourceArn": "acs:oss:cn-hangzhou:1:b"},
 }
 """What must be there, too."""
 EVERY_KEY = [
-    pytest.param(("services.NAME." if "onDemandConfig" in way else "") + way, key, id=f"{way}.{key.name}".lstrip("."))
-    for shape, way in {shape: way for way, _, shape in reversed([("", 0, FileShape), *below(FileShape)])}.items()
-    for key in keys_of(shape).values()
+    pytest.param(("services.NAME." if "onDemandConfig" in way else "") + way, key, id=f"{way}.{key.key}".lstrip("."))
+    for table, way in {table: way for way, _, table in reversed([("", 0, FILE), *below(FILE)])}.items()
+    for key in table.keys.values()
 ]
-"""Each shape at the first place where it is found."""
+"""Each table at the first place where it is found."""
 
 
 def document_with(way, key, value):
     """A definition that has this value at this place, and whatever else must be there."""
-    document, shape, name = {}, FileShape, ""
+    document, table, name = {}, FILE, ""
     current = document
     for part in way.split(".") if way else ():
         if part != "NAME":
-            kind = keys_of(shape)[part].value
-            shape, name = kind.shape, NAMES.get(part, "n")
-        companions = {} if part != "NAME" and isinstance(kind, Named) else dict(COMPANIONS.get(shape, {}))
+            kind = table.keys[part].in_file
+            table, name = kind.table, NAMES.get(part, "n")
+        companions = {} if part != "NAME" and isinstance(kind, Named) else dict(COMPANIONS.get(table, {}))
         current[name if part == "NAME" else part] = companions
         current = companions
-    if shape is TriggerShape and key.name not in TriggerShape.one_of:
-        kind = TriggerShape.only_with.get(key.name, "timer")
+    if table is TRIGGER and key.key not in TRIGGER.one_of:
+        kind = TRIGGER.only_with.get(key.key, "timer")
         current[kind] = "any" if kind == "http" else "@every 5m"
-    current[key.name] = value
+    current[key.key] = value
     if way.startswith("stubs"):
         document["functions"] = {"n": {"handler": "index.handler"}}
     return document
@@ -119,8 +119,9 @@ def document_with(way, key, value):
 
 def takes(key, what):
     """Whether the key takes any value of that kind."""
-    kind = key.value
-    return kind is Plain.FREE or (what, kind) in {("a flag", Plain.FLAG), ("a text", Plain.PAYLOAD)}
+    kind = key.in_file
+    takes = {ANYTHING: WRONG, FLAG: ("a flag",), TEXT: ("a text",), OBJECT: ("a map",), LIST: ("a list",)}
+    return what in takes.get(kind, ()) if isinstance(kind, Kind) else False
 
 
 def problems_of(document, root):
@@ -140,15 +141,15 @@ def test_a_value_of_the_wrong_kind_is_refused_by_both_at_its_place(way, key, tmp
             continue
         problems = problems_of(document, tmp_path)
         assert problems, (what, document)
-        assert all(re.search(rf"\b{key.name}\b", f"{one.path} {one.key}") for one in problems), (what, problems)
+        assert all(re.search(rf"\b{key.key}\b", f"{one.path} {one.key}") for one in problems), (what, problems)
         assert not VALIDATOR.is_valid(document), (what, document)
 
 
 @pytest.mark.parametrize(("way", "key"), EVERY_KEY)
 def test_a_key_that_is_misspelt_is_refused_by_both_with_the_right_one(way, key, tmp_path):
-    document = document_with(way, key._replace(name=f"{key.name}X"), None)
+    document = document_with(way, replace(key, key=f"{key.key}X"), None)
     problems = [one for one in problems_of(document, tmp_path) if one.message.startswith("unknown key")]
-    assert [f"'{key.name}'" in one.hints[0] for one in problems] == [True]
+    assert [f"'{key.key}'" in one.hints[0] for one in problems] == [True]
     assert not VALIDATOR.is_valid(document)
 
 
