@@ -4,7 +4,6 @@ from typing import Final, NamedTuple
 
 from fcemu.config.problems import closest
 from fcemu.config.schema import ALIASES, below
-from fcemu.core.fields.functions import SERVICE
 from fcemu.core.fields.rows import Table
 
 ALIKE: Final = 0.85
@@ -22,10 +21,6 @@ class Level(NamedTuple):
     above: "Level | None" = None
     named: bool = False
     generation: str = "3.0"
-
-    def inside(self, table: Table, where: str, owner: str, *, named: bool = False) -> "Level":
-        """One level down. What belongs to a service is of 2.0."""
-        return Level(table, where, owner, self, named, "2.0" if table is SERVICE else self.generation)
 
 
 class Advice(NamedTuple):

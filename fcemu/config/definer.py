@@ -24,7 +24,7 @@ from fcemu.config.making import (
     trigger_of,
 )
 from fcemu.config.problems import Report, quoted
-from fcemu.config.reading import Said
+from fcemu.config.reading import NONE, Said
 from fcemu.config.schema import step_of
 from fcemu.config.tree import Scalar
 from fcemu.core.defined import Extras
@@ -74,17 +74,20 @@ class Definer:
         """All of it but the options."""
         code = said.get("code")
         self._layers = self._layer_versions(said)
-        written = {FunctionRef(name): Written(each, each.get("code", code)) for name, each in said.all("functions")}
-        for service, inner in said.all("services"):
+        written = {
+            FunctionRef(name): Written(each, each.get("code", code))
+            for name, each in said.get("functions", NONE).items()
+        }
+        for service, inner in said.get("services", NONE).items():
             shared = inner.get("code", code)
             self._files.directory(shared)
-            for name, each in inner.all("functions"):
+            for name, each in inner.get("functions", NONE).items():
                 written[FunctionRef(name, service)] = Written(each, each.get("code", shared))
         self._files.directory(code)
-        stubs = {FunctionRef.parse(name): each["steps"] for name, each in said.all("stubs")}
+        stubs = {FunctionRef.parse(name): each["steps"] for name, each in said.get("stubs", NONE).items()}
         self._stubbed = frozenset({*stubs, *self._callables})
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
-        services = {name: Service(name, kept_of(each)) for name, each in said.all("services")}
+        services = {name: Service(name, kept_of(each)) for name, each in said.get("services", NONE).items()}
         self._check_destinations(written)
         return Definition(
             services=tuple(services.values()),
@@ -103,15 +106,15 @@ class Definer:
         made: Mapping[FunctionRef, Function],
         services: Mapping[str, Service],
     ) -> Extras:
-        versions = self._versions(said, made, services)
-        aliases = self._aliases(said, versions)
-        self._check_qualifiers(written, versions, aliases)
         owned = _owners(said)
+        versions = self._versions(owned, made, services)
+        aliases = self._aliases(owned, versions)
+        self._check_qualifiers(written, versions, aliases)
         return Extras(
             triggers=tuple(self._triggers(written)),
             versions=MappingProxyType(versions),
             aliases=MappingProxyType(aliases),
-            domains=tuple(self._domain(name, each, written) for name, each in said.all("domains")),
+            domains=tuple(self._domain(name, each, written) for name, each in said.get("domains", NONE).items()),
             capacities=tuple(one for ref, each in written.items() for one in capacities_of(ref, each.said)),
             tags=MappingProxyType({owner: one["tags"] for owner, one in owned if one.get("tags")}),
             vpcs=MappingProxyType({owner: one["vpcs"] for owner, one in owned if one.get("vpcs")}),
@@ -122,7 +125,7 @@ class Definer:
     # Functions.
 
     def _function(self, ref: FunctionRef, written: Written) -> Function | None:
-        directory = self._callables.get(ref) or self._files.directory(written.code, f"function {ref}")
+        directory = self._callables.get(ref) or self._files.directory(written.code, ref)
         if directory is None:
             return None
         said, package = written.said, uploaded(directory)
@@ -143,8 +146,8 @@ class Definer:
     def _layer_versions(self, said: Said) -> dict[tuple[str, int], LayerVersion]:
         """By name and number, in order."""
         made: dict[tuple[str, int], LayerVersion] = {}
-        for name, layer in said.all("layers"):
-            for number, one in sorted(layer.all("versions"), key=lambda each: int(each[0])):
+        for name, layer in said.get("layers", NONE).items():
+            for number, one in sorted(layer.get("versions", NONE).items(), key=lambda each: int(each[0])):
                 if (directory := self._files.directory(one["code"])) is not None:
                     made[name, int(number)] = layer_of(name, int(number), layer, one, package_of(directory))
         return made
@@ -163,7 +166,7 @@ class Definer:
     def _check_destinations(self, written: Mapping[FunctionRef, Written]) -> None:
         """A destination that nobody defined is odd: it may be defined later, else its reports fail."""
         for ref, each in written.items():
-            for one in each.said.all("asynchronous"):
+            for one in each.said.get("asynchronous", ()):
                 for key, attribute in (("onSuccess", "on_success"), ("onFailure", "on_failure")):
                     destination = one.get(attribute)
                     if isinstance(destination, FunctionDestination) and destination.ref not in written:
@@ -186,11 +189,11 @@ class Definer:
         return [
             trigger_of(ref, name, trigger, next(kind for kind in TRIGGER.one_of if kind in trigger))
             for ref, each in written.items()
-            for name, trigger in each.said.all("triggers")
+            for name, trigger in each.said.get("triggers", NONE).items()
         ]
 
     def _domain(self, name: str, said: Said, written: Mapping[FunctionRef, Written]) -> Domain:
-        for path, route in said.all("routes"):
+        for path, route in said.get("routes", NONE).items():
             ref = route["function"]
             if ref not in written:
                 message = f"there is no function {ref}, to which {path} of {name} leads"
@@ -200,10 +203,10 @@ class Definer:
     # Versions and aliases.
 
     def _versions(
-        self, said: Said, made: Mapping[FunctionRef, Function], services: Mapping[str, Service]
+        self, owned: list[tuple[Owner, Said]], made: Mapping[FunctionRef, Function], services: Mapping[str, Service]
     ) -> dict[Owner, tuple[Version, ...]]:
         versions: dict[Owner, tuple[Version, ...]] = {}
-        for owner, each in _owners(said):
+        for owner, each in owned:
             if not each.get("versions"):
                 continue
             if owner.kind == "service":
@@ -216,7 +219,7 @@ class Definer:
         return versions
 
     def _function_versions(self, said: Said, base: Function) -> Iterator[Version]:
-        for number, one in said.all("versions"):
+        for number, one in said.get("versions", NONE).items():
             description = one.kept.get("description", "")
             yield Version({base.ref.name: self._frozen(base, one)}, None, description, _numbered(number))
 
@@ -224,12 +227,12 @@ class Definer:
         self, said: Said, service: Service, made: Mapping[FunctionRef, Function]
     ) -> Iterator[Version]:
         now = {ref.name: each for ref, each in made.items() if ref.service == service.name}
-        for number, one in said.all("versions"):
+        for number, one in said.get("versions", NONE).items():
             functions = now
             if "functions" in one:
                 functions = {
                     name: self._frozen(now.get(name) or self._bare(FunctionRef(name, service.name)), each)
-                    for name, each in one.all("functions")
+                    for name, each in one.get("functions", NONE).items()
                 }
             then = replace(service, kept=MappingProxyType(one["kept"])) if "kept" in one else service
             yield Version(functions, then, one.get("description", ""), _numbered(number))
@@ -252,11 +255,17 @@ class Definer:
         frozen = function_of(replace(base, code=directory, package=uploaded(directory)), of_function, self._layer)
         return self._with_python(frozen, said) or frozen
 
-    def _aliases(self, said: Said, versions: Mapping[Owner, tuple[Version, ...]]) -> dict[Owner, tuple[Alias, ...]]:
+    def _aliases(
+        self, owned: list[tuple[Owner, Said]], versions: Mapping[Owner, tuple[Version, ...]]
+    ) -> dict[Owner, tuple[Alias, ...]]:
         aliases: dict[Owner, tuple[Alias, ...]] = {}
-        for owner, each in _owners(said):
+        for owner, each in owned:
             known = {version.id for version in versions.get(owner, ())}
-            good = [alias_of(name, one) for name, one in each.all("aliases") if self._leads(owner, name, one, known)]
+            good = [
+                alias_of(name, one)
+                for name, one in each.get("aliases", NONE).items()
+                if self._leads(owner, name, one, known)
+            ]
             if good:
                 aliases[owner] = tuple(good)
         return aliases
@@ -283,8 +292,8 @@ class Definer:
         for ref, each in written.items():
             if ref in self._callables and ref.service is not None:
                 continue
-            qualified = [one for name in ("asynchronous", *BY_QUALIFIER) for one in each.said.all(name)]
-            qualified += [trigger for _, trigger in each.said.all("triggers")]
+            qualified = [one for name in ("asynchronous", *BY_QUALIFIER) for one in each.said.get(name, ())]
+            qualified += [trigger for _, trigger in each.said.get("triggers", NONE).items()]
             if all(qualifier_of(one) == LATEST for one in qualified):
                 continue
             owner = Owner.of(ref)
@@ -300,8 +309,8 @@ class Definer:
 
 def _owners(said: Said) -> list[tuple[Owner, Said]]:
     """What may have versions, aliases, tags and bindings of its own."""
-    functions = [(Owner("function", name), each) for name, each in said.all("functions")]
-    return [*functions, *((Owner("service", name), each) for name, each in said.all("services"))]
+    functions = [(Owner("function", name), each) for name, each in said.get("functions", NONE).items()]
+    return [*functions, *((Owner("service", name), each) for name, each in said.get("services", NONE).items())]
 
 
 def _settings(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, str], AsyncSettings]:
@@ -309,7 +318,7 @@ def _settings(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef,
     return {
         (ref, qualifier_of(one)): settings_of(one)
         for ref, each in written.items()
-        for one in each.said.all("asynchronous")
+        for one in each.said.get("asynchronous", ())
     }
 
 
@@ -317,7 +326,7 @@ def _sources(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, 
     """ARNs of event sources by function and qualifier."""
     found: dict[tuple[FunctionRef, str], tuple[str, ...]] = {}
     for ref, each in written.items():
-        for one in each.said.all("sources"):
+        for one in each.said.get("sources", ()):
             key = (ref, qualifier_of(one))
             found[key] = (*found.get(key, ()), one["source_arn"])
     return found

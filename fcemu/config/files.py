@@ -14,6 +14,7 @@ from fcemu.config.reading import Said
 from fcemu.config.tree import Scalar
 from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
 from fcemu.core.languages import NODE_RUNTIMES
+from fcemu.core.names import FunctionRef
 
 OSS: Final = "oss://"
 """How code begins that is not on this machine."""
@@ -35,12 +36,12 @@ class Files:
         self._root = root
         self.root = os.path.realpath(root)
 
-    def directory(self, code: Said | None, whose: str = "") -> str | None:
+    def directory(self, code: Said | None, whose: FunctionRef | None = None) -> str | None:
         """Where files are, absolute, links resolved; ``None`` after a problem. ``whose``: for messages."""
         if code is None:
             return self.root
         if id(code) not in self._directories:
-            self._directories[id(code)] = self._look(code, f" of {whose}" if whose else "")
+            self._directories[id(code)] = self._look(code, f" of function {whose}" if whose else "")
         return self._directories[id(code)]
 
     def path(self, text: str) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from fcemu.config.reading import Said
+from fcemu.config.reading import NONE, Said
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.domains import Domain, Route
 from fcemu.core.fields.functions import FUNCTION
@@ -53,6 +53,8 @@ def function_of(base: Function, said: Said, layer_of: Callable[[str], LayerRef])
 def _kept(base: Function, said: Said, runtime: str) -> dict[str, Any]:
     """Settings by FC's names, among them what the program of a custom runtime needs."""
     kept = {**base.kept, **said.get("kept", {}), **said.kept}
+    if "command" not in said and "port" not in said:
+        return kept
     for key, program in config_of(runtime, said.get("command", ()), said.get("port")).items():
         before = kept.get(key)
         kept[key] = {**(before if isinstance(before, dict) else {}), **program}
@@ -105,7 +107,7 @@ def capacities_of(ref: FunctionRef, said: Said) -> Iterator[Capacity]:
         )
         yield Capacity(kind, ref, LATEST, MappingProxyType({word: limit}))
     for name, kind in CAPACITIES.items():
-        for one in said.all(name):
+        for one in said.get(name, ()):
             yield Capacity(kind, ref, qualifier_of(one), MappingProxyType(one.kept))
 
 
@@ -122,5 +124,5 @@ def alias_of(name: str, said: Said) -> Alias:
 
 def domain_of(name: str, said: Said) -> Domain:
     """A custom domain with its routes in the order of the file."""
-    routes = tuple(Route(path=path, **route) for path, route in said.all("routes"))
+    routes = tuple(Route(path=path, **route) for path, route in said.get("routes", NONE).items())
     return Domain(name=name, **{**said, "routes": routes})

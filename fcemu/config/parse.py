@@ -156,18 +156,16 @@ class _Tree(Bounds):
         is_map = isinstance(node, self._mapping)
         if node.tag != _YAML + ("map" if is_map else "seq"):
             return self.refuse(node, _tag_refused(node.tag))
-        if is_map:
-            return Table(node, tuple(self._entries(node).values()))
-        return Items(node, tuple(map(self.node, node.value)))
-
-    def _entries(self, node: Any) -> dict[str, Entry]:
-        """Own keys win over merged ones, and earlier merged ones over later."""
+        if not is_map:
+            return Items(node, tuple(map(self.node, node.value)))
         entries: dict[str, Entry] = {}
         merged: tuple[Scalar, Node] | None = None
         for at, inner in node.value:
-            key = self._key(at)
+            key = self._scalar(at) if isinstance(at, self._scalar_node) else None
+            if key is None or key.kind is not Kind.TEXT:
+                self._say_no_key(at, key)
             value = self.node(inner)
-            if key is None:
+            if key is None or key.kind is not Kind.TEXT:
                 continue
             is_merge = at.tag == _MERGE
             first = (merged and merged[0]) if is_merge else entries[key.text].key if key.text in entries else None
@@ -178,10 +176,10 @@ class _Tree(Bounds):
                 merged = key, value
             else:
                 entries[key.text] = _new(Entry, (key, value))
-        return self._merged(entries, merged[1]) if merged else entries
+        return Table(node, tuple((self._merged(entries, merged[1]) if merged else entries).values()))
 
     def _merged(self, entries: dict[str, Entry], merged: Node) -> dict[str, Entry]:
-        """With what ``<<`` brings along."""
+        """With what ``<<`` brings along: own keys win over merged ones, and earlier merged ones over later."""
         for source in merged.values if isinstance(merged, Items) else (merged,):
             if isinstance(source, Table):
                 for entry in source.entries:
@@ -190,19 +188,14 @@ class _Tree(Bounds):
                 self.report.add(source.place, f"expected a map or a list of maps, found {found(source)}", key="<<")
         return entries
 
-    def _key(self, node: Any) -> Scalar | None:
-        if not isinstance(node, self._scalar_node):
+    def _say_no_key(self, node: Any, scalar: Scalar | None) -> None:
+        if scalar is None:
             kind = "map" if isinstance(node, self._mapping) else "list"
             self.node(node)
             self.report.add(node, f"expected a text as key, found a {kind}")
-            return None
-        scalar = self._scalar(node)
-        if scalar.kind is Kind.TEXT:
-            return scalar
-        if scalar.kind is not Kind.REFUSED:
+        elif scalar.kind is not Kind.REFUSED:
             hint = f"put quotes around it: {quoted(scalar.text)}"
             self.report.add(node, f"expected a text as key, found {found(scalar)}", hint)
-        return None
 
 
 def _tag_refused(tag: str) -> str:

@@ -5,7 +5,7 @@ from itertools import chain, islice, repeat
 from typing import Final, NamedTuple
 
 from fcemu.config.problems import Report
-from fcemu.config.reading import Said
+from fcemu.config.reading import NONE, Said
 from fcemu.config.tree import Table
 from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_RETRIES, DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
@@ -35,12 +35,12 @@ def say_unreachable(said: Said, report: Report) -> None:
     waits = Settings().retry_seconds
     if "retry_seconds" in emulator:
         waits = tuple(timedelta(seconds=wait) for wait in emulator["retry_seconds"])
-    for owner in (said, *(service for _, service in said.all("services"))):
-        for _, each in owner.all("functions"):
+    for owner in (said, *said.get("services", NONE).values()):
+        for each in owner.get("functions", NONE).values():
             function = _Function(each, report)
             _instances(function, account)
             _requests(function)
-            for one in each.all("asynchronous"):
+            for one in each.get("asynchronous", ()):
                 _retries(function, one, waits)
 
 
@@ -48,8 +48,8 @@ def _instances(function: _Function, account: int) -> None:
     """More instances than there may be."""
     said = function.said
     wanted = [("reservedConcurrency", said.get("reserved_concurrency", 0))]
-    wanted += [("provisionConfig", max(one.kept.get(key, 0) for key in _TARGETS)) for one in said.all("provision")]
-    wanted += [("scalingConfig", one.kept.get("minInstances", 0)) for one in said.all("scaling")]
+    wanted += [("provisionConfig", max(one.kept.get(key, 0) for key in _TARGETS)) for one in said.get("provision", ())]
+    wanted += [("scalingConfig", one.kept.get("minInstances", 0)) for one in said.get("scaling", ())]
     for key, number in wanted:
         if number > account:
             message = f"{number} instances are never reached: the account may have {account}"

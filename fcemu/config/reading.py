@@ -6,6 +6,7 @@ Also the way of every other format: its translator writes the file as a tree in 
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any, Final
 
 from fcemu.config.advice import Advice, Level, advise
@@ -23,6 +24,8 @@ from fcemu.core.names import LATEST
 RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
 _NOT_SAID: Final = object()
+NONE: Final[Mapping[str, Any]] = {}
+"""In place of a map that is not there."""
 
 
 class Said(dict[str, Any]):
@@ -35,11 +38,6 @@ class Said(dict[str, Any]):
         super().__init__(values)
         self.node = node
         self.kept: dict[str, Any] = {}
-
-    def all(self, attribute: str) -> list[Any]:
-        """The values of a list, and the pairs of a map; none where nothing is said."""
-        there = self.get(attribute) or ()
-        return list(there.items()) if isinstance(there, Mapping) else list(there)
 
     def text(self, key: str) -> Scalar:
         """How a text that is there is written."""
@@ -59,8 +57,12 @@ def read(tree: Table, table: rows.Table, report: Report, *, foreign: bool = Fals
 
 def check_stubs(said: Said, report: Report) -> None:
     """A stub needs a function."""
-    known = [name for name, _ in said.all("functions")]
-    known += [f"{service}/{name}" for service, inner in said.all("services") for name, _ in inner.all("functions")]
+    known = [name for name, _ in said.get("functions", NONE).items()]
+    known += [
+        f"{service}/{name}"
+        for service, inner in said.get("services", NONE).items()
+        for name, _ in inner.get("functions", NONE).items()
+    ]
     stubs = said.node.get("stubs")
     for key, _ in stubs.entries if isinstance(stubs, Table) else ():
         name = key.text
@@ -96,7 +98,6 @@ class _Reader:
         self._report = report
         self._limits = limits
         self._foreign = foreign
-        self._bound: dict[rows.Table, tuple[rows.Field, ...]] = {}
 
     def block(self, node: Table, at: Mark, level: Level) -> Said | None:
         """A map by its table, ``None`` when a required key has no value; ``at``: where a missing key is missed."""
@@ -133,7 +134,7 @@ class _Reader:
     def _has_all(self, said: Said, meant: Mapping[str, Mark], at: Mark, level: Level) -> bool:
         """Whether all is there that must be; says so, and what means nothing in this runtime."""
         is_whole = True
-        for field in self._looked_at(level.table):
+        for field in _bound(level.table):
             if field.required and not str(said.get("runtime", "")).startswith(field.not_for or ("\0",)):
                 is_whole = is_whole and (field.attribute or field.name) in (said if field.attribute else said.kept)
                 if field.key not in meant:
@@ -142,12 +143,6 @@ class _Reader:
             elif field.runs_in and field.key in meant:
                 self._check_runtime(field, said, meant, level)
         return is_whole
-
-    def _looked_at(self, table: rows.Table) -> tuple[rows.Field, ...]:
-        """The fields of a table with which something is wrong if they are not there, or if they are."""
-        if table not in self._bound:
-            self._bound[table] = tuple(field for field in table.keys.values() if field.required or field.runs_in)
-        return self._bound[table]
 
     def _check_runtime(self, field: rows.Field, said: Said, meant: Mapping[str, Mark], level: Level) -> None:
         """Some keys mean nothing in other runtimes; the tools accept them. A version may have its runtime from the
@@ -228,7 +223,8 @@ class _Reader:
             return _NOT_SAID
         value = kind.read(plain_for(kind, node), self._limits)
         if not isinstance(value, kinds.Wrong):
-            self._say_odd(kind, node, entry.key)
+            if kind is _RUNTIME or isinstance(kind, kinds.Texts):
+                self._say_odd(kind, node, entry.key)
             return value
         for wrong in (value, *value.more):
             self._refuse(kind, wrong, entry)
@@ -276,7 +272,7 @@ class _Reader:
 
     def _nested_key(self, kind: rows.Nested, entry: Entry, level: Level) -> Any:
         where = f"in {self._said(entry.key)}" + (f" of {level.owner}" if level.owner else "")
-        inner = level.inside(kind.table, where, level.owner or entry.key.text)
+        inner = Level(kind.table, where, level.owner or entry.key.text, level, False, level.generation)
         if not kind.by and not kind.many:
             made = self._nested(kind, entry, inner)
             return _NOT_SAID if made is None else made
@@ -308,13 +304,15 @@ class _Reader:
         table = self._table(entry, f"a map of {kind.noun}s by name")
         made: dict[str, Said] = {}
         fits = re.compile(kind.names.pattern).fullmatch
+        generation = "2.0" if kind.table is SERVICE else level.generation  # what belongs to a service
         for each in table.entries if table else ():
             name = each.key.text
             if not fits(name):
                 self._report.add(each.key.place, f"{quoted(name)} cannot name a {kind.noun}", kind.names.rule)
                 continue
             owner = f"{level.owner}/{name}" if level.owner else name
-            value = self._nested(kind, each, level.inside(kind.table, f"in {kind.noun} {owner}", owner, named=True))
+            inner = Level(kind.table, f"in {kind.noun} {owner}", owner, level, True, generation)
+            value = self._nested(kind, each, inner)
             if value is not None:
                 made[name] = value
         return made
@@ -345,6 +343,12 @@ def expected(value: rows.Value, limits: Limits) -> str:
         case rows.Nested() | rows.Named():
             return "a map"
     return value.expected(limits)
+
+
+@cache
+def _bound(table: rows.Table) -> tuple[rows.Field, ...]:
+    """The fields of a table with which something is wrong if they are not there, or if they are."""
+    return tuple(field for field in table.keys.values() if field.required or field.runs_in)
 
 
 def _is_arn(node: Node) -> bool:
