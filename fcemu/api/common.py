@@ -1,160 +1,201 @@
-"""Fields that several API versions write alike."""
+"""Rows of fields -> shapes: what the API versions write alike, and how answers show what nobody has said."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from fcemu.api.json_body import Body, label
-from fcemu.api.shapes import (
-    FLAG,
-    FUNCTION_3_0,
-    HANDLER,
-    JSON_OBJECT,
-    LAYER_ARNS,
-    LIST,
-    NAME,
-    OBJECT,
-    PATH,
-    ROUTE_QUALIFIER,
-    TEXT,
-    TEXTS,
-    TIMES,
-    WEIGHTS,
-    Acts,
-    Field,
-    Keeps,
-    Kind,
-    Shape,
-    Shows,
-    View,
-    bounded,
-    kind,
-    one_of,
-    read_value,
-    required,
-    seconds,
-    time_text,
-    variables,
-    whole,
-)
-from fcemu.core.destinations import Destination, destination_arn, parse_destination
+from fcemu.api.json_body import Body, label, read_json
+from fcemu.api.shapes import Member, Shape, Shows, Told, View, read_value, required, time_text
+from fcemu.core.destinations import Destination, destination_arn
 from fcemu.core.domains import Domain, Route
 from fcemu.core.errors import InvalidArgument
-from fcemu.core.functions import (
-    DEFAULT_EVENT_AGE,
-    DEFAULT_HOOK_TIMEOUT,
-    DEFAULT_RETRIES,
-    RUNTIMES,
-    Function,
-    LayerRef,
-)
+from fcemu.core.fields import asynchronous, domains, functions, layers, releases
+from fcemu.core.fields.kinds import LIST, OBJECT, TEXT, AnyMap, Kind, Wrong
+from fcemu.core.fields.rows import ABSENT, IN_2_0, Effect, Field, Table
+from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, HOOKS, Function
 from fcemu.core.layers import LayerVersion
 from fcemu.core.limits import Limits
-from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.triggers import METHODS, Trigger
+from fcemu.core.names import LATEST, FunctionRef, function_arn
+from fcemu.core.triggers import HTTP, INTERNAL, Trigger
 from fcemu.core.values import dataclass
 from fcemu.engine.resources import Deployed
 
-HOOK_SECONDS: Final = seconds(lambda limits: (1, limits.hook_timeout_max_seconds))
-QUALIFIER: Final = kind(lambda value: value if isinstance(value, str) else None, "a version, an alias or LATEST")
-RUNTIME: Final = kind(lambda value: value if value in RUNTIMES else None, " | ".join(RUNTIMES))
-LAYERS: Final = Kind(
-    lambda value, limits: None if (arns := LAYER_ARNS.read(value, limits)) is None else tuple(map(LayerRef, arns)),
-    LAYER_ARNS.expected,
-    lambda layers: [layer.arn for layer in layers],
-)
+Show = Callable[[Any, View], Any]
+"""What an answer has under a key, from the resource and the request; ``ABSENT`` leaves the key out."""
 
 
-def runs(*, in_service: bool) -> tuple[Field, ...]:
-    """What every version says of how a function runs. ``in_service``: those of 2.0."""
-    concurrency = bounded(lambda limits: (1, limits.instance_concurrency_max))
-    return (
-        Acts("runtime", RUNTIME, "runtime"),
-        Acts("handler", HANDLER, "handler"),
-        Acts("timeout", seconds(lambda limits: (1, limits.timeout_max_seconds)), "timeout"),
-        Acts("memorySize", bounded(lambda limits: (limits.memory_min_mb, limits.memory_max_mb), 64), "memory_mb"),
-        Acts("environmentVariables", variables(in_service=in_service), "environment"),
-        Acts("instanceConcurrency", concurrency, "instance_concurrency"),
-    )
+def shape(
+    table: Table,
+    version: str,
+    shown: Mapping[str, Show],
+    kinds: Mapping[str, Kind] | None = None,
+    first: Callable[[Field], Any] | None = None,
+) -> Shape:
+    """How an API version writes a resource: a key for each of the table's rows that the version has, in their order.
+
+    ``shown``: the values of keys that callers do not give, and of those that are not shown as they were given.
+    ``kinds``: special ones of this version, by name. ``first``: by what the rows are sorted, where their order is
+    another.
+    """
+    rows = table.of(version)
+    if first is not None:
+        rows = tuple(sorted(rows, key=first))
+    members: list[Member] = []
+    inside: dict[str, list[Field]] = {}
+    for row in rows:
+        if row.inside:
+            inside.setdefault(row.inside, []).append(row)
+    for row in rows:
+        if row.inside:
+            if there := inside.pop(row.inside, None):
+                members.append(_OBJECTS[row.inside](there))
+            continue
+        name = row.name_in(version)
+        if row.effect is not Effect.SHOWS:
+            members.append(Told(row, name, _kind(row, version, kinds or {})))
+        if row.effect is Effect.SHOWS or row.name in shown:
+            members.append(Shows(name, shown[row.name]))
+    return Shape(members)
 
 
-CODE: Final[tuple[Field, ...]] = (
-    Shows("codeSize", lambda function, asking: asking.resources.package(function).size_bytes),
-    Shows("codeChecksum", lambda function, asking: asking.resources.package(function).checksum),
-)
-
-VERSION: Final = Shape.of(
-    Shows("versionId", lambda version, _: version.id),
-    Shows("description", lambda version, _: version.description),
-    *TIMES,
-)
-ALIAS: Final[tuple[Field, ...]] = (
-    Shows("aliasName", lambda alias, _: alias.name),
-    Acts("versionId", TEXT, "version"),
-    Acts("description", TEXT, "description"),
-    Acts("additionalVersionWeight", WEIGHTS, "weights"),
-)
+def _kind(row: Field, version: str, kinds: Mapping[str, Kind]) -> Kind:
+    kind = kinds.get(row.name) or _single(row)
+    return kind.in_service() if version in IN_2_0 else kind
 
 
-def trigger_fields(write_config: Kind) -> tuple[Field, ...]:
-    """``triggerConfig`` is an object or a text that holds one, by version (wire-api §8, 10)."""
-    return (
-        Shows("triggerName", lambda trigger, _: trigger.name),
-        Shows("triggerId", lambda trigger, _: trigger.stamp.id),
-        Shows("triggerType", lambda trigger, _: trigger.kind),
-        Acts("triggerConfig", write_config, "config"),
-        Acts("sourceArn", TEXT, "source_arn"),
-        Acts("invocationRole", TEXT, "role"),
-        Acts("qualifier", QUALIFIER, "qualifier"),
-        Acts("description", TEXT, "description"),
-        *TIMES,
-    )
+def _single(row: Field) -> Kind:
+    """The kind of a field that has no rows of its own."""
+    assert isinstance(row.kind, Kind), f"{row.name} stands inside of no object that reads its rows"
+    return row.kind
 
 
-CONFIG_OBJECT: Final = JSON_OBJECT
-CONFIG_TEXT: Final = JSON_OBJECT._replace(
-    write=lambda config: json.dumps(config, ensure_ascii=False, separators=(",", ":"))
-)
+TIMES: Final[dict[str, Show]] = {
+    "createdTime": lambda resource, _: time_text(resource.stamp.created),
+    "lastModifiedTime": lambda resource, _: time_text(resource.stamp.modified),
+}
+
+
+# Services and functions.
+
+SERVICE_SHOWN: Final[dict[str, Show]] = TIMES | {
+    "serviceName": lambda service, _: service.name,
+    "serviceId": lambda service, _: service.stamp.id,
+}
+
+
+def _tags(function: Function, asking: View) -> list[dict[str, str]]:
+    tags = asking.furnishings.tags(f"functions/{function.ref.name}")
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _restriction(function: Function, asking: View) -> Any:
+    if function.disabled is None:
+        return ABSENT
+    return {"disable": True, "reason": function.disabled, "lastModifiedTime": time_text(function.stamp.modified)}
+
+
+FUNCTION_SHOWN: Final[dict[str, Show]] = TIMES | {
+    "functionName": lambda function, _: function.ref.name,
+    "functionId": lambda function, _: function.stamp.id,
+    "functionArn": lambda function, asking: function_arn(function.ref, LATEST, asking.account),
+    "codeSize": lambda function, asking: asking.resources.package(function).size_bytes,
+    "codeChecksum": lambda function, asking: asking.resources.package(function).checksum,
+    "tags": _tags,
+    "layersArnV2": lambda function, _: [layer.arn for layer in function.layers],
+    "invocationRestriction": _restriction,
+    "state": lambda function, _: "Active",
+    "lastUpdateStatus": lambda function, _: "Successful",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
     """``instanceLifecycleConfig``: hooks with handler and timeout. Given, it replaces all of its hooks."""
 
-    hooks: Mapping[str, str]
-    """Attributes by the names on the wire; the timeouts' attributes end in ``_timeout``."""
+    hooks: Sequence[Field]
 
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
         if "instanceLifecycleConfig" not in body:
             return {}
         given = Body(read_value(OBJECT, body["instanceLifecycleConfig"], "instanceLifecycleConfig", limits))
         changes: dict[str, Any] = {}
-        for name, attribute in self.hooks.items():
-            hook = Body(read_value(OBJECT, given.get(name, {}), name, limits))
-            changes[attribute] = read_value(HANDLER, hook.get("handler", ""), f"{name}.handler", limits)
-            changes[timeout_of(attribute)] = (
-                read_value(HOOK_SECONDS, hook["timeout"], f"{name}.timeout", limits)
-                if "timeout" in hook
-                else DEFAULT_HOOK_TIMEOUT
+        for row in self.hooks:
+            hook = Body(read_value(OBJECT, given.get(row.name, {}), row.name, limits))
+            handler, timeout = hook.get("handler", ""), hook.get("timeout")
+            changes[row.attribute] = read_value(_HANDLER, handler, f"{row.name}.handler", limits)
+            changes[HOOKS[row.attribute]] = (
+                DEFAULT_HOOK_TIMEOUT
+                if timeout is None
+                else read_value(_HOOK_TIMEOUT, timeout, f"{row.name}.timeout", limits)
             )
         return changes
 
     def write(self, function: Function, asking: View) -> dict[str, Any]:
         config = {
-            name: {"handler": handler, "timeout": HOOK_SECONDS.write(getattr(function, timeout_of(attribute)))}
-            for name, attribute in self.hooks.items()
-            if (handler := getattr(function, attribute))
+            row.name: {"handler": handler, "timeout": _HOOK_TIMEOUT.write(getattr(function, HOOKS[row.attribute]))}
+            for row in self.hooks
+            if (handler := getattr(function, row.attribute))
         }
         return {"instanceLifecycleConfig": config} if config else {}
 
 
-def timeout_of(attribute: str) -> str:
-    """The attribute that holds a hook's timeout."""
-    return "initialization_timeout" if attribute == "initializer" else f"{attribute}_timeout"
+_HANDLER: Final = _single(functions.HOOK.field("handler"))
+_HOOK_TIMEOUT: Final = _single(functions.HOOK.field("timeout"))
 
 
-# Asynchronous settings. What is shown is a ``Deployed``.
+# Versions, aliases, triggers.
+
+VERSION: Final = shape(releases.VERSION, IN_2_0[0], TIMES | {"versionId": lambda version, _: version.id})
+"""Alike in all versions of the API."""
+ALIAS_SHOWN: Final[dict[str, Show]] = TIMES | {"aliasName": lambda alias, _: alias.name}
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerConfig(AnyMap):
+    """An object, also as a text that holds JSON; what is shown is one or the other, by version (wire-api §8, 10)."""
+
+    as_text: bool
+
+    def read(self, given: Any, limits: Limits) -> Any:
+        if isinstance(given, str):
+            try:
+                given = read_json(given)
+            except ValueError:
+                return Wrong()
+        return OBJECT.read(given, limits)
+
+    def write(self, value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if self.as_text else value
+
+    def allowed(self, limits: Limits) -> str:
+        return "an object, or a text that holds one as JSON"
+
+
+def trigger_url(trigger: Trigger, asking: View) -> str:
+    """Where an HTTP trigger can be reached: on this server."""
+    return f"{asking.base_url}/{trigger.stamp.id}"
+
+
+def _http(trigger: Trigger, asking: View) -> Any:
+    if trigger.kind != HTTP:
+        return ABSENT
+    url = trigger_url(trigger, asking)
+    return {"urlInternet": url, "urlIntranet": f"{url}{INTERNAL}"}
+
+
+TRIGGER_SHOWN: Final[dict[str, Show]] = TIMES | {
+    "triggerName": lambda trigger, _: trigger.name,
+    "triggerId": lambda trigger, _: trigger.stamp.id,
+    "triggerType": lambda trigger, _: trigger.kind,
+    "urlInternet": lambda trigger, asking: trigger_url(trigger, asking) if trigger.kind == HTTP else ABSENT,
+    "status": lambda trigger, _: "",
+    "targetArn": lambda trigger, asking: function_arn(trigger.function, trigger.qualifier, asking.account),
+    "httpTrigger": _http,
+}
+
+
+# Asynchronous settings.
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,85 +205,84 @@ class Destinations:
     ASSUMED: given, it clears the side that is missing in it (async-invocation §7).
     """
 
+    sides: Sequence[Field]
+
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
         if "destinationConfig" not in body:
             return {}
         config = Body(read_value(OBJECT, body["destinationConfig"], "destinationConfig", limits))
-        changes: dict[str, Any] = {"on_success": None, "on_failure": None}
+        changes: dict[str, Any] = {row.attribute: None for row in self.sides}
         written: dict[str, str] = {}
-        for name, attribute in (("onSuccess", "on_success"), ("onFailure", "on_failure")):
-            inner = Body(read_value(OBJECT, config.get(name, {}), name, limits))
-            arn = read_value(TEXT, inner.get("destination", ""), f"{name}.destination", limits)
+        for row in self.sides:
+            inner = Body(read_value(OBJECT, config.get(row.name, {}), row.name, limits))
+            arn = read_value(TEXT, inner.get("destination", ""), f"{row.name}.destination", limits)
             if arn:
-                changes[attribute] = _destination(arn, name, limits)
-                written[name] = arn
+                changes[row.attribute] = _destination(arn, row, limits)
+                written[row.name] = arn
         return changes | {"kept": written}
 
     def write(self, deployed: Deployed, asking: View) -> dict[str, Any]:
         settings = deployed.settings
         config = {}
-        for name, destination in (("onSuccess", settings.on_success), ("onFailure", settings.on_failure)):
+        for row in self.sides:
+            destination = getattr(settings, row.attribute)
             if destination is not None:
-                arn = settings.kept.get(name) or destination_arn(destination, asking.account)
-                config[name] = {"destination": arn}
+                arn = settings.kept.get(row.name) or destination_arn(destination, asking.account)
+                config[row.name] = {"destination": arn}
         return {"destinationConfig": config}
 
 
-def _destination(arn: str, name: str, limits: Limits) -> Destination:
+def _destination(arn: str, row: Field, limits: Limits) -> Destination:
     if len(arn) > limits.destination_arn_characters:
         raise InvalidArgument(
-            f"{label(name)} destination is longer than {limits.destination_arn_characters} characters"
+            f"{label(row.name)} destination is longer than {limits.destination_arn_characters} characters"
         )
-    try:
-        if not arn.isprintable():
-            raise ValueError("expected a text that can be printed")
-        return parse_destination(arn)
-    except ValueError as wrong:
-        raise InvalidArgument(f"{label(name)} destination is set to an invalid value: {wrong}") from None
+    found = _single(row).read(arn, limits)
+    if isinstance(found, Wrong):
+        why = found.says or "expected a text that can be printed"
+        raise InvalidArgument(f"{label(row.name)} destination is set to an invalid value: {why}")
+    return found  # type: ignore[no-any-return]  # what the kind reads
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key of asynchronous settings. ``default`` is what holds, and is shown, where it is not set."""
+    """One key of asynchronous settings; what is shown is a ``Deployed``."""
 
-    name: str
-    kind: Kind
-    attribute: str
-    default: Any
+    told: Told
 
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
-        return {self.attribute: read_value(self.kind, body[self.name], self.name, limits)} if self.name in body else {}
+        return self.told.read(body, limits)
 
     def write(self, deployed: Deployed, asking: View) -> dict[str, Any]:
-        value = getattr(deployed.settings, self.attribute)
-        return {self.name: self.kind.write(self.default if value is None else value)}
+        return self.told.write(deployed.settings, asking)
 
 
-def async_fields(task_mode: str) -> tuple[Field, ...]:
-    """``task_mode``: what the version calls it."""
-    return (
-        Shows("createdTime", lambda deployed, asking: TIMES[0].of(deployed.settings, asking)),
-        Shows("lastModifiedTime", lambda deployed, asking: TIMES[1].of(deployed.settings, asking)),
-        Destinations(),
-        Setting(
-            "maxAsyncEventAgeInSeconds",
-            seconds(lambda limits: (1, limits.event_age_max_seconds)),
-            "max_age",
-            DEFAULT_EVENT_AGE,
-        ),
-        Setting(
-            "maxAsyncRetryAttempts",
-            bounded(lambda limits: (0, limits.retry_attempts_max)),
-            "max_retries",
-            DEFAULT_RETRIES,
-        ),
-        Setting(task_mode, FLAG, "task_mode", False),
-    )
+def _of_settings(show: Show) -> Show:
+    return lambda deployed, asking: show(deployed.settings, asking)
+
+
+ASYNC_SHOWN: Final[dict[str, Show]] = {name: _of_settings(show) for name, show in TIMES.items()} | {
+    "service": lambda deployed, _: deployed.ref.service,
+    "function": lambda deployed, _: deployed.ref.name,
+    "qualifier": lambda deployed, _: deployed.qualifier,
+    "functionArn": lambda deployed, asking: function_arn(deployed.ref, deployed.qualifier, asking.account),
+}
+
+
+def async_shape(version: str) -> Shape:
+    """The asynchronous settings of a qualifier."""
+    members = shape(asynchronous.ASYNC, version, ASYNC_SHOWN)
+    return Shape(Setting(each) if isinstance(each, Told) else each for each in members)
+
+
+# Custom domains.
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
     """``routeConfig``: what the paths of a domain lead to; replaced as a whole (wire-api §9)."""
+
+    rows: Sequence[Field]
 
     def read(self, body: Body, limits: Limits) -> dict[str, Any]:
         if "routeConfig" not in body:
@@ -258,24 +298,22 @@ class Routes:
         return {"routeConfig": {"routes": [_write_route(route) for route in domain.routes]}}
 
 
-def _methods(value: Any) -> tuple[str, ...] | None:
-    known = isinstance(value, list) and all(isinstance(each, str) and each.upper() in METHODS for each in value)
-    return tuple(dict.fromkeys(each.upper() for each in value)) if known else None
-
-
-_METHODS: Final = kind(_methods, f"a list of {' | '.join(METHODS)}")
+_ROUTE: Final = {row.name: _single(row) for row in domains.ROUTE.fields}
 
 
 def _route(given: Body, limits: Limits) -> Route:
-    path = required(given, "path", PATH, limits)
-    service = read_value(NAME, given["serviceName"], "serviceName", limits) if "serviceName" in given else None
-    name = required(given, "functionName", FUNCTION_3_0 if service is None else NAME, limits)
+    def may(name: str, otherwise: Any) -> Any:
+        return read_value(_ROUTE[name], given.get(name, otherwise), name, limits)
+
+    path = required(given, "path", _ROUTE["path"], limits)
+    service = may("serviceName", None) if "serviceName" in given else None
+    name = required(given, "functionName", _ROUTE["functionName" if service is None else "serviceName"], limits)
     return Route(
         path=path,
         function=FunctionRef(name, service),
-        qualifier=read_value(ROUTE_QUALIFIER, given.get("qualifier", ""), "qualifier", limits) or LATEST,
-        methods=read_value(_METHODS, given.get("methods", []), "methods", limits),
-        rewrite=read_value(OBJECT, given.get("rewriteConfig", {}), "rewriteConfig", limits),
+        qualifier=may("qualifier", "") or LATEST,
+        methods=may("methods", []),
+        rewrite=may("rewriteConfig", {}),
     )
 
 
@@ -290,40 +328,33 @@ def _write_route(route: Route) -> dict[str, Any]:
     return written
 
 
-_PROTOCOL: Final = one_of("HTTP", "HTTPS", "HTTP,HTTPS")
-_CERTIFICATE: Final = OBJECT._replace(write=lambda config: {**config, "privateKey": None})
-"""The private key is never shown (wire-api §9)."""
+class Certificate(AnyMap):
+    """The private key is never shown (wire-api §9)."""
+
+    __slots__ = ()
+
+    def write(self, value: Any) -> Any:
+        return {**value, "privateKey": None}
 
 
-def domain_fields(*kept: str) -> Shape:
-    """``kept``: the other configurations of the version, all objects."""
-    return Shape.of(
-        Shows("domainName", lambda domain, _: domain.name),
-        Shows("accountId", lambda domain, asking: asking.account.id),
-        Shows("apiVersion", lambda domain, asking: asking.version),
-        Acts("protocol", _PROTOCOL, "protocol"),
-        Routes(),
-        Keeps("certConfig", _CERTIFICATE),
-        *(Keeps(name, OBJECT) for name in kept),
-        *TIMES,
-    )
+DOMAIN_SHOWN: Final[dict[str, Show]] = TIMES | {
+    "domainName": lambda domain, _: domain.name,
+    "accountId": lambda domain, asking: asking.account.id,
+    "apiVersion": lambda domain, asking: asking.version,
+}
 
 
-def layer_fields(arn: str, write_acl: Callable[[bool], Any]) -> Shape:
-    """``arn``: what the version calls the ARN; ``write_acl``: how it writes whether the layer is public."""
-    return Shape.of(
-        Shows("layerName", lambda layer, _: layer.name),
-        Shows("version", lambda layer, _: layer.version),
-        Shows(arn, lambda layer, asking: layer.arn(asking.account)),
-        Acts("description", TEXT, "description"),
-        Acts("compatibleRuntime", TEXTS, "runtimes"),
-        Acts("license", TEXT, "license"),
-        Shows("code", lambda layer, asking: {"repositoryType": "OSS", "location": _layer_url(layer, asking)}),
-        Shows("codeSize", lambda layer, _: layer.package.size_bytes),
-        Shows("codeChecksum", lambda layer, _: layer.package.checksum),
-        Shows("acl", lambda layer, _: write_acl(layer.public)),
-        Shows("createTime", lambda layer, _: time_text(layer.stamp.created)),
-    )
+def domain_shape(version: str) -> Shape:
+    """A custom domain."""
+    return shape(domains.DOMAIN, version, DOMAIN_SHOWN, {"certConfig": Certificate()})
+
+
+# Layers.
+
+
+def layer_shape(version: str, write_acl: Callable[[bool], Any]) -> Shape:
+    """A version of a layer. ``write_acl``: how the version writes whether it is public."""
+    return shape(layers.LAYER_VERSION, version, _LAYER_SHOWN | {"acl": lambda layer, _: write_acl(layer.public)})
 
 
 def _layer_url(layer: LayerVersion, asking: View) -> str:
@@ -331,11 +362,31 @@ def _layer_url(layer: LayerVersion, asking: View) -> str:
     return f"{asking.base_url}/_fcemu/layers/{quote(layer.name, safe='')}/{layer.version}"
 
 
-COUNT: Final = whole(0, 1_000_000)
-CURRENT: Final = Shows("current", lambda capacity, _: capacity.kept.get("target", 0))
-"""ASSUMED: provisioned instances are there at once."""
+_LAYER_SHOWN: Final[dict[str, Show]] = {
+    "layerName": lambda layer, _: layer.name,
+    "version": lambda layer, _: layer.version,
+    "arn": lambda layer, asking: layer.arn(asking.account),
+    "code": lambda layer, asking: {"repositoryType": "OSS", "location": _layer_url(layer, asking)},
+    "codeSize": lambda layer, _: layer.package.size_bytes,
+    "codeChecksum": lambda layer, _: layer.package.checksum,
+    "createTime": lambda layer, _: time_text(layer.stamp.created),
+}
 
 
-def trigger_url(trigger: Trigger, asking: View) -> str:
-    """Where an HTTP trigger can be reached: on this server."""
-    return f"{asking.base_url}/{trigger.stamp.id}"
+# Capacity.
+
+
+CAPACITY_SHOWN: Final[dict[str, Show]] = {
+    "functionArn": lambda capacity, asking: function_arn(capacity.function, capacity.qualifier, asking.account),
+    "current": lambda capacity, _: capacity.kept.get("target", 0),
+    "targetInstances": lambda capacity, _: capacity.kept.get("minInstances", 0),
+    "currentInstances": lambda capacity, _: capacity.kept.get("minInstances", 0),
+}
+"""ASSUMED: the instances that are asked for are there at once."""
+
+_OBJECTS: Final[Mapping[str, Callable[[Sequence[Field]], Member]]] = {
+    "instanceLifecycleConfig": Lifecycle,
+    "destinationConfig": Destinations,
+    "routeConfig": Routes,
+}
+"""What reads and writes the rows that stand inside of an object on the wire."""

@@ -7,10 +7,12 @@ from typing import Final
 from fcemu.api.asking import Asking
 from fcemu.api.json_body import Body
 from fcemu.api.resources import tags_in, zip_in
-from fcemu.api.shapes import FLAG, HOST_NAME, LIST, NAME, OBJECT, TEXT, TEXT_MAP, TEXTS, read_value, required, time_text
+from fcemu.api.shapes import read_value, required, time_text
 from fcemu.api.wire import Answer
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity, has_tags
 from fcemu.core.errors import InvalidArgument, missing
+from fcemu.core.fields.kinds import FLAG, LIST, OBJECT, TAGS, TEXT, TEXTS
+from fcemu.core.fields.shared import HOST_NAME, NAME
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST
 from fcemu.core.paging import Page, page_of, write_token
@@ -160,7 +162,7 @@ def list_capacities(kind: str, asking: Asking) -> Answer:
 def tag_resource(asking: Asking) -> Answer:
     body, limits = asking.body, asking.limits
     service = _service_of(required(body, "resourceArn", TEXT, limits))
-    asking.furnishings.tag([service], required(body, "tags", TEXT_MAP, limits))
+    asking.furnishings.tag([service], required(body, "tags", TAGS, limits))
     return _tagged(asking)
 
 

@@ -11,9 +11,11 @@ from multidict import istr
 from fcemu.api.asking import Asking
 from fcemu.api.common import VERSION
 from fcemu.api.json_body import Body, label
-from fcemu.api.shapes import FUNCTION_3_0, LIST, NAME, OBJECT, TEXT, read_value, required
+from fcemu.api.shapes import read_value, required
 from fcemu.api.wire import Answer
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet
+from fcemu.core.fields.kinds import LIST, OBJECT, TEXT
+from fcemu.core.fields.shared import FUNCTION_3_0, NAME
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.triggers import KINDS

@@ -1,28 +1,30 @@
 """Routes and wire forms of 2016-08-15."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from fcemu.api.asking import qualifier_of
 from fcemu.api.common import (
-    ALIAS,
-    CODE,
-    CONFIG_OBJECT,
-    COUNT,
-    CURRENT,
-    HOOK_SECONDS,
-    LAYERS,
-    async_fields,
-    domain_fields,
-    layer_fields,
-    runs,
-    trigger_fields,
+    ALIAS_SHOWN,
+    CAPACITY_SHOWN,
+    FUNCTION_SHOWN,
+    SERVICE_SHOWN,
+    TRIGGER_SHOWN,
+    Show,
+    TriggerConfig,
+    async_shape,
+    domain_shape,
+    layer_shape,
+    shape,
 )
 from fcemu.api.dialect import Dialect, Target, read_operations
-from fcemu.api.shapes import FLAG, HANDLER, OBJECT, TEXT, TIMES, Acts, Field, Keeps, Shape, Shows, View, kind, whole
+from fcemu.api.shapes import Shape, View
 from fcemu.api.task_words import V2016
 from fcemu.core.belongings import ON_DEMAND, PROVISION, Capacity
 from fcemu.core.errors import FCError
+from fcemu.core.fields import capacity, functions, releases, triggers
+from fcemu.core.fields.kinds import AnyMap
+from fcemu.core.fields.rows import V2016 as VERSION
 from fcemu.core.generation import FC2
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
@@ -137,39 +139,29 @@ def _capacity_qualifier(kind: str, path: Mapping[str, str], query: Mapping[str, 
     return _read_qualifier(path, query)
 
 
-ON_DEMAND_VALUES: Final = (Keeps("maximumInstanceCount", COUNT, 0),)
-SERVICE_HEAD: Final[tuple[Field, ...]] = (
-    Shows("serviceName", lambda service, _: service.name),
-    Shows("serviceId", lambda service, _: service.stamp.id),
-    Keeps("description", TEXT, ""),
-    Keeps("role", TEXT, ""),
-    Keeps("logConfig", OBJECT, {"project": "", "logstore": ""}),
-    Keeps("vpcConfig", OBJECT),
-    Keeps("nasConfig", OBJECT),
-    Keeps("internetAccess", FLAG, True),
-)
-TRACING: Final = kind(
-    lambda value: value if isinstance(value, dict) else None,
-    "an object",
-    lambda config: {"type": None, "params": None} | config,
-)
-"""Empty, it clears what was there, and is shown like this (wire-api §9)."""
-FUNCTION: Final[tuple[Field, ...]] = (
-    Shows("functionName", lambda function, _: function.ref.name),
-    Shows("functionId", lambda function, _: function.stamp.id),
-    Keeps("description", TEXT, ""),
-    *runs(in_service=True),
-    Acts("initializer", HANDLER, "initializer"),
-    Acts("initializationTimeout", HOOK_SECONDS, "initialization_timeout"),
-    *CODE,
-    Keeps("instanceType", TEXT, "e1"),
-    Keeps("caPort", whole(0, 65535)),
-    Keeps("customContainerConfig", OBJECT),
-    Acts("layers", LAYERS, "layers"),
-)
+class Tracing(AnyMap):
+    """Empty, it clears what was there, and is shown like this (wire-api §9)."""
+
+    __slots__ = ()
+
+    def write(self, value: Any) -> Any:
+        return {"type": None, "params": None} | value
+
+
+SERVICE_KINDS: Final = {"tracingConfig": Tracing()}
+_RESOURCE: Final[dict[str, Show]] = {ON_DEMAND: _on_demand_resource, PROVISION: _provision_resource}
+
+
+def capacity_shapes(version: str) -> dict[str, Shape]:
+    """How a version of 2.0 writes what capacity there is."""
+    return {
+        kind: shape(capacity.TABLES[kind], version, CAPACITY_SHOWN | {"resource": resource})
+        for kind, resource in _RESOURCE.items()
+    }
+
 
 DIALECT: Final = Dialect(
-    version="2016-08-15",
+    version=VERSION,
     generation=FC2,
     operations=OPERATIONS,
     read_target=_read_target,
@@ -179,22 +171,19 @@ DIALECT: Final = Dialect(
     # Source: async-invocation §1.3.
     extra_headers="Access-Control-Expose-Headers: Date,x-fc-request-id,x-fc-error-type,x-fc-code-checksum,"
     "x-fc-invocation-duration,x-fc-max-memory-usage,x-fc-log-result,x-fc-invocation-code-version\r\n",
-    service=Shape.of(*SERVICE_HEAD, Keeps("tracingConfig", TRACING), *TIMES),
-    function=Shape.of(*FUNCTION, *TIMES),
-    alias=Shape.of(*ALIAS, *TIMES),
-    trigger=Shape.of(*trigger_fields(CONFIG_OBJECT), Shows("sourceArn", _source_arn)),
-    async_settings=Shape.of(
-        Shows("service", lambda deployed, _: deployed.ref.service),
-        Shows("function", lambda deployed, _: deployed.ref.name),
-        Shows("qualifier", lambda deployed, _: deployed.qualifier),
-        *async_fields("statefulInvocation"),
+    service=shape(functions.SERVICE, VERSION, SERVICE_SHOWN, SERVICE_KINDS),
+    function=shape(functions.FUNCTION, VERSION, FUNCTION_SHOWN),
+    alias=shape(releases.ALIAS, VERSION, ALIAS_SHOWN),
+    trigger=shape(
+        triggers.TRIGGER,
+        VERSION,
+        TRIGGER_SHOWN | {"sourceArn": _source_arn},
+        {"triggerConfig": TriggerConfig(as_text=False)},
     ),
-    domain=domain_fields(),
-    layer=layer_fields("arn", int),
-    capacities={
-        ON_DEMAND: Shape.of(Shows("resource", _on_demand_resource), *ON_DEMAND_VALUES),
-        PROVISION: Shape.of(Shows("resource", _provision_resource), Keeps("target", COUNT, 0), CURRENT),
-    },
+    async_settings=async_shape(VERSION),
+    domain=domain_shape(VERSION),
+    layer=layer_shape(VERSION, int),
+    capacities=capacity_shapes(VERSION),
     capacity_lists={ON_DEMAND: "configs", PROVISION: "provisionConfigs"},
     capacity_qualifier=_capacity_qualifier,
     tasks=V2016,

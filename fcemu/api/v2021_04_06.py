@@ -2,18 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from fcemu.api import v2016_08_15
 from fcemu.api.asking import qualifier_of
-from fcemu.api.common import ALIAS, CONFIG_TEXT, Lifecycle, domain_fields, layer_fields, trigger_fields, trigger_url
+from fcemu.api.common import (
+    ALIAS_SHOWN,
+    FUNCTION_SHOWN,
+    SERVICE_SHOWN,
+    TIMES,
+    TRIGGER_SHOWN,
+    TriggerConfig,
+    async_shape,
+    domain_shape,
+    layer_shape,
+    shape,
+)
 from fcemu.api.dialect import Target, fc3_error, read_operations
-from fcemu.api.shapes import ABSENT, FLAG, LIST, NUMBER, OBJECT, TEXT, TIMES, WHOLE, Keeps, Shape, Shows, View
 from fcemu.api.task_words import V2021
-from fcemu.core.belongings import PROVISION
+from fcemu.core.fields import functions, releases, triggers
+from fcemu.core.fields.rows import V2016, Field
+from fcemu.core.fields.rows import V2021 as VERSION
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
-from fcemu.core.triggers import HTTP, Trigger
 
 _GONE: Final = frozenset(
     {
@@ -68,48 +79,28 @@ def _read_qualifier(path: Mapping[str, str], query: Mapping[str, str]) -> str:
     return qualifier_of(query.get("qualifier"))
 
 
-def _urls(trigger: Trigger, asking: View) -> Any:
-    return trigger_url(trigger, asking) if trigger.kind == HTTP else ABSENT
+def _added(row: Field) -> tuple[bool, bool]:
+    """What this version adds to a function stands behind what 2016-08-15 has, and before the times."""
+    return row.name in TIMES, V2016 not in row.versions
 
 
 DIALECT: Final = replace(
     v2016_08_15.DIALECT,
-    version="2021-04-06",
+    version=VERSION,
     operations=OPERATIONS,
     read_target=_read_target,
     read_owner=_read_owner,
     read_qualifier=_read_qualifier,
     error_fields=fc3_error,
     extra_headers="",
-    service=Shape.of(
-        *v2016_08_15.SERVICE_HEAD, Keeps("ossMountConfig", OBJECT), Keeps("tracingConfig", v2016_08_15.TRACING), *TIMES
-    ),
-    function=Shape.of(
-        *v2016_08_15.FUNCTION,
-        Lifecycle({"preFreeze": "pre_freeze", "preStop": "pre_stop"}),
-        Keeps("cpu", NUMBER),
-        Keeps("diskSize", WHOLE),
-        Keeps("gpuMemorySize", WHOLE),
-        Keeps("instanceSoftConcurrency", WHOLE),
-        Keeps("customDNS", OBJECT),
-        Keeps("customHealthCheckConfig", OBJECT),
-        Keeps("customRuntimeConfig", OBJECT),
-        Shows("layersArnV2", lambda function, _: [layer.arn for layer in function.layers]),
-        *TIMES,
-    ),
-    alias=Shape.of(*ALIAS, Keeps("resolvePolicy", TEXT), Keeps("routePolicy", OBJECT), *TIMES),
-    trigger=Shape.of(*trigger_fields(CONFIG_TEXT), Shows("urlInternet", _urls)),
-    domain=domain_fields("tlsConfig", "wafConfig"),
-    layer=layer_fields("arn", int),
-    capacities={
-        **v2016_08_15.DIALECT.capacities,
-        PROVISION: Shape.of(
-            *v2016_08_15.DIALECT.capacities[PROVISION],
-            Keeps("alwaysAllocateCPU", FLAG),
-            Keeps("scheduledActions", LIST),
-            Keeps("targetTrackingPolicies", LIST),
-        ),
-    },
+    service=shape(functions.SERVICE, VERSION, SERVICE_SHOWN, v2016_08_15.SERVICE_KINDS),
+    function=shape(functions.FUNCTION, VERSION, FUNCTION_SHOWN, first=_added),
+    alias=shape(releases.ALIAS, VERSION, ALIAS_SHOWN),
+    trigger=shape(triggers.TRIGGER, VERSION, TRIGGER_SHOWN, {"triggerConfig": TriggerConfig(as_text=True)}),
+    async_settings=async_shape(VERSION),
+    domain=domain_shape(VERSION),
+    layer=layer_shape(VERSION, int),
+    capacities=v2016_08_15.capacity_shapes(VERSION),
     capacity_qualifier=lambda kind, path, query: _read_qualifier(path, query),
     tasks=V2021,
     async_list_extras={},

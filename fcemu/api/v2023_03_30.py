@@ -5,44 +5,26 @@ from typing import Any, Final
 
 from fcemu.api.asking import qualifier_of
 from fcemu.api.common import (
-    ALIAS,
-    CODE,
-    CONFIG_TEXT,
-    COUNT,
-    CURRENT,
-    LAYERS,
-    Lifecycle,
-    async_fields,
-    domain_fields,
-    layer_fields,
-    runs,
-    trigger_fields,
-    trigger_url,
+    ALIAS_SHOWN,
+    CAPACITY_SHOWN,
+    FUNCTION_SHOWN,
+    TRIGGER_SHOWN,
+    TriggerConfig,
+    async_shape,
+    domain_shape,
+    layer_shape,
+    shape,
 )
 from fcemu.api.dialect import Dialect, Target, fc3_error, read_operations
-from fcemu.api.shapes import (
-    ABSENT,
-    FLAG,
-    LIST,
-    NUMBER,
-    OBJECT,
-    TEXT,
-    TIMES,
-    WHOLE,
-    Acts,
-    Keeps,
-    Shape,
-    Shows,
-    View,
-    time_text,
-)
+from fcemu.api.shapes import Shape
 from fcemu.api.task_words import V2023
-from fcemu.core.belongings import CONCURRENCY, PROVISION, SCALING, Capacity
-from fcemu.core.functions import Function
+from fcemu.core.belongings import CONCURRENCY, PROVISION, SCALING
+from fcemu.core.fields import capacity, functions, releases, triggers
+from fcemu.core.fields.fc_kinds import Layers
+from fcemu.core.fields.rows import V2023 as VERSION
 from fcemu.core.generation import FC3
-from fcemu.core.names import LATEST, FunctionRef, function_arn
+from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Owner
-from fcemu.core.triggers import HTTP, INTERNAL, Trigger
 
 OPERATIONS: Final = read_operations("""
 InvokeFunction POST /functions/{function}/invocations invoke
@@ -122,14 +104,6 @@ UpdateTrigger PUT /functions/{function}/triggers/{trigger} update_trigger
 """Source: wire-api §5. The last columns name what answers, and whether it acts or only keeps; where they are empty, the
 operation is refused by its name."""
 
-_KEPT_OBJECTS: Final = (
-    "customContainerConfig", "customDNS", "customRuntimeConfig", "gpuConfig", "juiceFsConfig", "logConfig",
-    "microSandboxConfig", "nasConfig", "ossMountConfig", "polarFsConfig", "tracingConfig", "vpcConfig",
-)  # fmt: skip
-_KEPT_TEXTS: Final = (
-    "disableInjectCredentials", "instanceIsolationMode", "resourceGroupId", "sessionAffinity", "sessionAffinityConfig",
-)  # fmt: skip
-
 
 def _read_target(path: Mapping[str, str], query: Mapping[str, str]) -> Target:
     return Target(FunctionRef(path["function"]), _read_qualifier(path, query))
@@ -143,54 +117,22 @@ def _read_qualifier(path: Mapping[str, str], query: Mapping[str, str]) -> str:
     return qualifier_of(query.get("qualifier"))
 
 
-def _arn(function: Function, asking: View) -> str:
-    return function_arn(function.ref, LATEST, asking.account)
-
-
-def _tags(function: Function, asking: View) -> list[dict[str, str]]:
-    tags = asking.furnishings.tags(f"functions/{function.ref.name}")
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _restriction(function: Function, asking: View) -> Any:
-    if function.disabled is None:
-        return ABSENT
-    return {"disable": True, "reason": function.disabled, "lastModifiedTime": time_text(function.stamp.modified)}
-
-
-def _target_arn(trigger: Trigger, asking: View) -> str:
-    return function_arn(trigger.function, trigger.qualifier, asking.account)
-
-
-def _http(trigger: Trigger, asking: View) -> Any:
-    if trigger.kind != HTTP:
-        return ABSENT
-    url = trigger_url(trigger, asking)
-    return {"urlInternet": url, "urlIntranet": f"{url}{INTERNAL}"}
-
-
 def _capacity_qualifier(kind: str, path: Mapping[str, str], query: Mapping[str, str]) -> str:
     """Concurrency is reserved for a function, whatever the qualifier."""
     return LATEST if kind == CONCURRENCY else _read_qualifier(path, query)
 
 
-def _instances(capacity: Capacity, asking: View) -> Any:
-    """ASSUMED: the instances that are asked for are there at once."""
-    return capacity.kept.get("minInstances", 0)
+class _LayerSizes(Layers):
+    """ARNs on input, objects on output (wire-api §5)."""
 
+    __slots__ = ()
 
-def _capacity_arn(capacity: Capacity, asking: View) -> str:
-    return function_arn(capacity.function, capacity.qualifier, asking.account)
+    def write(self, value: Any) -> Any:
+        return [{"arn": layer.arn, "size": layer.size_bytes} for layer in value]
 
-
-_CAPACITY_ARN: Final = Shows("functionArn", _capacity_arn)
-_LAYERS: Final = LAYERS._replace(
-    write=lambda layers: [{"arn": layer.arn, "size": layer.size_bytes} for layer in layers]
-)
-"""ARNs on input, objects on output (wire-api §5)."""
 
 DIALECT: Final = Dialect(
-    version="2023-03-30",
+    version=VERSION,
     generation=FC3,
     operations=OPERATIONS,
     read_target=_read_target,
@@ -198,68 +140,16 @@ DIALECT: Final = Dialect(
     read_qualifier=_read_qualifier,
     error_fields=fc3_error,
     service=Shape.of(),
-    function=Shape.of(
-        Shows("functionName", lambda function, _: function.ref.name),
-        Shows("functionId", lambda function, _: function.stamp.id),
-        Shows("functionArn", _arn),
-        Keeps("description", TEXT, ""),
-        *runs(in_service=False),
-        Lifecycle({"initializer": "initializer", "preStop": "pre_stop"}),
-        *CODE,
-        Keeps("cpu", NUMBER),
-        Keeps("diskSize", WHOLE, 512),
-        Keeps("internetAccess", FLAG, True),
-        Keeps("role", TEXT, ""),
-        *(Keeps(name, OBJECT) for name in _KEPT_OBJECTS),
-        *(Keeps(name, TEXT) for name in _KEPT_TEXTS),
-        *(Keeps(name, FLAG) for name in ("disableOndemand", "enableLongLiving")),
-        Keeps("idleTimeout", WHOLE),
-        Shows("tags", _tags),
-        Acts("layers", _LAYERS, "layers"),
-        Shows("invocationRestriction", _restriction),
-        Shows("state", lambda function, _: "Active"),
-        Shows("lastUpdateStatus", lambda function, _: "Successful"),
-        *TIMES,
-    ),
-    alias=Shape.of(*ALIAS, *TIMES),
-    trigger=Shape.of(
-        *trigger_fields(CONFIG_TEXT),
-        Shows("status", lambda trigger, _: ""),
-        Shows("targetArn", _target_arn),
-        Shows("httpTrigger", _http),
-    ),
-    domain=domain_fields("authConfig", "corsConfig", "tlsConfig", "wafConfig"),
-    layer=layer_fields("layerVersionArn", lambda public: str(int(public))),
+    function=shape(functions.FUNCTION, VERSION, FUNCTION_SHOWN, {"layers": _LayerSizes()}),
+    alias=shape(releases.ALIAS, VERSION, ALIAS_SHOWN),
+    trigger=shape(triggers.TRIGGER, VERSION, TRIGGER_SHOWN, {"triggerConfig": TriggerConfig(as_text=True)}),
+    async_settings=async_shape(VERSION),
+    domain=domain_shape(VERSION),
+    layer=layer_shape(VERSION, lambda public: str(int(public))),
     capacities={
-        PROVISION: Shape.of(
-            _CAPACITY_ARN,
-            Keeps("target", COUNT, 0),
-            Keeps("defaultTarget", COUNT, 0),
-            CURRENT,
-            Keeps("alwaysAllocateCPU", FLAG),
-            Keeps("alwaysAllocateGPU", FLAG),
-            Keeps("scheduledActions", LIST),
-            Keeps("targetTrackingPolicies", LIST),
-        ),
-        CONCURRENCY: Shape.of(_CAPACITY_ARN, Keeps("reservedConcurrency", COUNT, 0)),
-        SCALING: Shape.of(
-            _CAPACITY_ARN,
-            Keeps("minInstances", COUNT, 0),
-            Shows("targetInstances", _instances),
-            Shows("currentInstances", _instances),
-            Keeps("residentPoolId", TEXT),
-            Keeps("requestDispatchPolicy", TEXT),
-            Keeps("enableOnDemandScaling", FLAG),
-            Keeps("enableMixMode", FLAG),
-            Keeps("horizontalScalingPolicies", LIST),
-            Keeps("scheduledPolicies", LIST),
-        ),
+        kind: shape(capacity.TABLES[kind], VERSION, CAPACITY_SHOWN) for kind in (PROVISION, CONCURRENCY, SCALING)
     },
     capacity_lists={PROVISION: "provisionConfigs", CONCURRENCY: "configs", SCALING: "scalingConfigs"},
     capacity_qualifier=_capacity_qualifier,
-    async_settings=Shape.of(
-        Shows("functionArn", lambda deployed, asking: function_arn(deployed.ref, deployed.qualifier, asking.account)),
-        *async_fields("asyncTask"),
-    ),
     tasks=V2023,
 )

@@ -31,6 +31,12 @@ DEFAULT_TIMEOUT: Final = timedelta(seconds=3)
 DEFAULT_MEMORY_MB: Final = 512
 DEFAULT_HOOK_TIMEOUT: Final = timedelta(seconds=3)
 """Of initializer, pre-freeze and pre-stop. Source: runtimes §2."""
+HOOKS: Final[Mapping[str, str]] = {
+    "initializer": "initialization_timeout",
+    "pre_freeze": "pre_freeze_timeout",
+    "pre_stop": "pre_stop_timeout",
+}
+"""The attributes of a function that hold a hook, and those that hold how long it may run."""
 DEFAULT_RETRIES: Final = 3
 """Source: FC docs, PutAsyncInvokeConfig, all versions."""
 DEFAULT_EVENT_AGE: Final = timedelta(seconds=86400)

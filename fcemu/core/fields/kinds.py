@@ -363,6 +363,7 @@ NUMBER: Final = Number()
 OBJECT: Final = AnyMap()
 LIST: Final = AnyList()
 ANYTHING: Final = Anything()
+TEXTS: Final = Texts()
 TAGS: Final = TextMap()
 
 
