@@ -5,27 +5,28 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
-from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
+from fcemu.config.emulator_shapes import AUTH, CLOCK, EMULATOR
 from fcemu.config.files import wrong
-from fcemu.config.function_shapes import FunctionShape
-from fcemu.config.kinds import Nested, Shape, keys_of
 from fcemu.config.making import CAPACITIES, HOOKS
-from fcemu.config.native import is_readable
 from fcemu.config.problems import DefinitionError, Problem
+from fcemu.config.reading import is_readable
 from fcemu.config.tree import is_number
-from fcemu.config.trigger_shapes import TriggerShape
 from fcemu.config.variables import has_variables
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND
 from fcemu.core.defined import NO_EXTRAS, Extras
 from fcemu.core.destinations import named
 from fcemu.core.domains import Domain, Route
+from fcemu.core.fields.functions import FUNCTION
+from fcemu.core.fields.kinds import Kind
+from fcemu.core.fields.rows import Nested, Table
+from fcemu.core.fields.triggers import TRIGGER
 from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
 from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.layers import LayerVersion, read_layer_arn
@@ -264,7 +265,7 @@ def _qualified(qualifier: str) -> dict[str, Any]:
 
 
 _CAPACITY_KEYS: Final = {
-    kind: key.name for key in keys_of(FunctionShape).values() if (kind := CAPACITIES.get(key.field)) is not None
+    kind: key for key, field in FUNCTION.keys.items() if (kind := CAPACITIES.get(field.attribute)) is not None
 }
 _HOOKS: Final = {
     "initializer": HOOKS["initializer"],
@@ -311,8 +312,8 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
         written["authType"] = door.auth_type
         config = {name: value for name, value in config.items() if name not in ("methods", "authType")}
     else:
-        kind = keys_of(TriggerShape)[trigger.kind].value
-        own = config if not isinstance(kind, Nested) else _readable(kind.shape, config)
+        kind = TRIGGER.keys[trigger.kind].in_file
+        own = _readable(kind.table, config) if isinstance(kind, Nested) else config
         written = {trigger.kind: own}
         config = {name: value for name, value in config.items() if name not in own}
     settings = {
@@ -325,9 +326,9 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
     return written | {name: value for name, value in settings.items() if value}
 
 
-def _readable(shape: type[Shape], config: Mapping[str, Any]) -> dict[str, Any]:
+def _readable(table: Table, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a file may have; FC's API takes others, too."""
-    keys = keys_of(shape)
+    keys = table.keys
     return {name: value for name, value in config.items() if name in keys and is_readable(keys[name], value)}
 
 
@@ -474,23 +475,14 @@ def _beside(code: Any, root: str | None) -> Any:
 
 
 def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
-    """The ``emulator:`` block from options; the fields of its shapes have their names."""
-    inner = {"clock": _written(ClockShape, options), "auth": _written(AuthShape, options)}
-    return {name: block for name, block in inner.items() if block} | _written(EmulatorShape, options)
+    """The ``emulator:`` block from options; the attributes of its fields have their names."""
+    inner = {"clock": _options(CLOCK, options), "auth": _options(AUTH, options)}
+    return {name: block for name, block in inner.items() if block} | _options(EMULATOR, options)
 
 
-def _written(shape: type[Shape], options: Mapping[str, object]) -> dict[str, Any]:
-    given = {key.name: options[key.field] for key in keys_of(shape).values() if key.field in options}
-    return {name: _plain(value) for name, value in given.items()}
-
-
-def _plain(value: object) -> object:
-    match value:
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case tuple():
-            return list(value)
-        case Mapping():
-            return dict(value)
-        case _:
-            return value
+def _options(table: Table, options: Mapping[str, object]) -> dict[str, Any]:
+    return {
+        key: field.in_file.write(options[field.attribute])
+        for key, field in table.keys.items()
+        if field.attribute in options and isinstance(field.in_file, Kind)
+    }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Final, TypeGuard
 
-from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
+from fcemu.core.names import FUNCTION, LATEST, NAME, Account, FunctionRef, function_arn, is_name
 from fcemu.core.values import value
 
 
@@ -109,6 +109,20 @@ _FC3: Final = re.compile(r"acs:fc:([^:]*):([^:]*):functions/([^/]+)(?:/([^/]+))?
 def takes_mail(destination: Destination | None) -> TypeGuard[MailDestination]:
     """Whether reports to ``destination`` are messages that can be read there."""
     return isinstance(destination, _Mail)
+
+
+MAIL_DESTINATION: Final = "|".join(
+    (
+        f"(?:{'|'.join(MAIL_KINDS)}):{NAME}",
+        "topic:[^/]+/.+",
+        *(re.sub("{[^}]*}", "[^/]+", re.sub("{region}|{account}", "[^:]*", kind.ARN)) for kind in _ARNS),
+    )
+)
+"""How a destination is written to which reports come as messages, as a pattern."""
+DESTINATION: Final = "|".join(
+    (MAIL_DESTINATION, f"function:(?:{FUNCTION})(?::.*)?", *(each.pattern for each in (_FC2, _FC3)))
+)
+"""What ``parse_destination`` reads, as a pattern."""
 
 
 def parse_destination(text: str) -> Destination:
