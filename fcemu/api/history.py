@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, Final
 
 from fcemu.api import problems
@@ -50,7 +50,7 @@ class History:
             after = read_members({"Last-Event-ID": last}, {"Last-Event-ID": problems.count}, "parameter")[
                 "Last-Event-ID"
             ]
-        stream = Stream(request, partial(self._state.keeping.kept, request.emulator))
+        stream = Stream(request, request.emulator.kept)
         await stream.open(_EVENT_STREAM if events else "application/x-ndjson")
         try:
             await self._tell(request, stream, after, given, events)

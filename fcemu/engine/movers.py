@@ -231,16 +231,13 @@ class Movers:
             if not run.over:
                 self._begin(run)
 
-    def keep_and_begin(self) -> None:
-        """One commit for all attempts that wait for it. Takes the baton itself."""
+    def _keep_and_begin_soon(self) -> None:
+        """One commit for all attempts that wait for it, as a job of the crew: the server's loop, or whoever accepted
+        them, has most often kept them by then. Takes the baton itself."""
+        real.sleep(_GATHERED)
         if self._to_begin:
             with self._baton:
                 self._guarded(self.keep)
-
-    def _keep_and_begin_soon(self) -> None:
-        """A job for the crew: the server's loop, or whoever accepted them, has most often kept them by then."""
-        real.sleep(_GATHERED)
-        self.keep_and_begin()
 
     # Defects.
 
