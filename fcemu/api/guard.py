@@ -8,14 +8,13 @@ from urllib.parse import urlsplit
 
 from multidict import istr
 
-from fcemu.api.wire import WireRequest, access_key_id
+from fcemu.api.wire import HOST, WireRequest, access_key_id
 from fcemu.core.errors import AccessDenied
 
 _TOKEN_HEADERS: Final = ("x-fcemu-token", "x-fc-security-token", "x-acs-security-token", "security-token")
-_HOST: Final = istr("Host")
 _ORIGIN: Final = istr("Origin")
 _SITE: Final = istr("Sec-Fetch-Site")
-_MOST_KNOWN: Final = 256
+_MOST_OWN: Final = 256
 
 
 class Guard:
@@ -41,8 +40,8 @@ class Guard:
         self._allowed: Final = frozenset(map(_plain, allowed))
         self._hosts: Final = frozenset(map(_plain, hosts)) | self._allowed
         self._is_fc_host: Final = is_fc_host
-        self._known: Final[set[str]] = set()
-        """Values of ``Host`` that were found to be good: nearly all requests have the same few."""
+        self.own: Final[set[str]] = set()
+        """Values of ``Host`` that were found to name the emulator itself: nearly all requests have the same few."""
 
     def check(self, request: WireRequest, *, any_page: bool = False, tokenless: bool = False) -> None:
         """Raise ``AccessDenied`` for a request that must not act.
@@ -53,9 +52,13 @@ class Guard:
             self._check_token(request)
         if any_page:
             return
-        if not self.token:
-            self._check_host(request)
-        self._check_page(request)
+        host, origin = request.headers.get(HOST), request.headers.get(_ORIGIN)
+        if host is not None and host not in self.own and not self.token:  # HTTP/1.0, which no browser speaks, has none
+            self._check_host(host)
+        if origin is not None:
+            self._check_origin(origin, host or "")
+        elif request.headers.get(_SITE, "").strip().lower() == "cross-site":
+            raise AccessDenied("a web page of another site may not use this emulator")
 
     def is_own(self, name: str) -> bool:
         """Whether a host name is the emulator's own, so that FC's API, MNS's and fcemu's own answer under it."""
@@ -75,26 +78,19 @@ class Guard:
                 "variable FCEMU_TOKEN"
             )
 
-    def _check_host(self, request: WireRequest) -> None:
-        host = request.headers.get(_HOST)
-        if host is None or host in self._known:  # without one is HTTP/1.0, which no browser speaks
-            return
+    def _check_host(self, host: str) -> None:
         name = _name_in(f"//{host}")
-        if not self.is_own(name) and not name.endswith(".localhost"):
+        if self.is_own(name):
+            if len(self.own) < _MOST_OWN:
+                self.own.add(host)
+        elif not name.endswith(".localhost"):
             raise AccessDenied(
                 f"Host {host!r} is not this machine's; use 127.0.0.1 or localhost, or allow the name with "
                 f"--allow-host {name or 'NAME'} (variable FCEMU_ALLOW_HOST, option allow_host)"
             )
-        if len(self._known) < _MOST_KNOWN:
-            self._known.add(host)
 
-    def _check_page(self, request: WireRequest) -> None:
-        origin = request.headers.get(_ORIGIN)
-        if origin is None:
-            if request.headers.get(_SITE, "").strip().lower() == "cross-site":
-                raise AccessDenied("a web page of another site may not use this emulator")
-            return
-        here = origin.partition("://")[2].lower() == request.headers.get(_HOST, "").lower()
+    def _check_origin(self, origin: str, host: str) -> None:
+        here = origin.partition("://")[2].lower() == host.lower()
         if not here and _name_in(origin) not in self._allowed:
             raise AccessDenied(
                 f"a web page of {origin!r} may not use this emulator; allow its host with --allow-host (variable "

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Final
 
 from fcemu.api.own_answers import json_answer
@@ -43,7 +43,7 @@ class History:
         after = which.after
         if as_events and after is None and (last := request.headers.get("Last-Event-ID", "")):
             after = read_member("Last-Event-ID", last, COUNT, "parameter")
-        stream = Stream(request, partial(self._state.keeping.kept, request.emulator))
+        stream = Stream(request, request.emulator.kept)
         await stream.open(EVENTS if as_events else LINES)
         try:
             await self._tell(request, stream, after or 0, which, as_events)

@@ -1,5 +1,6 @@
 """Handlers: invoke."""
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -67,19 +68,17 @@ class Invocations:
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups: Final = wakeups
 
-    async def invoke(self, request: WireRequest, dialect: Dialect, target: Target) -> Answer:
+    async def invoke(self, dialect: Dialect, target: Target, request: WireRequest) -> Answer:
         """Accept an asynchronous invocation; begin a synchronous one, which is answered when it has ended. Headers are
         checked here, the rest by the emulator. Raises ``FCError``."""
         emulator = request.emulator
         limits = emulator.settings.limits
         manner = read_manner(request.headers, limits, dialect.tasks)
-        if request.body_is_here:
+        if request.came_whole:
             payload = request.arrived()
         else:  # what the emulator looks at before the size of the event is looked at before the event is read
             emulator.check(target.ref, target.qualifier)
-            payload = await request.body(
-                limits.async_payload_bytes if manner.asynchronous else limits.sync_payload_bytes
-            )
+            payload = await request.body(payload_bytes(manner, limits))
         asked = Asked(
             target.ref,
             payload,
@@ -98,17 +97,14 @@ class Invocations:
 
 async def invoked(request: WireRequest, asked: Asked, wakeups: Wakeups) -> Invocation:
     """A synchronous invocation, once it has ended. It is canceled when the client hangs up. Raises ``FCError``."""
-    emulator, ended = request.emulator, wakeups.future()
-
-    def then(invocation: Invocation) -> None:
-        wakeups.call_by(emulator.at_batch_end, resolve, ended, invocation)
-
+    emulator = request.emulator
+    ended: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
     wakeups.gather()
-    request.on_hang_up = partial(emulator.tasks.hang_up, emulator.invoke(asked, then))
-    if emulator.saving is not None:  # one commit for all attempts that this turn of the loop begins
-        wakeups.call(emulator.begin_accepted)
-    result: Invocation = await ended
-    return result
+    invocation = emulator.invoke(asked, partial(wakeups.call_by, emulator.at_batch_end, resolve, ended))
+    request.on_hang_up = partial(emulator.tasks.hang_up, invocation)
+    if emulator.unsaved and emulator.rate:  # one commit for all attempts that this turn of the loop begins
+        emulator.keep_soon()
+    return await ended
 
 
 def accepted_answer(dialect: Dialect, invocation: Invocation) -> Answer:

@@ -5,10 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
-from aiohttp.web_request import BaseRequest
-from aiohttp.web_response import StreamResponse
 from aiohttp.web_server import Server
 
 from fcemu.api import account, control, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
@@ -19,7 +17,6 @@ from fcemu.api.front import Front
 from fcemu.api.guard import Guard
 from fcemu.api.http_triggers import HttpTriggers
 from fcemu.api.invocations import Invocations
-from fcemu.api.keeping import Keeping
 from fcemu.api.mounts import Mount
 from fcemu.api.serving import Connection
 from fcemu.api.signatures import verify
@@ -70,12 +67,14 @@ class Route(NamedTuple):
     """What answers a request, and what writes the answer when that fails.
 
     ``any_page``: pages of others may send it, as they may call HTTP triggers. ``tokenless``: it tells nothing.
+    ``signed``: its signature is verified where the emulator wants that.
     """
 
     handle: Handle
     refuse: Callable[[WireRequest, Exception], Answer]
     any_page: bool = False
     tokenless: bool = False
+    signed: bool = False
 
 
 class ApiServer:
@@ -102,7 +101,6 @@ class ApiServer:
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
-        self.state.keeping = Keeping(loop)
         self.state.wakeups = wakeups = Wakeups(loop)
         self._handlers = {"invoke": Invocations(wakeups).invoke}
         self._triggers = HttpTriggers(wakeups)
@@ -111,8 +109,9 @@ class ApiServer:
             **{prefix: partial(_of_mount, mount) for mount in self.state.mounts for prefix in mount.prefixes},
             **{version: partial(self._of_version, *of) for version, of in DIALECTS.items()},
         }
-        # A caller that hangs up must not go on moving the clock.
-        self._http = Server(self._answer, handler_cancellation=True)
+        # A caller that hangs up must not go on moving the clock. By aiohttp's types, it is handed its own requests and
+        # responses, for which ours stand in.
+        self._http = Server(cast(Any, self._answer), request_factory=WireRequest, handler_cancellation=True)
         buffer = memoryview(bytearray(_READ_BYTES))
         self._front = Front(lambda: Connection(self._http, buffer, self._not_http), self.state.tls)
         self._listener = await loop.create_server(self._front, host, port, backlog=1024)
@@ -140,34 +139,31 @@ class ApiServer:
 
     # One request.
 
-    async def _answer(self, received: BaseRequest) -> StreamResponse:
-        """aiohttp's handler: have the request answered, and write the answer once what it tells of is kept. Raises
-        ``ConnectionError`` for a client that gets no answer."""
-        request, connection = WireRequest(received), cast(Connection, received.protocol)
-        connection.begin(request)
+    async def _answer(self, request: WireRequest) -> Response:
+        """aiohttp's handler: it writes what this returns. Raises ``ConnectionError`` for a client that gets nothing."""
+        connection = cast(Connection, request.protocol)
+        connection.request = request
+        if not request.came_whole:
+            connection.cut_off()  # no more of the body may come
         try:
             response = await self._response(request)
-            if isinstance(response, Stream):
-                await response.response.write_eof()
-                return response.response
-            response.write(received, last=not received.keep_alive or connection.is_at_last_request)
+        except BaseException as failed:
             request.end()
-            await received.writer.drain()
-            return cast(StreamResponse, response)
-        except asyncio.CancelledError:
-            if not self._stops:
+            if isinstance(failed, asyncio.CancelledError) and not self._stops:
                 request.hung_up()
             raise
-        except ConnectionError:
-            raise
-        except Exception:  # other clients must not lose their answers by what this one meets
-            _LOG.exception("a connection failed")
-            raise
         finally:
+            # Where the rest of a body is to come, it is still read, so that what follows can be told from it.
+            if request.content.is_eof():
+                connection.request = None
+        if isinstance(response, Stream):
             request.end()
-            connection.end()
+        elif connection.sends_no_more:
+            response.keep_alive = connection.has_more
+        return response
 
     async def _response(self, request: WireRequest) -> Response:
+        """Have the request answered, and wait until what the answer tells of is kept."""
         emulator = self.state.emulator
         if emulator is not None:
             request.begin(emulator)
@@ -177,6 +173,8 @@ class ApiServer:
             if emulator is None:
                 raise ResourceThrottled("there is no emulator behind this server")
             self.guard.check(request, any_page=route.any_page, tokenless=route.tokenless)
+            if route.signed and emulator.settings.auth:
+                verify(request, emulator.keyring)
             response = await route.handle(request)
         except ConnectionError:
             raise
@@ -186,7 +184,7 @@ class ApiServer:
                 raise ConnectionAbortedError from error
         if emulator is not None and emulator.unsaved and isinstance(response, Answer):
             try:
-                await self.state.keeping.kept(emulator)
+                await emulator.kept()
             except Exception as error:
                 response = route.refuse(request, error)
         return response
@@ -201,7 +199,8 @@ class ApiServer:
     # Who answers.
 
     def _route(self, request: WireRequest) -> Route:
-        if self._goes_by_host(request):
+        host = request.headers.get(HOST)
+        if host is not None and host not in self.guard.own and request.is_served and self._goes_by(host, request):
             return self._to_functions
         key = (request.method, request.target)
         route = self._routes.get(key)
@@ -213,19 +212,13 @@ class ApiServer:
                 self._routes[key] = route
         return route
 
-    def _goes_by_host(self, request: WireRequest) -> bool:
+    def _goes_by(self, host: str, request: WireRequest) -> bool:
         """Whether the host name alone says where the request goes: to a function. A custom domain takes no name over
         under which FC's API answers (wire-api §2.1)."""
-        host = request.headers.get(HOST)
-        if host is None or not request.is_served:
-            return False
-        control = request.emulator.control
-        if DEFAULT_HOSTS not in host and not control.has_domains:
-            return False
         name = host.partition(":")[0].lower()
         if name.endswith(DEFAULT_HOSTS):
             return True
-        return control.routes_of(name) is not None and not self.guard.is_own(name)
+        return request.emulator.control.routes_of(name) is not None and not self.guard.is_own(name)
 
     async def _to_function(self, request: WireRequest) -> Response:
         """A request for an HTTP trigger or a custom domain. Raises ``FCError``."""
@@ -275,38 +268,27 @@ class ApiServer:
             return Route(partial(_not_supported, operation), refuse)
         if operation.handler == "http_trigger":
             return Route(partial(self._proxy, dialect, parameters), refuse, any_page=True)
+        handle: Handle
         if operation.handler in HANDLERS:
-            answer = HANDLERS[operation.handler]
-            return Route(_signed(lambda request: _ask(answer, request, dialect, parameters, query)), refuse)
-        handler, wanted = self._handlers[operation.handler], dialect.read_target(parameters, query)
-        return Route(_signed(lambda request: handler(request, dialect, wanted)), refuse)
+            handle = partial(_ask, HANDLERS[operation.handler], dialect, parameters, query)
+        else:
+            handle = partial(self._handlers[operation.handler], dialect, dialect.read_target(parameters, query))
+        return Route(handle, refuse, signed=True)
 
 
 def _of_mount(mount: Mount, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
     return Route(*mount.find(method, segments, query))
 
 
-def _signed(handle: Handle) -> Handle:
-    """``handle``, after the signature is verified where the emulator wants that. It raises ``FCError``."""
-
-    def verified(request: WireRequest) -> Awaitable[Response]:
-        emulator = request.emulator
-        if emulator.settings.auth:
-            verify(request, emulator.keyring)
-        return handle(request)
-
-    return verified
-
-
 async def _ask(
     handler: Callable[[Asking], Answer],
-    request: WireRequest,
     dialect: Dialect,
     path: Mapping[str, str],
     query: Mapping[str, str],
+    request: WireRequest,
 ) -> Answer:
     """Answer an operation of the control plane, once its body is here."""
-    if request.body_is_here:
+    if request.came_whole:
         data = request.arrived()
     else:
         data = await request.body(request.emulator.settings.limits.request_bytes)

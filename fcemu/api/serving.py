@@ -15,7 +15,7 @@ from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import StreamResponse
 from aiohttp.web_server import Server
 
-from fcemu.api.wire import Answer, BrokenRequest, WireRequest
+from fcemu.api.wire import BROKEN, Answer, BrokenRequest, WireRequest
 
 HANG_UP_SECONDS: Final = 5.0
 """Real seconds after which a client that sends no more, and has no answer, is taken for gone."""
@@ -61,7 +61,7 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
         self._buffer: Final = buffer
         self._refuse: Final = refuse
         self.request: WireRequest | None = None
-        """The request that is being answered."""
+        """The request that is being answered, or of whose body more is to come."""
         self.sends_no_more = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,9 +75,9 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
         return self._waiter is not None and not self._waiter.done()
 
     @property
-    def is_at_last_request(self) -> bool:
-        """Whether the request that is being answered is the last one that has come, and no other can come."""
-        return self.sends_no_more and not self._messages
+    def has_more(self) -> bool:
+        """Whether another request has come behind the one that is being answered."""
+        return bool(self._messages)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
@@ -85,7 +85,7 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self.data_received(bytes(self._buffer[:nbytes]))
         if self._messages and self.request is not None:
-            self._cut_off(self.request)
+            self.cut_off()
 
     def resume_reading(self, *how: Any, **more: Any) -> None:
         """A body was read. aiohttp parses again what it has kept while reading was paused, also where it was not."""
@@ -103,30 +103,20 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
         if self.is_idle or self.ssl_context is not None or (request is not None and request.streams):
             return False
         self.sends_no_more = True
-        if request is not None:
-            self._cut_off(request)
+        self.cut_off()
         self._loop.call_later(HANG_UP_SECONDS, self._give_up)
         return True
 
-    def begin(self, request: WireRequest) -> None:
-        """``request`` is answered from now on."""
-        self.request = request
-        self._cut_off(request)
-
-    def end(self) -> None:
-        """It has its answer. What is left of its body is still read, so that what follows can be told from it."""
-        if self.request is not None and self.request.body_is_here:
-            self.request = None
-
-    def _cut_off(self, request: WireRequest) -> None:
+    def cut_off(self) -> None:
         """Tell the handler, which may wait for the rest of a body, when no more comes of it: because the client sends
         no more, or because what came is no HTTP. aiohttp has the latter in the line behind the request, where nothing
         else can be before the body is complete."""
-        if not request.body_is_here:
+        request = self.request
+        if request is not None and not request.content.is_eof():
             if self._messages:
-                request.received.content.set_exception(BrokenRequest("the body is not valid HTTP"))
+                request.content.set_exception(BrokenRequest("the body is not valid HTTP"))
             elif self.sends_no_more:
-                request.received.content.set_exception(BrokenRequest("the body ends before it is complete"))
+                request.content.set_exception(BrokenRequest("the body ends before it is complete"))
 
     def _give_up(self) -> None:
         if self.request is not None:
@@ -144,11 +134,14 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
         """aiohttp asks for an answer to what is no HTTP, which has a ``message``, or to what the handler raised. The
         latter is never answered: the handler has told its client all that can be told."""
         if message is None:
+            if not isinstance(exc, ConnectionError):
+                _LOG.exception("a connection failed")
             raise ConnectionResetError
         answer = self._refuse(message)
-        answer.write(request, last=True)
+        answer.keep_alive = False
         return cast(StreamResponse, answer)
 
-    def log_exception(self, *args: Any, **kw: Any) -> None:
-        """What clients break is no news; what the server breaks has been logged."""
-        _LOG.debug(*args, **kw)
+    def log_exception(self, *args: Any, exc_info: BaseException | None = None, **kw: Any) -> None:
+        """A connection ends by an exception. What clients break is no news."""
+        if not isinstance(exc_info, (*BROKEN, OSError)):
+            _LOG.error("a connection failed", exc_info=exc_info)

@@ -5,7 +5,6 @@ import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from fcemu.api.keeping import Keeping
 from fcemu.api.mounts import Mount
 from fcemu.api.wakeups import Wakeups
 from fcemu.core.stubs import Step
@@ -74,8 +73,7 @@ class ServerState:
     """
 
     wakeups: Wakeups
-    """There once the server listens, like ``keeping``."""
-    keeping: Keeping
+    """There once the server listens."""
 
     def __init__(
         self,

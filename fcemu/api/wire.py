@@ -4,18 +4,21 @@ with good error messages."""
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http import HttpProcessingError, HttpVersion11
-from aiohttp.web_protocol import RequestPayloadError
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpProcessingError, HttpVersion11, RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import StreamResponse
 from multidict import CIMultiDictProxy, istr
 
 from fcemu.core.errors import EntityTooLarge, InvalidArgument
 from fcemu.core.http import BODILESS
+from fcemu.engine import real
 
 if TYPE_CHECKING:
     from fcemu.engine.emulator import Emulator
@@ -35,47 +38,48 @@ class BrokenRequest(Exception):
     """The client's HTTP broke in the middle of the body; the text says how."""
 
 
-class WireRequest:
-    """One HTTP request as the routes see it.
+BROKEN: Final = (BrokenRequest, HttpProcessingError, RequestPayloadError)
+"""What reading a body raises when the client's HTTP broke in it."""
+
+
+class WireRequest(BaseRequest):
+    """One HTTP request as the routes see it. aiohttp makes it when it has read the head.
 
     ``target`` is path and query as they were sent. ``emulator`` is the one that answers, whatever is put behind the
-    server meanwhile. ``received`` is the request as aiohttp has read it.
+    server meanwhile.
     """
-
-    __slots__ = (
-        "_counted",
-        "check_body",
-        "emulator",
-        "headers",
-        "method",
-        "on_hang_up",
-        "received",
-        "streams",
-        "target",
-    )
 
     emulator: "Emulator"
 
-    def __init__(self, received: BaseRequest) -> None:
-        self.received = received
-        self.method: str = received.method
-        target = received.raw_path
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> None:
+        super().__init__(message, payload, protocol, writer, task, asyncio.get_running_loop())
+        target = message.path
         if target.startswith("http"):  # the form that proxies send
-            target = received.rel_url.raw_path_qs
-        self.target = target
-        self.headers: CIMultiDictProxy[str] = received.headers
+            target = self.rel_url.raw_path_qs
+        self.target: Final = target
+        self.came_whole: Final = payload.is_eof()
+        """Whether the whole body came with the head."""
         self.check_body: Callable[[bytes], None] | None = None
         """Raises ``SignatureNotMatch`` for a body that is not the one that was signed."""
         self.on_hang_up: Callable[[], object] | None = None
         """Called when the client does not wait for its answer any more."""
         self.streams = False
         """Whether the answer has begun, so that an error has none of its own any more."""
+        self.is_served = False
+        """Whether there is an emulator that answers."""
         self._counted = False
 
     @property
     def base_url(self) -> str:
         """Where the client reaches this server, with the scheme that it speaks."""
-        scheme = "https" if self.received.secure else "http"
+        scheme = "https" if self.secure else "http"
         return f"{scheme}://{header_text(self.headers.get(HOST, '')) or 'localhost'}"
 
     def hung_up(self) -> None:
@@ -85,15 +89,10 @@ class WireRequest:
 
     # Being counted: an autojumping clock waits for requests that are being served.
 
-    @property
-    def is_served(self) -> bool:
-        """Whether there is an emulator that answers."""
-        return self._counted
-
     def begin(self, emulator: "Emulator") -> None:
         """``emulator`` serves this request from now on."""
         self.emulator = emulator
-        self._counted = True
+        self.is_served = self._counted = True
         emulator.serving += 1
 
     def end(self) -> None:
@@ -104,28 +103,15 @@ class WireRequest:
 
     # The body.
 
-    @property
-    def body_is_here(self) -> bool:
-        """Whether the whole body has arrived."""
-        return self.received.content.is_eof()
-
-    def arrived(self) -> bytes:
-        """The body, whatever its size, when all of it is here. Raises ``InvalidArgument`` when the client's HTTP
-        broke in it."""
-        try:
-            return self._checked(self.received.content.read_nowait())
-        except (BrokenRequest, HttpProcessingError, RequestPayloadError) as broken:
-            raise _broken(broken) from None
-
     async def body(self, at_most: int) -> bytes:
         """The body, waiting until all of it is here. Raises ``EntityTooLarge`` before reading what is announced as
         longer than ``at_most`` bytes, and as soon as more has come; ``InvalidArgument`` for a body that takes too
         long; else what ``arrived`` raises."""
         if int(self.headers.get(CONTENT_LENGTH, 0)) > at_most:
             raise EntityTooLarge(at_most)
-        content = self.received.content
+        content = self.content
         if not content.is_eof() and self.headers.get(EXPECT, "").lower() == "100-continue":
-            await self.received.writer.write(_CONTINUE)
+            await self.writer.write(_CONTINUE)
         pieces: list[bytes] = []
         size = 0
         try:
@@ -137,9 +123,17 @@ class WireRequest:
                     pieces.append(piece)
         except TimeoutError:
             raise InvalidArgument(f"its body took longer than {BODY_SECONDS:g} seconds") from None
-        except (BrokenRequest, HttpProcessingError, RequestPayloadError) as broken:
+        except BROKEN as broken:
             raise _broken(broken) from None
         return self._checked(b"".join(pieces))
+
+    def arrived(self) -> bytes:
+        """The body, whatever its size, where it ``came_whole``. Raises ``InvalidArgument`` when the client's HTTP broke
+        in it, ``SignatureNotMatch`` when it is not the one that was signed."""
+        try:
+            return self._checked(self.content.read_nowait())
+        except BROKEN as broken:
+            raise _broken(broken) from None
 
     def _checked(self, body: bytes) -> bytes:
         """Raises ``SignatureNotMatch``."""
@@ -167,8 +161,8 @@ def _text(error: Exception) -> str:
 class Answer:
     """A response: ``head`` is the status line and headers, each line ended; the rest is added when it is written.
 
-    The server writes it, head and body at once, before it gives it back to aiohttp in place of a ``Response``,
-    whose own writing takes 14 µs more, of the 50 in which an invocation is accepted (``bench/invoke.py``).
+    aiohttp gets it in place of a ``StreamResponse``, whose own writing takes 14 µs more, of the 50 in which an
+    invocation is accepted (``bench/invoke.py``).
     """
 
     __slots__ = ("body", "head", "keep_alive", "status")
@@ -180,31 +174,31 @@ class Answer:
         self.keep_alive = True
         """Whether more requests may come on this connection; aiohttp asks."""
 
-    def write(self, request: BaseRequest, *, last: bool) -> None:
-        """Write all of it. ``last``: the connection ends afterwards. Raises ``ConnectionError`` when the client is
-        gone."""
+    async def prepare(self, request: WireRequest) -> None:
+        """aiohttp has it written: head and body at once. Raises ``ConnectionError`` when the client is gone."""
         transport = request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client is gone")
-        self.keep_alive = not last
-        if last:
-            connection = "Connection: close\r\n"
-        else:
-            connection = "" if request.version >= HttpVersion11 else "Connection: keep-alive\r\n"
-        bodiless = self.status in BODILESS
-        length = "" if bodiless else f"Content-Length: {len(self.body)}\r\n"
-        head = f"{self.head}Date: {rfc822_formatted_time()}\r\n{length}{connection}\r\n"
-        data = head.encode("utf-8", "surrogateescape")
-        transport.write(data if bodiless or request.method == "HEAD" else data + self.body)
-
-    async def prepare(self, request: BaseRequest) -> None:
-        """aiohttp's step before a body. There is nothing to do."""
+        try:
+            if transport is None or transport.is_closing():
+                raise ConnectionResetError("the client is gone")
+            self.keep_alive = self.keep_alive and request.keep_alive
+            if not self.keep_alive:
+                connection = "Connection: close\r\n"
+            else:
+                connection = "" if request.version >= HttpVersion11 else "Connection: keep-alive\r\n"
+            bodiless = self.status in BODILESS
+            length = "" if bodiless else f"Content-Length: {len(self.body)}\r\n"
+            head = f"{self.head}Date: {_date()}\r\n{length}{connection}\r\n".encode("utf-8", "surrogateescape")
+            transport.write(head if bodiless or request.method == "HEAD" else head + self.body)
+        finally:
+            request.end()
+        if request.protocol.writing_paused:  # its client does not read, so that the requests behind this one wait
+            await request.writer.drain()
 
     async def write_eof(self) -> None:
         """aiohttp's step behind a body. There is nothing to do."""
 
 
-class Stream:
+class Stream(StreamResponse):
     """A response whose body comes piece by piece, for as long as the client listens.
 
     A coroutine opens it, sends pieces and returns it; it is cancelled when the client is gone.
@@ -212,18 +206,17 @@ class Stream:
 
     def __init__(self, request: WireRequest, keep: Callable[[], Awaitable[None]]) -> None:
         """``keep`` raises ``StoreError`` when what the next piece tells of cannot be kept."""
-        self._request: Final = request
+        super().__init__()
+        self._answers: Final = request
         self._keep: Final = keep
-        self.response: Final = StreamResponse()
 
     async def open(self, content_type: str) -> None:
         """Send the headers. Raises ``ConnectionError`` when the client is gone, ``StoreError`` as ``send`` does."""
         await self._keep()
-        response = self.response
-        response.headers["Content-Type"] = content_type
-        response.headers["Cache-Control"] = "no-store"
-        await response.prepare(self._request.received)
-        self._request.streams = True
+        self.headers["Content-Type"] = content_type
+        self.headers["Cache-Control"] = "no-store"
+        await self.prepare(self._answers)
+        self._answers.streams = True
 
     async def send(self, piece: str) -> None:
         """Send one piece. Raises ``ConnectionError`` when the client is gone, ``StoreError`` when what it tells of
@@ -234,7 +227,22 @@ class Stream:
     async def send_last(self, piece: str) -> None:
         """Send a piece that says why there are no more. Raises ``ConnectionError`` when the client is gone."""
         if piece:
-            await self.response.write(piece.encode("utf-8", "backslashreplace"))
+            await self.write(piece.encode("utf-8", "backslashreplace"))
+
+
+_dated = (0, "")
+"""A second since 1970, and how it is written."""
+
+
+def _date() -> str:
+    """The real time of day, as the header ``Date`` has it."""
+    global _dated
+    second, text = _dated
+    now = int(real.time())
+    if now != second:
+        text = formatdate(now, usegmt=True)
+        _dated = (now, text)
+    return text
 
 
 _LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}

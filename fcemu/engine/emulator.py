@@ -39,7 +39,7 @@ from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
 from fcemu.engine.runs import STRANDS
-from fcemu.engine.saving import Kept, Saving
+from fcemu.engine.saving import Kept
 from fcemu.engine.setup import Setup
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
@@ -169,6 +169,11 @@ class Emulator:
             starts=self.starts,
             given=given or {},
         )
+        self.kept: Final = self._persistence.kept
+        """For the server's loop: return once what is ``unsaved`` is kept; one commit for all of a turn. Raises
+        ``StoreError``."""
+        self.keep_soon: Final = self._persistence.keep_soon
+        """For the server's loop, when attempts have been accepted that begin once they are kept."""
         self.read_outside: Final = self._callers.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.patience: Final = 2 * settings.watchdog.total_seconds() + 2
@@ -204,11 +209,6 @@ class Emulator:
             self._movers.post(CatchUp(until))
 
     @property
-    def saving(self) -> Saving | None:
-        """What is kept of this emulator; ``None`` where nothing is."""
-        return self._movers.saving
-
-    @property
     def unsaved(self) -> bool:
         """Whether something has happened that is to be kept and is not yet."""
         saving = self._movers.saving
@@ -223,11 +223,6 @@ class Emulator:
                 failed = self._movers.keep()
             if failed is not None:
                 raise failed
-
-    def begin_accepted(self) -> None:
-        """Begin what was accepted on a flowing clock and waits to be kept; the server calls it once for a turn of its
-        loop. Called without the baton."""
-        self._movers.keep_and_begin()
 
     def kill(self, store: Store | None = None, packages: Callable[[], Packages] | None = None) -> None:
         """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing

@@ -252,17 +252,13 @@ class Movers:
                 self._begin(run)
 
     @_job
-    def keep_and_begin(self) -> None:
-        """One commit for all attempts that wait for it. Takes the baton itself."""
+    def _keep_and_begin_soon(self) -> None:
+        """One commit for all attempts that wait for it: the server's loop, or whoever accepted them, has most often
+        kept them by then."""
+        real.sleep(_GATHERED)
         if self._to_begin:
             with self._baton:
                 self.keep()
-
-    @_job
-    def _keep_and_begin_soon(self) -> None:
-        """The server's loop, or whoever accepted them, has most often kept them by then."""
-        real.sleep(_GATHERED)
-        self.keep_and_begin()
 
     @_job
     def _keep_soon(self) -> None:

@@ -1,5 +1,6 @@
 """Persistence: how an emulator goes on from what a store has kept, and keeps there what happens."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ from fcemu.engine.world import World
 
 
 class Persistence:
-    """Begins and ends the saving, which the movers call for. Every method is called with the baton held."""
+    """Begins and ends the saving, which the movers call for. Every method is called with the baton held, but for
+    ``kept`` and ``keep_soon``, which are for the server's loop."""
 
     def __init__(
         self,
@@ -44,6 +46,10 @@ class Persistence:
         self._packages: Final = packages
         self._starts: Final = starts
         self._given: Final = given
+        self._commits = False
+        """Whether what has happened is kept in the next turn of the server's loop."""
+        self._uncommitted: list[asyncio.Future[Exception | None]] = []
+        """Of those who wait for that."""
 
     def begin(self, store: Store, kept: Kept | None) -> None:
         """Go on from what is in ``store``, and keep there what happens from now on. Raises ``StoreError``."""
@@ -60,6 +66,37 @@ class Persistence:
             if kept is not None:
                 resuming.resume(self._world.clock.now())
             saving.save()
+
+    async def kept(self) -> None:
+        """Return once what has happened by now is kept, by one commit for all that ask in one turn of the loop. Raises
+        ``StoreError``."""
+        if self._movers.saving is None or not self._movers.saving.unsaved:
+            return
+        committed: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._uncommitted.append(committed)
+        self.keep_soon()
+        failed = await committed
+        if failed is not None:
+            raise failed
+
+    def keep_soon(self) -> None:
+        """The same for attempts that begin once they are kept: nobody waits for the commit itself."""
+        if not self._commits:
+            self._commits = True
+            asyncio.get_running_loop().call_soon(self._commit)
+
+    def _commit(self) -> None:
+        self._commits = False
+        uncommitted, self._uncommitted = self._uncommitted, []
+        failed: Exception | None = None
+        try:
+            with self._world.baton:
+                failed = self._movers.keep()
+        except Exception as error:  # a defect: the clients hear of it, and none waits for ever
+            failed = error
+        for committed in uncommitted:
+            if not committed.done():  # its client may be gone
+                committed.set_result(failed)
 
     def stop(self) -> Saving | None:
         """What happens from now on is not kept. Returns what has kept it until now, which is still to be closed."""

@@ -146,14 +146,14 @@ def test_a_defect_that_one_client_meets_ends_its_connection_and_no_other(
     busy: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever is raised while its answer is written."""
-    write = Answer.write
+    prepare = Answer.prepare
 
-    def broken(answer: Answer, *of: Any, **how: Any) -> None:
+    async def broken(answer: Answer, *of: Any, **how: Any) -> None:
         if answer.status == 404:
             raise RuntimeError("a defect")
-        write(answer, *of, **how)
+        await prepare(answer, *of, **how)
 
-    monkeypatch.setattr(Answer, "write", broken)
+    monkeypatch.setattr(Answer, "prepare", broken)
     met = post(FC3.format("nobody"), b"")
     good = post(FC3.format("echo"), b"good")
     with busy.socket() as first, busy.socket() as client, busy.socket() as last:
