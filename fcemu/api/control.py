@@ -15,6 +15,7 @@ from fcemu.api.mounts import Handler
 from fcemu.api.problems import Problem, json_answer, not_yet, read_members, read_object
 from fcemu.api.setup import SetupRoutes
 from fcemu.api.state import Reset, ServerState
+from fcemu.api.wakeups import resolve
 from fcemu.api.wire import Answer, Stream, WireRequest, status_line
 from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError, InvalidArgument
 from fcemu.core.facts import time_text
@@ -192,9 +193,8 @@ class Control:
 
     async def _until(self, emulator: Emulator, goal: Goal) -> None:
         """Wait for ``goal`` without blocking the event loop; a clock that is stuck in real time is a ``Problem``."""
-        wakeups = self._state.wakeups
-        reached = wakeups.future()
-        goal.when_reached(partial(wakeups.resolve, reached, None))
+        reached = asyncio.get_running_loop().create_future()
+        goal.when_reached(partial(self._state.wakeups.call, resolve, reached, None))
         patience = emulator.new_patience()
         try:
             while not (await asyncio.wait({reached}, timeout=min(_LOOK_SECONDS, emulator.patience)))[0]:

@@ -126,11 +126,13 @@ class Attempt:
 
     @property
     def ended(self) -> datetime | None:
-        return None if self._end is None else self._end.at
+        end = self._end
+        return None if end is None else end.at
 
     @property
     def outcome(self) -> Outcome | None:
-        return None if self._end is None else self._end.outcome
+        end = self._end
+        return None if end is None else end.outcome
 
     @property
     def output(self) -> str:
@@ -144,7 +146,8 @@ class Attempt:
     @property
     def word(self) -> str | None:
         """The outcome for people; ``None`` while it runs."""
-        return None if self._end is None else outcomes.word(self._end.outcome)
+        end = self._end
+        return None if end is None else outcomes.word(end.outcome)
 
     @property
     def _end(self) -> Finished | Refused | None:
