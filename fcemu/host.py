@@ -244,7 +244,7 @@ class Host:
     def leave(self, emulator: Emulator) -> None:
         """Answer for ``emulator`` no longer; nothing happens when another is here already."""
         if self.emulator is emulator:
-            self.server.state.reset = self.server.state.emulator = None
+            self.server.state.put(None, None)
             self._began = _hear_nothing
 
     def _opened(self) -> Store | None:
@@ -271,8 +271,7 @@ class Host:
             raise
         self._store = store
         self._began(emulator)
-        self.server.state.reset = self.reset
-        self.server.state.emulator = emulator
+        self.server.state.put(emulator, self.reset)
         return emulator
 
 

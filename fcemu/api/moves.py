@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from fcemu.api.state import ServerState
+from fcemu.api.wakeups import resolve
 from fcemu.api.wire import WireRequest
 from fcemu.engine.emulator import Emulator, NotIdle
 from fcemu.engine.goals import Goal
@@ -72,9 +73,8 @@ class Moves:
 
     async def _until(self, emulator: Emulator, goal: Goal) -> None:
         """Wait for ``goal`` without blocking the event loop; a clock that is stuck in real time is a ``Problem``."""
-        wakeups = self._state.wakeups
-        reached = wakeups.future()
-        goal.when_reached(partial(wakeups.resolve, reached, None))
+        reached = asyncio.get_running_loop().create_future()
+        goal.when_reached(partial(self._state.wakeups.call, resolve, reached, None))
         patience = emulator.new_patience()
         try:
             while not (await asyncio.wait({reached}, timeout=min(_LOOK_SECONDS, emulator.patience)))[0]:

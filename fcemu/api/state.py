@@ -65,7 +65,7 @@ class News:
 
 
 class ServerState:
-    """What a server answers for. ``emulator``, ``reset`` and ``parts`` may be exchanged from any thread at any time.
+    """What a server answers for. Emulator, ``reset`` and ``parts`` may be exchanged from any thread at any time.
 
     ``reset`` puts a new emulator here, made like the one before but for the options it is given (``seed``, ``start``).
     ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is spoken to in TLS; made when
@@ -88,20 +88,17 @@ class ServerState:
         self.version: Final = version
         self.tls: Final = tls
         self.mounts: Final = mounts
+        self.emulator = emulator
+        """Who answers; ``put`` exchanges it. Without one, every request is refused with 503."""
         self.reset = reset
         self.parts = parts
         self.streams: Final[set[News]] = set()
         """What tells the clients that listen to the journal."""
-        self._emulator = emulator
 
-    @property
-    def emulator(self) -> Emulator | None:
-        """Who answers. Without one, every request is refused with 503."""
-        return self._emulator
-
-    @emulator.setter
-    def emulator(self, emulator: Emulator | None) -> None:
-        self._emulator = emulator
+    def put(self, emulator: Emulator | None, reset: Reset | None) -> None:
+        """From now on ``emulator`` answers, and what listens to the one before ends."""
+        self.reset = reset
+        self.emulator = emulator
         self.end_streams()
 
     def end_streams(self) -> None:

@@ -43,14 +43,6 @@ class Wakeups:
             self._pending = True
             self._loop.call_soon(self.deliver)
 
-    def future(self) -> "asyncio.Future[Any]":
-        """What a coroutine awaits until somebody calls ``resolve``."""
-        return self._loop.create_future()
-
-    def resolve(self, future: "asyncio.Future[T]", result: T) -> None:
-        """Let whoever awaits ``future`` go on; only the first call counts."""
-        self.call(resolve, future, result)
-
     def deliver(self) -> None:
         """On the loop: call what is to be called."""
         self._pending = False  # before looking, so that what comes meanwhile makes a wake-up of its own

@@ -50,6 +50,15 @@ class WireRequest(BaseRequest):
     """
 
     emulator: "Emulator"
+    is_served = False
+    """Whether there is an emulator that answers."""
+    check_body: Callable[[bytes], None] | None = None
+    """Raises ``SignatureNotMatch`` for a body that is not the one that was signed."""
+    on_hang_up: Callable[[], object] | None = None
+    """Called when the client does not wait for its answer any more."""
+    streams = False
+    """Whether the answer has begun, so that an error has none of its own any more."""
+    _counted = False
 
     def __init__(
         self,
@@ -66,15 +75,6 @@ class WireRequest(BaseRequest):
         self.target: Final = target
         self.came_whole: Final = payload.is_eof()
         """Whether the whole body came with the head."""
-        self.check_body: Callable[[bytes], None] | None = None
-        """Raises ``SignatureNotMatch`` for a body that is not the one that was signed."""
-        self.on_hang_up: Callable[[], object] | None = None
-        """Called when the client does not wait for its answer any more."""
-        self.streams = False
-        """Whether the answer has begun, so that an error has none of its own any more."""
-        self.is_served = False
-        """Whether there is an emulator that answers."""
-        self._counted = False
 
     @property
     def base_url(self) -> str:

@@ -124,11 +124,13 @@ class Attempt:
 
     @property
     def ended(self) -> datetime | None:
-        return None if self._end is None else self._end.at
+        end = self._end
+        return None if end is None else end.at
 
     @property
     def outcome(self) -> Outcome | None:
-        return None if self._end is None else self._end.outcome
+        end = self._end
+        return None if end is None else end.outcome
 
     @property
     def output(self) -> str:
@@ -142,7 +144,8 @@ class Attempt:
     @property
     def word(self) -> str | None:
         """The outcome for people; ``None`` while it runs."""
-        return None if self._end is None else self._end.outcome.word
+        end = self._end
+        return None if end is None else end.outcome.word
 
     @property
     def _end(self) -> Finished | Refused | None:

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
@@ -14,6 +14,8 @@ from fcemu.core.invocation import Invocation
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
 from fcemu.core.values import dataclass
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_secret() -> bytes:
@@ -214,7 +216,7 @@ def _request_id(bits_of: Callable[[int], int], generation: Generation, now: date
     if generation.ids is IdStyle.UUID:
         return _uuid(bits_of(128))
     bits = bits_of(80)
-    return f"1-{int(now.timestamp()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
+    return f"1-{int((now - _EPOCH).total_seconds()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
 
 
 def _uuid(bits: int) -> str:

@@ -84,13 +84,14 @@ class Emulator:
         given: Mapping[str, object] | None = None,
         stubs: Mapping[FunctionRef, StandIn] | None = None,
         catch_up: datetime | None = None,
-        before_run: Callable[[Callable[[], bool]], None] = lambda runs: None,
+        before_run: Callable[[bool | Callable[[], bool]], None] = lambda runs: None,
     ) -> None:
         """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
         ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had an
         emulator had the store all the time. ``before_run``: called, without the baton, before an invocation is accepted
-        and before the clock moves, with the question whether anything will run then; it may refuse by an exception."""
+        and before the clock moves, with whether anything will run then, or with that question; it may refuse by an
+        exception."""
         self._before_run: Final = before_run
         self.settings: Final = settings
         self.clock: Final = Clock(settings.start, settings.rate) if clock is None else clock
@@ -176,6 +177,8 @@ class Emulator:
         """For the server's loop, when attempts have been accepted that begin once they are kept."""
         self.read_outside: Final = self._callers.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
+        self.raise_for: Final = self._callers.raise_for
+        """Raises the error of the emulator's own that a caller got instead of an answer, if there is one; once."""
         self.patience: Final = 2 * settings.watchdog.total_seconds() + 2
         """Real seconds without progress after which waiting for the clock is hopeless: the watchdog struck, and it did
         not help."""
@@ -252,7 +255,7 @@ class Emulator:
         payload over the limit, an id that another task has; then nothing is kept. Checks in the order of
         errors-and-limits §2.1.
         """
-        self._before_run(lambda: bool(self.clock.rate) or self.autojump)
+        self._before_run(self.clock.rate > 0 or self._movers.autojump is not None)
         with self._baton:
             self._check_sound()
             return self._intake.accept(asked)
@@ -267,7 +270,7 @@ class Emulator:
 
         On a paused clock it moves the clock itself, just as far as its handler sleeps. Raises what ``accept`` raises.
         """
-        self._before_run(lambda: True)
+        self._before_run(True)
         with self._baton:
             self._check_sound()
             return self._intake.invoke(asked, then)
@@ -313,12 +316,6 @@ class Emulator:
         """The id of a request that is no invocation and leaves no other trace, such as a poll for messages."""
         with self._baton:
             return self._chance.talk_id()
-
-    # Callers.
-
-    def raise_for(self, invocation: Invocation) -> None:
-        """Raise the error of the emulator's own that its caller got instead of an answer, if there is one; once."""
-        self._callers.raise_for(invocation)
 
     # Moving the clock.
 

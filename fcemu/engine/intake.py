@@ -22,6 +22,7 @@ from fcemu.engine.runs import Run
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.world import World
 
+_NO_DELAY: Final = timedelta(0)
 _BEHIND: Final = frozenset({"destination", "trigger"})
 """Sources of invocations that lie one step behind the invocation that caused them."""
 
@@ -39,7 +40,7 @@ class Asked:
     ref: FunctionRef
     payload: bytes = b""
     qualifier: str = LATEST
-    delay: timedelta = timedelta(0)
+    delay: timedelta = _NO_DELAY
     source: str = "api"
     access_key_id: str = ""
     task_id: str = ""
@@ -69,12 +70,11 @@ class Intake:
     def accept(self, asked: Asked) -> Invocation:
         """See ``Emulator.accept``."""
         delay_max = self._limits.delay_max
-        if not timedelta(0) <= asked.delay <= delay_max:
+        if not _NO_DELAY <= asked.delay <= delay_max:
             raise InvalidArgument.choice(
                 "AsyncDelay", f"[0, {delay_max.total_seconds():.0f}]", f"{asked.delay.total_seconds():g}"
             )
-        plan = self._plan(asked)
-        _check_size(asked.payload, self._limits.async_payload_bytes)
+        plan = self._plan(asked, self._limits.async_payload_bytes)
         caller = self.caller(asked.access_key_id) if asked.access_key_id else None
         invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None, plan.asked)
         if self._clock.rate and not asked.delay:
@@ -85,8 +85,7 @@ class Intake:
 
     def invoke(self, asked: Asked, then: Then) -> Invocation:
         """See ``Emulator.invoke``."""
-        plan = self._plan(asked)
-        _check_size(asked.payload, self._limits.sync_payload_bytes)
+        plan = self._plan(asked, self._limits.sync_payload_bytes)
         caller = self.caller(asked.access_key_id) if asked.access_key_id else None
         invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None, None)
         # Who waits is known before anything starts, at any rate: the clock may be paused while they wait.
@@ -114,15 +113,15 @@ class Intake:
         asked = Asked(trigger.function, event, trigger.qualifier, source=source)
         if cause is not None:
             self._check_depth(cause)
-        plan = self._plan(asked)
-        _check_size(event, self._limits.async_payload_bytes)
+        plan = self._plan(asked, self._limits.async_payload_bytes)
         return self._put(self._open(plan.resolved.function, asked, cause, plan.asked))
 
     def take_report(self, destination: FunctionDestination, body: bytes, cause: Invocation) -> Invocation:
         """The report of ``cause`` is for a function."""
         self._check_depth(cause)
         plan = self._plans.plan(destination.ref, destination.qualifier)
-        _check_size(body, self._limits.async_payload_bytes)
+        if len(body) > self._limits.async_payload_bytes:
+            raise EntityTooLarge(self._limits.async_payload_bytes)
         asked = Asked(destination.ref, body, destination.qualifier, source="destination")
         return self._put(self._open(plan.resolved.function, asked, cause, plan.asked))
 
@@ -189,18 +188,20 @@ class Intake:
 
     # What is refused.
 
-    def _plan(self, asked: Asked) -> Plan:
-        """Raises ``FunctionInvocationDisabled`` for a function that nobody may invoke now.
+    def _plan(self, asked: Asked, at_most: int) -> Plan:
+        """What the invocation needs. Raises ``FunctionInvocationDisabled`` for a function that nobody may invoke now,
+        ``EntityTooLarge`` for a payload of more than ``at_most`` bytes, and what ``Plans.plan`` raises.
 
         ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
         """
         plan = self._plans.plan(asked.ref, asked.qualifier)
-        if asked.ref.service is not None:
-            return plan  # of 2.0, where a version outlives its function
-        function = plan.resolved.function if asked.qualifier == LATEST else self._catalog.function(asked.ref)
-        if (reason := function.disabled) is not None:
-            text = f"the invocation of function '{asked.ref}' is disabled" + (f": {reason}" if reason else "")
-            raise FCError("FunctionInvocationDisabled", text)
+        if asked.ref.service is None:  # in 2.0 nothing is disabled, and a version outlives its function
+            function = plan.resolved.function if asked.qualifier == LATEST else self._catalog.function(asked.ref)
+            if (reason := function.disabled) is not None:
+                text = f"the invocation of function '{asked.ref}' is disabled" + (f": {reason}" if reason else "")
+                raise FCError("FunctionInvocationDisabled", text)
+        if len(asked.payload) > at_most:
+            raise EntityTooLarge(at_most)
         return plan
 
     def _count_caused(self, root: str) -> None:
@@ -221,8 +222,3 @@ class Intake:
                 f"{depth} destinations in a row; the emulator follows {self._settings.destination_depth} "
                 "(destinationDepth), because a loop of destinations would never become idle",
             )
-
-
-def _check_size(payload: bytes, most: int) -> None:
-    if len(payload) > most:
-        raise EntityTooLarge(most)

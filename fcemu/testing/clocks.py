@@ -60,10 +60,9 @@ def kind_of(clock: object, rate: float) -> Callable[..., Emulator]:
     return _following
 
 
-def refuse_frozen_time(runs: Callable[[], bool]) -> None:
+def refuse_frozen_time(runs: bool | Callable[[], bool]) -> None:
     """Raise ``ClockConflict``, before anything moves, where an attempt would run while the test has frozen its time."""
-    freezer = host.freezer()
-    if freezer is not None and runs():
+    if runs and (freezer := host.freezer()) is not None and (runs is True or runs()):
         raise ClockConflict(freezer)
 
 

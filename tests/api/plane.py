@@ -140,7 +140,7 @@ class Plane(Served, Words):
     def renew(self) -> None:
         """An empty emulator behind the same socket."""
         old, self.emulator = self.emulator, self._made()
-        self.api.state.emulator = self.emulator
+        self.api.state.put(self.emulator, None)
         if old is not None:
             old.close()
 

@@ -142,7 +142,7 @@ def test_a_stream_ends_when_another_emulator_takes_over(served):
     before = served.emulator
     with Listener(served, "/journal?follow=1") as listener:
         before.accept(ask("echo"))
-        served.api.state.emulator = other
+        served.api.state.put(other, None)
         assert listener.rest().count(b"\n") == 1
     before.close()
 

@@ -257,7 +257,7 @@ def test_errors_name_the_request_and_the_host(shop):
 def test_without_an_emulator_mns_is_not_available(serve):
     served = serve(f=boom)
     served.emulator.close()
-    served.api.state.emulator = None
+    served.api.state.put(None, None)
     assert code(served.request("GET", Q)) == (503, "ServiceUnavailable")
 
 

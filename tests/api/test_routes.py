@@ -85,7 +85,7 @@ def test_the_emulator_behind_the_server_can_be_exchanged(serve):
     served = serve(first)
     with served.client() as ask:
         assert ask("POST", FC3.format("first"), b"x").status == 200
-        served.api.state.emulator = second
+        served.api.state.put(second, None)
         assert ask("POST", FC3.format("first"), b"x").status == 404
         assert ask("POST", FC3.format("second"), b"x").status == 200
     first.close()

@@ -9,7 +9,7 @@ from api.harness import FC3, Served, parse, read_all
 from fakes import make, s
 from patience import WAIT_SECONDS
 
-from fcemu.api.wakeups import Wakeups
+from fcemu.api.wakeups import Wakeups, resolve
 from fcemu.core.settings import SPEC_START, Settings
 
 CALL = f"POST {FC3.format('echo')} HTTP/1.1\r\nHost: x\r\n".encode()
@@ -176,9 +176,9 @@ def test_a_wake_up_makes_all_calls_that_came_before_it_in_order():
         for thread in threads:
             thread.start()
             thread.join()
-        future = wakeups.future()
-        wakeups.resolve(future, "first")
-        wakeups.resolve(future, "second")
+        future = asyncio.get_running_loop().create_future()
+        wakeups.call(resolve, future, "first")
+        wakeups.call(resolve, future, "second")
         assert await future == "first"
         return wakeups
 
