@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fcemu.own_api import routes
 from fcemu.own_api.codec import decode, encode
-from fcemu.own_api.problems import Problem
 from fcemu.own_api.records import Clock, Explanation, Fact, Fired, Health, Invocation, Message, Move, ProblemDocument
 from fcemu.own_api.routes import Route
 
@@ -238,7 +237,7 @@ class Client:
             raise ClientError(f"{self.url} answers {path} with what is not JSON; is it an emulator?") from None
         try:
             return read(told)
-        except (Problem, ValueError):
+        except ValueError:
             raise ClientError(
                 f"{self.url} answers {path} with JSON that is not an emulator's; is one of this version running there?"
             ) from None

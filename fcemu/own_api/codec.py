@@ -52,27 +52,21 @@ class Member(NamedTuple):
 
 
 def decode(hint: Any, given: Any) -> Any:
-    """The value of a type from JSON; members that a record does not have are passed over. Raises ``Problem`` or
-    ``ValueError``."""
+    """The value of a type from JSON; members that a record does not have are passed over. Raises ``ValueError``."""
     return kind_of(hint).read(given)
 
 
-def read_record(
-    record: Any, given: Mapping[str, Any], what: str = "field", *, whole: bool = True, one: bool = False
-) -> Any:
-    """A record from its members, each of which is called a ``what``; with ``whole`` there may be no others, with
-    ``one`` exactly one of them.
+def read_record(record: Any, given: Mapping[str, Any], what: str = "field", *, one: bool = False) -> Any:
+    """A record from its members, each of which is called a ``what``, and no others; with ``one`` exactly one of them.
 
     Raises ``Problem`` that names the member, what was found and what was expected.
     """
     members = members_of(record)
     values = {}
     for name, value in given.items():
-        member = members.get(name)
-        if member is not None:
-            values[name] = read_member(name, value, member.kind, what)
-        elif whole:
+        if name not in members:
             raise unknown(what, name, members)
+        values[name] = read_member(name, value, members[name].kind, what)
     for name, member in members.items():
         if member.required and name not in values:
             raise Problem("invalid-body", member.kind.missing or f"the field {name!r} is missing")
@@ -147,10 +141,20 @@ def _without_none(hint: Any) -> Any:
 
 
 def _record(record: Any) -> Kind:
+    readers: list[tuple[str, Callable[[Any], Any], bool]] = []
+
     def read(given: Any) -> Any:
         if not isinstance(given, Mapping):
             raise ValueError("an object")
-        return read_record(record, given, whole=False)
+        if not readers:
+            readers.extend((name, each.kind.read, each.required) for name, each in members_of(record).items())
+        values = {}
+        for name, read_one, required in readers:
+            if name in given:
+                values[name] = read_one(given[name])
+            elif required:
+                raise ValueError(f"an object with the member {name!r}")
+        return record(**values)
 
     def schema(schemas: dict[str, Schema]) -> Schema:
         name = record.__name__
@@ -185,9 +189,18 @@ def _or_null(kind: Kind) -> Kind:
     )
 
 
-def _write_record(record: Any) -> dict[str, Any]:
-    values = ((name, member, getattr(record, name)) for name, member in members_of(type(record)).items())
-    return {name: encode(value) for name, member, value in values if member.required or value is not None}
+def _writer_of(record: Any) -> Callable[[Any], dict[str, Any]]:
+    optional = {name for name, member in members_of(record).items() if not member.required}
+
+    def write(told: Any) -> dict[str, Any]:
+        written = {}
+        for name, value in zip(record._fields, told, strict=True):
+            if value is not None or name not in optional:
+                write_one = _WRITERS[type(value)]
+                written[name] = value if write_one is None else write_one(value)
+        return written
+
+    return write
 
 
 class _Writers(dict[type[Any], Callable[[Any], Any] | None]):
@@ -198,7 +211,7 @@ class _Writers(dict[type[Any], Callable[[Any], Any] | None]):
         known = next((known for known in list(self) if issubclass(kind, known)), None)
         if known is None:
             raise TypeError(f"a {kind.__name__} has no JSON form")
-        write = self[kind] = _write_record if hasattr(kind, "_fields") else self[known]
+        write = self[kind] = _writer_of(kind) if hasattr(kind, "_fields") else self[known]
         return write
 
 
@@ -248,9 +261,9 @@ def _of(classes: Any, expected: str) -> Callable[[Any], Any]:
     """Reads values of these classes as they are; a truth value is no number."""
 
     def read(value: Any) -> Any:
-        if not isinstance(value, classes) or (isinstance(value, bool) and classes is not bool):
-            raise ValueError(expected)
-        return value
+        if isinstance(value, classes) and (value.__class__ is not bool or classes is bool):
+            return value
+        raise ValueError(expected)
 
     return read
 
