@@ -165,15 +165,12 @@ class Emulator:
         """How often one has begun before with what this one goes on from."""
         self._persistence: Final = Persistence(
             self._world,
-            movers=self._movers,
-            callers=self._callers,
-            intake=self._intake,
-            deliveries=deliveries,
-            timers=self.timers,
-            resources=self.resources,
-            packages=packages,
-            starts=self.starts,
-            given=given or {},
+            self._movers,
+            self._intake,
+            deliveries,
+            self.timers,
+            packages,
+            partial(Saving, defined=self.resources, starts=self.starts, given=given or {}),
         )
         self.read_outside: Final = self._callers.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
