@@ -92,7 +92,9 @@ class Runtimes:
         runtime = self(function.runtime, isolate=isolate, process=process)
         if not hasattr(runtime, "module_of"):
             raise LookupError(f"{ref} runs in a process of its own ({function.runtime}), so its module is not here")
-        return cast("PythonInline", runtime).module_of(function, AtRest(emulator.clock), emulator.settings.account)
+        return cast("PythonInline", runtime).module_of(
+            function, AtRest(lambda: emulator.clock), emulator.settings.account
+        )
 
     def packages(self) -> "UnpackedPackages":
         """Where uploaded code is."""

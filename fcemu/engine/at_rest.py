@@ -1,5 +1,6 @@
 """At rest: the clock of code that runs outside of an attempt."""
 
+from collections.abc import Callable
 from datetime import datetime
 from math import inf
 from typing import Final
@@ -9,19 +10,21 @@ from fcemu.engine.clock import Clock
 
 
 class AtRest:
-    """The clock of code that is loaded outside of an attempt: it shows virtual time. Implements ``HandlerClock``."""
+    """The clock of code outside of an attempt, such as a module that is loaded before: it shows virtual time, and waits
+    for threads and locks are real. Implements ``HandlerClock``."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Callable[[], Clock]) -> None:
+        """``clock`` gives that of the moment: another emulator may take the place of one."""
         self._clock: Final = clock
 
     def now(self) -> datetime:
-        return self._clock.now()
+        return self._clock().now()
 
     def elapsed_ns(self) -> int:
-        return self._clock.elapsed_ns()
+        return self._clock().elapsed_ns()
 
     def dial(self) -> int:
-        return self._clock.dial().fd
+        return self._clock().dial().fd
 
     def sleep(self, seconds: float) -> None:
         """Raises ``RuntimeError``: nobody would move the clock meanwhile."""

@@ -1,34 +1,22 @@
 """Sends reports to destinations."""
 
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
-from fcemu.core.destinations import Destination, EventBusDestination, FunctionDestination, MailDestination
+from fcemu.core.destinations import Destination, EventBusDestination, FunctionDestination
 from fcemu.core.errors import FCError
 from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Expired, Failed, Invalid, Stopped, Succeeded
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.reports import envelope, report
 from fcemu.core.times import later
-from fcemu.core.values import dataclass
 from fcemu.engine.callers import Callers
 from fcemu.engine.errands import Errand
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Mail, Post
 from fcemu.engine.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A report on its way to a destination that takes messages. ``address``: which one (``queue:declined``); ``kind``:
-    of JSON."""
-
-    address: str
-    kind: str
-    message_id: str
-    body: bytes
-    invocation: Invocation
 
 
 class Deliveries:
@@ -75,7 +63,7 @@ class Deliveries:
         if url is None:
             self._journal.record(Delivered(now, accepted.request_id, address, message_id, body), invocation)
         else:
-            self._start(now, Letter(address, _kind(destination), message_id, body, invocation), url, 0, now)
+            self._start(DeliveryStarted(now, accepted.request_id, address, message_id, body, now), invocation, url, 0)
 
     def _destination(self, invocation: Invocation) -> Destination | None:
         """ASSUMED: expiry is reported as a failure; stopped and invalid invocations are not reported (§3.3)."""
@@ -98,9 +86,9 @@ class Deliveries:
             return
         self._journal.record(Delivered(now, invocation.id, str(destination), request_id, body), invocation)
 
-    def _arrives(self, letter: Letter, now: datetime) -> None:
-        fact = Delivered(now, letter.invocation.id, letter.address, letter.message_id, letter.body)
-        self._journal.record(fact, letter.invocation)
+    def _arrives(self, started: DeliveryStarted, invocation: Invocation, now: datetime) -> None:
+        fact = Delivered(now, invocation.id, started.destination, started.message_id, started.body)
+        self._journal.record(fact, invocation)
 
     # Posting to a URL.
 
@@ -110,53 +98,47 @@ class Deliveries:
         Where no URL takes the place of its destination any more, it arrives there.
         """
         destination = self._destination(invocation)
-        if destination is None or isinstance(destination, FunctionDestination):
-            return self._gone(started, invocation, now)
-        letter = Letter(str(destination), _kind(destination), started.message_id, started.body, invocation)
-        url = self._settings.deliver_to.get(letter.address)
-        if letter.address != started.destination:
+        url = self._settings.deliver_to.get(started.destination)
+        if isinstance(destination, FunctionDestination) or str(destination) != started.destination:
             self._gone(started, invocation, now)
         elif url is None:
-            self._arrives(letter, now)
+            self._arrives(started, invocation, now)
         else:
-            self._post_at(max(started.due, now), letter, url, retry)
-        return None
+            self._post_at(max(started.due, now), started, invocation, url, retry)
 
     def _gone(self, started: DeliveryStarted, invocation: Invocation, now: datetime) -> None:
         reason = "the emulator ended while the report was on its way, and the function has another destination now"
         self._journal.record(DeliveryFailed(now, invocation.id, started.destination, reason), invocation)
 
-    def _start(self, due: datetime, letter: Letter, url: str, retry: int, now: datetime) -> None:
-        fact = DeliveryStarted(now, letter.invocation.id, letter.address, letter.message_id, letter.body, due)
-        self._journal.record(fact, letter.invocation)
-        self._post_at(due, letter, url, retry)
+    def _start(self, started: DeliveryStarted, invocation: Invocation, url: str, retry: int) -> None:
+        self._journal.record(started, invocation)
+        self._post_at(started.due, started, invocation, url, retry)
 
-    def _post_at(self, due: datetime, letter: Letter, url: str, retry: int) -> None:
+    def _post_at(self, due: datetime, started: DeliveryStarted, invocation: Invocation, url: str, retry: int) -> None:
+        kind = "cloudevents+json" if started.destination.startswith(EventBusDestination.WORD) else "json"
         headers = {
-            "Content-Type": f"application/{letter.kind}; charset=utf-8",
-            "X-Fc-Request-Id": letter.invocation.id,
-            "X-Fcemu-Destination": letter.address,
-            "X-Fcemu-Message-Id": letter.message_id,
+            "Content-Type": f"application/{kind}; charset=utf-8",
+            "X-Fc-Request-Id": invocation.id,
+            "X-Fcemu-Destination": started.destination,
+            "X-Fcemu-Message-Id": started.message_id,
         }
-        title = f"report of {letter.invocation.accepted.function} {letter.invocation.id} to {url}"
-        errand = Errand(title, lambda: self._post(url, letter.body, headers), partial(self._posted, letter, url, retry))
-        self._movers.put(due, errand)
+        title = f"report of {invocation.accepted.function} {invocation.id} to {url}"
+        done = partial(self._posted, started, invocation, url, retry)
+        self._movers.put(due, Errand(title, lambda: self._post(url, started.body, headers), done))
 
-    def _posted(self, letter: Letter, url: str, retry: int, failed: str | None, now: datetime) -> None:
+    def _posted(
+        self, started: DeliveryStarted, invocation: Invocation, url: str, retry: int, failed: str | None, now: datetime
+    ) -> None:
         if failed is None:
-            self._arrives(letter, now)
+            self._arrives(started, invocation, now)
             return
         waits = self._settings.delivery_retry_seconds
-        if retry < len(waits):
+        again = later(now, waits[retry]) if retry < len(waits) else None
+        if again is not None:
             failed = f"{failed}; tried again after {waits[retry].total_seconds():g} s"
-            self._failed(letter.address, failed, letter.invocation, now)
-            self._start(later(now, waits[retry]), letter, url, retry + 1, now)
-            return
-        self._failed(letter.address, failed, letter.invocation, now)
+        self._failed(started.destination, failed, invocation, now)
+        if again is not None:
+            self._start(replace(started, at=now, due=again), invocation, url, retry + 1)
 
     def _failed(self, address: str, reason: str, invocation: Invocation, now: datetime) -> None:
         self._journal.record(DeliveryFailed(now, invocation.id, address, reason), invocation)
-
-
-def _kind(destination: MailDestination) -> str:
-    return "cloudevents+json" if isinstance(destination, EventBusDestination) else "json"

@@ -39,7 +39,7 @@ from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
 from fcemu.engine.runs import STRANDS
-from fcemu.engine.saving import Kept
+from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.setup import Setup
 from fcemu.engine.tasks import Tasks
 from fcemu.engine.timers import Timers
@@ -160,15 +160,12 @@ class Emulator:
         """How often one has begun before with what this one goes on from."""
         self._persistence: Final = Persistence(
             self._world,
-            movers=self._movers,
-            callers=self._callers,
-            intake=self._intake,
-            deliveries=deliveries,
-            timers=self.timers,
-            control=self.control,
-            packages=packages,
-            starts=self.starts,
-            given=given or {},
+            self._movers,
+            self._intake,
+            deliveries,
+            self.timers,
+            packages,
+            partial(Saving, defined=self.control, starts=self.starts, given=given or {}),
         )
         self.kept: Final = self._persistence.kept
         """For the server's loop: return once what is ``unsaved`` is kept; one commit for all of a turn. Raises

@@ -1,11 +1,9 @@
 """Persistence: how an emulator goes on from what a store has kept, and keeps there what happens."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from fcemu.engine.callers import Callers
-from fcemu.engine.control import Control
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
@@ -23,29 +21,21 @@ class Persistence:
     def __init__(
         self,
         world: World,
-        *,
         movers: Movers,
-        callers: Callers,
         intake: Intake,
         deliveries: Deliveries,
         timers: Timers,
-        control: Control,
         packages: Callable[[], Packages] | None,
-        starts: int,
-        given: Mapping[str, Any],
+        saving_to: Callable[..., Saving],
     ) -> None:
-        """``starts``: how often an emulator has begun before with what this one goes on from. ``given``: by what the
-        definition is recognised after a restart."""
+        """``saving_to`` makes what keeps the rest of what happens in a store."""
         self._world: Final = world
         self._movers: Final = movers
-        self._callers: Final = callers
         self._intake: Final = intake
         self._deliveries: Final = deliveries
         self._timers: Final = timers
-        self._control: Final = control
         self._packages: Final = packages
-        self._starts: Final = starts
-        self._given: Final = given
+        self._make: Final = saving_to
         self._commits = False
         """Whether what has happened is kept in the next turn of the server's loop."""
         self._uncommitted: list[asyncio.Future[Exception | None]] = []
@@ -60,7 +50,7 @@ class Persistence:
                 journal.keep_elsewhere(store.read)
             if kept is not None:
                 journal.fold(resuming.watch(store.facts()), store.begin)
-                self._world.chance.go_on(f"{self._starts}/{len(journal)}")
+                self._world.chance.go_on(f"{kept.starts + 1}/{len(journal)}")
                 self._timers.resume(kept.timers)
             self._movers.saving = saving = self._saving_to(store, self._packages)
             if kept is not None:
@@ -108,21 +98,13 @@ class Persistence:
         self._saving_to(store, packages).take_all()
 
     def _saving_to(self, store: Store, packages: Callable[[], Packages] | None) -> Saving:
-        return Saving(
-            store,
-            self._world,
-            timers=self._timers,
-            defined=self._control,
-            packages=None if packages is None else packages(),
-            starts=self._starts,
-            given=self._given,
-            forgot=self._forget,
-        )
+        there = None if packages is None else packages()
+        return self._make(store, self._world, timers=self._timers, packages=there, forgot=self._forget)
 
     def _forget(self) -> None:
         """A server runs for months: what is noted of an invocation goes with it."""
         known, caused = self._world.journal.invocations, self._intake.caused
-        self._callers.read_outside.intersection_update(known)
-        self._callers.withdrawn.intersection_update(known)
+        self._movers.callers.read_outside.intersection_update(known)
+        self._movers.callers.withdrawn.intersection_update(known)
         for root in [root for root in caused if root not in known]:
             del caused[root]

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from fcemu import host
@@ -374,11 +373,9 @@ class LocalEmulator:
     def __enter__(self) -> "LocalEmulator":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, *raised: object) -> None:
         try:
-            if error is None:
+            if kind is None:
                 self.check()
         finally:
             self._end()
@@ -386,11 +383,9 @@ class LocalEmulator:
     async def __aenter__(self) -> "LocalEmulator":
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, *raised: object) -> None:
         try:
-            if error is None:
+            if kind is None:
                 self.check()
         finally:
             await self.aio.close()

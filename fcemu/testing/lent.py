@@ -3,38 +3,33 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from math import inf
 from typing import Final
 
 from fcemu import host
-from fcemu.core.outcome import Halted, Ran
 from fcemu.core.times import later, parse_duration
+from fcemu.engine.at_rest import AtRest
 from fcemu.engine.emulator import ClosedError, Emulator
 from fcemu.testing.access import Access
 from fcemu.testing.sleepers import Sleepers
 from fcemu.testing.waiting import reached
 
 
-class LentClock:
+class LentClock(AtRest):
     """The clock for one thread of the test, or one work item. Implements ``Lent`` and ``HandlerStrand``.
 
     Several threads may sleep at once: each wakes when the clock has got ``seconds`` beyond the begin of its sleep.
+    A thread that the test starts is no strand: its waits for other threads are real.
     """
 
     def __init__(self, access: Access, sleepers: Sleepers) -> None:
+        super().__init__(lambda: access.engine.clock)
         self._access: Final = access
         self._sleepers: Final = sleepers
         self._begun = self._ended = False
         sleepers.expect()
 
     def now(self) -> datetime:
-        return self._access.engine.clock.shown()
-
-    def elapsed_ns(self) -> int:
-        return self._access.engine.clock.elapsed_ns()
-
-    def dial(self) -> int:
-        return self._access.engine.clock.dial().fd
+        return self._clock().shown()
 
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
@@ -55,15 +50,6 @@ class LentClock:
         """Inside the block this thread waits for another one."""
         return self._sleepers.rest()
 
-    # A thread that the test starts is no strand: its waits for other threads are real.
-
-    def waiting(self) -> None:
-        """No virtual wait but ``sleep``."""
-
-    def wait_for_lock(self, lock: object, seconds: float | None) -> float:
-        """A wait for a lock is real."""
-        return inf
-
     def strand(self) -> "LentClock":
         """A thread begins; it is on this clock as well."""
         return LentClock(self._access, self._sleepers)
@@ -79,25 +65,8 @@ class LentClock:
             self._ended = True
             self._sleepers.end(has_begun=self._begun)
 
-    def when_ended(self, waiting: object) -> None:
-        """Who waits for it waits in real time."""
-
     def io_grace(self) -> float:
         return self._engine().settings.io_grace.total_seconds()
-
-    # No attempt runs.
-
-    def prepare(self, seconds: float) -> None:
-        """There is no instance."""
-
-    def begin_handler(self) -> None:
-        """There is no handler."""
-
-    def warn(self, text: str, *, once: bool = False) -> None:
-        """The journal has warnings of attempts only."""
-
-    def exited(self) -> Ran:
-        return Halted("the test has ended")
 
     def _after(self, seconds: float) -> datetime:
         return later(self.now(), parse_duration(seconds))

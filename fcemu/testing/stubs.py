@@ -1,7 +1,6 @@
 """Stub: a handle on canned steps in place of a function's code."""
 
 from collections.abc import Callable
-from types import TracebackType
 
 from fcemu.core.names import FunctionRef
 from fcemu.core.stubs import StubCall
@@ -40,9 +39,7 @@ class Stub:
     def __enter__(self) -> "Stub":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.remove()
 
     def __repr__(self) -> str:

@@ -11,8 +11,8 @@ from fcemu.testing.handles import Invocation
 from fcemu.testing.records import Payload, UnknownName, encode
 
 
-class Timer:
-    """A time trigger of a function."""
+class _Handle:
+    """What every handle of a trigger has."""
 
     def __init__(self, access: Access, definition: core.Trigger) -> None:
         self._access: Final = access
@@ -22,6 +22,13 @@ class Timer:
     def name(self) -> str:
         """``[service/]function/trigger``."""
         return name_of(self._definition)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Timer(_Handle):
+    """A time trigger of a function."""
 
     @property
     def next(self) -> datetime | None:
@@ -44,9 +51,6 @@ class Timer:
         """``fire`` as a coroutine."""
         return TimerAio(self)
 
-    def __repr__(self) -> str:
-        return f"<Timer {self.name}>"
-
 
 class TimerAio(Aio[Timer]):
     """``Timer.aio``."""
@@ -54,18 +58,12 @@ class TimerAio(Aio[Timer]):
     fire = coroutine_of(Timer.fire)
 
 
-class Trigger:
+class Trigger(_Handle):
     """A trigger of a function."""
 
     def __init__(self, access: Access, definition: core.Trigger, url: str) -> None:
-        self._access: Final = access
-        self._definition: Final = definition
+        super().__init__(access, definition)
         self._url: Final = url
-
-    @property
-    def name(self) -> str:
-        """``[service/]function/trigger``."""
-        return name_of(self._definition)
 
     @property
     def kind(self) -> str:
@@ -97,9 +95,6 @@ class Trigger:
     def aio(self) -> "TriggerAio":
         """``fire`` as a coroutine."""
         return TriggerAio(self)
-
-    def __repr__(self) -> str:
-        return f"<Trigger {self.name}>"
 
 
 class TriggerAio(Aio[Trigger]):

@@ -383,7 +383,7 @@ def side_by_side(custom):
     """``run(*names)``: what attempts with these payloads return that run in one instance at the same time."""
     function = custom(BOTH, pre_freeze="true", ref=FunctionRef("f", "s"))
     instance = function.runtime.start(function.function, "i")
-    clock = AtRest(function.emulator.clock)
+    clock = AtRest(lambda: function.emulator.clock)
 
     def run(name):
         call = Call(function.function, "LATEST", "LATEST", Account(), "i", name, 1, 0, name.encode(), clock)
