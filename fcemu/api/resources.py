@@ -28,7 +28,7 @@ from fcemu.api.shapes import (
 from fcemu.api.shapes import Kind as Expected
 from fcemu.api.wire import Answer
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
-from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, missing
+from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, refused
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.kinds import (
     ALIASES,
@@ -309,7 +309,7 @@ def get_layer(asking: Asking) -> Answer:
 def get_layer_by_arn(asking: Asking) -> Answer:
     named = read_layer_arn(asking.path["arn"])
     if named is None:
-        raise missing("LayerNotFound", f"layer '{asking.path['arn']}'")
+        raise refused("LayerNotFound", name=asking.path["arn"])
     return asking.resource(asking.dialect.layer, asking.control.get(LAYERS, named))
 
 
