@@ -20,6 +20,7 @@ from fcemu.cli import main as program
 from fcemu.config.json_schema import json_schema
 from fcemu.config.reading import expected
 from fcemu.config.schema import FILE, below
+from fcemu.core.errors import CODES
 from fcemu.core.fields.rows import ABSENT, Table
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
@@ -51,6 +52,7 @@ MADE = {
     "docs/reference/fcemu.schema.json": lambda: schema(),
     "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
+    "docs/reference/errors.md": lambda: errors(),
     "docs/reference/rules.md": lambda: rules(),
     "docs/reference/chance.md": lambda: chance(),
     "docs/reference/time.md": lambda: time_reads(),
@@ -169,6 +171,26 @@ def assumed() -> str:
         place = file.relative_to(ROOT).as_posix()
         lines += [f"| `{place}` | {_linked(text)} |" for text in _assumptions(file.read_text(encoding="utf-8"))]
     return "\n".join(lines) + "\n"
+
+
+def errors() -> str:
+    """Every code with which a request is refused."""
+    lines = [
+        "# Errors",
+        "",
+        "Every code with which fcemu refuses a request to FC's API, with its HTTP status and its text. Where no text "
+        "stands, it depends on what is refused. How the body of an answer is written differs between the API's "
+        "versions. In a test, an `FCError` has all three as `code`, `status` and `message`. Collected by "
+        "`docs/generate.py` from `fcemu/core/errors.py`; the source is errors-and-limits §2.1 unless the last column "
+        "says otherwise.",
+        "",
+        "| code | status | text | what is no rule of FC's, or a guess |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, code in CODES.items():
+        text = code.text and f"`{code.text}`"
+        lines.append(f"| `{name}` | {code.status} | {text} | {code.guess.removeprefix('ASSUMED: ')} |")
+    return _linked("\n".join(lines)) + "\n"
 
 
 def rules() -> str:

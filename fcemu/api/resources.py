@@ -15,7 +15,7 @@ from fcemu.api.json_body import Body, label
 from fcemu.api.shapes import Shape, read_value, required, time_text
 from fcemu.api.wire import Answer
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
-from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, missing
+from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, refused
 from fcemu.core.fields.kinds import FLAG, LIST, OBJECT, TEXT
 from fcemu.core.fields.kinds import Kind as Expected
 from fcemu.core.fields.shared import FUNCTION_3_0, HOST_NAME, NAME
@@ -299,7 +299,7 @@ def get_layer(asking: Asking) -> Answer:
 def get_layer_by_arn(asking: Asking) -> Answer:
     named = read_layer_arn(asking.path["arn"])
     if named is None:
-        raise missing("LayerNotFound", f"layer '{asking.path['arn']}'")
+        raise refused("LayerNotFound", name=asking.path["arn"])
     return asking.resource(asking.dialect.layer, asking.control.get(LAYERS, named))
 
 

@@ -25,11 +25,10 @@ from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import HOST, Answer, Stream, WireRequest, error_type_line, not_http, status_line
 from fcemu.core.errors import (
     FCError,
-    InternalServerError,
     InvalidArgument,
     NotImplementedYet,
-    PathNotSupported,
     ResourceThrottled,
+    refused,
 )
 from fcemu.engine.closing import ClosedError
 
@@ -300,7 +299,7 @@ async def _not_supported(operation: Operation, request: WireRequest) -> Response
 
 
 async def _no_such_path(request: WireRequest) -> Response:
-    raise PathNotSupported(request.method, request.target.partition("?")[0])
+    raise refused("PathNotSupported", method=request.method, path=request.target.partition("?")[0])
 
 
 def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer:
@@ -310,7 +309,7 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
         error = InternalServerError(str(error))
     elif not isinstance(error, FCError):
         _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
-        error = InternalServerError()
+        error = refused("InternalServerError")
     request_id = error.request_id
     with suppress(InvalidArgument):  # such an id is refused, or the request was refused before
         request_id = request_id or dialect.chosen_id(request.headers)

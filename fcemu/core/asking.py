@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from typing import Final
 
-from fcemu.core.errors import FCError, InternalServerError, InvalidArgument, ResourceThrottled
+from fcemu.core.errors import FCError, InvalidArgument, ResourceThrottled, refused
 from fcemu.core.limits import Limits
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import HUNG_UP, FunctionError, Halted, Stuck, SystemFailed, Throttled
@@ -45,11 +45,11 @@ def never_ran(function: FunctionRef, outcome: object) -> FCError:
         case SystemFailed(status=503):
             return ResourceThrottled(f"there are no resources left to run function '{function.name}'")
         case SystemFailed():
-            return InternalServerError()
+            return refused("InternalServerError")
         case Halted(why) if why == HUNG_UP:
-            return FCError("ClientClosedRequest", "Invocation canceled by client")
+            return refused("ClientClosedRequest")
         case Stuck(why):
             # ASSUMED: FC has no such outcome; the caller hears of it as of an error of the platform.
-            return InternalServerError(why)
+            return FCError("InternalServerError", why)
         case _:
             return ResourceThrottled("the emulator was closed before the function returned")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Final
 
-from fcemu.core.errors import InvalidArgument, limit_exceeded
+from fcemu.core.errors import InvalidArgument, refused
 from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.core.shelves import Shelf
@@ -79,7 +79,7 @@ class InstanceNumbers:
             _check("MaximumInstanceCount", int(wanted.kept.get("maximumInstanceCount", 0)), most)
             rules, at_most = self.listed(ON_DEMAND), settings.limits.on_demand_rules
             if len(rules) >= at_most and (ON_DEMAND, wanted.function, wanted.qualifier) not in self._shelf:
-                raise limit_exceeded("on-demand configs", at_most)
+                raise refused("LimitExceededError", most=at_most, what="on-demand configs")
         elif wanted.kind == CONCURRENCY:
             others = sum(count for ref, count in self.reserved.items() if ref != wanted.function)
             may = most * settings.limits.reserved_percent // 100 - others

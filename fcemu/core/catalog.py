@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, cast
 
 from fcemu.core.capacity import InstanceNumbers
-from fcemu.core.errors import FunctionNotFound, not_empty
+from fcemu.core.errors import FunctionNotFound, refused
 from fcemu.core.functions import UNSET, AsyncSettings, Function, Service
 from fcemu.core.kinds import (
     ALIASES,
@@ -143,15 +143,15 @@ class Catalog:
         match owner:
             case FunctionRef(name, service) as ref:
                 own = {"triggers": self.triggers.has(ref)}
-                refusal, owner = ("FunctionNotEmpty", f"function '{name}'"), Owner.of(ref) if service is None else None
+                code, owner = "FunctionNotEmpty", Owner.of(ref) if service is None else None
             case Owner(_, name):
                 own = {"functions": self.functions.has(name)}
-                refusal = "ServiceNotEmpty", f"service '{name}'"
+                code = "ServiceNotEmpty"
             case _:
                 return
         own |= {"versions": self.versions.has(owner), "aliases": self.aliases.has(owner)}
         if active := next((word for word, there in own.items() if there), ""):
-            raise not_empty(*refusal, active)
+            raise refused(code, name=name, active=active)
 
     # Functions.
 

@@ -4,85 +4,105 @@ from collections.abc import Mapping
 from typing import Final
 
 from fcemu.core.names import FunctionRef
+from fcemu.core.values import dataclass
 
-STATUSES: Final[Mapping[str, int]] = {
-    "AccessDenied": 403,
-    "AliasAlreadyExists": 409,
-    "AliasNotFound": 404,
-    "ApkDownloadForbidden": 400,
-    "AsyncConfigNotExists": 404,
-    "AsyncTaskAlreadyExists": 409,
-    "AsyncTaskNotFound": 404,
-    "BadResponse": 502,
-    "CAExited": 412,
-    "CAFileNotFound": 412,
-    "ClientClosedRequest": 499,
-    "ClockConflict": 400,
-    "ConcurrencyConfigNotFound": 404,
-    "DomainNameAlreadyExists": 409,
-    "DomainNameNotFound": 404,
-    "EntityTooLarge": 400,
-    "EventSourceNotFound": 404,
-    "ExternalRedirectForbidden": 400,
-    "FunctionAlreadyExists": 409,
-    "FunctionInvocationDisabled": 403,
-    "FunctionNotEmpty": 409,
-    "FunctionNotFound": 404,
-    "FunctionNotStarted": 412,
-    "InternalServerError": 500,
-    "InvalidAccessKeyID": 403,
-    "InvalidArgument": 400,
-    "InvalidTimeStamp.Expired": 400,
-    "LayerNotFound": 404,
-    "LayerVersionNotFound": 404,
-    "LimitExceededError": 400,
-    "MissingRequiredHeader": 400,
-    "NotImplemented": 501,
-    "OnDemandConfigNotFound": 404,
-    "PathNotSupported": 400,
-    "PreconditionFailed": 412,
-    "ProvisionConfigNotFound": 404,
-    "ResourceExhausted": 429,
-    "ResourceThrottled": 503,
-    "ScalingConfigNotFound": 404,
-    "ServiceAlreadyExists": 409,
-    "ServiceNotEmpty": 409,
-    "ServiceNotFound": 404,
-    "SignatureNonceUsed": 400,
-    "SignatureNotMatch": 403,
-    "StatefulAsyncInvocationAlreadyExists": 409,
-    "StatefulAsyncInvocationNotFound": 404,
-    "TooManyRequests": 429,
-    "TriggerAlreadyExists": 409,
-    "TriggerNotFound": 404,
-    "VersionNotFound": 404,
-    "VersionPublishError": 400,
-    "VpcBindingAlreadyExists": 409,
-    "VpcBindingNotFound": 404,
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What belongs to one code of FC's: the HTTP status, and the text with what it names in braces; ``""`` where every
+    place that refuses has a text of its own. ``guess``: what of it no page of FC says; ``""``: it is all said."""
+
+    status: int
+    text: str = ""
+    guess: str = ""
+
+
+_TAKEN: Final = "ASSUMED: status 409 for everything that exists already (errors-and-limits §2.1)."
+_ANALOGY: Final = "ASSUMED: the code and its status, by analogy with those of other resources."
+_GATEWAY: Final = "ASSUMED: code, status and text are those of Alibaba Cloud's gateways; FC's lists name none."
+_TEXT: Final = "ASSUMED: the text; the pages of FC have code and status alone."
+_TASK: Final = "ASSUMED: the texts of tasks that are not there, or are there already (async-invocation §4)."
+_OWN: Final = "FC has no such code; it is the emulator's own."
+_STOPPED: Final = "ASSUMED: 412 for a program that cannot be started (runtimes §4.1), as for one that has ended."
+
+CODES: Final[Mapping[str, Code]] = {
+    "AccessDenied": Code(403),
+    "AliasAlreadyExists": Code(409, "alias '{name}' of {owner} already exists", _TAKEN),
+    "AliasNotFound": Code(404, "alias '{name}' of {owner} does not exist"),
+    "ApkDownloadForbidden": Code(400, "", _TEXT),
+    "AsyncConfigNotExists": Code(
+        404, "async invoke config of function '{function}' and qualifier '{qualifier}' does not exist"
+    ),
+    "AsyncTaskAlreadyExists": Code(409, "async task '{task}' already exists", _ANALOGY),
+    "AsyncTaskNotFound": Code(404, "async task '{task}' does not exist", _TASK),
+    "BadResponse": Code(502),
+    "CAExited": Code(412),
+    "CAFileNotFound": Code(412),
+    "ClientClosedRequest": Code(499, "Invocation canceled by client", _TEXT),
+    "ClockConflict": Code(400, "", _OWN),
+    "ConcurrencyConfigNotFound": Code(
+        404, "concurrency config of function '{function}' and qualifier '{qualifier}' does not exist", _ANALOGY
+    ),
+    "DomainNameAlreadyExists": Code(409, "domain name '{name}' already exists", _TAKEN),
+    "DomainNameNotFound": Code(404, "domain name '{name}' does not exist"),
+    "EntityTooLarge": Code(400, "payload size exceeds maximum allowed size ({limit} bytes)"),
+    "EventSourceNotFound": Code(404, "event source '{arn}' of function '{function}' does not exist", _ANALOGY),
+    "ExternalRedirectForbidden": Code(400),
+    "FunctionAlreadyExists": Code(409, "function '{name}' already exists{where}", _TAKEN),
+    "FunctionInvocationDisabled": Code(403, "", "ASSUMED: code and status; no page prints them."),
+    "FunctionNotEmpty": Code(409, "function '{name}' has active {active}"),
+    "FunctionNotFound": Code(404, "function '{name}' does not exist{where}"),
+    "FunctionNotStarted": Code(412, "", _STOPPED),
+    "InternalServerError": Code(500, "an internal error has occurred. Please retry."),
+    "InvalidAccessKeyID": Code(403),
+    "InvalidArgument": Code(400),
+    "InvalidTimeStamp.Expired": Code(400, "", _GATEWAY),
+    "LayerNotFound": Code(404, "layer '{name}' does not exist", _ANALOGY),
+    "LayerVersionNotFound": Code(404, "version '{version}' of layer '{name}' does not exist", _ANALOGY),
+    "LimitExceededError": Code(
+        400,
+        "there are {most} {what} already, as many as there may be",
+        "ASSUMED: also in 3.0, and the text. Source for 2.0: errors-and-limits §2.1.",
+    ),
+    "MissingRequiredHeader": Code(400),
+    "NotImplemented": Code(501, "", _OWN),
+    "OnDemandConfigNotFound": Code(
+        404, "on-demand config of function '{function}' and qualifier '{qualifier}' does not exist"
+    ),
+    "PathNotSupported": Code(400, "'{method}' against '{path}' is not supported"),
+    "PreconditionFailed": Code(412, "the resource being modified has been changed"),
+    "ProvisionConfigNotFound": Code(
+        404, "provision config of function '{function}' and qualifier '{qualifier}' does not exist", _ANALOGY
+    ),
+    "ResourceExhausted": Code(429),
+    "ResourceThrottled": Code(503),
+    "ScalingConfigNotFound": Code(
+        404, "scaling config of function '{function}' and qualifier '{qualifier}' does not exist", _ANALOGY
+    ),
+    "ServiceAlreadyExists": Code(409, "service '{name}' already exists", _TAKEN),
+    "ServiceNotEmpty": Code(409, "service '{name}' has active {active}"),
+    "ServiceNotFound": Code(404, "service '{name}' does not exist"),
+    "SignatureNonceUsed": Code(400, "", _GATEWAY),
+    "SignatureNotMatch": Code(
+        403,
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your access key and signing method",
+    ),
+    "StatefulAsyncInvocationAlreadyExists": Code(409, "stateful async invocation '{task}' already exists", _TASK),
+    "StatefulAsyncInvocationNotFound": Code(404, "stateful async invocation '{task}' does not exist", _TASK),
+    "TooManyRequests": Code(429, "", _OWN),
+    "TriggerAlreadyExists": Code(409, "trigger '{name}' already exists", _TAKEN),
+    "TriggerNotFound": Code(404, "trigger '{name}'{where} does not exist", _TEXT),
+    "VersionNotFound": Code(404, "version '{name}' of {owner} does not exist"),
+    "VersionPublishError": Code(
+        400,
+        "cannot publish a version of {owner}: no changes were made since the last publish",
+        "ASSUMED: code and text; FC refuses it (wire-api §9).",
+    ),
+    "VpcBindingAlreadyExists": Code(409, "binding of {owner} to VPC '{name}' already exists", _ANALOGY),
+    "VpcBindingNotFound": Code(404, "binding of {owner} to VPC '{name}' does not exist", _ANALOGY),
 }
-"""The HTTP status of each code (errors-and-limits §2.1). Three are the emulator's own: ``ClockConflict``,
-``NotImplemented`` for an operation of FC that it does not have, and ``TooManyRequests``, its guard against endless
-loops.
-
-ASSUMED: status 409 for everything that exists already (errors-and-limits §2.1).
-
-ASSUMED: by analogy, the codes of what is not there for provisioned instances, reserved concurrency, scaling, layers,
-their versions, VPC bindings and event sources; and those of a VPC binding and a task of 3.0 that are there already.
-
-ASSUMED: code and status of ``FunctionInvocationDisabled``; no page prints them.
-
-ASSUMED: the code of ``VersionPublishError``, and its text; FC refuses it (wire-api §9).
-
-ASSUMED: ``LimitExceededError`` also in 3.0, and its text. Source for 2.0: errors-and-limits §2.1.
-
-ASSUMED: ``InvalidTimeStamp.Expired`` and ``SignatureNonceUsed``, with status and text, are those of Alibaba Cloud's
-gateways; FC's lists name none.
-
-ASSUMED: 412 for ``FunctionNotStarted`` (runtimes §4.1), as for ``CAExited`` and ``CAFileNotFound``.
-
-ASSUMED: the texts of tasks that are not there, or are there already (async-invocation §4), of triggers that are not
-there, of ``ClientClosedRequest`` and of ``ApkDownloadForbidden``.
-"""
+"""Source: errors-and-limits §2.1."""
 
 
 class FCError(Exception):
@@ -106,7 +126,7 @@ class FCError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.status = STATUSES[code]
+        self.status = CODES[code].status
         self.message = message
         self.request_id = ""
 
@@ -114,31 +134,9 @@ class FCError(Exception):
         return f"{self.code}: {self.message}"
 
 
-def missing(code: str, what: str) -> FCError:
-    """The error for something that does not exist; ``what`` is how it is called in the text."""
-    return FCError(code, f"{what} does not exist")
-
-
-def exists(code: str, what: str) -> FCError:
-    """The error for something whose name is taken; ``what`` is how it is called in the text."""
-    return FCError(code, f"{what} already exists")
-
-
-def not_empty(code: str, what: str, active: str) -> FCError:
-    """The error for what is to be deleted and still owns something; ``active`` says what."""
-    return FCError(code, f"{what} has active {active}")
-
-
-def limit_exceeded(what: str, at_most: int) -> FCError:
-    """The error for one more than there may be."""
-    return FCError("LimitExceededError", f"there are {at_most} {what} already, as many as there may be")
-
-
-class InternalServerError(FCError):
-    """FC failed. The emulator answers it only for a defect of its own."""
-
-    def __init__(self, message: str = "an internal error has occurred. Please retry.") -> None:
-        super().__init__("InternalServerError", message)
+def refused(code: str, **named: object) -> FCError:
+    """The error of a code that has one text, with what that names."""
+    return FCError(code, CODES[code].text.format_map(named))
 
 
 class InvalidArgument(FCError):
@@ -153,33 +151,19 @@ class InvalidArgument(FCError):
         return cls(f"{name} is set to an invalid value (allowed: {allowed}, actual: '{actual}')")
 
 
-class PathNotSupported(FCError):
-    """A method and path that no operation has."""
-
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__("PathNotSupported", f"'{method}' against '{path}' is not supported")
-
-
 class EntityTooLarge(FCError):
     """An event over the payload limit."""
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__("EntityTooLarge", f"payload size exceeds maximum allowed size ({limit_bytes} bytes)")
-
-
-class ServiceNotFound(FCError):
-    """No such service (2.0)."""
-
-    def __init__(self, service: str) -> None:
-        super().__init__("ServiceNotFound", f"service '{service}' does not exist")
+        super().__init__("EntityTooLarge", CODES["EntityTooLarge"].text.format(limit=limit_bytes))
 
 
 class FunctionNotFound(FCError):
     """No such function; the two generations word it differently."""
 
     def __init__(self, ref: FunctionRef) -> None:
-        in_service = "." if ref.service is None else f" in service '{ref.service}'"
-        super().__init__("FunctionNotFound", f"function '{ref.name}' does not exist{in_service}")
+        where = "." if ref.service is None else f" in service '{ref.service}'"
+        super().__init__("FunctionNotFound", CODES["FunctionNotFound"].text.format(name=ref.name, where=where))
 
 
 class MethodNotAllowed(FCError):
@@ -202,11 +186,7 @@ class SignatureNotMatch(FCError):
     """A request that was not signed with the secret of its access key, or was changed since."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "SignatureNotMatch",
-            "The request signature we calculated does not match the signature you provided. "
-            "Check your access key and signing method",
-        )
+        super().__init__("SignatureNotMatch", CODES["SignatureNotMatch"].text)
 
 
 class NotLetIn(FCError):

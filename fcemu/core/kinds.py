@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.domains import Domain
-from fcemu.core.errors import FCError, FunctionNotFound, ServiceNotFound, exists, missing
+from fcemu.core.errors import FCError, FunctionNotFound, refused
 from fcemu.core.functions import AsyncSettings, Function, Package, Service
 from fcemu.core.layers import LayerVersion
 from fcemu.core.names import LATEST, FunctionRef
@@ -28,18 +28,11 @@ SERVICES: Final = Kind[str, Service](
     blank=Service,
     owns=lambda name: Owner("service", name),
     split=lambda name: (None, name),
-    missing=ServiceNotFound,
-    taken=lambda name: exists("ServiceAlreadyExists", f"service '{name}'"),
+    missing=lambda name: refused("ServiceNotFound", name=name),
+    taken=lambda name: refused("ServiceAlreadyExists", name=name),
     said=lambda name: f"service {name}",
     identity=lambda name: f"service {name}",
 )
-
-
-def _function_taken(ref: FunctionRef) -> FCError:
-    of = "" if ref.service is None else f" in service '{ref.service}'"
-    return FCError("FunctionAlreadyExists", f"function '{ref.name}' already exists{of}")
-
-
 FUNCTIONS: Final = Kind[FunctionRef, Function](
     name="functions",
     blank=lambda ref: Function(ref=ref, handler="", code=""),
@@ -47,7 +40,9 @@ FUNCTIONS: Final = Kind[FunctionRef, Function](
     owns=lambda ref: ref,
     split=lambda ref: (ref.service, ref.name),
     missing=FunctionNotFound,
-    taken=_function_taken,
+    taken=lambda ref: refused(
+        "FunctionAlreadyExists", name=ref.name, where="" if ref.service is None else f" in service '{ref.service}'"
+    ),
     said=lambda ref: f"function {ref}",
     identity=lambda ref: f"function {ref}",
     mixed=True,
@@ -56,7 +51,7 @@ VERSIONS: Final = Kind[OfOwner, Version](
     name="versions",
     blank=lambda key: Version({}),
     within=lambda key: key[0],
-    missing=lambda key: missing("VersionNotFound", f"version '{key[1]}' of {key[0]}"),
+    missing=lambda key: refused("VersionNotFound", owner=key[0], name=key[1]),
     said=lambda key: f"version {key[1]} of {key[0].kind} {key[0].name}",
     numbered=True,
 )
@@ -64,8 +59,8 @@ ALIASES: Final = Kind[OfOwner, Alias](
     name="aliases",
     blank=lambda key: Alias(name=key[1], version=""),
     within=lambda key: key[0],
-    missing=lambda key: missing("AliasNotFound", f"alias '{key[1]}' of {key[0]}"),
-    taken=lambda key: exists("AliasAlreadyExists", f"alias '{key[1]}' of {key[0]}"),
+    missing=lambda key: refused("AliasNotFound", owner=key[0], name=key[1]),
+    taken=lambda key: refused("AliasAlreadyExists", owner=key[0], name=key[1]),
     said=lambda key: f"alias {key[1]} of {key[0].kind} {key[0].name}",
     identity=lambda key: f"alias {key[1]} of {key[0]}",
 )
@@ -73,8 +68,8 @@ ALIASES: Final = Kind[OfOwner, Alias](
 
 def _trigger_missing(key: OfFunction) -> FCError:
     ref, name = key
-    of = "" if ref.service is None else f" in service '{ref.service}' and function '{ref.name}'"
-    return missing("TriggerNotFound", f"trigger '{name}'{of}")
+    where = "" if ref.service is None else f" in service '{ref.service}' and function '{ref.name}'"
+    return refused("TriggerNotFound", name=name, where=where)
 
 
 TRIGGERS: Final = Kind[OfFunction, Trigger](
@@ -82,7 +77,7 @@ TRIGGERS: Final = Kind[OfFunction, Trigger](
     blank=lambda key: Trigger(function=key[0], name=key[1], kind=""),
     within=lambda key: key[0],
     missing=_trigger_missing,
-    taken=lambda key: exists("TriggerAlreadyExists", f"trigger '{key[1]}'"),
+    taken=lambda key: refused("TriggerAlreadyExists", name=key[1]),
     said=lambda key: f"trigger {key[0]}/{key[1]}",
     identity=lambda key: f"trigger {key[0]}/{key[1]}",
 )
@@ -90,9 +85,7 @@ ASYNC: Final = Kind[OfFunction, AsyncSettings](
     name="async_settings",
     blank=lambda key: AsyncSettings(),
     within=lambda key: key,
-    missing=lambda key: missing(
-        "AsyncConfigNotExists", f"async invoke config of function '{key[0]}' and qualifier '{key[1]}'"
-    ),
+    missing=lambda key: refused("AsyncConfigNotExists", function=key[0], qualifier=key[1]),
     said=lambda key: f"async settings of {key[0]}" + ("" if key[1] == LATEST else f":{key[1]}"),
     merges=False,
 )
@@ -100,16 +93,16 @@ DOMAINS: Final = Kind[str, Domain](
     name="domains",
     blank=lambda name: Domain(name=name),
     split=lambda name: (None, name),
-    missing=lambda name: missing("DomainNameNotFound", f"domain name '{name}'"),
-    taken=lambda name: exists("DomainNameAlreadyExists", f"domain name '{name}'"),
+    missing=lambda name: refused("DomainNameNotFound", name=name),
+    taken=lambda name: refused("DomainNameAlreadyExists", name=name),
     said=lambda name: f"domain {name}",
     identity=lambda name: f"domain {name}",
 )
 LAYERS: Final = Kind[tuple[str, int], LayerVersion](
     name="layers",
     blank=lambda key: LayerVersion(name=key[0], version=key[1], package=Package("0", 0, "")),
-    missing=lambda key: missing("LayerVersionNotFound", f"version '{key[1]}' of layer '{key[0]}'"),
-    none=lambda name: missing("LayerNotFound", f"layer '{name}'"),
+    missing=lambda key: refused("LayerVersionNotFound", name=key[0], version=key[1]),
+    none=lambda name: refused("LayerNotFound", name=name),
     said=lambda key: f"version {key[1]} of layer {key[0]}",
     identity=lambda key: f"version {key[1]} of layer {key[0]}",
     numbered=True,
@@ -125,9 +118,7 @@ CAPACITIES: Final = Kind[CapacityKey, Capacity](
     blank=lambda key: Capacity(*key),
     within=lambda key: key[1:],
     split=lambda key: (key[1], (key[0], key[2])),
-    missing=lambda key: missing(
-        _NO_CAPACITY[key[0]], f"{key[0]} config of function '{key[1]}' and qualifier '{key[2]}'"
-    ),
+    missing=lambda key: refused(_NO_CAPACITY[key[0]], function=key[1], qualifier=key[2]),
     said=lambda key: f"{key[0]} config of {key[1]}",
     merges=False,
     mixed=True,
@@ -136,7 +127,7 @@ CAPACITIES: Final = Kind[CapacityKey, Capacity](
 
 def no_owner(owner: Owner) -> FCError:
     """The refusal for a service, or a function of 3.0, that does not exist."""
-    return ServiceNotFound(owner.name) if owner.kind == "service" else FunctionNotFound(FunctionRef(owner.name))
+    return SERVICES.missing(owner.name) if owner.kind == "service" else FunctionNotFound(FunctionRef(owner.name))
 
 
 def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
@@ -156,8 +147,8 @@ VPCS: Final = Kind[OfOwner, Link](
     name="vpcs",
     blank=lambda key: Link(),
     within=lambda key: key[0],
-    missing=lambda key: missing("VpcBindingNotFound", f"binding of {key[0]} to VPC '{key[1]}'"),
-    taken=lambda key: exists("VpcBindingAlreadyExists", f"binding of {key[0]} to VPC '{key[1]}'"),
+    missing=lambda key: refused("VpcBindingNotFound", owner=key[0], name=key[1]),
+    taken=lambda key: refused("VpcBindingAlreadyExists", owner=key[0], name=key[1]),
     said=lambda key: f"VPC binding of {key[0].kind} {key[0].name}",
 )
 SOURCES: Final = Kind[SourceKey, Link](
@@ -165,7 +156,7 @@ SOURCES: Final = Kind[SourceKey, Link](
     blank=lambda key: Link(),
     within=lambda key: key[:2],
     split=lambda key: (key[:2], key[2]),
-    missing=lambda key: missing("EventSourceNotFound", f"event source '{key[2]}' of function '{key[0]}'"),
+    missing=lambda key: refused("EventSourceNotFound", function=key[0], arn=key[2]),
     said=lambda key: f"event source of {key[0]}",
 )
 KINDS: Final[tuple[Kind[Any, Any], ...]] = (

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, Final, NamedTuple
 
-from fcemu.core.errors import FCError, InvalidArgument
+from fcemu.core.errors import InvalidArgument, refused
 from fcemu.core.functions import Function, Service
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.shelves import Shelf
@@ -77,10 +77,7 @@ class Releases:
         """Raise ``VersionPublishError`` when a version to be published is what the newest one is."""
         newest = [*self._versions.of(owner).values()][-1:]
         if newest == [version]:
-            raise FCError(
-                "VersionPublishError",
-                f"cannot publish a version of {owner}: no changes were made since the last publish",
-            )
+            raise refused("VersionPublishError", owner=owner)
 
     def replace(self, owner: Owner, versions: Iterable[Version], aliases: Iterable[Alias]) -> None:
         """Let an owner have these versions and aliases and no others, as a definition says. Raises what

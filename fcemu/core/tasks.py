@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from fcemu.core.compact import as_text, compact
-from fcemu.core.errors import FCError, InvalidArgument, exists, missing
+from fcemu.core.errors import FCError, InvalidArgument, refused
 from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
 from fcemu.core.invocation import TRANSITIONS, Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
@@ -43,15 +43,15 @@ def no_task(ref: FunctionRef, task_id: str) -> str:
 def not_found(ref: FunctionRef, task_id: str) -> FCError:
     """That a function has no such task, in the words of its generation."""
     if ref.service is None:
-        return missing("AsyncTaskNotFound", f"async task '{task_id}'")
-    return missing("StatefulAsyncInvocationNotFound", f"stateful async invocation '{task_id}'")
+        return refused("AsyncTaskNotFound", task=task_id)
+    return refused("StatefulAsyncInvocationNotFound", task=task_id)
 
 
 def already_exists(ref: FunctionRef, task_id: str) -> FCError:
     """That a function has such a task, in the words of its generation."""
     if ref.service is None:
-        return exists("AsyncTaskAlreadyExists", f"async task '{task_id}'")
-    return exists("StatefulAsyncInvocationAlreadyExists", f"stateful async invocation '{task_id}'")
+        return refused("AsyncTaskAlreadyExists", task=task_id)
+    return refused("StatefulAsyncInvocationAlreadyExists", task=task_id)
 
 
 def cannot_stop(invocation: Recorded) -> InvalidArgument:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from fcemu.core.capacity import Capacity
 from fcemu.core.domains import Route
-from fcemu.core.errors import FCError, InvalidArgument, NotImplementedYet, limit_exceeded
+from fcemu.core.errors import InvalidArgument, NotImplementedYet, refused
 from fcemu.core.facts import Changed
 from fcemu.core.functions import AsyncSettings, Function, Package, Service
 from fcemu.core.kinds import (
@@ -393,7 +393,7 @@ class Control:
         """Raises ``LimitExceededError``."""
         ref, most = key[0], self._settings.limits.triggers_of_function
         if key not in self._catalog.triggers and len(self._catalog.triggers.of(ref)) >= most:
-            raise limit_exceeded(f"triggers of function '{ref}'", most)
+            raise refused("LimitExceededError", most=most, what=f"triggers of function '{ref}'")
 
     def _check_trigger(self, key: OfFunction, trigger: Trigger) -> None:
         """Raises ``InvalidArgument``, and what ``Catalog.find`` raises."""
@@ -493,7 +493,7 @@ def _alias_changes(changes: Changes) -> Changes:
 def _matching(resource: T, if_match: str) -> T:
     """The resource. Raises ``PreconditionFailed``."""
     if if_match and if_match != etag_of(resource):
-        raise FCError("PreconditionFailed", "the resource being modified has been changed")
+        raise refused("PreconditionFailed")
     return resource
 
 
