@@ -83,7 +83,7 @@ def milliseconds(at: datetime) -> int:
 
 def text_of(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as FC's events write instants."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+    return f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def later(at: datetime, by: timedelta) -> datetime:

@@ -73,7 +73,7 @@ class Clock:
 
     def set(self, instant: datetime) -> datetime:
         """Move on to ``instant``; a flowing clock that is past it already stays where it is. Returns where it is."""
-        now = self.now()
+        now = self.now() if self.rate else self._anchor[0]
         if instant <= now:
             return now
         if self.rate:  # a move by hand makes a clock that is behind neither more nor less so

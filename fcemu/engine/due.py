@@ -4,7 +4,7 @@ from collections import deque
 from datetime import datetime
 from heapq import heappop, heappush, nsmallest
 from itertools import islice
-from typing import Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -27,7 +27,8 @@ class Due(Generic[T]):
     def __init__(self) -> None:
         self.instants: Final[list[datetime]] = []
         """A heap of the instants at which something is due."""
-        self._at: dict[datetime, T | _Same[T]] = {}
+        self._at: dict[datetime, Any] = {}
+        """One thing, or ``_Same`` where there are several."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -43,17 +44,18 @@ class Due(Generic[T]):
         elif type(there) is _Same:
             there.append(thing)
         else:
-            self._at[due] = _Same((cast(T, there), thing))
+            self._at[due] = _Same((there, thing))
 
     def head(self) -> T:
         """The first thing, which stays; there must be one."""
         there = self._at[self.instants[0]]
-        return there[0] if type(there) is _Same else cast(T, there)
+        first: T = there[0] if type(there) is _Same else there
+        return first
 
     def first_ones(self, at_most: int) -> list[T]:
         """What is due first, in order; all at the same instant."""
         there = self._at[self.instants[0]]
-        return list(islice(there, at_most)) if type(there) is _Same else [cast(T, there)]
+        return list(islice(there, at_most)) if type(there) is _Same else [there]
 
     def pop(self, index: int = 0) -> T:
         """Take the first thing out, or another one of ``first_ones``; raises ``IndexError`` when there is none."""
@@ -66,7 +68,7 @@ class Due(Generic[T]):
             if there:
                 return thing
         else:
-            thing = cast(T, there)
+            thing = there
         heappop(self.instants)
         del self._at[due]
         return thing
@@ -76,5 +78,5 @@ class Due(Generic[T]):
         found: list[tuple[datetime, T]] = []
         for due in nsmallest(at_most, self.instants):
             there = self._at[due]
-            found += [(due, thing) for thing in (there if type(there) is _Same else (cast(T, there),))]
+            found += [(due, thing) for thing in (there if type(there) is _Same else (there,))]
         return found[:at_most]

@@ -565,10 +565,9 @@ class CodeRun(Strand):
 
     def __enter__(self) -> None:
         """User's code begins on its thread, which may be interrupted from here on. Raises ``Abandoned``."""
-        self.engine_calls -= 1
+        self.engine_calls = 0
         if self.held_back:  # it was to be interrupted before
-            self.engine_calls += 1
-            self.held_back, self.told = False, max(self.told, 1)
+            self.engine_calls, self.held_back, self.told = 1, False, max(self.told, 1)
             raise Abandoned
 
     def __exit__(self, *_error: object) -> None:

@@ -140,8 +140,8 @@ class Paths:
     def in_log(self, text: str) -> str:
         """The same for what an attempt has written: also files that only traces and warnings name, and only addresses
         that stand in representations."""
-        if os.sep in text:
-            for line in (_LINE_OF_TRACE, _LINE_OF_WARNING):
+        for line, part in ((_LINE_OF_TRACE, 'File "/'), (_LINE_OF_WARNING, ".py:")):
+            if part in text:
                 text = line.sub(self._line_shown, text)
         text = self._with_shown_paths(text)
         return _OF_OBJECT.sub(_with_same_address, text) if " at 0x" in text else text

@@ -10,13 +10,13 @@ from fcemu.core.functions import Function
 from fcemu.core.http import HttpAnswer
 from fcemu.core.names import LATEST, Account
 from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Returned
+from fcemu.core.times import text_of
 from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
 from fcemu.runtimes import imports, views
 from fcemu.runtimes.code import Handler, LoadFailed
 from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import Environment
 from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
-from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
 from fcemu.runtimes.timeshift import ensure_installed
@@ -219,7 +219,6 @@ def _failed(running: Running, error: Exception) -> Finish:
     """The handler has raised ``error``, which is a line in its log, too (runtimes §1.6)."""
     call = running.call
     name, document = failure_of(error, call)
-    now = stamp(call.clock.now().timestamp())
-    running.write(f"{now} {call.request_id} [ERROR] {document.decode()}\n")
+    running.write(f"{text_of(call.clock.now())} {call.request_id} [ERROR] {document.decode()}\n")
     cause = error.__cause__ if isinstance(error, LoadFailed) else None
     return Finish(FunctionError(UNHANDLED, document, name), call.output.text(), cause or error)
