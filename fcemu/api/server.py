@@ -306,7 +306,7 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
     """An error in the dialect's form. What is no ``FCError`` is a defect of the emulator, and is logged, once where it
     has closed the emulator."""
     if isinstance(error, ClosedError):
-        error = InternalServerError(str(error))
+        error = FCError("InternalServerError", str(error))
     elif not isinstance(error, FCError):
         _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
         error = refused("InternalServerError")
