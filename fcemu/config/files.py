@@ -7,12 +7,11 @@ from typing import Final
 
 from fcemu.config.archives import unpacked, unpacked_text
 from fcemu.config.handlers import names_in, wrong_handler
-from fcemu.config.making import HOOKS
 from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, quoted
 from fcemu.config.reading import Said
 from fcemu.config.tree import Scalar
-from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
+from fcemu.core.functions import DEFAULT_RUNTIME, HOOKS, PYTHON_RUNTIMES
 from fcemu.core.languages import NODE_RUNTIMES
 from fcemu.core.names import FunctionRef
 

@@ -11,7 +11,7 @@ from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capa
 from fcemu.core.domains import Domain, Route
 from fcemu.core.fields.functions import FUNCTION
 from fcemu.core.fields.rows import Nested
-from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, AsyncSettings, Function, LayerRef, Package
+from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, HOOKS, AsyncSettings, Function, LayerRef, Package
 from fcemu.core.layers import LayerVersion
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.programs import config_of
@@ -20,12 +20,6 @@ from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger
 
 CUSTOM_HANDLER: Final = "index.handler"
 """What FC's tools fill in for a custom runtime, which calls no handler by its name."""
-HOOKS: Final = {
-    "initializer": ("initializer", "initialization_timeout"),
-    "pre_freeze": ("pre_freeze", "pre_freeze_timeout"),
-    "pre_stop": ("pre_stop", "pre_stop_timeout"),
-}
-"""What a file says of hooks, and the two attributes of a function that each becomes."""
 LOOKED_UP: Final = frozenset({"layers", "python", "disabled", "code"})
 """What of a function is not as the file has it, or no version has."""
 _AS_SAID: Final = tuple(
@@ -40,10 +34,10 @@ def function_of(base: Function, said: Said, layer_of: Callable[[str], LayerRef])
     chosen: dict[str, Any] = {name: said[name] for name in _AS_SAID if name in said}
     if "layers" in said:
         chosen["layers"] = tuple(map(layer_of, said["layers"]))
-    for name, (attribute, timeout) in HOOKS.items():
+    for name, timeout in HOOKS.items():
         if name in said:
             hook = said[name].kept
-            chosen[attribute] = hook["handler"]
+            chosen[name] = hook["handler"]
             chosen[timeout] = timedelta(seconds=hook["timeout"]) if "timeout" in hook else DEFAULT_HOOK_TIMEOUT
     if (kept := _kept(base, said, chosen.get("runtime", base.runtime))) != base.kept:
         chosen["kept"] = MappingProxyType(kept)
