@@ -105,7 +105,7 @@ class _Writer:
         if sources := list(self._sources(function.ref)):
             written["eventSources"] = sources
         if asked := self._asked(function.ref):
-            written["asyncInvokeConfig"] = asked
+            written["asyncInvokeConfig"] = _alone(asked)
         own = (each for each in self._extras.triggers if each.function == function.ref)
         triggers = {each.name: _trigger(each) for each in own if self._leads(function.ref, each.qualifier)}
         if triggers:
@@ -144,13 +144,12 @@ class _Writer:
             if owner == ref and self._leads(ref, qualifier):
                 yield from ({"sourceArn": arn} | _qualified(qualifier) for arn in arns)
 
-    def _asked(self, ref: FunctionRef) -> Any:
-        written = [
+    def _asked(self, ref: FunctionRef) -> list[dict[str, Any]]:
+        return [
             _qualified(qualifier) | _fields(ASYNC, asked, *_ASYNC, usual=True)
             for (owner, qualifier), asked in self._async.items()
             if owner == ref and self._leads(ref, qualifier)
         ]
-        return _alone(written)
 
     def _leads(self, ref: FunctionRef, qualifier: str) -> bool:
         """Whether a qualifier still means something: its version or its alias may have been deleted."""
@@ -219,8 +218,8 @@ class _Writer:
     def _of_version(self, function: Function) -> dict[str, Any]:
         """``description`` there is that of the version, so the function's own is with what is kept."""
         written = {**_handler(function), **self._settings(function)}
-        if description := written.pop("description", ""):
-            written["kept"] = {"description": description, **written.get("kept", {})}
+        if "description" in written:
+            written["kept"] = {"description": written.pop("description"), **written.get("kept", {})}
         return written
 
     def _version(self, owner: Owner, version: Version) -> dict[str, Any]:
@@ -284,7 +283,7 @@ def _program(kept: dict[str, Any], runtime: str) -> dict[str, Any]:
 def _described(kept: Mapping[str, Any]) -> dict[str, Any]:
     """``description``, and a block for the rest."""
     rest = {name: value for name, value in kept.items() if name != "description"}
-    written: dict[str, Any] = {"description": kept["description"]} if kept.get("description") else {}
+    written: dict[str, Any] = {"description": kept["description"]} if "description" in kept else {}
     return written | ({"kept": rest} if rest else {})
 
 
