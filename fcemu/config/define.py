@@ -4,7 +4,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -139,14 +139,9 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
     return False, expanded if isinstance(expanded, Table) else tree
 
 
-_BLOCKS: Final = frozenset({"clock", "authentication"})
-
-
 def _options(shape: FileShape) -> Mapping[str, object]:
-    """What is written of the emulator's options; the fields of its shapes have their names."""
+    """What is written of the emulator's options."""
     said: dict[str, object] = {"region": shape.region, "account_id": shape.account_id}
-    blocks = (shape.emulator, *((shape.emulator.clock, shape.emulator.authentication) if shape.emulator else ()))
-    for block in blocks:
-        if block is not None:
-            said |= {each.name: getattr(block, each.name) for each in fields(block) if each.name not in _BLOCKS}
+    if shape.emulator is not None:
+        said |= shape.emulator.said()
     return MappingProxyType({name: value for name, value in said.items() if value is not None})

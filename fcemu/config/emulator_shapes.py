@@ -1,200 +1,110 @@
-"""The shapes of the ``emulator:`` block: settings of the emulator itself.
+"""The shapes of the ``emulator:`` block, made from the rows of the options that can be said in a definition.
 
-Their fields have the names of the fixture's options.
+Their fields have the names of the options.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fcemu.config.kinds import Choice, Key, Nested, Number, Numbers, Plain, Shape, Whole, seconds_of
-from fcemu.core.limits import STRICT
-from fcemu.core.settings import BOUNDS, THROTTLE_MODES, Settings
+from fcemu.config import kinds
+from fcemu.config.kinds import Key, Nested, Plain, Shape, Value
+from fcemu.core import option_kinds as of_options
+from fcemu.core.options import BLOCK, OPTIONS, Option, options_in
+from fcemu.core.settings import default_of
 from fcemu.core.values import dataclass
 
-_USUAL: Final = Settings()
+_MAPS: Final = {"clock": "How virtual time passes.", "auth": "Who may use the emulator."}
+"""The maps inside the block, and what each is about."""
 
 
-def _number(option: str, what: str = "seconds") -> Number:
-    bounds = BOUNDS[option]
-    return Number(what, bounds.least, bounds.most, above=bounds.above)
+def _value_of(kind: of_options.Kind) -> Value:
+    """What a value of that kind is in a file."""
+    match kind:
+        case of_options.Whole(least=least, most=most):
+            return kinds.Whole("", lambda _: (int(least), int(most)))
+        case of_options.Number(what=what, least=least, most=most, above=above):
+            return kinds.Number(what, least, most, above)
+        case of_options.Waits(each=each, none=none):
+            return kinds.Numbers(kinds.Number(each.what, each.least, each.most, each.above), none)
+        case of_options.Words(words=words):
+            return kinds.Choice(words)
+        case of_options.Flag():
+            return Plain.FLAG
+        case of_options.Instant():
+            return Plain.INSTANT
+        case of_options.Secrets():
+            return Plain.SECRETS
+        case of_options.Places():
+            return Plain.PLACES
+        case of_options.Texts(expected=expected):
+            return kinds.Texts(expected.removeprefix("a list of "))
+        case of_options.Text(expected=expected, pattern=pattern):
+            return kinds.Text(expected, ".+" if pattern == ".*" else pattern)  # no key has an empty text
+    raise TypeError(f"no file has values like {type(kind).__name__}")
 
 
-def _whole(option: str) -> Whole:
-    bounds = BOUNDS[option]
-    return Whole("", lambda _: (int(bounds.least), int(bounds.most)))
+def key_of(option: Option) -> Key:
+    """The key of a definition that sets an option. A clock there is the server's, and so is its default."""
+    usual = default_of(option) if option.of_serve is None else option.of_serve if option.path else None
+    default = None if option.otherwise or usual in ("", ()) else dict(usual) if isinstance(usual, Mapping) else usual
+    return Key(option.key.rpartition(".")[2], _value_of(option.kind), option.help, default)
 
 
-_RETRIES: Final = Numbers(_number("retry_seconds"))
-_POSTINGS: Final = Numbers(_number("delivery_retry_seconds"))
-_DEPTH: Final = _whole("destination_depth")
-_WATCHDOG: Final = _number("watchdog")
-_GRACE: Final = _number("grace_seconds")
-_IO_GRACE: Final = _number("io_grace_seconds")
-_RETENTION: Final = _number("task_retention_seconds")
-_IDLE: Final = _number("idle_seconds")
-_COLD_START: Final = _number("cold_start_seconds")
-_USUAL_WAITS: Final = tuple(seconds_of(wait) for wait in _USUAL.retry_seconds)
+class OptionsShape(Shape):
+    """A map of options."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, option: str) -> Any: ...
+
+    def said(self) -> Iterator[tuple[str, Any]]:
+        """The options that are written there, and in the maps inside, with their values."""
+        for key in kinds.keys_of(type(self)).values():
+            value = getattr(self, key.field)
+            if isinstance(value, OptionsShape):
+                yield from value.said()
+            elif value is not None:
+                yield key.field, value
+
+    def contradiction(self) -> str:
+        """What the kinds of values in a file do not say, such as a start beyond all that a clock can show."""
+        for key in kinds.keys_of(type(self)).values():
+            value = getattr(self, key.field)
+            if value is not None and not isinstance(value, OptionsShape):
+                try:
+                    OPTIONS[key.field].kind.check(value)
+                except ValueError as wrong:
+                    return f"{key.name}: {wrong}"
+        return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockShape(Shape):
-    """``clock``: how virtual time passes."""
-
-    rate: Annotated[
-        float | None, Key("rate", _number("rate", "a number"), "Virtual seconds per second; 0 is paused.", 1)
-    ] = None
-    start: Annotated[datetime | None, Key("start", Plain.INSTANT, "Virtual time at the start.", "now")] = None
-    autojump: Annotated[
-        bool | None, Key("autojump", Plain.FLAG, "Jump to what is due next instead of waiting for it.", False)
-    ] = None
+def _shape(name: str, about: str, keys: Mapping[str, Key]) -> Any:
+    """A class whose fields are options."""
+    fields = {"__annotations__": {field: Annotated[Any | None, key] for field, key in keys.items()}}
+    made = type(name, (OptionsShape,), {"__doc__": about, "__module__": __name__, **fields, **dict.fromkeys(keys)})
+    return dataclass(frozen=True, slots=True, kw_only=True)(made)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthShape(Shape):
-    """``auth``: who may use the emulator."""
-
-    auth: Annotated[bool | None, Key("verify", Plain.FLAG, "Whether signatures are verified.", _USUAL.auth)] = None
-    access_keys: Annotated[
-        Mapping[str, str] | None,
-        Key("accessKeys", Plain.SECRETS, "The keys that are good, with their secrets.", dict(_USUAL.access_keys)),
-    ] = None
+def _keys(place: str) -> dict[str, Key]:
+    """The keys of one map of the definition, by the names of the options that they set."""
+    rows = options_in(BLOCK).values()
+    return {option.name: key_of(option) for option in rows if option.key.rpartition(".")[0] == place}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmulatorShape(Shape):
-    """``emulator``: settings of the emulator itself. Its fields, and those of ``clock`` and ``auth``, have the names of
-    the fixture's options."""
+def _emulator_shape() -> Any:
+    maps = {
+        name: Key(name, Nested(_shape(f"{name.capitalize()}Shape", about, _keys(f"emulator.{name}"))), about)
+        for name, about in _MAPS.items()
+    }
+    return _shape("EmulatorShape", "Settings of the emulator itself.", maps | _keys("emulator"))
 
-    clock: Annotated[ClockShape | None, Key("clock", Nested(ClockShape), "How virtual time passes.")] = None
-    authentication: Annotated[AuthShape | None, Key("auth", Nested(AuthShape), "Who may use the emulator.")] = None
-    seed: Annotated[int | None, Key("seed", _whole("seed"), "Decides ids and every draw.", _USUAL.seed)] = None
-    limits: Annotated[
-        str | None,
-        Key("limits", Choice(("strict", "relaxed")), "FC's quotas as documented, or wider for quick tests.", "strict"),
-    ] = None
-    strict_runtimes: Annotated[
-        bool | None,
-        Key(
-            "strictRuntimes",
-            Plain.FLAG,
-            "Refuse functions of runtimes that are not here and would run as others do, such as python2.7.",
-            _USUAL.strict_runtimes,
-        ),
-    ] = None
-    retry_seconds: Annotated[
-        tuple[float, ...] | None,
-        Key(
-            "retrySeconds",
-            _RETRIES,
-            "Wait before retry 1, 2, …; the last one repeats.",
-            _USUAL_WAITS,
-        ),
-    ] = None
-    retry_server_errors: Annotated[
-        bool | None,
-        Key("retryServerErrors", Plain.FLAG, "Whether FC's own 500 and 503 are retried.", _USUAL.retry_server_errors),
-    ] = None
-    age_excludes_delay: Annotated[
-        bool | None,
-        Key(
-            "ageExcludesDelay", Plain.FLAG, "Count an event's age from the end of its delay.", _USUAL.age_excludes_delay
-        ),
-    ] = None
-    destination_depth: Annotated[
-        int | None,
-        Key(
-            "destinationDepth",
-            _DEPTH,
-            "How many destinations may follow each other.",
-            _USUAL.destination_depth,
-        ),
-    ] = None
-    deliver_to: Annotated[
-        Mapping[str, str] | None,
-        Key("deliverTo", Plain.PLACES, "URLs to which reports are posted besides, by destination."),
-    ] = None
-    delivery_retry_seconds: Annotated[
-        tuple[float, ...] | None,
-        Key(
-            "deliveryRetrySeconds",
-            _POSTINGS,
-            "Wait before retry 1, 2, … of a report that could not be posted.",
-        ),
-    ] = None
-    task_retention_seconds: Annotated[
-        float | None,
-        Key(
-            "taskRetentionSeconds",
-            _RETENTION,
-            "How long FC's API shows a task that has ended.",
-            seconds_of(_USUAL.task_retention),
-        ),
-    ] = None
-    watchdog: Annotated[
-        float | None,
-        Key(
-            "watchdogSeconds",
-            _WATCHDOG,
-            "Real time without progress that ends an attempt.",
-            seconds_of(_USUAL.watchdog),
-        ),
-    ] = None
-    grace_seconds: Annotated[
-        float | None,
-        Key(
-            "graceSeconds",
-            _GRACE,
-            "Real time an outside call waits for the running attempt.",
-            seconds_of(_USUAL.grace),
-        ),
-    ] = None
-    io_grace_seconds: Annotated[
-        float | None,
-        Key(
-            "ioGraceSeconds",
-            _IO_GRACE,
-            "Real time an event loop, or a thread beside a sleeping handler, waits for its sockets.",
-            seconds_of(_USUAL.io_grace),
-        ),
-    ] = None
-    throttle_mode: Annotated[
-        str | None,
-        Key(
-            "throttleMode",
-            Choice(THROTTLE_MODES),
-            "What an asynchronous invocation does while no instance can be had.",
-            _USUAL.throttle_mode,
-        ),
-    ] = None
-    idle_seconds: Annotated[
-        float | None,
-        Key(
-            "idleSeconds",
-            _IDLE,
-            "How long an instance without work is kept.",
-            seconds_of(_USUAL.idle),
-        ),
-    ] = None
-    cold_start_seconds: Annotated[
-        float | None,
-        Key("coldStartSeconds", _COLD_START, "How long a new instance takes to start.", 0),
-    ] = None
-    instance_limit: Annotated[
-        int | None,
-        Key(
-            "instanceLimit",
-            _whole("instance_limit"),
-            "How many instances the account may have.",
-            STRICT.instances,
-        ),
-    ] = None
-    instances_per_minute: Annotated[
-        int | None,
-        Key(
-            "instancesPerMinute",
-            _whole("instances_per_minute"),
-            "How many instances may start within a minute.",
-            _USUAL.instances_per_minute,
-        ),
-    ] = None
+
+if TYPE_CHECKING:
+
+    class EmulatorShape(OptionsShape):
+        """``emulator``: settings of the emulator itself. Its fields are options, and maps of options."""
+
+else:
+    EmulatorShape = _emulator_shape()

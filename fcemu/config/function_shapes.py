@@ -29,8 +29,8 @@ from fcemu.core.functions import (
     DEFAULT_TIMEOUT,
 )
 from fcemu.core.names import LATEST
+from fcemu.core.options import UNBOUNDED
 from fcemu.core.programs import DEFAULT_COMMAND, DEFAULT_PORT
-from fcemu.core.settings import UNBOUNDED
 from fcemu.core.values import dataclass
 
 _HANDLER: Final = Written("module.function")

@@ -121,8 +121,8 @@ def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dic
             return [_map({"type": "string"})]
         case Plain.METHODS:
             return [_words((*METHODS, "any")), {"type": "array", "items": _words(METHODS), "minItems": 1}]
-        case Numbers(each):
-            return [{"type": "array", "items": _scalar(each), "minItems": 1}]
+        case Numbers(each, none):
+            return [{"type": "array", "items": _scalar(each), "minItems": 0 if none else 1}]
         case Texts(free=free):
             return [{"type": "array", "items": {"type": "string"} | ({} if free else {"pattern": _PRINTABLE})}]
         case scalar:

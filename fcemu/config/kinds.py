@@ -88,9 +88,10 @@ class Number(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """A list of at least one number, read as a tuple."""
+    """A list of at least one number, read as a tuple. ``none``: or of none."""
 
     each: Number
+    none: bool = False
 
 
 class Texts(NamedTuple):
@@ -152,8 +153,8 @@ def expected(kind: Value, limits: Limits) -> str:
             return (f"whole {unit}" if unit else "a whole number") + " {}-{}".format(*bounds(limits)) + steps
         case Number(what, least, most, above):
             return f"{what} above {least:.0f}, at most {most:.0f}" if above else f"{what} {least:.0f}-{most:.0f}"
-        case Numbers(each):
-            return f"a list of one or more numbers, {expected(each, limits)}"
+        case Numbers(each, none):
+            return f"a list of {'' if none else 'one or more '}numbers, {expected(each, limits)}"
         case Plain.INSTANT:
             return "a date and time with a zone, such as 2026-01-01T00:00:00Z"
         case Plain.TARGET:

@@ -211,7 +211,7 @@ class _Reader:
                 return self._texts(entry, key.value, Text())
             case Plain.TAGS:
                 return self._texts(entry, key.value, Plain.PAYLOAD)
-            case Numbers(number) if isinstance(node, Items) and node.values:
+            case Numbers(number, none) if isinstance(node, Items) and (none or node.values):
                 read = [self._scalar(number, value, entry.key) for value in node.values]
                 return None if None in read else tuple(read)
             case Texts(_, known, free) if isinstance(node, Items):

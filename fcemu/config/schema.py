@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Final
 
-from fcemu.config.emulator_shapes import EmulatorShape
+from fcemu.config.emulator_shapes import EmulatorShape, key_of
 from fcemu.config.function_shapes import (
     CODE,
     KEPT,
@@ -14,16 +14,15 @@ from fcemu.config.function_shapes import (
     FunctionShape,
     ServiceShape,
 )
-from fcemu.config.kinds import Choice, Key, Named, Names, Nested, Number, Plain, Shape, Text, Texts, Whole
+from fcemu.config.kinds import Choice, Key, Named, Names, Nested, Number, Plain, Shape, Texts, Whole
 from fcemu.config.tree import Scalar
 from fcemu.config.trigger_shapes import DESCRIPTION, QUALIFIER
 from fcemu.core.domains import NO_ADDRESS
 from fcemu.core.names import FUNCTION, FUNCTION_3_0
-from fcemu.core.settings import UNBOUNDED, Settings
+from fcemu.core.options import OPTIONS, UNBOUNDED
 from fcemu.core.stubs import Step, error_named
 from fcemu.core.values import dataclass
 
-_USUAL: Final = Settings()
 _DOMAINS: Final = Names(
     NO_ADDRESS + r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "allowed: a host name, no address and not localhost"
 )
@@ -142,10 +141,8 @@ _ANY_FUNCTIONS: Final = Names(FUNCTION, "write NAME, or SERVICE/NAME for a funct
 class FileShape(Shape):
     """The whole file."""
 
-    region: Annotated[str | None, Key("region", TEXT, "In ARNs and contexts.", _USUAL.account.region)] = None
-    account_id: Annotated[
-        str | None, Key("accountId", Text("digits", r"[0-9]{1,32}"), "Owner of everything.", _USUAL.account.id)
-    ] = None
+    region: Annotated[str | None, key_of(OPTIONS["region"])] = None
+    account_id: Annotated[str | None, key_of(OPTIONS["account_id"])] = None
     variables: Annotated[Mapping[str, object] | None, Key("vars", Plain.FREE, "Values for ${vars.NAME}.", {})] = None
     expand: Annotated[
         bool | None,

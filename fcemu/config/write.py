@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
-from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
+from fcemu.config.emulator_shapes import EmulatorShape
 from fcemu.config.files import wrong
 from fcemu.config.function_shapes import FunctionShape
 from fcemu.config.kinds import Nested, Shape, keys_of
@@ -392,7 +392,7 @@ def document_of(definition: Definition) -> dict[str, Any]:
             if function.get("code") == ".":
                 del function["code"]
     document |= {name: value for name, value in whole.items() if value or name == "expand"}
-    if emulator := _emulator(definition.options):
+    if emulator := _written(EmulatorShape, definition.options):
         document["emulator"] = emulator
     return document
 
@@ -473,15 +473,16 @@ def _beside(code: Any, root: str | None) -> Any:
     return os.path.relpath(code, root) if root is not None and isinstance(code, str) else code
 
 
-def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
-    """The ``emulator:`` block from options; the fields of its shapes have their names."""
-    inner = {"clock": _written(ClockShape, options), "auth": _written(AuthShape, options)}
-    return {name: block for name, block in inner.items() if block} | _written(EmulatorShape, options)
-
-
 def _written(shape: type[Shape], options: Mapping[str, object]) -> dict[str, Any]:
-    given = {key.name: options[key.field] for key in keys_of(shape).values() if key.field in options}
-    return {name: _plain(value) for name, value in given.items()}
+    """A map of the ``emulator:`` block from options; the fields of its shapes have their names."""
+    found: dict[str, Any] = {}
+    for key in keys_of(shape).values():
+        if isinstance(key.value, Nested):
+            if inner := _written(key.value.shape, options):
+                found[key.name] = inner
+        elif key.field in options:
+            found[key.name] = _plain(options[key.field])
+    return found
 
 
 def _plain(value: object) -> object:

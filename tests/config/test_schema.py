@@ -5,7 +5,7 @@ from typing import get_type_hints
 
 import pytest
 
-from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
+from fcemu.config.emulator_shapes import EmulatorShape
 from fcemu.config.function_shapes import (
     AliasShape,
     AsyncShape,
@@ -115,9 +115,10 @@ def test_the_file_has_the_keys_that_the_format_promises():
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
             *("deliverTo", "deliveryRetrySeconds", "taskRetentionSeconds", "strictRuntimes"),
             *("throttleMode", "idleSeconds", "coldStartSeconds", "instanceLimit", "instancesPerMinute"),
+            *("chance", "runtime", "python", "isolate", "allowHost", "intercept"),
         },
-        ClockShape: {"rate", "start", "autojump"},
-        AuthShape: {"verify", "accessKeys"},
+        keys_of(EmulatorShape)["clock"].value.shape: {"rate", "start", "autojump"},
+        keys_of(EmulatorShape)["auth"].value.shape: {"verify", "accessKeys"},
     }
 
 
