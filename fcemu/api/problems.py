@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from fcemu.api.wire import Answer, status_line
 from fcemu.core.names import FunctionRef
-from fcemu.core.settings import BOUNDS
+from fcemu.core.options import OPTIONS
 from fcemu.core.times import parse_duration
 
 Reader = Callable[[Any], Any]
@@ -140,10 +140,11 @@ def whole(value: Any) -> int:
 def within(option: str) -> Reader:
     """A number that an option takes."""
 
+    kind = OPTIONS[option].kind
+
     def read(value: Any) -> float:
-        refusal = BOUNDS[option].refusal(value)
-        if refusal is not None:
-            raise ValueError(refusal.removeprefix("expected "))
+        if not kind.fits(value):
+            raise ValueError(kind.expected)
         return cast(float, value)
 
     return read

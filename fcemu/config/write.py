@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
-from fcemu.config.emulator_shapes import AUTH, CLOCK, EMULATOR
+from fcemu.config.emulator_block import EMULATOR
 from fcemu.config.files import wrong
 from fcemu.config.making import CAPACITIES, LOOKED_UP
 from fcemu.config.problems import DefinitionError, Problem
@@ -362,7 +362,7 @@ def document_of(definition: Definition) -> dict[str, Any]:
             if function.get("code") == ".":
                 del function["code"]
     document |= {name: value for name, value in whole.items() if value or name == "expand"}
-    if emulator := _emulator(definition.options):
+    if emulator := _options(EMULATOR, definition.options):
         document["emulator"] = emulator
     return document
 
@@ -443,15 +443,13 @@ def _beside(code: Any, root: str | None) -> Any:
     return os.path.relpath(code, root) if root is not None and isinstance(code, str) else code
 
 
-def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
-    """The ``emulator:`` block from options; the attributes of its fields have their names."""
-    inner = {"clock": _options(CLOCK, options), "auth": _options(AUTH, options)}
-    return {name: block for name, block in inner.items() if block} | _options(EMULATOR, options)
-
-
 def _options(table: Table, options: Mapping[str, object]) -> dict[str, Any]:
-    return {
-        key: field.in_file.write(options[field.attribute])
-        for key, field in table.keys.items()
-        if field.attribute in options and isinstance(field.in_file, Kind)
-    }
+    """A map of the ``emulator:`` block from options; the attributes of its fields have their names."""
+    found: dict[str, Any] = {}
+    for key, field in table.keys.items():
+        match field.in_file:
+            case Nested(inner) if block := _options(inner, options):
+                found[key] = block
+            case Kind() as kind if field.attribute in options:
+                found[key] = kind.write(options[field.attribute])
+    return found
