@@ -13,49 +13,6 @@ if TYPE_CHECKING:
     from fcemu.testing.suite import Suite
 
 FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
-INI_OPTIONS = (
-    "access_keys",
-    "account_id",
-    "age_excludes_delay",
-    "allow_host",
-    "auth",
-    "autojump",
-    "chance",
-    "clock",
-    "cold_start_seconds",
-    "data",
-    "data_keep",
-    "data_sync",
-    "definition",
-    "deliver_to",
-    "delivery_retry_seconds",
-    "destination_depth",
-    "grace_seconds",
-    "idle_seconds",
-    "instance_limit",
-    "instances_per_minute",
-    "intercept",
-    "io_grace_seconds",
-    "isolate",
-    "limits",
-    "python",
-    "rate",
-    "region",
-    "retry_seconds",
-    "retry_server_errors",
-    "runtime",
-    "seed",
-    "start",
-    "strict",
-    "strict_runtimes",
-    "task_retention_seconds",
-    "throttle_mode",
-    "watchdog",
-    "while_down",
-)
-"""Every option of the fixture; ``fcemu_`` before it makes the name of the ini option. A test compares it with
-``fcemu.options``, which a run without emulators does not import."""
-
 LATER = ("repeat", "explore")
 """Options of the command line that are promised and not there yet: refused by name, never ignored."""
 
@@ -64,20 +21,24 @@ _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    from fcemu.core.options import INI, OPTIONS, options_in
+
     group = parser.getgroup("fcemu", "emulated Function Compute")
-    group.addoption("--fcemu-seed", type=int, metavar="N", help="seed of every emulator, over markers and ini file")
+    for option in OPTIONS.values():
+        if option.of_pytest:
+            about = f"of every emulator, over markers and ini file: {option.help}"
+            group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
-        choices=("failed", "always", "never"),
+        choices=OPTIONS["timeline"].kind.words,
         default="failed",
         help="when a test's report gets the timeline of its emulators (default: failed)",
     )
-    group.addoption("--fcemu-runtime", metavar="NAME", help="runtime of every emulator, over markers and ini file")
     group.addoption("--fcemu-repeat", metavar="TOKEN", help="not supported yet")
     group.addoption("--fcemu-explore", metavar="N", help="not supported yet")
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
-    for name in INI_OPTIONS:
-        parser.addini(f"fcemu_{name}", f"option {name!r} of the fixture 'fcemu'", default="")
+    for name, option in options_in(INI).items():
+        parser.addini(f"fcemu_{name}", option.help, default=None)
     parser.addini("fcemu_backend", "what replaces the time functions: auto, freezegun or time-machine", default="auto")
 
 
@@ -99,6 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in LATER:
         if config.getoption(f"--fcemu-{name}") is not None:
             raise pytest.UsageError(f"--fcemu-{name} is not supported yet")
+    try:
+        _commanded(config)
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
     config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
 
 
@@ -189,8 +154,16 @@ def _suite(config: pytest.Config) -> Suite:
     if suite is None:
         from fcemu.testing.suite import Suite
 
-        suite = config.stash[_SUITE] = Suite(config.rootpath, lambda name: config.getini(f"fcemu_{name}"), INI_OPTIONS)
+        suite = config.stash[_SUITE] = Suite(config.rootpath, lambda name: config.getini(f"fcemu_{name}"))
     return suite
+
+
+def _commanded(config: pytest.Config) -> dict[str, Any]:
+    """The options on pytest's command line. Raises ``ValueError``."""
+    from fcemu.core.options import OPTIONS
+
+    given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
+    return {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
 
 
 def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -210,9 +183,7 @@ def _open(
     request: pytest.FixtureRequest, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
 ) -> LocalEmulator:
     config = request.config
-    commanded = {name: config.getoption(f"--fcemu-{name}") for name in ("seed", "runtime")}
-    options = {**options, **{name: value for name, value in commanded.items() if value is not None}}
-    emulator = _suite(config).open(request.path.parent, options, more, shared=shared)
+    emulator = _suite(config).open(request.path.parent, {**options, **_commanded(config)}, more, shared=shared)
     if isinstance(emulator, str):
         pytest.fail(emulator, pytrace=False)
     request.node.stash.setdefault(_MADE, []).append(emulator)

@@ -38,7 +38,7 @@ def emulator(data: Path | None) -> Emulator:
     settings = {"handler": "lives.charge", "asyncInvokeConfig": {"onSuccess": "queue:done"}}
     definition = read_mapping({"functions": {"charge": settings}}, code)
     runtimes = host.Runtimes({})
-    store = None if data is None else host.Data(data).open()
+    store = None if data is None else host.Data.of({"data": data}).open()
     made = host.emulator_of(definition, host.settings_of({}), runtimes, packages=runtimes.packages, store=store)
     made.setup.stub(REF, runtimes.stub([charge]))
     return made

@@ -69,7 +69,7 @@ def emulator(path: Path) -> Emulator:
     """An emulator with one function, that keeps everything in a file."""
     (path.parent / "index.py").write_text("def handler(event, context): pass\n")
     definition = read_mapping({"functions": {"one": {"handler": "index.handler", "code": "."}}}, path.parent)
-    store = host.Data(path).open()
+    store = host.Data.of({"data": path}).open()
     runtimes = host.Runtimes({})
     return host.emulator_of(definition, host.settings_of({}), runtimes, packages=runtimes.packages, store=store)
 

@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from inspect import signature
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,8 @@ import click
 from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.server import DIALECTS, effect_of
 from fcemu.cli import main as program
+from fcemu.commands.options import told_default
+from fcemu.config.emulator_block import OF_OPTIONS
 from fcemu.config.json_schema import json_schema
 from fcemu.config.reading import expected
 from fcemu.config.schema import FILE, below
@@ -24,6 +26,8 @@ from fcemu.core.errors import CODES
 from fcemu.core.fields.rows import ABSENT, Table
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
+from fcemu.core.options import BLOCK, EXEC, FIXTURE, INI, OPTIONS, PLACES, SERVE, VARIABLE, Option, options_in
+from fcemu.core.settings import default_of
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
 from fcemu.engine.reactions import reactions
 from fcemu.mns.facts import Arrival
@@ -53,6 +57,8 @@ MADE = {
     "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
     "docs/reference/errors.md": lambda: errors(),
+    "docs/reference/fixture.md": lambda: fixture(),
+    "docs/reference/options.md": lambda: all_options(),
     "docs/reference/rules.md": lambda: rules(),
     "docs/reference/chance.md": lambda: chance(),
     "docs/reference/time.md": lambda: time_reads(),
@@ -323,8 +329,9 @@ def command_line() -> str:
         "Made from `fcemu/cli.py` by `docs/generate.py`. Status 0: good, 1: it ran and found something wrong, 2: wrong "
         "use. Results go to stdout, everything else to stderr.",
         "",
-        "Every option of `serve` can also be given as a variable; the command line wins over it, and it "
-        'wins over the definition\'s `emulator:` block. "Not supported yet" is what later versions bring.',
+        "Every option of `serve` and `exec` can also be given as a variable; the command line wins over it, and it "
+        "wins over the definition's `emulator:` block. Where else they can be said: [options](options.md). "
+        '"Not supported yet" is what later versions bring.',
     ]
     for way, command in _commands("fcemu", program):
         arguments = [param.make_metavar(click.Context(command)) for param in command.params if not _named(param)]
@@ -337,6 +344,112 @@ def command_line() -> str:
         if later:
             lines += ["", f"Not supported yet: {later}."]
     return "\n".join(lines) + "\n"
+
+
+def fixture() -> str:
+    """The page of the fixture, which is written by hand but for the table of its options."""
+    page = (ROOT / "docs/reference/fixture.md").read_text(encoding="utf-8")
+    begin, end = "| option | default | meaning |\n| --- | --- | --- |\n", "\n\n"
+    before, _, rest = page.partition(begin)
+    after = rest.partition(end)[2]
+    rows = [f"| `{row.name}` | {_keyword(row)} | {_meaning(row)} |" for row in options_in(FIXTURE).values()]
+    return before + begin + "\n".join(rows) + end + after
+
+
+def all_options() -> str:
+    """All options, and where each can be said."""
+    lines = [
+        "# Options",
+        "",
+        "What can be said of an emulator, and where. Made from `fcemu/core/options.py` by `docs/generate.py`.",
+        "",
+        "In a test an option is a keyword of the marker, of what `fcemu_options` returns, of `fcemu_factory` and of "
+        "`LocalEmulator`; the ini file has `fcemu_` before its name. For each option the first wins that has it: "
+        "pytest's command line ("
+        + ", ".join(f"`--fcemu-{row.name}`" for row in OPTIONS.values() if row.of_pytest)
+        + "), "
+        "the closest marker, outer markers, `fcemu_options`, the ini file, the definition, the default. For `serve` "
+        "and `exec` it is the command line, the variable, the definition, the default. The `clock` of a definition is "
+        "for `serve` and `exec`: the clock of a test starts paused.",
+        "",
+        "In an ini file and in a variable, lists are separated by blanks or commas (`1 2 4`, `LTAI1:s1 LTAI2:s2`), and "
+        "the pairs of a map by blanks (`queue:declined=http://127.0.0.1:8080/hook`). On the command line, such an "
+        "option may also be repeated. A flag is true, yes, on or 1, or false, no, off or 0; on the command line it has "
+        "a form with `--no-`.",
+        "",
+        "| option | takes | default | in the definition | `serve` and `exec` | variable | meaning |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in OPTIONS.values():
+        commands = [command for command in (SERVE, EXEC) if row.may(command)]
+        command = f"`--{row.command}`" + (f" (`{commands[0]}`)" if len(commands) == 1 else "")
+        places = [
+            f"`{row.name}`" + ("" if row.may(FIXTURE) else " (not in tests)"),
+            _cell(row.kind.expected),
+            _defaults(row),
+            f"`{row.key}`" if row.may(BLOCK) else "",
+            command if commands else "",
+            f"`{row.variable}`" if row.may(VARIABLE) else "",
+            _meaning(row),
+        ]
+        lines.append(f"| {' | '.join(places)} |")
+    lines += [
+        "",
+        "## Where an option cannot be said",
+        "",
+        "| options | where not | why |",
+        "| --- | --- | --- |",
+    ]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in OPTIONS.values():
+        for why in dict.fromkeys(row.not_in.values()):
+            places_without = ", ".join(_PLACES[place] for place in PLACES if row.not_in.get(place) == why)
+            reasons.setdefault((places_without, why), []).append(f"`{row.name}`")
+    lines += [f"| {', '.join(names)} | {where} | {why} |" for (where, why), names in reasons.items()]
+    return "\n".join(lines) + "\n"
+
+
+_PLACES = {
+    FIXTURE: "keyword of a test",
+    INI: "ini file",
+    BLOCK: "definition",
+    SERVE: "`serve`",
+    EXEC: "`exec`",
+    VARIABLE: "variable",
+}
+
+
+def _meaning(row: Option) -> str:
+    return _cell(row.help) + (f" [More]({row.page})" if row.page else "")
+
+
+def _keyword(row: Option) -> str:
+    """The default of an option in a test, as Python writes it."""
+    default = default_of(row)
+    if row.otherwise:
+        return row.otherwise
+    if isinstance(default, datetime):
+        return default.isoformat().replace("+00:00", "Z")
+    return f"`{default if isinstance(default, bool) else json.dumps(default)}`"
+
+
+def _defaults(row: Option) -> str:
+    """The default of an option everywhere."""
+    told = {told_default(row): "a test"}
+    for command in (SERVE, EXEC):
+        if row.may(command):
+            there = told_default(row, command)
+            told[there] = f"{told[there]}, `{command}`" if there in told else f"`{command}`"
+    usual, *others = told
+    return (
+        usual
+        if not row.may(FIXTURE) or not others
+        else "; ".join(f"{value} ({where})" for value, where in told.items())
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def time_reads() -> str:
@@ -537,6 +650,8 @@ def _table(table: Table) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for field in table.keys.values():
         default = "required" if field.required else "" if field.default is ABSENT else f"`{_plain(field.default)}`"
+        if default == "" and table in OF_OPTIONS and field.attribute in OPTIONS:
+            default = _defaults(OPTIONS[field.attribute])
         about = field.about + (" Kept, but without effect yet." if field.inert else "")
         yield f"| `{field.key}` | {expected(field.in_file, STRICT)} | {default} | {about} |"
 

@@ -4,28 +4,16 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcemu.commands.options import (
-    RATE,
-    Digits,
-    Duration,
-    HostName,
-    Main,
-    Number,
-    Start,
-    Whole,
-    as_json,
-    setting,
-    where,
-)
+from fcemu.commands.options import Duration, Main, as_json, options_of, where
 from fcemu.commands.printing import count, print_json, print_line
-from fcemu.core.settings import BOUNDS
+from fcemu.core.options import EXEC, SERVE, value_of
+from fcemu.core.settings import settings_of
 
 if TYPE_CHECKING:
     from fcemu.client import Client
@@ -58,104 +46,16 @@ def demo() -> None:
 # An emulator in this process.
 
 
-def _of_exec(param: click.Parameter) -> click.Parameter:
-    """A parameter of ``serve`` as ``exec`` has it: one definition, any free port, a paused clock."""
-    if param.name not in {"definitions", "port", "rate"}:
-        return param
-    ours = copy(param)
-    if param.name == "definitions":
-        ours.name, ours.nargs, ours.metavar = "definition", 1, "[DEFINITION]"
-    elif param.name == "port":
-        ours.default = 0
-    elif isinstance(ours, click.Option):
-        ours.help = "Virtual seconds per second; 0: paused.  [default: 0]"
-    return ours
+_DEFINITION = click.Path(path_type=Path)
 
 
-@main.command()
-@click.argument("definitions", metavar="[DEFINITION]...", nargs=-1, type=click.Path(path_type=Path))
-@setting("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@setting("--port", type=Whole(65535), default=9527, show_default=True, help="Port; 0: any free one.")
-@setting("--rate", type=RATE, help="Virtual seconds per second; 0: paused.  [default: 1]")
-@setting("--autojump/--no-autojump", default=None, help="A paused clock jumps to what is due.")
-@setting("--start", type=Start(), help="Virtual time at the start.  [default: now]")
-@setting("--seed", type=Whole(int(BOUNDS["seed"].most)), help="Decides ids and every draw.  [default: 0]")
-@setting("--chance", type=click.Choice(["calm", "seeded"]), help="What FC leaves open: calm, or drawn by the seed.")
-@setting("--runtime", type=click.Choice(["inline", "process"]), help="Where Python handlers run.  [default: process]")
-@setting("--python", metavar="PROGRAM", help="Which Python runs handlers in processes.  [default: this one]")
-@setting(
-    "--account", "account_id", type=Digits(), envvar="FCEMU_ACCOUNT", help="Account id.  [default: 1234567890123456]"
+@main.command(
+    params=[
+        click.Argument(["definitions"], metavar="[DEFINITION]...", nargs=-1, type=_DEFINITION),
+        *options_of(SERVE),
+    ]
 )
-@setting("--region", help="Region in ARNs and contexts.  [default: cn-hangzhou]")
-@setting("--limits", type=click.Choice(["strict", "relaxed"]), help="FC's quotas, or wider.  [default: strict]")
-@setting(
-    "--strict-runtimes/--no-strict-runtimes",
-    default=None,
-    help="Refuse functions of runtimes that would run as others do, such as python2.7.  [default: no]",
-)
-@setting("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Gets the URL once the port is open.")
-@setting("--token", help="What every request must carry; beyond loopback one is made if none is given.")
-@setting(
-    "--allow-host",
-    "allow_hosts",
-    multiple=True,
-    type=HostName(),
-    help="A host name under which it answers, such as host.docker.internal; repeatable.  [default: this machine's]",
-)
-@setting("--intercept", is_flag=True, help="FC's own host names lead here, from programs that run in its environment.")
-@setting("--intercept-only", is_flag=True, help="The same, and other hosts are refused.")
-@setting("--auth/--no-auth", default=None, help="Verify FC's signatures.  [default: no; any key is accepted]")
-@setting(
-    "--access-key",
-    "access_keys",
-    multiple=True,
-    metavar="ID:SECRET",
-    callback=lambda _ctx, _param, given: list(given) or None,
-    help="A key that --auth accepts; repeatable.  [default: test:test]",
-)
-@setting("--watch", is_flag=True, help="Changed code (not the definition) runs from the next attempt on.")
-@setting("--pass-env", multiple=True, metavar="NAME", help="A variable that handlers get as well; * stands for any.")
-@setting("--debug", metavar="FUNCTION", help="Its instances wait for a debugger before they run (debugpy, or Node's).")
-@setting("--debug-port", type=Whole(65535), help="Where it attaches, on 127.0.0.1.  [default: 5678; Node.js: 9229]")
-@setting(
-    "--watchdog",
-    type=Number(BOUNDS["watchdog"].most, above=True),
-    help="Real seconds a handler may hang.  [default: 30]",
-)
-@setting("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stderr.")
-@setting("-v", "--verbose", is_flag=True, help="Log each fact.")
-@setting("--data", type=click.Path(path_type=Path), help="Keeps everything in this file; nothing accepted is lost.")
-@setting(
-    "--data-sync", type=click.Choice(["normal", "full"]), help="Survive a kill, or a power cut.  [default: normal]"
-)
-@setting(
-    "--data-keep", type=Duration(), help="What ended longer ago, by the virtual clock, is forgotten.  [default: never]"
-)
-@setting(
-    "--while-down",
-    type=click.Choice(["stand-still", "catch-up"]),
-    help="What the clock of kept data does between two runs.  [default: stand-still]",
-)
-@setting("--env", "environment", envvar="FCEMU_ENV", metavar="NAME", help="Environment of an s.yaml.")
-def serve(
-    definitions: tuple[Path, ...],
-    host: str,
-    port: int,
-    runtime: str | None,
-    python: str | None,
-    ready_file: Path | None,
-    log_format: str,
-    verbose: bool,
-    token: str | None,
-    allow_hosts: tuple[str, ...],
-    intercept: bool,
-    intercept_only: bool,
-    watch: bool,
-    pass_env: tuple[str, ...],
-    debug: str | None,
-    debug_port: int | None,
-    **settings: object,
-) -> None:
+def serve(definitions: tuple[Path, ...], **said: object) -> None:
     """Run the emulator until SIGINT or SIGTERM.
 
     DEFINITION is a file, or a directory with fcemu.yaml; several are one application, whose functions know each other.
@@ -164,45 +64,29 @@ def serve(
     "fcemu exec" sets them by itself.
     """
     with _garbage_kept():
-        from fcemu.commands.serve import Reach
-
-        reach = Reach.of(intercept, intercept_only)
-        where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        where["allow_hosts"] = allow_hosts
-        more = {"verbose": verbose, "python": python or "", "watch": watch, "pass_env": pass_env, "debug": debug or ""}
-        plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
+        plan = _plan(SERVE, definitions, said)
         from fcemu.commands import serve as serving
 
         with _refused_in_one_message():
             serving.run(plan)
 
 
-def _plan(
-    definitions: tuple[Path, ...], runtime: str | None, log_format: str, settings: dict[str, object], **more: Any
-) -> "Plan":
-    """What the options of ``serve`` come to, with the warnings said. Exits for what is wrong."""
-    if more["ready_file"] is not None:
-        _make_way(more["ready_file"])
+def _plan(command: str, definitions: tuple[Path, ...], params: Mapping[str, object]) -> "Plan":
+    """What the options of ``serve`` or ``exec`` come to, with the warnings said. Exits for what is wrong."""
+    said = {name: value for name, value in params.items() if value is not None}
+    if "ready_file" in said:
+        _make_way(Path(str(said["ready_file"])))
     from fcemu.commands import serve as serving
     from fcemu.config import EMPTY
 
-    serving.log_to_stderr(log_format)
-    from fcemu.host import Data
-
-    environment, data = settings.pop("environment"), Data.taken_from(settings)
-    read = _read(definitions, settings, environment) if definitions else EMPTY
-    plan = serving.Plan(
-        definition=read,
-        sources=definitions,
-        data=data,
-        options={name: value for name, value in settings.items() if value is not None},
-        process=runtime != "inline",
-        **more,
-    )
+    serving.log_to_stderr(value_of(said, "log_format"))
+    read = _read(definitions, said) if definitions else EMPTY
+    with _refused_in_one_message():
+        plan = serving.Plan.of(command, read, definitions, said)
     for warning in read.warnings:
         serving.LOG.warning("%s", warning)
-    options = plan.all_options()
-    if options["autojump"] and options["rate"]:
+    settings = settings_of(plan.options())
+    if settings.autojump and settings.rate:
         serving.LOG.warning("autojump moves a paused clock only; add --rate 0")
     return plan
 
@@ -239,35 +123,15 @@ class _WithCommand(click.Command):
         return [*super().collect_usage_pieces(ctx), "-- COMMAND…"]
 
 
-@main.command("exec", cls=_WithCommand, params=[_of_exec(param) for param in serve.params])
-@click.option(
-    "--timeline",
-    type=click.Choice(["failed", "always", "never"]),
-    default="failed",
-    show_default=True,
-    help="When what happened is shown at the end, on stderr.",
+@main.command(
+    "exec",
+    cls=_WithCommand,
+    params=[
+        click.Argument(["definition"], metavar="[DEFINITION]", required=False, type=_DEFINITION),
+        *options_of(EXEC),
+    ],
 )
-def exec_(
-    words: list[str],
-    definition: Path | None,
-    host: str,
-    port: int,
-    runtime: str | None,
-    ready_file: Path | None,
-    log_format: str,
-    verbose: bool,
-    token: str | None,
-    allow_hosts: tuple[str, ...],
-    intercept: bool,
-    intercept_only: bool,
-    python: str | None,
-    watch: bool,
-    pass_env: tuple[str, ...],
-    debug: str | None,
-    debug_port: int | None,
-    timeline: str,
-    **settings: object,
-) -> None:
+def exec_(words: list[str], definition: Path | None, **said: object) -> None:
     """Run COMMAND beside an emulator that stops with it.
 
     COMMAND finds the emulator by FC_ENDPOINT, FC_HOST, FC_ACCOUNT_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and others, or, with
@@ -275,25 +139,11 @@ def exec_(
     status is COMMAND's (128 and more: the signal that ended it; 126, 127: it cannot be started). Options as of serve.
     """
     with _garbage_kept():
-        from fcemu.commands.serve import Reach
-
-        reach = Reach.of(intercept, intercept_only)
-        where = {"host": host, "port": port, "ready_file": ready_file, "token": token or "", "reach": reach}
-        where["allow_hosts"] = allow_hosts
-        more = {
-            "verbose": verbose,
-            "python": python or "",
-            "watch": watch,
-            "pass_env": pass_env,
-            "debug": debug or "",
-            "rate": 0.0,
-        }
-        definitions = () if definition is None else (definition,)
-        plan = _plan(definitions, runtime, log_format, settings, debug_port=debug_port, **more, **where)
+        plan = _plan(EXEC, () if definition is None else (definition,), said)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import CannotStart
 
-        execution = executing.Execution(plan, words, timeline)
+        execution = executing.Execution(plan, words)
         try:
             with _refused_in_one_message():
                 sys.exit(executing.run(execution))
@@ -327,15 +177,11 @@ def _make_way(ready_file: Path) -> None:
         raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
 
 
-def _read(paths: Sequence[Path], settings: Mapping[str, Any], environment: Any) -> "Definition":
-    from fcemu.config import Choices, DefinitionError, composed, read_definition
+def _read(paths: Sequence[Path], said: Mapping[str, Any]) -> "Definition":
+    from fcemu.config import DefinitionError, composed, read_definition
+    from fcemu.host import choices_of
 
-    choices = Choices(
-        region=settings["region"],
-        account_id=settings["account_id"],
-        environment=environment,
-        variables=os.environ,
-    )
+    choices = choices_of(said)
     read: list[Definition] = []
     problems: list[Problem] = []
     for path in paths:
@@ -349,7 +195,7 @@ def _read(paths: Sequence[Path], settings: Mapping[str, Any], environment: Any) 
         return composed(read)
     except DefinitionError as wrong:
         click.echo(str(wrong), err=True)
-        if settings["limits"] == "relaxed":
+        if said.get("limits") == "relaxed":
             click.echo(
                 "--limits relaxed is for requests; what a definition may say widens with 'emulator: {limits: relaxed}' "
                 "in it",

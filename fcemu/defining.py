@@ -12,11 +12,11 @@ from fcemu.core.catalog_json import catalog_to_json
 from fcemu.core.kinds import DOMAINS, FUNCTIONS
 from fcemu.core.limits import RELAXED
 from fcemu.core.names import FunctionRef
-from fcemu.core.settings import Settings
+from fcemu.core.options import OPTIONS, checked, value_of
+from fcemu.core.settings import USUAL, settings_of
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
 from fcemu.engine.saving import Kept
-from fcemu.options import settings_of
 from fcemu.runtime_set import Runtimes
 
 
@@ -76,10 +76,14 @@ def define(
     code: Mapping[FunctionRef, StandIn] | None = None,
     *,
     stub: Callable[[Sequence[object]], StandIn],
+    options: Mapping[str, object],
 ) -> None:
-    """Add a definition to a running emulator. Raises ``ValueError`` where it wants other options than there are."""
+    """Add a definition to a running emulator, which was made with ``options``. Raises ``ValueError`` where it wants
+    other options than there are."""
     has, wanted = emulator.settings, settings_of(definition.options, emulator.settings)
     other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
+    made_with, more = checked(options), checked(definition.options)
+    other += [name for name, value in more.items() if not OPTIONS[name].field and value != value_of(made_with, name)]
     if other:
         raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
     emulator.setup.define(definition.services, definition.functions, definition.async_settings, code, definition.extras)
@@ -90,8 +94,10 @@ def define(
 class Parts:
     """Implements ``Parts`` of the API. Paths in a definition count from the working directory."""
 
-    def __init__(self, runtimes: Runtimes) -> None:
+    def __init__(self, runtimes: Runtimes, options: Callable[[], Mapping[str, object]]) -> None:
+        """``options``: those by which the emulator was made."""
         self.stub: Final = runtimes.stub
+        self._options: Final = options
         self._packages: Final = runtimes.packages
 
     def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
@@ -99,7 +105,7 @@ class Parts:
         from fcemu.config import DefinitionError, read_mapping
 
         try:
-            define(emulator, read_mapping(document, Path.cwd()), stub=self.stub)
+            define(emulator, read_mapping(document, Path.cwd()), stub=self.stub, options=self._options())
         except DefinitionError as wrong:
             found = [{"path": one.path, "message": one.message, "hints": list(one.hints)} for one in wrong.problems]
             raise BadDefinition(str(wrong), found) from None
@@ -114,7 +120,7 @@ class Parts:
         defined = emulator.setup.defined()
         there = {function.ref: emulator.setup.stub_of(function.ref) for function in defined[1]}
         stubs = {ref: stub.steps for ref, stub in there.items() if isinstance(stub, Stub)}
-        own, usual = emulator.settings.account, Settings().account
+        own, usual = emulator.settings.account, USUAL.account
         whose = [("region", own.region, usual.region), ("accountId", own.id, usual.id)]
         document = native_form(*defined, emulator.setup.extras(), stubs, code_of(self._packages()))
         limits = {"emulator": {"limits": "relaxed"}} if emulator.settings.limits == RELAXED else {}

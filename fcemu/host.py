@@ -16,11 +16,12 @@ from fcemu import __version__
 from fcemu.api.guard import Guard
 from fcemu.api.server import ApiServer as ApiServer
 from fcemu.api.state import ServerState
-from fcemu.config import FILE_NAMES, Definition
+from fcemu.config import FILE_NAMES, Choices, Definition
 from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.names import FunctionRef
+from fcemu.core.options import checked, value_of
 from fcemu.core.settings import Settings
-from fcemu.core.times import parse_duration
+from fcemu.core.settings import settings_of as settings_of
 from fcemu.core.values import dataclass
 from fcemu.defining import Parts as Parts
 from fcemu.defining import catalog_after, catalog_of, recognised_by
@@ -42,8 +43,6 @@ from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
 from fcemu.mns.mailboxes import Mailboxes
 from fcemu.mns.wire.routes import MNS
-from fcemu.options import read_option as read_option
-from fcemu.options import settings_of as settings_of
 from fcemu.runtime_set import Runtimes as Runtimes
 from fcemu.senders import post
 from fcemu.server_loop import ServerLoop as ServerLoop
@@ -58,41 +57,21 @@ CREW: Final = Crew()
 """The threads of this process: emulators come and go, a suite of tests must not start new ones each time."""
 
 
-DATA_SYNCS: Final = ("normal", "full")
-WHILE_DOWN: Final = ("stand-still", "catch-up")
-"""What the clock of kept data does while no emulator has it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Data:
     """Where an emulator keeps everything, and how: the options ``data``, ``data_sync``, ``data_keep`` and
     ``while_down``."""
 
     path: Path
-    sync: str = "normal"
-    while_down: str = "stand-still"
-    keep: timedelta | None = None
+    sync: str
+    keep: timedelta | None
+    while_down: str
 
     @classmethod
-    def taken_from(cls, options: dict[str, Any]) -> "Data | None":
-        """Take the four out of ``options``; ``None`` where nothing is to be kept. Raises ``ValueError``."""
-        path = options.pop("data", None)
-        sync, down = options.pop("data_sync", None), options.pop("while_down", None)
-        for name, value, allowed in (("data_sync", sync, DATA_SYNCS), ("while_down", down, WHILE_DOWN)):
-            if value is not None and value not in allowed:
-                raise ValueError(f"option {name}: expected {' or '.join(map(repr, allowed))}, found {value!r}")
-        keep = options.pop("data_keep", None)
-        try:
-            for_long = None if keep is None else parse_duration(keep)
-        except ValueError as wrong:
-            raise ValueError(f"option data_keep: {wrong}") from None
-        if for_long is not None and for_long < timedelta(0):
-            raise ValueError(f"option data_keep: expected how long what has ended is kept, found {keep!r}")
-        if path is None or path == "":
-            return None
-        if not isinstance(path, str | Path):
-            raise ValueError(f"option data: expected the path of a file, found {path!r}")
-        return cls(Path(path), sync or "normal", down or "stand-still", for_long)
+    def of(cls, options: Mapping[str, Any]) -> "Data | None":
+        """What checked options say; ``None`` where nothing is to be kept."""
+        path, sync, keep, down = (value_of(options, name) for name in ("data", "data_sync", "data_keep", "while_down"))
+        return cls(Path(path), sync, keep, down) if path else None
 
     def open(self) -> Store:
         """Raises ``StoreError``."""
@@ -152,18 +131,38 @@ def emulator_of(
 class Recipe:
     """By what an emulator is made, and made again.
 
-    ``options`` gives those of ``settings_of``; it is asked at each beginning, because the clock may start at the time
-    of day. ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: what makes the emulator, by
-    the rate of its clock.
+    ``options`` gives what was said; it is asked at each beginning, because the clock may start at the time of day.
+    ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: what makes the emulator, by the rate of
+    its clock.
     """
 
     definition: Definition
     options: Callable[[], Mapping[str, object]]
-    data: Data | None = None
-    isolate: bool = False
-    process: bool = False
-    python: str = ""
-    kind: Callable[[float], Callable[..., Emulator]] = lambda rate: Emulator
+    data: Data | None
+    isolate: bool
+    process: bool
+    python: str
+    kind: Callable[[float], Callable[..., Emulator]]
+
+    @classmethod
+    def of(
+        cls,
+        definition: Definition,
+        options: Callable[[], Mapping[str, object]],
+        kind: Callable[[float], Callable[..., Emulator]] = lambda rate: Emulator,
+    ) -> "Recipe":
+        """With all that options decide of a host. Raises ``ValueError`` for those that do not exist or do not fit."""
+        said = checked(options())
+        python = value_of(said, "python")
+        return cls(
+            definition=definition,
+            options=options,
+            data=Data.of(said),
+            isolate=value_of(said, "isolate"),
+            process=value_of(said, "runtime") == "process",
+            python=program_named(python) if python else "",
+            kind=kind,
+        )
 
 
 def _hear_nothing(emulator: Emulator) -> None:
@@ -183,7 +182,7 @@ class Host:
         self.url: Final = url
         self._store: Store | None = None
         self._pid: Final = os.getpid()
-        server.state.parts = Parts(runtimes)
+        server.state.parts = Parts(runtimes, lambda: self._recipe.options())
 
     @property
     def emulator(self) -> Emulator | None:
@@ -348,6 +347,17 @@ def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection
 def guard_of(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> Guard:
     """What refuses requests of web pages: FC's and MNS's host names are good, and those that are given."""
     return Guard(token, hosts, allowed, is_fc_host)
+
+
+def choices_of(options: Mapping[str, Any]) -> Choices:
+    """What checked options choose among what a file says."""
+    environment = value_of(options, "env") or None
+    return Choices(
+        region=options.get("region"),
+        account_id=options.get("account_id"),
+        environment=environment,
+        variables=os.environ,
+    )
 
 
 def redirection(host: str, port: int) -> Redirection:

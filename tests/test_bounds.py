@@ -15,9 +15,10 @@ from running import wrong
 
 from fcemu.config import DefinitionError, read_mapping
 from fcemu.core.invocation import State
-from fcemu.core.settings import BOUNDS
+from fcemu.core.option_kinds import Number, Waits
+from fcemu.core.options import OPTIONS
+from fcemu.core.settings import settings_of
 from fcemu.engine.clock import LAST
-from fcemu.options import settings_of
 from fcemu.testing import LocalEmulator
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
@@ -28,33 +29,27 @@ BOUNDED = settings(
     database=None,
     derandomize=not FULL,
 )
-LISTS = {"retry_seconds", "delivery_retry_seconds"}
-KEYS = {
-    "watchdog": "watchdogSeconds",
-    "seed": "seed",
-    "destination_depth": "destinationDepth",
-    "task_retention_seconds": "taskRetentionSeconds",
-    "idle_seconds": "idleSeconds",
-    "cold_start_seconds": "coldStartSeconds",
-    "instance_limit": "instanceLimit",
-    "instances_per_minute": "instancesPerMinute",
-    "grace_seconds": "graceSeconds",
-    "io_grace_seconds": "ioGraceSeconds",
-    "retry_seconds": "retrySeconds",
-    "delivery_retry_seconds": "deliveryRetrySeconds",
-    "rate": "rate",
-}
-"""How the ``emulator:`` block calls the options."""
+LISTS = {name: option for name, option in OPTIONS.items() if isinstance(option.kind, Waits)}
+NUMBERS = {name: option for name, option in OPTIONS.items() if isinstance(option.kind, Number) and option.field}
+BOUNDS = {name: option.kind for name, option in NUMBERS.items()} | {name: row.kind.each for name, row in LISTS.items()}
+"""The bounds of the options that are numbers, or lists of them."""
 
 
 def beyond(name):
     bounds = BOUNDS[name]
     odd = [math.nan, math.inf, -math.inf, 1e300, -1e300, 2**200, -(2**200), bounds.least - 1, bounds.most + 1, True]
-    return [*odd, 0.5] if bounds.whole else odd
+    return [*odd, 0.5] if bounds.what == "a whole number" else odd
 
 
 def given_as(name, value):
     return [value] if name in LISTS else value
+
+
+def block(name, value):
+    """A definition that says it."""
+    for key in reversed(OPTIONS[name].key.split(".")):
+        value = {key: value}
+    return value
 
 
 OUTSIDE = [(name, value) for name in BOUNDS for value in beyond(name)]
@@ -65,10 +60,8 @@ INSIDE = [(name, value) for name, bounds in BOUNDS.items() for value in (bounds.
 def test_a_number_out_of_bounds_is_refused_by_the_name_of_its_option(name, value):
     with pytest.raises(ValueError, match=rf"option {name}: expected"):
         settings_of({name: given_as(name, value)})
-    key = KEYS[name]
-    block = {"clock": {key: value}} if name == "rate" else {key: given_as(name, value)}
-    with pytest.raises(DefinitionError, match=rf"emulator\.(clock\.)?{key}"):
-        read_mapping({"emulator": block}, ".")
+    with pytest.raises(DefinitionError, match=OPTIONS[name].key):
+        read_mapping(block(name, given_as(name, value)), ".")
 
 
 @pytest.mark.parametrize(("name", "value"), INSIDE)
@@ -79,7 +72,7 @@ def test_an_emulator_works_with_the_numbers_at_its_bounds(name, value):
     invocation = emulator.accept(ask("f"))
     emulator.wait(emulator.run_until_ended(invocation))
     assert invocation.state is State.SUCCEEDED
-    assert read_mapping({"emulator": {KEYS[name]: given_as(name, value)}} if name != "rate" else {}, ".")
+    assert read_mapping(block(name, given_as(name, value)), ".")
     emulator.close()
 
 
@@ -104,7 +97,7 @@ def test_durations_beyond_the_calendar_are_refused_or_mean_all_the_time_there_is
     with LocalEmulator() as local:
         local.run_until_idle("4000000d")
         for rate in (0, -1, 1e12, math.nan):
-            with pytest.raises(ValueError, match="flowing: rate: expected a number above 0 to 1,000,000"):
+            with pytest.raises(ValueError, match="flowing: rate: expected a number above 0, at most 1000000"):
                 local.flowing(rate)
 
 

@@ -196,8 +196,8 @@ def test_a_timeline_of_nothing_says_so():
         (["--"], "there is no command after --"),
         (["fixtures/hello"], "there is no --"),
         (["one", "two", "--", "true"], "unexpected extra argument"),
-        (["--port", "x", "--", "true"], "not a whole number"),
-        (["--timeline", "sometimes", "--", "true"], "'failed', 'always', 'never'"),
+        (["--port", "x", "--", "true"], "expected a whole number"),
+        (["--timeline", "sometimes", "--", "true"], "expected failed or always or never"),
         (["--intercept", "--host", "::1", "--", "true"], "--intercept needs an IPv4 address"),
     ],
 )

@@ -29,7 +29,6 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
     "testing": ({"backends", "core", "engine", "handler", "config", "host", "mns", "testing"}, set(), set()),
     "client": ({"own_api"}, set(), set()),
-    "options": ({"core", "engine.chance"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
     "scratch": ({"guarding"}, set(), set()),
     "guarding": ({"handler"}, set(), set()),
@@ -37,7 +36,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "senders": ({"core", "engine.ports"}, set(), set()),
     "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "runtime_set": ({"config", "core", "engine", "packages", "runtimes"}, set(), set()),
-    "defining": ({"api.setup", "config", "core", "engine", "options", "runtime_set", "runtimes"}, set(), set()),
+    "defining": ({"api.setup", "config", "core", "engine", "runtime_set", "runtimes"}, set(), set()),
     "host": (
         {
             "core",
@@ -47,7 +46,6 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
             "config",
             "endpoints",
             "mns",
-            "options",
             "packages",
             "runtime_set",
             "runtimes",

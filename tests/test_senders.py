@@ -120,8 +120,11 @@ def test_an_answer_that_is_not_http_is_a_failure():
         ({"deliver_to": {"queue:q": "nowhere"}}, "option deliver_to: 'nowhere' is not a URL"),
         ({"deliver_to": {"function:f": "http://a/"}}, "option deliver_to: 'function:f' is a function"),
         ({"deliver_to": {"q": "http://a/"}}, "option deliver_to: 'q' is not a destination"),
-        ({"deliver_to": "queue:q"}, "option deliver_to: expected Mapping, found 'queue:q'"),
-        ({"delivery_retry_seconds": [-1]}, "option delivery_retry_seconds: expected a number from 0 to 2,592,000"),
+        ({"deliver_to": "queue:q"}, "option deliver_to: expected a map of destinations and URLs, found 'queue:q'"),
+        (
+            {"delivery_retry_seconds": [-1]},
+            "option delivery_retry_seconds: expected a list of numbers, seconds 0-2592000",
+        ),
     ],
 )
 def test_wrong_options_are_named(options, text):

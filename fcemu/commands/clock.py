@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fcemu.commands.options import RATE, Commands, Duration, Instant, as_json, where
+from fcemu.commands.options import Commands, Duration, Instant, Said, as_json, where
 from fcemu.commands.printing import at, print_json
+from fcemu.core.options import OPTIONS
 
 if TYPE_CHECKING:
     from fcemu.client import Client
@@ -76,7 +77,7 @@ def pause(emulator: "Client", as_json: bool) -> None:
 
 
 @clock.command()
-@click.argument("rate", metavar="N", type=RATE)
+@click.argument("rate", metavar="N", type=Said(OPTIONS["rate"].kind))
 @where
 @as_json
 def rate(emulator: "Client", rate: float, as_json: bool) -> None:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from fcemu.commands.options import Whole, as_json, variable_of
+from fcemu.commands.options import Said, as_json
 from fcemu.commands.printing import Table, count, print_json
+from fcemu.core.options import OPTIONS
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -30,10 +31,10 @@ class Finding(NamedTuple):
 @click.command()
 @click.option(
     "--port",
-    type=Whole(65535),
-    default=9527,
+    type=Said(OPTIONS["port"].kind),
+    default=OPTIONS["port"].default,
     show_default=True,
-    envvar=variable_of("--port"),
+    envvar=OPTIONS["port"].variable,
     show_envvar=True,
     help="Where 'fcemu serve' would listen.",
 )

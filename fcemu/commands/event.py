@@ -1,15 +1,16 @@
 """event: what another service would hand to a function; print it, or fire a trigger with it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fcemu.commands.options import Commands, ParamType, Start, as_json, where
+from fcemu.commands.options import Commands, ParamType, Said, as_json, where
 from fcemu.commands.printing import print_json
 from fcemu.core.events import KINDS, TEXT, WHOLE, Field, Occasion, complete, event_bytes
 from fcemu.core.names import Account
+from fcemu.core.option_kinds import Instant
 from fcemu.core.settings import SPEC_START
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def event() -> None:
 def _command(kind: str) -> click.Command:
     @where
     @as_json
-    def run(emulator: "Client", as_json: bool, fire: str | None, at: str | None, **said: Any) -> None:
+    def run(emulator: "Client", as_json: bool, fire: str | None, at: datetime | None, **said: Any) -> None:
         given = {name: value for name, value in said.items() if value is not None}
         if fire is None:
             _print(kind, given, at)
@@ -76,7 +77,7 @@ def _command(kind: str) -> click.Command:
 
     options = [_option(name, each) for name, each in KINDS[kind].fields.items()]
     fire = click.Option(["--fire"], metavar="FUNCTION/TRIGGER", help="Send it to a trigger of a running emulator.")
-    at = click.Option(["--at"], type=Start(), help="When it happens.  [default: 2026-01-01T00:00:00Z]")
+    at = click.Option(["--at"], type=Said(Instant()), help="When it happens.  [default: 2026-01-01T00:00:00Z]")
     made: click.Command = click.command(kind, help=_ABOUT[kind])(run)
     made.params[:0] = [*options, fire, at]
     return made
@@ -90,9 +91,9 @@ def _option(name: str, each: Field) -> click.Option:
     return click.Option([f"--{name}"], type=kind, help=f"{about}.{default}")
 
 
-def _print(kind: str, given: dict[str, Any], at: str | None) -> None:
+def _print(kind: str, given: dict[str, Any], at: datetime | None) -> None:
     occasion = Occasion(
-        at=datetime.fromisoformat(at).astimezone(UTC) if at else SPEC_START,
+        at=at or SPEC_START,
         id="0" * 31 + "1",
         account=Account(),
         config={},

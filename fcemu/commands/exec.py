@@ -11,16 +11,13 @@ from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_oth
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.core.values import dataclass
 
-FAILED, ALWAYS, NEVER = "failed", "always", "never"
-
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What to run beside which emulator; ``timeline``: when it is shown at the end."""
+    """What to run beside which emulator."""
 
     plan: Plan
     words: Sequence[str]
-    timeline: str = FAILED
 
 
 def run(execution: Execution) -> int:
@@ -40,7 +37,7 @@ async def _run(execution: Execution) -> int:
     ):
         warn_of_others(execution.plan, running)
         status = await command.run(variables)
-        if execution.timeline == ALWAYS or (execution.timeline == FAILED and status):
+        if execution.plan.timeline == "always" or (execution.plan.timeline == "failed" and status):
             print(await asyncio.to_thread(_what_happened, running.client), file=sys.stderr, flush=True)
         return status
 

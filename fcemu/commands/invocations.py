@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from fcemu.commands.options import Whole, as_json, where
+from fcemu.commands.options import Said, as_json, where
 from fcemu.commands.printing import Table, at, print_json
+from fcemu.core.option_kinds import Whole
 
 if TYPE_CHECKING:
     from fcemu.client import Client
@@ -21,7 +22,7 @@ _HEADINGS: Final = ("REQUEST", "FUNCTION", "KIND", "STATUS", "ACCEPTED", "ENDED"
 @click.option("--status", metavar="STATUS", help="Only those in this state, in FC's words, in any case: failed.")
 @click.option("--task-id", metavar="ID", help="Only those that are tasks of this name.")
 @click.option("--after", metavar="REQUEST_ID", help="Only those accepted after this one.")
-@click.option("--limit", type=Whole(2**63 - 1), help="At most so many.")
+@click.option("--limit", type=Said(Whole(0, 2**63 - 1)), help="At most so many.")
 @where
 @as_json
 def invocations(

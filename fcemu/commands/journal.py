@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from fcemu.commands.options import Whole, as_json, where
+from fcemu.commands.options import Said, as_json, where
 from fcemu.commands.printing import Table, print_line
+from fcemu.core.option_kinds import Whole
 
 if TYPE_CHECKING:
     from fcemu.client import Client
@@ -20,7 +21,7 @@ _LONGEST: Final = 60
 
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
-@click.option("--after", type=Whole(2**63 - 1), default=0, help="Only facts behind this position.")
+@click.option("--after", type=Said(Whole(0, 2**63 - 1)), default=0, help="Only facts behind this position.")
 @click.option("--function", metavar="NAME", help="Only facts of this function.")
 @where
 @as_json

@@ -1,17 +1,21 @@
 """What commands are made of: groups that know every name, kinds of values, options with their variables."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import wraps
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
-from fcemu.core.settings import BOUNDS
+from fcemu.core.option_kinds import Flag, Kind, merged
+from fcemu.core.options import VARIABLE, Option, options_in
+from fcemu.core.settings import SPEC_START, default_of
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from fcemu.client import Client
 
     ParamType = click.ParamType
@@ -121,91 +125,38 @@ class Instant(ParamType[str]):
     name = "TIME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        self._read(value, param, ctx)
-        return str(value)
-
-    def _read(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        from fcemu.core.settings import SPEC_START
         from fcemu.core.times import parse_instant
 
         try:
-            return parse_instant(value, SPEC_START)
+            parse_instant(value, SPEC_START)
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+        return str(value)
+
+
+class Said(ParamType[Any]):
+    """Values of a kind of option, whose text is read as everywhere."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.name = kind.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.kind.check(self.kind.read(value) if isinstance(value, str) else value)
         except ValueError as wrong:
             self.fail(str(wrong), param, ctx)
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Words as they are written."""
+        return self.name
 
-class Start(Instant):
-    """Where a clock starts: an instant that counts from nothing."""
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if str(value).strip().startswith("+"):
-            self.fail(f"{value!r} counts from the start; write the start like '2026-01-01T00:00:00Z'", param, ctx)
-        return self._read(value, param, ctx).isoformat()
-
-
-class Number(ParamType[float]):
-    """A finite number from 0 to ``most``; ``above``: 0 itself is not allowed."""
-
-    name = "N"
-
-    def __init__(self, most: float, *, above: bool = False) -> None:
-        self._most = most
-        self._above = above
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = -1
-        if not isfinite(number) or not 0 <= number <= self._most or (self._above and not number):
-            lower = "above 0" if self._above else "from 0"
-            self.fail(f"{value!r} is not a number {lower} to {self._most:,.0f}", param, ctx)
-        return number
-
-
-RATE: Final = Number(BOUNDS["rate"].most)
-
-
-class Whole(ParamType[int]):
-    """A whole number from 0 to ``most``."""
-
-    name = "N"
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if not 0 <= number <= self._most:
-            self.fail(f"{value!r} is not a whole number from 0 to {self._most}", param, ctx)
-        return number
-
-
-class Digits(ParamType[str]):
-    """An account id."""
-
-    name = "ID"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not (str(value).isascii() and str(value).isdigit() and len(str(value)) <= 32):
-            self.fail(f"{value!r} is not an account id: 1 to 32 digits", param, ctx)
-        return str(value)
-
-
-class HostName(ParamType[str]):
-    """A host name as it stands in URLs, without scheme and port."""
-
-    name = "NAME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from fcemu.core.domains import is_host_name
-
-        if not is_host_name(str(value)):
-            self.fail(f"{value!r} is not a host name; write it without scheme and port", param, ctx)
-        return str(value)
+        if self.kind.words:
+            return [CompletionItem(word) for word in self.kind.words if word.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file")] if self.name == "FILE" else []
 
 
 class Emulator(ParamType["Client"]):
@@ -227,16 +178,59 @@ class Emulator(ParamType["Client"]):
 # Options.
 
 
-def setting(*names: str, **how: Any) -> Callable[[F], F]:
-    """An option of ``serve``; its variable is ``FCEMU_<NAME>``."""
-    variable = names[-1].partition("/")[0] if names[-1].startswith("--") else names[-2].partition("/")[0]
-    how.setdefault("envvar", variable_of(variable))
-    return click.option(*names, show_envvar=True, **how)
+class Setting(click.Option):
+    """An option of ``serve`` or ``exec``, from its row. Without a word of it, its value is ``None``."""
+
+    def __init__(self, row: Option, command: str) -> None:
+        self.row = row
+        is_flag, several = isinstance(row.kind, Flag), row.kind.several
+        long = f"--{row.command}/--no-{row.command}" if is_flag else f"--{row.command}"
+        how: dict[str, Any] = {} if is_flag else {"type": Said(row.kind), "multiple": several}
+        super().__init__(
+            [*filter(None, [row.short]), long, row.name],
+            default=None,
+            envvar=row.variable if row.may(VARIABLE) else None,
+            show_envvar=True,
+            help=f"{row.help}  [{'repeatable; ' if several else ''}default: {told_default(row, command)}]",
+            callback=_merged if several else None,
+            **how,
+        )
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """Also an empty text is one, and every text is read as on the command line."""
+        text = None if self.envvar is None else os.environ.get(str(self.envvar))
+        if text is None:
+            return None
+        value = Said(self.row.kind).convert(text, self, ctx)
+        return [value] if self.multiple else value
 
 
-def variable_of(option: str) -> str:
-    """``FCEMU_READY_FILE`` for ``--ready-file``."""
-    return "FCEMU_" + option.lstrip("-").replace("-", "_").upper()
+def _merged(ctx: click.Context, param: click.Parameter, given: Sequence[Any]) -> Any:
+    return merged(given) if given else None
+
+
+def options_of(command: str) -> list[click.Parameter]:
+    """All options of ``serve`` or ``exec``."""
+    return [Setting(row, command) for row in options_in(command).values()]
+
+
+def told_default(row: Option, command: str = "") -> str:
+    """The default of an option in words, for a command or for a test."""
+    default = row.default_in(command) if command else None
+    if default is None:
+        default = default_of(row)
+        if row.otherwise and (not command or default in (None, "", ())):
+            return row.otherwise
+    match default:
+        case bool():
+            return "yes" if default else "no"
+        case Mapping():
+            return " ".join(f"{key}:{value}" for key, value in default.items()) or "none"
+        case datetime():
+            return default.isoformat().replace("+00:00", "Z")
+        case tuple():
+            return " ".join(map(str, default)) or "none"
+    return str(default)
 
 
 def _default_url() -> str:

@@ -10,21 +10,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import fields
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fcemu import __version__, host
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
-from fcemu.config import EMPTY, Definition, find_definition
+from fcemu.config import Definition, find_definition
 from fcemu.core.functions import Function
+from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
-from fcemu.host import Data, Host
+from fcemu.host import Host
 
 if TYPE_CHECKING:
     from fcemu.client import Client
@@ -45,60 +46,48 @@ _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that one listens on but does not connect to."""
 
 
-class Reach(Enum):
-    """Which host names lead to the emulator, for programs in its environment."""
-
-    ITS_OWN = "its own"
-    FC = "FC's too"
-    FC_ALONE = "FC's, and no others"
-
-    @classmethod
-    def of(cls, intercept: bool, only: bool) -> "Reach":
-        """From the options."""
-        return cls.FC_ALONE if only else cls.FC if intercept else cls.ITS_OWN
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to serve and where. ``options`` are those of ``host.settings_of``, without what nobody said."""
+    """What to serve and where. Its fields, from ``host`` on, are options of ``serve`` and ``exec``."""
 
-    definition: Definition = EMPTY
-    sources: tuple[Path, ...] = ()
-    options: Mapping[str, object]
+    definition: Definition
+    sources: tuple[Path, ...]
+    options: Callable[[], Mapping[str, object]]
+    """All that was said, with the defaults of the command: a clock starts at the time at which this is asked."""
     host: str
     port: int
-    ready_file: Path | None = None
-    verbose: bool = False
-    token: str = ""
-    allow_hosts: tuple[str, ...] = ()
-    """Under which host names it answers besides those of this machine and FC's."""
-    reach: Reach = Reach.ITS_OWN
-    rate: float = 1.0
-    """The clock's, where neither options nor the definition say another."""
-    process: bool = True
-    """Whether Python handlers run in processes of their own."""
-    python: str = ""
-    """By which Python, if not by this one."""
-    data: Data | None = None
-    """Where everything is kept."""
-    watch: bool = False
-    """Whether changed code runs from the next attempt on."""
-    debug: str = ""
-    """The function that waits for a debugger, if any."""
-    debug_port: int | None = None
-    """Where, if not at the debugger's usual port."""
-    pass_env: tuple[str, ...] = ()
-    """Patterns of variables that handlers in other processes get beside those that programs need."""
+    ready_file: str | None
+    verbose: bool
+    token: str
+    allow_host: Sequence[str]
+    intercept: bool
+    intercept_only: bool
+    runtime: str
+    python: str
+    data: str
+    watch: bool
+    debug: str
+    debug_port: int | None
+    pass_env: Sequence[str]
+    timeline: str
 
-    def all_options(self) -> dict[str, object]:
-        """With what the definition says, and with the defaults: real time, from now on."""
-        return {
-            "rate": self.rate,
-            "autojump": False,
-            "start": datetime.now(UTC),
-            **self.definition.options,
-            **self.options,
-        }
+    @classmethod
+    def of(cls, command: str, definition: Definition, sources: tuple[Path, ...], said: Mapping[str, object]) -> "Plan":
+        """``said``: on the command line of ``serve`` or ``exec``, or by variables. Raises ``ValueError``."""
+        usual = {name: row.default_in(command) for name, row in OPTIONS.items()}
+
+        def options() -> dict[str, object]:
+            now = {name: datetime.now(UTC) if value == "now" else value for name, value in usual.items()}
+            return {name: value for name, value in now.items() if value is not None} | {**definition.options, **said}
+
+        chosen = checked(options())
+        own = {each.name: value_of(chosen, each.name) for each in fields(cls) if each.name in OPTIONS}
+        return cls(**own | {"definition": definition}, sources=sources, options=options)
+
+    @property
+    def intercepts(self) -> bool:
+        """Whether FC's host names lead to the emulator, for programs in its environment."""
+        return self.intercept or self.intercept_only
 
 
 class CannotListen(Exception):
@@ -115,10 +104,9 @@ def run(plan: Plan) -> None:
 
 def prepare(plan: Plan) -> None:
     """Check the options, and patch the time functions. Raises ``ValueError``."""
-    if plan.reach is not Reach.ITS_OWN and ":" in plan.host:
+    if plan.intercepts and ":" in plan.host:
         raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan.host}")
-    host.settings_of(plan.all_options())
-    if plan.definition.functions and not plan.process:
+    if plan.definition.functions and plan.runtime == "inline":
         host.patch_time()
     elif "FCEMU_BACKEND" in os.environ:
         host.time_backend()  # functions may come later
@@ -174,7 +162,7 @@ async def _serve(plan: Plan) -> None:
         loop.add_signal_handler(number, stop.set)
     async with served(plan) as running, telling_who_waits(running.host.server), environment(plan, running) as variables:
         _greet(plan, running)
-        if plan.reach is not Reach.ITS_OWN:
+        if plan.intercepts:
             script = variables["FCEMU_VARIABLES"]
             LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
         async with watched(plan, running):
@@ -199,20 +187,20 @@ def _new_token() -> str:
 async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str, str]]:
     """The variables of a program beside the emulator: those of this process, without its proxies, and more."""
     ours = host.without_proxies(os.environ) | running.environment()
-    if plan.reach is Reach.ITS_OWN:
+    if not plan.intercepts:
         yield ours
         return
-    async with host.intercepted(ours, running.host.endpoint, only=plan.reach is Reach.FC_ALONE) as more:
+    async with host.intercepted(ours, running.host.endpoint, only=plan.intercept_only) as more:
         os.environ.update(more)  # for handlers in processes of their own
         yield ours | more
 
 
-def _debugging(plan: Plan, python: str) -> "host.Debugging | None":
+def _debugging(plan: Plan, recipe: host.Recipe) -> "host.Debugging | None":
     if not plan.debug:
         return None
     from fcemu.commands.debugging import debugging_of
 
-    debugging = debugging_of(plan.definition, plan.debug, plan.debug_port, process=plan.process, python=python)
+    debugging = debugging_of(plan.definition, plan.debug, plan.debug_port, process=recipe.process, python=recipe.python)
     LOG.info(
         "%s waits for a debugger at 127.0.0.1:%d before its first attempt: invoke it, then attach",
         debugging.function,
@@ -226,9 +214,9 @@ def _debugging(plan: Plan, python: str) -> "host.Debugging | None":
 async def served(plan: Plan) -> AsyncIterator[Served]:
     """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
     token = plan.token or ("" if _is_loopback(plan.host) else _new_token())
-    python = host.program_named(plan.python) if plan.python else ""
-    debugging = _debugging(plan, python)
-    server = host.api_server(token, [plan.host], plan.allow_hosts)
+    recipe = host.Recipe.of(plan.definition, plan.options)
+    debugging = _debugging(plan, recipe)
+    server = host.api_server(token, [plan.host], plan.allow_host)
     try:
         port = await server.start(plan.host, plan.port)
     except OSError as refused:
@@ -237,16 +225,14 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan.pass_env)
     here = Host(server, runtimes, url)
-    recipe = host.Recipe(
-        definition=plan.definition, options=plan.all_options, data=plan.data, process=plan.process, python=python
-    )
     try:
         emulator = here.begin(recipe)
     except BaseException:
         await server.stop()
         raise
-    if plan.ready_file is not None:
-        write_atomically(plan.ready_file, url)
+    ready_file = None if plan.ready_file is None else Path(plan.ready_file)
+    if ready_file is not None:
+        write_atomically(ready_file, url)
     narrator = _Narrator(url, token) if plan.verbose else None
     gc.freeze()  # what was imported lives as long as the process, and so do nearly all facts
     gc.set_threshold(*_PATIENT_COLLECTOR)
@@ -254,8 +240,8 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     try:
         yield Served(here, emulator.settings, token)
     finally:
-        if plan.ready_file is not None:
-            plan.ready_file.unlink(missing_ok=True)
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
         if narrator is not None:
             narrator.stopping = True
         if here.emulator is not None:
@@ -334,14 +320,14 @@ def warn_of_others(plan: Plan, running: Served) -> None:
 
 def _tell_what_was_kept(plan: Plan, running: Served) -> None:
     emulator = running.host.emulator
-    if plan.data is None or emulator is None:
+    if not plan.data or emulator is None:
         return
     invocations = list(emulator.journal.invocations.values())  # a flowing clock runs what is due already
     waiting = sum(not one.finished for one in invocations)
-    fields = {"event": "kept", "data": str(plan.data.path), "invocations": len(invocations), "unfinished": waiting}
+    fields = {"event": "kept", "data": plan.data, "invocations": len(invocations), "unfinished": waiting}
     LOG.info(
         "everything is kept in %s: %d invocations, %d of them unfinished",
-        _shown(plan.data.path.absolute()),
+        _shown(Path(plan.data).absolute()),
         len(invocations),
         waiting,
         extra={"fields": fields},

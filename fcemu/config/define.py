@@ -12,7 +12,7 @@ from typing import Final
 from fcemu.config import funcraft, load, serverless_devs, serverless_devs_1
 from fcemu.config.definer import Definer
 from fcemu.config.definition import Choices, Definition
-from fcemu.config.emulator_shapes import AUTH, CLOCK, EMULATOR
+from fcemu.config.emulator_block import options_of
 from fcemu.config.formats import Format, Stranger, format_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import SMALLEST
@@ -147,14 +147,6 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
 
 
 def _options(said: Said) -> Mapping[str, object]:
-    """What is written of the emulator's options; the attributes have their names."""
-    blocks = (said, emulator := said.get("emulator", {}), emulator.get("clock", {}), emulator.get("auth", {}))
-    names = {field.attribute for table in (EMULATOR, CLOCK, AUTH) for field in table.fields} | {"region", "account_id"}
-    return MappingProxyType(
-        {
-            name: value
-            for block in blocks
-            for name, value in block.items()
-            if name in names and not isinstance(value, Said)
-        }
-    )
+    """What is written of the emulator's options."""
+    whose = {name: said[name] for name in ("region", "account_id") if name in said}
+    return MappingProxyType(whose | options_of(said.get("emulator", {})))

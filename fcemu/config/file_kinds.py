@@ -18,13 +18,14 @@ _URL: Final = "a URL like http://127.0.0.1:8080/hook"
 
 @dataclass(frozen=True, slots=True)
 class Numbers(Kind):
-    """A list of at least one number, read as a tuple."""
+    """A list of at least one number, read as a tuple. ``none``: or of none."""
 
     of: ClassVar[str] = "list"
     each: Number
+    none: bool = False
 
     def read(self, given: Any, limits: Limits) -> Any:
-        if not isinstance(given, list) or not given:
+        if not isinstance(given, list) or not (given or self.none):
             return OTHER
         wrong = [
             Wrong(at=(index,), expected=self.each.expected(limits))
@@ -37,10 +38,11 @@ class Numbers(Kind):
         return list(value)
 
     def expected(self, limits: Limits) -> str:
-        return f"a list of one or more numbers, {self.each.expected(limits)}"
+        at_least = "" if self.none else "one or more "
+        return f"a list of {at_least}numbers, {self.each.expected(limits)}"
 
     def schemas(self) -> list[Schema]:
-        return [{"type": "array", "items": self.each.schemas()[0], "minItems": 1}]
+        return [{"type": "array", "items": self.each.schemas()[0], "minItems": 0 if self.none else 1}]
 
 
 @dataclass(frozen=True, slots=True)

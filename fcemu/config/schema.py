@@ -3,19 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from fcemu.config.emulator_shapes import EMULATOR
+from fcemu.config.emulator_block import EMULATOR, OF_OPTIONS, field_of, wrong_option
 from fcemu.core.fields.domains import DOMAIN, HOSTS
 from fcemu.core.fields.functions import FUNCTION, FUNCTIONS_3_0, SERVICE
-from fcemu.core.fields.kinds import ANYTHING, FLAG, LINE, OBJECT, TEXT, Number, Text, Whole, always
+from fcemu.core.fields.kinds import ANYTHING, FLAG, LINE, OBJECT, TEXT, Number, Whole, always
 from fcemu.core.fields.layers import LAYER
 from fcemu.core.fields.rows import Named, Names, Nested, Table, said
 from fcemu.core.fields.shared import code
 from fcemu.core.names import FUNCTION as ANY_FUNCTION
-from fcemu.core.names import LATEST, Account
-from fcemu.core.settings import UNBOUNDED
+from fcemu.core.names import LATEST
+from fcemu.core.options import OPTIONS, UNBOUNDED
 from fcemu.core.stubs import Step, error_named
 
-_USUAL: Final = Account()
 RAISES: Final = Table(
     "Raises",
     "``raises``: the error with which an attempt ends.",
@@ -39,14 +38,8 @@ STUB: Final = Table(
 FILE: Final = Table(
     "File",
     "The whole file.",
-    said("region", LINE, "In ARNs and contexts.", "region", default=_USUAL.region),
-    said(
-        "accountId",
-        Text("digits", pattern="[0-9]{1,32}", empty=False),
-        "Owner of everything.",
-        "account_id",
-        default=_USUAL.id,
-    ),
+    field_of(OPTIONS["region"]),
+    field_of(OPTIONS["account_id"]),
     said("vars", OBJECT, "Values for ${vars.NAME}.", "variables", default={}),
     said("expand", FLAG, "Whether ${vars.NAME} and ${env('NAME')} are replaced by values.", "expand", default=True),
     code(
@@ -93,6 +86,7 @@ def _wrong_function(values: Mapping[str, Any]) -> str:
 CONTRADICTIONS: Final[Mapping[Table, Callable[[Mapping[str, Any]], str]]] = {
     STEP: _wrong_step,
     FUNCTION: _wrong_function,
+    **dict.fromkeys(OF_OPTIONS, wrong_option),
 }
 """What values of one map contradict each other in; empty when they do not."""
 

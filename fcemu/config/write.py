@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
-from fcemu.config.emulator_shapes import AUTH, CLOCK, EMULATOR
+from fcemu.config.emulator_block import EMULATOR
 from fcemu.config.files import wrong
 from fcemu.config.making import CAPACITIES, LOOKED_UP
 from fcemu.config.problems import DefinitionError, Problem
@@ -105,7 +105,7 @@ class _Writer:
         if sources := list(self._sources(function.ref)):
             written["eventSources"] = sources
         if asked := self._asked(function.ref):
-            written["asyncInvokeConfig"] = asked
+            written["asyncInvokeConfig"] = _alone(asked)
         own = (each for each in self._extras.triggers if each.function == function.ref)
         triggers = {each.name: _trigger(each) for each in own if self._leads(function.ref, each.qualifier)}
         if triggers:
@@ -144,13 +144,12 @@ class _Writer:
             if owner == ref and self._leads(ref, qualifier):
                 yield from ({"sourceArn": arn} | _qualified(qualifier) for arn in arns)
 
-    def _asked(self, ref: FunctionRef) -> Any:
-        written = [
+    def _asked(self, ref: FunctionRef) -> list[dict[str, Any]]:
+        return [
             _qualified(qualifier) | _fields(ASYNC, asked, *_ASYNC, usual=True)
             for (owner, qualifier), asked in self._async.items()
             if owner == ref and self._leads(ref, qualifier)
         ]
-        return _alone(written)
 
     def _leads(self, ref: FunctionRef, qualifier: str) -> bool:
         """Whether a qualifier still means something: its version or its alias may have been deleted."""
@@ -219,8 +218,8 @@ class _Writer:
     def _of_version(self, function: Function) -> dict[str, Any]:
         """``description`` there is that of the version, so the function's own is with what is kept."""
         written = {**_handler(function), **self._settings(function)}
-        if description := written.pop("description", ""):
-            written["kept"] = {"description": description, **written.get("kept", {})}
+        if "description" in written:
+            written["kept"] = {"description": written.pop("description"), **written.get("kept", {})}
         return written
 
     def _version(self, owner: Owner, version: Version) -> dict[str, Any]:
@@ -284,7 +283,7 @@ def _program(kept: dict[str, Any], runtime: str) -> dict[str, Any]:
 def _described(kept: Mapping[str, Any]) -> dict[str, Any]:
     """``description``, and a block for the rest."""
     rest = {name: value for name, value in kept.items() if name != "description"}
-    written: dict[str, Any] = {"description": kept["description"]} if kept.get("description") else {}
+    written: dict[str, Any] = {"description": kept["description"]} if "description" in kept else {}
     return written | ({"kept": rest} if rest else {})
 
 
@@ -363,7 +362,7 @@ def document_of(definition: Definition) -> dict[str, Any]:
             if function.get("code") == ".":
                 del function["code"]
     document |= {name: value for name, value in whole.items() if value or name == "expand"}
-    if emulator := _emulator(definition.options):
+    if emulator := _options(EMULATOR, definition.options):
         document["emulator"] = emulator
     return document
 
@@ -444,15 +443,13 @@ def _beside(code: Any, root: str | None) -> Any:
     return os.path.relpath(code, root) if root is not None and isinstance(code, str) else code
 
 
-def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
-    """The ``emulator:`` block from options; the attributes of its fields have their names."""
-    inner = {"clock": _options(CLOCK, options), "auth": _options(AUTH, options)}
-    return {name: block for name, block in inner.items() if block} | _options(EMULATOR, options)
-
-
 def _options(table: Table, options: Mapping[str, object]) -> dict[str, Any]:
-    return {
-        key: field.in_file.write(options[field.attribute])
-        for key, field in table.keys.items()
-        if field.attribute in options and isinstance(field.in_file, Kind)
-    }
+    """A map of the ``emulator:`` block from options; the attributes of its fields have their names."""
+    found: dict[str, Any] = {}
+    for key, field in table.keys.items():
+        match field.in_file:
+            case Nested(inner) if block := _options(inner, options):
+                found[key] = block
+            case Kind() as kind if field.attribute in options:
+                found[key] = kind.write(options[field.attribute])
+    return found

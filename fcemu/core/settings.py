@@ -1,60 +1,18 @@
-"""What a user can set for a whole emulator: the ``emulator:`` block, the options of the fixture and of ``serve``."""
+"""What the engine knows of the options of a whole emulator."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
-from fcemu.core.limits import STRICT, Limits
+from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.names import Account
+from fcemu.core.options import OPTIONS, UNBOUNDED, Option, checked
 from fcemu.core.values import dataclass
 
-THROTTLE_MODES: Final = ("wait", "backoff")
-UNBOUNDED: Final = 1_000_000
-_DAY: Final = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Between which numbers a setting may be. ``above``: not the least one itself; ``whole``: without a fraction."""
-
-    least: float
-    most: float
-    above: bool = False
-    whole: bool = False
-
-    def refusal(self, value: object) -> str | None:
-        """What was expected instead of ``value``; ``None`` where it is within these bounds."""
-        kinds = int if self.whole else int | float
-        is_number = isinstance(value, kinds) and not isinstance(value, bool)
-        # A number that is none, ``nan``, is not between any others.
-        if is_number and self.least <= value <= self.most and not (self.above and value == self.least):  # type: ignore[operator]
-            return None
-        lower = f"above {self.least:,}" if self.above else f"from {self.least:,}"
-        return f"expected {'a whole number' if self.whole else 'a number'} {lower} to {self.most:,}"
-
-
-BOUNDS: Final[Mapping[str, Bounds]] = {
-    "seed": Bounds(0, 2**63 - 1, whole=True),
-    "rate": Bounds(0, 1_000_000),
-    "destination_depth": Bounds(0, 1000, whole=True),
-    "task_retention_seconds": Bounds(0, 30 * _DAY),
-    "idle_seconds": Bounds(0, 365 * _DAY),
-    "cold_start_seconds": Bounds(0, _DAY),
-    "instance_limit": Bounds(0, UNBOUNDED, whole=True),
-    "instances_per_minute": Bounds(0, UNBOUNDED, whole=True),
-    "watchdog": Bounds(0, _DAY, above=True),
-    "grace_seconds": Bounds(0, _DAY),
-    "io_grace_seconds": Bounds(0, _DAY),
-    "retry_seconds": Bounds(0, 30 * _DAY),
-    "delivery_retry_seconds": Bounds(0, 30 * _DAY),
-}
-"""The numbers that options take, of lists each of them; every place where an option is given looks here."""
 SPEC_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """Where a test's clock starts unless it says otherwise."""
-FIRST_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_START: Final = datetime(9998, 12, 31, tzinfo=UTC)
-"""Between which instants a clock may start."""
 
 
 def _seconds(*values: float) -> tuple[timedelta, ...]:
@@ -126,3 +84,42 @@ class Settings:
     def instances(self) -> int:
         """How many instances the account may have."""
         return self.limits.instances if self.instance_limit is None else self.instance_limit
+
+
+USUAL: Final = Settings()
+"""The settings of an emulator without options."""
+
+
+def settings_of(options: Mapping[str, object], base: Settings | None = None) -> Settings:
+    """Settings from options; those that are not given are those of ``base``, or the defaults.
+
+    Raises ``ValueError`` that names the option and says what is expected, also for options that do not exist.
+    """
+    default = base or USUAL
+    fields: dict[str, Any] = {}
+    of_account: dict[str, Any] = {}
+    for name, value in checked(options).items():
+        option = OPTIONS[name]
+        whole, _, part = option.field.partition(".")
+        if whole:
+            (of_account if part else fields)[part or whole] = option.kind.enter(value)
+    return replace(default, account=replace(default.account, **of_account), **fields)
+
+
+def default_of(option: Option) -> Any:
+    """The value that an option has where nobody says another; ``None`` where its row tells of it in words."""
+    return _plain(attrgetter(option.field)(USUAL)) if option.field else option.default
+
+
+def _plain(value: object) -> Any:
+    """A field of ``Settings`` as an option that sets it."""
+    match value:
+        case timedelta():
+            return _plain(value.total_seconds())
+        case float() if value.is_integer():
+            return int(value)
+        case tuple():
+            return tuple(map(_plain, value))
+        case Limits():
+            return "relaxed" if value == RELAXED else "strict"
+    return value

@@ -7,7 +7,8 @@ from typing import Final
 
 from fcemu.core.capacity import InstanceNumbers
 from fcemu.core.names import FunctionRef
-from fcemu.core.settings import UNBOUNDED, Settings
+from fcemu.core.options import UNBOUNDED
+from fcemu.core.settings import Settings
 from fcemu.engine.instances import Key, Place, Pool
 
 _MINUTE: Final = timedelta(minutes=1)

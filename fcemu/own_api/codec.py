@@ -25,7 +25,8 @@ from typing import (
 
 from fcemu.core.json_forms import read_bytes, text_or_base64, time_text
 from fcemu.core.names import FUNCTION, FunctionRef
-from fcemu.core.settings import BOUNDS
+from fcemu.core.option_kinds import Number, Whole
+from fcemu.core.options import OPTIONS
 from fcemu.core.times import parse_duration, parse_instant
 from fcemu.own_api.problems import Problem, about, unknown
 
@@ -357,15 +358,15 @@ def instant_after(started: datetime) -> Kind:
 
 def within(option: str) -> Kind:
     """A number that an option takes."""
-    bounds = BOUNDS[option]
+    kind = cast(Number, OPTIONS[option].kind)
 
     def read(value: Any) -> float:
-        refusal = bounds.refusal(value)
-        if refusal is not None:
-            raise ValueError(refusal.removeprefix("expected "))
+        if not kind.fits(value):
+            raise ValueError(kind.expected)
         return cast(float, value)
 
-    return _kind(read, type="integer" if bounds.whole else "number", minimum=bounds.least, maximum=bounds.most)
+    whole = isinstance(kind, Whole)
+    return _kind(read, type="integer" if whole else "number", minimum=kind.least, maximum=kind.most)
 
 
 def words(allowed: Callable[[], Iterable[str]]) -> Kind:

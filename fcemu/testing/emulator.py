@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from fcemu import host
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
-from fcemu.core.domains import is_host_name
+from fcemu.core.names import FunctionRef
+from fcemu.core.options import FIXTURE, OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
 from fcemu.core.times import later, parse_duration, parse_instant
 from fcemu.engine.emulator import Emulator
+from fcemu.engine.ports import StandIn
 from fcemu.host import LocalHost
 from fcemu.testing.access import Access
 from fcemu.testing.checking import demand_noticed
@@ -41,46 +43,30 @@ class NeverTrue(TimeoutError):
 class LocalEmulator:
     """An emulator of Function Compute in this process, with an HTTP server on loopback.
 
-    ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. Options
-    are those of the fixture: ``seed``, ``start``, ``rate``, ``autojump``, ``clock``, ``strict``, ``isolate``,
-    ``intercept``, ``allow_host``, ``runtime``, ``python``, ``limits``, ``watchdog``, ``account_id``, ``region`` and
-    those of the ``emulator:`` block in snake_case; ``data`` (a file that keeps everything), ``data_sync``,
-    ``data_keep`` (for how long what has ended is kept), ``while_down``. Raises ``DefinitionError``, ``ValueError`` or
-    ``StoreError``. As a context manager, a clean exit runs ``check()``.
+    ``definition``: a path (file or directory), a mapping in native form, or ``None`` for an empty emulator. ``options``
+    are those of the fixture (``fcemu.core.options``). Raises ``DefinitionError``, ``ValueError`` or ``StoreError``. As
+    a context manager, a clean exit runs ``check()``.
     """
 
     def __init__(self, definition: Source = None, *, server: LocalHost | None = None, **options: object) -> None:
-        self._strict = _strict(options.pop("strict", True))
-        process = _is_process(options.pop("runtime", "inline"))
-        python = _python(options.pop("python", ""))
-        isolate = _flag("isolate", options.pop("isolate", False))
-        self._clock: Final = options.pop("clock", OWN)
-        intercept = _intercept(options.pop("intercept", False))
-        allowed = _host_names(options.pop("allow_host", ()))
-        data = host.Data.taken_from(options)
-        if data is not None and self._clock != OWN:
+        said = checked(options, FIXTURE)
+        read = _read(definition, said)
+        chosen = {**_without_clock(checked(read.options)), **said}
+        self._strict = value_of(chosen, "strict")
+        self._clock: Final = value_of(chosen, "clock")
+        self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock))
+        if self._recipe.data is not None and self._clock != OWN:
             raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
-        read = _read(definition)
-        chosen = _without_clock(read.options) | options
-        self._recipe: Final = host.Recipe(
-            definition=read,
-            options=lambda: chosen,
-            data=data,
-            isolate=isolate,
-            process=process,
-            python=python,
-            kind=partial(kind_of, self._clock),
-        )
         self._places: tuple[Path, ...] = ()
         """Directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or LocalHost()
-        module_of = partial(self._host.runtimes.module_of, isolate=isolate, process=process)
+        module_of = partial(self._host.runtimes.module_of, isolate=self._recipe.isolate, process=self._recipe.process)
         self._access: Final = Access(self._host.runtimes.stub, module_of)
-        self._host.allow(allowed)
+        self._host.allow(value_of(chosen, "allow_host"))
         try:
             self._host.begin(self._recipe, self._began)
-            self._redirection: Final = self._intercept(intercept)
+            self._redirection: Final = self._intercept(chosen.get("intercept", None if server is not None else False))
         except BaseException:
             if self._own_host:
                 self._host.close()
@@ -92,6 +78,7 @@ class LocalEmulator:
         self._settings = engine.settings
 
     def _intercept(self, asked: bool | None) -> host.Redirection | None:
+        """``None``, the fixture's default: unless another emulator of this process does."""
         if asked is False:
             return None
         redirection = host.redirection(self.host, self.port)
@@ -274,7 +261,7 @@ class LocalEmulator:
         """Define a function that is a Python callable of FC's ``(event, context)``; settings by FC's key names, as in
         ``fcemu.yaml``. It replaces one of the same name. Raises ``DefinitionError``, ``ValueError``."""
         definition, code = self._host.runtimes.added(name, handler, settings)
-        host.define(self._engine, definition, {definition.functions[0].ref: code}, stub=self._host.runtimes.stub)
+        self._define(definition, {definition.functions[0].ref: code})
         return self.function(name)
 
     def define(self, definition: Source) -> None:
@@ -283,8 +270,12 @@ class LocalEmulator:
         definition was."""
         if isinstance(definition, str | Path) and definition != "":
             definition = next((found for place in self._places if (found := place / definition).exists()), definition)
-        more = _read(definition)
-        host.define(self._engine, replace(more, options=_without_clock(more.options)), stub=self._host.runtimes.stub)
+        more = _read(definition, self._recipe.options())
+        self._define(replace(more, options=_without_clock(more.options)))
+
+    def _define(self, more: Definition, code: Mapping[FunctionRef, StandIn] | None = None) -> None:
+        options = self._recipe.options()
+        host.define(self._engine, more, code, stub=self._host.runtimes.stub, options=options)
 
     @property
     def faults(self) -> Faults:
@@ -413,52 +404,17 @@ def environment_of(server: LocalHost, settings: Settings, *, intercept: bool) ->
     return host.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
 
 
-def _read(definition: Source) -> Definition:
+def _read(definition: Source, options: Mapping[str, Any]) -> Definition:
+    """``options`` choose among what a file says."""
     if isinstance(definition, Definition):
         return definition
     if definition is None or definition == "":
         return EMPTY
     if isinstance(definition, Mapping):
         return read_mapping(definition, Path.cwd())
-    return read_definition(find_definition(Path(definition)))
+    return read_definition(find_definition(Path(definition)), host.choices_of(options))
 
 
 def _without_clock(options: Mapping[str, object]) -> dict[str, object]:
     """The ``clock`` part of a definition's ``emulator:`` block is for ``serve``: a test's clock starts paused."""
-    return {name: value for name, value in options.items() if name not in {"rate", "start", "autojump"}}
-
-
-def _strict(value: object) -> bool | str:
-    if value is True or value is False or value == "idle":
-        return value if isinstance(value, bool) else "idle"
-    raise ValueError(f"option strict: expected False, True or 'idle', found {value!r}")
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"option {name}: expected True or False, found {value!r}")
-    return value
-
-
-def _intercept(value: object) -> bool | None:
-    """``None``, the fixture's default: unless another emulator of this process does."""
-    return None if value is None else _flag("intercept", value)
-
-
-def _host_names(value: object) -> Sequence[str]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) and is_host_name(each) for each in texts):
-        raise ValueError(f"option allow_host: expected host names without scheme and port, found {value!r}")
-    return texts
-
-
-def _python(value: object) -> str:
-    if not isinstance(value, str | Path):
-        raise ValueError(f"option python: expected the path of a program, found {value!r}")
-    return host.program_named(str(value)) if str(value) else ""
-
-
-def _is_process(runtime: object) -> bool:
-    if runtime in ("inline", "process"):
-        return runtime == "process"
-    raise ValueError(f"option runtime: expected 'inline' or 'process', found {runtime!r}")
+    return {name: value for name, value in options.items() if not OPTIONS[name].path.startswith("emulator.clock.")}

@@ -1,17 +1,17 @@
 """Other ways of moving the clock for a while: autojump and flowing."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Final, Generic, TypeVar
 
-from fcemu.core.settings import BOUNDS
+from fcemu.core.option_kinds import Number
+from fcemu.core.options import FASTEST
 from fcemu.engine.emulator import Emulator
 from fcemu.testing.access import Access
 from fcemu.testing.waiting import loop_runs, reached
 
 T = TypeVar("T")
-_FLOWING: Final = replace(BOUNDS["rate"], above=True)
+_FLOWING: Final = Number(0, FASTEST, above=True)
 
 
 class Mode(Generic[T]):
@@ -75,8 +75,10 @@ def autojumping(engine: Emulator) -> Callable[[], None]:
 
 def flowing(rate: float) -> Callable[[Emulator], Callable[[], None]]:
     """Begins what ``LocalEmulator.flowing(rate)`` lasts for. Raises ``ValueError``."""
-    if (refusal := _FLOWING.refusal(rate)) is not None:
-        raise ValueError(f"flowing: rate: {refusal}, found {rate!r}; 1 is as fast as real time")
+    try:
+        _FLOWING.check(rate)
+    except ValueError as wrong:
+        raise ValueError(f"flowing: rate: {wrong}; 1 is as fast as real time") from None
 
     def begin(engine: Emulator) -> Callable[[], None]:
         before = engine.rate

@@ -1,16 +1,16 @@
 """Emulators for a whole test run: one server for all tests, options from where a test runner finds them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from fcemu import host
 from fcemu.backends import AUTO, choose
-from fcemu.config import EMPTY, Definition, find_definition, read_definition
+from fcemu.config import EMPTY, Choices, Definition, find_definition, read_definition
+from fcemu.core.options import FIXTURE, INI, OPTIONS, checked, options_in
+from fcemu.core.settings import settings_of
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
-
-_IN_VARIABLES: Final = frozenset({"access_keys", "account_id", "region"})
 
 
 def prepare(backend: str) -> None:
@@ -22,18 +22,17 @@ def prepare(backend: str) -> None:
 class Suite:
     """What one test run shares: the server behind the fixture ``fcemu``, and definitions that were read already.
 
-    ``ini(name)`` gives the text of an ini option, ``""`` where it is not set. Raises ``ValueError`` for a backend that
-    is not there.
+    ``ini(name)`` gives the text of an ini option, ``None`` where it is not set. Raises ``ValueError`` for a backend
+    that is not there.
     """
 
-    def __init__(self, root: Path, ini: Callable[[str], str], ini_options: Sequence[str]) -> None:
+    def __init__(self, root: Path, ini: Callable[[str], str | None]) -> None:
         choose(ini("backend") or AUTO)
         self._root: Final = root
-        self._ini: Final = {name: text for name in ini_options if (text := str(ini(name) or ""))}
+        self._ini: Final = {name: text for name in options_in(INI) if (text := ini(name)) is not None}
         self._host: LocalHost | None = None
-        self._read: dict[Path, tuple[tuple[int, int], Definition]] = {}
+        self._read: dict[tuple[Path, *tuple[str | None, ...]], tuple[tuple[int, int], Definition]] = {}
         self._found: dict[tuple[Path, str | Path], Path] = {}
-        self._at_root: Definition | None = None
 
     def open(
         self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
@@ -51,9 +50,7 @@ class Suite:
         self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
     ) -> LocalEmulator:
         given = {**self._of_ini(), **more, **options}
-        definition = self._definition(given.pop("definition", None), beside)
-        if shared:
-            given.setdefault("intercept", None)
+        definition = self._definition(given.pop("definition", None), beside, checked(given, FIXTURE))
         emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
         emulator._places = (beside, self._root)
         return emulator
@@ -62,11 +59,10 @@ class Suite:
         """The variables of the fixture's emulators, as far as they are known before a test; or what is wrong."""
         try:
             given = self._of_ini()
-            definition = self._definition(given.pop("definition", None), self._root)
-            defaults = definition.options if isinstance(definition, Definition) else {}
-            known = {name: value for name, value in {**defaults, **given}.items() if name in _IN_VARIABLES}
-            settings, intercept = host.settings_of(known), given.get("intercept", True) is not False
-            return environment_of(self._shared_host(), settings, intercept=intercept)
+            definition = self._definition(given.pop("definition", None), self._root, given)
+            known = {**(definition.options if isinstance(definition, Definition) else {}), **given}
+            intercept = known.get("intercept") is not False
+            return environment_of(self._shared_host(), settings_of(known), intercept=intercept)
         except ValueError as wrong:
             return str(wrong)
 
@@ -75,7 +71,7 @@ class Suite:
         emulator._end()
 
     def _of_ini(self) -> dict[str, object]:
-        return {name: host.read_option(name, text) for name, text in self._ini.items()}
+        return {name: OPTIONS[name].read(text) for name, text in self._ini.items()}
 
     def _shared_host(self) -> LocalHost:
         if self._host is None or self._host.is_elsewhere:  # each test in a fork of its own
@@ -87,12 +83,11 @@ class Suite:
         if self._host is not None:
             self._host.close()
 
-    def _definition(self, given: object, beside: Path) -> Definition | Mapping[str, Any]:
+    def _definition(self, given: object, beside: Path, options: Mapping[str, Any]) -> Definition | Mapping[str, Any]:
+        choices = host.choices_of(options)
         if given is None:
-            if self._at_root is None:
-                found = host.definition_in(self._root)
-                self._at_root = EMPTY if found is None else self._cached(found)
-            return self._at_root
+            at_root = host.definition_in(self._root)
+            return EMPTY if at_root is None else self._cached(at_root, choices)
         if isinstance(given, Mapping | Definition):
             return given
         if given == "":
@@ -103,15 +98,16 @@ class Suite:
         if path is None or not path.is_file():
             near = beside / given
             path = self._found[beside, given] = find_definition(near if near.exists() else self._root / given)
-        return self._cached(path)
+        return self._cached(path, choices)
 
-    def _cached(self, path: Path) -> Definition:
+    def _cached(self, path: Path, choices: Choices) -> Definition:
         """Read a file once for a run, and again when it has changed."""
         stat = path.stat()
         stamp = (stat.st_mtime_ns, stat.st_size)
-        known = self._read.get(path)
+        which = (path, choices.region, choices.account_id, choices.environment)
+        known = self._read.get(which)
         if known is None or known[0] != stamp:
-            known = self._read[path] = (stamp, read_definition(path))
+            known = self._read[which] = (stamp, read_definition(path, choices))
         return known[1]
 
 

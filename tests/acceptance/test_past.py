@@ -242,7 +242,7 @@ def test_a_file_that_forgot_most_of_what_it_had_becomes_small(tmp_path):
 
 
 def test_a_time_to_keep_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="option data_keep: expected how long"):
+    with pytest.raises(ValueError, match="option data_keep: expected a duration"):
         LocalEmulator(data="x.db", data_keep=-1)
 
 

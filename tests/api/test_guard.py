@@ -208,7 +208,7 @@ def test_a_test_allows_names_by_an_option():
 
 @pytest.mark.parametrize("wrong", ["http://a.example", ["a.example:80"], [""], [7], 7, {"a"}])
 def test_what_is_no_host_name_cannot_be_allowed(wrong):
-    with pytest.raises(ValueError, match="option allow_host: expected host names without scheme and port"):
+    with pytest.raises(ValueError, match="option allow_host: expected a list of host names without scheme and port"):
         LocalEmulator("", allow_host=wrong)
 
 

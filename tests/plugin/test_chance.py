@@ -42,7 +42,7 @@ def test_a_marker_asks_for_it(fcemu):
 
 
 def test_another_word_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match="option chance: expected 'calm' or 'seeded', found 'wild'"):
+    with pytest.raises(ValueError, match="option chance: expected calm or seeded, found 'wild'"):
         LocalEmulator("", chance="wild")
 
 

@@ -255,7 +255,7 @@ def test_isolated_modules_are_imported_anew_for_each_instance_and_not_shared_wit
 
 
 def test_the_option_isolate_is_a_truth_value(shop):
-    with pytest.raises(ValueError, match="option isolate: expected True or False, found 'yes'"):
+    with pytest.raises(ValueError, match="option isolate: expected true or false, found 'yes'"):
         LocalEmulator(native(shop), isolate="yes")
 
 

@@ -8,7 +8,7 @@ from fcemu.core.fields.fc_kinds import Function, Qualifier
 from fcemu.core.fields.kinds import FLAG, OBJECT, TAGS, TEXT, Duration, Text, Texts, Whole, always
 from fcemu.core.fields.rows import Field, Nested, Table, acts, said, shows
 from fcemu.core.names import LATEST
-from fcemu.core.settings import UNBOUNDED
+from fcemu.core.options import UNBOUNDED
 
 NAME: Final = Text(
     "a name", "1-128 letters, digits, '_' and '-', beginning with a letter or '_'", names.NAME, empty=False

@@ -1,0 +1,542 @@
+"""The options of an emulator, a row each. All that reads, checks, shows or documents an option is derived from its row.
+
+A row is imported where pytest starts, also where no test uses an emulator: this module imports next to nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from fcemu.core.option_kinds import (
+    Anything,
+    Flag,
+    Hosts,
+    Instant,
+    Kind,
+    LimitsWord,
+    Number,
+    Places,
+    Seconds,
+    Secrets,
+    Span,
+    Text,
+    Texts,
+    Waits,
+    Whole,
+    Words,
+)
+
+FIXTURE, INI, BLOCK, SERVE, EXEC, VARIABLE = "fixture", "ini", "block", "serve", "exec", "variable"
+PLACES: Final = (FIXTURE, INI, BLOCK, SERVE, EXEC, VARIABLE)
+"""Where an option may be said. ``fixture``: a keyword of ``LocalEmulator`` and ``fcemu_factory``, the marker, the
+fixture ``fcemu_options``. ``ini``: pytest's ini file. ``block``: the definition. ``serve`` and ``exec``: their command
+lines. ``variable``: of both."""
+
+_DAY: Final = 86_400
+UNBOUNDED: Final = 1_000_000
+"""A number of instances that no account reaches."""
+FASTEST: Final = 1_000_000
+"""The highest rate of a clock."""
+
+
+class Option(NamedTuple):
+    """One option. Its name is the keyword; the ini file has ``fcemu_`` before it.
+
+    ``field``: the attribute of ``Settings`` that it sets; its default is there. Other options are read by the host, the
+    test or the server, from what was said or else ``default``; ``otherwise`` tells of a default that is no value.
+    ``of_serve`` and ``of_exec``: the default there, where it is another one. ``not_in``: where it cannot be said, and
+    why. ``path``: its key in the definition. ``long``: its name on the command line. ``page``: the part of the
+    documents that tells more.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    field: str = ""
+    default: Any = None
+    otherwise: str = ""
+    of_serve: Any = None
+    of_exec: Any = None
+    not_in: Mapping[str, str] = {}
+    path: str = ""
+    long: str = ""
+    short: str = ""
+    page: str = ""
+    of_pytest: bool = False
+    """Whether pytest has it as ``--fcemu-NAME``, too."""
+
+    @property
+    def key(self) -> str:
+        """Where it stands in a definition: the names of maps and keys, separated by dots."""
+        first, *more = self.name.split("_")
+        return self.path or "emulator." + first + "".join(word.capitalize() for word in more)
+
+    @property
+    def command(self) -> str:
+        """Its name on the command line, without the dashes."""
+        return self.long or self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Its variable."""
+        return "FCEMU_" + self.command.replace("-", "_").upper()
+
+    def default_in(self, command: str) -> Any:
+        """The default under ``serve`` or ``exec``, where it is another one; else ``None``."""
+        return self.of_exec if command == EXEC else self.of_serve
+
+    def may(self, place: str) -> bool:
+        """Whether it can be said there."""
+        return place not in self.not_in
+
+    def check(self, value: object) -> Any:
+        """The value in its plain form. Raises ``ValueError`` that names the option."""
+        try:
+            return self.kind.check(value)
+        except ValueError as wrong:
+            raise ValueError(f"option {self.name}: {wrong}") from None
+
+    def read(self, text: str) -> Any:
+        """The value that a text means; raises what ``check`` raises."""
+        return self.check(self.kind.read(text))
+
+
+def _nowhere_else(why: str, *places: str) -> dict[str, str]:
+    return dict.fromkeys(places, why)
+
+
+_TESTS_ONLY: Final = _nowhere_else("It is about a test, and a server has none.", BLOCK, SERVE, EXEC, VARIABLE)
+_ITS_FILE: Final = {BLOCK: "A definition may have several emulators, and each keeps a file of its own."}
+_OF_TESTS: Final = "The server of a test listens on a free port of 127.0.0.1, for this test alone."
+_OF_LISTENING: Final = {
+    **_nowhere_else(_OF_TESTS, FIXTURE, INI),
+    BLOCK: "A definition may have several servers, and each listens somewhere else.",
+}
+_OF_SERVERS: Final = _nowhere_else("A definition does not know who looks at its server.", BLOCK)
+
+
+_ROWS: Final = (
+    Option(
+        "definition",
+        Anything(),
+        "The functions: a file or a directory, in a test beside its file or at the rootdir, or a mapping in native "
+        "form; an empty text: none.",
+        otherwise="the definition at the rootdir, if any",
+        not_in={
+            BLOCK: "It names the definition itself.",
+            **_nowhere_else("A command takes it as its argument, without a name.", SERVE, EXEC, VARIABLE),
+        },
+    ),
+    Option(
+        "host",
+        Text("an address or a host name", r"\S+"),
+        "The address to listen on.",
+        default="127.0.0.1",
+        not_in=_OF_LISTENING,
+    ),
+    Option(
+        "port",
+        Whole(0, 65_535),
+        "The port to listen on; 0: any free one.",
+        default=9527,
+        of_exec=0,
+        not_in=_OF_LISTENING,
+    ),
+    Option(
+        "rate",
+        Number(0, FASTEST),
+        "How many virtual seconds pass in a real one; 0: the clock is paused.",
+        field="rate",
+        of_serve=1,
+        of_exec=0,
+        path="emulator.clock.rate",
+    ),
+    Option(
+        "autojump",
+        Flag(),
+        "A paused clock jumps to what is due next while nothing runs and no request is served.",
+        field="autojump",
+        path="emulator.clock.autojump",
+    ),
+    Option(
+        "start",
+        Instant(),
+        "The virtual time at the start.",
+        field="start",
+        of_serve="now",
+        of_exec="now",
+        path="emulator.clock.start",
+    ),
+    Option(
+        "clock",
+        Words("own", "follow"),
+        "With follow, the clock shows the time of the test's freezegun or time-machine.",
+        default="own",
+        not_in=_TESTS_ONLY,
+        page="../explanation/time.md",
+    ),
+    Option(
+        "seed",
+        Whole(0, 2**63 - 1),
+        "The seed decides ids and every draw: the same seed and requests give the same timeline.",
+        field="seed",
+        of_pytest=True,
+    ),
+    Option(
+        "chance",
+        Words("calm", "seeded"),
+        "With seeded, the seed draws whatever FC leaves open: order, repeats, refusals, crashes.",
+        field="chance",
+        page="chance.md",
+    ),
+    Option(
+        "runtime",
+        Words("inline", "process"),
+        "Python handlers run inline, in the emulator's process, or each instance in a process of its own.",
+        default="inline",
+        of_serve="process",
+        of_exec="process",
+        of_pytest=True,
+        page="../explanation/runtimes.md",
+    ),
+    Option(
+        "python",
+        Text("the path of a program", ".*", "PROGRAM"),
+        "The Python that runs handlers in processes, where a function's python says nothing.",
+        default="",
+        otherwise="this one",
+    ),
+    Option(
+        "isolate",
+        Flag(),
+        "Each instance imports the modules of inline handlers anew and shares them with nothing.",
+        default=False,
+    ),
+    Option(
+        "account_id",
+        Text("digits", "[0-9]{1,32}", "ID"),
+        "The account id in ARNs and contexts.",
+        field="account.id",
+        path="accountId",
+        long="account",
+    ),
+    Option("region", Text(), "The region in ARNs and contexts.", field="account.region", path="region"),
+    Option(
+        "limits",
+        LimitsWord("strict", "relaxed"),
+        "FC's quotas hold as documented, or wider for quick tests.",
+        field="limits",
+    ),
+    Option(
+        "strict_runtimes",
+        Flag(),
+        "Functions of runtimes that are not here and would run as others do, such as python2.7, are refused.",
+        field="strict_runtimes",
+        page="../howto/languages.md",
+    ),
+    Option(
+        "strict",
+        Flag("idle"),
+        "What check() demands at the end of a test: nothing, no unnoticed failure, or also that nothing is unfinished.",
+        default=True,
+        not_in=_TESTS_ONLY,
+        page="#check",
+    ),
+    Option(
+        "ready_file",
+        Text("the path of a file", ".+", "FILE"),
+        "The server's URL is written to this file once it is listening.",
+        otherwise="none",
+        not_in=_OF_LISTENING,
+    ),
+    Option(
+        "token",
+        Text("text", ".*"),
+        "Every request must carry this token; beyond loopback one is made if none is given.",
+        default="",
+        otherwise="none",
+        not_in=_OF_LISTENING,
+    ),
+    Option(
+        "allow_host",
+        Hosts(),
+        "The server answers under these host names besides those of this machine and FC's.",
+        default=(),
+        otherwise="none",
+        page="server.md#who-may-ask",
+    ),
+    Option(
+        "intercept",
+        Flag(),
+        "FC's and MNS's own host names lead to the emulator: from the test's process, else from programs in its "
+        "environment.",
+        default=False,
+        otherwise="no; the fixture intercepts unless another emulator does",
+        page="../howto/interception.md",
+    ),
+    Option(
+        "intercept_only",
+        Flag(),
+        "The same, and other hosts are refused.",
+        default=False,
+        not_in={
+            **_nowhere_else("A test may connect to other hosts; libraries that mock HTTP refuse them.", FIXTURE, INI),
+            BLOCK: "Which hosts the programs of this machine may reach is no matter of a definition.",
+        },
+    ),
+    Option(
+        "auth",
+        Flag(),
+        "FC's signatures are verified; otherwise any key is accepted.",
+        field="auth",
+        path="emulator.auth.verify",
+    ),
+    Option(
+        "access_keys",
+        Secrets(),
+        "The access keys that auth accepts, with their secrets.",
+        field="access_keys",
+        path="emulator.auth.accessKeys",
+        long="access-key",
+    ),
+    Option(
+        "retry_seconds",
+        Waits(Seconds(0, 30 * _DAY)),
+        "The waits before retry 1, 2, … of a function error; the last one repeats.",
+        field="retry_seconds",
+    ),
+    Option(
+        "retry_server_errors",
+        Flag(),
+        "FC's own errors 500 and 503 are retried.",
+        field="retry_server_errors",
+    ),
+    Option(
+        "age_excludes_delay",
+        Flag(),
+        "The age of an event counts from the end of its delay.",
+        field="age_excludes_delay",
+    ),
+    Option(
+        "destination_depth",
+        Whole(0, 1000),
+        "How many destinations may follow each other.",
+        field="destination_depth",
+    ),
+    Option(
+        "deliver_to",
+        Places(),
+        "Reports are posted to these URLs besides, by destination.",
+        field="deliver_to",
+    ),
+    Option(
+        "delivery_retry_seconds",
+        Waits(Seconds(0, 30 * _DAY), none=True),
+        "The waits before retry 1, 2, … of a report that could not be posted.",
+        field="delivery_retry_seconds",
+    ),
+    Option(
+        "task_retention_seconds",
+        Seconds(0, 30 * _DAY),
+        "How long FC's API shows a task that has ended.",
+        field="task_retention",
+    ),
+    Option(
+        "throttle_mode",
+        Words("wait", "backoff"),
+        "What an asynchronous invocation does while no instance can be had.",
+        field="throttle_mode",
+        page="instances.md",
+    ),
+    Option(
+        "idle_seconds",
+        Seconds(0, 365 * _DAY),
+        "How long an instance without work is kept.",
+        field="idle",
+        page="instances.md",
+    ),
+    Option(
+        "cold_start_seconds",
+        Seconds(0, _DAY),
+        "How long a new instance takes to start.",
+        field="cold_start",
+        page="instances.md",
+    ),
+    Option(
+        "instance_limit",
+        Whole(0, UNBOUNDED),
+        "How many instances the account may have.",
+        field="instance_limit",
+        otherwise="300, with relaxed limits no limit",
+        page="instances.md",
+    ),
+    Option(
+        "instances_per_minute",
+        Whole(0, UNBOUNDED),
+        "How many instances may start within a minute.",
+        field="instances_per_minute",
+        page="instances.md",
+    ),
+    Option(
+        "watchdog",
+        Seconds(0, _DAY, above=True),
+        "Real seconds without progress after which a running attempt ends as timed out.",
+        field="watchdog",
+        path="emulator.watchdogSeconds",
+    ),
+    Option(
+        "grace_seconds",
+        Seconds(0, _DAY),
+        "Real seconds for which a call from outside waits for the running attempt.",
+        field="grace",
+    ),
+    Option(
+        "io_grace_seconds",
+        Seconds(0, _DAY),
+        "Real seconds for which an event loop, or a thread beside a sleeping handler, waits for its sockets.",
+        field="io_grace",
+    ),
+    Option(
+        "data",
+        Text("the path of a file", ".*", "FILE"),
+        "Everything is kept in this file, and nothing that was accepted is lost.",
+        default="",
+        otherwise="none",
+        not_in=_ITS_FILE,
+        page="../explanation/persistence.md",
+    ),
+    Option(
+        "data_sync",
+        Words("normal", "full"),
+        "What is kept survives a kill, or with full also a power cut.",
+        default="normal",
+        not_in=_ITS_FILE,
+    ),
+    Option(
+        "data_keep",
+        Span(),
+        "What ended longer ago, by the virtual clock, is forgotten.",
+        otherwise="never",
+        not_in=_ITS_FILE,
+    ),
+    Option(
+        "while_down",
+        Words("stand-still", "catch-up"),
+        "What the clock of kept data does while no emulator has it.",
+        default="stand-still",
+        not_in=_ITS_FILE,
+    ),
+    Option(
+        "watch",
+        Flag(),
+        "Changed code (not the definition) runs from the next attempt on.",
+        default=False,
+        not_in={**_nowhere_else("The code does not change while a test runs.", FIXTURE, INI), **_OF_SERVERS},
+    ),
+    Option(
+        "pass_env",
+        Texts(),
+        "Handlers get these variables as well; * stands for any.",
+        default=(),
+        otherwise="none",
+        not_in={
+            **_nowhere_else("The handlers of a test get all variables that the test has.", FIXTURE, INI),
+            BLOCK: "What of a machine its handlers may see is decided there.",
+        },
+    ),
+    Option(
+        "debug",
+        Text("the name of a function", ".*", "FUNCTION"),
+        "The instances of this function wait for a debugger before they run (debugpy, or Node's).",
+        default="",
+        otherwise="none",
+        not_in={**_nowhere_else("A debugger stops in an inline handler as in the test.", FIXTURE, INI), **_OF_SERVERS},
+        page="../howto/debugging.md",
+    ),
+    Option(
+        "debug_port",
+        Whole(0, 65_535),
+        "The port of 127.0.0.1 at which the debugger attaches.",
+        otherwise="5678; Node.js: 9229",
+        not_in={**_nowhere_else("A debugger stops in an inline handler as in the test.", FIXTURE, INI), **_OF_SERVERS},
+    ),
+    Option(
+        "log_format",
+        Words("text", "json"),
+        "The form of what is written to stderr.",
+        default="text",
+        not_in={**_nowhere_else("pytest collects the log of a test, and shows it.", FIXTURE, INI), **_OF_SERVERS},
+    ),
+    Option(
+        "verbose",
+        Flag(),
+        "Each fact is logged.",
+        default=False,
+        short="-v",
+        not_in={**_nowhere_else("pytest shows the timeline of a test that fails.", FIXTURE, INI), **_OF_SERVERS},
+    ),
+    Option(
+        "env",
+        Text("text", ".*", "NAME"),
+        "The environment of an s.yaml, from its env.yaml.",
+        default="",
+        otherwise="none",
+        not_in={
+            INI: "fcemu_env of the ini file sets the variables that point a program at the emulator.",
+            BLOCK: "It chooses what the definition says.",
+        },
+    ),
+    Option(
+        "timeline",
+        Words("failed", "always", "never"),
+        "When what happened is shown at the end, on stderr.",
+        default="failed",
+        not_in={
+            **_nowhere_else("pytest has --fcemu-timeline for all tests of a run.", FIXTURE, INI),
+            SERVE: "It has no command whose end could fail.",
+            **_OF_SERVERS,
+        },
+    ),
+)
+
+OPTIONS: Final = {row.name: row for row in _ROWS}
+"""All options by their names, in the order in which pages show them."""
+
+LATER: Final = frozenset({"explore"})
+"""Options that are promised and not there yet: refused by name, never ignored."""
+
+
+def options_in(place: str) -> dict[str, Option]:
+    """The options that can be said in a place, by their names."""
+    return {name: option for name, option in OPTIONS.items() if option.may(place)}
+
+
+def option_named(name: str, place: str = "") -> Option:
+    """The row of an option. Raises ``ValueError`` where there is none, or where it cannot be said in that place."""
+    option = OPTIONS.get(name)
+    if option is None:
+        raise ValueError(_unknown_option(name))
+    if not option.may(place):
+        raise ValueError(f"option {name} cannot be said here. {option.not_in[place]}")
+    return option
+
+
+def checked(options: Mapping[str, object], place: str = "") -> dict[str, Any]:
+    """Options with their values in plain form. Raises ``ValueError`` that names the option and says what is expected,
+    also for options that do not exist or cannot be said in that place."""
+    return {name: option_named(name, place).check(value) for name, value in options.items()}
+
+
+def value_of(options: Mapping[str, Any], name: str) -> Any:
+    """What options say, or the default of an option that is not one of ``Settings``."""
+    return options.get(name, OPTIONS[name].default)
+
+
+def _unknown_option(name: str) -> str:
+    from difflib import get_close_matches
+
+    if name in LATER:
+        return f"option {name!r} is not supported yet"
+    known = sorted(options_in(FIXTURE))
+    close = get_close_matches(name, known, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    return f"there is no option {name!r}{hint} Options: {', '.join(known)}"
