@@ -18,13 +18,13 @@ from fcemu.api.state import Reset, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
 from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
 from fcemu.engine.closing import ClosedError
-from fcemu.own_api import records
+from fcemu.own_api import records, routes
 from fcemu.own_api.codec import given_in, instant_after, read_member, read_record
 from fcemu.own_api.openapi import document
 from fcemu.own_api.problems import Problem, not_yet
 from fcemu.own_api.routes import ROUTES, Route
 
-PREFIX: Final = "_fcemu"
+PREFIX: Final = routes.PREFIX.removeprefix("/")
 TOKENLESS: Final = [route.path.split("/")[1:] for route in ROUTES if route.tokenless]
 """The paths below it whose answers tell nothing, so that they need no token."""
 _LOG: Final = logging.getLogger("fcemu.api")

@@ -10,18 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from sys import float_info
 from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Final,
-    Literal,
-    NamedTuple,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from fcemu.core.json_forms import read_bytes, text_or_base64, time_text
 from fcemu.core.names import FUNCTION, FunctionRef
@@ -232,14 +221,8 @@ _WRITERS: Final = _Writers(
 
 # What was found, in error texts.
 
-_WORDS: Final = {
-    str: "text",
-    bool: "a truth value",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-}
+_NUMBER, _OBJECT = "a number", "an object"
+_WORDS: Final = {str: "text", bool: "a truth value", int: _NUMBER, float: _NUMBER, list: "a list", dict: _OBJECT}
 
 
 def found(value: Any) -> str:
@@ -269,7 +252,16 @@ def _of(classes: Any, expected: str) -> Callable[[Any], Any]:
     return read
 
 
-_text: Final = _of(str, "text")
+def _expecting(expected: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``read``, whose own words for what is wrong are not those of the API."""
+
+    def reader(value: Any) -> Any:
+        try:
+            return read(value)
+        except (TypeError, ValueError):
+            raise ValueError(expected) from None
+
+    return reader
 
 
 def _number(value: Any) -> float:
@@ -284,17 +276,6 @@ def _not_negative(value: Any) -> float:
     return float(value)
 
 
-def _instant(value: Any) -> datetime:
-    return datetime.fromisoformat(_text(value))
-
-
-def _bytes(value: Any) -> bytes:
-    try:
-        return read_bytes(value)
-    except (TypeError, ValueError):
-        raise ValueError('text, or {"base64": …}') from None
-
-
 def _schema_of_bytes(schemas: dict[str, Schema]) -> Schema:
     schemas["Base64"] = {
         "type": "object",
@@ -303,13 +284,6 @@ def _schema_of_bytes(schemas: dict[str, Schema]) -> Schema:
         "required": ["base64"],
     }
     return {"anyOf": [{"type": "string"}, {"$ref": f"{SCHEMAS}Base64"}]}
-
-
-def _duration(value: Any) -> timedelta:
-    try:
-        return parse_duration(_of(str | int | float, "")(value))
-    except ValueError:
-        raise ValueError('a duration like "1h30m", or a number of seconds') from None
 
 
 def _seconds(value: Any) -> timedelta:
@@ -337,33 +311,20 @@ def _flag(value: Any) -> bool:
     return known[value.lower()]
 
 
-def _function(value: Any) -> FunctionRef:
-    try:
-        return FunctionRef.parse(_text(value))
-    except ValueError:
-        raise ValueError("the name of a function, 'name' or 'service/name'") from None
-
-
 def instant_after(started: datetime) -> Kind:
     """An instant as people write it, where ``+200s`` counts from ``started``."""
-
-    def read(value: str) -> datetime:
-        try:
-            return parse_instant(value, started)
-        except ValueError:
-            raise ValueError(INSTANT_EXPECTED) from None
-
-    return Kind(read, INSTANT.schema)
+    return Kind(_expecting(INSTANT_EXPECTED, lambda value: parse_instant(value, started)), INSTANT.schema)
 
 
 def within(option: str) -> Kind:
     """A number that an option takes."""
-    kind = cast(Number, OPTIONS[option].kind)
+    kind = OPTIONS[option].kind
+    assert isinstance(kind, Number), f"{option} takes no number"
 
-    def read(value: Any) -> float:
+    def read(value: Any) -> Any:
         if not kind.fits(value):
             raise ValueError(kind.expected)
-        return cast(float, value)
+        return value
 
     whole = isinstance(kind, Whole)
     return _kind(read, type="integer" if whole else "number", minimum=kind.least, maximum=kind.most)
@@ -381,17 +342,23 @@ def words(allowed: Callable[[], Iterable[str]]) -> Kind:
     return Kind(read, lambda _: {"type": "string", "enum": [str(word) for word in allowed()]})
 
 
-TEXT: Final = _kind(_text, type="string")
+TEXT: Final = _kind(_of(str, "text"), type="string")
 SECONDS: Final = _kind(_seconds, type="number", description="Virtual seconds.")
 NOT_NEGATIVE: Final = _kind(_not_negative, type="number", minimum=0)
 SECONDS_FROM_0: Final = _kind(_not_negative_seconds, type="number", minimum=0, description="Virtual seconds.")
-DURATION: Final = _kind(_duration, type=["string", "number"], description="Seconds, or text like `1h30m`.")
+DURATION: Final = _kind(
+    _expecting('a duration like "1h30m", or a number of seconds', parse_duration),
+    type=["string", "number"],
+    description="Seconds, or text like `1h30m`.",
+)
 INSTANT: Final = _kind(_of(str, INSTANT_EXPECTED), type="string", description=f"This is {INSTANT_EXPECTED}.")
 """An instant as it is written; what it means depends on the clock."""
 COUNT: Final = _kind(_count, type="integer", minimum=0, maximum=10**18 - 1)
 FLAG: Final = _kind(_flag, type="boolean")
 FUNCTION_NAME: Final = _kind(
-    _function, type="string", pattern=f"^({FUNCTION})$", description="`name`, or `service/name`."
+    _expecting("the name of a function, 'name' or 'service/name'", FunctionRef.parse),
+    type="string",
+    pattern=f"^({FUNCTION})$",
 )
 _MEMBERS: Final[dict[Any, Mapping[str, Member]]] = {}
 _KINDS: Final[dict[Any, Kind]] = {
@@ -399,8 +366,8 @@ _KINDS: Final[dict[Any, Kind]] = {
     int: _kind(_of(int, "a whole number"), type="integer"),
     float: _kind(_number, type="number"),
     bool: _kind(_of(bool, "true or false"), type="boolean"),
-    datetime: _kind(_instant, type="string", format="date-time"),
-    bytes: Kind(_bytes, _schema_of_bytes),
+    datetime: _kind(_expecting("an instant", datetime.fromisoformat), type="string", format="date-time"),
+    bytes: Kind(_expecting('text, or {"base64": …}', read_bytes), _schema_of_bytes),
     dict[str, Any]: _kind(_of(dict, "an object"), type="object", additionalProperties=True),
     Any: _kind(lambda value: value),
 }

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from copy import deepcopy
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -11,6 +13,7 @@ from api.harness import Reply
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from own_api.asking import ask
+from patience import CHILD_SECONDS
 from running import good
 
 from fcemu import __version__
@@ -234,3 +237,13 @@ def test_a_member_that_the_document_does_not_have_is_refused(call, route):
 def test_words_that_other_modules_know_too_are_the_same():
     assert tuple(PLURALS) == MAIL_KINDS
     assert records.When.__args__ == faults.WHEN
+
+
+@pytest.mark.parametrize("words", [["--help"], ["openapi"]])
+def test_the_program_says_what_it_can_do_without_loading_a_server(words):
+    run = f"from fcemu.cli import main; main({words!r}, standalone_mode=False)"
+    code = f"import sys; {run}; print(*sys.modules, file=sys.stderr)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=CHILD_SECONDS, check=True
+    )
+    assert not {"aiohttp", "asyncio", "yaml", "fcemu.engine", "fcemu.api"} & set(ran.stderr.split())
