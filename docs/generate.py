@@ -35,6 +35,9 @@ from way import STEPS  # noqa: E402 (beside this one)
 
 REACTING = next(step for step in STEPS if step.name == "reaction")
 
+NOTES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs/fc").glob("[!R]*.md"))}
+"""The pages on how FC behaves, by the names under which code and tests refer to them."""
+
 MADE = {
     "docs/explanation/states.md": lambda: states(),
     "docs/explanation/way.md": lambda: way(),
@@ -151,14 +154,14 @@ def assumed() -> str:
         "# What fcemu assumes",
         "",
         "Where FC's documents are silent or disagree, the code says `ASSUMED:` and what it does. Collected by "
-        "`docs/generate.py`. References such as (task-mode §2.1) are to the project's notes on FC.",
+        "`docs/generate.py`. References are to the pages on [how FC behaves](../fc/README.md).",
         "",
         "| place | assumption |",
         "| --- | --- |",
     ]
     for file in sorted((ROOT / "fcemu").rglob("*.py")):
         place = file.relative_to(ROOT).as_posix()
-        lines += [f"| `{place}` | {text} |" for text in _assumptions(file.read_text(encoding="utf-8"))]
+        lines += [f"| `{place}` | {_linked(text)} |" for text in _assumptions(file.read_text(encoding="utf-8"))]
     return "\n".join(lines) + "\n"
 
 
@@ -167,19 +170,36 @@ def rules() -> str:
     lines = [
         "# Rules of FC, and the tests that hold them",
         "",
-        "Collected by `docs/generate.py` from the tests that are marked with `rule` (`tests/rules.py`). The source is "
-        "a section of the project's notes on FC. *Documented*: an official page says so. *From SDK*: an official SDK "
-        "or tool does. *Inferred*: it follows from several sources. *Assumed*: nobody says, so that it is a guess; all "
-        "guesses of the code are in [what fcemu assumes](../explanation/assumed.md).",
-        "",
-        "| rule | source | mark | test |",
-        "| --- | --- | --- | --- |",
+        "Collected by `docs/generate.py` from the tests that are marked with `rule` (`tests/rules.py`), by the page on "
+        "[how FC behaves](../fc/README.md) that they hold. *Documented*: an official page says so. *From SDK*: an "
+        "official SDK or tool does. *Inferred*: it follows from several sources. *Assumed*: nobody says, so that it is "
+        "a guess; all guesses of the code are in [what fcemu assumes](../explanation/assumed.md).",
     ]
+    of_page = None
     for page, section, mark, name, place in sorted(_rules(), key=_by_section):
+        if page != of_page:
+            title = NOTES[page].partition("\n")[0].removeprefix("# ")
+            lines += ["", f"## {title}", "", "| rule | source | mark | test |", "| --- | --- | --- | --- |"]
+            of_page = page
         text = name.removeprefix("test_").replace("_", " ")
-        where = f"{page} §{section}"
-        lines.append(f"| {text[0].upper()}{text[1:]} | {where} | {mark} | `{place}` |")
+        lines.append(f"| {text[0].upper()}{text[1:]} | {_linked(f'{page} §{section}')} | {mark} | `{place}` |")
     return "\n".join(lines) + "\n"
+
+
+def _linked(text: str) -> str:
+    """Text in which references to sections of the pages on FC are links."""
+    return re.sub(
+        rf"\b({'|'.join(NOTES)}) §(\d+(?:\.\d+)*)",
+        lambda found: f"[{found[0]}](../fc/{found[1]}.md{_anchor(NOTES[found[1]], found[2])})",
+        text,
+    )
+
+
+def _anchor(page: str, section: str) -> str:
+    """Where a section begins, as a browser addresses it; the section itself may be a numbered point of another."""
+    number = re.escape(section)
+    heading = re.search(rf"^#+ ({number}\b.*)$", page, re.MULTILINE)
+    return "" if heading is None else "#" + re.sub(r"[^\w -]", "", heading[1].lower()).replace(" ", "-")
 
 
 def chance() -> str:

@@ -10,7 +10,7 @@ nobody says, so that it is a guess of ours."""
 
 
 def rule(source: str, mark: Mark) -> Callable[[Test], Test]:
-    """This test's name is a rule of FC. ``source``: where it comes from, a section of the project's notes on FC."""
+    """This test's name is a rule of FC. ``source``: the section of a page in ``docs/fc``."""
 
     def leave(test: Test) -> Test:
         return test

@@ -159,11 +159,48 @@ def test_the_readmes_test_passes_in_the_clone_where_the_package_alone_is_install
     assert "1 passed" in done.stdout
 
 
+def anchors(page):
+    """What a link into a page may name: its headings, in the form that browsers of repositories give them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(path):
-    targets = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
-    missing = [target for target in targets if "://" not in target and not (path.parent / target).exists()]
-    assert missing == []
+    targets = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8"))
+    pages = [(path.parent / target if target else path, anchor) for target, anchor in targets if "://" not in target]
+    assert [page for page, _ in pages if not page.exists()] == []
+    assert [(page, anchor) for page, anchor in pages if anchor and anchor not in anchors(page)] == []
+
+
+NOTES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs/fc").glob("[!R]*.md"))}
+"""What is known of FC, by the name under which code and tests refer to it."""
+REFERENCE = re.compile(rf"\b({'|'.join(NOTES)}),? §(\d+(?:\.\d+)*)((?:(?:,| and|-|, ) ?§\d+(?:\.\d+)*)*)")
+
+
+def sections(text):
+    """The numbers of a page's headings, and of the numbered points below a heading: 4.7 is the seventh of section 4."""
+    found, heading = set(), ""
+    for line in text.splitlines():
+        if head := re.match(r"#+ (\d+(?:\.\d+)*)\b", line):
+            heading = head[1]
+            found.add(heading)
+        elif point := re.match(r"(\d+)\. ", line):
+            found.add(f"{heading}.{point[1]}")
+    return found
+
+
+def test_every_section_of_the_notes_on_fc_that_is_referred_to_exists():
+    there = {page: sections(text) for page, text in NOTES.items()}
+    referring = [path for folder in ("fcemu", "tests", "docs") for path in (ROOT / folder).rglob("*.[pmj][yds]")]
+    references = {
+        (page, number, path.relative_to(ROOT).as_posix())
+        for path in referring
+        for page, first, more in REFERENCE.findall(path.read_text(encoding="utf-8"))
+        for number in [first, *re.findall(r"[\d.]*\d", more)]
+    }
+    assert len(references) > 100
+    assert [each for each in sorted(references) if each[1] not in there[each[0]]] == []
 
 
 def test_what_is_made_from_the_code_is_up_to_date():

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, NoReturn
 from fcemu.core.values import dataclass
 
 CLOSE: Final = 0.6
-"""How alike a wrong and a right word are at least. Source: yaml-formats §5."""
+"""How alike a wrong and a right word are at least."""
 LONGEST: Final = 60
 """How many characters of a user's text a message repeats."""
 MOST_PROBLEMS: Final = 500

@@ -96,13 +96,11 @@ class Child:
 
     def __init__(self, channel: socket.socket, output: int, end: Callable[[], None]) -> None:
         self._channel: Final = channel
-        self.output: Final = output
-        """The descriptor from which its stdout and stderr are read."""
+        self._output: Final = output
         self._end: Final = end
         self._lock: Final = threading.Lock()
         self._killed = False
-        self.closed = False
-        """Whether its descriptors were given back."""
+        self._closed = False
         self.awaits_debugger = False
         self.held_up = False
         """Whether its handler waits for something real while other threads of it wait for virtual time to pass."""
@@ -110,8 +108,6 @@ class Child:
         """The descriptor of the channel."""
         self.polled_by: object = None
         """Who hears of what it says, beside the thread that runs its attempt."""
-        self.has_written = False
-        """Whether there may be output; kept by who polls it."""
         self._is_decoding = False
         self._buffer = bytearray()
         self._next: Message | None = None
@@ -170,6 +166,7 @@ class Child:
             elif message.kind in _ON_THE_WAY:
                 self._hear(call, message)
             else:
+                self._read_output(call.output)  # this frame may have come with one that was sent before the output
                 self._flush(call.output)
                 return message
 
@@ -201,12 +198,7 @@ class Child:
         has said something. Raises ``Gone``."""
         self._read_channel(call.output, _FIRST_CHUNK)
         message = self._next = self._take()
-        if message is None or message.kind in _ON_THE_WAY:
-            return False
-        if self.has_written:
-            self.has_written = False
-            self._read_output(call.output)
-        return True
+        return message is not None and message.kind not in _ON_THE_WAY
 
     def receive(self, output: Output) -> Message:
         """Wait for the next frame; what the child writes meanwhile is appended to ``output``. Raises ``Gone``."""
@@ -234,7 +226,7 @@ class Child:
     def _receive(self, output: Output, milliseconds: int | None) -> bool:
         """Wait until the child says or writes something and take that in; whether it did in time. Raises ``Gone``."""
         ready = self._ready(self._poll, milliseconds)
-        if self.output in ready:
+        if self._output in ready:
             self._read_output(output)
         if self.fd in ready:
             self._read_channel(output)
@@ -264,7 +256,7 @@ class Child:
         end may stay open for longer than the child lives."""
         room = PIPE_BYTES
         try:
-            while room > 0 and (data := os.read(self.output, min(room, _CHUNK))):
+            while room > 0 and (data := os.read(self._output, min(room, _CHUNK))):
                 room -= len(data)
                 self._is_decoding = True
                 text = self._decoder.decode(data)
@@ -278,7 +270,7 @@ class Child:
     def _poll_without_output(self) -> None:
         """The child has closed its stdout and stderr."""
         with suppress(KeyError):
-            self._poll.unregister(self.output)
+            self._poll.unregister(self._output)
 
     def _flush(self, output: Output) -> None:
         if not self._is_decoding:
@@ -320,12 +312,12 @@ class Child:
 
         def block() -> None:
             poll = select.poll()
-            for fd in (self._channel, rouse, self.output, self._process):
+            for fd in (self._channel, rouse, self._output, self._process):
                 if fd is not None:
                     poll.register(fd, select.POLLIN)
             while True:
                 ready = self._ready(poll, None)
-                if self.output in ready:
+                if self._output in ready:
                     self._read_output(output)
                 if rouse in ready:
                     os.eventfd_read(rouse)
@@ -364,11 +356,11 @@ class Child:
     def close(self) -> None:
         """End the process and give back what it needed here; repeatable. Not while an attempt runs."""
         self.kill()
-        if self.closed:
+        if self._closed:
             return
-        self.closed = True
+        self._closed = True
         self._channel.close()
-        os.close(self.output)
+        os.close(self._output)
         for fd in (self._rouse, self._process):
             if fd is not None:
                 os.close(fd)

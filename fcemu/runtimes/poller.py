@@ -45,8 +45,6 @@ class Poller:
         self._epoll: Final = select.epoll()
         self._begun: Final[dict[int, tuple[Errand, float]]] = {}
         """By descriptor, with the real time of their begin, in that order."""
-        self._writers: Final[dict[int, Child]] = {}
-        """Who writes what is read from a descriptor."""
         self._waits = False
         """Whether the loop will look for what takes long."""
         loop.call_soon_threadsafe(loop.add_reader, self._epoll.fileno(), self._look)
@@ -90,21 +88,15 @@ class Poller:
 
     def _register(self, child: Child) -> None:
         child.polled_by = self
-        for fd in [fd for fd, other in self._writers.items() if other.closed]:
-            del self._writers[fd]
-        self._writers[child.output] = child
         with suppress(OSError, ValueError):  # it has just ended
-            self._epoll.register(child.output, _EVENTS)
             self._epoll.register(child.fd, _EVENTS)
 
     def _look(self) -> None:
-        """Take in what children have said. What a child writes before it answers is told before."""
+        """Take in what children have said."""
         for fd, _ in self._polled():
             begun = self._begun.pop(fd, None)
             if begun is not None:
                 self._look_at(begun[0])
-            elif fd in self._writers:
-                self._writers[fd].has_written = True
 
     def _polled(self) -> list[tuple[int, int]]:
         try:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from fcemu.runtimes.timeshift.originals import Originals
 
-_PATIENCE: Final = 0.5
+_PATIENCE: Final = 2.0
 """Real seconds that a child has to write."""
 _PAUSE: Final = 0.001
 _THREAD: Final = re.compile(r"^(?:Thread|Current thread) 0x", re.MULTILINE)
