@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from fcemu.core.events import KINDS, Occasion
-
 Config = Mapping[str, Any]
 Said = Mapping[str, Any]
 MISSING: Final = object()
@@ -29,27 +27,7 @@ class NotFired(Exception):
     """A trigger does not let an event through, so nothing is invoked; the text says why."""
 
 
-def refused(kind: str, said: Said, occasion: Occasion) -> str | None:
-    """Why an event does not invoke the function of the trigger that ``occasion`` tells of; ``None``: it does.
-
-    ``said``: the event's fields. Raises ``ValueError`` for a configuration that cannot be read.
-    """
-    config = occasion.config
-    match kind:
-        case "oss":
-            return _oss(config, said)
-        case "mns_topic":
-            return refused_tag(config, said["tag"])
-        case "log":
-            return None if config.get("enable", True) else "the trigger is disabled (enable)"
-        case "eventbridge":
-            return _eventbridge(config, KINDS[kind].document(said, occasion))
-        case "cdn_events":
-            return _cdn(config, said)
-    return None
-
-
-def _oss(config: Config, said: Said) -> str | None:
+def oss(config: Config, said: Said) -> str | None:
     """Source: FC's documents, "OSS trigger": ``oss:ObjectCreated:*`` stands for all that create an object.
 
     ASSUMED: without ``events`` none is left out.
@@ -73,15 +51,20 @@ def _at(config: Config, name: str) -> Config:
     return inside
 
 
-def refused_tag(config: Config, tag: str) -> str | None:
+def tag(config: Config, said: str) -> str | None:
     """Why a message with this tag does not pass ``filterTag``. ASSUMED: a message without a tag passes no filter."""
     wanted = config.get("filterTag") or ""
-    if wanted and tag != wanted:
-        return f"the message's tag {tag!r} is not its filterTag {wanted!r}"
+    if wanted and said != wanted:
+        return f"the message's tag {said!r} is not its filterTag {wanted!r}"
     return None
 
 
-def _cdn(config: Config, said: Said) -> str | None:
+def log(config: Config) -> str | None:
+    """A trigger of Log Service lets all events through, unless it is disabled."""
+    return None if config.get("enable", True) else "the trigger is disabled (enable)"
+
+
+def cdn(config: Config, said: Said) -> str | None:
     """Source: FC's documents, "CDN trigger": one event in one version, for the domains of ``filter``."""
     for name, key in (("eventName", "event"), ("eventVersion", "version")):
         if config.get(name) and config[name] != said[key]:
@@ -95,7 +78,8 @@ def _cdn(config: Config, said: Said) -> str | None:
 # EventBridge.
 
 
-def _eventbridge(config: Config, event: Mapping[str, Any]) -> str | None:
+def eventbridge(config: Config, event: Mapping[str, Any]) -> str | None:
+    """``event`` is the event itself, of which a pattern may name any member."""
     if config.get("triggerEnable") is False:
         return "the trigger is disabled (triggerEnable)"
     text = config.get("eventRuleFilterPattern") or "{}"

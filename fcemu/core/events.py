@@ -12,8 +12,10 @@ from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from typing import Any, Final
 
+from fcemu.core import event_filters as filters
 from fcemu.core.cbor import encoded
 from fcemu.core.compact import compact
+from fcemu.core.event_filters import Said
 from fcemu.core.names import Account
 from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass
@@ -25,13 +27,12 @@ MAP: Final = "a JSON object"
 LIST: Final = "a JSON list of objects"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One thing that can be said of an event. ``default`` ``None``: it must be said, unless the trigger says it."""
+def _json(document: Any) -> bytes:
+    return compact(document).encode()
 
-    kind: str
-    about: str
-    default: Any = None
+
+def _let_through(said: Said, occasion: "Occasion") -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +48,38 @@ class Occasion:
     trigger: str = "trigger"
 
 
-Said = Mapping[str, Any]
+def source_name(arn: str) -> str:
+    """The last part of what a ``sourceArn`` names: a bucket, a topic, a project, a table."""
+    return arn.rpartition(":")[2].rpartition("/")[2]
+
+
+def _nothing(_: Occasion) -> str:
+    return ""
+
+
+def _source(occasion: Occasion) -> str:
+    return source_name(occasion.source_arn)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing that can be said of an event. ``known``: what the trigger says of it, ``""`` for nothing. ``default``
+    ``None``: it must be said, unless the trigger says it."""
+
+    kind: str
+    about: str
+    default: Any = None
+    known: Callable[[Occasion], str] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of event: its fields; what a trigger's configuration says of them; and its document."""
+    """A kind of event: its fields, its document, how that is written, and why a trigger does not let it through."""
 
     fields: Mapping[str, Field]
-    known: Callable[[Occasion], Mapping[str, str]]
     document: Callable[[Said, Occasion], Any]
-    write: Callable[[Any], bytes]
-
-
-def source_name(arn: str) -> str:
-    """The last part of what a ``sourceArn`` names: a bucket, a topic, a project, a table."""
-    return arn.rpartition(":")[2].rpartition("/")[2]
+    write: Callable[[Any], bytes] = _json
+    filter: Callable[[Said, Occasion], str | None] = _let_through
 
 
 def complete(kind: str, given: Said, occasion: Occasion) -> dict[str, Any]:
@@ -77,7 +94,7 @@ def complete(kind: str, given: Said, occasion: Occasion) -> dict[str, Any]:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"an event of {kind} has no field {name!r}{hint} Fields: {', '.join(form.fields)}")
         _check(name, value, form.fields[name].kind)
-    known = {name: value for name, value in form.known(occasion).items() if value}
+    known = {name: value for name, each in form.fields.items() if (value := each.known(occasion))}
     said = {name: each.default for name, each in form.fields.items()} | known | dict(given)
     missing = [name for name, value in said.items() if value is None]
     if missing:
@@ -98,6 +115,18 @@ def _check(name: str, value: Any, kind: str) -> None:
         raise ValueError(f"{name}: expected {kind}, found {value!r}")
 
 
+def refused(kind: str, said: Said, occasion: Occasion) -> str | None:
+    """Why an event does not invoke the function of the trigger that ``occasion`` tells of; ``None``: it does.
+
+    ``said``: the event's fields. Raises ``ValueError`` for a configuration that cannot be read.
+    """
+    form = KINDS[kind]
+    for name, each in form.fields.items():
+        if each.known is _source and (own := each.known(occasion)) and said[name] != own:
+            return f"the {name} is {said[name]!r}, its sourceArn names {own!r}"
+    return form.filter(said, occasion)
+
+
 def event_bytes(kind: str, said: Said, occasion: Occasion) -> bytes:
     """The event as the function gets it; ``said`` is what ``complete`` made. Raises ``ValueError``."""
     form = KINDS[kind]
@@ -114,10 +143,6 @@ def _streams(config: Mapping[str, Any]) -> bool:
     return isinstance(options, Mapping) and options.get("mode") == "event-streaming"
 
 
-def _json(document: Any) -> bytes:
-    return compact(document).encode()
-
-
 def _uuid(digits: str) -> str:
     text = digits.lower()
     return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:32]])
@@ -127,7 +152,7 @@ def _uuid(digits: str) -> str:
 
 _OSS: Final = {
     "object": Field(TEXT, "the key of the object"),
-    "bucket": Field(TEXT, "the bucket; else that of the trigger's sourceArn"),
+    "bucket": Field(TEXT, "the bucket; else that of the trigger's sourceArn", known=_source),
     "event": Field(TEXT, "what happened, as ObjectCreated:PutObject", "ObjectCreated:PutObject"),
     "size": Field(WHOLE, "bytes of the object", 0),
     "etag": Field(TEXT, "its checksum as OSS gives it; empty: one is made", ""),
@@ -179,7 +204,7 @@ def _sha1(text: str) -> str:
 
 _MNS: Final = {
     "body": Field(TEXT, "what is published"),
-    "topic": Field(TEXT, "the topic; else that of the trigger's sourceArn"),
+    "topic": Field(TEXT, "the topic; else that of the trigger's sourceArn", known=_source),
     "tag": Field(TEXT, "the message's tag", ""),
 }
 STREAM: Final = "STREAM"
@@ -230,9 +255,16 @@ def message_event(message: Published, occasion: Occasion) -> bytes:
 
 # Log Service.
 
+
+def _logstore(occasion: Occasion) -> str:
+    source = occasion.config.get("sourceConfig")
+    logstore = source.get("logstore") if isinstance(source, Mapping) else ""
+    return logstore if isinstance(logstore, str) else ""
+
+
 _LOG: Final = {
-    "project": Field(TEXT, "the project; else that of the trigger's sourceArn"),
-    "logstore": Field(TEXT, "the log store; else that of the trigger's sourceConfig"),
+    "project": Field(TEXT, "the project; else that of the trigger's sourceArn", known=_source),
+    "logstore": Field(TEXT, "the log store; else that of the trigger's sourceConfig", known=_logstore),
     "shard": Field(WHOLE, "which shard has the new lines", 0),
     "begin": Field(TEXT, "the cursor before the lines; empty: one is made", ""),
     "end": Field(TEXT, "the cursor behind them; empty: one is made", ""),
@@ -262,12 +294,6 @@ def _log(said: Said, occasion: Occasion) -> dict[str, Any]:
 
 def _cursor(nanoseconds: int) -> str:
     return base64.b64encode(str(nanoseconds).encode()).decode()
-
-
-def _log_names(occasion: Occasion) -> Mapping[str, str]:
-    source = occasion.config.get("sourceConfig")
-    logstore = source.get("logstore") if isinstance(source, Mapping) else ""
-    return {"project": source_name(occasion.source_arn), "logstore": logstore if isinstance(logstore, str) else ""}
 
 
 # EventBridge.
@@ -304,10 +330,18 @@ def _cloud_event(said: Said, occasion: Occasion) -> dict[str, Any]:
 # CDN.
 
 _CHINA: Final = timezone(timedelta(hours=8))
+
+
+def _configured(name: str) -> Callable[[Occasion], str]:
+    return lambda occasion: str(occasion.config.get(name) or "")
+
+
 _CDN: Final = {
     "domain": Field(TEXT, "the domain that is accelerated"),
-    "event": Field(TEXT, "what happened; else the trigger's eventName", "CachedObjectsRefreshed"),
-    "version": Field(TEXT, "of the event; else the trigger's eventVersion", "1.0.0"),
+    "event": Field(
+        TEXT, "what happened; else the trigger's eventName", "CachedObjectsRefreshed", _configured("eventName")
+    ),
+    "version": Field(TEXT, "of the event; else the trigger's eventVersion", "1.0.0", _configured("eventVersion")),
     "parameter": Field(MAP, "what this event tells, as {objectPath: […]}", {}),
 }
 
@@ -329,11 +363,6 @@ def _cdn(said: Said, occasion: Occasion) -> dict[str, Any]:
             }
         ]
     }
-
-
-def _cdn_names(occasion: Occasion) -> Mapping[str, str]:
-    config = occasion.config
-    return {"event": str(config.get("eventName") or ""), "version": str(config.get("eventVersion") or "")}
 
 
 # Table Store.
@@ -366,20 +395,16 @@ def _rows(said: Said, occasion: Occasion) -> dict[str, Any]:
     return {"Version": "Sync-v1", "Records": said["records"] or [row]}
 
 
-def _of_arn(name: str) -> Callable[[Occasion], Mapping[str, str]]:
-    return lambda occasion: {name: source_name(occasion.source_arn)}
-
-
-def _nothing(_: Occasion) -> Mapping[str, str]:
-    return {}
-
-
 KINDS: Final[Mapping[str, Kind]] = {
-    "oss": Kind(_OSS, _of_arn("bucket"), _oss, _json),
-    "mns_topic": Kind(_MNS, _of_arn("topic"), _mns, bytes),
-    "log": Kind(_LOG, _log_names, _log, _json),
-    "eventbridge": Kind(_EVENTBRIDGE, _nothing, _cloud_event, _json),
-    "cdn_events": Kind(_CDN, _cdn_names, _cdn, _json),
-    "tablestore": Kind(_TABLESTORE, _nothing, _rows, encoded),
+    "oss": Kind(_OSS, _oss, filter=lambda said, occasion: filters.oss(occasion.config, said)),
+    "mns_topic": Kind(_MNS, _mns, bytes, lambda said, occasion: filters.tag(occasion.config, said["tag"])),
+    "log": Kind(_LOG, _log, filter=lambda said, occasion: filters.log(occasion.config)),
+    "eventbridge": Kind(
+        _EVENTBRIDGE,
+        _cloud_event,
+        filter=lambda said, occasion: filters.eventbridge(occasion.config, _cloud_event(said, occasion)),
+    ),
+    "cdn_events": Kind(_CDN, _cdn, filter=lambda said, occasion: filters.cdn(occasion.config, said)),
+    "tablestore": Kind(_TABLESTORE, _rows, encoded),
 }
 """Kinds of triggers whose events have a form that is known here; the others are fired with a payload."""

@@ -20,10 +20,8 @@ KINDS: Final[dict[str, type[Any]]] = {}
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
 RECORD: Final = _OUTSIDE_DATA | {"kind", "data"}
 """The members of a fact as JSON."""
-_DATA: Final[dict[type[Any], frozenset[str]]] = {}
-"""The members of ``data`` by kind."""
-_TYPES: Final[dict[tuple[type[Any], str], Any]] = {}
-"""The type of each field by kind and name."""
+_TYPES: Final[dict[type[Any], dict[str, Any]]] = {}
+"""Of each class that is written member by member, the types of its fields by name; of a fact, those under ``data``."""
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)
@@ -31,8 +29,7 @@ def fact(cls: type[T]) -> type[T]:
     """A kind of fact: a value that the journal takes."""
     kind: Any = value(cls)
     KINDS[kind.__name__] = kind
-    _DATA[kind] = frozenset(kind.__match_args__) - _OUTSIDE_DATA
-    _TYPES.update({(kind, each.name): each.type for each in fields(kind)})
+    _TYPES[kind] = {each.name: each.type for each in fields(kind) if each.name not in _OUTSIDE_DATA}
     made: type[T] = kind
     return made
 
@@ -381,20 +378,12 @@ def to_json(fact: Fact) -> dict[str, Any]:
     ``from_json`` gives an equal fact back. Times are RFC 3339 in UTC with six digits; bytes that are not UTF-8 are
     ``{"base64": …}``.
     """
-    kind = type(fact)
-    data: dict[str, Any] = {}
-    for name in fact.__match_args__:
-        given = getattr(fact, name)
-        if name in _OUTSIDE_DATA or (name in _UNSAID and given == _UNSAID[name]):
-            continue
-        write = _WRITERS[type(given)]
-        data[name] = given if write is None else write(given)
     return {
         "at": time_text(fact.at),
-        "kind": kind.__name__,
+        "kind": type(fact).__name__,
         "request_id": fact.request_id,
         "attempt": getattr(fact, "attempt", None),
-        "data": data,
+        "data": _write_members(fact),
     }
 
 
@@ -403,25 +392,23 @@ def from_json(record: dict[str, Any]) -> Fact:
     that is missing, or not known, is named."""
     if record.keys() != RECORD:
         demand(record, RECORD, "a fact")
-    kind, data = KINDS[record["kind"]], record["data"]
-    if data.keys() != _DATA[kind]:
-        demand(data, _DATA[kind], f"data of {record['kind']}", may=_UNSAID.keys() & _DATA[kind])
-    values = {name: READERS[_TYPES[kind, name]](given) for name, given in data.items()}
+    kind, more = KINDS[record["kind"]], {}
     if record["attempt"] is not None:
-        values["attempt"] = record["attempt"]
-    fact: Fact = kind(at=read_time(record["at"]), request_id=record["request_id"], **values)
-    return fact
+        more["attempt"] = record["attempt"]
+    members = _read_members(kind, record["data"], f"data of {record['kind']}")
+    made: Fact = kind(at=read_time(record["at"]), request_id=record["request_id"], **more, **members)
+    return made
 
 
-_UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0}
-"""Fields of facts that are written only if they say something."""
+_UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0, "message": ""}
+"""Members that are written only if they say something."""
 _OUTCOMES: Final = {
     kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted, Stuck)
 }
 
-
-_RARE: Final[dict[str, object]] = {"http": None, "message": ""}
-"""Fields of outcomes that are written only if they say something."""
+_TYPES.update(
+    {kind: {each.name: each.type for each in fields(kind)} for kind in (*_OUTCOMES.values(), HttpRequest, HttpAnswer)}
+)
 
 
 class _Writers(dict[type[Any], Callable[[Any], object] | None]):
@@ -433,46 +420,31 @@ class _Writers(dict[type[Any], Callable[[Any], object] | None]):
         return write
 
 
-def _write(given: object) -> object:
-    write = _WRITERS[type(given)]
-    return given if write is None else write(given)
+def _write_members(thing: Any) -> dict[str, object]:
+    members: dict[str, object] = {}
+    for name in _TYPES[type(thing)]:
+        given = getattr(thing, name)
+        if name not in _UNSAID or given != _UNSAID[name]:
+            write = _WRITERS[type(given)]
+            members[name] = given if write is None else write(given)
+    return members
 
 
 def _write_outcome(outcome: Outcome) -> object:
-    inside = {name: getattr(outcome, name) for name in outcome.__match_args__}
-    said = {name: _write(one) for name, one in inside.items() if name not in _RARE or one != _RARE[name]}
-    return {"kind": type(outcome).__name__} | said
+    return {"kind": type(outcome).__name__, **_write_members(outcome)}
 
 
-def _write_request(request: HttpRequest) -> object:
-    return {each.name: _write_plainly(getattr(request, each.name)) for each in fields(request)}
-
-
-def _write_answer(answer: HttpAnswer) -> object:
-    return {"status": answer.status, "headers": [list(each) for each in answer.headers]}
-
-
-def _write_plainly(given: object) -> object:
-    if isinstance(given, tuple):
-        return [list(each) for each in given]
-    return dict(given) if isinstance(given, Mapping) else given
-
-
-def _read_request(record: dict[str, Any]) -> HttpRequest:
-    demand(record, [each.name for each in fields(HttpRequest)], "http")
-    return HttpRequest(**{**record, "headers": tuple((name, text) for name, text in record["headers"])})
+def _read_members(kind: type[Any], record: Any, what: str) -> dict[str, Any]:
+    """The fields of ``kind``; raises what ``from_json`` raises."""
+    types = _TYPES[kind]
+    if not isinstance(record, dict) or record.keys() != types.keys():
+        demand(record, types, what, may=_UNSAID.keys() & types.keys())
+    return {name: READERS[types[name]](given) for name, given in record.items()}
 
 
 def _read_outcome(record: dict[str, Any]) -> Outcome:
     kind: Any = _OUTCOMES[record["kind"]]
-    demand(record, ["kind", *kind.__match_args__], record["kind"], may=_RARE.keys() & {*kind.__match_args__})
-    bytes_fields = {"payload", "document"}
-    values = {k: read_bytes(v) if k in bytes_fields else v for k, v in record.items() if k != "kind"}
-    if "http" in values:
-        http: Any = values["http"]
-        demand(http, ["status", "headers"], "http")
-        values["http"] = HttpAnswer(http["status"], tuple((name, text) for name, text in http["headers"]))
-    outcome: Outcome = kind(**values)
+    outcome: Outcome = kind(**_read_members(kind, {k: v for k, v in record.items() if k != "kind"}, record["kind"]))
     return outcome
 
 
@@ -482,8 +454,10 @@ _WRITERS: Final = _Writers(
         timedelta: timedelta.total_seconds,
         bytes: text_or_base64,
         FunctionRef: str,
-        HttpRequest: _write_request,
-        HttpAnswer: _write_answer,
+        HttpRequest: _write_members,
+        HttpAnswer: _write_members,
+        tuple: lambda several: [list(each) for each in several],
+        Mapping: dict,
     }
 )
 _WRITERS.update(dict.fromkeys(_OUTCOMES.values(), _write_outcome))
@@ -496,6 +470,9 @@ READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     int: int,
     float: float,
     bool: bool,
-    HttpRequest | None: _read_request,
+    HttpRequest | None: lambda given: HttpRequest(**_read_members(HttpRequest, given, "http")),
+    HttpAnswer | None: lambda given: HttpAnswer(**_read_members(HttpAnswer, given, "http")),
+    tuple[tuple[str, str], ...]: lambda given: tuple((name, text) for name, text in given),
+    Mapping[str, str | list[str]]: dict,
 }
 """What reads the fields of facts from JSON, by their types."""

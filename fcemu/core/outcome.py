@@ -5,7 +5,7 @@ Each has a ``word`` for people and for ``Attempt.outcome``, and a ``text`` for t
 
 import json
 from datetime import timedelta
-from typing import Final
+from typing import ClassVar, Final
 
 from fcemu.core.compact import short
 from fcemu.core.http import HttpAnswer
@@ -94,29 +94,32 @@ class SystemFailed:
 
 
 @value
-class Halted:
-    """The attempt was ended because somebody stopped the invocation or closed the emulator."""
+class _BrokenOff:
+    """An attempt that was ended from outside of it."""
+
+    word: ClassVar[str]
 
     why: str
-    word = "stopped"
 
     @property
     def text(self) -> str:
-        return f"stopped: {self.why}"
+        return f"{self.word}: {self.why}"
 
 
 @value
-class Stuck:
+class Halted(_BrokenOff):
+    """The attempt was ended because somebody stopped the invocation or closed the emulator."""
+
+    word = "stopped"
+
+
+@value
+class Stuck(_BrokenOff):
     """The attempt could not go on because the emulator's clock stood still for it, which in FC goes on: no outcome of
     FC's. So it is neither retried nor reported, and whoever moves the clock hears of it.
     """
 
-    why: str
     word = "stuck"
-
-    @property
-    def text(self) -> str:
-        return f"stuck: {self.why}"
 
 
 Ran = Returned | FunctionError | TimedOut | Halted | Stuck

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from fcemu.core import event_filters
 from fcemu.core.errors import FCError, InvalidArgument
-from fcemu.core.event_filters import NotFired, refused, refused_tag
-from fcemu.core.events import KINDS, Occasion, Published, complete, event_bytes, message_event, source_name
+from fcemu.core.event_filters import NotFired
+from fcemu.core.events import KINDS, Occasion, Published, complete, event_bytes, message_event, refused
 from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
@@ -69,7 +70,7 @@ class Triggers:
             raise ValueError(f"{where} is of type {trigger.kind}, whose events fcemu cannot write; give a payload")
         occasion = self._occasion(trigger, self._clock.shown(), self._chance.message_id())
         said = complete(trigger.kind, given, occasion)
-        why = _other_source(trigger, said) or refused(trigger.kind, said, occasion)
+        why = refused(trigger.kind, said, occasion)
         if why is not None:
             raise NotFired(f"{where}: {why}")
         return event_bytes(trigger.kind, said, occasion)
@@ -95,7 +96,7 @@ class Triggers:
         known = self._journal.invocations.get(request_id)
         cause = None if known is None else self._journal.whole(known)
         for trigger in list(self._catalog.triggers.values()):
-            if topic_of(trigger) == message.topic and refused_tag(trigger.config, message.tag) is None:
+            if topic_of(trigger) == message.topic and event_filters.tag(trigger.config, message.tag) is None:
                 self._hand_on(trigger, message, cause)
 
     def _hand_on(self, trigger: Trigger, message: Published, cause: Invocation | None) -> None:
@@ -112,15 +113,3 @@ class Triggers:
 
 def _source(trigger: Trigger) -> str:
     return "timer" if trigger.kind == TIMER else "trigger"
-
-
-_SOURCES: Final = {"oss": "bucket", "mns_topic": "topic", "log": "project"}
-"""Which field of an event is what the trigger's ``sourceArn`` names."""
-
-
-def _other_source(trigger: Trigger, said: Mapping[str, Any]) -> str | None:
-    """Why an event does not come from where the trigger listens."""
-    name, own = _SOURCES.get(trigger.kind, ""), source_name(trigger.source_arn)
-    if name and own and said[name] != own:
-        return f"the {name} is {said[name]!r}, its sourceArn names {own!r}"
-    return None

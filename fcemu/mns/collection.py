@@ -1,7 +1,7 @@
 """What MNS does with queues and topics alike: list, make, change, delete."""
 
 from collections.abc import Callable
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -45,22 +45,23 @@ class Collection(Generic[R]):
         if not is_name(name):
             text = f"{name!r} cannot name a {word}; write letters, digits and hyphens, a letter first"
             raise MNSError(self.kind.NAME_INVALID, text)
-        wanted = self.kind.ATTRIBUTES(**given)
-        self.kind.check(wanted)
         with self._baton:
+            wanted = self.kind.FACT(self._mail.now(), "", self.kind.address_of(name), **given)
+            self.kind.check(wanted)
             if not self._mail.has(self.kind, name):
-                self._set(name, wanted)
+                self._note(wanted)
                 return True
-            if self._find(name).attributes != wanted:
+            there = self._find(name).attributes
+            if replace(there, at=wanted.at) != wanted:
                 raise MNSError(self.kind.EXISTS, f"the {word} {name!r} exists with other attributes")
             return False
 
     def change(self, name: str, **given: Any) -> None:
         """Give one these attributes; the others stay."""
         with self._baton:
-            wanted = replace(self._find(name).attributes, **given)
+            wanted = replace(self._find(name).attributes, at=self._mail.now(), **given)
             self.kind.check(wanted)
-            self._set(name, wanted)
+            self._note(wanted)
             self._mail.consumers.look(self._mail.now())
 
     def drop(self, name: str) -> None:
@@ -71,6 +72,3 @@ class Collection(Generic[R]):
 
     def _find(self, name: str) -> R:
         return self._mail.find(self.kind, name)
-
-    def _set(self, name: str, wanted: Any) -> None:
-        self._note(self.kind.FACT(self._mail.now(), "", self.kind.address_of(name), *astuple(wanted)))

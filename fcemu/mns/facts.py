@@ -20,14 +20,17 @@ READERS[Properties] = lambda given: tuple(tuple(one) for one in given)
 
 @fact
 class QueueSet(MailFact):
-    """An MNS queue was made by a client, or got other attributes."""
+    """An MNS queue was made by a client, or got other attributes: seconds and bytes as MNS has them.
 
-    visibility_timeout: int
-    delay_seconds: int
-    retention_seconds: int
-    maximum_bytes: int
-    polling_wait_seconds: int
-    logging: bool
+    Defaults: MNS's documents, "CreateQueue".
+    """
+
+    visibility_timeout: int = 30
+    delay_seconds: int = 0
+    retention_seconds: int = 345_600
+    maximum_bytes: int = 65_536
+    polling_wait_seconds: int = 0
+    logging: bool = False
 
     def line(self, started: datetime) -> str:
         return f"set: visibility time-out {self.visibility_timeout} s, delay {self.delay_seconds} s"
@@ -35,10 +38,10 @@ class QueueSet(MailFact):
 
 @fact
 class TopicSet(MailFact):
-    """An MNS topic was made by a client, or got other attributes."""
+    """An MNS topic was made by a client, or got other attributes. Defaults: MNS's documents, "CreateTopic"."""
 
-    maximum_bytes: int
-    logging: bool
+    maximum_bytes: int = 65_536
+    logging: bool = False
 
     def line(self, started: datetime) -> str:
         return "set"

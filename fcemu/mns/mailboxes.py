@@ -116,7 +116,7 @@ class Mailboxes:
             self.dropped.discard(fact.destination)
             if isinstance(there, Queue):
                 there.skip()
-        there.set(kind.ATTRIBUTES(**{each: getattr(fact, each) for each in (*kind.BOUNDS, "logging")}), fact.at)
+        there.set(fact)
 
     def _drop(self, fact: Dropped) -> None:
         """What arrived there stays on record."""

@@ -11,7 +11,6 @@ from heapq import heappop, heappush, nsmallest
 from typing import ClassVar, Final, NamedTuple
 
 from fcemu.core.times import later
-from fcemu.core.values import dataclass
 from fcemu.mns.errors import MNSError
 from fcemu.mns.facts import NO_PROPERTIES, Arrived, MessageSent, Properties, QueueSet, ReportSummary
 from fcemu.mns.resource import Resource
@@ -21,18 +20,6 @@ MOST_IN_BATCH: Final = 16
 LONGEST_VISIBILITY: Final = 43_200
 LONGEST_DELAY: Final = 604_800
 LONGEST_POLL: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class QueueAttributes:
-    """What a client sets of a queue; seconds and bytes as MNS has them. Defaults and bounds: CreateQueue."""
-
-    visibility_timeout: int = 30
-    delay_seconds: int = 0
-    retention_seconds: int = 345_600
-    maximum_bytes: int = 65_536
-    polling_wait_seconds: int = 0
-    logging: bool = False
 
 
 class Message:
@@ -104,11 +91,10 @@ class Counts(NamedTuple):
     delayed: int
 
 
-class Queue(Resource[QueueAttributes]):
+class Queue(Resource[QueueSet]):
     """One queue. What has arrived is looked at when a consumer comes: a queue that only a test reads costs nothing."""
 
     WORD = "queue"
-    ATTRIBUTES = QueueAttributes
     BOUNDS: ClassVar = {
         "visibility_timeout": ("VisibilityTimeout", 1, LONGEST_VISIBILITY),
         "delay_seconds": ("DelaySeconds", 0, LONGEST_DELAY),
@@ -129,10 +115,10 @@ class Queue(Resource[QueueAttributes]):
 
     # What facts do.
 
-    def set(self, attributes: QueueAttributes, now: datetime) -> None:
+    def set(self, attributes: QueueSet) -> None:
         """Have these attributes for what comes from now on; the time of retention also for what is there."""
         self._take()
-        super().set(attributes, now)
+        super().set(attributes)
 
     def skip(self) -> None:
         """What has arrived so far was put into a queue that had the name before."""

@@ -2,32 +2,23 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from fcemu.mns.errors import check_between, invalid
-from fcemu.mns.facts import Arrived
+from fcemu.mns.facts import Arrived, QueueSet, TopicSet
 
-
-class Attributes(Protocol):
-    """What a client sets of a queue or of a topic."""
-
-    @property
-    def maximum_bytes(self) -> int: ...
-
-
-A = TypeVar("A", bound=Attributes)
+A = TypeVar("A", bound=QueueSet | TopicSet)
 
 
 class Resource(Generic[A]):
     """A queue or a topic. ``arrived`` are all messages ever put there; the list belongs to others as well.
 
-    What is said of the kind: its word, its attributes, the numbers among them by field (MNS's name, the least and the
-    greatest), the fact that sets them, and MNS's codes for a name that cannot be, one that is not there, and one that
-    is there with other attributes.
+    What is said of the kind: its word, the fact that sets its attributes, the numbers among them by field (MNS's name,
+    the least and the greatest), and MNS's codes for a name that cannot be, one that is not there, and one that is there
+    with other attributes.
     """
 
     WORD: ClassVar[str]
-    ATTRIBUTES: ClassVar[type[Any]]
     BOUNDS: ClassVar[Mapping[str, tuple[str, int, int]]]
     FACT: ClassVar[type[Any]]
     NAME_INVALID: ClassVar[str]
@@ -38,8 +29,12 @@ class Resource(Generic[A]):
         self.name: Final = name
         self.arrived: Final = arrived
         self.created: Final = created
-        self.modified = created
-        self.attributes: A = self.ATTRIBUTES()
+        self.attributes: A = self.FACT(created, "", self.address_of(name))
+        """The fact by which it has them."""
+
+    @property
+    def modified(self) -> datetime:
+        return self.attributes.at
 
     @classmethod
     def address_of(cls, name: str) -> str:
@@ -52,9 +47,9 @@ class Resource(Generic[A]):
         for field, (name, least, most) in cls.BOUNDS.items():
             check_between(name, getattr(attributes, field), least, most)
 
-    def set(self, attributes: A, now: datetime) -> None:
+    def set(self, attributes: A) -> None:
         """Have these attributes from now on."""
-        self.attributes, self.modified = attributes, now
+        self.attributes = attributes
 
     def check_size(self, body: bytes) -> None:
         """Raises ``MNSError`` for a message over the limit."""

@@ -48,19 +48,10 @@ class Subscription:
             raise invalid(f"NotifyContentFormat: expected {formats}, found {self.content_format!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class TopicAttributes:
-    """What a client sets of a topic. Defaults and bounds: MNS's documents, "CreateTopic"."""
-
-    maximum_bytes: int = 65_536
-    logging: bool = False
-
-
-class Topic(Resource[TopicAttributes]):
+class Topic(Resource[TopicSet]):
     """One MNS topic."""
 
     WORD = "topic"
-    ATTRIBUTES = TopicAttributes
     BOUNDS: ClassVar = {"maximum_bytes": ("MaximumMessageSize", 1024, 65_536)}
     FACT = TopicSet
     NAME_INVALID, MISSING, EXISTS = "TopicNameInvalid", "TopicNotExist", "TopicAlreadyExist"

@@ -9,8 +9,7 @@ import pytest
 from rules import rule
 
 from fcemu.core.cbor import encoded
-from fcemu.core.event_filters import refused
-from fcemu.core.events import KINDS, Occasion, complete, event_bytes
+from fcemu.core.events import KINDS, Occasion, complete, event_bytes, refused
 from fcemu.core.names import Account
 
 AT = datetime(2026, 3, 29, 1, 2, 3, 456789, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Facts as JSON and back, without loss."""
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
@@ -50,7 +51,7 @@ VALUES = {
 
 
 def made(kind):
-    return st.builds(kind, **{name: VALUES[facts._TYPES[kind, name]] for name in kind.__match_args__})
+    return st.builds(kind, **{each.name: VALUES[each.type] for each in fields(kind)})
 
 
 ANY_FACT = st.one_of(*[made(kind) for kind in facts.KINDS.values()])

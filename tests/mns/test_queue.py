@@ -1,6 +1,5 @@
 """MNS's rules of a queue: who gets which message when, by which receipt handle."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +8,8 @@ from hypothesis import strategies as st
 
 from fcemu.core.facts import Delivered
 from fcemu.mns.errors import MNSError, check_between
-from fcemu.mns.facts import MessageSent
-from fcemu.mns.queue import Queue, QueueAttributes
+from fcemu.mns.facts import MessageSent, QueueSet
+from fcemu.mns.queue import Queue
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 VISIBILITY = 30
@@ -28,9 +27,13 @@ def report(message_id, now=0):
     return Delivered(at(now), f"request of {message_id}", "queue:q", message_id, b"{}")
 
 
-def queue(*arrivals, **attributes):
+def attributes(now=0, **others):
+    return QueueSet(at(now), "", "queue:q", **others)
+
+
+def queue(*arrivals, **others):
     made = Queue("q", T0, list(arrivals))
-    made.set(replace(QueueAttributes(), **attributes), T0)
+    made.set(attributes(**others))
     return made
 
 
@@ -63,9 +66,9 @@ def test_a_delayed_message_is_visible_at_the_end_of_its_delay(now, gets):
 def test_the_queues_own_delay_holds_for_reports_that_arrive_while_it_is_set():
     arrived = []
     there = Queue("q", T0, arrived)
-    there.set(QueueAttributes(delay_seconds=5), T0)
+    there.set(attributes(delay_seconds=5))
     arrived.append(report("a"))
-    there.set(QueueAttributes(), at(1))
+    there.set(attributes(1))
     arrived.append(report("b", 1))
     assert ids(there.visible(at(4.999), 16)) == ["b"]
     assert there.first(at(5)).message_id == "a"
@@ -204,7 +207,7 @@ def test_numbers_have_bounds_that_belong_to_them(name, bounds):
 
 def test_the_defaults_are_within_their_bounds():
     for field, (name, least, most) in Queue.BOUNDS.items():
-        check_between(name, getattr(QueueAttributes(), field), least, most)
+        check_between(name, getattr(attributes(), field), least, most)
 
 
 STEPS = st.lists(
@@ -222,7 +225,7 @@ def test_a_queue_agrees_with_a_plain_model(steps):
     """The model is a list of dictionaries that is searched from the beginning each time."""
     arrived, model, now = [], [], 0.0
     there = Queue("q", T0, arrived)
-    there.set(QueueAttributes(visibility_timeout=10), T0)
+    there.set(attributes(visibility_timeout=10))
     for wait, what, number in steps:
         now = round(now + wait, 2)
         held = [one for one in model if one["visible"] > now and one["handle"]]
