@@ -83,7 +83,7 @@ def milliseconds(at: datetime) -> int:
 
 def text_of(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as FC's events write instants."""
-    return f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    return f"{at.isoformat('T', 'milliseconds').removesuffix('+00:00')}Z"
 
 
 def later(at: datetime, by: timedelta) -> datetime:

@@ -36,8 +36,8 @@ class Ending:
     def begin(self, run: CodeRun) -> None:
         """``run`` starts, and the clock waits for it. From here on it knows what ends it, and where it parks."""
         parking = self.parking
-        run.ending, run.parking = self, parking
-        parking.count(run)
+        run.ending, run.parking, run.counted = self, parking, True
+        parking.in_flight += 1
         if isinstance(run, Run):
             parking.runs.add(run)
 
@@ -200,7 +200,8 @@ class Ending:
         parking.runs.discard(run)
         if table.over:
             return
-        parking.uncount(run)
+        if run.counted:
+            parking.uncount(run)
         run.end()
         now = self._clock.now()
         if table.others:

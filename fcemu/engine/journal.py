@@ -67,19 +67,20 @@ class Journal(Sequence[Fact]):
 
         Raises ``ImpossibleMove`` before anything changes.
         """
-        known = self.invocations.get(fact.request_id, invocation)
-        if known is None:
-            raise KeyError(fact.request_id)
-        if isinstance(known, Summary):
+        known, kind = self.invocations.get(fact.request_id, invocation), type(fact)
+        if not isinstance(known, Invocation):
+            if known is None:
+                raise KeyError(fact.request_id)
             known = self._taken_back(known)
         known.apply(fact)
         self._append(fact)
-        if (fold := self._folds.get(type(fact))) is not None:
-            fold(fact)
+        if kind in self._folds:
+            self._folds[kind](fact)
         for follower in self._followers:
             follower()
-        for react in self.reactions.get(type(fact), ()):
-            react(fact, known)
+        if kind in self.reactions:
+            for react in self.reactions[kind]:
+                react(fact, known)
 
     def open(self, accepted: Accepted) -> Invocation:
         """Append the fact that begins an invocation."""

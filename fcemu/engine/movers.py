@@ -31,7 +31,7 @@ from fcemu.engine.saving import Saving
 from fcemu.engine.world import World
 
 _LOG: Final = logging.getLogger("fcemu.engine")
-_LARGE_BACKLOG: Final = 10_000
+_LARGE_BACKLOG: Final = 500
 _LONGEST_WAIT: Final = 3600.0
 _SOON: Final = 0.01
 _GATHERED: Final = 0.001

@@ -8,11 +8,11 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from fcemu.core.functions import Function
@@ -78,7 +78,8 @@ class Paths:
         """``library``: where the interpreter has what ``_LIBRARY`` names."""
         self._code: Final = os.path.realpath(code)
         self._is_code: Final[dict[str, bool]] = {}
-        self._frames: Final[dict[tuple[CodeType, int], tuple[str, ...]]] = {}
+        self._frames: Final[dict[tuple[int, int], tuple[CodeType, str, bool]]] = {}
+        """By the ``id`` of the code and the line: the code, which keeps its ``id``, and what ``frame`` returns."""
         version = runtime.removeprefix("python")
         own = f"/usr/local/lib/python{version if version[:1].isdigit() and '.' in version else _OWN_VERSION}"
         standard = dict(zip(library, (own, own, "/opt/python", "/opt/python"), strict=True))
@@ -105,25 +106,30 @@ class Paths:
             known = self._is_code[file] = inside and not any(part in file for part in INSTALLED)
         return known
 
-    def frame(self, frame: FrameType, line: int) -> tuple[str, ...]:
-        """One frame as the document has it, empty for one that is left out. A handler that fails, fails again at the
-        same line: it is rendered once."""
-        place = (frame.f_code, line)
-        known = self._frames.get(place)
+    def frame(self, frame: FrameType, line: int) -> tuple[CodeType, str, bool]:
+        """The code of a frame, the frame as the document has it, ``""`` for one that is left out, and whether it is the
+        emulator's, or JSON's, which writes the answer. A handler that fails, fails again at the same line: it is
+        rendered once."""
+        code = frame.f_code
+        known = self._frames.get((id(code), line))
         if known is None:
             if len(self._frames) >= _FRAMES_KEPT:
                 self._frames.clear()
-            known = self._frames[place] = self._render(frame, line)
+            file = code.co_filename
+            is_ours = file.startswith((_HERE, _JSON)) and not self.is_code(file)
+            known = self._frames[id(code), line] = code, self._render(frame, line), is_ours
         return known
 
-    def _render(self, frame: FrameType, line: int) -> tuple[str, ...]:
+    def _render(self, frame: FrameType, line: int) -> str:
         file = frame.f_code.co_filename
         if file.startswith("<frozen ") or (file.startswith(_HERE) and not self.is_code(file)):
-            return ()
+            return ""
         linecache.checkcache(file)
         source = linecache.getline(file, line, frame.f_globals).strip()
         head = f'File "{self.shown(file)}", line {line}, in {frame.f_code.co_name}'
-        return (*(part.strip() for part in head.split(",")), *([source] if source else []))
+        parts = [*(part.strip() for part in head.split(",")), *([source] if source else [])]
+        inside = ",\n            ".join(map(_quote, parts))
+        return f"[\n            {inside}\n        ]"
 
     def shown(self, file: str) -> str:
         """The name of one file."""
@@ -187,7 +193,7 @@ def log_text(text: str, function: Function, library: tuple[str, ...] = ()) -> st
 def error_document(error: Exception, function: Function) -> bytes:
     """The JSON document for an exception that left a handler (runtimes §1.6)."""
     paths = _paths_for(function)
-    return _document(paths.in_text(_text(error)), type(error).__name__, list(_frames(error, paths)))
+    return _document(paths.in_text(_text(error)), type(error).__name__, _frames(error, paths))
 
 
 def load_error_document(name: str, message: str, cause: BaseException | None, function: Function) -> bytes:
@@ -195,24 +201,16 @@ def load_error_document(name: str, message: str, cause: BaseException | None, fu
     paths = _paths_for(function)
     lines = [f"{name}: {message}"] if cause is None else traceback.format_exception_only(cause)
     first, *rest = [paths.in_text(line.strip()) for line in lines]
-    return _document(paths.in_text(message), name, [*(part.strip() for part in first.split(",")), *rest])
+    trace = [*(part.strip() for part in first.split(",")), *rest]
+    return _document(paths.in_text(message), name, [_quote(one) for one in trace])
 
 
-def _document(message: str, name: str, trace: Sequence[str | tuple[str, ...]]) -> bytes:
+def _document(message: str, name: str, trace: Sequence[str]) -> bytes:
     """A function error body: JSON with indent 4 and sorted keys, written out because ``json`` takes ten times as long
-    for indented text."""
-    lines = [f'"errorMessage": {_quote(message)}', f'"errorType": {_quote(name)}']
-    if trace:
-        entries = [_entry(one) for one in trace]
-        lines.append('"stackTrace": [\n        ' + ",\n        ".join(entries) + "\n    ]")
-    return ("{\n    " + ",\n    ".join(lines) + "\n}").encode()
-
-
-def _entry(one: str | tuple[str, ...]) -> str:
-    if isinstance(one, str):
-        return _quote(one)
-    inside = ",\n            ".join([_quote(part) for part in one])
-    return f"[\n            {inside}\n        ]"
+    for indented text. ``trace``: its entries, in JSON."""
+    entries = ",\n        ".join(trace)
+    stack = f',\n    "stackTrace": [\n        {entries}\n    ]' if trace else ""
+    return f'{{\n    "errorMessage": {_quote(message)},\n    "errorType": {_quote(name)}{stack}\n}}'.encode()
 
 
 def _text(error: BaseException) -> str:
@@ -222,20 +220,15 @@ def _text(error: BaseException) -> str:
         return f"<unprintable {type(error).__name__} object>"
 
 
-def _frames(error: BaseException, paths: Paths) -> Iterator[tuple[str, ...]]:
-    """One entry per frame, outermost first, without frames of the emulator and of Python's import system."""
-    trace = _from_user_code(error.__traceback__, paths)
+def _frames(error: BaseException, paths: Paths) -> list[str]:
+    """One entry per frame, outermost first, without frames of the emulator and of Python's import system, and without
+    those of JSON that it begins with."""
+    entries: list[str] = []
+    trace, is_ours = error.__traceback__, True
     while trace is not None:
-        if entry := paths.frame(trace.tb_frame, trace.tb_lineno):
-            yield entry
+        _, entry, of_frame = paths.frame(trace.tb_frame, trace.tb_lineno)
+        is_ours = is_ours and of_frame
+        if entry and not is_ours:
+            entries.append(entry)
         trace = trace.tb_next
-
-
-def _from_user_code(trace: TracebackType | None, paths: Paths) -> TracebackType | None:
-    """A traceback without the emulator's frames that it begins with, nor those of JSON, which writes the answer."""
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if paths.is_code(file) or not file.startswith((_HERE, _JSON)):
-            break
-        trace = trace.tb_next
-    return trace
+    return entries

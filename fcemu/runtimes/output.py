@@ -15,6 +15,7 @@ from typing import Any, Final
 from fcemu.runtimes.running import RUNNING, Running
 
 _FDS: Final = {"stdout": 1, "stderr": 2}
+_SYS: Final = vars(sys)
 _ABSENT: Final = object()
 _OF_THE_TEST: Final = ("_pytest.",)
 """Modules that exchange streams for the test, on a handler's thread too: its debugger suspends the capture."""
@@ -228,8 +229,8 @@ def install() -> None:
 def refresh() -> None:
     """Wrap what stands in ``sys`` now, where something has put it there by other ways than an assignment."""
     for name in _FDS:
-        if not isinstance(vars(sys)[name], Tee):
-            vars(sys)[name] = _wrapped(name, vars(sys)[name])
+        if not isinstance(_SYS[name], Tee):
+            _SYS[name] = _wrapped(name, _SYS[name])
 
 
 def uninstall() -> None:
