@@ -17,8 +17,9 @@ from fcemu.api.dialect import ANY_METHOD
 from fcemu.api.server import DIALECTS, effect_of
 from fcemu.cli import main as program
 from fcemu.config.json_schema import json_schema
-from fcemu.config.kinds import Shape, below, expected, keys_of
-from fcemu.config.schema import FileShape
+from fcemu.config.reading import expected
+from fcemu.config.schema import FILE, below
+from fcemu.core.fields.rows import ABSENT, Table
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
@@ -271,14 +272,14 @@ def definition() -> str:
         "that look like variables stay texts by `expand: false`. What FC's API takes as settings of a trigger and no "
         "file may say is in its `kept`. `fixtures/everything` has each kind of thing.",
     ]
-    ways: dict[type[Shape], list[str]] = {FileShape: []}
-    for way, _, shape in below(FileShape):
-        ways.setdefault(shape, []).append(way)
-    for shape, places in ways.items():
+    ways: dict[Table, list[str]] = {FILE: []}
+    for way, _, table in below(FILE):
+        ways.setdefault(table, []).append(way)
+    for table, places in ways.items():
         lines += ["", f"## {_heading(places)}", ""]
         if len(places) > 1:
             lines += ["Also " + ", ".join(f"`{place}`" for place in places[1:]) + ".", ""]
-        lines += _table(shape)
+        lines += _table(table)
     return "\n".join(lines) + "\n"
 
 
@@ -432,13 +433,13 @@ def _heading(places: list[str]) -> str:
     return f"`{places[0]}`" if places else "The whole file"
 
 
-def _table(shape: type[Shape]) -> Iterator[str]:
+def _table(table: Table) -> Iterator[str]:
     yield "| key | what | default | meaning |"
     yield "| --- | --- | --- | --- |"
-    for key in keys_of(shape).values():
-        default = "required" if key.required else "" if key.default is None else f"`{_plain(key.default)}`"
-        about = key.about + (" Kept, but without effect yet." if key.inert else "")
-        yield f"| `{key.name}` | {expected(key.value, STRICT)} | {default} | {about} |"
+    for field in table.keys.values():
+        default = "required" if field.required else "" if field.default is ABSENT else f"`{_plain(field.default)}`"
+        about = field.about + (" Kept, but without effect yet." if field.inert else "")
+        yield f"| `{field.key}` | {expected(field.in_file, STRICT)} | {default} | {about} |"
 
 
 def _by_section(rule: tuple[str, str, str, str, str]) -> tuple[object, ...]:

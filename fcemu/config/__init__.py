@@ -50,4 +50,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'fcemu.config' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"fcemu.config.{_HOMES[name]}"), name)
+    found = globals()[name] = getattr(import_module(f"fcemu.config.{_HOMES[name]}"), name)
+    return found

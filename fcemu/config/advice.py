@@ -2,9 +2,9 @@
 
 from typing import Final, NamedTuple
 
-from fcemu.config.kinds import Shape, below, keys_of
 from fcemu.config.problems import closest
-from fcemu.config.schema import ALIASES
+from fcemu.config.schema import ALIASES, below
+from fcemu.core.fields.rows import Table
 
 ALIKE: Final = 0.85
 """How alike a key of the same level is at least to be meant, although another level has the very word: a letter or two
@@ -12,13 +12,15 @@ are missing."""
 
 
 class Level(NamedTuple):
-    """Where the reader is: what it reads, how messages call that, whose it is (``shop/charge``), what is around it."""
+    """Where the reader is: the table of what it reads, how messages call that, whose it is (``shop/charge``), what is
+    around it, and of which generation its functions are."""
 
-    shape: type[Shape]
+    table: Table
     where: str
     owner: str = ""
     above: "Level | None" = None
     named: bool = False
+    generation: str = "3.0"
 
 
 class Advice(NamedTuple):
@@ -36,13 +38,13 @@ def advise(word: str, level: Level) -> Advice:
     if not natives:
         return Advice("the name is the key above" if level.named else "")
     looked = [seen for seen in (_look(native, level) for native in natives) if seen]
-    if (alike := closest(word, keys_of(level.shape), ALIKE)) and all(seen.where for seen in looked):
+    if (alike := closest(word, level.table.keys, ALIKE)) and all(seen.where for seen in looked):
         looked = []  # a slip here is likelier than a key of another level
     certain = len(looked) == 1
     if alike and not looked:
         looked = [_Seen(alike, "")]
     if not looked:
-        here = frozenset(keys_of(level.shape))
+        here = frozenset(level.table.keys)
         near = {name: (name,) for name in here} | {
             alias: meant for alias, meant in ALIASES.items() if meant and here.issuperset(meant)
         }
@@ -69,19 +71,19 @@ class _Seen(NamedTuple):
 def _look(word: str, level: Level) -> _Seen | None:
     """The nearest key that is written like this in any case: here, then around, then inside."""
 
-    def seen(shape: type[Shape], where: str) -> _Seen | None:
-        names = sorted(name for name in keys_of(shape) if name.casefold() == word.casefold())
+    def seen(table: Table, where: str) -> _Seen | None:
+        names = sorted(name for name in table.keys if name.casefold() == word.casefold())
         return _Seen(names[0], where) if names else None
 
-    if here := seen(level.shape, ""):
+    if here := seen(level.table, ""):
         return here
     steps, current = 0, level
     while current.above is not None:
         steps += 2 if current.named else 1
         current = current.above
-        if around := seen(current.shape, f"{_levels(steps)} up, {current.where}"):
+        if around := seen(current.table, f"{_levels(steps)} up, {current.where}"):
             return around
-    inside = (seen(shape, f"{_levels(depth)} down, in {way}") for way, depth, shape in below(level.shape))
+    inside = (seen(table, f"{_levels(depth)} down, in {way}") for way, depth, table in below(level.table))
     return next((key for key in inside if key), None)
 
 

@@ -4,20 +4,22 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from fcemu.config import funcraft, load, native, serverless_devs, serverless_devs_1
+from fcemu.config import funcraft, load, serverless_devs, serverless_devs_1
 from fcemu.config.definer import Definer
 from fcemu.config.definition import Choices, Definition
+from fcemu.config.emulator_shapes import AUTH, CLOCK, EMULATOR
 from fcemu.config.formats import Format, Stranger, format_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import SMALLEST
 from fcemu.config.problems import Report
 from fcemu.config.reach import say_unreachable
-from fcemu.config.schema import FileShape
+from fcemu.config.reading import Said, check_stubs, read
+from fcemu.config.schema import FILE
 from fcemu.config.translate import Source
 from fcemu.config.tree import Kind, Scalar, Table, plain
 from fcemu.config.variables import Expander, native_names
@@ -77,12 +79,10 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
     report = Report(load.MAPPING, positions=False)
     whole = {"functions": function} if ref.service is None else {"services": {ref.service: {"functions": function}}}
     tree = from_mapping(whole, report)
-    shape = native.read(tree, report)
+    said = _read(tree, report)
     report.check()
-    if shape is None:
-        raise AssertionError("a shape that could not be read left no problem")
     definer = Definer(report, Path(code), is_foreign=False, thorough=False, callables={ref: code})
-    definition = definer.definition(shape, None)
+    definition = definer.definition(said, None)
     report.check()
     return replace(definition, services=(), warnings=report.warnings)  # the service stays as it is
 
@@ -111,15 +111,21 @@ def _define(
     varies: bool = True,
 ) -> Definition:
     is_foreign, tree = _in_native_form(tree, report, root, choices, varies=varies)
-    shape = native.read(tree, report, foreign=is_foreign)
-    if shape is None:
-        report.check()
-        raise AssertionError("a shape that could not be read left no problem")
+    said = _read(tree, report, foreign=is_foreign)
     definer = Definer(report, root, is_foreign=is_foreign, thorough=thorough)
-    definition = replace(definer.definition(shape, path), options=_options(shape))
-    say_unreachable(shape, tree, report)
+    definition = replace(definer.definition(said, path), options=_options(said))
+    say_unreachable(said, report)
     report.check()
     return replace(definition, warnings=report.warnings)
+
+
+def _read(tree: Table, report: Report, *, foreign: bool = False) -> Said:
+    said = read(tree, FILE, report, foreign=foreign)
+    if said is None:
+        report.check()
+        raise AssertionError("what could not be read left no problem")
+    check_stubs(said, report)
+    return said
 
 
 def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *, varies: bool) -> tuple[bool, Table]:
@@ -127,6 +133,7 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
     found = format_of(tree)
     if isinstance(found, Stranger):
         alone = Report(report.source, positions=report.positions)  # what else is odd is that format's business
+        alone.origins = report.origins
         alone.stop(found.place, f"this looks like {found.looks_like}, which fcemu does not read", found.hint)
     if found in TRANSLATORS:
         if not report.positions:
@@ -139,14 +146,15 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
     return False, expanded if isinstance(expanded, Table) else tree
 
 
-_BLOCKS: Final = frozenset({"clock", "authentication"})
-
-
-def _options(shape: FileShape) -> Mapping[str, object]:
-    """What is written of the emulator's options; the fields of its shapes have their names."""
-    said: dict[str, object] = {"region": shape.region, "account_id": shape.account_id}
-    blocks = (shape.emulator, *((shape.emulator.clock, shape.emulator.authentication) if shape.emulator else ()))
-    for block in blocks:
-        if block is not None:
-            said |= {each.name: getattr(block, each.name) for each in fields(block) if each.name not in _BLOCKS}
-    return MappingProxyType({name: value for name, value in said.items() if value is not None})
+def _options(said: Said) -> Mapping[str, object]:
+    """What is written of the emulator's options; the attributes have their names."""
+    blocks = (said, emulator := said.get("emulator", {}), emulator.get("clock", {}), emulator.get("auth", {}))
+    names = {field.attribute for table in (EMULATOR, CLOCK, AUTH) for field in table.fields} | {"region", "account_id"}
+    return MappingProxyType(
+        {
+            name: value
+            for block in blocks
+            for name, value in block.items()
+            if name in names and not isinstance(value, Said)
+        }
+    )

@@ -1,17 +1,15 @@
 """A whole shape -> definition: what belongs together is looked up, the files that it names are looked for."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from fcemu.config.archives import package_of, uploaded
 from fcemu.config.definition import Definition
 from fcemu.config.files import Files
-from fcemu.config.function_shapes import AliasShape, CodeShape, FrozenShape, FunctionShape, ServiceShape, SettingsShape
-from fcemu.config.kinds import Target
 from fcemu.config.making import (
     BY_QUALIFIER,
     CUSTOM_HANDLER,
@@ -21,15 +19,18 @@ from fcemu.config.making import (
     function_of,
     kept_of,
     layer_of,
+    qualifier_of,
     settings_of,
-    text_of,
     trigger_of,
 )
 from fcemu.config.problems import Report, quoted
-from fcemu.config.schema import DomainShape, FileShape
+from fcemu.config.reading import NONE, Said
+from fcemu.config.schema import step_of
+from fcemu.config.tree import Scalar
 from fcemu.core.defined import Extras
 from fcemu.core.destinations import FunctionDestination
 from fcemu.core.domains import Domain
+from fcemu.core.fields.triggers import TRIGGER
 from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
@@ -37,14 +38,12 @@ from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.triggers import Trigger
 
-T = TypeVar("T")
-
 
 class Written(NamedTuple):
     """A function of the file, with the directory of its code, absolute, and how the file has it."""
 
-    shape: FunctionShape
-    code: CodeShape | None
+    said: Said
+    code: Said | None
 
 
 class Definer:
@@ -71,52 +70,54 @@ class Definer:
         self._stubbed: frozenset[FunctionRef] = frozenset()
         """Functions whose code does not run, so that it need not be there."""
 
-    def definition(self, shape: FileShape, path: Path | None) -> Definition:
+    def definition(self, said: Said, path: Path | None) -> Definition:
         """All of it but the options."""
-        self._layers = self._layer_versions(shape)
-        written = {FunctionRef(name): Written(each, each.code or shape.code) for name, each in _of(shape.functions)}
-        for service, inner in _of(shape.services):
-            self._files.directory(inner.code or shape.code)
-            for name, each in _of(inner.functions):
-                written[FunctionRef(name, service)] = Written(each, each.code or inner.code or shape.code)
-        self._files.directory(shape.code)
-        self._stubbed = frozenset(map(FunctionRef.parse, shape.stubs or ())) | self._callables.keys()
+        code = said.get("code")
+        self._layers = self._layer_versions(said)
+        written = {
+            FunctionRef(name): Written(each, each.get("code", code))
+            for name, each in said.get("functions", NONE).items()
+        }
+        for service, inner in said.get("services", NONE).items():
+            shared = inner.get("code", code)
+            self._files.directory(shared)
+            for name, each in inner.get("functions", NONE).items():
+                written[FunctionRef(name, service)] = Written(each, each.get("code", shared))
+        self._files.directory(code)
+        stubs = {FunctionRef.parse(name): each["steps"] for name, each in said.get("stubs", NONE).items()}
+        self._stubbed = frozenset({*stubs, *self._callables})
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
-        services = {name: Service(name, kept_of(each.kept, each.description)) for name, each in _of(shape.services)}
+        services = {name: Service(name, kept_of(each)) for name, each in said.get("services", NONE).items()}
         self._check_destinations(written)
-        stubs = {FunctionRef.parse(name): each.steps for name, each in _of(shape.stubs)}
         return Definition(
             services=tuple(services.values()),
             functions=tuple(made.values()),
             async_settings=MappingProxyType(_settings(written)),
             options=MappingProxyType({}),
             path=path,
-            extras=self._extras(shape, written, made, services),
-            stubs=MappingProxyType({ref: tuple(step.step() for step in steps) for ref, steps in stubs.items()}),
+            extras=self._extras(said, written, made, services),
+            stubs=MappingProxyType({ref: tuple(map(step_of, steps)) for ref, steps in stubs.items()}),
         )
 
     def _extras(
         self,
-        shape: FileShape,
+        said: Said,
         written: Mapping[FunctionRef, Written],
         made: Mapping[FunctionRef, Function],
         services: Mapping[str, Service],
     ) -> Extras:
-        versions = self._versions(shape, written, made, services)
-        aliases = self._aliases(shape, versions)
+        owned = _owners(said)
+        versions = self._versions(owned, made, services)
+        aliases = self._aliases(owned, versions)
         self._check_qualifiers(written, versions, aliases)
-        owned: list[tuple[Owner, FunctionShape | ServiceShape]] = [
-            *((Owner.of(ref), each.shape) for ref, each in written.items() if ref.service is None),
-            *((Owner("service", name), each) for name, each in _of(shape.services)),
-        ]
         return Extras(
             triggers=tuple(self._triggers(written)),
             versions=MappingProxyType(versions),
             aliases=MappingProxyType(aliases),
-            domains=tuple(self._domain(name, each, written) for name, each in _of(shape.domains)),
-            capacities=tuple(one for ref, each in written.items() for one in capacities_of(ref, each.shape)),
-            tags=MappingProxyType({owner: one.tags for owner, one in owned if one.tags}),
-            vpcs=MappingProxyType({owner: one.vpcs for owner, one in owned if one.vpcs}),
+            domains=tuple(self._domain(name, each, written) for name, each in said.get("domains", NONE).items()),
+            capacities=tuple(one for ref, each in written.items() for one in capacities_of(ref, each.said)),
+            tags=MappingProxyType({owner: one["tags"] for owner, one in owned if one.get("tags")}),
+            vpcs=MappingProxyType({owner: one["vpcs"] for owner, one in owned if one.get("vpcs")}),
             sources=MappingProxyType(_sources(written)),
             layers=tuple(self._layers.values()),
         )
@@ -124,31 +125,30 @@ class Definer:
     # Functions.
 
     def _function(self, ref: FunctionRef, written: Written) -> Function | None:
-        directory = self._callables.get(ref) or self._files.directory(written.code, f"function {ref}")
+        directory = self._callables.get(ref) or self._files.directory(written.code, ref)
         if directory is None:
             return None
-        shape = written.shape
-        package = uploaded(directory)
-        bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory, package=package, disabled=shape.disabled)
-        function = function_of(bare, shape, shape.handler, self._layer)
-        good = ref in self._stubbed or self._files.has_handlers(shape, shape.handler, directory, written.code)
-        return self._with_python(function, shape) if good else None
+        said, package = written.said, uploaded(directory)
+        bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory, package=package, disabled=said.get("disabled"))
+        function = function_of(bare, said, self._layer)
+        good = ref in self._stubbed or self._files.has_handlers(said, directory, written.code)
+        return self._with_python(function, said) if good else None
 
-    def _with_python(self, function: Function, shape: SettingsShape) -> Function | None:
+    def _with_python(self, function: Function, said: Said) -> Function | None:
         """``None`` after a problem."""
-        if shape.python is None:
+        if "python" not in said:
             return function
-        program = self._files.program(shape.python)
+        program = self._files.program(said.text("python"))
         return None if program is None else replace(function, python=program)
 
     # Layers.
 
-    def _layer_versions(self, shape: FileShape) -> dict[tuple[str, int], LayerVersion]:
+    def _layer_versions(self, said: Said) -> dict[tuple[str, int], LayerVersion]:
         """By name and number, in order."""
         made: dict[tuple[str, int], LayerVersion] = {}
-        for name, layer in _of(shape.layers):
-            for number, one in sorted(layer.versions.items(), key=lambda each: int(each[0])):
-                if (directory := self._files.directory(one.code)) is not None:
+        for name, layer in said.get("layers", NONE).items():
+            for number, one in sorted(layer.get("versions", NONE).items(), key=lambda each: int(each[0])):
+                if (directory := self._files.directory(one["code"])) is not None:
                     made[name, int(number)] = layer_of(name, int(number), layer, one, package_of(directory))
         return made
 
@@ -166,20 +166,18 @@ class Definer:
     def _check_destinations(self, written: Mapping[FunctionRef, Written]) -> None:
         """A destination that nobody defined is odd: it may be defined later, else its reports fail."""
         for ref, each in written.items():
-            for one in each.shape.asynchronous or ():
-                self._check_destination(ref, "onSuccess", one.on_success, written)
-                self._check_destination(ref, "onFailure", one.on_failure, written)
+            for one in each.said.get("asynchronous", ()):
+                for key, attribute in (("onSuccess", "on_success"), ("onFailure", "on_failure")):
+                    destination = one.get(attribute)
+                    if isinstance(destination, FunctionDestination) and destination.ref not in written:
+                        message = f"there is no function {destination.ref}, to which {ref} reports"
+                        self._say_missing(destination.ref, one.text(key), message, key, written)
 
-    def _check_destination(
-        self, ref: FunctionRef, key: str, target: Target | None, written: Mapping[FunctionRef, Written]
+    def _say_missing(
+        self, lacks: FunctionRef, at: Scalar, message: str, key: str, written: Mapping[FunctionRef, Written]
     ) -> None:
-        if target is None or not isinstance(target.destination, FunctionDestination):
-            return
-        asked = target.destination.ref
-        if asked not in written:
-            hints = self._guess(str(asked), written)
-            message = f"there is no function {asked}, to which {ref} reports"
-            self._report.warn(target.place, message, *hints, key=key, lacks=str(asked))
+        hints = self._guess(str(lacks), written)
+        self._report.warn(at.place, message, *hints, key=key, lacks=str(lacks))
 
     def _guess(self, word: str, written: Mapping[FunctionRef, Written]) -> list[str]:
         near = self._report.closest(word, map(str, written))
@@ -189,97 +187,96 @@ class Definer:
 
     def _triggers(self, written: Mapping[FunctionRef, Written]) -> list[Trigger]:
         return [
-            trigger_of(ref, name, trigger)
+            trigger_of(ref, name, trigger, next(kind for kind in TRIGGER.one_of if kind in trigger))
             for ref, each in written.items()
-            for name, trigger in _of(each.shape.triggers)
+            for name, trigger in each.said.get("triggers", NONE).items()
         ]
 
-    def _domain(self, name: str, shape: DomainShape, written: Mapping[FunctionRef, Written]) -> Domain:
-        for path, route in _of(shape.routes):
-            ref = FunctionRef.parse(route.function.text)
+    def _domain(self, name: str, said: Said, written: Mapping[FunctionRef, Written]) -> Domain:
+        for path, route in said.get("routes", NONE).items():
+            ref = route["function"]
             if ref not in written:
                 message = f"there is no function {ref}, to which {path} of {name} leads"
-                hints = self._guess(str(ref), written)
-                self._report.warn(route.function.place, message, *hints, key="function", lacks=str(ref))
-        return domain_of(name, shape)
+                self._say_missing(ref, route.text("function"), message, "function", written)
+        return domain_of(name, said)
 
     # Versions and aliases.
 
     def _versions(
-        self,
-        shape: FileShape,
-        written: Mapping[FunctionRef, Written],
-        made: Mapping[FunctionRef, Function],
-        services: Mapping[str, Service],
+        self, owned: list[tuple[Owner, Said]], made: Mapping[FunctionRef, Function], services: Mapping[str, Service]
     ) -> dict[Owner, tuple[Version, ...]]:
         versions: dict[Owner, tuple[Version, ...]] = {}
-        for name, each in _of(shape.functions):
-            base = made.get(FunctionRef(name))
-            if base is not None and each.versions:
-                frozen = [
-                    Version({name: self._frozen(base, one)}, None, one.description or "", _numbered(number))
-                    for number, one in each.versions.items()
-                ]
-                versions[Owner.of(base.ref)] = tuple(sorted(frozen, key=_number))
-        for name, service in _of(shape.services):
-            if service.versions:
-                versions[Owner("service", name)] = self._service_versions(service, services[name], made)
+        for owner, each in owned:
+            if not each.get("versions"):
+                continue
+            if owner.kind == "service":
+                numbered = self._service_versions(each, services[owner.name], made)
+            elif (base := made.get(FunctionRef(owner.name))) is not None:
+                numbered = self._function_versions(each, base)
+            else:
+                continue
+            versions[owner] = tuple(sorted(numbered, key=_number))
         return versions
 
+    def _function_versions(self, said: Said, base: Function) -> Iterator[Version]:
+        for number, one in said.get("versions", NONE).items():
+            description = one.kept.get("description", "")
+            yield Version({base.ref.name: self._frozen(base, one)}, None, description, _numbered(number))
+
     def _service_versions(
-        self, shape: ServiceShape, service: Service, made: Mapping[FunctionRef, Function]
-    ) -> tuple[Version, ...]:
-        frozen: list[Version] = []
+        self, said: Said, service: Service, made: Mapping[FunctionRef, Function]
+    ) -> Iterator[Version]:
         now = {ref.name: each for ref, each in made.items() if ref.service == service.name}
-        for number, one in _of(shape.versions):
+        for number, one in said.get("versions", NONE).items():
             functions = now
-            if one.functions is not None:
+            if "functions" in one:
                 functions = {
                     name: self._frozen(now.get(name) or self._bare(FunctionRef(name, service.name)), each)
-                    for name, each in one.functions.items()
+                    for name, each in one.get("functions", NONE).items()
                 }
-            then = service if one.kept is None else replace(service, kept=MappingProxyType(dict(one.kept)))
-            frozen.append(Version(functions, then, one.description or "", _numbered(number)))
-        return tuple(sorted(frozen, key=_number))
+            then = replace(service, kept=MappingProxyType(one["kept"])) if "kept" in one else service
+            yield Version(functions, then, one.get("description", ""), _numbered(number))
 
     def _bare(self, ref: FunctionRef) -> Function:
         """A function that only versions have."""
         return Function(ref=ref, handler=CUSTOM_HANDLER, code=self._files.root)
 
-    def _frozen(self, base: Function, shape: FrozenShape) -> Function:
+    def _frozen(self, base: Function, said: Said) -> Function:
         """A function as a version has it."""
-        if shape.whole:
+        if said.get("whole"):
             base = Function(ref=base.ref, handler=base.handler, code=base.code)
-        directory = base.code if shape.code is None else self._files.directory(shape.code)
+        code = said.get("code")
+        directory = base.code if code is None else self._files.directory(code)
         if directory is None:
             return base
-        if shape.code is not None or shape.handler is not None:
-            self._files.has_handlers(shape, shape.handler, directory, shape.code)
-        described = replace(shape, description=None)  # of the version, not of the function
-        frozen = function_of(
-            replace(base, code=directory, package=uploaded(directory)), described, shape.handler, self._layer
-        )
-        return self._with_python(frozen, shape) or frozen
+        if code is not None or "handler" in said:
+            self._files.has_handlers(said, directory, code)
+        of_function = Said(said.node, said)  # without the description, which is that of the version
+        frozen = function_of(replace(base, code=directory, package=uploaded(directory)), of_function, self._layer)
+        return self._with_python(frozen, said) or frozen
 
     def _aliases(
-        self, shape: FileShape, versions: Mapping[Owner, tuple[Version, ...]]
+        self, owned: list[tuple[Owner, Said]], versions: Mapping[Owner, tuple[Version, ...]]
     ) -> dict[Owner, tuple[Alias, ...]]:
         aliases: dict[Owner, tuple[Alias, ...]] = {}
-        owned = [(Owner("function", name), each.aliases) for name, each in _of(shape.functions)]
-        owned += [(Owner("service", name), each.aliases) for name, each in _of(shape.services)]
-        for owner, named in owned:
+        for owner, each in owned:
             known = {version.id for version in versions.get(owner, ())}
-            good = [alias_of(name, each) for name, each in _of(named) if self._leads(owner, name, each, known)]
+            good = [
+                alias_of(name, one)
+                for name, one in each.get("aliases", NONE).items()
+                if self._leads(owner, name, one, known)
+            ]
             if good:
                 aliases[owner] = tuple(good)
         return aliases
 
-    def _leads(self, owner: Owner, name: str, shape: AliasShape, known: set[str]) -> bool:
+    def _leads(self, owner: Owner, name: str, said: Said, known: set[str]) -> bool:
         """Whether there are all versions that an alias names."""
-        for version in (shape.version.text, *(shape.weights or {})):
+        for version in (said["version"], *said.get("weights", ())):
             if version != LATEST and version not in known:
                 there = f"there are: {', '.join(sorted(known, key=int))}" if known else f"{owner} has no versions"
-                self._report.add(shape.version.place, f"alias {name} leads to version {quoted(version)}", there)
+                at = said.text("version").place
+                self._report.add(at, f"alias {name} leads to version {quoted(version)}", there)
                 return False
         return True
 
@@ -295,29 +292,33 @@ class Definer:
         for ref, each in written.items():
             if ref in self._callables and ref.service is not None:
                 continue
+            qualified = [one for name in ("asynchronous", *BY_QUALIFIER) for one in each.said.get(name, ())]
+            qualified += [trigger for _, trigger in each.said.get("triggers", NONE).items()]
+            if all(qualifier_of(one) == LATEST for one in qualified):
+                continue
             owner = Owner.of(ref)
             known = {version.id for version in versions.get(owner, ())} | {one.name for one in aliases.get(owner, ())}
-            said = [one.qualifier for one in each.shape.asynchronous or ()]
-            said += [trigger.qualifier for _, trigger in _of(each.shape.triggers)]
-            said += [one.qualifier for name in BY_QUALIFIER for one in getattr(each.shape, name) or ()]
-            for scalar in said:
-                if scalar is not None and scalar.text != LATEST and scalar.text not in known:
-                    near = self._report.closest(scalar.text, known)
+            for one in qualified:
+                qualifier = qualifier_of(one)
+                if qualifier != LATEST and qualifier not in known:
+                    near = self._report.closest(qualifier, known)
                     hints = [f"did you mean {near!r}?"] if near else []
-                    message = f"{owner} has no version or alias {quoted(scalar.text)}"
-                    say(scalar.place, message, *hints, key="qualifier")
+                    message = f"{owner} has no version or alias {quoted(qualifier)}"
+                    say(one.text("qualifier").place, message, *hints, key="qualifier")
 
 
-def _of(mapping: Mapping[str, T] | None) -> list[tuple[str, T]]:
-    return list((mapping or {}).items())
+def _owners(said: Said) -> list[tuple[Owner, Said]]:
+    """What may have versions, aliases, tags and bindings of its own."""
+    functions = [(Owner("function", name), each) for name, each in said.get("functions", NONE).items()]
+    return [*functions, *((Owner("service", name), each) for name, each in said.get("services", NONE).items())]
 
 
 def _settings(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, str], AsyncSettings]:
     """Asynchronous settings by function and qualifier."""
     return {
-        (ref, text_of(one.qualifier)): settings_of(one)
+        (ref, qualifier_of(one)): settings_of(one)
         for ref, each in written.items()
-        for one in each.shape.asynchronous or ()
+        for one in each.said.get("asynchronous", ())
     }
 
 
@@ -325,9 +326,9 @@ def _sources(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, 
     """ARNs of event sources by function and qualifier."""
     found: dict[tuple[FunctionRef, str], tuple[str, ...]] = {}
     for ref, each in written.items():
-        for one in each.shape.sources or ():
-            key = (ref, text_of(one.qualifier))
-            found[key] = (*found.get(key, ()), one.source_arn)
+        for one in each.said.get("sources", ()):
+            key = (ref, qualifier_of(one))
+            found[key] = (*found.get(key, ()), one["source_arn"])
     return found
 
 

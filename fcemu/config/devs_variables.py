@@ -11,7 +11,7 @@ from fcemu.config.expressions import Call, Literal, Way
 from fcemu.config.load import read_text
 from fcemu.config.mapping import from_mapping_node
 from fcemu.config.parse import parse_node
-from fcemu.config.problems import DefinitionError, Place, Report, closest
+from fcemu.config.problems import DefinitionError, Mark, Report, closest
 from fcemu.config.translate import ACCOUNT
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table
 from fcemu.config.variables import (
@@ -42,7 +42,7 @@ class Resources:
 def names_3(known: Resources, root: Path, choices: Choices) -> Names:
     """Edition 3.0.0: what is not known is a problem."""
 
-    def other(expander: Expander, way: Way, place: Place) -> "Node | Missing":
+    def other(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
         if way.parts[0] in known.by_name and len(way.parts) > 1:  # as edition 1 writes it
             return _of_resource(expander, known, way.parts, place)
         near = closest(way.parts[0], ["vars", "env", "resources", "this", "config", "file", "json", "yaml", "path"])
@@ -54,7 +54,7 @@ def names_3(known: Resources, root: Path, choices: Choices) -> Names:
 def names_1(known: Resources, root: Path, choices: Choices) -> Names:
     """Edition 1.0.0: what is not known stays as it is."""
 
-    def other(expander: Expander, way: Way, place: Place) -> "Node | Missing":
+    def other(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
         if way.parts[0] in known.by_name and len(way.parts) > 1:
             return _of_resource(expander, known, way.parts, place)
         return Missing()
@@ -66,7 +66,7 @@ def _names(known: Resources, root: Path, choices: Choices, other: Root, *, stric
     variables = environment(choices.variables, root, [root / text for text in known.code])
     env = environment_of(variables, strict=strict)
 
-    def env_way(expander: Expander, way: Way, place: Place) -> "Node | Missing":
+    def env_way(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
         name = ".".join(way.parts[1:])
         return env(expander, Call("env", (Literal(name),)), place)
 
@@ -93,7 +93,7 @@ def _names(known: Resources, root: Path, choices: Choices, other: Root, *, stric
 
 
 def _this(known: Resources) -> Root:
-    def this(expander: Expander, way: Way, place: Place) -> "Node | Missing":
+    def this(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
         own = known.by_name.get(expander.scope)
         if own is None or len(way.parts) < 2:
             raise UnresolvedError("there is no resource here that it could mean")
@@ -103,13 +103,13 @@ def _this(known: Resources) -> Root:
 
 
 def _resources(known: Resources) -> Root:
-    def resources(expander: Expander, way: Way, place: Place) -> "Node | Missing":
+    def resources(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
         return _of_resource(expander, known, way.parts[1:], place)
 
     return resources
 
 
-def _of_resource(expander: Expander, known: Resources, parts: tuple[str, ...], place: Place) -> "Node | Missing":
+def _of_resource(expander: Expander, known: Resources, parts: tuple[str, ...], place: Mark) -> "Node | Missing":
     """``NAME.props.x``; what a resource has only after its deployment stays as it is."""
     if len(parts) < 2:
         raise UnresolvedError("write ${resources.NAME.props.KEY}")
@@ -126,16 +126,16 @@ def _of_resource(expander: Expander, known: Resources, parts: tuple[str, ...], p
         expander.scope = before
 
 
-def _later(expander: Expander, way: Way, place: Place) -> Missing:
+def _later(expander: Expander, way: Way, place: Mark) -> Missing:
     return Missing("is known only after a deployment, so the text stays as it is")
 
 
-def _never(expander: Expander, call: Call, place: Place) -> Node:
+def _never(expander: Expander, call: Call, place: Mark) -> Node:
     raise UnresolvedError("regex() is for the names of actions")
 
 
 def _number(env: Function) -> Function:
-    def number(expander: Expander, call: Call, place: Place) -> "Node | Missing":
+    def number(expander: Expander, call: Call, place: Mark) -> "Node | Missing":
         node = env(expander, call, place)
         if isinstance(node, Scalar):
             try:
@@ -150,7 +150,7 @@ def _number(env: Function) -> Function:
 def _config(choices: Choices) -> Function:
     """A field of the credential. ASSUMED: the emulator has no credentials, so that other fields are made up."""
 
-    def config(expander: Expander, call: Call, place: Place) -> Node:
+    def config(expander: Expander, call: Call, place: Mark) -> Node:
         name = _only(expander, call, place)
         if name.lower() in _CREDENTIAL_WORDS:
             return Scalar(place, choices.account_id or ACCOUNT.id, Kind.LOOSE)
@@ -159,14 +159,14 @@ def _config(choices: Choices) -> Function:
     return config
 
 
-def _secret(expander: Expander, call: Call, place: Place) -> Node:
+def _secret(expander: Expander, call: Call, place: Mark) -> Node:
     return Scalar(place, f"fcemu-{_only(expander, call, place)}", Kind.LOOSE)
 
 
 def _file(root: Path, *, parsed: bool) -> Function:
     """The content of a file; edition 1 parses JSON and YAML."""
 
-    def file(expander: Expander, call: Call, place: Place) -> Node:
+    def file(expander: Expander, call: Call, place: Mark) -> Node:
         name = _only(expander, call, place)
         content = _content(root, name)
         if parsed and name.endswith((".json", ".yaml", ".yml")):
@@ -187,7 +187,7 @@ def _content(root: Path, name: str) -> str:
 
 
 def _path(root: Path) -> Function:
-    def path(expander: Expander, call: Call, place: Place) -> Node:
+    def path(expander: Expander, call: Call, place: Mark) -> Node:
         return Scalar(place, str(_existing(root, _only(expander, call, place)).absolute()), Kind.LOOSE)
 
     return path
@@ -204,13 +204,13 @@ def _existing(root: Path, name: str) -> Path:
 
 
 def _parsed(*, is_json: bool) -> Function:
-    def read(expander: Expander, call: Call, place: Place) -> Node:
+    def read(expander: Expander, call: Call, place: Mark) -> Node:
         return _tree_of(_only(expander, call, place), place, is_json=is_json)
 
     return read
 
 
-def _tree_of(content: str, place: Place, *, is_json: bool) -> Node:
+def _tree_of(content: str, place: Mark, *, is_json: bool) -> Node:
     """What a JSON or YAML text says, all of it at the place of the expression."""
     report = Report("")
     try:
@@ -223,7 +223,7 @@ def _tree_of(content: str, place: Place, *, is_json: bool) -> Node:
     return _placed(node, place)
 
 
-def _placed(node: Node, place: Place) -> Node:
+def _placed(node: Node, place: Mark) -> Node:
     match node:
         case Scalar(_, written, kind):
             return Scalar(place, written, kind)
@@ -234,11 +234,11 @@ def _placed(node: Node, place: Place) -> Node:
             return Table(place, tuple(made))
 
 
-def _text(expander: Expander, call: Call, place: Place) -> Node:
+def _text(expander: Expander, call: Call, place: Mark) -> Node:
     return Scalar(place, _only(expander, call, place), Kind.TEXT)
 
 
-def _only(expander: Expander, call: Call, place: Place) -> str:
+def _only(expander: Expander, call: Call, place: Mark) -> str:
     """The one argument, as text."""
     if len(call.arguments) != 1:
         raise UnresolvedError(f"{call.name}() takes one argument")

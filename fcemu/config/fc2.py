@@ -3,7 +3,7 @@
 from typing import Final
 
 from fcemu.config.code_uri import local_code
-from fcemu.config.problems import Place, quoted
+from fcemu.config.problems import Mark, quoted
 from fcemu.config.translate import Rules, Translation, as_texts, entry, is_nothing, loose, text
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table
 from fcemu.config.triggers import source_of_2, trigger_of
@@ -147,7 +147,7 @@ def add_trigger(translation: Translation, triggers: dict[str, Entry], made: Entr
 
 
 def route_value(
-    function: Node | None, service: Node | None, more: list[Entry], at: Place, own: tuple[str, str]
+    function: Node | None, service: Node | None, more: list[Entry], at: Mark, own: tuple[str, str]
 ) -> Table:
     """A route; without names it leads to the project's ``own`` service and function."""
     words = [

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from fcemu.config.archives import unpacked, unpacked_text
-from fcemu.config.function_shapes import CodeShape, SettingsShape
 from fcemu.config.handlers import names_in, wrong_handler
-from fcemu.config.making import HOOKS
 from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, quoted
+from fcemu.config.reading import Said
 from fcemu.config.tree import Scalar
-from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
+from fcemu.core.functions import DEFAULT_RUNTIME, HOOKS, PYTHON_RUNTIMES
 from fcemu.core.languages import NODE_RUNTIMES
+from fcemu.core.names import FunctionRef
 
 OSS: Final = "oss://"
 """How code begins that is not on this machine."""
@@ -30,29 +30,30 @@ class Files:
     def __init__(self, report: Report, root: Path, *, thorough: bool) -> None:
         self._report = report
         self._thorough = thorough
-        self._directories: dict[CodeShape, str | None] = {}
+        self._directories: dict[int, str | None] = {}
         self._looked: dict[tuple[str, str, str], list[str]] = {}
         self._root = root
         self.root = os.path.realpath(root)
 
-    def directory(self, code: CodeShape | None, whose: str = "") -> str | None:
+    def directory(self, code: Said | None, whose: FunctionRef | None = None) -> str | None:
         """Where files are, absolute, links resolved; ``None`` after a problem. ``whose``: for messages."""
         if code is None:
             return self.root
-        if code not in self._directories:
-            self._directories[code] = self._look(code, f" of {whose}" if whose else "")
-        return self._directories[code]
+        if id(code) not in self._directories:
+            self._directories[id(code)] = self._look(code, f" of function {whose}" if whose else "")
+        return self._directories[id(code)]
 
     def path(self, text: str) -> str:
         """A path of the definition, absolute, links resolved."""
         return os.path.realpath(self._root / text)
 
-    def _look(self, code: CodeShape, of: str) -> str | None:
-        if code.src is None:
+    def _look(self, code: Said, of: str) -> str | None:
+        if "src" not in code:
             return self._unpacked(code)
-        text, path = code.src.text, self.path(code.src.text)
+        src = code.text("src")
+        text, path = src.text, self.path(src.text)
         if text.startswith(OSS):
-            self._report.add(code.src.place, f"the code{of} is only in OSS", "write a directory or a zip", key="code")
+            self._report.add(src.place, f"the code{of} is only in OSS", "write a directory or a zip", key="code")
             return None
         if os.path.isdir(path):
             return path
@@ -60,20 +61,20 @@ class Files:
             if path.endswith(PACKED):
                 return self._unpacked(code)
             message = f"expected a directory or a zip, found the file {quoted(text)}"
-            self._report.add(code.src.place, message, key="code")
+            self._report.add(src.place, message, key="code")
             return None
         beside, name = os.path.split(path)
         folders = [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))]
         near = self._report.closest(name, folders)
         hints = [f"did you mean {os.path.join(os.path.dirname(text), near)!r}?"] if near else []
         message = f"no directory {quoted(text)}" + (f", the code{of}" if of else "")
-        self._report.add(code.src.place, message, *hints, key="code")
+        self._report.add(src.place, message, *hints, key="code")
         return None
 
-    def _unpacked(self, code: CodeShape) -> str | None:
-        scalar = code.written
+    def _unpacked(self, code: Said) -> str | None:
+        scalar = code.text("src" if "src" in code else "zipFile")
         try:
-            return unpacked_text(scalar.text) if code.src is None else unpacked(self.path(scalar.text))
+            return unpacked_text(scalar.text) if "src" not in code else unpacked(self.path(scalar.text))
         except (OSError, ValueError) as wrong:
             self._report.add(scalar.place, f"{quoted(scalar.text)}: {wrong}", key="code")
             return None
@@ -91,28 +92,28 @@ class Files:
         self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
         return None
 
-    def has_handlers(
-        self, shape: SettingsShape, handler: Scalar | None, directory: str, code: CodeShape | None
-    ) -> bool:
+    def has_handlers(self, said: Said, directory: str, code: Said | None) -> bool:
         """Whether the files of all handlers are there, those of the hooks too, or need not be."""
-        runtime = shape.runtime or DEFAULT_RUNTIME
+        runtime = said.get("runtime", DEFAULT_RUNTIME)
         if runtime not in (*PYTHON_RUNTIMES, *NODE_RUNTIMES):
             return True
-        hooks = [getattr(shape, name) for name in HOOKS]
         good = True
-        for scalar in (handler, *(hook.handler for hook in hooks if hook)):
-            if scalar is not None and (found := self._wrong_handler(scalar.text, directory, code, runtime)):
+        for each in (said, *(said[hook] for hook in HOOKS if hook in said)):
+            if each.node.get("handler") is None:
+                continue
+            scalar = each.text("handler")
+            if found := self._wrong_handler(scalar.text, directory, code, runtime):
                 message, *hints = found
-                may_lack = code is not None and bool(code.unchecked)
+                may_lack = code is not None and code.get("unchecked", False)
                 say = self._report.warn if may_lack else self._report.add
                 say(scalar.place, message, *hints, key="handler")
                 good = good and may_lack
         return good
 
-    def _wrong_handler(self, handler: str, directory: str, code: CodeShape | None, runtime: str) -> list[str]:
+    def _wrong_handler(self, handler: str, directory: str, code: Said | None, runtime: str) -> list[str]:
         key = (handler, directory, runtime)
         if key not in self._looked:
-            prefix = os.path.join(code.src.text, "") if code and code.src else ""
+            prefix = os.path.join(code["src"], "") if code and "src" in code else ""
             self._looked[key] = wrong(handler, directory, runtime, prefix, thorough=self._thorough)
         return self._looked[key]
 

@@ -1,10 +1,11 @@
 """Which format a definition has, by its content."""
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fcemu.config.problems import Place
-from fcemu.config.tree import Node, Scalar, Table
+from fcemu.config.problems import Mark
+from fcemu.config.tree import Entry, Node, Scalar, Table
 
 
 class Format(Enum):
@@ -19,7 +20,7 @@ class Format(Enum):
 class Stranger(NamedTuple):
     """A file of a format that is not read: what it looks like, where it gives itself away, and what now."""
 
-    place: Place
+    place: Mark
     looks_like: str
     hint: str
 
@@ -48,56 +49,59 @@ _GIVEAWAYS: Final = (
 
 def format_of(tree: Table) -> Format | Stranger:
     """Which format a file has; the native one unless something else shows."""
-    transforms = _texts(tree.get("Transform"))
+    root = {entry.key.text: entry for entry in tree.entries}
+    transforms = _texts(root["Transform"].value) if "Transform" in root else []
     if any(text.startswith(_FUNCRAFT) for text in transforms):
         return Format.FUNCRAFT
-    if tree.get("edition") is not None:
-        return _edition(tree)
-    if _with(tree.get("resources"), "component") or (
-        isinstance(tree.get("extend"), Scalar) and isinstance(tree.get("resources"), Table)
+    if "edition" in root:
+        return _edition(root["edition"].value)
+    if _has(root, "resources", "component") or (
+        "extend" in root
+        and "resources" in root
+        and isinstance(root["extend"].value, Scalar)
+        and isinstance(root["resources"].value, Table)
     ):
         return Format.DEVS_3
-    if _with(tree.get("services"), "component"):
+    if _has(root, "services", "component"):
         return Format.DEVS_1
-    return _stranger(tree, transforms) or Format.NATIVE
+    return _stranger(tree, root, transforms) or Format.NATIVE
 
 
-def _edition(tree: Table) -> Format | Stranger:
-    edition = tree.get("edition")
+def _edition(edition: Node) -> Format | Stranger:
     text = edition.text if isinstance(edition, Scalar) else ""
     if text == "3.0.0":
         return Format.DEVS_3
     if text == "1.0.0":
         return Format.DEVS_1
-    place = edition.place if edition is not None else tree.place
-    return Stranger(place, f"a Serverless Devs file of edition {text!r}", "fcemu reads editions '1.0.0' and '3.0.0'")
+    looks_like = f"a Serverless Devs file of edition {text!r}"
+    return Stranger(edition.place, looks_like, "fcemu reads editions '1.0.0' and '3.0.0'")
 
 
-def _stranger(tree: Table, transforms: list[str]) -> Stranger | None:
-    keys = {entry.key.text: entry.key.place for entry in tree.entries}
+def _stranger(tree: Table, root: Mapping[str, Entry], transforms: list[str]) -> Stranger | None:
     for looks_like, needed, value in _GIVEAWAYS:
-        if not keys.keys() >= set(needed):
+        if not root.keys() >= set(needed):
             continue
         if not value or any(text.startswith(value) for text in transforms):
-            return Stranger(keys[needed[0]], looks_like, READ)
-    if _with(tree, "Component") and _with(tree, "Properties"):
+            return Stranger(root[needed[0]].key.place, looks_like, READ)
+    parts = [entry.value for entry in tree.entries if isinstance(entry.value, Table)]
+    if any(part.get("Component") for part in parts) and any(part.get("Properties") for part in parts):
         return Stranger(tree.place, "a Serverless Devs file of its first form (Component, Properties)", READ)
-    services = tree.get("services")
-    if _with(services, "image") or _with(services, "build"):
-        return Stranger(keys["services"], "a Docker Compose file", READ)
-    if types := _with(tree.get("Resources"), "Type"):
+    if _has(root, "services", "image") or _has(root, "services", "build"):
+        return Stranger(root["services"].key.place, "a Docker Compose file", READ)
+    if types := _has(root, "Resources", "Type"):
         platform = "an AWS CloudFormation" if types[0].startswith("AWS::") else "a plain ROS"
-        return Stranger(keys["Resources"], f"{platform} template", READ)
+        return Stranger(root["Resources"].key.place, f"{platform} template", READ)
     return None
 
 
-def _texts(node: Node | None) -> list[str]:
-    nodes = node.values if node is not None and not isinstance(node, Scalar | Table) else (node,)
+def _texts(node: Node) -> list[str]:
+    nodes = (node,) if isinstance(node, Scalar | Table) else node.values
     return [each.text for each in nodes if isinstance(each, Scalar)]
 
 
-def _with(node: Node | None, key: str) -> list[str]:
-    """The texts of ``key`` in the maps below a map."""
+def _has(root: Mapping[str, Entry], name: str, key: str) -> list[str]:
+    """The texts of ``key`` in the maps below the map that has this name."""
+    node = root[name].value if name in root else None
     parts = [entry.value for entry in node.entries] if isinstance(node, Table) else []
     values = [part.get(key) for part in parts if isinstance(part, Table)]
     return [value.text if isinstance(value, Scalar) else "" for value in values if value is not None]

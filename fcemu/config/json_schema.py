@@ -1,186 +1,199 @@
 """schema -> JSON Schema, so that editors complete and check fcemu.yaml while it is written.
 
-It says what the loader says, but for what needs more than one value: files, names that belong together, sums.
+It says what the loader says, but for what no JSON Schema can say: files, names that belong together, sums, which of two
+numbers is larger, and whether a timer ever fires.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
-from fcemu.config.kinds import (
-    Choice,
-    Duration,
-    Key,
-    Named,
-    Nested,
-    Number,
-    Numbers,
-    Plain,
-    Shape,
-    Text,
-    Texts,
-    Value,
-    Whole,
-    expected,
-    keys_of,
-)
-from fcemu.config.schema import FileShape
-from fcemu.core.functions import RUNTIMES
+from fcemu.config.schema import FILE, STEP
+from fcemu.core.fields.functions import FUNCTION, SERVICE
+from fcemu.core.fields.kinds import Duration, Kind, Whole
+from fcemu.core.fields.rows import ABSENT, Field, Named, Nested, Table, Value
+from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
-from fcemu.core.names import FUNCTION
-from fcemu.core.triggers import METHODS
+from fcemu.core.names import LATEST
+from fcemu.core.stubs import REFUSALS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
+_ANYWHERE: Final = r"\$\{"
+_VARIABLE: Final = {"type": "string", "pattern": _ANYWHERE}
 """In place of any value may stand ``${vars.NAME}`` or ``${env('NAME')}``."""
-_PRINTABLE: Final = r"^[^\u0000-\u001f]+$"
-_EXAMPLES: Final[dict[Value, list[Any]]] = {
-    Plain.CRON: ["@every 5m", "0 30 2 * * *", "CRON_TZ=Asia/Shanghai 0 0 4 1 * *"],
-    Plain.TARGET: ["queue:failed", "function:shop/receipt", "topic:news", "eventbus:orders"],
-    Plain.METHODS: ["any", ["GET", "POST"]],
-    Plain.QUALIFIER: ["LATEST", "1", "prod"],
-    Plain.FUNCTION: ["hello", "shop/charge"],
-    Plain.INSTANT: ["2026-01-01T00:00:00Z"],
-    Plain.VARIABLES: [{"LEVEL": "INFO"}],
-    Plain.WEIGHTS: [{"2": 0.1}],
-    Plain.TAGS: [{"team": "media"}],
-    Plain.SECRETS: [{"LTAIexample": "secret"}],
-    Plain.PLACES: [{"queue:failed": "http://127.0.0.1:8080/hook"}],
-}
 
 
 def json_schema() -> dict[str, Any]:
-    """The whole document. Bounds are the wider ones of relaxed limits, because the file itself chooses."""
-    shapes: dict[type[Shape], dict[str, Any]] = {}
-    _define(FileShape, shapes)
+    """The whole document. Bounds are the wider ones of relaxed limits; where the file does not choose these, the
+    narrower ones hold besides."""
+    schema = _Schema()
+    whole = schema.document(FILE, "3.0")
+    relaxed = {
+        "properties": {"emulator": {"properties": {"limits": {"const": "relaxed"}}, "required": ["limits"]}},
+        "required": ["emulator"],
+    }
+    whole.setdefault("allOf", []).append({"if": relaxed, "else": _strict(FILE)})
     return {
         "$schema": DIALECT,
-        **shapes.pop(FileShape),
+        **whole,
         "title": "fcemu.yaml",
         "description": "What a local emulator of Function Compute runs: functions, services, triggers, settings.",
-        "$defs": {_name(shape): shapes[shape] for shape in sorted(shapes, key=_name)},
+        "$defs": dict(sorted(schema.tables.items())),
     }
 
 
-def _name(shape: type[Shape]) -> str:
-    return shape.__name__.removesuffix("Shape")
+class _Schema:
+    """Collects the tables; one whose keys depend on the generation is there once for each."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Any]] = {}
+
+    def reference(self, table: Table, generation: str) -> dict[str, Any]:
+        """Where a table stands in the document."""
+        differs = table is FUNCTION or any(field.only for field in table.keys.values())
+        name = table.name + (f"-{generation}" if differs else "")
+        if name not in self.tables:
+            self.tables[name] = {}
+            self.tables[name] = self.document(table, generation)
+        return {"$ref": f"#/$defs/{name}"}
+
+    def document(self, table: Table, generation: str) -> dict[str, Any]:
+        """A map by its table, in functions of one generation."""
+        if table is SERVICE:
+            generation = "2.0"
+        fields = [field for field in table.keys.values() if field.only in ("", generation)]
+        document: dict[str, Any] = {
+            "type": "object",
+            "description": " ".join(table.about.replace("``", "").split()),
+            "properties": {field.key: self._property(field, generation) for field in fields},
+            "additionalProperties": False,
+        }
+        if required := [field.key for field in fields if field.required and not field.not_for]:
+            document["required"] = required
+        rules = [_unless_excused(field) for field in fields if field.not_for]
+        rules += _of_runtimes(fields, is_default=table is FUNCTION)
+        if table.one_of:
+            rules.append({"oneOf": [{"required": [name]} for name in table.one_of]})
+            document["dependentRequired"] = {name: [needed] for name, needed in table.only_with.items()}
+        if table is not FUNCTION or generation == "2.0":
+            rules += _CONTRADICTIONS.get(table, [])
+        if rules:
+            document["allOf"] = rules
+        return document
+
+    def _property(self, field: Field, generation: str) -> dict[str, Any]:
+        value = field.in_file
+        document: dict[str, Any] = {
+            "description": field.about + (" Kept, but without effect yet." if field.inert else "")
+        }
+        if field.default is not ABSENT and field.default != "now":
+            document["default"] = list(field.default) if isinstance(field.default, tuple) else field.default
+        if isinstance(value, Kind) and value.examples:
+            document["examples"] = list(value.examples)
+        choices = self._choices(value, generation)
+        return {**({"anyOf": [*choices, _VARIABLE]} if choices != [{}] else {}), **document}
+
+    def _choices(self, value: Value, generation: str) -> list[dict[str, Any]]:
+        match value:
+            case Nested(table, short, by, many):
+                return self._nested(table, short, bool(by) or many, generation)
+            case Named(table, _, names, short):
+                inner = {"anyOf": [*self._nested(table, short, False, generation), _VARIABLE]}
+                pattern = {f"^({names.pattern})$": inner}
+                return [{"type": "object", "patternProperties": pattern, "additionalProperties": False}]
+        return [*map(_or_variables, (value.in_service() if generation == "2.0" else value).schemas())]
+
+    def _nested(self, table: Table, short: str, listed: bool, generation: str) -> list[dict[str, Any]]:
+        reference = self.reference(table, generation)
+        choices: list[dict[str, Any]] = [reference]
+        if short:
+            choices += self._choices(table.keys[short].in_file, generation)
+        if listed:
+            choices.append({"type": "array", "items": reference})
+        return choices
 
 
-def _define(shape: type[Shape], shapes: dict[type[Shape], dict[str, Any]]) -> None:
-    if shape in shapes:
-        return
-    keys = keys_of(shape)
-    shapes[shape] = {}
-    document: dict[str, Any] = {
-        "type": "object",
-        "description": _plain(shape.__doc__ or ""),
-        "properties": {key.name: _property(key, shapes) for key in keys.values()},
-        "additionalProperties": False,
-    }
-    if required := [key.name for key in keys.values() if key.required and not key.not_for]:
-        document["required"] = required
-    rules = [_unless_excused(key) for key in keys.values() if key.not_for]
-    if shape.one_of:
-        rules.append({"oneOf": [{"required": [name]} for name in shape.one_of]})
-        document["dependentRequired"] = {name: [needed] for name, needed in shape.only_with.items()}
-    if rules:
-        document["allOf"] = rules
-    shapes[shape] = document
+def _or_variables(schema: dict[str, Any]) -> dict[str, Any]:
+    """With a variable in place of each part of a value."""
+    made = dict(schema)
+    for word in ("items", "additionalProperties"):
+        if isinstance(made.get(word), dict):
+            made[word] = {"anyOf": [made[word], _VARIABLE]}
+    if "patternProperties" in made:
+        made["patternProperties"] = {
+            name: {"anyOf": [inner, _VARIABLE]} for name, inner in made["patternProperties"].items()
+        }
+    return made
 
 
-def _unless_excused(key: Key) -> dict[str, Any]:
+def _unless_excused(field: Field) -> dict[str, Any]:
     """A key that must be there but for some runtimes."""
-    pattern = "^(" + "|".join(key.not_for) + ")"
+    pattern = "^(" + "|".join(field.not_for) + ")"
     excused = {"properties": {"runtime": {"type": "string", "pattern": pattern}}, "required": ["runtime"]}
-    return {"if": {"not": excused}, "then": {"required": [key.name]}}
+    return {"if": {"not": excused}, "then": {"required": [field.key]}}
 
 
-def _property(key: Key, shapes: dict[type[Shape], dict[str, Any]]) -> dict[str, Any]:
-    document: dict[str, Any] = {"description": key.about + (" Kept, but without effect yet." if key.inert else "")}
-    if key.default is not None and key.default != "now":
-        document["default"] = list(key.default) if isinstance(key.default, tuple) else key.default
-    if examples := _EXAMPLES.get(key.value):
-        document["examples"] = examples
-    return {**_value(key.value, shapes), **document}
+def _of_runtimes(fields: Iterable[Field], *, is_default: bool) -> list[dict[str, Any]]:
+    """Keys that mean something in some runtimes only. ``is_default``: without a runtime, the usual one holds."""
+    rules: list[dict[str, Any]] = []
+    bound: dict[str, list[str]] = {}
+    for field in fields:
+        if field.runs_in:
+            bound.setdefault(field.runs_in, []).append(field.key)
+    for begins, names in bound.items():
+        taken = {"type": "string", "not": {"pattern": f"^({begins}|micro-sandbox$)|{_ANYWHERE}"}}
+        other: dict[str, Any] = {"properties": {"runtime": taken}, "required": ["runtime"]}
+        if is_default and not DEFAULT_RUNTIME.startswith(begins):
+            other = {"anyOf": [other, {"not": {"required": ["runtime"]}}]}
+        rules.append({"if": other, "then": {"properties": dict.fromkeys(names, False)}})
+    return rules
 
 
-def _value(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> dict[str, Any]:
-    """What is allowed, or a variable."""
-    return {} if kind is Plain.FREE else {"anyOf": [*_choices(kind, shapes), _VARIABLE]}
+_SAID: Final = {"not": {"type": "null"}}
+_REFUSED: Final = {"properties": {"status": {"enum": [*REFUSALS]}}, "required": ["status"]}
+_USUAL: Final = {
+    "type": "object",
+    "anyOf": [{"not": {"required": ["qualifier"]}}, {"properties": {"qualifier": {"const": LATEST}}}],
+}
+_CONTRADICTIONS: Final[dict[Table, list[dict[str, Any]]]] = {
+    STEP: [
+        {"not": {"properties": {"returns": _SAID, "raises": _SAID}, "required": ["returns", "raises"]}},
+        {"properties": {"status": {"anyOf": [{"enum": [200, *REFUSALS]}, _VARIABLE]}}},
+        {
+            "if": _REFUSED,
+            "then": {
+                "properties": {
+                    "returns": {"type": "null"},
+                    "raises": {"type": "null"},
+                    "seconds": {"const": 0},
+                    "logs": {"const": ""},
+                }
+            },
+        },
+    ],
+    FUNCTION: [
+        {
+            "not": {
+                "properties": {"onDemandConfig": {"anyOf": [_USUAL, {"type": "array", "contains": _USUAL}]}},
+                "required": ["onDemandConfig", "reservedConcurrency"],
+            }
+        }
+    ],
+}
+"""What ``schema.CONTRADICTIONS`` says of them."""
 
 
-def _choices(kind: Value, shapes: dict[type[Shape], dict[str, Any]]) -> list[dict[str, Any]]:
-    match kind:
-        case Nested(shape, short, by, many):
-            return _nested(shape, short, bool(by) or many, shapes)
-        case Named(shape, _, names, short):
-            return [_map({"anyOf": [*_nested(shape, short, False, shapes), _VARIABLE]}, f"^({names.pattern})$")]
-        case Plain.VARIABLES:
-            return [_map({"type": ["string", "number", "boolean"]}, "^[A-Za-z][A-Za-z0-9_]*$")]
-        case Plain.WEIGHTS:
-            return [_map({"type": "number", "minimum": 0, "maximum": 1})]
-        case Plain.PLACES | Plain.SECRETS | Plain.TAGS:
-            return [_map({"type": "string"})]
-        case Plain.METHODS:
-            return [_words((*METHODS, "any")), {"type": "array", "items": _words(METHODS), "minItems": 1}]
-        case Numbers(each):
-            return [{"type": "array", "items": _scalar(each), "minItems": 1}]
-        case Texts(free=free):
-            return [{"type": "array", "items": {"type": "string"} | ({} if free else {"pattern": _PRINTABLE})}]
-        case scalar:
-            return [_scalar(scalar)]
-
-
-def _nested(
-    shape: type[Shape], short: str, listed: bool, shapes: dict[type[Shape], dict[str, Any]]
-) -> list[dict[str, Any]]:
-    _define(shape, shapes)
-    reference = {"$ref": f"#/$defs/{_name(shape)}"}
-    choices: list[dict[str, Any]] = [reference]
-    if short:
-        choices += _choices(keys_of(shape)[short].value, shapes)
-    if listed:
-        choices.append({"type": "array", "items": reference})
-    return choices
-
-
-def _map(inner: dict[str, Any], names: str = "") -> dict[str, Any]:
-    if not names:
-        return {"type": "object", "additionalProperties": inner}
-    return {"type": "object", "patternProperties": {names: inner}, "additionalProperties": False}
-
-
-def _words(words: tuple[str, ...]) -> dict[str, Any]:
-    """One of these, in any case."""
-    either = ("".join(f"[{letter.upper()}{letter.lower()}]" for letter in word) for word in words)
-    return {"type": "string", "pattern": f"^({'|'.join(either)})$"}
-
-
-def _scalar(kind: Value) -> dict[str, Any]:
-    match kind:
-        case Text(_, pattern):
-            return {"type": "string", "pattern": _PRINTABLE if pattern == ".+" else f"^({pattern})$"}
-        case Plain.PAYLOAD:
-            return {"type": "string"}
-        case Plain.FUNCTION:
-            return {"type": "string", "pattern": f"^({FUNCTION})$"}
-        case Choice(words):
-            return {"enum": list(words)}
-        case Whole(_, bounds) | Duration(bounds):
-            least, most = bounds(RELAXED)
-            strict = expected(kind, STRICT)
-            return {"type": "integer", "minimum": least, "maximum": most, "$comment": f"with strict limits {strict}"}
-        case Number(_, least, most, above):
-            return {"type": "number", "exclusiveMinimum" if above else "minimum": least, "maximum": most}
-        case Plain.FLAG:
-            return {"type": "boolean"}
-        case Plain.RUNTIME:
-            return {"enum": list(RUNTIMES)}
-        case Plain.QUALIFIER:
-            text = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}
-            return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 999_999_999}, text]}
-        case _:
-            return {"type": "string", "pattern": _PRINTABLE}
-
-
-def _plain(text: str) -> str:
-    """A docstring as text for people."""
-    return " ".join(text.replace("``", "").split())
+def _strict(table: Table) -> dict[str, Any]:
+    """What strict limits bound more narrowly than relaxed ones, at its places."""
+    found: dict[str, Any] = {}
+    for key, field in table.keys.items():
+        match field.in_file:
+            case Whole(_, bounds, step) if bounds and (step > 1 or bounds(STRICT) != bounds(RELAXED)):
+                least, most = bounds(STRICT)
+                found[key] = {"minimum": least, "maximum": most} | ({"multipleOf": step} if step > 1 else {})
+            case Duration(bounds) if bounds(STRICT) != bounds(RELAXED):
+                found[key] = dict(zip(("minimum", "maximum"), bounds(STRICT), strict=True))
+            case Nested(inner, by=by, many=many) if below := _strict(inner):
+                found[key] = {**below, "items": below} if by or many else below
+            case Named(inner) if below := _strict(inner):
+                found[key] = {"additionalProperties": below}
+    return {"properties": found} if found else {}

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from fcemu.config.problems import Place, Report, cut
-from fcemu.config.tree import Bounds, Entry, Items, Kind, Node, Scalar, Table, as_table, below
+from fcemu.config.problems import Place, Report, below, cut
+from fcemu.config.tree import DEEPEST, Bounds, Entry, Items, Kind, Node, Scalar, Table, as_table
 
 
 def from_mapping(mapping: Mapping[str, object], report: Report) -> Table:
@@ -47,8 +47,10 @@ class _Mapping(Bounds):
             case Mapping() | list() | tuple() if id(value) in self._open:
                 return self.refuse(place, "contains itself")
             case Mapping() | list() | tuple():
+                if len(self._open) == DEEPEST:
+                    self.report.stop(place, f"nested deeper than {DEEPEST} levels")
                 self._open.append(id(value))
-                node = self.inside(place, lambda: self._collection(value, place))
+                node = self._collection(value, place)
                 self._open.pop()
                 return node
         return self.refuse(place, f"expected plain data, found an object of type {type(value).__name__}")

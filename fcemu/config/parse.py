@@ -1,26 +1,9 @@
-"""YAML text -> tree, with the meaning of ``yaml.safe_load``: what it would make an object of is refused.
-
-Built from YAML's events, not from its nodes: then nesting is known before anything recurses.
-"""
+"""YAML text -> tree, with the meaning of ``yaml.safe_load``: what it would make an object of is refused."""
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.config.problems import DefinitionError, Place, Report, cut, quoted
-from fcemu.config.tree import (
-    DEEPEST,
-    Bounds,
-    Entry,
-    Items,
-    Kind,
-    Node,
-    Scalar,
-    Table,
-    as_table,
-    below,
-    found,
-    is_number,
-    is_refused,
-)
+from fcemu.config.problems import Origin, Place, Report, cut, quoted
+from fcemu.config.tree import DEEPEST, Bounds, Entry, Items, Kind, Node, Scalar, Table, as_table, found, is_number
 
 if TYPE_CHECKING:
     import yaml  # at run time only where a text is read: an emulator without a file starts faster
@@ -30,10 +13,12 @@ EXPLAINED_BYTES: Final = 64 * 1024
 """Up to this size a text that is no YAML is read again by the slower reader, which says more."""
 
 _YAML: Final = "tag:yaml.org,2002:"
+_MERGE: Final = _YAML + "merge"
+_STR: Final = _YAML + "str"
 _SCALARS: Final = {
-    _YAML + "str": Kind.TEXT,
+    _STR: Kind.TEXT,
     _YAML + "value": Kind.TEXT,
-    _YAML + "merge": Kind.TEXT,
+    _MERGE: Kind.TEXT,
     _YAML + "int": Kind.NUMBER,
     _YAML + "float": Kind.NUMBER,
     _YAML + "bool": Kind.TRUTH,
@@ -43,8 +28,6 @@ _SCALARS: Final = {
 _new: Final = tuple.__new__
 """Makes a named tuple in half the time; here, because there are tens of thousands."""
 _BEGINS_NUMBERS: Final = frozenset("+-.0123456789")
-_Event = Any
-"""A ``yaml.Event``, whose type stubs know too little of it."""
 
 
 def parse(text: str, report: Report, file: str = "") -> Table:
@@ -61,27 +44,22 @@ def parse_node(text: str, report: Report, file: str = "") -> Node:
         message = f"not YAML: the character {ord(bad[0]):#06x} is not allowed"
         report.stop(place_at(text[: bad.start()], file), message)
     try:
-        return _read(text, report, file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except DefinitionError:
-        raise
+        root: Any = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         _explain(text, error, report, file)
     except (ValueError, OverflowError):
         report.stop(Place(1, 1, "", file), r"not YAML: an escape such as \UFFFFFFFF that is no character")
-    raise AssertionError("a recorded problem raises")
+    except RecursionError:
+        report.stop(Place(1, 1, "", file), f"nested deeper than {DEEPEST} levels")
+    if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == _YAML + "null" and not root.value):
+        report.stop(Place(1, 1, "", file), "the file is empty", SMALLEST)
+    report.origins.append(Origin(root, file))
+    return _Tree(report, text).node(root)
 
 
 def place_at(before: str, file: str = "") -> Place:
     """The place behind a text."""
     return Place(before.count("\n") + 1, len(before) - before.rfind("\n"), "", file)
-
-
-def _read(text: str, report: Report, file: str, loader: Any) -> Node:
-    events = loader(text)
-    try:
-        return _Tree(report, events, file).document()
-    finally:
-        events.dispose()
 
 
 def _explain(text: str, error: "yaml.YAMLError", report: Report, file: str) -> None:
@@ -90,7 +68,7 @@ def _explain(text: str, error: "yaml.YAMLError", report: Report, file: str) -> N
 
     if len(text) <= EXPLAINED_BYTES:
         try:
-            _read(text, Report(report.source), file, yaml.SafeLoader)
+            yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as better:
             error = better
         except (ValueError, OverflowError, RecursionError):
@@ -109,6 +87,12 @@ _EXPLAINED: Final = (
     ("mapping values are not allowed", "", "is the indentation right? a text with ': ' in it needs quotes"),
     ("but got '{'", "", "put quotes around '${…}' where it is inside of '{…}' or '[…]'"),
     ("alphabetic or numeric character", "", "put quotes around a text that begins with '*', '&' or '!'"),
+    ("found undefined alias", "", "put quotes around a text that begins with '*'"),
+    (
+        "but found another document",
+        "a second document; a file is one definition",
+        "remove the line '---' and what follows",
+    ),
 )
 
 
@@ -116,184 +100,102 @@ def _explained(error: "yaml.MarkedYAMLError") -> list[str]:
     problem = error.problem or error.context or "not readable"
     for part, message, hint in _EXPLAINED:
         if part in problem:
-            return [message or f"not YAML: {problem}", *([hint] if hint else [])]
+            return [message or f"not YAML: {cut(problem)}", *([hint] if hint else [])]
     begins = [f"{error.context}, line {error.context_mark.line + 1}"] if error.context and error.context_mark else []
     return [f"not YAML: {problem}", *begins]
 
 
 class _Tree(Bounds):
-    """Our tree from YAML's events, aliases expanded."""
+    """Our tree from YAML's nodes, which are the places of its values; aliases expanded."""
 
-    def __init__(self, report: Report, events: Any, file: str) -> None:
+    def __init__(self, report: Report, text: str) -> None:
         import yaml
 
         super().__init__(report)
-        self._next = events.get_event
-        self._file = file
-        self._anchors: dict[str, tuple[Node, int] | Place] = {}
-        """What an anchor names, with its number of values; its place until it is complete."""
-        self._kinds: dict[str, Kind] = {}
-        """What a text was found to be: most of them are in a file again and again."""
-        self._scalar = yaml.ScalarEvent
-        self._alias = yaml.AliasEvent
-        self._mapping = yaml.MappingStartEvent
-        self._ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
-        self._implicit = yaml.SafeLoader.yaml_implicit_resolvers
+        self._text = text
+        self._made: dict[int, tuple[Node, int]] = {}
+        """What was made of a list or a map, with its number of values: an alias leads to the same."""
+        self._open: dict[int, Any] = {}
+        self._scalar_node: type = yaml.ScalarNode
+        self._mapping: type = yaml.MappingNode
 
-    def document(self) -> Node:
-        self._next()  # the stream
-        begin = self._next()
-        if not hasattr(begin, "explicit"):
-            self.report.stop(Place(1, 1, "", self._file), "the file is empty", SMALLEST)
-        root = self._node(self._next(), "", Place(1, 1, "", self._file))
-        self._next()  # the end of the document
-        if hasattr(another := self._next(), "explicit"):
-            self.report.stop(
-                self._place(another, ""),
-                "a second document; a file is one definition",
-                "remove the line '---' and what follows",
-            )
-        if isinstance(root, Scalar) and root.kind is Kind.NOTHING and not root.text:
-            self.report.stop(root.place, "the file is empty", SMALLEST)
-        return root
-
-    def _place(self, event: _Event, path: str) -> Place:
-        mark = event.start_mark
-        return Place(mark.line + 1, mark.column + 1, path, self._file)
-
-    def _node(self, event: _Event, path: str, key: Place) -> Node:
-        """``key``: where a value without a text of its own is said to be."""
-        mark = event.start_mark
-        place = _new(Place, (mark.line + 1, mark.column + 1, path, self._file))
-        if isinstance(event, self._scalar) and event.anchor is None and event.tag is None:  # nearly always
-            text = event.value
-            self.count(place)
-            kind = self._plain(text) if event.implicit[0] else Kind.TEXT
-            return _new(Scalar, (place if text or event.style else key, text, kind))
-        if isinstance(event, self._alias):
-            return self._repeated(str(event.anchor), place)
+    def node(self, node: Any) -> Node:
+        """What a YAML node is."""
+        if isinstance(node, self._scalar_node):
+            self.count(node)
+            return self._scalar(node)
+        key = id(node)
+        if key in self._made:
+            made, values = self._made[key]
+            self.count(next(reversed(self._open.values())), values)  # where the alias is, the node does not say
+            return made
+        if key in self._open:
+            return self.refuse(node, "contains itself")
+        if len(self._open) == DEEPEST:
+            self.report.stop(node, f"nested deeper than {DEEPEST} levels")
         before = self.values
-        self.count(place)
-        if event.anchor is not None:
-            if event.anchor in self._anchors:
-                self.report.stop(place, f"not YAML: the anchor &{cut(event.anchor)} is there already")
-            self._anchors[event.anchor] = place
-        if isinstance(event, self._scalar):
-            node: Node = self._scalar_of(event, place, key)
-        else:
-            node = self.inside(place, lambda: self._collection(event, place))
-        if event.anchor is not None:
-            self._anchors[event.anchor] = (node, self.values - before)
-        return node
+        self.count(node)
+        self._open[key] = node
+        made = self._collection(node)
+        del self._open[key]
+        self._made[key] = made, self.values - before
+        return made
 
-    def _repeated(self, anchor: str, place: Place) -> Node:
-        """What an anchor names, with the places where it is written."""
-        if anchor not in self._anchors:
-            hint = "put quotes around a text that begins with '*'"
-            self.report.stop(place, f"not YAML: found undefined alias {quoted(anchor)}", hint)
-        there = self._anchors[anchor]
-        if isinstance(there, Place):
-            return self.refuse(there, "contains itself")
-        node, values = there
-        self.count(place, values)
-        return node
-
-    def _scalar_of(self, event: _Event, place: Place, key: Place) -> Scalar:
-        tag = event.tag
-        if tag is None or tag == "!":
-            kind = self._plain(event.value) if event.implicit[0] else Kind.TEXT
-        elif tag in _SCALARS:
-            kind = _SCALARS[tag]
-        else:
-            return self.refuse(place, _tag_refused(tag))
-        return Scalar(place if event.value or event.style else key, event.value, kind)
-
-    def _plain(self, text: str) -> Kind:
-        """What a text without quotes is: in YAML 1.1, and a number also in YAML 1.2 (1e3)."""
-        kind = self._kinds.get(text)
+    def _scalar(self, node: Any) -> Scalar:
+        tag, text = node.tag, node.value
+        kind = _SCALARS.get(tag)
         if kind is None:
-            found = (_SCALARS[tag] for tag, pattern in self._implicit.get(text[:1], ()) if pattern.match(text))
-            usual = Kind.NUMBER if text[:1] in _BEGINS_NUMBERS and is_number(text) else Kind.TEXT
-            kind = self._kinds[text] = next(found, usual)
-        return kind
+            return self.refuse(node, _tag_refused(tag))
+        if kind is Kind.TEXT and not node.style and text[:1] in _BEGINS_NUMBERS and is_number(text):
+            # YAML 1.1 takes it for a text, 1.2 for a number, unless its tag says that it is a text
+            is_tagged = "!" in self._text[node.start_mark.index : node.end_mark.index]
+            kind = kind if is_tagged else Kind.NUMBER
+        return _new(Scalar, (node, text, kind))
 
-    def _collection(self, event: _Event, place: Place) -> Node:
-        is_map = isinstance(event, self._mapping)
-        if event.tag not in (None, "!", _YAML + ("map" if is_map else "seq")):
-            self._skip()
-            return self.refuse(place, _tag_refused(event.tag))
-        if is_map:
-            return Table(place, tuple(self._entries(place.path).values()))
-        values: list[Node] = []
-        while not isinstance(item := self._next(), self._ends):
-            values.append(self._node(item, f"{place.path}[{len(values)}]", place))
-        return Items(place, tuple(values))
-
-    def _skip(self) -> None:
-        """Pass over the rest of a collection."""
-        level = 1
-        while level:
-            event = self._next()
-            level += hasattr(event, "flow_style") - isinstance(event, self._ends)
-
-    def _entries(self, path: str) -> dict[str, Entry]:
-        """Own keys win over merged ones, and earlier merged ones over later."""
+    def _collection(self, node: Any) -> Node:
+        is_map = isinstance(node, self._mapping)
+        if node.tag != _YAML + ("map" if is_map else "seq"):
+            return self.refuse(node, _tag_refused(node.tag))
+        if not is_map:
+            return Items(node, tuple(map(self.node, node.value)))
         entries: dict[str, Entry] = {}
         merged: tuple[Scalar, Node] | None = None
-        while not isinstance(event := self._next(), self._ends):
-            key = self._key(event, path)
-            if key is None:
-                self._node(self._next(), path, self._place(event, path))
+        for at, inner in node.value:
+            key = self._scalar(at) if isinstance(at, self._scalar_node) else None
+            if key is None or key.kind is not Kind.TEXT:
+                self._say_no_key(at, key)
+            value = self.node(inner)
+            if key is None or key.kind is not Kind.TEXT:
                 continue
-            text, place = key.text, key.place
-            is_merge = text == "<<" and event.implicit[0]
-            first = merged[0] if is_merge and merged else entries[text].key if text in entries else None
-            value = self._node(self._next(), path if is_merge else place.path, place)
+            is_merge = at.tag == _MERGE
+            first = (merged and merged[0]) if is_merge else entries[key.text].key if key.text in entries else None
             if first is not None:
-                self.report.add(place, f"duplicate key {quoted(text)}, first on line {first.place.line}")
+                line = self.report.place(first.place).line
+                self.report.add(at, f"duplicate key {quoted(key.text)}, first on line {line}")
             elif is_merge:
                 merged = key, value
             else:
-                entries[text] = _new(Entry, (key, value))
-        return self._merged(entries, merged[1]) if merged else entries
+                entries[key.text] = _new(Entry, (key, value))
+        return Table(node, tuple((self._merged(entries, merged[1]) if merged else entries).values()))
 
     def _merged(self, entries: dict[str, Entry], merged: Node) -> dict[str, Entry]:
-        """With what ``<<`` brings along."""
+        """With what ``<<`` brings along: own keys win over merged ones, and earlier merged ones over later."""
         for source in merged.values if isinstance(merged, Items) else (merged,):
             if isinstance(source, Table):
                 for entry in source.entries:
                     entries.setdefault(entry.key.text, entry)
-            elif not is_refused(source):
+            elif not (isinstance(source, Scalar) and source.kind is Kind.REFUSED):
                 self.report.add(source.place, f"expected a map or a list of maps, found {found(source)}", key="<<")
         return entries
 
-    def _key(self, event: _Event, path: str) -> Scalar | None:
-        if isinstance(event, self._scalar) and event.tag is None and event.anchor is None:  # nearly always
-            text: str = event.value
-            if not event.implicit[0] or self._plain(text) is Kind.TEXT:
-                mark: Any = event.start_mark
-                place = _new(Place, (mark.line + 1, mark.column + 1, below(path, text), self._file))
-                return _new(Scalar, (place, text, Kind.TEXT))
-        return self._odd_key(event, path)
-
-    def _odd_key(self, event: _Event, path: str) -> Scalar | None:
-        place = self._place(event, path)
-        if not isinstance(event, self._scalar):
-            kind = "map" if isinstance(event, self._mapping) else "list"
-            if isinstance(event, self._alias):
-                kind = "value that is repeated"
-            self._node(event, path, place)
-            self.report.add(place, f"expected a text as key, found a {kind}")
-            return None
-        scalar = self._scalar_of(event, place, place)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = (scalar, 1)
-        if scalar.kind is Kind.TEXT:
-            return Scalar(place._replace(path=below(path, scalar.text)), scalar.text)
-        if not is_refused(scalar):
+    def _say_no_key(self, node: Any, scalar: Scalar | None) -> None:
+        if scalar is None:
+            kind = "map" if isinstance(node, self._mapping) else "list"
+            self.node(node)
+            self.report.add(node, f"expected a text as key, found a {kind}")
+        elif scalar.kind is not Kind.REFUSED:
             hint = f"put quotes around it: {quoted(scalar.text)}"
-            self.report.add(place, f"expected a text as key, found {found(scalar)}", hint)
-        return None
+            self.report.add(node, f"expected a text as key, found {found(scalar)}", hint)
 
 
 def _tag_refused(tag: str) -> str:

@@ -1,8 +1,8 @@
 """Errors that name file, line, column, key, allowed values and the closest right word."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.core.values import dataclass
 
@@ -28,6 +28,25 @@ class Place(NamedTuple):
     column: int
     path: str = ""
     file: str = ""
+
+
+Mark = Any
+"""What a value has in place of its ``Place``, which ``Report.place`` looks up when a problem is told: the node of YAML
+that it was; or a ``Place``, where there is no such node."""
+
+
+class Origin(NamedTuple):
+    """A YAML document that was read: its root, and its file as places name it."""
+
+    root: Mark
+    file: str
+
+
+def below(path: str, key: object) -> str:
+    """The path of what is under ``key``."""
+    text = str(key)
+    text = text if text.isprintable() else quoted(text)
+    return f"{path}.{text}" if path else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +103,35 @@ class Report:
         self.source = source
         self.positions = positions
         self._found: dict[tuple[str, int, int, str, str], Problem] = {}
-        self._kept: dict[str, list[Place]] = {}
+        self._kept: dict[str, list[Mark]] = {}
         self._compared = 0
+        self.origins: list[Origin] = []
+        self._places: dict[int, Place] = {}
+        self._placed = 0
 
-    def add(self, place: Place | None, message: str, *hints: str, key: str = "") -> None:
+    def place(self, mark: Mark) -> Place:
+        """Where a value is written."""
+        if isinstance(mark, Place):
+            return mark
+        if self._placed < len(self.origins):
+            for origin in self.origins[self._placed :]:
+                self._places |= _places(origin)
+            self._placed = len(self.origins)
+        return self._places.get(id(mark)) or Place(mark.start_mark.line + 1, mark.start_mark.column + 1)
+
+    def written(self, mark: Mark, otherwise: str) -> str:
+        """A key as its file has it: in other formats that is another word than the native one."""
+        return self.place(mark).path.rpartition(".")[2] or otherwise
+
+    def add(self, place: Mark | None, message: str, *hints: str, key: str = "") -> None:
         """Record one problem. The same message at the same place, as an alias makes it, is recorded once."""
         self._record(place, Problem(self.source, message, key, hints))
 
-    def warn(self, place: Place | None, message: str, *hints: str, key: str = "", lacks: str = "") -> None:
+    def warn(self, place: Mark | None, message: str, *hints: str, key: str = "", lacks: str = "") -> None:
         """Record what is odd and can be used all the same."""
         self._record(place, Problem(self.source, message, key, hints, warning=True, lacks=lacks))
 
-    def keep(self, place: Place, name: str) -> None:
+    def keep(self, place: Mark, name: str) -> None:
         """Record a setting that is known and does nothing here; all of them become one warning."""
         self._kept.setdefault(name, []).append(place)
 
@@ -108,14 +144,14 @@ class Report:
         self._compared += len(words)
         return closest(word, words) if self._compared <= MOST_COMPARED else None
 
-    def _record(self, place: Place | None, problem: Problem) -> None:
+    def _record(self, place: Mark | None, problem: Problem) -> None:
         if len(self._found) == MOST_PROBLEMS:
             more = Problem(self.source, f"more than {MOST_PROBLEMS} problems and warnings; the rest was not looked at")
             raise DefinitionError([*self.problems, more], self.warnings)
-        where = place or Place(0, 0)
+        where = Place(0, 0) if place is None else self.place(place)
         problem = replace(problem, path=where.path, source=where.file or self.source)
-        if place and self.positions:
-            problem = replace(problem, line=place.line, column=place.column)
+        if place is not None and self.positions:
+            problem = replace(problem, line=where.line, column=where.column)
         self._found.setdefault((where.file, where.line, where.column, problem.key, problem.message), problem)
 
     @property
@@ -128,16 +164,17 @@ class Report:
         """What is odd, in the order of the file; what is kept comes last."""
         odd = [one for one in self._ordered() if one.warning]
         if self._kept:
-            first = min(place for places in self._kept.values() for place in places)
+            places = {name: [self.place(mark) for mark in marks] for name, marks in self._kept.items()}
             kept = Report(self.source, positions=self.positions)
-            kept.warn(first, "kept, but without effect here: " + ", ".join(self._kept_names()))
+            first = min(place for there in places.values() for place in there)
+            kept.warn(first, "kept, but without effect here: " + ", ".join(self._kept_names(places)))
             odd += kept.warnings
         return tuple(odd)
 
-    def _kept_names(self) -> list[str]:
+    def _kept_names(self, kept: Mapping[str, list[Place]]) -> list[str]:
         if not self.positions:
-            return sorted(self._kept)
-        lines = ((name, sorted({place.line for place in places})) for name, places in sorted(self._kept.items()))
+            return sorted(kept)
+        lines = ((name, sorted({place.line for place in places})) for name, places in sorted(kept.items()))
         return [f"{name} (line {_some(numbers)})" for name, numbers in lines]
 
     def _ordered(self) -> list[Problem]:
@@ -148,11 +185,37 @@ class Report:
         if problems := self.problems:
             raise DefinitionError(problems, self.warnings)
 
-    def stop(self, place: Place | None, message: str, *hints: str) -> NoReturn:
+    def stop(self, place: Mark | None, message: str, *hints: str) -> NoReturn:
         """Record a problem behind which nothing can be read, and raise ``DefinitionError``."""
         self.add(place, message, *hints)
         self.check()
         raise AssertionError("a recorded problem raises")
+
+
+def _places(origin: Origin) -> dict[int, Place]:
+    """The places of all nodes of a document, by the identity of the node."""
+    found: dict[int, Place] = {}
+    waiting: list[tuple[Mark, str, Mark]] = [(origin.root, "", origin.root)]
+    while waiting:
+        node, path, shown = waiting.pop()
+        if id(node) in found:  # repeated by an alias: where it is written
+            continue
+        mark = shown.start_mark
+        found[id(node)] = Place(mark.line + 1, mark.column + 1, path, origin.file)
+        if isinstance(node.value, str):
+            continue
+        inner: list[tuple[Mark, str, Mark]] = []
+        for number, each in enumerate(node.value):
+            if not isinstance(each, tuple):
+                inner.append((each, f"{path}[{number}]", each))
+                continue
+            key, value = each
+            is_text = isinstance(key.value, str)
+            way = path if not is_text or key.tag.endswith(":merge") else below(path, key.value)
+            is_missing = value.value == "" and not value.style  # a value without a text of its own is at its key
+            inner += [(key, way, key), (value, way, key if is_missing else value)]
+        waiting += reversed(inner)
+    return found
 
 
 def _some(numbers: list[int]) -> str:

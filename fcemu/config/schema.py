@@ -1,178 +1,115 @@
-"""Its shape, defaults and help texts, as dataclasses: the whole file, from the parts that have modules of their own."""
+"""The table of the whole file, with those of stubs, which only files have."""
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Annotated, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
-from fcemu.config.emulator_shapes import EmulatorShape
-from fcemu.config.function_shapes import (
-    CODE,
-    KEPT,
-    TEXT,
-    VERSIONS,
-    CodeShape,
-    FunctionShape,
-    ServiceShape,
-)
-from fcemu.config.kinds import Choice, Key, Named, Names, Nested, Number, Plain, Shape, Text, Texts, Whole
-from fcemu.config.tree import Scalar
-from fcemu.config.trigger_shapes import DESCRIPTION, QUALIFIER
-from fcemu.core.domains import NO_ADDRESS
-from fcemu.core.names import FUNCTION, FUNCTION_3_0
-from fcemu.core.settings import UNBOUNDED, Settings
+from fcemu.config.emulator_shapes import EMULATOR
+from fcemu.core.fields.domains import DOMAIN, HOSTS
+from fcemu.core.fields.functions import FUNCTION, FUNCTIONS_3_0, SERVICE
+from fcemu.core.fields.kinds import ANYTHING, FLAG, LINE, OBJECT, TEXT, Number, Text, Whole, always
+from fcemu.core.fields.layers import LAYER
+from fcemu.core.fields.rows import Named, Names, Nested, Table, said
+from fcemu.core.fields.shared import code
+from fcemu.core.names import FUNCTION as ANY_FUNCTION
+from fcemu.core.names import LATEST, Account
+from fcemu.core.settings import UNBOUNDED
 from fcemu.core.stubs import Step, error_named
-from fcemu.core.values import dataclass
 
-_USUAL: Final = Settings()
-_DOMAINS: Final = Names(
-    NO_ADDRESS + r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "allowed: a host name, no address and not localhost"
+_USUAL: Final = Account()
+RAISES: Final = Table(
+    "Raises",
+    "``raises``: the error with which an attempt ends.",
+    said("errorType", LINE, "The name of its class.", "error_type", required=True),
+    said("errorMessage", TEXT, "Its text.", "error_message", default=""),
 )
-_PATHS: Final = Names(r"/[!-~]{0,255}", "allowed: a path that begins with '/', such as /* or /api/*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteShape(Shape):
-    """Where a path of a domain leads; a text alone is the function."""
-
-    function: Annotated[
-        Scalar, Key("function", Plain.FUNCTION, "Name of the function, SERVICE/NAME in 2.0.", required=True)
-    ]
-    qualifier: Annotated[Scalar | None, QUALIFIER] = None
-    methods: Annotated[tuple[str, ...] | None, Key("methods", Plain.METHODS, "Which HTTP methods.", "any")] = None
-    rewrite: Annotated[
-        Mapping[str, object] | None, Key("rewriteConfig", Plain.FREE, "FC's rules that change the path.", {})
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainShape(Shape):
-    """A custom domain."""
-
-    protocol: Annotated[
-        str | None, Key("protocol", Choice(("HTTP", "HTTPS", "HTTP,HTTPS")), "How it is reached.", "HTTP")
-    ] = None
-    routes: Annotated[
-        Mapping[str, RouteShape] | None,
-        Key("routes", Named(RouteShape, "path", _PATHS, "function"), "Where its paths lead.", {}),
-    ] = None
-    kept: Annotated[Mapping[str, object] | None, KEPT] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerVersionShape(Shape):
-    """One version of a layer; a text alone is its directory, or the zip."""
-
-    code: Annotated[CodeShape, CODE._replace(about="Directory or zip of its files.", required=True)]
-    runtimes: Annotated[
-        tuple[str, ...] | None, Key("compatibleRuntime", Texts("runtimes", free=True), "For which runtimes it is.", ())
-    ] = None
-    description: Annotated[str | None, DESCRIPTION] = None
-    license: Annotated[str | None, Key("license", Plain.PAYLOAD, "For people.", "")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerShape(Shape):
-    """A layer, which functions name by the ARNs of its versions."""
-
-    versions: Annotated[
-        Mapping[str, LayerVersionShape],
-        Key("versions", Named(LayerVersionShape, "version", VERSIONS, "code"), "Its versions.", required=True),
-    ]
-    public: Annotated[bool | None, Key("public", Plain.FLAG, "Whether other accounts may use it.", False)] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaisesShape(Shape):
-    """``raises``: the error with which an attempt ends."""
-
-    error_type: Annotated[str, Key("errorType", TEXT, "The name of its class.", required=True)]
-    error_message: Annotated[str | None, Key("errorMessage", Plain.PAYLOAD, "Its text.", "")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepShape(Shape):
-    """What one attempt comes to, in place of the handler's code."""
-
-    returns: Annotated[object | None, Key("returns", Plain.FREE, "What the handler returns.")] = None
-    raises: Annotated[RaisesShape | None, Key("raises", Nested(RaisesShape), "The error that it raises instead.")] = (
-        None
-    )
-    seconds: Annotated[
-        float | None, Key("seconds", Number("seconds", 0, UNBOUNDED), "How long it takes, in virtual time.", 0)
-    ] = None
-    logs: Annotated[str | None, Key("logs", Plain.PAYLOAD, "Text for the log of the attempt.", "")] = None
-    status: Annotated[
-        int | None,
-        Key("status", Whole("", lambda _: (200, 503)), "Refuses the attempt with 429, 500 or 503.", 200),
-    ] = None
-
-    def step(self) -> Step:
-        """The step itself. Raises ``ValueError`` for what contradicts itself."""
-        said = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
-        if self.raises is not None:
-            said["raises"] = error_named(self.raises.error_type, self.raises.error_message or "")
-        return Step(**said)
-
-    def contradiction(self) -> str:
-        """What a step refuses."""
-        try:
-            self.step()
-        except ValueError as wrong:
-            return str(wrong)
-        return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StubShape(Shape):
-    """One of ``stubs``: what happens in place of a function's code."""
-
-    steps: Annotated[
-        tuple[StepShape, ...],
-        Key("steps", Nested(StepShape, many=True), "One an attempt; the last one repeats.", required=True),
-    ]
-
-
-_FUNCTIONS_3_0: Final = Names(
-    FUNCTION_3_0, "allowed: letters, digits, '_', '-' and '$', not first a digit, '-' or '$', at most 128 characters"
+STEP: Final = Table(
+    "Step",
+    "What one attempt comes to, in place of the handler's code.",
+    said("returns", ANYTHING, "What the handler returns.", "returns"),
+    said("raises", Nested(RAISES), "The error that it raises instead.", "raises"),
+    said("seconds", Number("seconds", 0, UNBOUNDED), "How long it takes, in virtual time.", "seconds", default=0),
+    said("logs", TEXT, "Text for the log of the attempt.", "logs", default=""),
+    said("status", Whole("", always(200, 503)), "Refuses the attempt with 429, 500 or 503.", "status", default=200),
 )
-_ANY_FUNCTIONS: Final = Names(FUNCTION, "write NAME, or SERVICE/NAME for a function of 2.0")
+STUB: Final = Table(
+    "Stub",
+    "One of ``stubs``: what happens in place of a function's code.",
+    said("steps", Nested(STEP, many=True), "One an attempt; the last one repeats.", "steps", required=True),
+)
+FILE: Final = Table(
+    "File",
+    "The whole file.",
+    said("region", LINE, "In ARNs and contexts.", "region", default=_USUAL.region),
+    said(
+        "accountId",
+        Text("digits", pattern="[0-9]{1,32}", empty=False),
+        "Owner of everything.",
+        "account_id",
+        default=_USUAL.id,
+    ),
+    said("vars", OBJECT, "Values for ${vars.NAME}.", "variables", default={}),
+    said("expand", FLAG, "Whether ${vars.NAME} and ${env('NAME')} are replaced by values.", "expand", default=True),
+    code(
+        "Directory or zip of the handler's files, absolute or relative to this file; or {zipFile: BASE64}.", default="."
+    ),
+    said("functions", Named(FUNCTION, "function", FUNCTIONS_3_0), "Functions, 3.0.", "functions", default={}),
+    said("services", Named(SERVICE, "service"), "Services, 2.0.", "services", default={}),
+    said("customDomains", Named(DOMAIN, "domain", HOSTS), "Host names that lead to functions.", "domains"),
+    said("layers", Named(LAYER, "layer"), "Layers of this account.", "layers", default={}),
+    said(
+        "stubs",
+        Named(STUB, "stub", Names(ANY_FUNCTION, "write NAME, or SERVICE/NAME for a function of 2.0")),
+        "What happens in place of functions' code.",
+        "stubs",
+        default={},
+    ),
+    said("emulator", Nested(EMULATOR), "Settings of the emulator itself.", "emulator"),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileShape(Shape):
-    """The whole file."""
+def step_of(values: Mapping[str, Any]) -> Step:
+    """A step of a stub. Raises ``ValueError`` for what contradicts itself."""
+    values = {name: value for name, value in values.items() if value is not None}
+    if raises := values.get("raises"):
+        values["raises"] = error_named(raises["error_type"], raises.get("error_message", ""))
+    return Step(**values)
 
-    region: Annotated[str | None, Key("region", TEXT, "In ARNs and contexts.", _USUAL.account.region)] = None
-    account_id: Annotated[
-        str | None, Key("accountId", Text("digits", r"[0-9]{1,32}"), "Owner of everything.", _USUAL.account.id)
-    ] = None
-    variables: Annotated[Mapping[str, object] | None, Key("vars", Plain.FREE, "Values for ${vars.NAME}.", {})] = None
-    expand: Annotated[
-        bool | None,
-        Key("expand", Plain.FLAG, "Whether ${vars.NAME} and ${env('NAME')} are replaced by values.", True),
-    ] = None
-    code: Annotated[CodeShape | None, CODE._replace(default=".")] = None
-    functions: Annotated[
-        Mapping[str, FunctionShape] | None,
-        Key("functions", Named(FunctionShape, "function", _FUNCTIONS_3_0), "Functions, 3.0.", {}),
-    ] = None
-    services: Annotated[
-        Mapping[str, ServiceShape] | None, Key("services", Named(ServiceShape, "service"), "Services, 2.0.", {})
-    ] = None
-    domains: Annotated[
-        Mapping[str, DomainShape] | None,
-        Key("customDomains", Named(DomainShape, "domain", _DOMAINS), "Host names that lead to functions."),
-    ] = None
-    layers: Annotated[
-        Mapping[str, LayerShape] | None, Key("layers", Named(LayerShape, "layer"), "Layers of this account.", {})
-    ] = None
-    stubs: Annotated[
-        Mapping[str, StubShape] | None,
-        Key("stubs", Named(StubShape, "stub", _ANY_FUNCTIONS), "What happens in place of functions' code.", {}),
-    ] = None
-    emulator: Annotated[
-        EmulatorShape | None, Key("emulator", Nested(EmulatorShape), "Settings of the emulator itself.")
-    ] = None
+
+def _wrong_step(values: Mapping[str, Any]) -> str:
+    try:
+        step_of(values)
+    except ValueError as wrong:
+        return str(wrong)
+    return ""
+
+
+def _wrong_function(values: Mapping[str, Any]) -> str:
+    """One bound, said twice."""
+    usual = any(one.get("qualifier", LATEST) == LATEST for one in values.get("on_demand", ()))
+    is_twice = usual and "reserved_concurrency" in values
+    return "reservedConcurrency is onDemandConfig of LATEST: write one of them" if is_twice else ""
+
+
+CONTRADICTIONS: Final[Mapping[Table, Callable[[Mapping[str, Any]], str]]] = {
+    STEP: _wrong_step,
+    FUNCTION: _wrong_function,
+}
+"""What values of one map contradict each other in; empty when they do not."""
+
+
+def below(table: Table) -> Iterator[tuple[str, int, Table]]:
+    """The tables inside a table, nearest first: the way there, how many levels down, the table."""
+    reached: list[tuple[str, int, Table]] = [("", 0, table)]
+    while reached:
+        way, depth, current = reached.pop(0)
+        if way:
+            yield way, depth, current
+        for key, field in current.keys.items():
+            if isinstance(field.in_file, Nested):
+                reached.append((f"{way}.{key}".lstrip("."), depth + 1, field.in_file.table))
+            elif isinstance(field.in_file, Named):
+                reached.append((f"{way}.{key}.NAME".lstrip("."), depth + 2, field.in_file.table))
+        reached.sort(key=lambda found: found[1])
 
 
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -13,7 +13,7 @@ from fcemu.config.devs import (
     say_placeholders,
 )
 from fcemu.config.devs_variables import Resources, names_3
-from fcemu.config.problems import Place, quoted
+from fcemu.config.problems import Mark, quoted
 from fcemu.config.translate import (
     Rules,
     Source,
@@ -326,7 +326,7 @@ class _Edition3(Translation):
                 self._route(self._domain_name(name, resource), settings, route, function.text)
 
 
-def _key(table: Table, name: str) -> Place:
+def _key(table: Table, name: str) -> Mark:
     """Where the key of an entry that is there is."""
     there = table.entry(name)
     return table.place if there is None else there.key.place

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from fcemu.config.definition import Choices
-from fcemu.config.problems import Place, Report, quoted
-from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, written
+from fcemu.config.problems import Mark, Report, quoted
+from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused
 from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.languages import CUSTOM_CONTAINER
 from fcemu.core.names import Account
@@ -49,13 +49,13 @@ class Rules(NamedTuple):
         return frozenset(self.same) | self.read | self.kept | self.carried | self.silent
 
 
-def entry(name: str, value: Node, at: Scalar | Place | None = None) -> Entry:
+def entry(name: str, value: Node, at: Scalar | Mark | None = None) -> Entry:
     """An entry in native form; ``at``: the key that it was."""
     place = value.place if at is None else at.place if isinstance(at, Scalar) else at
     return Entry(Scalar(place, name), value)
 
 
-def text(place: Place, value: str) -> Scalar:
+def text(place: Mark, value: str) -> Scalar:
     """A text that the file does not have, such as a default of the format."""
     return Scalar(place, value, Kind.LOOSE)
 
@@ -121,10 +121,10 @@ class Translation:
         self.place: Final = source.tree.place
         self.account_id: Final = source.choices.account_id or ACCOUNT.id
         self._region: Scalar | None = None
-        self._elsewhere: dict[str, tuple[Place, list[str]]] = {}
+        self._elsewhere: dict[str, tuple[Mark, list[str]]] = {}
         self._functions: dict[str | None, dict[str, Entry]] = {}
-        self._services: dict[str, tuple[Place, list[Entry]]] = {}
-        self._domains: dict[str, tuple[Place, list[Entry], dict[str, Entry]]] = {}
+        self._services: dict[str, tuple[Mark, list[Entry]]] = {}
+        self._domains: dict[str, tuple[Mark, list[Entry], dict[str, Entry]]] = {}
 
     # Reading.
 
@@ -138,9 +138,11 @@ class Translation:
 
     def part(self, each: Entry) -> Table | None:
         """A map that the file names; nothing in its place is wrong, too."""
+        is_there = isinstance(each.value, Table)
+        word = "" if is_there else self.report.written(each.key.place, each.key.text)
         if is_nothing(each.value):
-            self.report.add(each.key.place, "expected a map, found nothing", key=written(each.key))
-        return self.table(each.value, written(each.key))
+            self.report.add(each.key.place, "expected a map, found nothing", key=word)
+        return self.table(each.value, word)
 
     def items(self, node: Node | None, key: str) -> tuple[Node, ...]:
         """A value that must be a list."""
@@ -150,7 +152,7 @@ class Translation:
             self.report.add(node.place, f"expected a list, found {found(node)}", key=key)
         return ()
 
-    def name(self, table: Table, key: str, at: Place, where: str) -> Scalar | None:
+    def name(self, table: Table, key: str, at: Mark, where: str) -> Scalar | None:
         """A text that must be there."""
         node = table.get(key)
         node = None if node is None else loose(node)
@@ -176,7 +178,7 @@ class Translation:
                 made.append(entry(rules.same[name], loose(each.value), each.key))
             elif name in rules.kept or name in rules.carried:
                 if name in rules.kept:
-                    self.report.keep(each.key.place, written(each.key))
+                    self.report.keep(each.key.place, self.report.written(each.key.place, name))
                 if kept is not None and name not in _TOOLS_OWN and not _is_auto(each.value):
                     kept.append(Entry(each.key._replace(text=name), loose(_as_api(name, each.value))))
             elif name not in rules.known:
@@ -184,7 +186,7 @@ class Translation:
         return made
 
     def _unknown(self, key: Scalar, rules: Rules, where: str) -> None:
-        name, words = written(key), rules.known
+        name, words = self.report.written(key.place, key.text), rules.known
         if name[:1].isupper() and name != key.text:  # Funcraft
             words = frozenset(word[:1].upper() + word[1:] for word in words)
         near = self.report.closest(name, words)
@@ -193,7 +195,7 @@ class Translation:
 
     # Collecting.
 
-    def is_here(self, region: Node | None, what: str, at: Place) -> bool:
+    def is_here(self, region: Node | None, what: str, at: Mark) -> bool:
         """Whether something is of the region that is emulated: the one that was chosen, else that of the first function
         (yaml-formats §4.8)."""
         if not isinstance(region, Scalar) or not region.text or is_refused(region):
@@ -210,7 +212,7 @@ class Translation:
         there = self._functions.setdefault(service, {})
         whole = name.text if service is None else f"{service}/{name.text}"
         if name.text in there:
-            line = there[name.text].key.place.line
+            line = self.report.place(there[name.text].key.place).line
             self.report.add(name.place, f"function {quoted(whole)} again, first on line {line}")
             return
         unique: dict[str, Entry] = {}
@@ -275,7 +277,7 @@ def _as_api(name: str, node: Node) -> Node:
     return node if named is None else named
 
 
-def kept_entry(kept: Iterable[Entry], at: Place) -> list[Entry]:
+def kept_entry(kept: Iterable[Entry], at: Mark) -> list[Entry]:
     """The ``kept`` block, if there is anything in it."""
     entries = tuple(kept)
     return [entry("kept", Table(at, entries), at)] if entries else []

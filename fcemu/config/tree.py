@@ -1,11 +1,10 @@
-"""The tree of a definition: values with their places, bounded in size and depth."""
+"""The tree of a definition: plain data that knows its places, bounded in size and depth."""
 
 import re
-from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from fcemu.config.problems import Place, Report, cut, quoted
+from fcemu.config.problems import Mark, Report, cut, quoted
 
 MOST_VALUES: Final = 100_000
 """How many values a definition may have after its aliases and variables are expanded."""
@@ -33,7 +32,7 @@ class Kind(Enum):
 class Scalar(NamedTuple):
     """One value; ``text`` is as written, whatever YAML takes it for."""
 
-    place: Place
+    place: Mark
     text: str
     kind: Kind = Kind.TEXT
 
@@ -41,7 +40,7 @@ class Scalar(NamedTuple):
 class Items(NamedTuple):
     """A list."""
 
-    place: Place
+    place: Mark
     values: "tuple[Node, ...]"
 
 
@@ -55,7 +54,7 @@ class Entry(NamedTuple):
 class Table(NamedTuple):
     """A map in the order of the file, without duplicate keys; merge keys are merged."""
 
-    place: Place
+    place: Mark
     entries: tuple[Entry, ...]
 
     def get(self, name: str) -> "Node | None":
@@ -74,21 +73,9 @@ class Table(NamedTuple):
 Node = Scalar | Items | Table
 
 
-def written(key: Scalar) -> str:
-    """A key as its file has it: in other formats that is another word than the native one."""
-    return key.place.path.rpartition(".")[2] or key.text
-
-
 def is_number(text: str) -> bool:
     """Whether a text is a number, also for YAML 1.2."""
     return _NUMBER.fullmatch(text) is not None
-
-
-def below(path: str, key: object) -> str:
-    """The path of what is under ``key``."""
-    text = str(key)
-    text = text if text.isprintable() else quoted(text)
-    return f"{path}.{text}" if path else text
 
 
 def is_refused(node: Node) -> bool:
@@ -157,24 +144,14 @@ class Bounds:
     def __init__(self, report: Report) -> None:
         self.report = report
         self.values = 0
-        self.depth = 0
 
-    def count(self, place: Place, values: int = 1) -> None:
+    def count(self, place: Mark, values: int = 1) -> None:
         """So many values more. Stops the reading when there are too many."""
         self.values += values
         if self.values > MOST_VALUES:
             self.report.stop(place, f"more than {MOST_VALUES} values once its aliases are expanded")
 
-    def inside(self, place: Place, build: Callable[[], Node]) -> Node:
-        """What ``build`` makes one level down; stops the reading when that is too deep."""
-        if self.depth == DEEPEST:
-            self.report.stop(place, f"nested deeper than {DEEPEST} levels")
-        self.depth += 1
-        node = build()
-        self.depth -= 1
-        return node
-
-    def refuse(self, place: Place, message: str, *hints: str) -> Scalar:
+    def refuse(self, place: Mark, message: str, *hints: str) -> Scalar:
         """A node in place of one that cannot be used."""
         self.report.add(place, message, *hints)
         return Scalar(place, "", Kind.REFUSED)

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
-from fcemu.config.kinds import Nested, Shape, keys_of
-from fcemu.config.problems import Place, quoted
+from fcemu.config.problems import Mark, Report, quoted
 from fcemu.config.translate import Rules, Translation, entry, is_nothing, loose, text
-from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, written
-from fcemu.config.trigger_shapes import TriggerShape
+from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table
+from fcemu.core.fields.rows import Nested
+from fcemu.core.fields.rows import Table as Rows
+from fcemu.core.fields.triggers import TRIGGER
 from fcemu.core.triggers import HTTP, KINDS, TIMER
 
 TYPES: Final = {
@@ -27,7 +28,7 @@ _NEEDED: Final = {TIMER: "cronExpression", HTTP: "methods"}
 
 
 def trigger_of(
-    translation: Translation, kind: Scalar, config: Table, more: Iterable[Entry], at: Place, where: str
+    translation: Translation, kind: Scalar, config: Table, more: Iterable[Entry], at: Mark, where: str
 ) -> Table | None:
     """One trigger in native form, ``None`` for a kind that is not known, and after a problem. ``more``: its other
     settings, in native form."""
@@ -46,31 +47,30 @@ def trigger_of(
             own = [entry(name, _settings(translation, name, config, where), at)]
     needed = _NEEDED.get(name)
     if needed is not None and is_nothing(config.get(needed)):
-        word = needed[:1].upper() + needed[1:] if _is_funcraft(config) else needed
+        word = needed[:1].upper() + needed[1:] if _is_funcraft(translation.report, config) else needed
         translation.report.add(at, f"{word} is missing {where}")
         return None
     return Table(at, (*own, *more))
 
 
-def _is_funcraft(config: Table) -> bool:
+def _is_funcraft(report: Report, config: Table) -> bool:
     """Whether the file writes its words with capitals."""
-    return any(written(each.key)[:1].isupper() for each in config.entries)
+    return any(report.written(each.key.place, each.key.text)[:1].isupper() for each in config.entries)
 
 
 def _settings(translation: Translation, name: str, config: Table, where: str) -> Node:
-    """The settings of a kind, as its shape knows them; the others are odd, as everywhere in a foreign file."""
-    value = keys_of(TriggerShape)[name].value
-    return _known(translation, value.shape, config, where) if isinstance(value, Nested) else loose(config)
+    """The settings of a kind, as its table knows them; the others are odd, as everywhere in a foreign file."""
+    value = TRIGGER.keys[name].in_file
+    return _known(translation, value.table, config, where) if isinstance(value, Nested) else loose(config)
 
 
-def _known(translation: Translation, shape: type[Shape], table: Table, where: str) -> Table:
-    keys = keys_of(shape)
+def _known(translation: Translation, rows: Rows, table: Table, where: str) -> Table:
     made: list[Entry] = []
-    for each in translation.entries(table, Rules(same={key: key for key in keys}), where):
-        inner = keys[each.key.text].value
+    for each in translation.entries(table, Rules(same={key: key for key in rows.keys}), where):
+        inner = rows.keys[each.key.text].in_file
         if isinstance(inner, Nested) and isinstance(each.value, Table):
             inside = f"in {each.key.text} {where}"
-            each = Entry(each.key, _known(translation, inner.shape, each.value, inside))
+            each = Entry(each.key, _known(translation, inner.table, each.value, inside))
         made.append(each)
     return Table(table.place, tuple(made))
 

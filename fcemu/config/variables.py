@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from fcemu.config.expressions import Call, Expression, Literal, Part, Way, parts_of
-from fcemu.config.problems import Place, Report, closest, cut
+from fcemu.config.problems import Mark, Report, closest, cut
 from fcemu.config.tree import DEEPEST, MOST_VALUES, Entry, Items, Kind, Node, Scalar, Table, is_number, is_refused
 
 LONGEST_TEXT: Final = 64 * 1024
@@ -38,8 +38,8 @@ class Missing(NamedTuple):
     warning: str = ""
 
 
-Function = Callable[["Expander", Call, Place], "Node | Missing"]
-Root = Callable[["Expander", Way, Place], "Node | Missing"]
+Function = Callable[["Expander", Call, Mark], "Node | Missing"]
+Root = Callable[["Expander", Way, Mark], "Node | Missing"]
 
 
 class Names(NamedTuple):
@@ -97,14 +97,14 @@ class Expander:
             current = _step(current, part, way)
         return self.tree(current)
 
-    def text_of(self, expression: Expression, place: Place) -> str:
+    def text_of(self, expression: Expression, place: Mark) -> str:
         """An argument as text. Raises ``UnresolvedError``."""
         node = self.argument(expression, place)
         if not isinstance(node, Scalar):
             raise UnresolvedError("expected a text, found " + ("a map" if isinstance(node, Table) else "a list"))
         return node.text
 
-    def argument(self, expression: Expression, place: Place) -> Node:
+    def argument(self, expression: Expression, place: Mark) -> Node:
         """What an argument stands for. Raises ``UnresolvedError``."""
         if isinstance(expression, Literal):
             return Scalar(place, expression.text, _kind(expression))
@@ -151,7 +151,7 @@ class Expander:
             self.report.stop(scalar.place, "a text becomes too long once its variables are put in")
         return Scalar(scalar.place, text, Kind.TEXT if text == scalar.text else Kind.LOOSE)
 
-    def _part(self, part: Part, place: Place) -> "str | Node":
+    def _part(self, part: Part, place: Mark) -> "str | Node":
         """What a piece of a text becomes; a text where it stays as it is."""
         if not part.is_expression:
             return part.text
@@ -178,7 +178,7 @@ class Expander:
             return self._scalar(node)
         return node
 
-    def _value(self, expression: Expression, place: Place) -> "Node | Missing":
+    def _value(self, expression: Expression, place: Mark) -> "Node | Missing":
         match expression:
             case Call(name):
                 function = self.names.functions.get(name)
@@ -239,7 +239,7 @@ def _step(node: Node, part: str, way: str) -> Node:
 def environment_of(variables: Mapping[str, str], *, strict: bool = True) -> Function:
     """``env('NAME', default)``. An empty variable counts as missing (yaml-formats §1.5)."""
 
-    def env(expander: Expander, call: Call, place: Place) -> "Node | Missing":
+    def env(expander: Expander, call: Call, place: Mark) -> "Node | Missing":
         if not 1 <= len(call.arguments) <= 2 or (strict and not isinstance(call.arguments[0], Literal)):
             raise UnresolvedError("expected the name of a variable and perhaps a default")
         name = expander.text_of(call.arguments[0], place)
@@ -258,7 +258,7 @@ def environment_of(variables: Mapping[str, str], *, strict: bool = True) -> Func
 def below_root(root: Node | None, word: str) -> Root:
     """``${word.a.b}``: what is below a node."""
 
-    def look(expander: Expander, way: Way, place: Place) -> "Node | Missing":
+    def look(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
         if root is None or len(way.parts) < 2:
             raise UnresolvedError(f"there is no {word} in this file" if root is None else f"write ${{{word}.NAME}}")
         return expander.follow(root, way.parts[1:], word)
@@ -281,7 +281,7 @@ def has_variables(value: object) -> bool:
 def native_names(tree: Table, variables: Mapping[str, str]) -> Names:
     """What a native file knows: ``env`` and ``vars``; all else is text."""
 
-    def text(expander: Expander, way: Way, place: Place) -> Missing:
+    def text(expander: Expander, way: Way, place: Mark) -> Missing:
         return Missing()
 
     return Names({"env": environment_of(variables)}, {"vars": below_root(tree.get("vars"), "vars")}, text, strict=False)

@@ -5,33 +5,37 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
-from fcemu.config.emulator_shapes import AuthShape, ClockShape, EmulatorShape
+from fcemu.config.emulator_shapes import AUTH, CLOCK, EMULATOR
 from fcemu.config.files import wrong
-from fcemu.config.function_shapes import FunctionShape
-from fcemu.config.kinds import Nested, Shape, keys_of
-from fcemu.config.making import CAPACITIES, HOOKS
-from fcemu.config.native import is_readable
+from fcemu.config.making import CAPACITIES, LOOKED_UP
 from fcemu.config.problems import DefinitionError, Problem
+from fcemu.config.reading import is_readable
 from fcemu.config.tree import is_number
-from fcemu.config.trigger_shapes import TriggerShape
 from fcemu.config.variables import has_variables
 from fcemu.core.belongings import CONCURRENCY, ON_DEMAND
 from fcemu.core.defined import NO_EXTRAS, Extras
-from fcemu.core.destinations import named
-from fcemu.core.domains import Domain, Route
-from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
+from fcemu.core.domains import Domain
+from fcemu.core.fields.asynchronous import ASYNC
+from fcemu.core.fields.domains import DOMAIN, ROUTE
+from fcemu.core.fields.functions import FUNCTION
+from fcemu.core.fields.kinds import Kind
+from fcemu.core.fields.layers import LAYER_VERSION
+from fcemu.core.fields.releases import ALIAS
+from fcemu.core.fields.rows import Nested, Table
+from fcemu.core.fields.shared import HOOK_TIMEOUT
+from fcemu.core.fields.triggers import TRIGGER
+from fcemu.core.functions import HOOKS, AsyncSettings, Function, LayerRef, Service
 from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.programs import config_key
-from fcemu.core.releases import Alias, Owner, Version
+from fcemu.core.releases import Owner, Version
 from fcemu.core.stubs import Handler, Step, plain_step
 from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger, read_http
 
@@ -119,9 +123,7 @@ class _Writer:
 
     def layer(self, layer: LayerVersion) -> dict[str, Any]:
         """One version."""
-        settings = {"description": layer.description, "license": layer.license, "compatibleRuntime": [*layer.runtimes]}
-        code = self._code(layer.package.directory)
-        return {"code": code, **{name: value for name, value in settings.items() if value}}
+        return {"code": self._code(layer.package.directory), **_fields(LAYER_VERSION, layer)}
 
     def _capacities(self, ref: FunctionRef) -> dict[str, Any]:
         """What is usual of a bound of instances is ``reservedConcurrency`` in both generations."""
@@ -144,7 +146,7 @@ class _Writer:
 
     def _asked(self, ref: FunctionRef) -> Any:
         written = [
-            _qualified(qualifier) | _asynchronous(asked)
+            _qualified(qualifier) | _fields(ASYNC, asked, *_ASYNC, usual=True)
             for (owner, qualifier), asked in self._async.items()
             if owner == ref and self._leads(ref, qualifier)
         ]
@@ -166,7 +168,7 @@ class _Writer:
             if there:
                 version = alias.version if alias.version in there else next(iter(there))
                 weights = {name: share for name, share in there.items() if name != version}
-                written[alias.name] = _alias(replace(alias, version=version, weights=weights))
+                written[alias.name] = _fields(ALIAS, replace(alias, version=version, weights=weights))
         return written
 
     def _of_owner(self, owner: Owner) -> dict[str, Any]:
@@ -181,21 +183,16 @@ class _Writer:
     def _settings(self, function: Function) -> dict[str, Any]:
         """All but its handler and where its code is."""
         kept = dict(function.kept)
-        written: dict[str, Any] = {
-            "runtime": function.runtime,
-            "timeout": _seconds(function.timeout),
-            "memorySize": function.memory_mb,
-        }
-        if function.environment:
-            written["environmentVariables"] = dict(function.environment)
-        written |= _program(kept, function.runtime)
-        for key, (attribute, timeout) in _HOOKS.items():
-            if handler := getattr(function, attribute):
-                written[key] = {"handler": handler, "timeout": _seconds(getattr(function, timeout))}
+        written = _fields(FUNCTION, function, "runtime", "timeout", "memorySize", usual=True)
+        written |= _fields(FUNCTION, function, "environmentVariables") | _program(kept, function.runtime)
+        for key, field in FUNCTION.keys.items():
+            if field.attribute in HOOKS and (handler := getattr(function, field.attribute)):
+                timeout = getattr(function, HOOKS[field.attribute])
+                written[key] = {"handler": handler, "timeout": HOOK_TIMEOUT.write(timeout)}
         if function.python:
             written["python"] = function.python
-        if function.instance_concurrency != 1:
-            written["instanceConcurrency"] = function.instance_concurrency
+        rest = _fields(FUNCTION, function, *(key for key in FUNCTION.keys if key not in (*written, "kept")))
+        written |= rest
         if function.layers:
             written["layers"] = [self._layer(layer) for layer in function.layers]
         return written | _described(kept)
@@ -245,7 +242,7 @@ def _handler(function: Function) -> dict[str, str]:
 
 def _handlers(function: Function) -> list[str]:
     """The handler, and those of its hooks."""
-    hooks = (getattr(function, attribute) for attribute, _ in HOOKS.values())
+    hooks = (getattr(function, attribute) for attribute in HOOKS)
     return [handler for handler in (function.handler, *hooks) if handler]
 
 
@@ -264,12 +261,7 @@ def _qualified(qualifier: str) -> dict[str, Any]:
 
 
 _CAPACITY_KEYS: Final = {
-    kind: key.name for key in keys_of(FunctionShape).values() if (kind := CAPACITIES.get(key.field)) is not None
-}
-_HOOKS: Final = {
-    "initializer": HOOKS["initializer"],
-    "preFreeze": HOOKS["pre_freeze"],
-    "preStop": HOOKS["pre_stop"],
+    kind: key for key, field in FUNCTION.keys.items() if (kind := CAPACITIES.get(field.attribute)) is not None
 }
 
 
@@ -311,64 +303,43 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
         written["authType"] = door.auth_type
         config = {name: value for name, value in config.items() if name not in ("methods", "authType")}
     else:
-        kind = keys_of(TriggerShape)[trigger.kind].value
-        own = config if not isinstance(kind, Nested) else _readable(kind.shape, config)
+        kind = TRIGGER.keys[trigger.kind].in_file
+        own = _readable(kind.table, config) if isinstance(kind, Nested) else config
         written = {trigger.kind: own}
         config = {name: value for name, value in config.items() if name not in own}
-    settings = {
-        **_qualified(trigger.qualifier),
-        "sourceArn": trigger.source_arn,
-        "invocationRole": trigger.role,
-        "description": trigger.description,
-        "kept": config,
-    }
-    return written | {name: value for name, value in settings.items() if value}
+    return written | _fields(TRIGGER, trigger) | ({"kept": config} if config else {})
 
 
-def _readable(shape: type[Shape], config: Mapping[str, Any]) -> dict[str, Any]:
+def _readable(table: Table, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a file may have; FC's API takes others, too."""
-    keys = keys_of(shape)
+    keys = table.keys
     return {name: value for name, value in config.items() if name in keys and is_readable(keys[name], value)}
 
 
-def _alias(alias: Alias) -> dict[str, Any]:
-    settings = {
-        "additionalVersionWeight": dict(alias.weights),
-        "description": alias.description,
-        "kept": dict(alias.kept),
-    }
-    return {"version": alias.version, **{name: value for name, value in settings.items() if value}}
-
-
 def _domain(domain: Domain) -> dict[str, Any]:
-    written: dict[str, Any] = {"protocol": domain.protocol}
-    if domain.routes:
-        written["routes"] = {route.path: _route(route) for route in domain.routes}
-    return written | ({"kept": dict(domain.kept)} if domain.kept else {})
+    routes = {route.path: _fields(ROUTE, route) for route in domain.routes}
+    kept = {"kept": dict(domain.kept)} if domain.kept else {}
+    return _fields(DOMAIN, domain, "protocol", usual=True) | ({"routes": routes} if routes else {}) | kept
 
 
-def _route(route: Route) -> dict[str, Any]:
-    settings = {
-        **_qualified(route.qualifier),
-        "methods": list(route.methods),
-        "rewriteConfig": dict(route.rewrite),
-    }
-    return {"function": str(route.function), **{name: value for name, value in settings.items() if value}}
+def _fields(table: Table, core: object, *keys: str, usual: bool = False) -> dict[str, Any]:
+    """What a core value says of the keys of a table, or of these; but for maps of their own. ``usual``: also what holds
+    where nothing is said."""
+    written: dict[str, Any] = {}
+    for key in keys or table.keys:
+        field = table.keys[key]
+        kind, value = field.in_file, getattr(core, field.attribute or "_", None)
+        if value is None or not isinstance(kind, Kind) or field.attribute in LOOKED_UP:
+            continue
+        plain = dict(value) if isinstance(value, Mapping) else kind.write(value)
+        if usual or plain not in (field.default, *_NOTHING):
+            written[key] = plain
+    return written
 
 
-def _asynchronous(asked: AsyncSettings) -> dict[str, Any]:
-    settings = {
-        "maxAsyncRetryAttempts": asked.max_retries,
-        "maxAsyncEventAgeInSeconds": None if asked.max_age is None else _seconds(asked.max_age),
-        "onSuccess": None if asked.on_success is None else named(asked.on_success),
-        "onFailure": None if asked.on_failure is None else named(asked.on_failure),
-        "asyncTask": asked.task_mode,
-    }
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def _seconds(duration: timedelta) -> int:
-    return round(duration.total_seconds())
+_ASYNC: Final = dict.fromkeys(("maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds", *ASYNC.keys))
+"""The keys of asynchronous settings in the order of a file."""
+_NOTHING: Final[tuple[object, ...]] = ("", {}, [], ())
 
 
 def document_of(definition: Definition) -> dict[str, Any]:
@@ -474,23 +445,14 @@ def _beside(code: Any, root: str | None) -> Any:
 
 
 def _emulator(options: Mapping[str, object]) -> dict[str, Any]:
-    """The ``emulator:`` block from options; the fields of its shapes have their names."""
-    inner = {"clock": _written(ClockShape, options), "auth": _written(AuthShape, options)}
-    return {name: block for name, block in inner.items() if block} | _written(EmulatorShape, options)
+    """The ``emulator:`` block from options; the attributes of its fields have their names."""
+    inner = {"clock": _options(CLOCK, options), "auth": _options(AUTH, options)}
+    return {name: block for name, block in inner.items() if block} | _options(EMULATOR, options)
 
 
-def _written(shape: type[Shape], options: Mapping[str, object]) -> dict[str, Any]:
-    given = {key.name: options[key.field] for key in keys_of(shape).values() if key.field in options}
-    return {name: _plain(value) for name, value in given.items()}
-
-
-def _plain(value: object) -> object:
-    match value:
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case tuple():
-            return list(value)
-        case Mapping():
-            return dict(value)
-        case _:
-            return value
+def _options(table: Table, options: Mapping[str, object]) -> dict[str, Any]:
+    return {
+        key: field.in_file.write(options[field.attribute])
+        for key, field in table.keys.items()
+        if field.attribute in options and isinstance(field.in_file, Kind)
+    }

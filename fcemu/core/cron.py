@@ -28,6 +28,29 @@ LONGEST_EXPRESSION: Final = 256
 """How many characters an expression may have. ASSUMED: FC's documents say nothing."""
 _UNITS: Final = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 _WEEKDAYS: Final = {"MON": "1", "TUE": "2", "WED": "3", "THU": "4", "FRI": "5", "SAT": "6", "SUN": "7"}
+
+
+def _field(value: str, also: str = "") -> str:
+    """What a field may be, as a pattern: values, ranges and steps of them."""
+    one = rf"(\*|({value})(-({value}))?)(/0*[1-9][0-9]*)?"
+    return f"({one}(,{one})*{also})"
+
+
+def _any_case(words: str) -> str:
+    return "|".join("".join(f"[{letter}{letter.lower()}]" for letter in word) for word in words.split())
+
+
+_SPACES: Final = r"\s+"
+_PATTERNS: Final = (
+    *[_field("0*[1-5]?[0-9]")] * 2,
+    _field("0*(1?[0-9]|2[0-3])"),
+    _field("0*([1-9]|[12][0-9]|3[01])", r"|\?"),
+    _field("0*([1-9]|1[0-2])|" + _any_case("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC")),
+    _field(f"0*([0-7]|{_any_case(' '.join(_WEEKDAYS))})", r"|\?"),
+)
+SCHEDULE: Final = rf"^\s*(@every\s+(?=.*[1-9])([0-9]+[hms])+|(CRON_TZ=\S+\s+)?{_SPACES.join(_PATTERNS)})\s*$"
+"""What ``read_schedule`` reads, as a pattern, which knows nothing of zones, of dates that there are not, and of ranges
+that end before they begin."""
 _DAY: Final = timedelta(days=1)
 _LONGEST: Final = timedelta(days=366 * 29)
 """No expression rests longer between two days on which it fires: 29 February on one weekday, across a century."""

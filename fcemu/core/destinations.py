@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, TypeGuard, assert_never
 
 from fcemu.core.compact import compact
-from fcemu.core.names import LATEST, Account, FunctionRef, function_arn, is_name
+from fcemu.core.names import FUNCTION, LATEST, NAME, Account, FunctionRef, function_arn, is_name
 from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass, value
 
@@ -104,6 +104,19 @@ _FC3: Final = re.compile(r"acs:fc:([^:]*):([^:]*):functions/([^/]+)(?:/([^/]+))?
 _EVENTBRIDGE: Final = re.compile(r"acs:eventbridge:([^:]*):([^:]*):eventbus/([^/]+)")
 _ROCKETMQ: Final = re.compile(r"acs:mq:([^:]*):([^:]*):/instances/([^/]+)/topics/([^/]+)/messages")
 """ASSUMED: the documents name RocketMQ, but print no ARN (retry-and-destinations §2)."""
+
+MAIL_DESTINATION: Final = "|".join(
+    (
+        f"(?:{'|'.join(MAIL_KINDS)}):{NAME}",
+        "topic:[^/]+/.+",
+        *(each.pattern for each in (_MNS, _EVENTBRIDGE, _ROCKETMQ)),
+    )
+)
+"""How a destination is written to which reports come as messages, as a pattern."""
+DESTINATION: Final = "|".join(
+    (MAIL_DESTINATION, f"function:(?:{FUNCTION})(?::.*)?", *(each.pattern for each in (_FC2, _FC3)))
+)
+"""What ``parse_destination`` reads, as a pattern."""
 
 
 def parse_destination(text: str) -> Destination:

@@ -43,7 +43,7 @@ DEFAULT_EVENT_AGE: Final = timedelta(seconds=86400)
 """Source: FC docs, PutAsyncInvokeConfig, all versions."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityToken", "topic"})
+RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityToken", "topic"})
 """Source: FC docs, "Environment variables", reserved names of 2.0 (runtimes §1.7)."""
 
 
@@ -52,7 +52,7 @@ def wrong_variable(name: str, *, in_service: bool) -> str:
 
     Source: FC docs, "Environment variables". ASSUMED: FC's API refuses what that page rules out.
     """
-    if name.startswith("FC_") or (in_service and name in _RESERVED_IN_2_0):
+    if name.startswith("FC_") or (in_service and name in RESERVED_IN_2_0):
         return "it is reserved for FC's own"
     return "" if _VARIABLE.fullmatch(name) else "allowed: a letter, then letters, digits and '_'"
 

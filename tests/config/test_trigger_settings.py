@@ -6,8 +6,8 @@ import pytest
 from rules import rule
 
 from fcemu.config import DefinitionError, read_definition, read_mapping
-from fcemu.config.kinds import Nested, keys_of
-from fcemu.config.trigger_shapes import TriggerShape
+from fcemu.core.fields.rows import Nested
+from fcemu.core.fields.triggers import TRIGGER
 from fcemu.testing import LocalEmulator
 
 DEVS_3 = """
@@ -42,17 +42,15 @@ Resources:
 """
 FUNCRAFT_KINDS = {"mns_topic": "MNSTopic", "cdn_events": "CDN", "oss": "OSS", "tablestore": "TableStore", "rds": "RDS"}
 KINDS = {
-    kind: keys_of(TriggerShape)[kind].value.shape
-    for kind in TriggerShape.one_of
-    if isinstance(keys_of(TriggerShape)[kind].value, Nested)
+    kind: TRIGGER.keys[kind].in_file.table for kind in TRIGGER.one_of if isinstance(TRIGGER.keys[kind].in_file, Nested)
 }
 
 
-def ways_of(shape, way=()):
-    for key in keys_of(shape).values():
-        yield (*way, key.name)
-        if isinstance(key.value, Nested):
-            yield from ways_of(key.value.shape, (*way, key.name))
+def ways_of(table, way=()):
+    for key, field in table.keys.items():
+        yield (*way, key)
+        if isinstance(field.in_file, Nested):
+            yield from ways_of(field.in_file.table, (*way, key))
 
 
 def slip(word):
@@ -71,7 +69,7 @@ def capital(word):
 
 
 SLIPS = [
-    pytest.param(kind, way, id=f"{kind}.{'.'.join(way)}") for kind, shape in KINDS.items() for way in ways_of(shape)
+    pytest.param(kind, way, id=f"{kind}.{'.'.join(way)}") for kind, table in KINDS.items() for way in ways_of(table)
 ]
 
 

@@ -4,12 +4,12 @@ import re
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from fcemu.core.cron import LONGEST_EXPRESSION, read_schedule
-from fcemu.core.destinations import named, parse_destination
+from fcemu.core.cron import LONGEST_EXPRESSION, SCHEDULE, read_schedule
+from fcemu.core.destinations import DESTINATION, named, parse_destination
 from fcemu.core.fields.kinds import NUMBER, OTHER, Kind, Number, Schema, Wrong, together
-from fcemu.core.functions import LayerRef, wrong_variable
-from fcemu.core.limits import Limits
-from fcemu.core.names import FUNCTION, NAME, FunctionRef
+from fcemu.core.functions import RESERVED_IN_2_0, LayerRef, wrong_variable
+from fcemu.core.limits import RELAXED, STRICT, Limits
+from fcemu.core.names import FUNCTION, FunctionRef
 from fcemu.core.triggers import METHODS
 from fcemu.core.values import dataclass
 
@@ -63,13 +63,10 @@ class Variables(Kind):
 
     def schemas(self) -> list[Schema]:
         """Scalars of other kinds become texts in a file."""
-        return [
-            {
-                "type": "object",
-                "patternProperties": {"^[A-Za-z][A-Za-z0-9_]*$": {"type": ["string", "number", "boolean"]}},
-                "additionalProperties": False,
-            }
-        ]
+        reserved = "".join(f"|{name}$" for name in sorted(RESERVED_IN_2_0)) if self.is_in_service else ""
+        names = f"^(?!FC_{reserved})[A-Za-z][A-Za-z0-9_]*$"
+        text = {"type": ["string", "number", "boolean"], "pattern": r"^[^\u0000]*$"}
+        return [{"type": "object", "patternProperties": {names: text}, "additionalProperties": False}]
 
     def in_service(self) -> Kind:
         return Variables(True)
@@ -197,8 +194,8 @@ class Target(Kind):
         return "a destination: function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
 
     def schemas(self) -> list[Schema]:
-        kinds = f"function:({FUNCTION})(:[^:]+)?|(queue|topic|eventbus):{NAME}|topic:[^/]+/.+|acs:.+"
-        return [{"type": "string", "pattern": f"^({kinds})$"}]
+        most = max(STRICT.destination_arn_characters, RELAXED.destination_arn_characters)
+        return [{"type": "string", "pattern": f"^({DESTINATION})$", "maxLength": most}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,5 +260,4 @@ class Cron(Kind):
         return "a timer: '@every 5m', or six fields: seconds, minutes, hours, day of month, month, day of week"
 
     def schemas(self) -> list[Schema]:
-        """A zone may come first; what stands in the fields is looked at by the reader alone."""
-        return [{"type": "string", "pattern": r"^(CRON_TZ=\S+\s+)?(@every\s+([0-9]+[hms])+|\S+(\s+\S+){5})$"}]
+        return [{"type": "string", "pattern": SCHEDULE, "maxLength": LONGEST_EXPRESSION}]

@@ -140,12 +140,12 @@ def said(name: str, kind: Value, about: str, attribute: str, **more: Any) -> Fie
 class Table:
     """All fields of one resource, in the order in which answers show them.
 
-    ``name`` and ``about`` say what the resource is, for documents. ``one_of``: keys of a file of which exactly one must
-    be there; ``none_says``: what is wrong without any. ``only_with``: keys that need one of these. ``source``: where FC
-    documents it.
+    ``name`` and ``about`` say what the resource is, for documents. ``keys``: the fields that are keys of a file, by
+    these. ``one_of``: keys of a file of which exactly one must be there; ``none_says``: what is wrong without any.
+    ``only_with``: keys that need one of these. ``source``: where FC documents it.
     """
 
-    __slots__ = ("about", "fields", "name", "none_says", "one_of", "only_with", "source")
+    __slots__ = ("about", "fields", "keys", "name", "none_says", "one_of", "only_with", "source")
 
     def __init__(
         self,
@@ -160,6 +160,7 @@ class Table:
         self.name: Final = name
         self.about: Final = about
         self.fields: Final = fields
+        self.keys: Final = {field.key: field for field in fields if field.key}
         self.one_of: Final = one_of
         self.none_says: Final = none_says
         self.only_with: Final = only_with or {}
@@ -168,10 +169,6 @@ class Table:
     def of(self, version: str) -> tuple[Field, ...]:
         """The fields that an API version has."""
         return tuple(field for field in self.fields if version in field.versions)
-
-    def keys(self) -> dict[str, Field]:
-        """The fields that are keys of a file, by these."""
-        return {field.key: field for field in self.fields if field.key}
 
     def field(self, name: str) -> Field:
         """The first field of that name. Raises ``KeyError``."""
