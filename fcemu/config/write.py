@@ -105,7 +105,7 @@ class _Writer:
         if sources := list(self._sources(function.ref)):
             written["eventSources"] = sources
         if asked := self._asked(function.ref):
-            written["asyncInvokeConfig"] = asked
+            written["asyncInvokeConfig"] = _alone(asked)
         own = (each for each in self._extras.triggers if each.function == function.ref)
         triggers = {each.name: _trigger(each) for each in own if self._leads(function.ref, each.qualifier)}
         if triggers:
@@ -144,13 +144,13 @@ class _Writer:
             if owner == ref and self._leads(ref, qualifier):
                 yield from ({"sourceArn": arn} | _qualified(qualifier) for arn in arns)
 
-    def _asked(self, ref: FunctionRef) -> Any:
-        written = [
+    def _asked(self, ref: FunctionRef) -> list[dict[str, Any]]:
+        """Settings of which nothing is set are there, too."""
+        return [
             _qualified(qualifier) | _fields(ASYNC, asked, *_ASYNC, usual=True)
             for (owner, qualifier), asked in self._async.items()
             if owner == ref and self._leads(ref, qualifier)
         ]
-        return _alone(written)
 
     def _leads(self, ref: FunctionRef, qualifier: str) -> bool:
         """Whether a qualifier still means something: its version or its alias may have been deleted."""
@@ -167,7 +167,8 @@ class _Writer:
             there = {version: share for version, share in alias.shares.items() if version in (LATEST, *ids)}
             if there:
                 version = alias.version if alias.version in there else next(iter(there))
-                weights = {name: share for name, share in there.items() if name != version}
+                left = version if version != alias.version else None
+                weights = {name: share for name, share in alias.weights.items() if name in there and name != left}
                 written[alias.name] = _fields(ALIAS, replace(alias, version=version, weights=weights))
         return written
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from api.plane import SERVICE, VERSIONS, Plane, code
 from field_values import PLAIN, values
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fcemu.api import v2016_08_15, v2021_04_06, v2023_03_30
@@ -32,6 +32,7 @@ from fcemu.defining import Parts
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 EFFORT = settings(
+    phases=[p for p in Phase if p.name != "shrink"],
     max_examples=500 if FULL else 12,
     deadline=None,
     derandomize=not FULL,
