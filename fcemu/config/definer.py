@@ -328,7 +328,7 @@ def _sources(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, 
     for ref, each in written.items():
         for one in each.said.get("sources", ()):
             key = (ref, qualifier_of(one))
-            found[key] = (*found.get(key, ()), one["source_arn"])
+            found[key] = tuple(dict.fromkeys((*found.get(key, ()), one["source_arn"])))
     return found
 
 

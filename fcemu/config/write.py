@@ -30,7 +30,7 @@ from fcemu.core.fields.releases import ALIAS
 from fcemu.core.fields.rows import Nested, Table
 from fcemu.core.fields.shared import HOOK_TIMEOUT
 from fcemu.core.fields.triggers import TRIGGER
-from fcemu.core.functions import HOOKS, AsyncSettings, Function, LayerRef, Service
+from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, HOOKS, AsyncSettings, Function, LayerRef, Service
 from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
@@ -187,9 +187,11 @@ class _Writer:
         written = _fields(FUNCTION, function, "runtime", "timeout", "memorySize", usual=True)
         written |= _fields(FUNCTION, function, "environmentVariables") | _program(kept, function.runtime)
         for key, field in FUNCTION.keys.items():
-            if field.attribute in HOOKS and (handler := getattr(function, field.attribute)):
-                timeout = getattr(function, HOOKS[field.attribute])
-                written[key] = {"handler": handler, "timeout": HOOK_TIMEOUT.write(timeout)}
+            if field.attribute in HOOKS:
+                handler, timeout = (getattr(function, name) for name in (field.attribute, HOOKS[field.attribute]))
+                if handler or timeout != DEFAULT_HOOK_TIMEOUT:
+                    said = {"handler": handler} if handler else {}
+                    written[key] = {**said, "timeout": HOOK_TIMEOUT.write(timeout)}
         if function.python:
             written["python"] = function.python
         rest = _fields(FUNCTION, function, *(key for key in FUNCTION.keys if key not in (*written, "kept")))
@@ -220,8 +222,8 @@ class _Writer:
     def _of_version(self, function: Function) -> dict[str, Any]:
         """``description`` there is that of the version, so the function's own is with what is kept."""
         written = {**_handler(function), **self._settings(function)}
-        if description := written.pop("description", ""):
-            written["kept"] = {"description": description, **written.get("kept", {})}
+        if "description" in written:
+            written["kept"] = {"description": written.pop("description"), **written.get("kept", {})}
         return written
 
     def _version(self, owner: Owner, version: Version) -> dict[str, Any]:
@@ -285,7 +287,7 @@ def _program(kept: dict[str, Any], runtime: str) -> dict[str, Any]:
 def _described(kept: Mapping[str, Any]) -> dict[str, Any]:
     """``description``, and a block for the rest."""
     rest = {name: value for name, value in kept.items() if name != "description"}
-    written: dict[str, Any] = {"description": kept["description"]} if kept.get("description") else {}
+    written: dict[str, Any] = {"description": kept["description"]} if "description" in kept else {}
     return written | ({"kept": rest} if rest else {})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from api.plane import SERVICE, VERSIONS, Plane, code
 from field_values import PLAIN, values
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.api import v2016_08_15, v2021_04_06, v2023_03_30
@@ -32,7 +32,6 @@ from fcemu.defining import Parts
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 EFFORT = settings(
-    phases=[p for p in Phase if p.name != "shrink"],
     max_examples=500 if FULL else 12,
     deadline=None,
     derandomize=not FULL,
@@ -248,7 +247,7 @@ def other() -> Iterator[Plane]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(EFFORT, max_examples=EFFORT.max_examples * 3)
+@settings(EFFORT, max_examples=EFFORT.max_examples * 2)
 @given(data=st.data())
 def test_what_is_taken_is_in_the_definition_from_which_each_version_shows_it_again(
     plane: Plane, other: Plane, version: str, data: Any
