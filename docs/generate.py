@@ -23,7 +23,14 @@ from fcemu.config.json_schema import json_schema
 from fcemu.config.reading import expected
 from fcemu.config.schema import FILE, below
 from fcemu.core.errors import CODES
-from fcemu.core.fields.rows import ABSENT, Table
+from fcemu.core.fields.asynchronous import ASYNC
+from fcemu.core.fields.capacity import TABLES
+from fcemu.core.fields.domains import DOMAIN, ROUTE
+from fcemu.core.fields.functions import FUNCTION, SERVICE
+from fcemu.core.fields.layers import LAYER_VERSION
+from fcemu.core.fields.releases import ALIAS, VERSION
+from fcemu.core.fields.rows import ABSENT, ALL, Effect, Field, Table
+from fcemu.core.fields.triggers import EVENT_SOURCE, TRIGGER
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
 from fcemu.core.options import BLOCK, EXEC, FIXTURE, INI, OPTIONS, PLACES, SERVE, VARIABLE, Option, options_in
@@ -64,6 +71,7 @@ MADE = {
     "docs/reference/time.md": lambda: time_reads(),
     "docs/reference/operations.md": lambda: operations(),
     "docs/reference/server.md": lambda: server(),
+    "docs/reference/fields.md": lambda: resources(),
 }
 
 
@@ -603,6 +611,51 @@ def _problems() -> Iterator[str]:
     for kind, row in PROBLEMS.items():
         rows.setdefault(row, []).append(f"`{kind}`")
     yield from (f"| {status} | {', '.join(kinds)} | {when} |" for (status, when), kinds in rows.items())
+
+
+RESOURCES = {
+    "Services": SERVICE,
+    "Functions": FUNCTION,
+    "Versions": VERSION,
+    "Aliases": ALIAS,
+    "Triggers": TRIGGER,
+    "Asynchronous settings": ASYNC,
+    "Custom domains": DOMAIN,
+    "Routes of custom domains": ROUTE,
+    "Versions of layers": LAYER_VERSION,
+    **{f"Capacity: {kind}": table for kind, table in TABLES.items()},
+    "Event sources": EVENT_SOURCE,
+}
+
+
+def resources() -> str:
+    """What the API versions have of each resource, by its rows."""
+    lines = [
+        "# Fields of resources",
+        "",
+        "What each API version takes and shows of a resource, made from the tables in `fcemu/core/fields/` by "
+        "`docs/generate.py`. A field *acts*; or fcemu only *keeps* it, so that it is shown and nothing follows; or it "
+        "is *shown* only. What a version does not have it ignores. Settings that are only kept stand below `kept` in "
+        "`fcemu.yaml`.",
+    ]
+    for title, table in RESOURCES.items():
+        lines += ["", f"## {title}", ""]
+        if table.source:
+            lines += [f"Source: {_linked(table.source)}.", ""]
+        lines += ["| field | API versions | what it may be | does | |", "| --- | --- | --- | --- | --- |"]
+        lines += [_row(field) for field in table.fields if field.versions]
+    return "\n".join(lines) + "\n"
+
+
+def _row(field: Field) -> str:
+    """A field with its other names, and where it stands."""
+    inside = f"{field.inside}." if field.inside else ""
+    names = dict.fromkeys(field.name_in(version) for version in field.versions)
+    called = " or ".join(f"`{inside}{name}`" for name in names)
+    versions = "all" if field.versions == ALL else ", ".join(field.versions)
+    what = "" if field.effect is Effect.SHOWS else expected(field.kind, STRICT).replace("|", "\\|")
+    does = "is shown" if field.effect is Effect.SHOWS else field.effect.value
+    return f"| {called} | {versions} | {what} | {does} | {field.about} |"
 
 
 def _method(method: str) -> str:

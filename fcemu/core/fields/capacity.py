@@ -43,7 +43,7 @@ PROVISION: Final = Table(
         "targetTrackingPolicies", LIST, "Kept; FC's API shows them.", versions=_SINCE_2021, key="targetTrackingPolicies"
     ),
     qualifier(),
-    source="wire-api §3-§5",
+    source="wire-api §3, wire-api §4, wire-api §5",
 )
 CONCURRENCY: Final = Table(
     "Concurrency",

@@ -1,5 +1,6 @@
 """Tables of services and functions, with hooks and with what a version freezes of them."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fcemu.core.fields.asynchronous import ASYNC
@@ -66,7 +67,7 @@ _HANDLER_HELP: Final = "What is called: DIRECTORY/MODULE.FUNCTION below the code
 HOOK: Final = Table(
     "Hook",
     "A lifecycle hook; a text alone is its handler.",
-    acts("handler", HANDLER, "What is called, as a function's handler.", required=True),
+    acts("handler", HANDLER, "What is called, as a function's handler; nothing is without it."),
     acts("timeout", HOOK_TIMEOUT, "How long it may run.", default=round(DEFAULT_HOOK_TIMEOUT.total_seconds())),
     source="runtimes §2",
 )
@@ -289,7 +290,7 @@ FUNCTION: Final = Table(
     tags("3.0"),
     vpcs("3.0"),
     said("disabled", TEXT, "Why nobody may invoke it, if so (3.0).", "disabled", only="3.0"),
-    source="wire-api §3-§5",
+    source="wire-api §3, wire-api §4, wire-api §5",
 )
 
 SERVICE_VERSION: Final = Table(
@@ -312,7 +313,7 @@ SERVICE: Final = Table(
     keeps("internetAccess", FLAG, "Whether its functions reach the internet.", True, versions=IN_2_0),
     keeps("ossMountConfig", OBJECT, "Which buckets its functions have as directories.", versions=(V2021,)),
     keeps("tracingConfig", OBJECT, "Where its traces go.", versions=IN_2_0),
-    *TIMES,
+    *(replace(time, versions=IN_2_0) for time in TIMES),
     code(_CODE_HELP),
     said("functions", Named(FUNCTION, "function"), "Its functions.", "functions", default={}),
     _versions(SERVICE_VERSION, "Published versions."),
