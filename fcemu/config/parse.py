@@ -122,7 +122,7 @@ class _Tree(Bounds):
     def node(self, node: Any) -> Node:
         """What a YAML node is."""
         if isinstance(node, self._scalar_node):
-            self.count(node)
+            self.values += 1
             return self._scalar(node)
         key = id(node)
         if key in self._made:
@@ -134,10 +134,11 @@ class _Tree(Bounds):
         if len(self._open) == DEEPEST:
             self.report.stop(node, f"nested deeper than {DEEPEST} levels")
         before = self.values
-        self.count(node)
+        self.values += 1
         self._open[key] = node
         made = self._collection(node)
         del self._open[key]
+        self.count(node, 0)  # with the scalars in it
         self._made[key] = made, self.values - before
         return made
 
@@ -162,10 +163,9 @@ class _Tree(Bounds):
         merged: tuple[Scalar, Node] | None = None
         for at, inner in node.value:
             key = self._scalar(at) if isinstance(at, self._scalar_node) else None
-            if key is None or key.kind is not Kind.TEXT:
-                self._say_no_key(at, key)
             value = self.node(inner)
             if key is None or key.kind is not Kind.TEXT:
+                self._say_no_key(at, key)
                 continue
             is_merge = at.tag == _MERGE
             first = (merged and merged[0]) if is_merge else entries[key.text].key if key.text in entries else None

@@ -209,13 +209,12 @@ class _Reader:
 
     def _value(self, field: rows.Field, entry: Entry, level: Level) -> Any:
         """What a value means, ``_NOT_SAID`` after a problem."""
-        match field.in_file:
-            case rows.Nested() as kind:
-                return self._nested_key(kind, entry, level)
-            case rows.Named() as kind:
-                return self._named(kind, entry, level)
-            case kind:
-                return self._single(kind.in_service() if level.generation == "2.0" else kind, entry)
+        kind = field.in_file
+        if isinstance(kind, kinds.Kind):
+            return self._single(kind.in_service() if level.generation == "2.0" else kind, entry)
+        return (
+            self._nested_key(kind, entry, level) if isinstance(kind, rows.Nested) else self._named(kind, entry, level)
+        )
 
     def _single(self, kind: kinds.Kind, entry: Entry) -> Any:
         node = entry.value
