@@ -3,7 +3,20 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from fcemu.config.problems import Origin, Place, Report, cut, quoted
-from fcemu.config.tree import DEEPEST, Bounds, Entry, Items, Kind, Node, Scalar, Table, as_table, found, is_number
+from fcemu.config.tree import (
+    DEEPEST,
+    MOST_VALUES,
+    Bounds,
+    Entry,
+    Items,
+    Kind,
+    Node,
+    Scalar,
+    Table,
+    as_table,
+    found,
+    is_number,
+)
 
 if TYPE_CHECKING:
     import yaml  # at run time only where a text is read: an emulator without a file starts faster
@@ -138,7 +151,8 @@ class _Tree(Bounds):
         self._open[key] = node
         made = self._collection(node)
         del self._open[key]
-        self.count(node, 0)  # with the scalars in it
+        if self.values > MOST_VALUES:
+            self.count(node, 0)  # which stops
         self._made[key] = made, self.values - before
         return made
 

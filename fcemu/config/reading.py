@@ -112,7 +112,7 @@ class _Reader:
                     continue
                 entry = Entry(entry.key._replace(text=field.key), entry.value)
             meant[field.key] = entry.key.place
-            if is_refused(entry.value):
+            if isinstance(entry.value, Scalar) and entry.value.kind is Kind.REFUSED:
                 continue
             value = self._value(field, entry, level)
             if value is _NOT_SAID:
