@@ -99,7 +99,7 @@ class Files:
             return True
         good = True
         for each in (said, *(said[hook] for hook in HOOKS if hook in said)):
-            if each.node.get("handler") is None:
+            if "handler" not in each and "handler" not in each.kept:
                 continue
             scalar = each.text("handler")
             if found := self._wrong_handler(scalar.text, directory, code, runtime):

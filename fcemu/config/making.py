@@ -37,7 +37,7 @@ def function_of(base: Function, said: Said, layer_of: Callable[[str], LayerRef])
     for name, timeout in HOOKS.items():
         if name in said:
             hook = said[name].kept
-            chosen[name] = hook["handler"]
+            chosen[name] = hook.get("handler", "")
             chosen[timeout] = timedelta(seconds=hook["timeout"]) if "timeout" in hook else DEFAULT_HOOK_TIMEOUT
     if (kept := _kept(base, said, chosen.get("runtime", base.runtime))) != base.kept:
         chosen["kept"] = MappingProxyType(kept)

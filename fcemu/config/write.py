@@ -30,7 +30,7 @@ from fcemu.core.fields.releases import ALIAS
 from fcemu.core.fields.rows import Nested, Table
 from fcemu.core.fields.shared import HOOK_TIMEOUT
 from fcemu.core.fields.triggers import TRIGGER
-from fcemu.core.functions import HOOKS, AsyncSettings, Function, LayerRef, Service
+from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, HOOKS, AsyncSettings, Function, LayerRef, Service
 from fcemu.core.languages import CUSTOM_RUNTIMES
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
@@ -145,6 +145,7 @@ class _Writer:
                 yield from ({"sourceArn": arn} | _qualified(qualifier) for arn in arns)
 
     def _asked(self, ref: FunctionRef) -> list[dict[str, Any]]:
+        """Settings of which nothing is set are there, too."""
         return [
             _qualified(qualifier) | _fields(ASYNC, asked, *_ASYNC, usual=True)
             for (owner, qualifier), asked in self._async.items()
@@ -166,7 +167,8 @@ class _Writer:
             there = {version: share for version, share in alias.shares.items() if version in (LATEST, *ids)}
             if there:
                 version = alias.version if alias.version in there else next(iter(there))
-                weights = {name: share for name, share in there.items() if name != version}
+                left = version if version != alias.version else None
+                weights = {name: share for name, share in alias.weights.items() if name in there and name != left}
                 written[alias.name] = _fields(ALIAS, replace(alias, version=version, weights=weights))
         return written
 
@@ -185,9 +187,11 @@ class _Writer:
         written = _fields(FUNCTION, function, "runtime", "timeout", "memorySize", usual=True)
         written |= _fields(FUNCTION, function, "environmentVariables") | _program(kept, function.runtime)
         for key, field in FUNCTION.keys.items():
-            if field.attribute in HOOKS and (handler := getattr(function, field.attribute)):
-                timeout = getattr(function, HOOKS[field.attribute])
-                written[key] = {"handler": handler, "timeout": HOOK_TIMEOUT.write(timeout)}
+            if field.attribute in HOOKS:
+                handler, timeout = (getattr(function, name) for name in (field.attribute, HOOKS[field.attribute]))
+                if handler or timeout != DEFAULT_HOOK_TIMEOUT:
+                    said = {"handler": handler} if handler else {}
+                    written[key] = {**said, "timeout": HOOK_TIMEOUT.write(timeout)}
         if function.python:
             written["python"] = function.python
         rest = _fields(FUNCTION, function, *(key for key in FUNCTION.keys if key not in (*written, "kept")))

@@ -22,7 +22,7 @@ _CONTEXT.set_forkserver_preload(
         "fcemu.commands.serve",
         "fcemu.config.definer",
         "fcemu.config.load",
-        "fcemu.config.native",
+        "fcemu.config.reading",
         "fcemu.config.serverless_devs",
         "fcemu.config.funcraft",
         "fcemu.packages",

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 import requests
 
-from fcemu.config.function_shapes import FunctionShape
-from fcemu.config.kinds import keys_of
+from fcemu.core.fields.functions import FUNCTION
 from fcemu.testing import FCError, LocalEmulator
 
 THREE, TWO, ONE = "/2023-03-30", "/2016-08-15", "/2021-04-06"
@@ -135,7 +134,7 @@ DIFFERENT = ("Time", "Id", "Internet", "Intranet", "codeSize", "codeChecksum", "
 
 
 def test_the_table_has_every_key_of_a_function():
-    assert WAYS.keys() == keys_of(FunctionShape).keys()
+    assert WAYS.keys() == FUNCTION.keys.keys()
 
 
 def name_of(way):

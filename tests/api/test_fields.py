@@ -5,10 +5,12 @@ import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from api.plane import VERSIONS, Plane, code
+from api.plane import SERVICE, VERSIONS, Plane, code
 from field_values import PLAIN, values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ from fcemu.core.fields.releases import ALIAS
 from fcemu.core.fields.rows import ABSENT, Effect, Field, Table, acts, keeps
 from fcemu.core.fields.triggers import TRIGGER
 from fcemu.core.limits import STRICT
+from fcemu.defining import Parts
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 EFFORT = settings(
@@ -192,6 +195,74 @@ def test_what_is_taken_of_odd_values_is_shown_and_the_rest_changes_nothing(
         else:
             assert reply.status in (400, 404), (name, value, reply.body)
             assert plane.state() == before
+
+
+# The definition, and what each version shows of what it defines.
+
+OWN = frozenset(
+    {
+        *("functionId", "serviceId", "triggerId", "createdTime", "lastModifiedTime", "createTime", "requestId"),
+        *("urlInternet", "urlIntranet", "location", "RequestId"),
+    }
+)
+"""What is each emulator's own: ids, times, addresses."""
+
+
+def without_own(document: Any) -> Any:
+    match document:
+        case dict():
+            return {name: without_own(value) for name, value in document.items() if name not in OWN}
+        case list():
+            return [without_own(each) for each in document]
+    return document
+
+
+def reads(plane: Plane, version: str) -> list[str]:
+    """The paths under which a version shows all that these tests make."""
+    plane.version = version
+    names = ("f", "resize")
+    capacities = ("provision-config", "on-demand-config" if plane.in_services else "concurrency")
+    each = ("", "async-invoke-config", "triggers", *capacities)
+    paths = [plane.functions(name, *(part for part in (inside,) if part)) for name in names for inside in each]
+    if plane.in_services:
+        paths += [plane.at("services", name) for name in (SERVICE, "s")]
+    else:
+        paths += [plane.functions("resize", "scaling-config")]
+    many = [plane.functions(), plane.owned("versions"), plane.owned("aliases"), plane.at("custom-domains")]
+    return [*paths, *many, plane.at("layers"), plane.at("layers", "tools", "versions")]
+
+
+def shown_by_all(plane: Plane) -> dict[str, Any]:
+    """What every read operation of every version answers."""
+    paths = [path for version in VERSIONS for path in reads(plane, version)]
+    replies = {path: plane.ask("GET", path) for path in paths}
+    return {path: (reply.status, without_own(reply.json())) for path, reply in replies.items()}
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[Plane]:
+    plane = Plane()
+    yield plane
+    plane.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@settings(EFFORT, max_examples=EFFORT.max_examples * 2)
+@given(data=st.data())
+def test_what_is_taken_is_in_the_definition_from_which_each_version_shows_it_again(
+    plane: Plane, other: Plane, version: str, data: Any
+) -> None:
+    begin(plane, version)
+    tables = [table for table, known in TOLD if known == version]
+    for table in data.draw(st.lists(st.sampled_from(tables), max_size=4, unique_by=lambda one: one.name)):
+        (method, path, needed), _ = places(plane, table)
+        plane.ok(method, path, needed | data.draw(bodies(table, version)))
+    for each in (plane, other):
+        each.api.state.parts = Parts(SimpleNamespace(stub=None, packages=partial(getattr, each, "packages")))  # type: ignore[arg-type]
+    definition = plane.ok("GET", "/_fcemu/definition")
+    other.renew()
+    assert other.ok("POST", "/_fcemu/definition", definition) == definition
+    assert shown_by_all(other) == shown_by_all(plane)
 
 
 ADDED = [

@@ -66,7 +66,7 @@ _HANDLER_HELP: Final = "What is called: DIRECTORY/MODULE.FUNCTION below the code
 HOOK: Final = Table(
     "Hook",
     "A lifecycle hook; a text alone is its handler.",
-    acts("handler", HANDLER, "What is called, as a function's handler.", required=True),
+    acts("handler", HANDLER, "What is called, as a function's handler; nothing is without it."),
     acts("timeout", HOOK_TIMEOUT, "How long it may run.", default=round(DEFAULT_HOOK_TIMEOUT.total_seconds())),
     source="runtimes §2",
 )
