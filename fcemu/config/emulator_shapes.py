@@ -82,23 +82,21 @@ class OptionsShape(Shape):
 
 def _shape(name: str, about: str, keys: Mapping[str, Key]) -> Any:
     """A class whose fields are options."""
-    fields = {"__annotations__": {field: Annotated[Any | None, key] for field, key in keys.items()}}
+    value = Any | None
+    fields = {"__annotations__": {field: Annotated[value, key] for field, key in keys.items()}}
     made = type(name, (OptionsShape,), {"__doc__": about, "__module__": __name__, **fields, **dict.fromkeys(keys)})
     return dataclass(frozen=True, slots=True, kw_only=True)(made)
 
 
-def _keys(place: str) -> dict[str, Key]:
-    """The keys of one map of the definition, by the names of the options that they set."""
-    rows = options_in(BLOCK).values()
-    return {option.name: key_of(option) for option in rows if option.key.rpartition(".")[0] == place}
-
-
 def _emulator_shape() -> Any:
+    keys: dict[str, dict[str, Key]] = {}
+    for option in options_in(BLOCK).values():
+        keys.setdefault(option.key.rpartition(".")[0], {})[option.name] = key_of(option)
     maps = {
-        name: Key(name, Nested(_shape(f"{name.capitalize()}Shape", about, _keys(f"emulator.{name}"))), about)
+        name: Key(name, Nested(_shape(f"{name.capitalize()}Shape", about, keys[f"emulator.{name}"])), about)
         for name, about in _MAPS.items()
     }
-    return _shape("EmulatorShape", "Settings of the emulator itself.", maps | _keys("emulator"))
+    return _shape("EmulatorShape", "Settings of the emulator itself.", maps | keys["emulator"])
 
 
 if TYPE_CHECKING:
