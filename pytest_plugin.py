@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--fcemu-timeline",
         choices=OPTIONS["timeline"].kind.words,
-        default="failed",
+        default=OPTIONS["timeline"].default,
         help="when a test's report gets the timeline of its emulators (default: failed)",
     )
     group.addoption("--fcemu-repeat", metavar="TOKEN", help="not supported yet")

@@ -400,8 +400,8 @@ def _meaning(row: Option) -> str:
 def _keyword(row: Option) -> str:
     """The default of an option in a test, as Python writes it."""
     default = default_of(row)
-    if row.otherwise:
-        return row.otherwise
+    if row.otherwise or default in (None, "", ()):
+        return row.otherwise or "none"
     if isinstance(default, datetime):
         return default.isoformat().replace("+00:00", "Z")
     return f"`{default if isinstance(default, bool) else json.dumps(default)}`"

@@ -941,7 +941,8 @@ def test_other_names_are_allowed_by_the_variable():
 @pytest.mark.parametrize("host", ["http://a.example", "a.example:80", ""])
 def test_what_is_no_host_name_cannot_be_allowed(command, host):
     told = wrong(2, *command, "--allow-host", host, *(["--", "true"] if command == ["exec"] else []))
-    assert f"expected a list of host names without scheme and port, found [{host!r}]" in told
+    assert "expected a list of host names without scheme and port, found" in told
+    assert repr(host) in told
 
 
 WHERE = """

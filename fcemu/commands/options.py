@@ -218,8 +218,8 @@ def told_default(row: Option, command: str = "") -> str:
     default = row.default_in(command) if command else None
     if default is None:
         default = default_of(row)
-        if row.otherwise and (not command or default in (None, "", ())):
-            return row.otherwise
+        if default in (None, "", ()) or (row.otherwise and not command):
+            return row.otherwise or "none"
     match default:
         case bool():
             return "yes" if default else "no"
@@ -228,7 +228,7 @@ def told_default(row: Option, command: str = "") -> str:
         case datetime():
             return default.isoformat().replace("+00:00", "Z")
         case tuple():
-            return " ".join(map(str, default)) or "none"
+            return " ".join(map(str, default))
     return str(default)
 
 

@@ -62,7 +62,6 @@ class Plan:
     intercept: bool
     intercept_only: bool
     runtime: str
-    python: str
     data: str
     watch: bool
     debug: str

@@ -4,14 +4,12 @@ Nothing of ours is imported before a value needs it: pytest asks for the options
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Final
 
-_NUMBER: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?(inf|nan)", re.ASCII | re.IGNORECASE)
-_WHOLE: Final = re.compile(r"[-+]?\d+", re.ASCII)
 _FLAGS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
 _LONGEST_SHOWN: Final = 200
 
@@ -123,7 +121,7 @@ class Number(Kind):
         self.expected = f"{self.what} {ends}"
 
     def read(self, text: str) -> Any:
-        return float(text) if _NUMBER.fullmatch(text.strip()) else text
+        return _number_in(text, float)
 
     def fits(self, value: Any) -> bool:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -153,7 +151,7 @@ class Whole(Number):
         self.expected = f"{self.what} {least}-{most}"  # a float cannot write all of them
 
     def read(self, text: str) -> Any:
-        return int(text) if _WHOLE.fullmatch(text.strip()) and len(text) <= _LONGEST_SHOWN else text
+        return _number_in(text, int)
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, int) and super().fits(value)
@@ -304,6 +302,14 @@ class Places(Kind):
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, Mapping) and all(isinstance(each, str) for each in value)
+
+
+def _number_in(text: str, kind: Callable[[str], float]) -> float | str:
+    """A number as people write it: Python takes digits of all scripts, and underscores between them."""
+    if text.isascii() and "_" not in text:
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _words(text: str) -> list[str]:

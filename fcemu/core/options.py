@@ -43,20 +43,25 @@ class Option(NamedTuple):
 
     ``field``: the attribute of ``Settings`` that it sets; its default is there. Other options are read by the host, the
     test or the server, from what was said or else ``default``; ``otherwise`` tells of a default that is no value.
-    ``of_serve`` and ``of_exec``: the default there, where it is another one. ``not_in``: where it cannot be said, and
-    why. ``path``: its key in the definition. ``long``: its name on the command line. ``page``: the part of the
-    documents that tells more.
+    ``of_serve`` and ``of_exec``: the default there, where it is another one. ``no_test``, ``no_ini``, ``no_block``,
+    ``no_serve``, ``no_command``: why it cannot be said there; ``no_test`` is about the ini file, too, ``no_command``
+    about ``serve``, ``exec`` and the variable. ``path``: its key in the definition. ``long``: its name on the command
+    line. ``page``: the part of the documents that tells more.
     """
 
-    name: str
     kind: Kind
     help: str
+    name: str = ""
     field: str = ""
     default: Any = None
     otherwise: str = ""
     of_serve: Any = None
     of_exec: Any = None
-    not_in: Mapping[str, str] = {}
+    no_test: str = ""
+    no_ini: str = ""
+    no_block: str = ""
+    no_serve: str = ""
+    no_command: str = ""
     path: str = ""
     long: str = ""
     short: str = ""
@@ -84,6 +89,13 @@ class Option(NamedTuple):
         """The default under ``serve`` or ``exec``, where it is another one; else ``None``."""
         return self.of_exec if command == EXEC else self.of_serve
 
+    @property
+    def not_in(self) -> dict[str, str]:
+        """The places where it cannot be said, each with the reason."""
+        of_commands = {SERVE: self.no_serve or self.no_command, EXEC: self.no_command, VARIABLE: self.no_command}
+        reasons = {FIXTURE: self.no_test, INI: self.no_ini or self.no_test, BLOCK: self.no_block, **of_commands}
+        return {place: why for place, why in reasons.items() if why}
+
     def may(self, place: str) -> bool:
         """Whether it can be said there."""
         return place not in self.not_in
@@ -100,49 +112,38 @@ class Option(NamedTuple):
         return self.check(self.kind.read(text))
 
 
-def _nowhere_else(why: str, *places: str) -> dict[str, str]:
-    return dict.fromkeys(places, why)
-
-
-_TESTS_ONLY: Final = _nowhere_else("It is about a test, and a server has none.", BLOCK, SERVE, EXEC, VARIABLE)
-_ITS_FILE: Final = {BLOCK: "A definition may have several emulators, and each keeps a file of its own."}
+_TESTS_ONLY: Final = "It is about a test, and a server has none."
+_ITS_FILE: Final = "A definition may have several emulators, and each keeps a file of its own."
 _OF_TESTS: Final = "The server of a test listens on a free port of 127.0.0.1, for this test alone."
-_OF_LISTENING: Final = {
-    **_nowhere_else(_OF_TESTS, FIXTURE, INI),
-    BLOCK: "A definition may have several servers, and each listens somewhere else.",
-}
-_OF_SERVERS: Final = _nowhere_else("A definition does not know who looks at its server.", BLOCK)
+_OF_SERVERS: Final = "A definition may have several servers, and each listens somewhere else."
+_OF_LOOKING: Final = "A definition does not know who looks at its server."
 
 
-_ROWS: Final = (
-    Option(
-        "definition",
+_ROWS: Final = {
+    "definition": Option(
         Anything(),
         "The functions: a file or a directory, in a test beside its file or at the rootdir, or a mapping in native "
         "form; an empty text: none.",
         otherwise="the definition at the rootdir, if any",
-        not_in={
-            BLOCK: "It names the definition itself.",
-            **_nowhere_else("A command takes it as its argument, without a name.", SERVE, EXEC, VARIABLE),
-        },
+        no_block="It names the definition itself.",
+        no_command="A command takes it as its argument, without a name.",
     ),
-    Option(
-        "host",
+    "host": Option(
         Text("an address or a host name", r"\S+"),
         "The address to listen on.",
         default="127.0.0.1",
-        not_in=_OF_LISTENING,
+        no_test=_OF_TESTS,
+        no_block=_OF_SERVERS,
     ),
-    Option(
-        "port",
+    "port": Option(
         Whole(0, 65_535),
         "The port to listen on; 0: any free one.",
         default=9527,
         of_exec=0,
-        not_in=_OF_LISTENING,
+        no_test=_OF_TESTS,
+        no_block=_OF_SERVERS,
     ),
-    Option(
-        "rate",
+    "rate": Option(
         Number(0, FASTEST),
         "How many virtual seconds pass in a real one; 0: the clock is paused.",
         field="rate",
@@ -150,15 +151,13 @@ _ROWS: Final = (
         of_exec=0,
         path="emulator.clock.rate",
     ),
-    Option(
-        "autojump",
+    "autojump": Option(
         Flag(),
         "A paused clock jumps to what is due next while nothing runs and no request is served.",
         field="autojump",
         path="emulator.clock.autojump",
     ),
-    Option(
-        "start",
+    "start": Option(
         Instant(),
         "The virtual time at the start.",
         field="start",
@@ -166,30 +165,27 @@ _ROWS: Final = (
         of_exec="now",
         path="emulator.clock.start",
     ),
-    Option(
-        "clock",
+    "clock": Option(
         Words("own", "follow"),
         "With follow, the clock shows the time of the test's freezegun or time-machine.",
         default="own",
-        not_in=_TESTS_ONLY,
+        no_block=_TESTS_ONLY,
+        no_command=_TESTS_ONLY,
         page="../explanation/time.md",
     ),
-    Option(
-        "seed",
+    "seed": Option(
         Whole(0, 2**63 - 1),
         "The seed decides ids and every draw: the same seed and requests give the same timeline.",
         field="seed",
         of_pytest=True,
     ),
-    Option(
-        "chance",
+    "chance": Option(
         Words("calm", "seeded"),
         "With seeded, the seed draws whatever FC leaves open: order, repeats, refusals, crashes.",
         field="chance",
         page="chance.md",
     ),
-    Option(
-        "runtime",
+    "runtime": Option(
         Words("inline", "process"),
         "Python handlers run inline, in the emulator's process, or each instance in a process of its own.",
         default="inline",
@@ -198,74 +194,60 @@ _ROWS: Final = (
         of_pytest=True,
         page="../explanation/runtimes.md",
     ),
-    Option(
-        "python",
+    "python": Option(
         Text("the path of a program", ".*", "PROGRAM"),
         "The Python that runs handlers in processes, where a function's python says nothing.",
         default="",
         otherwise="this one",
     ),
-    Option(
-        "isolate",
-        Flag(),
-        "Each instance imports the modules of inline handlers anew and shares them with nothing.",
-        default=False,
+    "isolate": Option(
+        Flag(), "Each instance imports the modules of inline handlers anew and shares them with nothing.", default=False
     ),
-    Option(
-        "account_id",
+    "account_id": Option(
         Text("digits", "[0-9]{1,32}", "ID"),
         "The account id in ARNs and contexts.",
         field="account.id",
         path="accountId",
         long="account",
     ),
-    Option("region", Text(), "The region in ARNs and contexts.", field="account.region", path="region"),
-    Option(
-        "limits",
-        LimitsWord("strict", "relaxed"),
-        "FC's quotas hold as documented, or wider for quick tests.",
-        field="limits",
+    "region": Option(Text(), "The region in ARNs and contexts.", field="account.region", path="region"),
+    "limits": Option(
+        LimitsWord("strict", "relaxed"), "FC's quotas hold as documented, or wider for quick tests.", field="limits"
     ),
-    Option(
-        "strict_runtimes",
+    "strict_runtimes": Option(
         Flag(),
         "Functions of runtimes that are not here and would run as others do, such as python2.7, are refused.",
         field="strict_runtimes",
         page="../howto/languages.md",
     ),
-    Option(
-        "strict",
+    "strict": Option(
         Flag("idle"),
         "What check() demands at the end of a test: nothing, no unnoticed failure, or also that nothing is unfinished.",
         default=True,
-        not_in=_TESTS_ONLY,
+        no_block=_TESTS_ONLY,
+        no_command=_TESTS_ONLY,
         page="#check",
     ),
-    Option(
-        "ready_file",
+    "ready_file": Option(
         Text("the path of a file", ".+", "FILE"),
         "The server's URL is written to this file once it is listening.",
-        otherwise="none",
-        not_in=_OF_LISTENING,
+        no_test=_OF_TESTS,
+        no_block=_OF_SERVERS,
     ),
-    Option(
-        "token",
+    "token": Option(
         Text("text", ".*"),
         "Every request must carry this token; beyond loopback one is made if none is given.",
         default="",
-        otherwise="none",
-        not_in=_OF_LISTENING,
+        no_test=_OF_TESTS,
+        no_block=_OF_SERVERS,
     ),
-    Option(
-        "allow_host",
+    "allow_host": Option(
         Hosts(),
         "The server answers under these host names besides those of this machine and FC's.",
         default=(),
-        otherwise="none",
         page="server.md#who-may-ask",
     ),
-    Option(
-        "intercept",
+    "intercept": Option(
         Flag(),
         "FC's and MNS's own host names lead to the emulator: from the test's process, else from programs in its "
         "environment.",
@@ -273,232 +255,170 @@ _ROWS: Final = (
         otherwise="no; the fixture intercepts unless another emulator does",
         page="../howto/interception.md",
     ),
-    Option(
-        "intercept_only",
+    "intercept_only": Option(
         Flag(),
         "The same, and other hosts are refused.",
         default=False,
-        not_in={
-            **_nowhere_else("A test may connect to other hosts; libraries that mock HTTP refuse them.", FIXTURE, INI),
-            BLOCK: "Which hosts the programs of this machine may reach is no matter of a definition.",
-        },
+        no_test="A test may connect to other hosts; libraries that mock HTTP refuse them.",
+        no_block="Which hosts the programs of this machine may reach is no matter of a definition.",
     ),
-    Option(
-        "auth",
+    "auth": Option(
         Flag(),
         "FC's signatures are verified; otherwise any key is accepted.",
         field="auth",
         path="emulator.auth.verify",
     ),
-    Option(
-        "access_keys",
+    "access_keys": Option(
         Secrets(),
         "The access keys that auth accepts, with their secrets.",
         field="access_keys",
         path="emulator.auth.accessKeys",
         long="access-key",
     ),
-    Option(
-        "retry_seconds",
+    "retry_seconds": Option(
         Waits(Seconds(0, 30 * _DAY)),
         "The waits before retry 1, 2, … of a function error; the last one repeats.",
         field="retry_seconds",
     ),
-    Option(
-        "retry_server_errors",
-        Flag(),
-        "FC's own errors 500 and 503 are retried.",
-        field="retry_server_errors",
+    "retry_server_errors": Option(Flag(), "FC's own errors 500 and 503 are retried.", field="retry_server_errors"),
+    "age_excludes_delay": Option(
+        Flag(), "The age of an event counts from the end of its delay.", field="age_excludes_delay"
     ),
-    Option(
-        "age_excludes_delay",
-        Flag(),
-        "The age of an event counts from the end of its delay.",
-        field="age_excludes_delay",
+    "destination_depth": Option(
+        Whole(0, 1000), "How many destinations may follow each other.", field="destination_depth"
     ),
-    Option(
-        "destination_depth",
-        Whole(0, 1000),
-        "How many destinations may follow each other.",
-        field="destination_depth",
-    ),
-    Option(
-        "deliver_to",
-        Places(),
-        "Reports are posted to these URLs besides, by destination.",
-        field="deliver_to",
-    ),
-    Option(
-        "delivery_retry_seconds",
+    "deliver_to": Option(Places(), "Reports are posted to these URLs besides, by destination.", field="deliver_to"),
+    "delivery_retry_seconds": Option(
         Waits(Seconds(0, 30 * _DAY), none=True),
         "The waits before retry 1, 2, … of a report that could not be posted.",
         field="delivery_retry_seconds",
     ),
-    Option(
-        "task_retention_seconds",
-        Seconds(0, 30 * _DAY),
-        "How long FC's API shows a task that has ended.",
-        field="task_retention",
+    "task_retention_seconds": Option(
+        Seconds(0, 30 * _DAY), "How long FC's API shows a task that has ended.", field="task_retention"
     ),
-    Option(
-        "throttle_mode",
+    "throttle_mode": Option(
         Words("wait", "backoff"),
         "What an asynchronous invocation does while no instance can be had.",
         field="throttle_mode",
         page="instances.md",
     ),
-    Option(
-        "idle_seconds",
-        Seconds(0, 365 * _DAY),
-        "How long an instance without work is kept.",
-        field="idle",
-        page="instances.md",
+    "idle_seconds": Option(
+        Seconds(0, 365 * _DAY), "How long an instance without work is kept.", field="idle", page="instances.md"
     ),
-    Option(
-        "cold_start_seconds",
-        Seconds(0, _DAY),
-        "How long a new instance takes to start.",
-        field="cold_start",
-        page="instances.md",
+    "cold_start_seconds": Option(
+        Seconds(0, _DAY), "How long a new instance takes to start.", field="cold_start", page="instances.md"
     ),
-    Option(
-        "instance_limit",
+    "instance_limit": Option(
         Whole(0, UNBOUNDED),
         "How many instances the account may have.",
         field="instance_limit",
         otherwise="300, with relaxed limits no limit",
         page="instances.md",
     ),
-    Option(
-        "instances_per_minute",
+    "instances_per_minute": Option(
         Whole(0, UNBOUNDED),
         "How many instances may start within a minute.",
         field="instances_per_minute",
         page="instances.md",
     ),
-    Option(
-        "watchdog",
+    "watchdog": Option(
         Seconds(0, _DAY, above=True),
         "Real seconds without progress after which a running attempt ends as timed out.",
         field="watchdog",
         path="emulator.watchdogSeconds",
     ),
-    Option(
-        "grace_seconds",
-        Seconds(0, _DAY),
-        "Real seconds for which a call from outside waits for the running attempt.",
-        field="grace",
+    "grace_seconds": Option(
+        Seconds(0, _DAY), "Real seconds for which a call from outside waits for the running attempt.", field="grace"
     ),
-    Option(
-        "io_grace_seconds",
+    "io_grace_seconds": Option(
         Seconds(0, _DAY),
         "Real seconds for which an event loop, or a thread beside a sleeping handler, waits for its sockets.",
         field="io_grace",
     ),
-    Option(
-        "data",
+    "data": Option(
         Text("the path of a file", ".*", "FILE"),
         "Everything is kept in this file, and nothing that was accepted is lost.",
         default="",
-        otherwise="none",
-        not_in=_ITS_FILE,
+        no_block=_ITS_FILE,
         page="../explanation/persistence.md",
     ),
-    Option(
-        "data_sync",
+    "data_sync": Option(
         Words("normal", "full"),
         "What is kept survives a kill, or with full also a power cut.",
         default="normal",
-        not_in=_ITS_FILE,
+        no_block=_ITS_FILE,
     ),
-    Option(
-        "data_keep",
-        Span(),
-        "What ended longer ago, by the virtual clock, is forgotten.",
-        otherwise="never",
-        not_in=_ITS_FILE,
+    "data_keep": Option(
+        Span(), "What ended longer ago, by the virtual clock, is forgotten.", otherwise="never", no_block=_ITS_FILE
     ),
-    Option(
-        "while_down",
+    "while_down": Option(
         Words("stand-still", "catch-up"),
         "What the clock of kept data does while no emulator has it.",
         default="stand-still",
-        not_in=_ITS_FILE,
+        no_block=_ITS_FILE,
     ),
-    Option(
-        "watch",
+    "watch": Option(
         Flag(),
         "Changed code (not the definition) runs from the next attempt on.",
         default=False,
-        not_in={**_nowhere_else("The code does not change while a test runs.", FIXTURE, INI), **_OF_SERVERS},
+        no_test="The code does not change while a test runs.",
+        no_block=_OF_LOOKING,
     ),
-    Option(
-        "pass_env",
+    "pass_env": Option(
         Texts(),
         "Handlers get these variables as well; * stands for any.",
         default=(),
-        otherwise="none",
-        not_in={
-            **_nowhere_else("The handlers of a test get all variables that the test has.", FIXTURE, INI),
-            BLOCK: "What of a machine its handlers may see is decided there.",
-        },
+        no_test="The handlers of a test get all variables that the test has.",
+        no_block="What of a machine its handlers may see is decided there.",
     ),
-    Option(
-        "debug",
+    "debug": Option(
         Text("the name of a function", ".*", "FUNCTION"),
         "The instances of this function wait for a debugger before they run (debugpy, or Node's).",
         default="",
-        otherwise="none",
-        not_in={**_nowhere_else("A debugger stops in an inline handler as in the test.", FIXTURE, INI), **_OF_SERVERS},
+        no_test="A debugger stops in an inline handler as in the test.",
+        no_block=_OF_LOOKING,
         page="../howto/debugging.md",
     ),
-    Option(
-        "debug_port",
+    "debug_port": Option(
         Whole(0, 65_535),
         "The port of 127.0.0.1 at which the debugger attaches.",
         otherwise="5678; Node.js: 9229",
-        not_in={**_nowhere_else("A debugger stops in an inline handler as in the test.", FIXTURE, INI), **_OF_SERVERS},
+        no_test="A debugger stops in an inline handler as in the test.",
+        no_block=_OF_LOOKING,
     ),
-    Option(
-        "log_format",
+    "log_format": Option(
         Words("text", "json"),
         "The form of what is written to stderr.",
         default="text",
-        not_in={**_nowhere_else("pytest collects the log of a test, and shows it.", FIXTURE, INI), **_OF_SERVERS},
+        no_test="pytest collects the log of a test, and shows it.",
+        no_block=_OF_LOOKING,
     ),
-    Option(
-        "verbose",
+    "verbose": Option(
         Flag(),
         "Each fact is logged.",
         default=False,
         short="-v",
-        not_in={**_nowhere_else("pytest shows the timeline of a test that fails.", FIXTURE, INI), **_OF_SERVERS},
+        no_test="pytest shows the timeline of a test that fails.",
+        no_block=_OF_LOOKING,
     ),
-    Option(
-        "env",
+    "env": Option(
         Text("text", ".*", "NAME"),
         "The environment of an s.yaml, from its env.yaml.",
         default="",
-        otherwise="none",
-        not_in={
-            INI: "fcemu_env of the ini file sets the variables that point a program at the emulator.",
-            BLOCK: "It chooses what the definition says.",
-        },
+        no_ini="fcemu_env of the ini file sets the variables that point a program at the emulator.",
+        no_block="It chooses what the definition says.",
     ),
-    Option(
-        "timeline",
+    "timeline": Option(
         Words("failed", "always", "never"),
         "When what happened is shown at the end, on stderr.",
         default="failed",
-        not_in={
-            **_nowhere_else("pytest has --fcemu-timeline for all tests of a run.", FIXTURE, INI),
-            SERVE: "It has no command whose end could fail.",
-            **_OF_SERVERS,
-        },
+        no_test="pytest has --fcemu-timeline for all tests of a run.",
+        no_block=_OF_LOOKING,
+        no_serve="It runs no command that could fail.",
     ),
-)
+}
 
-OPTIONS: Final = {row.name: row for row in _ROWS}
+OPTIONS: Final = {name: row._replace(name=name) for name, row in _ROWS.items()}
 """All options by their names, in the order in which pages show them."""
 
 LATER: Final = frozenset({"explore"})
