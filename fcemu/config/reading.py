@@ -30,18 +30,20 @@ NONE: Final[Mapping[str, Any]] = {}
 
 class Said(dict[str, Any]):
     """What a map of the file says: values by the attributes of the core, maps in it as ``Said``. ``kept``: values of
-    fields that have no attribute, by FC's names. ``node``: the map itself, for what is found wrong later."""
+    fields that have no attribute, by FC's names. ``node`` is the map itself, ``nodes`` has its values by the right
+    keys, also where a key is misspelt: for what is found wrong later."""
 
-    __slots__ = ("kept", "node")
+    __slots__ = ("kept", "node", "nodes")
 
     def __init__(self, node: Table, values: Mapping[str, Any] = {}) -> None:
         super().__init__(values)
         self.node = node
+        self.nodes: dict[str, Node] = {}
         self.kept: dict[str, Any] = {}
 
     def text(self, key: str) -> Scalar:
         """How a text that is there is written."""
-        node = self.node.get(key)
+        node = self.nodes[key]
         assert isinstance(node, Scalar), "the reader found a text there"
         return node
 
@@ -117,6 +119,7 @@ class _Reader:
             value = self._value(field, entry, level)
             if value is _NOT_SAID:
                 continue
+            said.nodes[field.key] = entry.value
             if field.attribute:
                 said[field.attribute] = value
             else:
