@@ -272,7 +272,8 @@ def definition() -> str:
     lines = [
         "# The definition: `fcemu.yaml`",
         "",
-        "FC's own key names with less nesting. Made from `fcemu/config/schema.py` by `docs/generate.py`. "
+        "FC's own key names with less nesting. Made from the tables of `fcemu/core/fields/` and "
+        "`fcemu/config/schema.py` by `docs/generate.py`. "
         "`fcemu check FILE` names every problem of a file at once, with its place and the closest right word.",
         "",
         "`fixtures/hello`:",

@@ -20,9 +20,9 @@ _FEW: Final = 12
 
 def plain_for(kind: kinds.Kind, node: Node) -> Any:
     """What ``kind`` reads. A value of another sort is there as such, ``None`` where plain data has nothing like it."""
+    if isinstance(node, Scalar):
+        return _scalar(kind, node)
     match node:
-        case Scalar():
-            return _scalar(kind, node)
         case Table(_, entries) if isinstance(kind, fc_kinds.Variables):
             return {each.key.text: _variable(each.value) for each in entries if not is_refused(each.value)}
         case Table(_, entries) if isinstance(kind, fc_kinds.Weights):
@@ -38,26 +38,25 @@ def plain_for(kind: kinds.Kind, node: Node) -> Any:
 
 def _scalar(kind: kinds.Kind, node: Scalar) -> Any:
     match kind.of:
-        case "any":
-            return plain(node)
         case "number":
             return _fraction(node) if isinstance(kind, kinds.Number) else _number(node)
         case "flag":
             return _flag(node)
-        case _ if isinstance(kind, file_kinds.Instant) and node.kind is Kind.MOMENT:
-            return node.text
-        case _ if isinstance(kind, fc_kinds.Qualifier) and node.kind is Kind.NUMBER:
-            return _number(node)
-    text = _text(node)
-    return None if text == "" and isinstance(kind, kinds.Text) and kind.none else text
+        case "any":
+            return plain(node)
+    if node.kind is Kind.TEXT or node.kind is Kind.LOOSE:
+        return None if not node.text and isinstance(kind, kinds.Text) and kind.none else node.text
+    if node.kind is Kind.NUMBER and isinstance(kind, fc_kinds.Qualifier):
+        return _number(node)
+    return node.text if node.kind is Kind.MOMENT and isinstance(kind, file_kinds.Instant) else None
 
 
 def _text(node: Node) -> str | None:
-    return node.text if isinstance(node, Scalar) and node.kind in {Kind.TEXT, Kind.LOOSE} else None
+    return node.text if isinstance(node, Scalar) and (node.kind is Kind.TEXT or node.kind is Kind.LOOSE) else None
 
 
 def _number(node: Node) -> int | float | None:
-    if not isinstance(node, Scalar) or node.kind not in {Kind.NUMBER, Kind.LOOSE}:
+    if not isinstance(node, Scalar) or not (node.kind is Kind.NUMBER or node.kind is Kind.LOOSE):
         return None
     if WHOLE.fullmatch(node.text):
         return int(node.text)

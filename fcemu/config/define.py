@@ -149,4 +149,4 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
 def _options(said: Said) -> Mapping[str, object]:
     """What is written of the emulator's options."""
     whose = {name: said[name] for name in ("region", "account_id") if name in said}
-    return MappingProxyType(whose | options_of(said.get("emulator", {})))
+    return MappingProxyType(whose | (options_of(said["emulator"]) if "emulator" in said else {}))

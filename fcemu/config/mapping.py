@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from fcemu.config.problems import Place, Report, below, cut
 from fcemu.config.tree import DEEPEST, Bounds, Entry, Items, Kind, Node, Scalar, Table, as_table
@@ -20,6 +20,10 @@ def from_mapping_node(value: object, report: Report) -> Node:
     return _Mapping(report).node(value, "")
 
 
+MOST_BITS: Final = 4096
+"""Of a number that is repeated in messages: Python refuses to write longer ones."""
+
+
 class _Mapping(Bounds):
     """Our tree from a Python mapping."""
 
@@ -32,7 +36,7 @@ class _Mapping(Bounds):
         match value:
             case bool():
                 return Scalar(place, str(value).lower(), Kind.TRUTH)
-            case int() if value.bit_length() > 64:
+            case int() if value.bit_length() > MOST_BITS:
                 return self.refuse(place, "is a number of more than 64 bits")
             case int():
                 return Scalar(place, str(int(value)), Kind.NUMBER)

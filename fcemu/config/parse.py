@@ -3,7 +3,20 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from fcemu.config.problems import Origin, Place, Report, cut, quoted
-from fcemu.config.tree import DEEPEST, Bounds, Entry, Items, Kind, Node, Scalar, Table, as_table, found, is_number
+from fcemu.config.tree import (
+    DEEPEST,
+    MOST_VALUES,
+    Bounds,
+    Entry,
+    Items,
+    Kind,
+    Node,
+    Scalar,
+    Table,
+    as_table,
+    found,
+    is_number,
+)
 
 if TYPE_CHECKING:
     import yaml  # at run time only where a text is read: an emulator without a file starts faster
@@ -122,7 +135,7 @@ class _Tree(Bounds):
     def node(self, node: Any) -> Node:
         """What a YAML node is."""
         if isinstance(node, self._scalar_node):
-            self.count(node)
+            self.values += 1
             return self._scalar(node)
         key = id(node)
         if key in self._made:
@@ -134,10 +147,12 @@ class _Tree(Bounds):
         if len(self._open) == DEEPEST:
             self.report.stop(node, f"nested deeper than {DEEPEST} levels")
         before = self.values
-        self.count(node)
+        self.values += 1
         self._open[key] = node
         made = self._collection(node)
         del self._open[key]
+        if self.values > MOST_VALUES:
+            self.count(node, 0)  # which stops
         self._made[key] = made, self.values - before
         return made
 
@@ -162,10 +177,9 @@ class _Tree(Bounds):
         merged: tuple[Scalar, Node] | None = None
         for at, inner in node.value:
             key = self._scalar(at) if isinstance(at, self._scalar_node) else None
-            if key is None or key.kind is not Kind.TEXT:
-                self._say_no_key(at, key)
             value = self.node(inner)
             if key is None or key.kind is not Kind.TEXT:
+                self._say_no_key(at, key)
                 continue
             is_merge = at.tag == _MERGE
             first = (merged and merged[0]) if is_merge else entries[key.text].key if key.text in entries else None

@@ -162,7 +162,7 @@ class Report:
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is odd, in the order of the file; what is kept comes last."""
-        odd = [one for one in self._ordered() if one.warning]
+        odd = [one for one in self._ordered() if one.warning] if self._found else []
         if self._kept:
             places = {name: [self.place(mark) for mark in marks] for name, marks in self._kept.items()}
             kept = Report(self.source, positions=self.positions)
@@ -182,7 +182,7 @@ class Report:
 
     def check(self) -> None:
         """Raises ``DefinitionError`` when anything wrong was recorded."""
-        if problems := self.problems:
+        if self._found and (problems := self.problems):
             raise DefinitionError(problems, self.warnings)
 
     def stop(self, place: Mark | None, message: str, *hints: str) -> NoReturn:

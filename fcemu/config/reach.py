@@ -9,7 +9,7 @@ from fcemu.config.reading import NONE, Said
 from fcemu.config.tree import Table
 from fcemu.core.functions import DEFAULT_EVENT_AGE, DEFAULT_RETRIES, DEFAULT_RUNTIME
 from fcemu.core.limits import RELAXED, STRICT
-from fcemu.core.settings import Settings
+from fcemu.core.settings import USUAL
 
 
 class _Function(NamedTuple):
@@ -32,7 +32,7 @@ def say_unreachable(said: Said, report: Report) -> None:
     emulator = said.get("emulator", {})
     limits = RELAXED if emulator.get("limits") == "relaxed" else STRICT
     account = emulator.get("instance_limit", limits.instances)
-    waits = Settings().retry_seconds
+    waits = USUAL.retry_seconds
     if "retry_seconds" in emulator:
         waits = tuple(timedelta(seconds=wait) for wait in emulator["retry_seconds"])
     for owner in (said, *said.get("services", NONE).values()):

@@ -30,18 +30,20 @@ NONE: Final[Mapping[str, Any]] = {}
 
 class Said(dict[str, Any]):
     """What a map of the file says: values by the attributes of the core, maps in it as ``Said``. ``kept``: values of
-    fields that have no attribute, by FC's names. ``node``: the map itself, for what is found wrong later."""
+    fields that have no attribute, by FC's names. ``node`` is the map itself, ``nodes`` has its values by the right
+    keys, also where a key is misspelt: for what is found wrong later."""
 
-    __slots__ = ("kept", "node")
+    __slots__ = ("kept", "node", "nodes")
 
     def __init__(self, node: Table, values: Mapping[str, Any] = {}) -> None:
         super().__init__(values)
         self.node = node
+        self.nodes: dict[str, Node] = {}
         self.kept: dict[str, Any] = {}
 
     def text(self, key: str) -> Scalar:
         """How a text that is there is written."""
-        node = self.node.get(key)
+        node = self.nodes[key]
         assert isinstance(node, Scalar), "the reader found a text there"
         return node
 
@@ -112,11 +114,12 @@ class _Reader:
                     continue
                 entry = Entry(entry.key._replace(text=field.key), entry.value)
             meant[field.key] = entry.key.place
-            if is_refused(entry.value):
+            if isinstance(entry.value, Scalar) and entry.value.kind is Kind.REFUSED:
                 continue
             value = self._value(field, entry, level)
             if value is _NOT_SAID:
                 continue
+            said.nodes[field.key] = entry.value
             if field.attribute:
                 said[field.attribute] = value
             else:
@@ -209,13 +212,12 @@ class _Reader:
 
     def _value(self, field: rows.Field, entry: Entry, level: Level) -> Any:
         """What a value means, ``_NOT_SAID`` after a problem."""
-        match field.in_file:
-            case rows.Nested() as kind:
-                return self._nested_key(kind, entry, level)
-            case rows.Named() as kind:
-                return self._named(kind, entry, level)
-            case kind:
-                return self._single(kind.in_service() if level.generation == "2.0" else kind, entry)
+        kind = field.in_file
+        if isinstance(kind, kinds.Kind):
+            return self._single(kind.in_service() if level.generation == "2.0" else kind, entry)
+        return (
+            self._nested_key(kind, entry, level) if isinstance(kind, rows.Nested) else self._named(kind, entry, level)
+        )
 
     def _single(self, kind: kinds.Kind, entry: Entry) -> Any:
         node = entry.value

@@ -237,3 +237,26 @@ def test_a_missing_directory_is_one_problem_however_many_functions_share_it(here
 @pytest.mark.parametrize("text", ["code: no\\such", "services: {s: {code: no\\such}}"])
 def test_a_missing_directory_is_a_problem_even_where_nobody_uses_it(here, text):
     assert said(text).endswith("code: no directory 'no\\\\such'")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "{Handler: nothing.b}",
+        "{handler: a.b, Code: nowhere}",
+        "{handler: a.b, code: {Src: nowhere}}",
+        "{handler: a.b, Python: nowhere}",
+        "{handler: a.b, asyncInvokeConfig: {Qualifier: gone, OnSuccess: 'function:gone'}}",
+        "{handler: a.b, initializer: {Handler: nothing.b}}",
+        "{handler: a.b, aliases: {live: {Version: '7'}}}",
+    ],
+)
+def test_a_key_that_is_misspelt_and_wrong_besides_is_two_problems_or_a_problem_and_a_warning(tmp_path, function):
+    (tmp_path / "a.py").write_text("def b(event, context): ...\n")
+    file = tmp_path / "fcemu.yaml"
+    file.write_text(f"functions: {{f: {function}}}\n")
+    with pytest.raises(DefinitionError) as caught:
+        read_definition(file)
+    found = [*caught.value.problems, *caught.value.warnings]
+    assert found[0].message.startswith("unknown key")
+    assert len(found) > 1
