@@ -1,15 +1,26 @@
-"""One of everything that a store keeps, defined or made through the API, for the tests of its form."""
+"""One of everything that a store keeps, defined or made through the API, for the tests of its form.
+
+``python tests/stored_example.py`` writes the files of the form of today: once for each version of it.
+"""
 
 import base64
 import io
+import json
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from acceptance.control import Api
 
+from fcemu.stores.sqlite import APPLICATION, VERSION
 from fcemu.testing import LocalEmulator
 
+STORED = Path(__file__).parent / "stored"
 FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "everything"
+WHERE = "/srv/everything"
+"""Where the code of the definition is in the files."""
 HANDLER = "def handler(event, context): return event\n"
 
 
@@ -64,3 +75,25 @@ def fill(path: Path) -> LocalEmulator:
     old("POST", "/services/desk/functions/counter/event-sources", {"sourceArn": "acs:oss:cn-hangzhou::b"})
     emulator.advance(60)
     return emulator
+
+
+def catalog_text(note: object) -> str:
+    """The note of what is defined, to be compared line by line."""
+    return json.dumps(note, indent=1).replace(str(FIXTURE), WHERE) + "\n"
+
+
+def main() -> None:
+    """Write a whole file as SQL, and what it says of what is defined."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.db"
+        fill(path).close()
+        with closing(sqlite3.connect(path)) as db:
+            text = "\n".join(db.iterdump()).replace(str(FIXTURE), WHERE)
+            ((note,),) = db.execute("SELECT value FROM notes WHERE name = 'catalog'")
+    pragmas = f"PRAGMA application_id={APPLICATION};\nPRAGMA user_version={VERSION};\n"
+    (STORED / f"form-{VERSION}.sql").write_text(f"{text}\n{pragmas}")
+    (STORED / f"catalog-{VERSION}.json").write_text(catalog_text(json.loads(note)))
+
+
+if __name__ == "__main__":
+    main()

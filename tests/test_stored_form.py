@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from acceptance.control import Api
-from stored_example import FIXTURE, fill, zipped
+from stored_example import FIXTURE, STORED, WHERE, catalog_text, fill, zipped
 
 from fcemu.config import code_of, native_form
 from fcemu.core.catalog_json import catalog_from_json, catalog_to_json
@@ -20,10 +20,7 @@ from fcemu.packages import UnpackedPackages
 from fcemu.stores.sqlite import VERSION, SqliteStore
 from fcemu.testing import LocalEmulator
 
-STORED = Path(__file__).parent / "stored"
 FORMS = sorted(STORED.glob("form-*.sql"))
-WHERE = "/srv/everything"
-"""Where the code of the definition was when the files were written."""
 
 
 @pytest.fixture
@@ -72,11 +69,12 @@ def test_an_emulator_goes_on_from_a_file_of_every_form(form, tmp_path, code):
 
 def test_the_form_of_today_is_the_one_that_this_version_number_stands_for(tmp_path):
     """Where this fails, a member has got another name, or has come, or gone: then the version in ``stores/sqlite.py``
-    grows, a migration leads from the old form to the new one, and the file of the old form stays among the tests."""
+    grows, a migration leads from the old form to the new one, ``stored_example.py`` writes the files of the new one,
+    and those of the old one stay."""
     path = tmp_path / "a.db"
     fill(path).close()
     with closing(SqliteStore(path)) as store:
-        note = json.dumps(store.notes()["catalog"], indent=1).replace(str(FIXTURE), WHERE) + "\n"
+        note = catalog_text(store.notes()["catalog"])
     assert note == (STORED / f"catalog-{VERSION}.json").read_text()
 
 

@@ -100,12 +100,12 @@ class Catalog:
     def check_within(self, within: object) -> None:
         """Raise the error for what is missing of that to which a resource belongs, as ``Kind.within`` tells it."""
         match within:
+            case FunctionRef():
+                self.function(within)
             case Owner("service", name):
                 self.services.find(name)
             case Owner(_, name):
                 self.function(FunctionRef(name))
-            case FunctionRef():
-                self.function(within)
             case FunctionRef() as ref, str(qualifier):
                 self.find(ref, qualifier)
 
@@ -223,5 +223,5 @@ class Catalog:
 
     def http_trigger(self, ref: FunctionRef, qualifier: str) -> Trigger | None:
         """The HTTP trigger of a qualifier; there is one at most (http-triggers §1)."""
-        there = self.triggers.of(ref).values()
+        there = self.triggers.each(ref)
         return next((each for each in there if each.kind == HTTP and each.qualifier == qualifier), None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 from fcemu.core import capacity, destinations, domains, functions, layers, names, releases, stamps, triggers
@@ -99,7 +100,7 @@ def write(given: Any, directory: Directory) -> Any:
             return [write(one, directory) for one in given]
         case Mapping():
             return {
-                _KIND: "map",
+                _KIND: "fixed" if type(given) is MappingProxyType else "map",
                 "items": [[write(name, directory), write(value, directory)] for name, value in given.items()],
             }
         case tuple() if type(given) is tuple:
@@ -139,6 +140,8 @@ def read(given: Any, directory: Callable[[Any], str]) -> Any:
         case "map":
             demand(given, [_KIND, "items"], "a map")
             return {read(name, directory): read(value, directory) for name, value in given["items"]}
+        case "fixed":
+            return MappingProxyType(read({**given, _KIND: "map"}, directory))
         case "row":
             demand(given, [_KIND, "items"], "a row")
             return tuple(read(one, directory) for one in given["items"])

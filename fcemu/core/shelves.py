@@ -110,6 +110,10 @@ class Shelf(Generic[K, R]):
         """The resources of one group by their names there."""
         return {name: self._all[key] for name, key in self._groups.get(group, {}).items()}
 
+    def each(self, group: object) -> Iterator[R]:
+        """The resources of one group."""
+        return map(self._all.__getitem__, self._groups.get(group, {}).values())
+
     def has(self, group: object) -> bool:
         """Whether a group has any."""
         return bool(self._groups.get(group))

@@ -183,7 +183,7 @@ class Mail:
     def _addresses(self) -> list[str]:
         named: dict[str, None] = {}
         for function in self._catalog:
-            for asked in self._catalog.asynchronous.of(function.ref).values():
+            for asked in self._catalog.asynchronous.each(function.ref):
                 for destination in (asked.on_success, asked.on_failure):
                     if takes_mail(destination):
                         named[str(destination)] = None
