@@ -304,7 +304,7 @@ ADDED = """
     from fcemu.core import options
     from fcemu.core.option_kinds import Whole
     options.OPTIONS["caused_at_most"] = options.Option(
-        "caused_at_most", Whole(1, 20_000), "How many invocations one request may cause.", field="caused_at_most"
+        Whole(1, 20_000), "How many invocations one request may cause.", "caused_at_most", field="caused_at_most"
     )
 
     from click.testing import CliRunner
