@@ -305,8 +305,9 @@ class Places(Kind):
 
 
 def _number_in(text: str, kind: Callable[[str], float]) -> float | str:
-    """A number as people write it: Python takes digits of all scripts, and underscores between them."""
-    if text.isascii() and "_" not in text:
+    """A number as people write it: Python takes digits of all scripts, and underscores between them. A text that is
+    too long to be one stays a text."""
+    if text.isascii() and "_" not in text and len(text) <= _LONGEST_SHOWN:
         with suppress(ValueError):
             return kind(text)
     return text
