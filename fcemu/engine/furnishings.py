@@ -53,11 +53,6 @@ class Furnishings(Keeper):
         with self._baton:
             return by_name(self._catalog.domains, wanted)
 
-    @property
-    def has_domains(self) -> bool:
-        """Whether there is any custom domain."""
-        return bool(self._catalog.domains)
-
     def routes_of(self, name: str) -> Sequence[Route] | None:
         """The routes of a domain by its host name, ``None`` where there is no such domain."""
         if not self._catalog.domains:
