@@ -1,4 +1,4 @@
-"""Requests a second: synchronous echo on a flowing clock, and accepting, against a bare aiohttp handler."""
+"""Requests a second: synchronous echo on a flowing clock, and accepting, against bare aiohttp handlers."""
 
 import subprocess
 import sys
@@ -24,12 +24,12 @@ def rate(port: int, connections: int, message: bytes) -> float:
 def main() -> None:
     """Print four ratios."""
     path = "/2023-03-30/functions/hello/invocations"
-    sync, bare = request(path), request("/")
+    sync, echo = request(path), request("/")
     accept = request(path, "x-fc-invocation-type: Async\r\nx-fc-async-delay: 3600\r\n")
     mine, theirs = free_port(), free_port()
     serve = [*SERVE, "fixtures/hello", "--rate", "1", "--runtime", "inline", "--port", str(mine)]
     with served([*BARE, str(theirs)], theirs, "GET", "/"), served(serve, mine, "GET", "/_fcemu/health"):
-        for what, message in (("sync echo", sync), ("accept", accept)):
+        for what, message, bare in (("sync echo", sync, echo), ("accept", accept, request("/accept"))):
             for connections in (8, 64):
                 rate(mine, connections, message), rate(theirs, connections, bare)
                 pairs = [(rate(mine, connections, message), rate(theirs, connections, bare)) for _ in range(ROUNDS)]

@@ -125,7 +125,8 @@ def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_lo
     headers = "".join(f"{name}: {text}\r\n" for name, text in answer.headers)
     return Answer(
         200,
-        f"HTTP/1.1 200 OK\r\n{headers}X-Fc-Request-Id: {invocation.id}\r\n{error_type_line(answer.error or '')}"
+        f"HTTP/1.1 200 OK\r\n{headers}X-Fc-Request-Id: {invocation.id}\r\n"
+        f"{error_type_line(answer.error) if answer.error else ''}"
         f"{_about(emulator, invocation, attempt)}"
         f"{log_headers(emulator, invocation, attempt) if with_log else ''}{dialect.extra_headers}",
         answer.body,

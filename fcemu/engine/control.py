@@ -411,11 +411,6 @@ class Control:
                 f"qualifier '{trigger.qualifier}' has the HTTP trigger '{other.name}' already; there is one at most"
             )
 
-    @property
-    def has_domains(self) -> bool:
-        """Whether there is any custom domain."""
-        return bool(self._catalog.domains)
-
     def routes_of(self, name: str) -> Sequence[Route] | None:
         """The routes of a domain by its host name, ``None`` where there is no such domain."""
         if not self._catalog.domains:
