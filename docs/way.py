@@ -28,7 +28,7 @@ STEPS = (
     Step("clock", "engine/movers.py", "Movers._move_to", "is set there; nothing else sets it"),
     Step("start", "engine/dispatcher.py", "Dispatcher.begin", "decides whether an attempt starts: age, limits, faults"),
     Step("instance", "engine/fleet.py", "Fleet.ask", "is found for it, or started"),
-    Step("attempt", "engine/runs.py", "Run.handle", "runs on the mover's thread, without the baton"),
+    Step("attempt", "engine/runs.py", "CodeRun.run_here", "runs on the mover's thread, without the baton"),
     Step(
         "handler",
         "runtimes/python_inline.py",

@@ -1,6 +1,5 @@
 """Invocation, Attempt, the states and the transition table."""
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from sys import intern
@@ -243,36 +242,25 @@ class Invocation:
             self.state = next_state(self.state, kind)
         if self.history is not None:
             self.history.append(fact)
-        fold = _FOLDS.get(kind)
-        if fold is not None:
-            fold(self, fact)
-
-    def _started(self, fact: Started) -> None:
-        self.attempts = (*self.attempts, Attempt(fact))
-        self.executions += 1
-
-    def _refused(self, fact: Refused) -> None:
-        self.attempts = (*self.attempts, Attempt(fact))
-
-    def _finished(self, fact: Finished) -> None:
-        *before, last = self.attempts
-        self.attempts = (*before, Attempt(last.began, fact))
-
-    def _planned(self, fact: RetryPlanned | Delayed) -> None:
-        self.due = fact.due
-
-    def _redelivered(self, fact: Redelivered) -> None:
-        self.due = fact.due
-        self.repeats += 1
-
-    def _delivered(self, fact: Delivered | DeliveryFailed) -> None:
-        self.deliveries = (*self.deliveries, fact)
-
-    def _ended(self, fact: Succeeded | Expired | Stopped) -> None:
-        self.ended = fact.at
-
-    def _failed(self, fact: Failed | Invalid) -> None:
-        self.ended, self.reason = fact.at, fact.reason
+        if type(fact) is Started:
+            self.attempts += (Attempt(fact),)
+            self.executions += 1
+        elif type(fact) is Finished:
+            attempts = self.attempts
+            self.attempts = (*attempts[:-1], Attempt(attempts[-1].began, fact))
+        elif type(fact) is Succeeded or type(fact) is Expired or type(fact) is Stopped:
+            self.ended = fact.at
+        elif type(fact) is RetryPlanned or type(fact) is Delayed:
+            self.due = fact.due
+        elif type(fact) is Failed or type(fact) is Invalid:
+            self.ended, self.reason = fact.at, fact.reason
+        elif type(fact) is Refused:
+            self.attempts += (Attempt(fact),)
+        elif type(fact) is Delivered or type(fact) is DeliveryFailed:
+            self.deliveries += (fact,)
+        elif type(fact) is Redelivered:
+            self.due = fact.due
+            self.repeats += 1
 
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:
         """What the retry rules need to know of the past."""
@@ -303,24 +291,6 @@ class Invocation:
                 return Ending(condition=code, status_code=status)
             case _:
                 return Ending()
-
-
-_FOLDS: Final[dict[type[Any], Callable[[Invocation, Any], None]]] = {
-    Started: Invocation._started,
-    Refused: Invocation._refused,
-    Finished: Invocation._finished,
-    RetryPlanned: Invocation._planned,
-    Delayed: Invocation._planned,
-    Redelivered: Invocation._redelivered,
-    Delivered: Invocation._delivered,
-    DeliveryFailed: Invocation._delivered,
-    Succeeded: Invocation._ended,
-    Expired: Invocation._ended,
-    Stopped: Invocation._ended,
-    Failed: Invocation._failed,
-    Invalid: Invocation._failed,
-}
-"""What a fact adds to its invocation, beside its state. The other kinds add nothing."""
 
 
 @value

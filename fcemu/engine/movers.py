@@ -32,6 +32,7 @@ from fcemu.engine.world import World
 
 _LOG: Final = logging.getLogger("fcemu.engine")
 _LARGE_BACKLOG: Final = 500
+"""Waiting invocations from which on the collector waits; at a thousand it takes a tenth of the time of a move."""
 _LONGEST_WAIT: Final = 3600.0
 _SOON: Final = 0.01
 _GATHERED: Final = 0.001

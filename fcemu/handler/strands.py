@@ -303,15 +303,12 @@ class Attempt(Generic[S, W, T]):
         "over",
         "sleeps_beside",
         "state",
-        "told",
         "turns",
     )
 
     def __init__(self, first: S) -> None:
         self.state = State.RUNNING
         self.over = False
-        self.told = False
-        """Whether it has a verdict."""
         self.first: Final = first
         """The handler's own thread."""
         self.others: set[S] = _NONE
@@ -346,6 +343,11 @@ class Attempt(Generic[S, W, T]):
         return self.awake > 0 or (self.blocked > 0 and not self.calls and self.first_wait() is None)
 
     @property
+    def told(self) -> bool:
+        """Whether it has a verdict."""
+        return self.state in TOLD
+
+    @property
     def alone(self) -> bool:
         """Whether it has never had another strand than the handler's thread."""
         return not self._made
@@ -377,8 +379,8 @@ class Attempt(Generic[S, W, T]):
 
     def move(self, move: Move) -> None:
         """Raises ``ImpossibleMove``."""
-        self.state = state = next_state(self.state, move)
-        self.over, self.told = state in OVER, state in TOLD
+        self.state = next_state(self.state, move)
+        self.over = self.state in OVER
 
     def call(self) -> None:
         """A strand waits for an invocation that it made."""

@@ -13,14 +13,11 @@ WRITE_LIMIT_BYTES: Final = 128 * 1024
 """Source: runtimes §1.8."""
 
 
-_WRITING: Final = RealLock()
-"""A handler's threads write side by side."""
-
-
 class Running:
     """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
 
     __slots__ = (
+        "_writing",
         "call",
         "clock_before",
         "environment",
@@ -34,6 +31,7 @@ class Running:
         self.call = call
         self.namespace = namespace
         self.environment = environment
+        self._writing = RealLock()
         self.is_over = False
         self.clock_before: HandlerClock | None = None
         """That of the handler which its thread ran before."""
@@ -46,7 +44,7 @@ class Running:
         """Add to the attempt's output, on any of its threads; one write is cut at 128 KB."""
         if len(text) > WRITE_LIMIT_BYTES // 4:
             text = text.encode("utf-8", "surrogateescape")[:WRITE_LIMIT_BYTES].decode("utf-8", "surrogateescape")
-        with self.call.undisturbed(), _WRITING:
+        with self.call.undisturbed(), self._writing:
             self.call.output.append(text)
 
 

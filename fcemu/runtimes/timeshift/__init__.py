@@ -70,16 +70,15 @@ def ensure_installed() -> None:
 
 def enter() -> None:
     """An attempt starts: install, or repair, and exchange what costs everybody else too much while none runs."""
-    if _patches is None:
-        install()
+    ensure_installed()
     assert _patches is not None
-    _patches.enter()
+    _patches.backend.enter()
 
 
 def leave() -> None:
     """An attempt that called ``enter`` has ended."""
     if _patches is not None:
-        _patches.leave()
+        _patches.backend.leave()
 
 
 def adopt(module: ModuleType) -> None:

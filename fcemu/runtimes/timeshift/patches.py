@@ -63,10 +63,8 @@ class Patches:
 
     def __init__(self, name: str) -> None:
         kept = Originals()
-        backend = self._backend = _backend(name)
+        backend = self.backend = _backend(name)
         self.backend_name: Final = name
-        self.leave: Final = backend.leave
-        """An attempt has ended."""
         made = wrappers(
             Outside(kept, freezers.FROZEN, freezers.FAKES, backend.exchanged, backend.travelling, backend.real)
         )
@@ -91,7 +89,7 @@ class Patches:
     def apply(self) -> None:
         for patch in (*self._names, *self._rest):
             patch.apply()
-        self._backend.register()
+        self.backend.register()
         locks.install()
         simple_queues.install()
         trio_loops.install()
@@ -106,11 +104,6 @@ class Patches:
         if time.monotonic_ns is not self._monotonic_ns or (ours is not None and datetime.datetime is not ours):
             self.apply()
 
-    def enter(self) -> None:
-        """An attempt starts: all is in force until it has ended."""
-        self.ensure()
-        self._backend.enter()
-
     def undo(self) -> None:
         AFTER_PARK.remove(self.ensure)
         for module in list(self._adopted):
@@ -122,7 +115,7 @@ class Patches:
         simple_queues.uninstall()
         trio_loops.uninstall()
         uvloops.uninstall()
-        self._backend.unregister()
+        self.backend.unregister()
 
     def adopt(self, module: ModuleType) -> None:
         """Exchange what a module loaded earlier has bound by ``from time import …`` or ``from datetime import …``."""
