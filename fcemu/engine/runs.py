@@ -22,18 +22,14 @@ from fcemu.engine.lines import line_of
 from fcemu.engine.plans import Plan
 from fcemu.engine.ports import Abandoned, Call, Finish, Held, Waiting
 from fcemu.engine.threads import make_daemon, wait_for_ever
+from fcemu.handler import strands as table
 from fcemu.handler.locks import RealLock, acquire
-from fcemu.handler.strands import Attempt, Move
-from fcemu.handler.strands import State as AttemptState
-from fcemu.handler.strands import Strand as StrandOfTable
-from fcemu.handler.strands import Wait as WaitOfTable
 
 _GATE: Final = RealLock()
 """Keeps an exception that is sent into a strand's thread from arriving after the strand has ended."""
 
 STRANDS: "Final[dict[int, Strand]]" = {}
 """Which strand each thread runs now, by the thread's identifier."""
-
 
 DRIFTING: "Final[set[Strand]]" = set()
 """Strands that their attempts left behind while they waited without a time-out: they wait on until somebody wakes them,
@@ -52,7 +48,7 @@ class Over(BaseException):
     """Raised in the engine where a strand waits whose attempt is over; its thread gets ``Abandoned``, or no answer."""
 
 
-class _Stranger(threading.local, StrandOfTable):
+class _Stranger(threading.local, table.Strand):
     """A thread of which nothing is known but that it carries the context of an attempt."""
 
 
@@ -93,7 +89,7 @@ class in_engine:  # noqa: N801 (reads as a function)
                 strand.leave_engine(noticed=error in (Abandoned, Over))
 
 
-class Wait(WaitOfTable["Strand", datetime]):
+class Wait(table.Wait["Strand", datetime]):
     """One virtual wait of one strand; implements ``Waiting``."""
 
     __slots__ = ("block", "rouse")
@@ -170,7 +166,7 @@ def abandon(strand: "Strand | None") -> NoReturn:
     raise Abandoned
 
 
-class Strand(StrandOfTable):
+class Strand(table.Strand):
     """A thread or work item of a handler, beside the handler's own thread, which is the ``Run`` itself.
 
     It is the ``HandlerClock`` of its context, and counts as running from its making on. ``run`` changes when a strand
@@ -397,7 +393,7 @@ class Strand(StrandOfTable):
 
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
-Table = Attempt[Strand, Wait, datetime]
+Table = table.Attempt[Strand, Wait, datetime]
 
 
 class WakeUp:
@@ -474,7 +470,7 @@ class CodeRun(Strand):
         self.started = started
         self.deadline = deadline
         """When it ends if it has not ended before."""
-        self.table: Final[Table] = Attempt(self)
+        self.table: Final[Table] = table.Attempt(self)
 
     @property
     def run(self) -> "CodeRun":
@@ -496,7 +492,7 @@ class CodeRun(Strand):
     @property
     def struck(self) -> bool:
         """Whether the watchdog has struck it, so that it ends at the instant of its timeout."""
-        return self.table.state is AttemptState.STRUCK
+        return self.table.state is table.State.STRUCK
 
     @property
     def parked(self) -> bool:
@@ -506,13 +502,12 @@ class CodeRun(Strand):
     def tell(self, verdict: Ran) -> None:
         """It comes to ``verdict``, whatever it still does."""
         self.verdict = verdict
-        self.table.move(Move.TELL)
+        self.table.move(table.Move.TELL)
 
     def end(self) -> None:
         """It is over; its strands may still be there."""
-        self.table.move(Move.END)
-        if self.wakes is not None:
-            self.drop_wake_up()
+        self.table.move(table.Move.END)
+        self.drop_wake_up()
         if self.times_out is not None:
             self.drop_timeout()
 

@@ -158,10 +158,9 @@ def test_what_was_kept_is_told_while_timers_fire(tmp_path):
     from types import SimpleNamespace
 
     from fcemu.commands.serve import _tell_what_was_kept
-    from fcemu.host import Data
 
     with overloaded() as emulator:
-        plan = SimpleNamespace(data=Data(tmp_path / "a.db"))
+        plan = SimpleNamespace(data=str(tmp_path / "a.db"))
         running = SimpleNamespace(host=SimpleNamespace(emulator=emulator._engine))
         errors = []
 

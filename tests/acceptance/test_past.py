@@ -250,7 +250,7 @@ def test_a_time_to_keep_that_is_none_is_refused():
 def test_what_cannot_be_read_back_is_an_error_that_names_the_file(tmp_path, short_memory, path):
     with LocalEmulator(definition(tmp_path), strict=False, data=tmp_path / "a.db") as emulator:
         live(emulator)
-        store = emulator._engine.saving._store
+        store = emulator._engine._movers.saving._store
         store._db.execute("UPDATE facts SET fact = 'no JSON' WHERE n < 100")
         with pytest.raises(HTTPError) as refused:
             urlopen(emulator.url + path)

@@ -151,7 +151,7 @@ def test_an_error_of_what_keeps_facts_that_is_no_store_error_closes_the_emulator
     def fails(*what):
         raise error
 
-    emulator.saving._store.write = fails
+    emulator._movers.saving._store.write = fails
     record = emulator.invoke(ask("g"), lambda _: answered.set())
     assert answered.wait(WAIT_SECONDS)
     with pytest.raises(Broken):
