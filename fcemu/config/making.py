@@ -32,6 +32,8 @@ _AS_SAID: Final = tuple(
 def function_of(base: Function, said: Said, layer_of: Callable[[str], LayerRef]) -> Function:
     """A function with what a file says; all else as in ``base``."""
     chosen: dict[str, Any] = {name: said[name] for name in _AS_SAID if name in said}
+    if "environment" in said:
+        chosen["environment"] = MappingProxyType(said["environment"])
     if "layers" in said:
         chosen["layers"] = tuple(map(layer_of, said["layers"]))
     for name, timeout in HOOKS.items():
