@@ -16,7 +16,7 @@ from fcemu.config.file_kinds import Instant, Numbers, Places, Secrets
 from fcemu.config.schema import FILE
 from fcemu.core.fields.fc_kinds import Function, Methods, Qualifier, Weights
 from fcemu.core.fields.functions import FUNCTION
-from fcemu.core.fields.kinds import AnyMap, Anything, Kind, Texts
+from fcemu.core.fields.kinds import AnyMap, Anything, Kind, Number, Texts
 from fcemu.core.fields.rows import V2023, Effect, Named, Nested
 from fcemu.core.limits import STRICT
 from fcemu.testing import LocalEmulator
@@ -39,6 +39,7 @@ FIXED = {
     "sourceArn": "acs:oss:cn-hangzhou:1:b",
     "accountId": "1234567890123456",
     "status": 200,
+    "allowHost": ["build.example.com"],
 }
 KEPT = {
     row.name: values(row.kind)
@@ -68,6 +69,8 @@ def value_of(kind):
             return st.just({"queue:failed": "http://127.0.0.1:8080/hook"})
         case Anything():
             return PLAIN
+        case Number(above=True):
+            return values(kind).filter(bool)
         case Texts(known=known) if known:
             return st.lists(st.sampled_from(known), max_size=2)
     return values(kind, STRICT)
@@ -143,6 +146,7 @@ DEFINITIONS = maps_of(FILE, "3.0").map(without_contradictions)
 def here(tmp_path_factory):
     folder = Path(os.path.realpath(tmp_path_factory.mktemp("any")))
     (folder / "index.py").write_text("def handler(event, context): ...\n")
+    (folder / "index.js").write_text("exports.handler = () => {}\n")
     return folder
 
 
