@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager, asynccontextmanager, closing
 from contextvars import Context
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fcemu import __version__
@@ -420,25 +421,29 @@ def patch_time() -> None:
     timeshift.install()
 
 
-def freezer() -> str | None:
-    """Who has frozen the time of this process by himself, freezegun or time-machine."""
+@cache
+def _freezers() -> ModuleType:
+    """What knows a test's own freezers; imported when it is first asked for, as it brings freezegun."""
     from fcemu.runtimes.timeshift import freezers
 
-    return freezers.active()
+    return freezers
+
+
+def freezer() -> str | None:
+    """Who has frozen the time of this process by himself, freezegun or time-machine."""
+    name: str | None = _freezers().active()
+    return name
 
 
 def test_time() -> datetime | None:
     """What that freezer shows."""
-    from fcemu.runtimes.timeshift import freezers
-
-    return freezers.test_time()
+    shown: datetime | None = _freezers().test_time()
+    return shown
 
 
 def move_test_time(by: timedelta) -> None:
     """Move that freezer."""
-    from fcemu.runtimes.timeshift import freezers
-
-    freezers.move_test_time(by)
+    _freezers().move_test_time(by)
 
 
 def lend_clock(clock: "Lent") -> AbstractContextManager[None]:

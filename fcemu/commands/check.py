@@ -4,7 +4,7 @@ import os
 import sys
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -63,17 +63,13 @@ def check(
     sys.exit(bad)
 
 
-class _Found:
+class _Found(NamedTuple):
     """What was found in one file."""
 
-    def __init__(
-        self,
-        path: Path,
-        definition: "Definition | None",
-        problems: tuple["Problem", ...],
-        warnings: tuple["Problem", ...],
-    ) -> None:
-        self.path, self.definition, self.problems, self.warnings = path, definition, problems, warnings
+    path: Path
+    definition: "Definition | None"
+    problems: tuple["Problem", ...]
+    warnings: tuple["Problem", ...]
 
     def record(self, shown: bool) -> dict[str, Any]:
         """For programs."""

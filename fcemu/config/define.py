@@ -139,8 +139,10 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
         if not report.positions:
             report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
         return True, TRANSLATORS[found](Source(tree, report, root, choices))
+    if not varies:
+        return False, tree
     expand = tree.get("expand")
-    if not varies or (isinstance(expand, Scalar) and expand.kind is Kind.TRUTH and not plain(expand)):
+    if isinstance(expand, Scalar) and expand.kind is Kind.TRUTH and not plain(expand):
         return False, tree
     expanded = Expander(report, native_names(tree, choices.variables)).tree(tree)
     return False, expanded if isinstance(expanded, Table) else tree

@@ -83,7 +83,8 @@ class Definer:
             self._files.directory(shared)
             for name, each in inner.get("functions", NONE).items():
                 written[FunctionRef(name, service)] = Written(each, each.get("code", shared))
-        self._files.directory(code)
+        if code is not None:
+            self._files.directory(code)
         stubs = {FunctionRef.parse(name): each["steps"] for name, each in said.get("stubs", NONE).items()}
         self._stubbed = frozenset({*stubs, *self._callables})
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}

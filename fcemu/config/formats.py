@@ -84,7 +84,7 @@ def _stranger(tree: Table, root: Mapping[str, Entry], transforms: list[str]) -> 
         if not value or any(text.startswith(value) for text in transforms):
             return Stranger(root[needed[0]].key.place, looks_like, READ)
     parts = [entry.value for entry in tree.entries if isinstance(entry.value, Table)]
-    if any(part.get("Component") for part in parts) and any(part.get("Properties") for part in parts):
+    if {entry.key.text for part in parts for entry in part.entries} >= {"Component", "Properties"}:
         return Stranger(tree.place, "a Serverless Devs file of its first form (Component, Properties)", READ)
     if _has(root, "services", "image") or _has(root, "services", "build"):
         return Stranger(root["services"].key.place, "a Docker Compose file", READ)

@@ -59,6 +59,8 @@ def read(tree: Table, table: rows.Table, report: Report, *, foreign: bool = Fals
 
 def check_stubs(said: Said, report: Report) -> None:
     """A stub needs a function."""
+    if "stubs" not in said:
+        return
     known = [name for name, _ in said.get("functions", NONE).items()]
     known += [
         f"{service}/{name}"
@@ -68,7 +70,7 @@ def check_stubs(said: Said, report: Report) -> None:
     stubs = said.node.get("stubs")
     for key, _ in stubs.entries if isinstance(stubs, Table) else ():
         name = key.text
-        if name in said.get("stubs", ()) and name not in known:
+        if name in said["stubs"] and name not in known:
             near = report.closest(name, known)
             hints = [f"did you mean {near!r}?"] if near else ["define it under functions or services, too"]
             report.add(key.place, f"there is no function {quoted(name)} for this stub", *hints)
@@ -281,7 +283,7 @@ class _Reader:
         listed = entry.value.values if isinstance(entry.value, Items) and entry.value.values else (entry.value,)
         entries = [Entry(entry.key, value) for value in listed]
         several = [self._nested(kind, each, inner) for each in entries]
-        if kind.by:
+        if kind.by and len(entries) > 1:
             self._check_different(entries, kind.by)
         return tuple(each for each in several if each is not None)
 

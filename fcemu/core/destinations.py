@@ -39,7 +39,8 @@ class _Mail:
         return {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
-        return f"{self.WORD}:{'/'.join(self.fields().values())}"
+        names: tuple[str, ...] = self.__match_args__
+        return f"{self.WORD}:{'/'.join([getattr(self, name) for name in names])}"
 
 
 @value

@@ -124,12 +124,12 @@ class Attempt:
 
     @property
     def ended(self) -> datetime | None:
-        end = self._end
+        end = self.end
         return None if end is None else end.at
 
     @property
     def outcome(self) -> Outcome | None:
-        end = self._end
+        end = self.end
         return None if end is None else end.outcome
 
     @property
@@ -144,11 +144,12 @@ class Attempt:
     @property
     def word(self) -> str | None:
         """The outcome for people; ``None`` while it runs."""
-        end = self._end
+        end = self.end
         return None if end is None else end.outcome.word
 
     @property
-    def _end(self) -> Finished | Refused | None:
+    def end(self) -> Finished | Refused | None:
+        """The fact that tells how it ended; ``None`` while it runs."""
         return self.began if isinstance(self.began, Refused) else self.finished
 
 
@@ -281,8 +282,8 @@ class Invocation:
         """How it ended, in the words of the destination's report (retry-and-destinations §3.1)."""
         if self.state is State.EXPIRED:
             return Ending(condition="AsyncEventExpired")
-        last = self.attempts[-1].outcome if self.attempts else None
-        match last:
+        last = self.attempts[-1].end if self.attempts else None
+        match None if last is None else last.outcome:
             case Returned(payload):
                 return Ending(payload=payload)
             case FunctionError(error_type, document) | TimedOut(document, error_type):

@@ -1,7 +1,7 @@
 """Shelf: the resources of one kind by key: create, replace, remove, find, list by pages."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from fcemu.core.errors import FCError
 from fcemu.core.paging import Names, Page, Wanted
@@ -74,6 +74,8 @@ class Shelf(Generic[K, R]):
     def __init__(self, kind: Kind[K, R]) -> None:
         self.kind = kind
         self._all: dict[K, R] = {}
+        self.get: Final[Callable[[K], R | None]] = self._all.get
+        """What is there under a key; ``None`` where nothing is."""
         self._groups: dict[Any, dict[Any, K]] = {}
         self._names: dict[Any, Names] = {}
         """The names of those groups of which a page was wanted."""
@@ -117,10 +119,6 @@ class Shelf(Generic[K, R]):
     def has(self, group: object) -> bool:
         """Whether a group has any."""
         return bool(self._groups.get(group))
-
-    def get(self, key: K) -> R | None:
-        """``None`` where it is not there."""
-        return self._all.get(key)
 
     def find(self, key: K) -> R:
         """Raises the kind's error for what is missing."""

@@ -69,7 +69,7 @@ class Agenda:
 
     def holds_more_than(self, entries: int) -> bool:
         """Whether there is much to do: more work than that, or a timer, which may fire without end."""
-        return len(self._work) > entries or bool(self._ranks[Rank.TIMER].instants)
+        return self._work.count > entries or bool(self._ranks[Rank.TIMER].instants)
 
     def push(self, at: datetime, entry: Entry, rank: Rank = Rank.WORK) -> None:
         """``entry`` is due at that instant."""
@@ -133,7 +133,7 @@ class Agenda:
     def in_order(self, rank: Rank, at_most: int | None = None) -> list[tuple[datetime, Entry]]:
         """The first entries of a rank, in the order in which they fall due, without those that are over."""
         due = self._ranks[rank]
-        return [(at, entry) for at, entry in due.in_order(at_most or len(due)) if not entry.over]
+        return [(at, entry) for at, entry in due.in_order(at_most or due.count) if not entry.over]
 
     # A flowing clock.
 

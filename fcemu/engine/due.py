@@ -22,21 +22,19 @@ class Due(Generic[T]):
     instant; a heap of all of them costs twice as much for each at a million.
     """
 
-    __slots__ = ("_at", "_count", "instants")
+    __slots__ = ("_at", "count", "instants")
 
     def __init__(self) -> None:
         self.instants: Final[list[datetime]] = []
         """A heap of the instants at which something is due."""
         self._at: dict[datetime, Any] = {}
         """One thing, or ``_Same`` where there are several."""
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
+        self.count = 0
+        """How many things there are."""
 
     def push(self, due: datetime, thing: T) -> None:
         """Keep ``thing`` until ``due``."""
-        self._count += 1
+        self.count += 1
         there = self._at.get(due)
         if there is None:
             self._at[due] = thing
@@ -61,7 +59,7 @@ class Due(Generic[T]):
         """Take the first thing out, or another one of ``first_ones``; raises ``IndexError`` when there is none."""
         due = self.instants[0]
         there = self._at[due]
-        self._count -= 1
+        self.count -= 1
         if type(there) is _Same:
             thing: T = there[index]
             del there[index]

@@ -424,7 +424,7 @@ class Emulator:
 
     def new_patience(self) -> Patience:
         """Of a caller who waits for the clock from now on."""
-        return Patience(lambda: self._movers.parking.steps, self.patience, self._progress.is_debugged)
+        return Patience(self._movers.parking, self.patience, self._progress.is_debugged)
 
     def _check_open(self) -> None:
         if self._closing.closed:

@@ -16,6 +16,8 @@ class Goal:
         self.reached = False
         self.error: BaseException | None = None
         self._latch = Latch()
+        self.wait = self._latch.wait
+        """Waits in real time, at most for so many seconds; says whether the goal is reached."""
         self._then: Callable[[], None] | None = None
 
     def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
@@ -32,10 +34,6 @@ class Goal:
         self._latch.set()
         if self._then is not None:
             self._then()
-
-    def wait(self, real_seconds: float) -> bool:
-        """Wait in real time, at most ``real_seconds``; whether the goal is reached."""
-        return self._latch.wait(real_seconds)
 
     def when_reached(self, then: Callable[[], None]) -> None:
         """Call ``then`` on the thread that reaches the goal, with the baton held."""

@@ -119,20 +119,26 @@ class Watchdog:
 WATCHDOG: Final = Watchdog()
 
 
-class Patience:
-    """Of somebody who waits: it is over when ``seconds`` of the watchdog's time have passed and ``steps()`` has not
-    grown. It begins anew while ``is_debugged()``."""
+class Progressing(Protocol):
+    """What takes steps. Without a new one there is no progress."""
 
-    def __init__(self, steps: Callable[[], int], seconds: float, is_debugged: Callable[[], bool]) -> None:
-        self._steps: Final = steps
+    steps: int
+
+
+class Patience:
+    """The patience of a caller who waits: it is over when ``seconds`` of the watchdog's time have passed without a step
+    of ``progress``. It begins anew while ``is_debugged()``."""
+
+    def __init__(self, progress: Progressing, seconds: float, is_debugged: Callable[[], bool]) -> None:
+        self._progress: Final = progress
         self._seconds: Final = seconds
         self._is_debugged: Final = is_debugged
-        self._seen = steps()
+        self._seen = progress.steps
         self._since = WATCHDOG.time()
 
     def is_over(self) -> bool:
         """To be asked again and again, more often than twice in ``seconds``."""
-        steps, now = self._steps(), WATCHDOG.time()
+        steps, now = self._progress.steps, WATCHDOG.time()
         # Whether a debugger is there is asked late, as ``debugged`` is a risk.
         if steps != self._seen or (now - self._since > self._seconds / 2 and self._is_debugged()):
             self._seen, self._since = steps, now

@@ -16,7 +16,7 @@ class Latch:
     def __init__(self) -> None:
         self._is_set = False
         self._lock = allocate_lock()
-        self._lock.acquire()
+        acquire(self._lock)
 
     def set(self) -> None:
         """Let the waiting thread go on; repeatable."""

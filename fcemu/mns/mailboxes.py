@@ -65,7 +65,7 @@ class Mailboxes:
         address = kind.address_of(name)
         there = self.resources.get(address)
         if there is None:
-            there = self.resources[address] = kind(name, made or self._since, self._arrivals(address))
+            there = self.resources[address] = kind(name, made or self._since, self.arrived.setdefault(address, []))
         return cast(R, there)
 
     def shorten(self, fact: Delivered, place: int) -> None:
@@ -90,20 +90,14 @@ class Mailboxes:
         names = [name for kind, _, name in queues if kind == Queue.WORD]
         return {message.message_id for name in names for message in self.resource(Queue, name).waiting(now)}
 
-    def _arrivals(self, address: str) -> list[Arrived]:
-        there = self.arrived.get(address)
-        if there is None:
-            there = self.arrived[address] = []
-        return there
-
     # What facts do.
 
     def _arrive(self, fact: Arrival) -> None:
         if not fact.destination.startswith("function:"):
-            self._arrivals(fact.destination).append(fact)
+            self.arrived.setdefault(fact.destination, []).append(fact)
 
     def _clear(self, fact: Cleared) -> None:
-        self._arrivals(fact.destination).clear()
+        self.arrived.setdefault(fact.destination, []).clear()
         self._shortened.pop(fact.destination, None)
         there = self.resources.get(fact.destination)
         if isinstance(there, Queue):

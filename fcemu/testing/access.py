@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Final, overload
+from typing import Concatenate, Final, ParamSpec, overload
 
 from fcemu.core import facts as core
 from fcemu.core.facts import to_json
@@ -16,9 +16,12 @@ from fcemu.engine.ports import StandIn
 from fcemu.testing import waiting
 from fcemu.testing.records import Fact
 
+P = ParamSpec("P")
+
 
 class Facts(Sequence[Fact]):
-    """Facts of one moment, as a test sees them. Each is made when the test asks for it: a move may bring a million."""
+    """The facts of a journal behind the first ``after``, as a test sees them. Each is made when the test asks for it: a
+    move may bring a million."""
 
     def __init__(self, journal: Journal, after: int) -> None:
         self._journal: Final = journal
@@ -98,15 +101,11 @@ class Access:
         """Invoke synchronously; the invocation has ended then. Raises ``FCError``, ``ClockStuck``."""
         return await waiting.answered(self.engine, asked)
 
-    async def move(self, post: Callable[[Emulator], Goal]) -> Facts:
+    async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""
         engine, before = self.engine, len(self.engine.journal)
-        await waiting.reached(engine, post(engine))
-        return self.facts(before)
-
-    def facts(self, after: int) -> Facts:
-        """The facts of the journal after the first ``after``."""
-        return Facts(self.engine.journal, after)
+        await waiting.reached(engine, post(engine, *args, **kwargs))
+        return Facts(self.engine.journal, before)
 
     def seen(self, record: Recorded) -> Recorded:
         """The same record, which the test has read now."""

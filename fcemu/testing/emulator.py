@@ -19,7 +19,7 @@ from fcemu.core.times import later, parse_duration, parse_instant
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
 from fcemu.host import LocalHost
-from fcemu.testing.access import Access
+from fcemu.testing.access import Access, Facts
 from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
 from fcemu.testing.clocks import OWN, kind_of
@@ -162,22 +162,22 @@ class LocalEmulator:
         Raises ``ValueError`` for a negative duration (nothing moves), ``ClockStuck`` when real time passes without
         progress.
         """
-        return await self._access.move(lambda engine: engine.advance(parse_duration(by)))
+        return await self._access.move(Emulator.advance, parse_duration(by))
 
     @blocking
     async def advance_to(self, instant: str | datetime) -> Sequence[Fact]:
         """Run all that falls due up to and including ``instant``. Raises what ``advance`` raises."""
-        return await self._access.move(lambda engine: engine.advance_to(self.at(instant)))
+        return await self._access.move(Emulator.advance_to, self.at(instant))
 
     @blocking
     async def run_next(self) -> Sequence[Fact]:
         """Move to the next due instant and run what is due there."""
-        return await self._access.move(lambda engine: engine.run_next())
+        return await self._access.move(Emulator.run_next)
 
     @blocking
     async def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
-        return await self._access.move(lambda engine: engine.run_until_idle(parse_duration(at_most)))
+        return await self._access.move(Emulator.run_until_idle, parse_duration(at_most))
 
     @blocking
     async def run_until(self, predicate: Callable[[], object], at_most: Duration = "30d") -> Sequence[Fact]:
@@ -191,8 +191,8 @@ class LocalEmulator:
             if due is None or due > end:
                 why = "nothing is due any more" if due is None else f"nothing more is due by {end.isoformat()}"
                 raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
-            await self._access.move(lambda engine: engine.run_next())
-        return self._access.facts(before)
+            await self._access.move(Emulator.run_next)
+        return Facts(self._engine.journal, before)
 
     def autojump(self) -> Mode["LocalEmulator"]:
         """``with`` or ``async with``: the clock jumps to what is due while nothing runs and no request is served."""
@@ -299,7 +299,7 @@ class LocalEmulator:
     @property
     def journal(self) -> Sequence[Fact]:
         """All facts so far, those of this moment."""
-        return self._access.facts(0)
+        return Facts(self._engine.journal, 0)
 
     def timeline(self) -> str:
         """The journal as text: a line a fact, with virtual times."""

@@ -19,7 +19,7 @@ from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Returned, Stuck, TimedOut
 from fcemu.core.tasks import events, no_task
 from fcemu.core.times import parse_duration
-from fcemu.engine.emulator import Asked
+from fcemu.engine.emulator import Asked, Emulator
 from fcemu.testing import web
 from fcemu.testing.access import Access
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
@@ -293,7 +293,7 @@ class Invocation:
         """
         record = self._record
         if isinstance(record, core.Invocation) and not record.finished:
-            await self._access.move(lambda engine: engine.run_until_ended(record))
+            await self._access.move(Emulator.run_until_ended, record)
         return self._result()
 
     @property

@@ -24,7 +24,7 @@ def test_it_is_a_stable_queue_by_time(steps):
             assert (due.instants[0], due.head()) == expected[0]
             assert due.pop() == expected.pop(0)[1]
         expected.sort(key=lambda entry: entry[0])
-        assert len(due) == len(expected)
+        assert due.count == len(expected)
         assert min(due.instants, default=None) == (expected[0][0] if expected else None)
         assert due.in_order(3) == expected[:3]
 

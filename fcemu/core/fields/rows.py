@@ -77,8 +77,8 @@ class Field:
     ``name``: FC's name for it; ``names``: other ones, by API version. ``versions``: the API versions that have it; none
     for what only files say. ``inside``: the object on the wire in which it stands, ``""`` for the resource's own.
     ``attribute``: where the core has it, ``""``: in the resource's ``kept``, under ``name``. ``kind``: what its value
-    may be; ``written``: the same in a file, where a file may say it in another way. ``default``: what holds where
-    nothing was said, as plain data.
+    may be; ``in_file``: the same in a file, which may say it in another way. ``default``: what holds where nothing was
+    said, as plain data.
 
     ``key``: its key in ``fcemu.yaml``, ``""`` for what has none there (settings that only are kept are below ``kept``
     by FC's names). ``required``: the key must be there, ``not_for``: but for runtimes that begin like this. ``only``:
@@ -91,6 +91,7 @@ class Field:
 
     name: str
     kind: Value
+    in_file: Value
     about: str
     effect: Effect = Effect.ACTS
     attribute: str = ""
@@ -99,7 +100,6 @@ class Field:
     names: Mapping[str, str] | None = None
     inside: str = ""
     key: str = ""
-    written: Value | None = None
     required: bool = False
     not_for: tuple[str, ...] = ()
     only: str = ""
@@ -111,30 +111,30 @@ class Field:
         """What an API version calls it."""
         return self.name if self.names is None else self.names.get(version, self.name)
 
-    @property
-    def in_file(self) -> Value:
-        """What its value may be in a file."""
-        return self.kind if self.written is None else self.written
+
+def _row(kind: Value, written: Value | None = None, **more: Any) -> Field:
+    """``written``: what the value may be in a file, where that is something else."""
+    return Field(kind=kind, in_file=kind if written is None else written, **more)
 
 
 def acts(name: str, kind: Value, about: str, attribute: str = "", **more: Any) -> Field:
     """The row of a field on which the emulator acts, which files say under FC's name."""
-    return Field(name=name, kind=kind, about=about, attribute=attribute, **{"key": name, **more})
+    return _row(name=name, kind=kind, about=about, attribute=attribute, **{"key": name, **more})
 
 
 def keeps(name: str, kind: Value, about: str, default: Any = ABSENT, **more: Any) -> Field:
     """The row of a field that is kept and shown."""
-    return Field(name=name, kind=kind, about=about, effect=Effect.KEEPS, default=default, **more)
+    return _row(name=name, kind=kind, about=about, effect=Effect.KEEPS, default=default, **more)
 
 
 def shows(name: str, kind: Value, about: str, **more: Any) -> Field:
     """The row of a field of answers."""
-    return Field(name=name, kind=kind, about=about, effect=Effect.SHOWS, **more)
+    return _row(name=name, kind=kind, about=about, effect=Effect.SHOWS, **more)
 
 
 def said(name: str, kind: Value, about: str, attribute: str, **more: Any) -> Field:
     """The row of what only a file says: FC has it as a resource of its own, or has nothing like it."""
-    return Field(name=name, kind=kind, about=about, attribute=attribute, versions=(), **{"key": name, **more})
+    return _row(name=name, kind=kind, about=about, attribute=attribute, versions=(), **{"key": name, **more})
 
 
 class Table:

@@ -61,7 +61,7 @@ def backend_in_force() -> str | None:
 
 
 def ensure_installed() -> None:
-    """Install, or repair what a test's freezer has undone. Called at the start of each attempt."""
+    """Install, or repair what a test's freezer has undone."""
     if _patches is None:
         install()
     else:
@@ -70,8 +70,10 @@ def ensure_installed() -> None:
 
 def enter() -> None:
     """An attempt starts: install, or repair, and exchange what costs everybody else too much while none runs."""
-    ensure_installed()
-    assert _patches is not None
+    if _patches is None:
+        install()
+        assert _patches is not None
+    _patches.ensure()
     _patches.backend.enter()
 
 
