@@ -145,7 +145,7 @@ def test_the_readmes_test_passes_in_the_clone_where_the_package_alone_is_install
         "--rootdir",
         str(ROOT),
         "-p",
-        "pytest_plugin",
+        "fcemu.pytest_plugin",
         "-p",
         "no:cacheprovider",
     ]

@@ -1,16 +1,13 @@
 """doctor: what is installed, what is virtual, and what is wrong with this machine."""
 
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import click
 
 from fcemu.commands.options import Said, as_json
 from fcemu.commands.printing import Table, count, print_json
 from fcemu.core.options import OPTIONS
-
-if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
 
 _HOST: Final = "127.0.0.1"
 _OLDEST_FREEZEGUN: Final = (1, 5)
@@ -161,22 +158,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _plugin() -> Finding:
-    """Two installed packages can have a module of the plugin's name; one of them is then gone."""
-    from importlib.util import find_spec
-
     pytest = _version("pytest")
     if pytest is None:
         return Finding("pytest", "not installed", "fcemu's fixtures need it: pip install pytest")
-    if not _is_ours(find_spec("pytest_plugin")):
-        wrong = "the module pytest_plugin is another package's; install fcemu again, in an environment of its own"
-        return Finding("pytest", f"{pytest}, without the fixture 'fcemu'", wrong)
-    return Finding("pytest", f"{pytest}, with the fixture 'fcemu'")
-
-
-def _is_ours(spec: "ModuleSpec | None") -> bool:
-    from pathlib import Path
-
-    return spec is not None and bool(spec.origin) and "def fcemu(" in Path(str(spec.origin)).read_text(errors="replace")
+    return Finding("pytest", f"{pytest}, {'with' if _version('fcemu') else 'without'} the fixture 'fcemu'")
 
 
 def _port(port: int) -> Finding:

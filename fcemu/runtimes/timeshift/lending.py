@@ -167,7 +167,7 @@ def _adopt_modules_of_user() -> None:
             continue
         _seen.add(id(module))
         file = getattr(module, "__file__", None) or ""
-        ours = name.partition(".")[0] in {"fcemu", "pytest_plugin"}
+        ours = name.partition(".")[0] == "fcemu"
         if name not in _ALSO and (ours or not file or file.startswith(_LIBRARIES)):
             continue
         if name not in _ALSO:

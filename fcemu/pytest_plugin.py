@@ -1,0 +1,221 @@
+"""The plugin of pytest: its options, its marker and the fixtures; everything else is in ``fcemu.testing``.
+
+Every pytest run where fcemu is installed imports this module, so it imports the rest of fcemu inside of functions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fcemu.testing import LocalEmulator
+    from fcemu.testing.suite import Suite
+
+FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
+LATER = ("repeat", "explore")
+"""Options of the command line that are promised and not there yet: refused by name, never ignored."""
+
+_SUITE: pytest.StashKey[Suite] = pytest.StashKey()
+_MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    from fcemu.core.options import INI, OPTIONS, options_in
+
+    group = parser.getgroup("fcemu", "emulated Function Compute")
+    for option in OPTIONS.values():
+        if option.of_pytest:
+            about = f"of every emulator, over markers and ini file: {option.help}"
+            group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
+    group.addoption(
+        "--fcemu-timeline",
+        choices=OPTIONS["timeline"].kind.words,
+        default=OPTIONS["timeline"].default,
+        help="when a test's report gets the timeline of its emulators (default: failed)",
+    )
+    group.addoption("--fcemu-repeat", metavar="TOKEN", help="not supported yet")
+    group.addoption("--fcemu-explore", metavar="N", help="not supported yet")
+    parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
+    for name, option in options_in(INI).items():
+        parser.addini(f"fcemu_{name}", option.help, default=None)
+    parser.addini("fcemu_backend", "what replaces the time functions: auto, freezegun or time-machine", default="auto")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """With the ini option ``fcemu_env``: variables for settings that are read at import, by conftest files too."""
+    if early_config.getini("fcemu_env"):
+        _backend(early_config)
+        environment = _suite(early_config).environment()
+        if isinstance(environment, str):
+            raise pytest.UsageError(environment)
+        patch = pytest.MonkeyPatch()
+        early_config.add_cleanup(patch.undo)
+        _set(patch, environment)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    _backend(config)
+    for name in LATER:
+        if config.getoption(f"--fcemu-{name}") is not None:
+            raise pytest.UsageError(f"--fcemu-{name} is not supported yet")
+    try:
+        _commanded(config)
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+    config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"fcemu: handlers read time by {_backend(config)}"
+
+
+def _backend(config: pytest.Config) -> str:
+    """The backend in force, found out without importing it: only tests that use it do."""
+    from fcemu.backends import backend_for
+
+    try:
+        return backend_for(str(config.getini("fcemu_backend")))
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Patch the time functions once, before the first test, in runs where a test uses fcemu."""
+    if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
+        from fcemu.testing.suite import prepare
+
+        prepare(str(session.config.getini("fcemu_backend")))
+        if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
+            patch = pytest.MonkeyPatch()
+            session.config.add_cleanup(patch.undo)
+            _set(patch, {})
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    suite = config.stash.get(_SUITE, None)
+    if suite is not None:
+        suite.close()
+
+
+@pytest.fixture(scope="session")
+def fcemu_options() -> Mapping[str, Any]:
+    """Options that a marker cannot know; override or parametrise it."""
+    return {}
+
+
+@pytest.fixture
+def fcemu(request: pytest.FixtureRequest, fcemu_options: Mapping[str, Any]) -> Iterator[LocalEmulator]:
+    """The test's emulator: new state each test, one URL for the whole run."""
+    emulator = _open(request, _marked(request), fcemu_options, shared=True)
+    yield emulator
+    _suite(request.config).end(emulator)
+
+
+@pytest.fixture
+def fcemu_env(fcemu: LocalEmulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Sets the variables that point a program at the test's emulator, removes proxy variables; returns the former."""
+    environment = fcemu.env
+    _set(monkeypatch, environment)
+    return environment
+
+
+@pytest.fixture
+def fcemu_factory(
+    request: pytest.FixtureRequest, fcemu_options: Mapping[str, Any]
+) -> Iterator[Callable[..., LocalEmulator]]:
+    """``fcemu_factory(definition=None, **options)``: an emulator on a port of its own, closed after the test."""
+    made: list[LocalEmulator] = []
+
+    def make(definition: Any = None, **options: Any) -> LocalEmulator:
+        if definition is not None:
+            options["definition"] = definition
+        emulator = _open(request, options, fcemu_options, shared=False)
+        made.append(emulator)
+        return emulator
+
+    yield make
+    for emulator in reversed(made):
+        _suite(request.config).end(emulator)
+
+
+def _set(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
+    for name in list(os.environ):
+        if name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
+            patch.delenv(name)
+    for name, value in environment.items():
+        patch.setenv(name, value)
+
+
+def _suite(config: pytest.Config) -> Suite:
+    """What this run shares."""
+    suite = config.stash.get(_SUITE, None)
+    if suite is None:
+        from fcemu.testing.suite import Suite
+
+        suite = config.stash[_SUITE] = Suite(config.rootpath, lambda name: config.getini(f"fcemu_{name}"))
+    return suite
+
+
+def _commanded(config: pytest.Config) -> dict[str, Any]:
+    """The options on pytest's command line. Raises ``ValueError``."""
+    from fcemu.core.options import OPTIONS
+
+    given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
+    return {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
+
+
+def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The options of all markers ``fcemu``, the closest one first."""
+    options: dict[str, Any] = {}
+    for marker in request.node.iter_markers("fcemu"):
+        given = dict(marker.kwargs)
+        if len(marker.args) > 1:
+            pytest.fail("marker fcemu takes one positional argument, the definition", pytrace=False)
+        if marker.args:
+            given["definition"] = marker.args[0]
+        options = given | options
+    return options
+
+
+def _open(
+    request: pytest.FixtureRequest, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
+) -> LocalEmulator:
+    config = request.config
+    emulator = _suite(config).open(request.path.parent, {**options, **_commanded(config)}, more, shared=shared)
+    if isinstance(emulator, str):
+        pytest.fail(emulator, pytrace=False)
+    request.node.stash.setdefault(_MADE, []).append(emulator)
+    return emulator
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """After a passed test, before its fixtures are torn down: did a failure go unnoticed?"""
+    __tracebackhide__ = True
+    result = yield
+    for emulator in item.stash.get(_MADE, []):
+        emulator.check()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The timeline of every emulator that the test made, and the line that repeats it."""
+    report = yield
+    made = item.stash.get(_MADE, None)
+    if made is None:
+        return report
+    if report.when == "teardown":
+        del item.stash[_MADE]  # items live as long as the run
+    elif report.when == "call":
+        wanted = item.config.getoption("--fcemu-timeline")
+        if wanted == "always" or (wanted == "failed" and report.failed):
+            from fcemu.testing.suite import section
+
+            report.sections += [("fcemu timeline", section(emulator, item.nodeid)) for emulator in made]
+    return report
