@@ -205,6 +205,23 @@ def test_what_is_made_from_the_code_is_up_to_date():
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\nrun docs/generate.py"
 
 
+ASSUMED = sorted(path for path in (ROOT / "fcemu").rglob("*.py") if "ASSUMED" in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", ASSUMED, ids=lambda path: path.relative_to(ROOT / "fcemu").as_posix())
+def test_each_assumption_is_a_sentence_that_belongs_to_a_subject(monkeypatch, path):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import generate
+
+    source = path.read_text(encoding="utf-8")
+    texts = list(generate.assumptions(source))
+    assert len(texts) == source.count("ASSUMED"), "a mark is written `ASSUMED: ` and followed by a sentence"
+    for text in texts:
+        assert re.fullmatch(r"(?:[A-Z]|fcemu |``).*\.", text), text
+        assert len(text.split()) >= 5, text
+        assert generate.subject_of(text, path.relative_to(ROOT / "fcemu").as_posix()) in generate.SUBJECTS
+
+
 def test_the_readme_names_two_commands_of_one_line_each():
     commands = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(INSTALLING)]
     assert len(commands) == 2
