@@ -244,6 +244,15 @@ def test_the_glossary_explains_each_module_of_the_engine_the_handlers_and_the_sh
     assert names - {module for _, _, module, _ in EXPLAINED} == set()
 
 
+def test_every_file_that_the_map_for_contributors_names_exists():
+    page = (ROOT / "docs/contributing.md").read_text(encoding="utf-8")
+    section = page.partition("## Where would I change…")[2].partition("\n## ")[0]
+    named = {name for name in re.findall(r"`([\w./]+(?:\.py|\.md|\.yaml|/))`", section) if "NAME" not in name}
+    assert len(named) > 30
+    folders = [ROOT, ROOT / "fcemu", ROOT / "fcemu/api"]
+    assert [name for name in sorted(named) if not any((folder / name).exists() for folder in folders)] == []
+
+
 def test_the_readme_names_two_commands_of_one_line_each():
     commands = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(INSTALLING)]
     assert len(commands) == 2
