@@ -258,7 +258,8 @@ def test_what_is_taken_is_in_the_definition_from_which_each_version_shows_it_aga
         (method, path, needed), _ = places(plane, table)
         plane.ok(method, path, needed | data.draw(bodies(table, version)))
     for each in (plane, other):
-        each.api.state.parts = Parts(SimpleNamespace(stub=None, packages=partial(getattr, each, "packages")))  # type: ignore[arg-type]
+        runtimes: Any = SimpleNamespace(stub=None, packages=partial(getattr, each, "packages"))
+        each.api.state.parts = Parts(runtimes, dict)
     definition = plane.ok("GET", "/_fcemu/definition")
     other.renew()
     assert other.ok("POST", "/_fcemu/definition", definition) == definition

@@ -50,4 +50,4 @@ def test_serve_takes_it_too():
     command = [sys.executable, "-m", "fcemu", "serve", "--chance", "wild"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "'wild' is not one of 'calm', 'seeded'" in done.stderr
+    assert "expected calm or seeded, found 'wild'" in done.stderr

@@ -236,7 +236,7 @@ def test_a_journey_that_ticks_is_followed_too(suite):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"clock": "theirs"}, "expected 'own' or 'follow', found 'theirs'"),
+        ({"clock": "theirs"}, "expected own or follow, found 'theirs'"),
         ({"clock": "follow", "rate": 2}, "'follow' needs a paused clock"),
     ],
 )

@@ -32,12 +32,13 @@ class _Files:
     def __init__(self, epoll: Any) -> None:
         self.key: Final = id(epoll)
         self._me: Final = get_ident()
-        self._ready: Final = select.poll()
-        self._ready.register(epoll.fileno(), select.POLLIN)
+        self._fd: Final[int] = epoll.fileno()
 
     def is_free(self) -> bool:
-        """Whether it need not wait any more."""
-        return bool(self._ready.poll(0))
+        """Whether it need not wait any more. Two threads may ask at once, which one ``poll`` object does not allow."""
+        ready = select.poll()
+        ready.register(self._fd, select.POLLIN)
+        return bool(ready.poll(0))
 
     def holder(self) -> int:
         return self._me
