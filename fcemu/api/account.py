@@ -97,7 +97,7 @@ def list_tag_resources(asking: Asking) -> Answer:
 
 
 def _functions_named(ids: Iterable[str]) -> list[Owner]:
-    """ASSUMED: fcemu takes the name of a function, or its ARN, as the id of a resource whose tags are asked for
+    """ASSUMED: fcemu takes the name of a function, or its ARN, as the id of a resource that has tags in 3.0
     (wire-api §5)."""
     return [Owner("function", each.rpartition(":")[2].removeprefix("functions/")) for each in ids]
 
