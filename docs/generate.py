@@ -170,21 +170,61 @@ def _reactions() -> dict[str, tuple[str, ...]]:
     return {fact.__name__: tuple(reacting) for fact, reacting in table.items()}
 
 
+SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "Invoking": ("async-invocation", ("api/invocations.py",)),
+    "Retries and reports": ("retry-and-destinations", ()),
+    "Tasks": ("task-mode", ()),
+    "Timers and instances": ("timers-and-instances", ()),
+    "HTTP triggers": ("http-triggers", ()),
+    "Runtimes": ("runtimes", ("runtimes/",)),
+    "Errors and limits": ("errors-and-limits", ()),
+    "Wire and control plane": ("wire-api", ("api/", "core/fields/", "core/layers.py", "engine/control.py")),
+    "Definitions": ("yaml-formats", ("config/",)),
+    "MNS and other products": (
+        "",
+        ("mns/", "core/events.py", "core/event_filters.py", "core/triggers.py", "engine/triggers.py"),
+    ),
+    "fcemu's own": ("", ("api/history.py", "engine/")),
+}
+"""What assumptions are about: the page on FC to which the first reference of one leads or, for one that refers to none,
+the place in ``fcemu/`` where it stands. The longest place counts."""
+
+
 def assumed() -> str:
-    """Every guess in the code, with its place."""
+    """Every guess in the code by subject, with its place."""
     lines = [
         "# What fcemu assumes",
         "",
-        "Where FC's documents are silent or disagree, the code says `ASSUMED:` and what it does. Collected by "
-        "`docs/generate.py`. References are to the pages on [how FC behaves](../fc/README.md).",
-        "",
-        "| place | assumption |",
-        "| --- | --- |",
+        "What fcemu does where FC's documents are silent or disagree. `docs/generate.py` collects these sentences from "
+        "the comments marked `ASSUMED:` in the code, and groups them by the page on [how FC behaves](../fc/README.md) "
+        "to which they refer or, where they refer to none, by the package in which they stand.",
     ]
-    for file in sorted((ROOT / "fcemu").rglob("*.py")):
-        place = file.relative_to(ROOT).as_posix()
-        lines += [f"| `{place}` | {_linked(text)} |" for text in _assumptions(file.read_text(encoding="utf-8"))]
+    found = [
+        (subject_of(text, place), text, place)
+        for file in sorted((ROOT / "fcemu").rglob("*.py"))
+        for place in [file.relative_to(ROOT / "fcemu").as_posix()]
+        for text in assumptions(file.read_text(encoding="utf-8"))
+    ]
+    for subject in SUBJECTS:
+        lines += ["", f"## {subject}", "", "| assumption | place |", "| --- | --- |"]
+        lines += [f"| {_linked(text)} | `fcemu/{place}` |" for about, text, place in found if about == subject]
     return "\n".join(lines) + "\n"
+
+
+def subject_of(text: str, place: str) -> str:
+    """Under which heading an assumption stands. Raises ``LookupError`` for one that has none."""
+    reference = re.search(rf"\b({'|'.join(NOTES)}) §\d", text)
+    if reference is not None:
+        return next(subject for subject, (page, _) in SUBJECTS.items() if page == reference[1])
+    fitting = [
+        (len(beginning), subject)
+        for subject, (_, places) in SUBJECTS.items()
+        for beginning in places
+        if place.startswith(beginning)
+    ]
+    if not fitting:
+        raise LookupError(f"{place}: the assumption {text!r} refers to no page on FC, and no subject has this place")
+    return max(fitting)[1]
 
 
 def errors() -> str:
@@ -755,7 +795,8 @@ def _plain(value: object) -> str:
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
-def _assumptions(source: str) -> Iterator[str]:
+def assumptions(source: str) -> Iterator[str]:
+    """The texts that are marked ``ASSUMED:`` in a module's comments, docstrings and texts."""
     texts = [
         node.value
         for node in ast.walk(ast.parse(source))

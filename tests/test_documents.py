@@ -205,6 +205,54 @@ def test_what_is_made_from_the_code_is_up_to_date():
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\nrun docs/generate.py"
 
 
+ASSUMED = sorted(path for path in (ROOT / "fcemu").rglob("*.py") if "ASSUMED" in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", ASSUMED, ids=lambda path: path.relative_to(ROOT / "fcemu").as_posix())
+def test_each_assumption_is_a_sentence_that_belongs_to_a_subject(monkeypatch, path):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import generate
+
+    source = path.read_text(encoding="utf-8")
+    texts = list(generate.assumptions(source))
+    assert len(texts) == source.count("ASSUMED"), "a mark is written `ASSUMED: ` and followed by a sentence"
+    for text in texts:
+        assert re.fullmatch(r"(?:[A-Z]|fcemu |``).*\.", text), text
+        assert len(text.split()) >= 5, text
+        assert generate.subject_of(text, path.relative_to(ROOT / "fcemu").as_posix()) in generate.SUBJECTS
+
+
+EXPLAINED = re.findall(
+    r"^\| (.+?) \| (.+?) \| `(\S+\.py)`(?: `(\w+)`)? \|$",
+    (ROOT / "docs/glossary.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+"""Of the glossary: a word, what it means, the module where it stands, and the class or function of it."""
+
+
+@pytest.mark.parametrize(("word", "meaning", "module", "name"), EXPLAINED, ids=[word for word, *_ in EXPLAINED])
+def test_each_word_of_the_glossary_is_a_sentence_about_something_that_exists(word, meaning, module, name):
+    assert re.fullmatch(r"(?:[A-Z]|`).*[^.]\.", meaning)
+    source = (ROOT / "fcemu" / module).read_text(encoding="utf-8")
+    assert not name or re.search(rf"^(?:class|def) {name}\b", source, re.MULTILINE)
+
+
+def test_the_glossary_explains_each_module_of_the_engine_the_handlers_and_the_shelves():
+    package = ROOT / "fcemu"
+    modules = [*package.glob("engine/*.py"), *package.glob("handler/*.py"), *package.glob("core/shel*.py")]
+    names = {path.relative_to(package).as_posix() for path in modules if path.name != "__init__.py"}
+    assert names - {module for _, _, module, _ in EXPLAINED} == set()
+
+
+def test_every_file_that_the_map_for_contributors_names_exists():
+    page = (ROOT / "docs/contributing.md").read_text(encoding="utf-8")
+    section = page.partition("## Where would I change…")[2].partition("\n## ")[0]
+    named = {name for name in re.findall(r"`([\w./]+(?:\.py|\.md|\.yaml|/))`", section) if "NAME" not in name}
+    assert len(named) > 30
+    folders = [ROOT, ROOT / "fcemu", ROOT / "fcemu/api"]
+    assert [name for name in sorted(named) if not any((folder / name).exists() for folder in folders)] == []
+
+
 def test_the_readme_names_two_commands_of_one_line_each():
     commands = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(INSTALLING)]
     assert len(commands) == 2

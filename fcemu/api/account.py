@@ -97,7 +97,8 @@ def list_tag_resources(asking: Asking) -> Answer:
 
 
 def _functions_named(ids: Iterable[str]) -> list[Owner]:
-    """ASSUMED: an id is the name of a function, or its ARN."""
+    """ASSUMED: fcemu takes the name of a function, or its ARN, as the id of a resource that has tags in 3.0
+    (wire-api §5)."""
     return [Owner("function", each.rpartition(":")[2].removeprefix("functions/")) for each in ids]
 
 
@@ -134,7 +135,8 @@ def list_reserved_capacities(asking: Asking) -> Answer:
 def list_instances(asking: Asking) -> Answer:
     """Those that there are, in the order in which they were started.
 
-    ASSUMED: what 3.0 adds is written in its words; an instance whose initializer runs is Creating.
+    ASSUMED: fcemu writes what 3.0 adds to an instance in the words of 3.0, and calls an instance Creating while its
+    initializer runs (timers-and-instances §3.1).
     """
     wanted, states = asking.many("instanceIds"), asking.many("instanceStatus")
     in_services = asking.dialect.generation.versions_belong_to == "service"

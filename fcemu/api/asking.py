@@ -190,7 +190,7 @@ class Asking:
 
 
 def qualifier_of(text: str | None) -> str:
-    """ASSUMED: an empty qualifier is none (wire-api §8, 12)."""
+    """ASSUMED: fcemu reads an empty qualifier as ``LATEST`` (wire-api §8, 12)."""
     return text or LATEST
 
 

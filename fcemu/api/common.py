@@ -203,7 +203,8 @@ TRIGGER_SHOWN: Final[dict[str, Show]] = TIMES | {
 class Destinations:
     """``destinationConfig``: ARNs of what hears of successes and failures, shown as they were written.
 
-    ASSUMED: given, it clears the side that is missing in it (async-invocation §7).
+    ASSUMED: A ``destinationConfig`` replaces the stored one as a whole, so that fcemu clears the destination that it
+    leaves out (async-invocation §7).
     """
 
     sides: Sequence[Field]
@@ -383,7 +384,8 @@ CAPACITY_SHOWN: Final[dict[str, Show]] = {
     "targetInstances": lambda capacity, _: capacity.kept.get("minInstances", 0),
     "currentInstances": lambda capacity, _: capacity.kept.get("minInstances", 0),
 }
-"""ASSUMED: the instances that are asked for are there at once."""
+"""ASSUMED: fcemu shows provisioned instances as there from the moment at which they are asked for
+(timers-and-instances §2)."""
 
 _OBJECTS: Final[Mapping[str, Callable[[Sequence[Field]], Member]]] = {
     "instanceLifecycleConfig": Lifecycle,

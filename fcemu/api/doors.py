@@ -133,7 +133,8 @@ def _check_caller(request: WireRequest, auth_type: str) -> None:
 def check_out(answer: HttpAnswer, door: Door) -> None:
     """Raise ``ExternalRedirectForbidden`` or ``ApkDownloadForbidden`` for an answer that may not leave by this door.
 
-    ASSUMED: redirects are forbidden only for calls by FC's own host name; an APK is what says so, or is called so.
+    ASSUMED: fcemu forbids redirects to other hosts only in calls by FC's own host name, and takes for an APK an answer
+    whose content type, or the path that was asked for, says so (http-triggers §1).
     """
     if not door.default_host:
         return

@@ -37,8 +37,8 @@ class History:
     # The journal.
 
     async def follow_journal(self, request: WireRequest, which: records.WhichFacts) -> Stream:
-        """ASSUMED: server-sent events follow unless ``follow=0``, and begin after ``Last-Event-ID``, because a
-        browser that loses its connection asks again in this way."""
+        """ASSUMED: fcemu lets a client that asks for server-sent events follow the journal unless it says ``follow=0``,
+        and begins after its ``Last-Event-ID``, because a browser that loses its connection asks again in this way."""
         as_events = EVENTS in request.headers.get("Accept", "")
         after = which.after
         if as_events and after is None and (last := request.headers.get("Last-Event-ID", "")):

@@ -41,7 +41,8 @@ _PLAINLY: Final = Manner(False, False, _NO_DELAY)
 
 def read_manner(headers: CIMultiDictProxy[str], limits: Limits, words: TaskWords) -> Manner:
     """Raises ``InvalidArgument``. An empty header is none; a delay and a task id on a synchronous call are not looked
-    at (async-invocation §1.2, §1.5, §3). ASSUMED: every value may be written in any letter case."""
+    at (async-invocation §1.2, §1.5, §3). ASSUMED: fcemu reads the values of the headers of an invocation in any letter
+    case (async-invocation §1.2)."""
     kind, log = headers.get(INVOCATION_TYPE, "").strip(), headers.get(LOG_TYPE, "").strip()
     if not kind and not log:
         return _PLAINLY
@@ -108,8 +109,8 @@ async def invoked(request: WireRequest, asked: Asked, wakeups: Wakeups) -> Invoc
 
 
 def accepted_answer(dialect: Dialect, invocation: Invocation) -> Answer:
-    """The id of a task is told where the invocation is one. ASSUMED: not where task mode is off
-    (async-invocation §1.3)."""
+    """The id of a task is told where the invocation is one. ASSUMED: fcemu leaves the header with the id of a task out
+    where task mode is off (async-invocation §1.3)."""
     task_id = invocation.accepted.task_id
     task = f"{dialect.tasks.id_header}: {task_id}\r\n" if task_id else ""
     return Answer(202, f"HTTP/1.1 202 Accepted\r\nX-Fc-Request-Id: {invocation.id}\r\n{task}{dialect.extra_headers}")

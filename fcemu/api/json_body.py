@@ -37,7 +37,7 @@ def read_json(text: str | bytes) -> Any:
     """JSON as FC's own server takes it: half of a surrogate pair is the character U+FFFD. Raises ``ValueError`` for
     anything else, among it numbers beyond 64 bits.
 
-    ASSUMED: the server reads JSON as Go does, and no more than 48 levels.
+    ASSUMED: fcemu reads JSON as Go's library does, and refuses more than 48 levels (wire-api §2.1).
     """
     try:
         value = json.loads(text, parse_constant=_refuse, parse_int=_whole, parse_float=_fraction)

@@ -27,8 +27,8 @@ FC_COUNTERS: Final[Mapping[str, tuple[str, Number]]] = {
     "FunctionDestinationErrors": ("Reports that reached no destination.", lambda of: of.not_delivered),
     "FunctionDestinationSucceeded": ("Reports that reached their destination.", lambda of: of.delivered),
 }
-"""What only grows; Prometheus wants ``_total`` behind such a name. Source: retry-and-destinations §3.4. ASSUMED: they
-count from the start of the emulator."""
+"""What only grows; Prometheus wants ``_total`` behind such a name. Source: retry-and-destinations §3.4. ASSUMED: fcemu
+counts invocations and reports in its metrics from the start of the emulator (retry-and-destinations §3.4)."""
 FC_GAUGES: Final[Mapping[str, tuple[str, Number]]] = {
     "FunctionAsyncMessageLatencyAvg": ("Mean time in the queue, delays included, in ms.", _mean_latency_ms),
     "FunctionAsyncMessageLatencyMax": (
@@ -38,7 +38,7 @@ FC_GAUGES: Final[Mapping[str, tuple[str, Number]]] = {
     "FunctionAsyncMessagesBacklogV2": ("Asynchronous invocations that wait, also for a retry.", lambda of: of.backlog),
     "FunctionAsyncMessagesInProcess": ("Asynchronous invocations that run.", lambda of: of.in_process),
 }
-"""What falls again. ASSUMED: latency is in milliseconds."""
+"""What falls again. ASSUMED: fcemu gives the latency metrics in milliseconds (retry-and-destinations §3.4)."""
 
 
 class Collector:

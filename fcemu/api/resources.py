@@ -317,7 +317,8 @@ def list_layers(asking: Asking) -> Answer:
 
 
 def list_layer_versions(asking: Asking) -> Answer:
-    """ASSUMED: oldest first, so that ``startVersion`` is the first of the page and ``nextVersion`` that of the next."""
+    """ASSUMED: fcemu lists the versions of a layer from the oldest on, so that ``startVersion`` is the first of a page
+    and ``nextVersion`` the first of the next one (wire-api §5)."""
     wanted, start = asking.wanted, asking.query.get("startVersion", "")
     first = _layer_number(start) if start else 0
     there = [each for each in asking.control.all(LAYERS, asking.path["layer"]).values() if each.version >= first]

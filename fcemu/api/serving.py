@@ -95,8 +95,8 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's returns None, asyncio's protocol may say bool
         """The client sends no more. It may still wait for answers, unless it listens to a stream.
 
-        A client that is gone looks like one that only sends no more. ASSUMED: it is gone if it has no answer after a
-        while.
+        A client that is gone looks like one that only sends no more. ASSUMED: fcemu takes a client that sends no more
+        for gone if it has no answer after a while.
         """
         request = self.request
         # asyncio closes a TLS connection of which one half is closed, whatever is returned here

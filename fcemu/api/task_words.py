@@ -33,8 +33,10 @@ class TaskWords:
     def read(self, headers: CIMultiDictProxy[str]) -> tuple[str, bool]:
         """The id that an asynchronous request gives, and whether it asks for task mode. Raises ``InvalidArgument``.
 
-        ASSUMED: where the function is not in task mode the id is not looked at, so that it may be anything.
-        ASSUMED: ``false`` is the same as no switch: it does not make a task of a function in task mode a plain one.
+        ASSUMED: fcemu does not look at the id of a task where the function is not in task mode, so that it may be
+        anything (async-invocation §4). ASSUMED: fcemu treats the value ``false`` of the header that switches task mode
+        on as if the header were missing: it does not make a task of a function in task mode a plain invocation
+        (task-mode §1).
         """
         switch = headers.get(self.enable_header, "").strip() if self.enable_header else ""
         if switch.lower() not in ("", "true", "false"):
@@ -109,4 +111,4 @@ V2023: Final = TaskWords(
     empty=[],
     ends_with={"nextToken": ""},
 )
-"""Source: task-mode §3.2, §4.2. ASSUMED: an empty list is ``[]``."""
+"""Source: task-mode §3.2, §4.2. ASSUMED: fcemu writes an empty list of tasks as ``[]`` in 3.0 (task-mode §4.2)."""

@@ -30,7 +30,8 @@ def list_tasks(asking: Asking) -> Answer:
 
 
 def stop_task(asking: Asking) -> Answer:
-    """ASSUMED: 204 in every version, although a page of 2016-08-15 prints an empty 200 (task-mode §4.4)."""
+    """ASSUMED: fcemu answers a stop with 204 in every version of the API, although a page of 2016-08-15 prints an empty
+    200 (task-mode §4.4)."""
     asking.request.emulator.tasks.stop(asking.ref, asking.qualifier, asking.path["id"])
     return asking.answer()
 

@@ -135,7 +135,8 @@ def _provision_resource(capacity: Capacity, asking: View) -> str:
 
 
 def _capacity_qualifier(kind: str, path: Mapping[str, str], query: Mapping[str, str]) -> str:
-    """Source: wire-api §3: the qualifier must be given. ASSUMED: it is no error to leave it out."""
+    """Source: wire-api §3: the qualifier must be given. ASSUMED: fcemu also takes a request that leaves the qualifier
+    out (wire-api §3)."""
     return _read_qualifier(path, query)
 
 

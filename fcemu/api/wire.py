@@ -266,7 +266,8 @@ def header_text(value: str) -> str:
 def trace_id(headers: CIMultiDictProxy[str]) -> str:
     """The id that a request's caller wants it to have; ``""`` when it may have any. Raises ``InvalidArgument``.
 
-    ASSUMED: such an id is made of 1 to 128 letters, digits, ``.``, ``_`` and ``-``; FC does not say which it takes.
+    ASSUMED: fcemu takes a trace id of 1 to 128 letters, digits, ``.``, ``_`` and ``-``; FC does not say which it takes
+    (async-invocation §1.2).
     """
     wanted = headers.get(TRACE_ID, "").strip()
     if wanted and not _ID.fullmatch(wanted):

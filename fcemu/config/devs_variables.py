@@ -148,7 +148,8 @@ def _number(env: Function) -> Function:
 
 
 def _config(choices: Choices) -> Function:
-    """A field of the credential. ASSUMED: the emulator has no credentials, so that other fields are made up."""
+    """A field of the credential. ASSUMED: fcemu makes up the fields of a credential other than the account's id,
+    because the emulator has no credentials (yaml-formats §1.5)."""
 
     def config(expander: Expander, call: Call, place: Mark) -> Node:
         name = _only(expander, call, place)

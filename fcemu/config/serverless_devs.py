@@ -298,7 +298,8 @@ class _Edition3(Translation):
             self._route(called, [*settings, *kept_entry(kept, domain.place)], route, function)
 
     def _domain_name(self, name: Scalar, function: str) -> Scalar:
-        """ASSUMED: how an automatic domain is called; it contains function, account and region."""
+        """ASSUMED: fcemu makes the name of an automatic domain of the function, the account and the region
+        (yaml-formats §1.2)."""
         if name.text.lower() != "auto":
             return name
         region = self._region.text if self._region is not None else "cn-hangzhou"

@@ -151,7 +151,8 @@ class _Edition1(Translation):
             self.route(domain, settings, path, value)
 
     def _domain_name(self, name: Scalar, own: tuple[str, str]) -> Scalar:
-        """ASSUMED: how an automatic domain is called; it contains function, service, account and region."""
+        """ASSUMED: fcemu makes the name of an automatic domain of the function, the service, the account and the region
+        (yaml-formats §2.1)."""
         if name.text.lower() != "auto":
             return name
         region = self._region.text if self._region is not None else "cn-hangzhou"

@@ -34,7 +34,8 @@ def is_refusal(function: FunctionRef, outcome: object) -> bool:
 
 
 def never_ran(function: FunctionRef, outcome: object) -> FCError:
-    """Why no handler ran, as the caller of a synchronous invocation hears it. ASSUMED: the texts."""
+    """Why no handler ran, as the caller of a synchronous invocation hears it. ASSUMED: fcemu makes up the texts that
+    tell the caller of a synchronous invocation why no handler ran (errors-and-limits §2.1)."""
     match outcome:
         case FunctionError(error_type, document) if error_type in PROGRAM_ENDED:
             return FCError(error_type, json.loads(document)["errorMessage"])
@@ -49,7 +50,8 @@ def never_ran(function: FunctionRef, outcome: object) -> FCError:
         case Halted(why) if why == HUNG_UP:
             return refused("ClientClosedRequest")
         case Stuck(why):
-            # ASSUMED: FC has no such outcome; the caller hears of it as of an error of the platform.
+            # ASSUMED: fcemu tells the caller of an attempt that was stuck, an outcome that FC does not have, of an
+            # error of the platform (errors-and-limits §1).
             return FCError("InternalServerError", why)
         case _:
             return ResourceThrottled("the emulator was closed before the function returned")

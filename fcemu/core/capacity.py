@@ -41,7 +41,8 @@ class InstanceNumbers:
         )
         """How many instances are for one function alone, which may have no more (3.0).
 
-        ASSUMED: ``reservedConcurrency`` counts instances, as the limit of the region does that it is a part of.
+        ASSUMED: fcemu reads ``reservedConcurrency`` as a number of instances, like the limit of the region of which it
+        is a part (timers-and-instances §2).
         """
 
     def listed(self, kind: str) -> list[Capacity]:
@@ -71,8 +72,9 @@ class InstanceNumbers:
         """Raise ``InvalidArgument`` or ``LimitExceededError`` for what would go beyond the account's limits.
 
         Source: FC docs (timers-and-instances §2): a limit on demand is at most the account's, and there are 100 of
-        them; all that is reserved is at most 90 % of it. ASSUMED: the text; and that a test which sets a smaller
-        ``instanceLimit``, to see what happens at it, may reserve what it wants.
+        them; all that is reserved is at most 90 % of it. ASSUMED: fcemu makes up the text that refuses capacity above a
+        limit, and lets a test that sets a smaller ``instanceLimit``, to see what happens at it, reserve what it wants
+        (timers-and-instances §2).
         """
         most = max(settings.instances, settings.limits.instances)
         if wanted.kind == ON_DEMAND:

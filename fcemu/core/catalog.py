@@ -138,7 +138,8 @@ class Catalog:
         """Raise ``ServiceNotEmpty`` while a service has functions, versions or aliases, ``FunctionNotEmpty`` while a
         function has triggers, or, in 3.0, versions or aliases.
 
-        ASSUMED: the latter; FC's own tool deletes all three first.
+        ASSUMED: fcemu refuses to delete a function of 3.0 that has versions or aliases; FC's own tool deletes these and
+        the triggers first (errors-and-limits §2.1).
         """
         match owner:
             case FunctionRef(name, service) as ref:
@@ -211,7 +212,7 @@ class Catalog:
     def async_settings(self, ref: FunctionRef, qualifier: str = LATEST) -> AsyncSettings:
         """The settings of exactly this qualifier; unset ones where there are none.
 
-        ASSUMED: an alias without settings of its own does not fall back to those of ``LATEST``
+        ASSUMED: fcemu does not let an alias without asynchronous settings of its own fall back to those of ``LATEST``
         (async-invocation §7).
         """
         return self.asynchronous.get((ref, qualifier)) or UNSET

@@ -19,7 +19,8 @@ def short(payload: bytes) -> str:
 
 
 def as_text(payload: bytes) -> str:
-    """A payload as the string of a report. ASSUMED: what is not UTF-8 is written as base64."""
+    """A payload as the string of a report. ASSUMED: fcemu writes a payload that is not UTF-8 as base64 in a report
+    (retry-and-destinations §3.1)."""
     try:
         return payload.decode()
     except UnicodeDecodeError:

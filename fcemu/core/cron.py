@@ -25,7 +25,8 @@ _ALLOWED: Final = (
 """What may stand in each field: FC documents none of the letters that other cron dialects have besides."""
 _EVERY: Final = re.compile(r"@every\s+((?:[0-9]+[hms])+)")
 LONGEST_EXPRESSION: Final = 256
-"""How many characters an expression may have. ASSUMED: FC's documents say nothing."""
+"""How many characters an expression may have. ASSUMED: fcemu takes expressions of up to 256 characters, because FC's
+documents name no limit (timers-and-instances §1.2)."""
 _UNITS: Final = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 _WEEKDAYS: Final = {"MON": "1", "TUE": "2", "WED": "3", "THU": "4", "FRI": "5", "SAT": "6", "SUN": "7"}
 
@@ -66,7 +67,8 @@ class Schedule(Protocol):
 
 
 class Every:
-    """``@every 5m``: at a fixed distance, counted from when the timer was set. ASSUMED (§1.2)."""
+    """``@every 5m``: at a fixed distance. ASSUMED: fcemu counts ``@every`` from the moment at which the timer was set
+    (timers-and-instances §1.2)."""
 
     def __init__(self, interval: timedelta) -> None:
         self.interval: Final = interval
@@ -172,7 +174,8 @@ def _plain(fields: Sequence[str]) -> list[str]:
 
 
 def _weekdays(field: str) -> str:
-    """1 is Monday, 7 Sunday; 0 is taken for Sunday as well. ASSUMED (§1.2)."""
+    """The weekdays as numbers. ASSUMED: fcemu takes 1 for Monday and 7 for Sunday, and 0 for Sunday as well
+    (timers-and-instances §1.2)."""
     for name, number in _WEEKDAYS.items():
         field = field.replace(name, number)
     return "*" if field == "?" else field

@@ -24,8 +24,8 @@ class _Mail:
     """Where reports arrive as messages. ``WORD``: how its address begins; ``ARN`` (retry-and-destinations §2);
     ``SERVICE``: whose it is; ``MOST_BYTES``: the largest message that takes.
 
-    ASSUMED: the general limits of MNS, EventBridge and RocketMQ; FC's per-service numbers are not public
-    (retry-and-destinations §3.2).
+    ASSUMED: fcemu applies the general limits of MNS, EventBridge and RocketMQ to reports, because FC's numbers for each
+    service are not public (retry-and-destinations §3.2).
     """
 
     WORD: ClassVar[str]
@@ -80,7 +80,8 @@ class EventBusDestination(_Mail):
 class RocketMQDestination(_Mail):
     """A topic of a RocketMQ 4.x instance. MNS topics have no slash in their names, so one word serves for both.
 
-    ASSUMED: the documents name RocketMQ, but print no ARN (retry-and-destinations §2).
+    ASSUMED: fcemu makes up the form of a RocketMQ topic's ARN, because FC's documents name RocketMQ, but print no ARN
+    (retry-and-destinations §2).
     """
 
     WORD = "topic"

@@ -12,7 +12,8 @@ from fcemu.core.values import dataclass
 
 NO_ADDRESS: Final = r"(?!(?:.*\.)?(?:\d+|0[xX][0-9A-Fa-f]*)\.?$)(?!localhost\.?$)"
 """What stands before a pattern of custom domains: an address, or ``localhost``, is a machine's own name, under which
-FC's API answers. ASSUMED: FC, which asks that a domain be registered, refuses them too."""
+FC's API answers. ASSUMED: fcemu refuses an address or ``localhost`` as a custom domain, as FC, which asks that a domain
+be registered, probably does (http-triggers §1)."""
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 
 

@@ -17,13 +17,23 @@ class Code:
     guess: str = ""
 
 
-_TAKEN: Final = "ASSUMED: status 409 for everything that exists already (errors-and-limits §2.1)."
-_ANALOGY: Final = "ASSUMED: the code and its status, by analogy with those of other resources."
-_GATEWAY: Final = "ASSUMED: code, status and text are those of Alibaba Cloud's gateways; FC's lists name none."
-_TEXT: Final = "ASSUMED: the text; the pages of FC have code and status alone."
-_TASK: Final = "ASSUMED: the texts of tasks that are not there, or are there already (async-invocation §4)."
+_TAKEN: Final = "ASSUMED: fcemu answers 409 for everything that exists already (errors-and-limits §2.1)."
+_ANALOGY: Final = (
+    "ASSUMED: fcemu forms the code and its status by analogy with those of other resources (errors-and-limits §2.1)."
+)
+_GATEWAY: Final = (
+    "ASSUMED: fcemu refuses old and repeated signatures with the code, the status and the text of Alibaba Cloud's "
+    "gateways, because FC's lists name none (errors-and-limits §2.1)."
+)
+_TEXT: Final = (
+    "ASSUMED: fcemu makes up the text of an error of which FC's pages have the code and the status alone "
+    "(errors-and-limits §2.1)."
+)
+_TASK: Final = "ASSUMED: fcemu makes up the texts for tasks that do not exist, or exist already (async-invocation §4)."
 _OWN: Final = "FC has no such code; it is the emulator's own."
-_STOPPED: Final = "ASSUMED: 412 for a program that cannot be started (runtimes §4.1), as for one that has ended."
+_STOPPED: Final = (
+    "ASSUMED: fcemu answers 412 for a program that cannot be started, as for one that has ended (runtimes §4.1)."
+)
 
 CODES: Final[Mapping[str, Code]] = {
     "AccessDenied": Code(403),
@@ -49,7 +59,11 @@ CODES: Final[Mapping[str, Code]] = {
     "EventSourceNotFound": Code(404, "event source '{arn}' of function '{function}' does not exist", _ANALOGY),
     "ExternalRedirectForbidden": Code(400),
     "FunctionAlreadyExists": Code(409, "function '{name}' already exists{where}", _TAKEN),
-    "FunctionInvocationDisabled": Code(403, "", "ASSUMED: code and status; no page prints them."),
+    "FunctionInvocationDisabled": Code(
+        403,
+        "",
+        "ASSUMED: fcemu makes up code and status of a disabled function, because no page prints them (wire-api §5).",
+    ),
     "FunctionNotEmpty": Code(409, "function '{name}' has active {active}"),
     "FunctionNotFound": Code(404, "function '{name}' does not exist{where}"),
     "FunctionNotStarted": Code(412, "", _STOPPED),
@@ -62,7 +76,7 @@ CODES: Final[Mapping[str, Code]] = {
     "LimitExceededError": Code(
         400,
         "there are {most} {what} already, as many as there may be",
-        "ASSUMED: also in 3.0, and the text. Source for 2.0: errors-and-limits §2.1.",
+        "ASSUMED: fcemu uses LimitExceededError of 2.0 (errors-and-limits §2.1) in 3.0 as well, with its own text.",
     ),
     "MissingRequiredHeader": Code(400),
     "NotImplemented": Code(501, "", _OWN),
@@ -97,7 +111,7 @@ CODES: Final[Mapping[str, Code]] = {
     "VersionPublishError": Code(
         400,
         "cannot publish a version of {owner}: no changes were made since the last publish",
-        "ASSUMED: code and text; FC refuses it (wire-api §9).",
+        "ASSUMED: fcemu makes up code and text for the refusal to publish a version without changes (wire-api §9).",
     ),
     "VpcBindingAlreadyExists": Code(409, "binding of {owner} to VPC '{name}' already exists", _ANALOGY),
     "VpcBindingNotFound": Code(404, "binding of {owner} to VPC '{name}' does not exist", _ANALOGY),
@@ -167,7 +181,8 @@ class FunctionNotFound(FCError):
 
 
 class MethodNotAllowed(FCError):
-    """An HTTP trigger that does not take this method. ASSUMED: status and code (http-triggers §1)."""
+    """An HTTP trigger that does not take this method. ASSUMED: fcemu makes up status and code for it
+    (http-triggers §1)."""
 
     def __init__(self, method: str, allowed: str) -> None:
         text = f"the HTTP trigger does not allow the method {method} (allowed: {allowed})"

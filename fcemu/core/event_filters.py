@@ -20,7 +20,8 @@ OSS_EVENTS: Final = (
     *(f"oss:ObjectRemoved:{name}" for name in ("DeleteObject", "DeleteObjects", "AbortMultipartUpload")),
     "oss:ObjectModified:UpdateObjectMeta",
 )
-"""What can happen to objects. Source: yaml-formats §1.4. ASSUMED: ``*`` is possible for the events of each group."""
+"""What can happen to objects. Source: yaml-formats §1.4. ASSUMED: fcemu takes ``*`` in place of the last word of an
+event of OSS in each group of events."""
 
 
 class NotFired(Exception):
@@ -30,7 +31,7 @@ class NotFired(Exception):
 def oss(config: Config, said: Said) -> str | None:
     """Source: FC's documents, "OSS trigger": ``oss:ObjectCreated:*`` stands for all that create an object.
 
-    ASSUMED: without ``events`` none is left out.
+    ASSUMED: fcemu lets every event pass a trigger of OSS that names no ``events``.
     """
     name, wanted = f"oss:{said['event']}".replace("oss:oss:", "oss:"), config.get("events") or ["*"]
     if not any(fnmatchcase(name, str(each)) for each in wanted):
@@ -52,7 +53,8 @@ def _at(config: Config, name: str) -> Config:
 
 
 def tag(config: Config, said: str) -> str | None:
-    """Why a message with this tag does not pass ``filterTag``. ASSUMED: a message without a tag passes no filter."""
+    """Why a message with this tag does not pass ``filterTag``. ASSUMED: fcemu lets a message without a tag pass no
+    ``filterTag`` of a trigger."""
     wanted = config.get("filterTag") or ""
     if wanted and said != wanted:
         return f"the message's tag {said!r} is not its filterTag {wanted!r}"

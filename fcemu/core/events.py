@@ -1,7 +1,7 @@
 """The events by which other services invoke a function: what can be said of one, and the form FC gives it.
 
-The shapes are those of FC's documents, "Formats of event for different triggers", and the triggers' own pages.
-ASSUMED: no page fixes which of their members are always there; all that the documents' samples show are written.
+The shapes are those of FC's documents, "Formats of event for different triggers", and the triggers' own pages. ASSUMED:
+fcemu writes all members that the samples of FC's documents show, because no page says which of them are always there.
 """
 
 import base64
@@ -137,7 +137,8 @@ def event_bytes(kind: str, said: Said, occasion: Occasion) -> bytes:
 def _streams(config: Mapping[str, Any]) -> bool:
     """Whether EventBridge hands over lists of events. Source: FC's documents, "Formats of event", on message queues.
 
-    ASSUMED: that is ``runOptions.mode`` ``event-streaming``, and a list has one event here.
+    ASSUMED: fcemu takes the value ``event-streaming`` of ``runOptions.mode`` as the setting by which EventBridge hands
+    over lists of events, and puts one event into each list.
     """
     options = config.get("runOptions")
     return isinstance(options, Mapping) and options.get("mode") == "event-streaming"
@@ -160,7 +161,8 @@ _OSS: Final = {
 
 
 def _oss(said: Said, occasion: Occasion) -> dict[str, Any]:
-    """Source: FC's documents, "OSS trigger". ASSUMED: ``ruleId`` and ``requestId`` are any hexadecimal digits."""
+    """Source: FC's documents, "OSS trigger". ASSUMED: fcemu writes any hexadecimal digits as ``ruleId`` and
+    ``requestId`` of an event of OSS."""
     account, event = occasion.account, str(said["event"]).removeprefix("oss:")
     bucket = said["bucket"]
     stored = not event.startswith("ObjectRemoved")
@@ -232,8 +234,9 @@ class Published:
 def message_event(message: Published, occasion: Occasion) -> bytes:
     """What an MNS topic trigger hands on: in the format STREAM the message itself, in JSON what MNS tells of it.
 
-    Source: FC's documents, "MNS topic trigger". ASSUMED: a tag is a member ``MessageTag``; the subscription has the
-    trigger's name; properties of a message are left out. Raises ``ValueError`` for another format.
+    Source: FC's documents, "MNS topic trigger". Raises ``ValueError`` for another format. ASSUMED: fcemu hands on the
+    tag of a message as the member ``MessageTag``, gives the subscription the trigger's name, and leaves properties of a
+    message out.
     """
     form = occasion.config.get("notifyContentFormat") or STREAM
     if form not in CONTENT_FORMATS:

@@ -50,7 +50,8 @@ RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityT
 def wrong_variable(name: str, *, in_service: bool) -> str:
     """Why a name cannot be that of an environment variable; empty when it can. ``in_service``: of a function of 2.0.
 
-    Source: FC docs, "Environment variables". ASSUMED: FC's API refuses what that page rules out.
+    Source: FC docs, "Environment variables". ASSUMED: fcemu refuses every variable that FC's page on environment
+    variables rules out (runtimes §1.7).
     """
     if name.startswith("FC_") or (in_service and name in RESERVED_IN_2_0):
         return "it is reserved for FC's own"
@@ -138,7 +139,8 @@ class Function:
 def requests_at_once(function: Function) -> int:
     """How many attempts run in one instance at a time: custom runtimes take as many as was set, FC's own one.
 
-    Source: timers-and-instances §2. ASSUMED: built-in runtimes of 2.0 take one as well.
+    Source: timers-and-instances §2. ASSUMED: fcemu runs one attempt at a time in an instance of a built-in runtime of
+    2.0, too (timers-and-instances §2).
     """
     return function.instance_concurrency if function.runtime.startswith("custom") else 1
 

@@ -26,7 +26,8 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 NOT_PASSED_BACK: Final = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 )
-"""Response headers that a function cannot set, like all that begin with ``x-fc-``. ASSUMED: they are dropped."""
+"""Response headers that a function cannot set, like all that begin with ``x-fc-``. ASSUMED: fcemu drops response
+headers that a function cannot set and does not refuse the answer (http-triggers §1)."""
 
 
 def event_of(request: HttpRequest, body: bytes, request_id: str, now: datetime, account: Account) -> bytes:
@@ -66,7 +67,8 @@ def event_of(request: HttpRequest, body: bytes, request_id: str, now: datetime, 
 def response_of(payload: bytes) -> tuple[HttpAnswer, bytes]:
     """Status, headers and body for what a handler returned. Raises ``BadResponse`` for a response object that is none.
 
-    ASSUMED: what has no ``statusCode`` is the whole body, with 200.
+    ASSUMED: fcemu takes a result without ``statusCode`` as the whole body of an answer with status 200
+    (http-triggers §3.1).
     """
     try:
         document = json.loads(payload)
@@ -101,12 +103,14 @@ def _can_be_sent(text: str) -> bool:
 
 
 def _canonical(name: str) -> str:
-    """``content-type`` as ``Content-Type``. ASSUMED: the form of FC's samples holds for all names."""
+    """``content-type`` as ``Content-Type``. ASSUMED: fcemu writes the names of all headers in the form of FC's samples
+    (http-triggers §3)."""
     return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def _as_text(body: bytes, content_type: str) -> str | None:
-    """The body if it is text; ``None`` if it is binary. ASSUMED: FC does not say which is which."""
+    """The body if it is text; ``None`` if it is binary. ASSUMED: fcemu takes a body for text if it is UTF-8 and its
+    content type, where there is one, says text; FC does not say which is which (http-triggers §3)."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind and not kind.startswith(_TEXTS) and not kind.endswith(("+json", "+xml")):
         return None if body else ""
@@ -123,7 +127,8 @@ def _status(value: object) -> int:
 
 
 def _headers(value: object) -> tuple[tuple[str, str], ...]:
-    """ASSUMED: a list is several headers of one name, such as ``Set-Cookie``; ``null`` is no header."""
+    """ASSUMED: fcemu reads a list as several headers of one name, such as ``Set-Cookie``, and ``null`` as no header
+    (http-triggers §3.1)."""
     if value is None:
         return ()
     if not isinstance(value, dict):

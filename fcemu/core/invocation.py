@@ -56,7 +56,8 @@ TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
     },
     State.DEQUEUED: {
         Started: State.RUNNING,
-        # ASSUMED: what is refused stays Dequeued, because nothing was executed (task-mode §2.1).
+        # ASSUMED: fcemu leaves an invocation whose attempt was refused in the state Dequeued, because nothing was
+        # executed (task-mode §2.1).
         RetryPlanned: State.DEQUEUED,
         Failed: State.FAILED,
         Expired: State.EXPIRED,
@@ -66,7 +67,8 @@ TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
     State.RUNNING: {
         Succeeded: State.SUCCEEDED,
         RetryPlanned: State.RETRYING,
-        # ASSUMED: what is delivered once more is in the queue again; FC's diagram has no duplicates.
+        # ASSUMED: fcemu puts an invocation that is delivered once more into the state Enqueued; FC's diagram has no
+        # duplicates (task-mode §2.1).
         Redelivered: State.ENQUEUED,
         Failed: State.FAILED,
         StopAsked: State.STOPPING,

@@ -13,8 +13,9 @@ RUNS_AS: Final[Mapping[str, str]] = {
     "nodejs22": "nodejs20",
     "nodejs24": "nodejs20",
 }
-"""Runtimes that FC does not offer any more, or not yet, and those as which their functions run here. ASSUMED: the next
-ones are called like this, and are like the newest of today."""
+"""Runtimes that FC does not offer any more, or not yet, and those as which their functions run here. ASSUMED: fcemu
+gives FC's next versions of Python and Node.js the names that follow on those of today, and runs them as the newest of
+today (runtimes §1)."""
 
 
 def runs_as(runtime: str) -> str:
@@ -37,7 +38,8 @@ NODE_RUNTIMES: Final = (
 """FC's Node.js runtimes (runtimes §3); all run on the Node.js of this machine."""
 OLD_NODE: Final = ("nodejs4.4", "nodejs6")
 """Those whose process exits with an error that no handler catches. Source: an SDK's suite (wire-api §9), for
-``nodejs6``; ASSUMED: ``nodejs4.4`` as well."""
+``nodejs6``. ASSUMED: fcemu lets a process of ``nodejs4.4`` exit with an error that no handler catches, as one of
+``nodejs6`` does (runtimes §3.3)."""
 CUSTOM_CONTAINER: Final = "custom-container"
 CUSTOM_RUNTIMES: Final = ("custom", "custom.debian10", "custom.debian11", "custom.debian12", CUSTOM_CONTAINER)
 """A start command that serves HTTP (runtimes §4). Of a container the command alone is run, on this machine."""

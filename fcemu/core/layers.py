@@ -28,7 +28,8 @@ class LayerVersion:
     stamp: Stamp = UNSTAMPED
 
     def arn(self, account: Account) -> str:
-        """ASSUMED: written like the ARNs of FC's other resources, in every version of the API."""
+        """ASSUMED: fcemu writes the ARN of a layer like the ARNs of FC's other resources, in every version of the
+        API."""
         return f"acs:fc:{account.region}:{account.id}:layers/{self.name}/versions/{self.version}"
 
 

@@ -17,7 +17,8 @@ class Limits:
     sync_payload_bytes: int = 32 * 1024 * 1024
     async_payload_bytes: int = 128 * 1024
     delay_max: timedelta = timedelta(seconds=3600)
-    """ASSUMED: 0…3600 s inclusive, the newest text of the page; an older one prints an open interval."""
+    """ASSUMED: fcemu takes delays from 0 to 3600 s inclusive, as the newest text of the page says; an older one prints
+    an open interval (async-invocation §3)."""
     timeout_max_seconds: int = 86400
     memory_min_mb: int = 128
     memory_max_mb: int = 32 * 1024
@@ -35,7 +36,8 @@ class Limits:
     """How much of the account's instances may be reserved for functions, all together (3.0). Source: §2 of
     timers-and-instances."""
     triggers_of_function: int = 50
-    """Source: «Limits» of 3.0. ASSUMED: also in 2.0 (errors-and-limits §4)."""
+    """Source: «Limits» of 3.0. ASSUMED: fcemu limits the triggers of a function to 50 in 2.0 as in 3.0
+    (errors-and-limits §4)."""
     hook_timeout_max_seconds: int = 300
     package_bytes: int = 100 * 1024 * 1024
     """Of an uploaded zip. Source: «Limits», through an SDK."""

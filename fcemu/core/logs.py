@@ -13,8 +13,8 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 def log_of(attempt: Attempt, request_id: str, memory_mb: int, memory_used_mb: float) -> str:
     """The full log of an attempt; ``""`` for a refused one, and without end and summary for one that still runs.
 
-    Source: runtimes §1.8. ASSUMED: the line of a cold start belongs to the instance, not to the attempt, and is left
-    out; an attempt that did not come back gets its end marker here (runtimes §5.1).
+    Source: runtimes §1.8. ASSUMED: fcemu leaves the line of a cold start, which belongs to the instance, out of the log
+    of an attempt, and ends the log of an attempt that did not come back with an end marker (runtimes §5.1).
     """
     if not attempt.executed:
         return ""
@@ -32,7 +32,8 @@ def log_of(attempt: Attempt, request_id: str, memory_mb: int, memory_used_mb: fl
 
 
 def _failure(attempt: Attempt, milliseconds: float, memory_used_mb: float) -> str:
-    """What the end marker says. Source: task-mode §4.4. ASSUMED: a stop reads like a caller's cancel."""
+    """What the end marker says. Source: task-mode §4.4. ASSUMED: fcemu writes that an attempt was stopped as it writes
+    a caller's cancel (task-mode §4.4)."""
     match attempt.outcome:
         case Returned():
             return ""

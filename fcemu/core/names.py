@@ -8,7 +8,8 @@ LATEST: Final = "LATEST"
 """The qualifier a caller means when none is given. Source: FC docs, "InvokeFunction"."""
 
 NAME: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
-"""ASSUMED: FC documents this rule for triggers; services and functions get the same one (errors-and-limits §4)."""
+"""ASSUMED: fcemu applies the rule that FC documents for the names of triggers to services and functions as well
+(errors-and-limits §4)."""
 FUNCTION_3_0: Final = "[A-Za-z_][A-Za-z0-9_$-]{0,127}"
 """Also ``service$function``, which FC's own converter makes of a function of 2.0. Source: yaml-formats §4."""
 FUNCTION: Final = f"{NAME}/{NAME}|{FUNCTION_3_0}"
@@ -52,7 +53,8 @@ class Account:
 def function_arn(ref: FunctionRef, qualifier: str, account: Account) -> str:
     """The function's ARN; a qualifier other than ``LATEST`` is part of it.
 
-    Source: retry-and-destinations §2. ASSUMED: 3.0 writes the qualifier after a slash.
+    Source: retry-and-destinations §2. ASSUMED: fcemu writes a qualifier of 3.0 after a slash in the ARN of a function
+    (async-invocation §7).
     """
     head = f"acs:fc:{account.region}:{account.id}:"
     if ref.service is None:

@@ -226,7 +226,7 @@ _ROWS: Final = {
         default=True,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
-        page="#check",
+        page="fixture.md#check",
     ),
     "ready_file": Option(
         Text("the path of a file", ".+", "FILE"),

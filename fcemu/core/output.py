@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 LIMIT_BYTES: Final = 10 << 20
-"""ASSUMED: FC keeps logs elsewhere and names no limit for those of one attempt; more than this is a mistake here."""
+"""ASSUMED: fcemu keeps 10 MiB of what an attempt writes; FC keeps logs elsewhere and names no limit for those of one
+attempt (runtimes §1.8)."""
 RESULT_BYTES: Final = 32 << 20
-"""ASSUMED: a result, or the document of an error, may be as large as an event of a synchronous invocation. What passes
-it on may cut it to one byte more: that tells that it is too large."""
+"""How large a result or the document of an error may be. A runtime may cut a larger one to one byte more than this,
+which tells that it is too large. ASSUMED: fcemu takes a result as large as the event of a synchronous invocation may be
+(async-invocation §2)."""
 _PIECES: Final = 1000
 _CHARACTERS: Final = 1 << 16
 """So many small pieces, or characters in them, are put together: a million prints are no million strings."""

@@ -11,7 +11,8 @@ from fcemu.core.times import milliseconds, text_of
 def report(invocation: Invocation, account: Account, now: datetime) -> bytes:
     """The JSON that a destination receives. Only attempts that ran the handler count in it.
 
-    Source: FC docs, "Result callback". ASSUMED: ``timestamp`` is the time of the report.
+    Source: FC docs, "Result callback". ASSUMED: fcemu gives the time of the report as its ``timestamp``
+    (retry-and-destinations §3.1).
     """
     accepted, ending = invocation.accepted, invocation.ending()
     document = {
@@ -32,8 +33,8 @@ def report(invocation: Invocation, account: Account, now: datetime) -> bytes:
 def envelope(invocation: Invocation, body: bytes, account: Account, now: datetime) -> bytes:
     """The CloudEvents 1.0 event in which an EventBridge bus receives ``body``, the report.
 
-    ASSUMED: every field but ``specversion``; FC's pages name the service and show no event
-    (retry-and-destinations §3.1).
+    ASSUMED: fcemu makes up every field of the event but ``specversion``, because FC's pages name EventBridge and show
+    no event (retry-and-destinations §3.1).
     """
     succeeded = invocation.state is State.SUCCEEDED
     event = {

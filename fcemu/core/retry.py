@@ -94,7 +94,8 @@ def decide(outcome: Outcome, tally: Tally, policy: RetryPolicy, now: datetime) -
         case Throttled() | SystemFailed():
             return _after_refusal(outcome, tally, policy, now)
         case Halted() | Stuck():
-            # ASSUMED: an invocation whose attempt was stuck is Stopped on the wire; FC has no word for it.
+            # ASSUMED: fcemu says Stopped on the wire of an invocation whose attempt was stuck, because FC has no word
+            # for it (task-mode §2).
             return Stop()
         case unreachable:
             assert_never(unreachable)
@@ -111,8 +112,9 @@ def _after_function_error(
 
 
 def _after_refusal(outcome: Throttled | SystemFailed, tally: Tally, policy: RetryPolicy, now: datetime) -> Decision:
-    """ASSUMED: the window starts with the first refused attempt of the invocation, the back-off starts anew when an
-    attempt really ran, and no retry starts after the window's end (retry-and-destinations §1.3)."""
+    """ASSUMED: fcemu counts the time in which refusals are retried from the first refused attempt of an invocation,
+    begins the back-off anew when an attempt really ran, and starts no retry after the end of that time
+    (retry-and-destinations §1.3)."""
     if outcome.status not in policy.retried_refusals:
         why = f": {outcome.message}" if isinstance(outcome, SystemFailed) and outcome.message else ""
         return Fail(f"{outcome.status} {outcome.code}, not retried{why}")

@@ -1,6 +1,7 @@
 """Which route of a custom domain a path takes, and what the path becomes on the way.
 
-Sources: FC docs, "Configure a custom domain name". ASSUMED: the longest pattern wins.
+Sources: FC docs, "Configure a custom domain name". ASSUMED: fcemu takes the longest pattern of a custom domain that
+fits the path (http-triggers §1).
 """
 
 import re

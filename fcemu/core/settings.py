@@ -34,7 +34,8 @@ class Settings:
     retry_seconds: tuple[timedelta, ...] = _seconds(0.5, 1, 2, 4, 8, 16, 32, 64)
     """Wait before retry 1, 2, … of a function error; the last one repeats.
 
-    ASSUMED: no page prints this schedule; it is the only one FC's documents know (retry-and-destinations §1.2).
+    ASSUMED: fcemu retries a function error on the only schedule that FC's documents know, that of refusals; no page
+    prints one for function errors (retry-and-destinations §1.2).
     """
     auth: bool = False
     """Whether FC's signatures are verified; without it, any key is accepted, and none."""
@@ -47,18 +48,20 @@ class Settings:
     age_excludes_delay: bool = False
     """``True``: the age of an event runs from the end of its ``x-fc-async-delay``."""
     destination_depth: int = 16
-    """How many destinations may follow each other. ASSUMED: FC documents no bound."""
+    """How many destinations may follow each other. ASSUMED: fcemu refuses chains of more than 16 destinations unless it
+    is told another number, although FC documents no bound (retry-and-destinations §2)."""
     deliver_to: Mapping[str, str] = field(default_factory=dict)
     """URLs to which reports are posted, by destination (``queue:declined``)."""
     delivery_retry_seconds: tuple[timedelta, ...] = ()
-    """Wait before retry 1, 2, … of a report that could not be posted. ASSUMED: FC documents no retry of deliveries
-    (retry-and-destinations §3.4)."""
+    """Wait before retry 1, 2, … of a report that could not be posted. ASSUMED: fcemu does not retry a report that could
+    not be posted unless it is told to, because FC documents no retry of deliveries (retry-and-destinations §3.4)."""
     caused_at_most: int = 10_000
     """How many invocations one outside request may cause, through handlers and destinations."""
     task_retention: timedelta = timedelta(days=7)
     """How long FC's API shows the record of a task that has ended. Source: FC docs, "Asynchronous tasks".
 
-    ASSUMED: from its end, and what has not ended stays.
+    ASSUMED: fcemu counts the retention of a task's record from the end of the task, and keeps the record of a task that
+    has not ended (async-invocation §4).
     """
     throttle_mode: str = "wait"
     """What an asynchronous invocation does that is due while no instance can be had: ``wait`` in the queue, or be
@@ -66,11 +69,14 @@ class Settings:
     instance_limit: int | None = None
     """How many instances the account may have; ``None``: as ``limits`` say."""
     instances_per_minute: int = UNBOUNDED
-    """How many instances may start within a minute. Source: errors-and-limits §4: 300 in 3.0. ASSUMED: unbounded."""
+    """How many instances may start within a minute. Source: errors-and-limits §4: 300 in 3.0. ASSUMED: fcemu does not
+    limit how fast instances start unless it is told to (errors-and-limits §4)."""
     idle: timedelta = timedelta(seconds=300)
-    """How long an instance without work is kept. ASSUMED: FC prints no number (timers-and-instances §3.3)."""
+    """How long an instance without work is kept. ASSUMED: fcemu keeps an idle instance for 300 s, because FC prints no
+    number (timers-and-instances §3.3)."""
     cold_start: timedelta = timedelta(0)
-    """How long a new instance takes to start, before its initializer. ASSUMED: no time (timers-and-instances §3.4)."""
+    """How long a new instance takes to start, before its initializer. ASSUMED: fcemu lets an instance start in no time
+    unless it is told a duration (timers-and-instances §3.4)."""
     max_memory_usage_mb: float = 64.0
     """What every report of used memory says; measuring it would make two runs differ."""
     watchdog: timedelta = timedelta(seconds=30)

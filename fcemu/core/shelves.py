@@ -201,7 +201,8 @@ class Shelf(Generic[K, R]):
         return self._last
 
     def next_number(self, group: object) -> int:
-        """Numbers are never given twice (wire-api §9). ASSUMED: of layers as of versions of functions."""
+        """Numbers are never given twice (wire-api §9). ASSUMED: fcemu never gives the number of a version of a layer
+        twice, as FC does not with versions of functions (wire-api §9)."""
         return self._last.get(group, 0) + 1
 
     def skip(self, group: object, number: int) -> None:

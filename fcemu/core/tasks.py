@@ -19,13 +19,15 @@ from fcemu.core.values import dataclass
 TASK_ID: Final = "[A-Za-z_][A-Za-z0-9_-]{0,127}"
 """What a caller may name a task. Source: FC docs, "InvokeFunction", all versions; generated ids need not fit."""
 RETURNED_BYTES: Final = 1024 * 1024
-"""ASSUMED: a larger result is cut, because ``returnPayload`` has at most 1 MB (async-invocation §2)."""
+"""ASSUMED: fcemu cuts a result of more than 1 MiB in the record of a task, because ``returnPayload`` has at most 1 MB
+(async-invocation §2)."""
 _TASK_ID: Final = re.compile(TASK_ID)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def check_task_id(ref: FunctionRef, task_id: str) -> None:
-    """Raises ``InvalidArgument`` for what cannot name a task. ASSUMED: the text (async-invocation §4)."""
+    """Raises ``InvalidArgument`` for what cannot name a task. ASSUMED: fcemu makes up the text with which it refuses a
+    task's id (async-invocation §4)."""
     if not _TASK_ID.fullmatch(task_id):
         raise InvalidArgument.choice(
             "AsyncTaskId" if ref.service is None else "StatefulAsyncInvocationId", TASK_ID, task_id
@@ -55,7 +57,8 @@ def already_exists(ref: FunctionRef, task_id: str) -> FCError:
 
 
 def cannot_stop(invocation: Recorded) -> InvalidArgument:
-    """Why what has ended is not stopped. Source: the Java SDK's test gives the code; ASSUMED: the text."""
+    """Why what has ended is not stopped. Source: the Java SDK's test gives the code. ASSUMED: fcemu makes up the text
+    with which it refuses to stop a task that has ended (task-mode §4.4)."""
     kind = "async task" if invocation.function.service is None else "stateful async invocation"
     return InvalidArgument(f"{kind} in status '{invocation.state}' can not be stopped")
 
@@ -80,7 +83,8 @@ class Event(NamedTuple):
 def events(facts: Iterable[Fact]) -> list[Event]:
     """The events of one invocation from its facts: one for each change of its state (task-mode §3.4).
 
-    ASSUMED: ``Retrying`` and the bad ends say ``Error`` and ``ErrorMessage``; the others have no detail.
+    ASSUMED: fcemu writes ``Error`` and ``ErrorMessage`` as the detail of ``Retrying`` and of the bad ends of a task,
+    and no detail of its other events (task-mode §3.4).
     """
     found: list[Event] = []
     state, error = State.ENQUEUED, ("", "")
@@ -148,9 +152,9 @@ class Record:
 def record(invocation: Invocation) -> Record:
     """The record of a task (task-mode §3.3).
 
-    ASSUMED: ``started`` is when it was submitted; ``duration`` and ``instance_id`` are of the last attempt that ran;
-    ``goal`` (FC's ``destinationStatus``) is ``Succeeded`` until a stop is asked for, then ``Stopped``; ``error`` is
-    the error's type.
+    ASSUMED: fcemu gives the time of submission as ``started`` of a task, takes ``duration`` and ``instance_id`` from
+    the last attempt that ran, the error's type as ``error``, and ``Succeeded`` as ``goal`` (FC's ``destinationStatus``)
+    until a stop is asked for, then ``Stopped`` (task-mode §3.3).
     """
     accepted = invocation.accepted
     ran = [attempt for attempt in invocation.attempts if attempt.executed]
@@ -220,7 +224,8 @@ class Cursor(NamedTuple):
 class Query:
     """Which tasks are listed, and in which order.
 
-    ASSUMED: ``begin`` and ``end``, whole milliseconds, are inclusive, and the newest come first (task-mode §4.2).
+    ASSUMED: fcemu reads ``begin`` and ``end`` as inclusive bounds in whole milliseconds, and lists the newest tasks
+    first (task-mode §4.2).
     """
 
     status: State | None = None

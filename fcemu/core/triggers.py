@@ -29,7 +29,8 @@ KINDS: Final = (
     "kafka",
     "mqtt",
 )
-"""Trigger types of FC. Sources: wire-api §3 and §10; ASSUMED: those of the message products are written like this."""
+"""Trigger types of FC. Sources: wire-api §3 and §10. ASSUMED: fcemu calls the triggers of the message products
+``kafka`` and ``mqtt``, because no list of FC's types has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class HttpDoor:
 def read_http(config: Mapping[str, Any]) -> HttpDoor:
     """Read the configuration of an HTTP trigger. Raises ``ValueError`` that names the key.
 
-    ASSUMED: without ``methods``, all are allowed.
+    ASSUMED: fcemu lets an HTTP trigger without ``methods`` take all of them (http-triggers §1).
     """
     methods = config.get("methods") or list(METHODS)
     if not isinstance(methods, list) or any(each not in METHODS for each in methods):
@@ -91,8 +92,8 @@ def read_http(config: Mapping[str, Any]) -> HttpDoor:
 
 
 def timer_event(trigger: "Trigger", payload: str, at: datetime) -> bytes:
-    """What a time trigger hands to its function (timers-and-instances §1.3). ASSUMED: ``triggerTime`` is the scheduled
-    time, and ``payload`` is empty where none is configured."""
+    """What a time trigger hands to its function (timers-and-instances §1.3). ASSUMED: fcemu gives the scheduled time as
+    ``triggerTime``, and an empty ``payload`` where none is configured (timers-and-instances §1.3)."""
     time = f"{at.isoformat()[:19]}Z"  # at once, where strftime asks for modules
     return b'{"triggerTime":"%b",%b' % (time.encode(), _said_always(trigger.name, payload))
 

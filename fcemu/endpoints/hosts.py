@@ -15,8 +15,8 @@ _FC: Final = re.compile(
     )\.?""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""ASSUMED: at ``fc.aliyuncs.com`` no FC answers, since all endpoints of its documents have a region in them; requests
-for it come to the emulator, and programs in Node.js are warned."""
+"""ASSUMED: fcemu takes requests for ``fc.aliyuncs.com``, where no FC answers, since all endpoints of its documents have
+a region in them; programs in Node.js are warned (wire-api §1)."""
 
 
 def is_fc_host(host: object) -> bool:

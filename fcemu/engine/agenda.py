@@ -23,7 +23,8 @@ class Rank(IntEnum):
     POLL = 4
     """A consumer has waited long enough."""
     IDLE = 5
-    """An instance has been idle for long enough. ASSUMED: what is due at that instant still has it."""
+    """An instance has been idle for long enough. ASSUMED: fcemu ends an idle instance only after all else that is due
+    at that instant, which may still use it (timers-and-instances §3.3)."""
 
 
 class Entry(Protocol):

@@ -125,7 +125,8 @@ class Chance:
 class Odds:
     """How often a seeded chance answers otherwise than a calm one; each is asked for each attempt it can befall.
 
-    ASSUMED: FC prints no numbers; these let a test of a few dozen attempts see some of each.
+    ASSUMED: fcemu draws with odds of its own, because FC prints no numbers; these let a test of a few dozen attempts
+    see some of each.
     """
 
     overtake: float = 0.25
@@ -145,9 +146,11 @@ class Odds:
 
 ODDS: Final = Odds()
 LATE_AT_MOST: Final = timedelta(seconds=1)
-"""ASSUMED: FC says that a delay is not exact, not by how much; it is never early (async-invocation §3)."""
+"""ASSUMED: fcemu draws a delay up to 1 s too long and never too short; FC says that a delay is not exact, but not by
+how much (async-invocation §3)."""
 AGAIN_AT_MOST: Final = timedelta(seconds=60)
-"""ASSUMED: FC says that an event may be delivered more than once, not when (async-invocation §5)."""
+"""ASSUMED: fcemu delivers an event once more up to 60 s after the end of its attempt; FC says that an event may be
+delivered more than once, but not when (async-invocation §5)."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 

@@ -471,7 +471,8 @@ class Control:
             return {owner: dict(tags) for owner, tags in sorted(self._catalog.tags.items()) if tags}
 
     def register_source(self, ref: FunctionRef, qualifier: str, arn: str) -> Stamp:
-        """Registering one again changes nothing. ASSUMED. Raises what ``Catalog.find`` raises."""
+        """Raises what ``Catalog.find`` raises. ASSUMED: fcemu changes nothing when an event source is registered again
+        (wire-api §4)."""
         with self._baton:
             key = ref, qualifier, arn
             self._catalog.check_within((ref, qualifier))

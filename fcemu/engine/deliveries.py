@@ -66,7 +66,8 @@ class Deliveries:
             self._start(DeliveryStarted(now, accepted.request_id, address, message_id, body, now), invocation, url, 0)
 
     def _destination(self, invocation: Invocation) -> Destination | None:
-        """ASSUMED: expiry is reported as a failure; stopped and invalid invocations are not reported (§3.3)."""
+        """ASSUMED: fcemu reports expiry as a failure, and does not report stopped and invalid invocations
+        (retry-and-destinations §3.3)."""
         asked = self._catalog.async_settings(invocation.accepted.function, invocation.accepted.qualifier)
         match invocation.state:
             case State.SUCCEEDED:

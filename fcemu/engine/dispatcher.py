@@ -135,7 +135,8 @@ class Dispatcher:
     def _hold(self, invocation: Invocation, plan: Plan, now: datetime) -> None:
         self._journal.record(Held(now, invocation.id, len(invocation.attempts) + 1), invocation)
         aged_from = invocation.tally(age_excludes_delay=self._settings.age_excludes_delay).aged_from
-        # ASSUMED: what has grown too old is dropped at once, not when an instance becomes free.
+        # ASSUMED: fcemu drops an event that has grown too old at once, not when an instance becomes free
+        # (retry-and-destinations §1.5).
         end = later(later(aged_from, plan.policy.max_age), _MOMENT)
         self.fleet.hold(plan.pool.backlog, invocation, end, self.begin)
 
@@ -245,7 +246,8 @@ class Dispatcher:
         if invocation.accepted.synchronous or not is_too_old(tally, policy, now):
             return False
         if invocation.executions:
-            # ASSUMED: Expired means "not executed", so an event that ran and then grew too old has failed (§1.5).
+            # ASSUMED: fcemu fails an event that ran and then grew too old, because Expired means that nothing was
+            # executed (retry-and-destinations §1.5).
             reason = f"older than {policy.max_age.total_seconds():g} s before its next retry"
             self._journal.record(Failed(now, invocation.id, reason), invocation)
         else:
@@ -336,8 +338,9 @@ class Dispatcher:
                 assert_never(unreachable)
 
     def _policy_now(self, invocation: Invocation, plan: Plan) -> RetryPolicy:
-        """ASSUMED: what decides is the configuration as it is when an attempt ends or is dequeued, not as it was when
-        the invocation was accepted; of a function that is gone, the one with which the attempt started."""
+        """ASSUMED: fcemu decides by the configuration as it is when an attempt ends or is dequeued, not as it was when
+        the invocation was accepted; where the function is gone, by the one with which the attempt started
+        (async-invocation §7)."""
         try:
             return self.plans.plan(invocation.accepted.function, invocation.accepted.qualifier).policy
         except FCError:

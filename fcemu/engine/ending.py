@@ -73,7 +73,8 @@ class Ending:
         elif halted is not None:
             self.parking.abandon(run, halted)
         else:
-            # ASSUMED: a sleep that ends exactly at the timeout has timed out: the timeout was scheduled first.
+            # ASSUMED: fcemu times out an attempt whose sleep ends exactly at the timeout, because the timeout was
+            # scheduled first (timers-and-instances §3.5).
             self._explain_endless_wait(run, now)
             self.parking.abandon(run, self._dispatcher.timed_out(run.function.timeout))
 

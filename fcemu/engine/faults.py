@@ -37,8 +37,8 @@ class Delay:
 class DeliverTwice:
     """The queue does not hear that the attempt ended, and delivers once more, ``again`` after that end.
 
-    ASSUMED: the second delivery follows the first one's end, so that the two do not overlap; FC says only that an
-    event may be delivered more than once (async-invocation §6).
+    ASSUMED: fcemu begins the second delivery after the end of the first one, so that the two do not overlap; FC says
+    only that an event may be delivered more than once (async-invocation §5).
     """
 
     again: timedelta

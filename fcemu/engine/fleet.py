@@ -29,7 +29,8 @@ class Fleet:
 
     Limits count instances (timers-and-instances §2): of a qualifier those on demand (2.0), of a function all of them
     (reserved concurrency of 3.0), of the account all of all functions. An idle instance is given up where another one
-    needs its place under a limit that both come under. ASSUMED: that one goes that was used longest ago.
+    needs its place under a limit that both come under. ASSUMED: fcemu gives up the idle instance that was used longest
+    ago where another one needs its place (timers-and-instances §3.3).
     """
 
     def __init__(self, world: World, plans: Plans) -> None:
@@ -279,7 +280,8 @@ class Fleet:
         return place
 
     def _initialized(self, place: Place, error: str, now: datetime) -> None:
-        """ASSUMED: a provisioned instance whose initializer failed is not started again by itself."""
+        """ASSUMED: fcemu does not start a provisioned instance again by itself when its initializer has failed
+        (runtimes §1.5)."""
         if error:
             self._forget(place, now, f"its initializer failed: {error}")
             place.instance.stop()
@@ -313,7 +315,7 @@ class Fleet:
     def limits_changed(self) -> None:
         """What is idle and above a limit now is given up; whoever waits may have an instance now.
 
-        ASSUMED: what runs goes on."""
+        ASSUMED: fcemu lets attempts that run go on when a limit on instances sinks (timers-and-instances §2)."""
         now = self.clock.shown()
         for pool in list(self.pools.values()):
             while (above := self._quotas.full(pool, 0)) is not None and (spare := self._spare(above)) is not None:

@@ -14,9 +14,10 @@ _NEWS: Final = (Changed, HookRan, InstanceProvisioned, InstanceStopped)
 def forget_old(store: Store, now: datetime, keep: timedelta, messages: Messages) -> None:
     """Let a store forget, before anybody has folded it, what ended earlier than ``keep`` ago, and make room.
 
-    Messages of queues stay as long as a consumer may get them, whatever became of what they report; those of topics
-    and buses go with time. ``messages`` tells which may still be got: it begins empty and folds what is in the store.
-    ASSUMED: all of it, because FC names a time for the records of tasks only. Raises ``StoreError``.
+    Messages of queues stay as long as a consumer may get them, whatever became of what they report; those of topics and
+    buses go with time. ``messages`` tells which may still be got: it begins empty and folds what is in the store.
+    Raises ``StoreError``. ASSUMED: fcemu forgets all kinds of records after one time, because FC names a time for the
+    records of tasks only (async-invocation §4).
     """
     journal = Journal(messages)
     journal.keep_elsewhere(store.read)

@@ -78,7 +78,8 @@ class Pool:
     """Instances of a function as one qualifier means it now; the one that was used last is used first, provisioned
     ones before all others.
 
-    ASSUMED: instances belong to a qualifier and version: each knows its qualifier by ``FC_QUALIFIER``.
+    ASSUMED: fcemu has instances of their own for each qualifier and version of a function, because each instance knows
+    its qualifier by ``FC_QUALIFIER`` (runtimes §1.7).
     """
 
     __slots__ = (

@@ -145,7 +145,8 @@ class Intake:
     ) -> Invocation:
         """``settings``: those of the qualifier, ``None`` for a synchronous invocation.
 
-        ASSUMED: a request id that an invocation has already is not given to another one, which gets its own."""
+        ASSUMED: fcemu does not give a request id that an invocation has already to another one, which gets an id of its
+        own (async-invocation §1.4)."""
         if self._movers.closing.closed:
             raise ResourceThrottled("the emulator is closed")
         is_task = settings is not None and (asked.task_mode or settings.task_mode)
@@ -195,7 +196,8 @@ class Intake:
         """What the invocation needs. Raises ``FunctionInvocationDisabled`` for a function that nobody may invoke now,
         ``EntityTooLarge`` for a payload of more than ``at_most`` bytes, and what ``Plans.plan`` raises.
 
-        ASSUMED: what was accepted before runs nevertheless; published versions are disabled with their function.
+        ASSUMED: fcemu still runs what was accepted before its function was disabled, and disables published versions
+        together with their function (wire-api §5).
         """
         plan = self._plans.plan(asked.ref, asked.qualifier)
         if asked.ref.service is None:  # in 2.0 nothing is disabled, and a version outlives its function

@@ -53,7 +53,8 @@ class Quotas:
 
     def may_grow(self, now: datetime) -> bool:
         """Whether another instance may start now, which then counts. Source: errors-and-limits §4, creation speed.
-        ASSUMED: the minute slides."""
+        ASSUMED: fcemu counts the instances that started within the last 60 s: the minute slides
+        (errors-and-limits §4)."""
         most = self._settings.instances_per_minute
         if most >= UNBOUNDED:
             return True

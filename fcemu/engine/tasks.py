@@ -15,8 +15,8 @@ from fcemu.engine.world import World
 class Tasks:
     """FC's task mode over the journal. Methods may be called from any thread unless they say otherwise.
 
-    ASSUMED: a task belongs to the qualifier it was submitted with, and is found through no other; its id is taken for
-    the whole function (async-invocation §4, task-mode §4.2).
+    ASSUMED: fcemu finds a task through no other qualifier than the one with which it was submitted, and keeps its id
+    taken for the whole function (async-invocation §4, task-mode §4.2).
     """
 
     def __init__(self, world: World, movers: Movers) -> None:
@@ -68,8 +68,8 @@ class Tasks:
     def hang_up(self, invocation: Invocation) -> None:
         """Whoever waited for the answer of a synchronous invocation is gone: it is canceled. Repeatable.
 
-        Source: timers-and-instances §3.5. ASSUMED: one that a handler called goes on, because nobody can say at which
-        virtual instant that handler's connection was closed.
+        Source: timers-and-instances §3.5. ASSUMED: fcemu lets an invocation that a handler called go on, because it
+        cannot know at which virtual instant that handler's connection was closed (timers-and-instances §3.5).
         """
         with self._baton:
             if invocation.accepted.root != invocation.id or invocation.finished or self._movers.closing.closed:
@@ -101,7 +101,7 @@ class Tasks:
         return tasks.is_kept(task, self._clock.shown(), self._settings.task_retention)
 
     def _stop(self, invocation: Recorded) -> None:
-        """ASSUMED: to stop what is being stopped is a success (task-mode §4.4)."""
+        """ASSUMED: fcemu answers the stop of a task that is being stopped with success (task-mode §4.4)."""
         if invocation.synchronous:
             raise InvalidArgument("a synchronous invocation can not be stopped")
         if isinstance(invocation, Summary) or invocation.finished:

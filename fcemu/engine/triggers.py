@@ -19,9 +19,9 @@ from fcemu.engine.world import World
 class Triggers:
     """All triggers that fire because something happened, not because of the time.
 
-    ASSUMED: all of them invoke asynchronously, so that retries, age, destinations and task mode of the trigger's
-    qualifier hold; of some services FC's documents say so, of Log Service, Table Store and EventBridge they say that
-    those services retry by their own rules.
+    ASSUMED: fcemu lets the triggers of all services invoke asynchronously, so that retries, age, destinations and task
+    mode of the trigger's qualifier hold; FC's documents say so of some services, and of Log Service, Table Store and
+    EventBridge that those retry by their own rules.
     """
 
     def __init__(self, world: World, intake: Intake) -> None:
@@ -91,7 +91,8 @@ class Triggers:
         """A message, the report of an invocation where there is a request id, has arrived at a topic: the triggers that
         hear of it fire, if its tag is theirs.
 
-        ASSUMED: what a function cannot take (it is disabled, the message is too large, there is a loop) is lost.
+        ASSUMED: fcemu drops a message that a function cannot take because it is disabled, the message is too large, or
+        there is a loop.
         """
         known = self._journal.invocations.get(request_id)
         cause = None if known is None else self._journal.whole(known)

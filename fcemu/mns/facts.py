@@ -166,5 +166,6 @@ Arrived = Arrival | ReportSummary
 
 
 def tag_of(arrival: Arrived) -> str:
-    """The tag by which subscriptions and triggers of a topic choose. ASSUMED: reports have no tag."""
+    """The tag by which subscriptions and triggers of a topic choose. ASSUMED: fcemu gives the messages that are reports
+    no tag."""
     return arrival.tag if isinstance(arrival, MessageSent) else ""

@@ -170,8 +170,8 @@ class Mail:
         return [cast(Delivered, next(reports)) if isinstance(one, ReportSummary) else one for one in several]
 
     def _push(self, topic: Topic, subscription: Subscription, arrival: Arrival) -> None:
-        """ASSUMED: what is pushed to a queue that there is not, or that takes no message of that size, is lost, as
-        when the retries of a push are used up."""
+        """ASSUMED: fcemu drops a message that a topic pushes to a queue that does not exist, or that takes no message
+        of that size, as if the retries of a push were used up."""
         if not self.has(Queue, subscription.queue):
             return
         queue = self.state.resource(Queue, subscription.queue)

@@ -1,8 +1,8 @@
 """An MNS queue as its facts made it: which message is visible when, to whom it belongs meanwhile, what is left.
 
 Pure: every question comes with ``now``. Rules: MNS's documents on ReceiveMessage, DeleteMessage,
-ChangeMessageVisibility and CreateQueue, read 2026-11. ASSUMED: among visible messages the one of the smallest priority
-number comes first, then the one that was sent first; MNS promises no order.
+ChangeMessageVisibility and CreateQueue, read 2026-11. ASSUMED: fcemu gives, among visible messages, first the one of
+the smallest priority number, then the one that was sent first; MNS promises no order.
 """
 
 from collections.abc import Iterator
@@ -195,9 +195,9 @@ class Queue(Resource[QueueSet]):
     def held(self, handle: str, now: datetime) -> Message:
         """The message that a consumer still has by that receipt handle.
 
-        Raises ``ReceiptHandleError`` for what no consumer of this queue ever got. ASSUMED: ``MessageNotExist`` for a
-        handle whose time is over, that a newer one replaced, or whose message is deleted; MNS's pages name both errors
-        and no rule.
+        Raises ``ReceiptHandleError`` for what no consumer of this queue ever got. ASSUMED: fcemu refuses with
+        ``MessageNotExist`` a receipt handle whose time is over, that a newer one replaced, or whose message is deleted;
+        MNS's pages name two errors and no rule.
         """
         self._take()
         priority, _, rest = handle.partition("-")

@@ -34,7 +34,8 @@ class Subscription:
     modified: datetime = field(default=_NEVER, compare=False)
 
     def wants(self, arrival: Arrival) -> bool:
-        """Whether a message passes its filter. ASSUMED: one without a tag passes no filter."""
+        """Whether a message passes its filter. ASSUMED: fcemu lets a message without a tag pass no subscription's
+        filter."""
         return not self.filter_tag or self.filter_tag == tag_of(arrival)
 
     def check(self) -> None:
@@ -68,7 +69,8 @@ class Topic(Resource[TopicSet]):
 def pushed(topic: Topic, subscription: Subscription, arrival: Arrival, account: Account) -> bytes:
     """What a subscribed queue gets of a message, in the subscription's format.
 
-    Source: MNS's documents, "Notification formats", for HTTP endpoints. ASSUMED: queues get the same.
+    Source: MNS's documents, "Notification formats", for HTTP endpoints. ASSUMED: fcemu pushes messages to subscribed
+    queues in the formats that MNS documents for HTTP endpoints.
     """
     if subscription.content_format == "SIMPLIFIED":
         return arrival.body

@@ -56,7 +56,8 @@ def _load(namespace: Namespace, path: str, function: Function) -> ModuleType:
 def _check_packages(directory: str, path: str) -> None:
     """Up to python3.10 FC's runtime walks the dots with a finder that takes no directory without ``__init__.py``.
 
-    ASSUMED: python3.12, where that finder is gone, takes them.
+    ASSUMED: fcemu lets python3.12, where that finder is gone, import from directories without ``__init__.py``
+    (runtimes §1.1).
     """
     folder, _, dotted = path.rpartition("/")
     at = os.path.join(directory, folder)

@@ -62,7 +62,8 @@ class FunctionMeta:
 
 
 class ServiceMeta:
-    """``context.service``; 3.0 has no services, its ``name`` is empty then (ASSUMED)."""
+    """``context.service``. ASSUMED: fcemu gives the context of 3.0, which has no services, a ``service`` with an empty
+    ``name`` (runtimes §1.3)."""
 
     def __init__(self, call: Call) -> None:
         self.name = call.function.ref.service or ""
@@ -181,7 +182,8 @@ class Function312(FunctionMeta):
 class Context312(Context):
     """python3.12: smaller; no credentials, no service.
 
-    ASSUMED: ``retry_count`` (text), ``getLogger`` and ``to_json`` are there as in 3.10; the page lists neither.
+    ASSUMED: fcemu gives the context of python3.12 ``retry_count`` (text), ``getLogger`` and ``to_json`` as in 3.10; the
+    page lists neither (runtimes §1.3).
     """
 
     log_project = ""

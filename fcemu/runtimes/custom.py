@@ -208,7 +208,8 @@ class CustomInstance:
     def _lost(self, call: Call, lost: Lost) -> Ran:
         """The program has closed the connection, most often because it has ended.
 
-        ASSUMED: in 2.0 that is reported as for built-in runtimes.
+        ASSUMED: fcemu reports in 2.0 that the program of a custom runtime has ended as it does for built-in runtimes
+        (runtimes §5.3).
         """
         server = self._server
         if server is not None and server.ran_out_of_memory:
@@ -227,5 +228,6 @@ class CustomInstance:
 
 
 def _not_started(failed: NotStarted) -> FunctionError:
-    """ASSUMED: counts as a function error, so that it is retried as one (retry-and-destinations §1.1)."""
+    """ASSUMED: fcemu counts a program that cannot be started as a function error, so that it is retried as one
+    (retry-and-destinations §1.1)."""
     return FunctionError(failed.code, error_document(failed.message), failed.code)

@@ -128,7 +128,8 @@ def ask_hook(
 
 
 def common_headers(call: Call, control_path: str) -> list[tuple[str, str]]:
-    """What each request carries. ASSUMED: what is not set is left out."""
+    """What each request carries. ASSUMED: fcemu leaves out the headers of a request whose values are not set
+    (runtimes §4.2)."""
     function, (key_id, secret, token) = call.function, call.credentials
     headers = {
         "x-fc-request-id": call.request_id,
@@ -177,8 +178,8 @@ def ask_invoke(connections: Connections, call: Call, meanwhile: Callable[[], obj
 def invoked(answer: Answer) -> Ran:
     """What the answer to ``/invoke`` means: a failure is what says so in ``x-fc-status``.
 
-    ASSUMED: such a failure is a handled one, since user code reported it; a status of 400 and above without that header
-    is a success (runtimes §4.3).
+    ASSUMED: fcemu takes a failure that a program reports by ``x-fc-status`` for a handled one, since user code reported
+    it, and a status of 400 and above without that header for a success (runtimes §4.3).
     """
     if answer.header("x-fc-status") == _FAILED:
         return FunctionError(HANDLED, answer.body, "FunctionHandledError")

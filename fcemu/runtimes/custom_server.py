@@ -202,7 +202,8 @@ class Server:
         return None
 
     def _is_healthy(self, port: int) -> bool:
-        """ASSUMED: delays and periods of the health check are not waited for here; it is asked until it succeeds."""
+        """ASSUMED: fcemu does not wait for the delays and periods of a health check, but asks until it succeeds
+        (runtimes §4.1)."""
         if not self._how.health:
             return True
         connections = Connections(port)
@@ -223,7 +224,8 @@ class Server:
         )
 
     def _silent(self, waited: float) -> str:
-        """ASSUMED: FC's text begins like this; what follows is ours."""
+        """ASSUMED: fcemu begins the message for a program that does not listen with FC's words, and makes up what
+        follows (runtimes §4.1)."""
         own = listeners(self._program.group)
         ports = ", ".join(str(each.port) for each in own or []) or "none"
         return (
@@ -245,7 +247,8 @@ def _here(word: str, code: str) -> str:
 
 
 def _listen_variables(port: int) -> dict[str, str]:
-    """Where the program is to listen. ASSUMED: FC sets the older name, too."""
+    """Where the program is to listen. ASSUMED: fcemu sets the older variable ``FC_SERVER_PORT``, too
+    (runtimes §4.1)."""
     return {"FC_CUSTOM_LISTEN_PORT": str(port), "FC_SERVER_PORT": str(port)}
 
 

@@ -67,9 +67,9 @@ _JSON_TEXT: Final = json.JSONEncoder(indent=4, sort_keys=True, default=_serializ
 class Paths:
     """Files of this machine under the names they have in FC, so that a report is the same on every machine.
 
-    Code lies in ``/code``, content of layers in ``/opt``. ASSUMED: installed packages are shown as a layer's, below
-    ``/opt/python``, and so is what the test has put on ``sys.path``; the emulator's own programs as FC's runtime, in
-    ``/var/fc/runtime``.
+    Code lies in ``/code``, content of layers in ``/opt``. ASSUMED: fcemu shows installed packages, and what the test
+    has put on ``sys.path``, as content of a layer below ``/opt/python``, and its own programs as FC's runtime in
+    ``/var/fc/runtime`` (runtimes §1.6).
     """
 
     def __init__(

@@ -156,5 +156,6 @@ def _of_platform(function: Function, call: Call) -> dict[str, str]:
 
 
 def _is_on_new_debian(runtime: str) -> bool:
-    """Whether a runtime is on Debian 11 or newer. ASSUMED: python3.10 and nodejs18 are the first ones."""
+    """Whether a runtime is on Debian 11 or newer. ASSUMED: fcemu takes python3.10 and nodejs18 for the first runtimes
+    on Debian 11 or newer (runtimes §1.7)."""
     return is_newer(runtime, (3, 10)) or is_modern_node(runtime) or runtime in ("custom.debian11", "custom.debian12")

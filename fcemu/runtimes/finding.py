@@ -16,7 +16,8 @@ PRELOADED: Final = frozenset(sys.builtin_module_names).union([
 ])  # fmt: skip
 """Standard modules that no file of a code directory replaces: FC's runtime has loaded them before it looks for code.
 
-ASSUMED: runtimes §1.1 says that loaded names win; the list is what an HTTP server with JSON and logging loads.
+ASSUMED: fcemu takes the modules that an HTTP server with JSON and logging loads for those that FC's runtime has loaded,
+and loaded names win (runtimes §1.1).
 """
 INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 

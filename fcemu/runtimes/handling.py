@@ -73,7 +73,8 @@ def initialize(namespace: Namespace, call: Call, write: Callable[[str], object])
 def pre_freeze(namespace: Namespace, call: Call, write: Callable[[str], object]) -> None:
     """Run the hook before an instance is frozen; what it comes to changes nothing.
 
-    ASSUMED: it runs inside the attempt, whose time it takes; in FC it is not part of the duration.
+    ASSUMED: fcemu runs the pre-freeze hook inside the attempt, whose time it takes; in FC it is not part of the
+    duration (runtimes §1.5).
     """
     _call_quietly(namespace, call, write, PRE_FREEZE, call.function.pre_freeze, call.function.pre_freeze_timeout)
 

@@ -21,5 +21,6 @@ def end_line(hook: str, request_id: str, *, failed: bool) -> str:
 
 
 def late_initializer(seconds: float) -> str:
-    """The message of an initializer whose timeout is over. ASSUMED: no page has one (runtimes §1.5)."""
+    """The message of an initializer whose timeout is over. ASSUMED: fcemu makes up the message of an initializer whose
+    timeout is over, because no page has one (runtimes §1.5)."""
     return f"Function initialization timed out after {seconds:g} seconds"

@@ -84,8 +84,9 @@ class NodeRuntime:
     ``extra_environment``: variables that handlers get besides FC's. ``debugging``: which function waits for a debugger.
     ``pass_env``: as of ``outside_variables``. ``isolate`` changes nothing: each instance loads its modules anew.
 
-    ASSUMED: of the frames of an error those of Node.js itself are left out, as they differ from version to version;
-    ``console.setLogLevel`` takes debug, verbose, info, warn and error, in this order, and at first all is written.
+    ASSUMED: fcemu leaves the frames of Node.js itself out of the stack of an error, as they differ from version to
+    version, and lets ``console.setLogLevel`` take debug, verbose, info, warn and error, in this order; at first all is
+    written (runtimes §3.3, runtimes §3.5).
     """
 
     def __init__(
@@ -173,7 +174,8 @@ class NodeInstance(InChild):
         if _exits(call.function.runtime, outcome):
             return call.clock.exited(), True
         if self._function.pre_freeze and not broken:
-            # ASSUMED: what it comes to changes nothing; the time that it takes is the attempt's, as it runs inside it.
+            # ASSUMED: fcemu ignores what the pre-freeze hook of Node.js comes to, and runs it inside the attempt, whose
+            # time it takes (runtimes §1.5).
             function = self._function
             frozen = _hook(child, call, PRE_FREEZE, function.pre_freeze, function.pre_freeze_timeout)
             broken = bool(frozen.header.get("broken"))
@@ -297,7 +299,7 @@ def _request(http: HttpRequest) -> dict[str, Any]:
 def _context(call: Call, handler: str) -> dict[str, Any]:
     """The context object but for its methods (runtimes §3.1).
 
-    ASSUMED: in 3.0 ``service`` is there, with an empty name.
+    ASSUMED: fcemu gives the context of Node.js in 3.0 a ``service`` with an empty name (runtimes §3.1).
     """
     function, (key_id, secret, token) = call.function, call.credentials
     return {

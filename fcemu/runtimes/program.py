@@ -18,7 +18,8 @@ from fcemu.runtimes.children import PIPE_BYTES
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0
-"""Real seconds between SIGTERM and SIGKILL. ASSUMED: FC gives a program some time, too."""
+"""Real seconds between SIGTERM and SIGKILL. ASSUMED: fcemu gives a program 2 real seconds after SIGTERM, as FC probably
+gives it some time, too (runtimes §5.1)."""
 
 
 class Program:

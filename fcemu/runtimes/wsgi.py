@@ -25,7 +25,8 @@ class NotAnswered(Exception):
 def ask(application: Callable[..., Any], request: HttpRequest, body: bytes, context: Any, handler: str) -> Answer:
     """Ask a WSGI application; raises what it raises, and ``NotAnswered``.
 
-    ASSUMED: one that never calls ``start_response`` has failed; FC's runtime sends empty HTTP parameters back.
+    ASSUMED: fcemu fails an application that never calls ``start_response``; FC's runtime sends empty HTTP parameters
+    back (runtimes §2.1).
     """
     begun: list[tuple[int, list[tuple[str, str]]]] = []
     parts: list[bytes] = []

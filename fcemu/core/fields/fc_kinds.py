@@ -147,7 +147,8 @@ def _words(words: tuple[str, ...]) -> Schema:
 
 @dataclass(frozen=True, slots=True)
 class Layers(Kind):
-    """The layers that a function uses, by the ARNs of their versions. ASSUMED: what is no ARN is refused."""
+    """The layers that a function uses, by the ARNs of their versions. ASSUMED: fcemu refuses a layer of a function that
+    is not named by an ARN."""
 
     of: ClassVar[str] = "list"
 

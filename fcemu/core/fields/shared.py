@@ -28,7 +28,7 @@ ANY_QUALIFIER: Final = Text("a version or an alias", "a version, an alias or LAT
 QUALIFIER: Final = Qualifier()
 FUNCTION: Final = Function()
 HANDLER: Final = Text("module.function", "a printable text", printable=True, none=True)
-"""ASSUMED: a handler without a name that can be printed is refused."""
+"""ASSUMED: fcemu refuses a handler whose name cannot be printed."""
 COUNT: Final = Whole("", always(0, UNBOUNDED))
 HOOK_TIMEOUT: Final = Duration(lambda limits: (1, limits.hook_timeout_max_seconds))
 

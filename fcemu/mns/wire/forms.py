@@ -153,7 +153,7 @@ def of_sent(sent: Received | MessageSent) -> Fields:
 def of_message(message: Received, *, peeked: bool) -> Fields:
     """A message as a consumer gets it; who only looks gets no receipt handle. Instants in milliseconds since 1970.
 
-    ASSUMED: ``FirstDequeueTime`` of a message that nobody received yet is when it was sent.
+    ASSUMED: fcemu gives the time of sending as ``FirstDequeueTime`` of a message that no consumer has received yet.
     """
     held: Fields = [("ReceiptHandle", message.handle), ("NextVisibleTime", milliseconds(message.visible))]
     return [

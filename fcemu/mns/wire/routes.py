@@ -192,7 +192,7 @@ async def _send(call: Call) -> Answer:
         except MNSError as refused:
             good = False
             answers.append(("Message", forms.of_error(refused)))
-    # ASSUMED: 500 when some of a batch were refused, as MNS's own clients expect.
+    # ASSUMED: fcemu answers 500 when it refuses some messages of a batch, as MNS's own clients expect.
     return call.answer(201 if good else 500, "Messages", answers)
 
 
@@ -217,7 +217,7 @@ async def _delete_messages(call: Call) -> Answer:
             call.emulator.queues.delete(call.name, handle)
         except MNSError as refused:
             wrong.append(("Error", [*forms.of_error(refused), ("ReceiptHandle", handle)]))
-    # ASSUMED: 404 when some of a batch were refused.
+    # ASSUMED: fcemu answers 404 when it refuses to delete some messages of a batch.
     return call.answer(404, "Errors", wrong) if wrong else call.answer(204)
 
 
