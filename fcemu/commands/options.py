@@ -29,12 +29,7 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LATER_COMMANDS: Final = (
-    "analyse",
-    "explore",
-    "mutate",
-    "openapi",
-)
+LATER_COMMANDS: Final = ("analyse", "explore", "mutate")
 """What later versions bring: refused by name, never "no such command"."""
 
 
