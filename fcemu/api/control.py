@@ -20,7 +20,6 @@ from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
 from fcemu.engine.closing import ClosedError
 from fcemu.own_api import records, routes
 from fcemu.own_api.codec import given_in, instant_after, read_member, read_record
-from fcemu.own_api.openapi import document
 from fcemu.own_api.problems import Problem, not_yet
 from fcemu.own_api.routes import ROUTES, Route
 
@@ -64,6 +63,8 @@ class Control:
         return records.Health(status="ok", version=self._state.version)
 
     async def show_document(self, request: WireRequest) -> dict[str, Any]:
+        from fcemu.own_api.openapi import document  # no start of a server needs it
+
         return document(self._state.version)
 
     async def show_authority(self, request: WireRequest) -> str:

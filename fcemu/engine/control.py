@@ -27,7 +27,7 @@ from fcemu.core.kinds import (
 from fcemu.core.layers import LayerVersion
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.paging import Page, Wanted, by_name, page_of
-from fcemu.core.releases import Owner, Version
+from fcemu.core.releases import Owner, Version, alias_changes
 from fcemu.core.shelves import K, Kind, R
 from fcemu.core.stamps import UNSTAMPED, Stamp, etag_of
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
@@ -92,7 +92,7 @@ class Control:
             FUNCTIONS.name: _Rules(reads=self._code_of, then=lambda ref: fleet.definitions_changed([ref])),
             VERSIONS.name: _Rules(then=lambda key: fleet.releases_changed(key[0], gone=key[1])),
             ALIASES.name: _Rules(
-                reads=_alias_changes,
+                reads=alias_changes,
                 check=lambda key, alias: self._catalog.releases.check_alias(key[0], alias),
                 then=lambda key: fleet.releases_changed(key[0]),
             ),
@@ -479,11 +479,6 @@ class Control:
             there = self._catalog.sources.get(key)
             made = self._create(SOURCES, key, {}) if there is None else self._told(SOURCES, key, there, "created")
             return made.stamp
-
-
-def _alias_changes(changes: Changes) -> Changes:
-    """An empty version keeps the one there is (wire-api §9)."""
-    return {name: value for name, value in changes.items() if name != "version" or value}
 
 
 def _matching(resource: T, if_match: str) -> T:
