@@ -3,11 +3,11 @@
 import os
 import re
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fcemu.config.archives import written
 from fcemu.config.definition import EMPTY, Definition
@@ -39,6 +39,7 @@ from fcemu.core.releases import Owner, Version
 from fcemu.core.stubs import Handler, Step, plain_step
 from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger, read_http
 
+T = TypeVar("T")
 _LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
 """What PyYAML would write as it is, and read as a blank."""
 
@@ -85,7 +86,10 @@ class _Writer:
         code: Callable[[str], Any],
         now: Mapping[FunctionRef, Function],
     ) -> None:
-        self._async = async_settings
+        self._async = _by_function((ref, (qualifier, asked)) for (ref, qualifier), asked in async_settings.items())
+        self._sources = _by_function((ref, (qualifier, arns)) for (ref, qualifier), arns in extras.sources.items())
+        self._capacities = _by_function((each.function, each) for each in extras.capacities)
+        self._triggers = _by_function((each.function, each) for each in extras.triggers)
         self._extras = extras
         self._code = code
         self._now = now
@@ -101,12 +105,12 @@ class _Writer:
         written = {**_handler(function), **self._code_of(function), **self._settings(function)}
         if function.disabled is not None:
             written["disabled"] = function.disabled
-        written |= self._capacities(function.ref)
-        if sources := list(self._sources(function.ref)):
+        written |= self._capacities_of(function.ref)
+        if sources := self._sources_of(function.ref):
             written["eventSources"] = sources
-        if asked := self._asked(function.ref):
+        if asked := self._asked_of(function.ref):
             written["asyncInvokeConfig"] = _alone(asked)
-        own = (each for each in self._extras.triggers if each.function == function.ref)
+        own = self._triggers.get(function.ref, ())
         triggers = {each.name: _trigger(each) for each in own if self._leads(function.ref, each.qualifier)}
         if triggers:
             written["triggers"] = triggers
@@ -125,11 +129,11 @@ class _Writer:
         """One version."""
         return {"code": self._code(layer.package.directory), **_fields(LAYER_VERSION, layer)}
 
-    def _capacities(self, ref: FunctionRef) -> dict[str, Any]:
+    def _capacities_of(self, ref: FunctionRef) -> dict[str, Any]:
         """What is usual of a bound of instances is ``reservedConcurrency`` in both generations."""
         written: dict[str, Any] = {}
-        for each in self._extras.capacities:
-            if each.function != ref or not self._leads(ref, each.qualifier):
+        for each in self._capacities.get(ref, ()):
+            if not self._leads(ref, each.qualifier):
                 continue
             if each.kind == CONCURRENCY or (each.kind == ON_DEMAND and each.qualifier == LATEST):
                 written["reservedConcurrency"] = next(iter(each.kept.values()), 0)
@@ -139,17 +143,20 @@ class _Writer:
                 written.setdefault(_CAPACITY_KEYS[each.kind], []).append(config)
         return {name: _alone(value) for name, value in written.items()}
 
-    def _sources(self, ref: FunctionRef) -> Iterator[dict[str, Any]]:
-        for (owner, qualifier), arns in self._extras.sources.items():
-            if owner == ref and self._leads(ref, qualifier):
-                yield from ({"sourceArn": arn} | _qualified(qualifier) for arn in arns)
+    def _sources_of(self, ref: FunctionRef) -> list[dict[str, Any]]:
+        return [
+            {"sourceArn": arn} | _qualified(qualifier)
+            for qualifier, arns in self._sources.get(ref, ())
+            if self._leads(ref, qualifier)
+            for arn in arns
+        ]
 
-    def _asked(self, ref: FunctionRef) -> list[dict[str, Any]]:
+    def _asked_of(self, ref: FunctionRef) -> list[dict[str, Any]]:
         """Settings of which nothing is set are there, too."""
         return [
             _qualified(qualifier) | _fields(ASYNC, asked, *_ASYNC, usual=True)
-            for (owner, qualifier), asked in self._async.items()
-            if owner == ref and self._leads(ref, qualifier)
+            for qualifier, asked in self._async.get(ref, ())
+            if self._leads(ref, qualifier)
         ]
 
     def _leads(self, ref: FunctionRef, qualifier: str) -> bool:
@@ -236,6 +243,14 @@ class _Writer:
                 "kept": kept,
             }
         return written | ({"description": version.description} if version.description else {})
+
+
+def _by_function(pairs: Iterable[tuple[FunctionRef, T]]) -> dict[FunctionRef, list[T]]:
+    """What belongs to functions, by function, so that writing all of them looks at each thing once."""
+    found: dict[FunctionRef, list[T]] = {}
+    for ref, one in pairs:
+        found.setdefault(ref, []).append(one)
+    return found
 
 
 def _handler(function: Function) -> dict[str, str]:
