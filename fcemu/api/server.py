@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -32,12 +32,26 @@ from fcemu.core.errors import (
 )
 from fcemu.engine.closing import ClosedError
 
-DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
-    dialect.version: (dialect, Paths((operation.method, operation.path, operation) for operation in dialect.operations))
-    for dialect in (v2016_08_15.DIALECT, v2021_04_06.DIALECT, v2023_03_30.DIALECT)
-}
 HANDLERS: Final = {**resources.HANDLERS, **account.HANDLERS, **tasks.HANDLERS}
 """What answers an operation of the control plane or of task mode, by its name in the dialects' tables."""
+_BY_SERVER: Final = frozenset({"invoke", "http_trigger"})
+"""The names of those that run a function, which the server itself answers."""
+
+
+def answered(operations: Iterable[Operation]) -> Paths[Operation]:
+    """Operations by their paths. Raises ``LookupError`` for one whose handler does not exist: no server is made that
+    would fail at the first request for it."""
+    operations = tuple(operations)
+    known = {"", *_BY_SERVER, *HANDLERS}
+    if lost := [f"{each.name} needs {each.handler}" for each in operations if each.handler not in known]:
+        raise LookupError(f"operations without a handler: {', '.join(lost)}")
+    return Paths((each.method, each.path, each) for each in operations)
+
+
+DIALECTS: Final[Mapping[str, tuple[Dialect, Paths[Operation]]]] = {
+    dialect.version: (dialect, answered(dialect.operations))
+    for dialect in (v2016_08_15.DIALECT, v2021_04_06.DIALECT, v2023_03_30.DIALECT)
+}
 
 
 def effect_of(operation: Operation) -> str:

@@ -8,7 +8,8 @@ from api.harness import FC3
 from fakes import make
 
 from fcemu.api import v2016_08_15, v2021_04_06, v2023_03_30
-from fcemu.api.dialect import ANY_METHOD, Paths, split_target
+from fcemu.api.dialect import ANY_METHOD, Operation, Paths, split_target
+from fcemu.api.server import DIALECTS, HANDLERS, answered
 
 LATER = [
     (dialect.version, operation)
@@ -22,6 +23,17 @@ def test_every_operation_of_every_version_is_known():
     assert len(v2016_08_15.OPERATIONS) == 65
     assert len(v2021_04_06.OPERATIONS) == 66
     assert len(v2023_03_30.OPERATIONS) == 73
+
+
+def test_an_operation_without_a_handler_is_no_part_of_a_server():
+    lost = Operation("GetColour", "GET", "/colours/{colour}", "get_colour")
+    with pytest.raises(LookupError, match="GetColour needs get_colour"):
+        answered([lost])
+
+
+def test_every_handler_answers_an_operation():
+    named = {operation.handler for dialect, _ in DIALECTS.values() for operation in dialect.operations}
+    assert HANDLERS.keys() - named == set()
 
 
 def test_every_operation_that_comes_later_says_its_name(served):
