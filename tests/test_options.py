@@ -19,7 +19,7 @@ import fcemu.commands.serve
 from fcemu import host
 from fcemu.config import DefinitionError, emulator_block, read_mapping
 from fcemu.core.option_kinds import Anything, Flag, Number, Text, Texts, Waits, Words
-from fcemu.core.options import BLOCK, EXEC, FIXTURE, INI, OPTIONS, PLACES, SERVE, VARIABLE, checked, options_in
+from fcemu.core.options import BLOCK, EXEC, FIXTURE, INI, OPTIONS, PLACES, SERVE, VARIABLE, options_in
 from fcemu.core.settings import Settings, settings_of
 from fcemu.engine.chance import CHANCES
 from fcemu.testing import LocalEmulator
@@ -87,9 +87,7 @@ def in_plan(plan, name):
         return attrgetter(OPTIONS[name].field)(settings_of(plan.options()))
     if name in OF_HOSTS:
         return in_recipe(host.Recipe.of(plan.definition, plan.options), name)
-    if name in ("env", "log_format"):  # they act before there is a plan
-        return checked(plan.options())[name]
-    return getattr(plan, name)
+    return plan[name]
 
 
 def beside(name):

@@ -10,12 +10,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fcemu import __version__, host
 from fcemu.commands.waiting import telling_who_waits
@@ -48,27 +47,13 @@ _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to serve and where. Its fields, from ``host`` on, are options of ``serve`` and ``exec``."""
+    """What to serve and where. ``plan["port"]`` is what an option of ``serve`` or ``exec`` comes to."""
 
     definition: Definition
     sources: tuple[Path, ...]
     options: Callable[[], Mapping[str, object]]
     """All that was said, with the defaults of the command: a clock starts at the time at which this is asked."""
-    host: str
-    port: int
-    ready_file: str | None
-    verbose: bool
-    token: str
-    allow_host: Sequence[str]
-    intercept: bool
-    intercept_only: bool
-    runtime: str
-    data: str
-    watch: bool
-    debug: str
-    debug_port: int | None
-    pass_env: Sequence[str]
-    timeline: str
+    chosen: Mapping[str, Any]
 
     @classmethod
     def of(cls, command: str, definition: Definition, sources: tuple[Path, ...], said: Mapping[str, object]) -> "Plan":
@@ -79,14 +64,16 @@ class Plan:
             now = {name: datetime.now(UTC) if value == "now" else value for name, value in usual.items()}
             return {name: value for name, value in now.items() if value is not None} | {**definition.options, **said}
 
-        chosen = checked(options())
-        own = {each.name: value_of(chosen, each.name) for each in fields(cls) if each.name in OPTIONS}
-        return cls(**own | {"definition": definition}, sources=sources, options=options)
+        return cls(definition=definition, sources=sources, options=options, chosen=checked(options()))
+
+    def __getitem__(self, name: str) -> Any:
+        """What an option of that name comes to. Raises ``KeyError`` for a name that no option has."""
+        return value_of(self.chosen, name)
 
     @property
     def intercepts(self) -> bool:
         """Whether FC's host names lead to the emulator, for programs in its environment."""
-        return self.intercept or self.intercept_only
+        return bool(self["intercept"] or self["intercept_only"])
 
 
 class CannotListen(Exception):
@@ -103,9 +90,9 @@ def run(plan: Plan) -> None:
 
 def prepare(plan: Plan) -> None:
     """Check the options, and patch the time functions. Raises ``ValueError``."""
-    if plan.intercepts and ":" in plan.host:
-        raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan.host}")
-    if plan.definition.functions and plan.runtime == "inline":
+    if plan.intercepts and ":" in plan["host"]:
+        raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan['host']}")
+    if plan.definition.functions and plan["runtime"] == "inline":
         host.patch_time()
     elif "FCEMU_BACKEND" in os.environ:
         host.time_backend()  # functions may come later
@@ -171,7 +158,7 @@ async def _serve(plan: Plan) -> None:
 
 def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     """What ``--watch`` asks for, for the length of an ``async with``."""
-    if not plan.watch:
+    if not plan["watch"]:
         return nullcontext()
     return watching(running, [find_definition(source) for source in plan.sources])
 
@@ -189,17 +176,19 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
     if not plan.intercepts:
         yield ours
         return
-    async with host.intercepted(ours, running.host.endpoint, only=plan.intercept_only) as more:
+    async with host.intercepted(ours, running.host.endpoint, only=plan["intercept_only"]) as more:
         os.environ.update(more)  # for handlers in processes of their own
         yield ours | more
 
 
 def _debugging(plan: Plan, recipe: host.Recipe) -> "host.Debugging | None":
-    if not plan.debug:
+    if not plan["debug"]:
         return None
     from fcemu.commands.debugging import debugging_of
 
-    debugging = debugging_of(plan.definition, plan.debug, plan.debug_port, process=recipe.process, python=recipe.python)
+    debugging = debugging_of(
+        plan.definition, plan["debug"], plan["debug_port"], process=recipe.process, python=recipe.python
+    )
     LOG.info(
         "%s waits for a debugger at 127.0.0.1:%d before its first attempt: invoke it, then attach",
         debugging.function,
@@ -212,27 +201,27 @@ def _debugging(plan: Plan, recipe: host.Recipe) -> "host.Debugging | None":
 @asynccontextmanager
 async def served(plan: Plan) -> AsyncIterator[Served]:
     """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
-    token = plan.token or ("" if _is_loopback(plan.host) else _new_token())
+    token = plan["token"] or ("" if _is_loopback(plan["host"]) else _new_token())
     recipe = host.Recipe.of(plan.definition, plan.options)
     debugging = _debugging(plan, recipe)
-    server = host.api_server(token, [plan.host], plan.allow_host)
+    server = host.api_server(token, [plan["host"]], plan["allow_host"])
     try:
-        port = await server.start(plan.host, plan.port)
+        port = await server.start(plan["host"], plan["port"])
     except OSError as refused:
         raise CannotListen(_why(plan, refused)) from None
-    url = base_url(plan.host, port)
+    url = base_url(plan["host"], port)
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
-    runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan.pass_env)
+    runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan["pass_env"])
     here = Host(server, runtimes, url)
     try:
         emulator = here.begin(recipe)
     except BaseException:
         await server.stop()
         raise
-    ready_file = None if plan.ready_file is None else Path(plan.ready_file)
+    ready_file = None if plan["ready_file"] is None else Path(plan["ready_file"])
     if ready_file is not None:
         write_atomically(ready_file, url)
-    narrator = _Narrator(url, token) if plan.verbose else None
+    narrator = _Narrator(url, token) if plan["verbose"] else None
     gc.freeze()  # what was imported lives as long as the process, and so do nearly all facts
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
@@ -267,7 +256,7 @@ def write_atomically(path: Path, text: str) -> None:
 def _why(plan: Plan, refused: OSError) -> str:
     import errno
 
-    where = f"{plan.host}:{plan.port}"
+    where = f"{plan['host']}:{plan['port']}"
     match refused.errno:
         case errno.EADDRINUSE:
             return f"cannot listen on {where}: it is in use. Stop what listens there, or choose another --port (0: any)"
@@ -304,29 +293,29 @@ def _greet(plan: Plan, running: Served) -> None:
 
 def warn_of_others(plan: Plan, running: Served) -> None:
     """Beyond loopback: who may ask, and how."""
-    if _is_loopback(plan.host):
+    if _is_loopback(plan["host"]):
         return
-    how = "its token, --token" if plan.token else f"this token, made for the run: {running.token}"
+    how = "its token, --token" if plan["token"] else f"this token, made for the run: {running.token}"
     LOG.warning(
         "--host %s: whoever reaches this machine and knows %s can run your handlers. Requests carry it as "
         "'Authorization: Bearer TOKEN', SDKs as access key id, fcemu's commands as the variable %s",
-        plan.host,
+        plan["host"],
         how,
         TOKEN,
-        extra={"fields": {"event": "open", "host": plan.host}},
+        extra={"fields": {"event": "open", "host": plan["host"]}},
     )
 
 
 def _tell_what_was_kept(plan: Plan, running: Served) -> None:
     emulator = running.host.emulator
-    if not plan.data or emulator is None:
+    if not plan["data"] or emulator is None:
         return
     invocations = list(emulator.journal.invocations.values())  # a flowing clock runs what is due already
     waiting = sum(not one.finished for one in invocations)
-    fields = {"event": "kept", "data": plan.data, "invocations": len(invocations), "unfinished": waiting}
+    fields = {"event": "kept", "data": plan["data"], "invocations": len(invocations), "unfinished": waiting}
     LOG.info(
         "everything is kept in %s: %d invocations, %d of them unfinished",
-        _shown(Path(plan.data).absolute()),
+        _shown(Path(plan["data"]).absolute()),
         len(invocations),
         waiting,
         extra={"fields": fields},
