@@ -12,8 +12,8 @@ from common import FULL, ROOT, apart, line
 
 from fcemu import host
 from fcemu.config import read_mapping
-from fcemu.core.kinds import TRIGGERS
 from fcemu.core.names import FunctionRef
+from fcemu.core.resource_types import TRIGGERS
 from fcemu.engine.emulator import Asked, Emulator
 
 REPORT = FunctionRef("report")

@@ -9,10 +9,10 @@ from fcemu.api.setup import BadDefinition
 from fcemu.config import Definition
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_to_json
-from fcemu.core.kinds import DOMAINS, FUNCTIONS
 from fcemu.core.limits import RELAXED
 from fcemu.core.names import FunctionRef
 from fcemu.core.options import OPTIONS, checked, value_of
+from fcemu.core.resource_types import DOMAINS, FUNCTIONS
 from fcemu.core.settings import USUAL, settings_of
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn

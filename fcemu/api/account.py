@@ -9,10 +9,10 @@ from fcemu.api.shapes import read_value, required
 from fcemu.api.wire import Answer
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.fields.kinds import FLAG, LIST, TAGS, TEXT, TEXTS
-from fcemu.core.kinds import has_tags
 from fcemu.core.names import LATEST
 from fcemu.core.paging import page_of, write_token
 from fcemu.core.releases import Owner
+from fcemu.core.resource_types import has_tags
 
 # Tags.
 

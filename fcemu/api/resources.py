@@ -1,4 +1,4 @@
-"""Handlers: what every kind of resource has alike, and what functions, versions, layers and settings have besides."""
+"""Handlers: what every type of resource has alike, and what functions, versions, layers and settings have besides."""
 
 import base64
 import binascii
@@ -16,11 +16,15 @@ from fcemu.api.shapes import Shape, read_value, required, time_text
 from fcemu.api.wire import Answer
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.errors import EntityTooLarge, InvalidArgument, NotImplementedYet, refused
-from fcemu.core.fields.kinds import FLAG, LIST, OBJECT, TEXT
-from fcemu.core.fields.kinds import Kind as Expected
+from fcemu.core.fields.kinds import FLAG, LIST, OBJECT, TEXT, Kind
 from fcemu.core.fields.shared import FUNCTION_3_0, HOST_NAME, NAME
 from fcemu.core.functions import AsyncSettings, Function
-from fcemu.core.kinds import (
+from fcemu.core.layers import read_layer_arn
+from fcemu.core.limits import Limits
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.paging import Page, by_name
+from fcemu.core.releases import Owner
+from fcemu.core.resource_types import (
     ALIASES,
     ASYNC,
     CAPACITIES,
@@ -33,12 +37,7 @@ from fcemu.core.kinds import (
     VERSIONS,
     VPCS,
 )
-from fcemu.core.layers import read_layer_arn
-from fcemu.core.limits import Limits
-from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.paging import Page, by_name
-from fcemu.core.releases import Owner
-from fcemu.core.shelves import Kind
+from fcemu.core.shelves import ResourceType
 from fcemu.core.triggers import KINDS
 from fcemu.core.values import dataclass
 from fcemu.engine.control import Deployed
@@ -49,21 +48,21 @@ _CODELESS: Final = frozenset({"custom-container", "micro-sandbox"})
 Handler = Callable[[Asking], Answer]
 
 
-# The operations that kinds have alike.
+# The operations that types of resource have alike.
 
 
 @dataclass(frozen=True, slots=True)
 class _Alike:
-    """How one kind of resource is asked for. ``word``: what its operations, its name in a path, and its shape are
+    """How one type of resource is asked for. ``word``: what its operations, its name in a path, and its shape are
     called. ``field``: its name in a body, of which ``name`` says what it may be. ``group``: to what the path says that
     it belongs. ``more``: what only a new one says, of its body. ``listed``: the key of its lists."""
 
-    kind: Kind[Any, Any]
+    of: ResourceType[Any, Any]
     word: str
     field: str
     plural: str = ""
     listed: str = ""
-    name: Expected = NAME
+    name: Kind = NAME
     group: Callable[[Asking], object] = lambda asking: None
     path: Callable[[Asking], str] | None = None
     more: Callable[[str, Body, Limits], Mapping[str, Any]] = lambda name, body, limits: {}
@@ -83,23 +82,23 @@ class _Alike:
         body, shape = asking.body, self.shape(asking)
         name = required(body, self.field, self.name, asking.limits)
         more = self.more(name, body, asking.limits)
-        made = asking.control.create(self.kind, self.key(asking, name), {**shape.read(asking, body), **more})
+        made = asking.control.create(self.of, self.key(asking, name), {**shape.read(asking, body), **more})
         return asking.resource(shape, made)
 
     def get(self, asking: Asking) -> Answer:
-        return asking.resource(self.shape(asking), asking.control.get(self.kind, self.key(asking)))
+        return asking.resource(self.shape(asking), asking.control.get(self.of, self.key(asking)))
 
     def update(self, asking: Asking) -> Answer:
         shape = self.shape(asking)
         changes = shape.read(asking)
-        return asking.resource(shape, asking.control.change(self.kind, self.key(asking), changes, asking.if_match))
+        return asking.resource(shape, asking.control.change(self.of, self.key(asking), changes, asking.if_match))
 
     def delete(self, asking: Asking) -> Answer:
-        asking.control.delete(self.kind, self.key(asking), asking.if_match)
+        asking.control.delete(self.of, self.key(asking), asking.if_match)
         return asking.answer()
 
     def list(self, asking: Asking) -> Answer:
-        page = asking.control.page(self.kind, self.group(asking), asking.wanted)
+        page = asking.control.page(self.of, self.group(asking), asking.wanted)
         return asking.page(self.listed or self.plural or f"{self.word}s", self.shape(asking), page)
 
     @property
@@ -477,4 +476,4 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         )
     },
 }
-"""By the names that operations have in the dialects; what a kind does in its own way is behind what all do alike."""
+"""By the names that operations have in the dialects; what a type does in its own way is behind what all do alike."""

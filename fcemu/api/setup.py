@@ -7,8 +7,8 @@ from typing import Any, Final
 from fcemu.api.state import Parts, ServerState
 from fcemu.api.wire import WireRequest
 from fcemu.core.errors import FCError
-from fcemu.core.kinds import LAYERS
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.resource_types import LAYERS
 from fcemu.core.stubs import Step, error_named
 from fcemu.engine import faults
 from fcemu.engine.emulator import Emulator

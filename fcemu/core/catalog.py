@@ -6,7 +6,11 @@ from typing import Any, Final, cast
 from fcemu.core.capacity import InstanceNumbers
 from fcemu.core.errors import FunctionNotFound, refused
 from fcemu.core.functions import UNSET, AsyncSettings, Function, Service
-from fcemu.core.kinds import (
+from fcemu.core.layers import Layers
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.paging import Page, Wanted, by_name
+from fcemu.core.releases import Owner, Releases
+from fcemu.core.resource_types import (
     ALIASES,
     ASYNC,
     CAPACITIES,
@@ -20,11 +24,7 @@ from fcemu.core.kinds import (
     VERSIONS,
     VPCS,
 )
-from fcemu.core.layers import Layers
-from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.paging import Page, Wanted, by_name
-from fcemu.core.releases import Owner, Releases
-from fcemu.core.shelves import K, Kind, R, Shelf
+from fcemu.core.shelves import K, R, ResourceType, Shelf
 from fcemu.core.triggers import HTTP, Trigger
 from fcemu.core.values import dataclass
 
@@ -46,7 +46,7 @@ class Resolved:
 
 
 class Catalog:
-    """All resources by kind and key. Iterating gives the functions.
+    """All resources by type and key. Iterating gives the functions.
 
     Not safe for threads: whoever holds the baton uses it.
     """
@@ -65,7 +65,7 @@ class Catalog:
         self.vpcs: Final = Shelf(VPCS)
         self.sources: Final = Shelf(SOURCES)
         self.shelves: Final[dict[str, Shelf[Any, Any]]] = {
-            shelf.kind.name: shelf for shelf in vars(self).values() if isinstance(shelf, Shelf)
+            shelf.type.name: shelf for shelf in vars(self).values() if isinstance(shelf, Shelf)
         }
         """By the name of the kind; that of functions comes before what belongs to them."""
         self.triggers_by_id: Final = self.triggers.index(lambda each: each.stamp.id or None, lambda each: each)
@@ -84,9 +84,9 @@ class Catalog:
     def __len__(self) -> int:
         return len(self.functions)
 
-    def shelf(self, kind: Kind[K, R]) -> Shelf[K, R]:
-        """The shelf of one kind."""
-        return cast("Shelf[K, R]", self.shelves[kind.name])
+    def shelf(self, of: ResourceType[K, R]) -> Shelf[K, R]:
+        """The shelf of one type."""
+        return cast("Shelf[K, R]", self.shelves[of.name])
 
     # What belongs together.
 
@@ -98,7 +98,7 @@ class Catalog:
         self.functions.put(function.ref, function)
 
     def check_within(self, within: object) -> None:
-        """Raise the error for what is missing of that to which a resource belongs, as ``Kind.within`` tells it."""
+        """Raise the error for what is missing of that to which a resource belongs, as its type says by ``within``."""
         match within:
             case FunctionRef():
                 self.function(within)
@@ -109,11 +109,11 @@ class Catalog:
             case FunctionRef() as ref, str(qualifier):
                 self.find(ref, qualifier)
 
-    def remove(self, kind: Kind[K, R], key: K) -> None:
+    def remove(self, of: ResourceType[K, R], key: K) -> None:
         """Forget a resource with all that belongs to it; the versions of a service keep what they froze. Raises the
-        kind's error for what is missing."""
-        self.shelf(kind).remove(key)
-        match kind.owns(key):
+        type's error for what is missing."""
+        self.shelf(of).remove(key)
+        match of.owns(key):
             case FunctionRef() as ref:
                 self.forget_settings(ref)
                 if ref.service is None:

@@ -63,7 +63,7 @@ def catalog_to_json(catalog: Catalog, directory: Directory = str) -> dict[str, A
         _NUMBERS: {
             name: [[write(group, directory), last] for group, last in shelf.numbers.items()]
             for name, shelf in shelves.items()
-            if shelf.kind.numbered
+            if shelf.type.numbered
         },
     }
 
@@ -77,7 +77,7 @@ def catalog_from_json(record: Any, directory: Callable[[Any], str] = str) -> Cat
     catalog = Catalog()
     shelves = catalog.shelves
     demand(record, [*shelves, _NUMBERS], "the catalogue")
-    demand(record[_NUMBERS], [name for name, shelf in shelves.items() if shelf.kind.numbered], "the numbers")
+    demand(record[_NUMBERS], [name for name, shelf in shelves.items() if shelf.type.numbered], "the numbers")
     for name, shelf in shelves.items():
         for key, resource in record[name]:
             shelf.put(read(key, directory), read(resource, directory))

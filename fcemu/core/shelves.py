@@ -1,4 +1,4 @@
-"""Shelf: the resources of one kind by key: create, replace, remove, find, list by pages."""
+"""Shelf: the resources of one type by key: create, replace, remove, find, list by pages."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
@@ -17,8 +17,8 @@ def _whole(key: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[K, R]):
-    """What is known about one kind of resource.
+class ResourceType(Generic[K, R]):
+    """What is known about one type of resource.
 
     * ``name``: of its shelf, in the catalogue and in the store.
     * ``blank``: a new resource of which nothing but its key is known.
@@ -65,14 +65,14 @@ class Index(Generic[R, T]):
 
 
 class Shelf(Generic[K, R]):
-    """All resources of one kind, group by group, in the order in which groups and resources were made; one that is
+    """All resources of one type, group by group, in the order in which groups and resources were made; one that is
     replaced keeps its place.
 
     Not safe for threads: whoever holds the baton uses it.
     """
 
-    def __init__(self, kind: Kind[K, R]) -> None:
-        self.kind = kind
+    def __init__(self, of: ResourceType[K, R]) -> None:
+        self.type: Final = of
         self._all: dict[K, R] = {}
         self.get: Final[Callable[[K], R | None]] = self._all.get
         """What is there under a key; ``None`` where nothing is."""
@@ -90,7 +90,7 @@ class Shelf(Generic[K, R]):
         return index.there
 
     def __iter__(self) -> Iterator[K]:
-        if self.kind.mixed:
+        if self.type.mixed:
             return iter(self._all)
         return (key for there in self._groups.values() for key in there.values())
 
@@ -121,22 +121,22 @@ class Shelf(Generic[K, R]):
         return bool(self._groups.get(group))
 
     def find(self, key: K) -> R:
-        """Raises the kind's error for what is missing."""
+        """Raises the type's error for what is missing."""
         found = self._all.get(key)
         if found is None:
-            self.check_any(self.kind.split(key)[0])
-            raise self.kind.missing(key)
+            self.check_any(self.type.split(key)[0])
+            raise self.type.missing(key)
         return found
 
     def check_any(self, group: object) -> None:
-        """Raise the kind's error for a group that has none, if it has such an error."""
-        if self.kind.none is not None and not self.has(group):
-            raise self.kind.none(group)
+        """Raise the type's error for a group that has none, if it has such an error."""
+        if self.type.none is not None and not self.has(group):
+            raise self.type.none(group)
 
     def check_new(self, key: K) -> None:
-        """Raise the kind's error for what exists already."""
-        if key in self._all and self.kind.taken is not None:
-            raise self.kind.taken(key)
+        """Raise the type's error for what exists already."""
+        if key in self._all and self.type.taken is not None:
+            raise self.type.taken(key)
 
     def create(self, key: K, resource: R) -> None:
         """Raises what ``check_new`` raises."""
@@ -148,19 +148,19 @@ class Shelf(Generic[K, R]):
         old = self._all.get(key)
         self._all[key] = resource
         if old is None:
-            group, name = self.kind.split(key)
+            group, name = self.type.split(key)
             self._groups.setdefault(group, {})[name] = key
             if (names := self._names.get(group)) is not None:
                 names.add(name)
-            if self.kind.numbered:
+            if self.type.numbered:
                 self.skip(group, int(name))
         for index in self._indexes:
             index.changed(old, resource)
 
     def remove(self, key: K) -> R:
-        """Raises the kind's error for what is missing."""
+        """Raises the type's error for what is missing."""
         found = self.find(key)
-        group, name = self.kind.split(key)
+        group, name = self.type.split(key)
         del self._all[key], self._groups[group][name]
         if (names := self._names.get(group)) is not None:
             names.discard(name)

@@ -1,4 +1,4 @@
-"""Control: creates, changes, deletes, shows and lists what is defined, of every kind alike; every change is a fact."""
+"""Control: creates, changes, deletes, shows and lists what is defined, of every type alike; every change is a fact."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,13 +10,17 @@ from fcemu.core.domains import Route
 from fcemu.core.errors import InvalidArgument, NotImplementedYet, refused
 from fcemu.core.facts import Changed
 from fcemu.core.functions import AsyncSettings, Function, Package, Service
-from fcemu.core.kinds import (
+from fcemu.core.layers import LayerVersion
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.paging import Page, Wanted, by_name, page_of
+from fcemu.core.releases import Owner, Version, alias_changes
+from fcemu.core.resource_types import (
     ALIASES,
     ASYNC,
     CAPACITIES,
     FUNCTIONS,
-    KINDS,
     LAYERS,
+    RESOURCE_TYPES,
     SOURCES,
     TAGS,
     TRIGGERS,
@@ -24,11 +28,7 @@ from fcemu.core.kinds import (
     OfFunction,
     has_tags,
 )
-from fcemu.core.layers import LayerVersion
-from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.paging import Page, Wanted, by_name, page_of
-from fcemu.core.releases import Owner, Version, alias_changes
-from fcemu.core.shelves import K, Kind, R
+from fcemu.core.shelves import K, R, ResourceType
 from fcemu.core.stamps import UNSTAMPED, Stamp, etag_of
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
 from fcemu.core.values import dataclass
@@ -55,7 +55,7 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rules:
-    """What holds for one kind beyond what its shelf knows.
+    """What holds for one type beyond what its shelf knows.
 
     ``new`` raises for a key that cannot be made, in place of the shelf's own check, which follows later. ``reads``
     makes attributes of changes. ``check`` raises for a resource that cannot be. ``then``: who has to hear of a change
@@ -72,8 +72,8 @@ class _Rules:
 class Control:
     """The control plane. Methods may be called from any thread.
 
-    ``if_match``: the ETag that the caller has seen, ``""`` for any; ``PreconditionFailed`` when it is not the one of
-    the resource any more. What is refused changes nothing.
+    ``of``: the type of the resource that is meant. ``if_match``: the ETag that the caller has seen, ``""`` for any;
+    ``PreconditionFailed`` when it is not the one of the resource any more. What is refused changes nothing.
     """
 
     def __init__(self, world: World, fleet: Fleet, packages: Callable[[], Packages] | None, timers: Timers) -> None:
@@ -88,7 +88,7 @@ class Control:
         self._packages: Final = packages
         self.definitions = 0
         """Grows when something is defined without a fact."""
-        self._rules: Final[Mapping[str, _Rules]] = dict.fromkeys((kind.name for kind in KINDS), _Rules()) | {
+        self._rules: Final[Mapping[str, _Rules]] = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules()) | {
             FUNCTIONS.name: _Rules(reads=self._code_of, then=lambda ref: fleet.definitions_changed([ref])),
             VERSIONS.name: _Rules(then=lambda key: fleet.releases_changed(key[0], gone=key[1])),
             ALIASES.name: _Rules(
@@ -108,101 +108,101 @@ class Control:
             ),
         }
 
-    # The operations that every kind has.
+    # The operations that every type has.
 
-    def create(self, kind: Kind[K, R], key: K, changes: Changes) -> R:
-        """Raises what ``Catalog.check_within`` raises, the kind's error for what exists already, and what is refused of
+    def create(self, of: ResourceType[K, R], key: K, changes: Changes) -> R:
+        """Raises what ``Catalog.check_within`` raises, the type's error for what exists already, and what is refused of
         the resource: ``InvalidArgument``, ``LimitExceededError``, the error for what it names and is not there."""
         with self._baton:
-            return self._create(kind, key, changes)
+            return self._create(of, key, changes)
 
-    def get(self, kind: Kind[K, R], key: K) -> R:
-        """Raises what ``Catalog.check_within`` raises, the kind's error for what is missing."""
+    def get(self, of: ResourceType[K, R], key: K) -> R:
+        """Raises what ``Catalog.check_within`` raises, the type's error for what is missing."""
         with self._baton:
-            return self._find(kind, key)
+            return self._find(of, key)
 
-    def change(self, kind: Kind[K, R], key: K, changes: Changes, if_match: str = "") -> R:
+    def change(self, of: ResourceType[K, R], key: K, changes: Changes, if_match: str = "") -> R:
         """What waits in the queue runs as its function is when it starts; what runs goes on as it was, and no warm
         instance is used again. Raises what ``get`` and ``create`` raise, ``PreconditionFailed``."""
         with self._baton:
-            return self._change(kind, key, self._find(kind, key), changes, if_match)
+            return self._change(of, key, self._find(of, key), changes, if_match)
 
-    def put(self, kind: Kind[K, R], key: K, changes: Changes, if_match: str = "") -> R:
+    def put(self, of: ResourceType[K, R], key: K, changes: Changes, if_match: str = "") -> R:
         """Create or change. Settings hold for what is decided from now on, also of what waits in the queue. Raises what
         both raise.
 
         Source: FC docs, "PutFunctionAsyncInvokeConfig" (async-invocation §7).
         """
         with self._baton:
-            self._catalog.check_within(kind.within(key))
-            old = self._catalog.shelf(kind).get(key)
-            return self._create(kind, key, changes) if old is None else self._change(kind, key, old, changes, if_match)
+            self._catalog.check_within(of.within(key))
+            old = self._catalog.shelf(of).get(key)
+            return self._create(of, key, changes) if old is None else self._change(of, key, old, changes, if_match)
 
-    def delete(self, kind: Kind[K, R], key: K, if_match: str = "") -> None:
+    def delete(self, of: ResourceType[K, R], key: K, if_match: str = "") -> None:
         """What waits in the queue for a deleted function becomes Invalid when it is due. Raises what ``get`` raises,
         ``PreconditionFailed``, ``ServiceNotEmpty`` or ``FunctionNotEmpty``."""
         with self._baton:
-            self._delete(kind, key, if_match)
+            self._delete(of, key, if_match)
 
-    def all(self, kind: Kind[Any, R], group: object) -> dict[Any, R]:
+    def all(self, of: ResourceType[Any, R], group: object) -> dict[Any, R]:
         """Those of a group by name, in the order in which they were made. Raises what ``Catalog.check_within`` raises,
-        and the kind's error where there are none, if it has one."""
+        and the type's error where there are none, if it has one."""
         with self._baton:
             self._catalog.check_within(group)
-            self._catalog.shelf(kind).check_any(group)
-            return self._catalog.shelf(kind).of(group)
+            self._catalog.shelf(of).check_any(group)
+            return self._catalog.shelf(of).of(group)
 
-    def page(self, kind: Kind[Any, R], group: object, wanted: Wanted) -> Page[R]:
+    def page(self, of: ResourceType[Any, R], group: object, wanted: Wanted) -> Page[R]:
         """By name: those of a function or an owner, or all (``None``). Raises what ``Catalog.check_within`` raises."""
         with self._baton:
             self._catalog.check_within(group)
-            return self._catalog.shelf(kind).page(group, wanted)
+            return self._catalog.shelf(of).page(group, wanted)
 
-    def _find(self, kind: Kind[K, R], key: K) -> R:
-        self._catalog.check_within(kind.within(key))
-        return self._catalog.shelf(kind).find(key)
+    def _find(self, of: ResourceType[K, R], key: K) -> R:
+        self._catalog.check_within(of.within(key))
+        return self._catalog.shelf(of).find(key)
 
-    def _create(self, kind: Kind[K, R], key: K, changes: Changes) -> R:
-        self._catalog.check_within(kind.within(key))
-        shelf, rules = self._catalog.shelf(kind), self._rules[kind.name]
+    def _create(self, of: ResourceType[K, R], key: K, changes: Changes) -> R:
+        self._catalog.check_within(of.within(key))
+        shelf, rules = self._catalog.shelf(of), self._rules[of.name]
         (rules.new or shelf.check_new)(key)
-        made = _changed(kind, kind.blank(key), rules.reads(changes), self._new_stamp(kind, key))
+        made = _changed(of, of.blank(key), rules.reads(changes), self._new_stamp(of, key))
         rules.check(key, made)
         shelf.create(key, made)
-        return self._told(kind, key, made, "created")
+        return self._told(of, key, made, "created")
 
-    def _change(self, kind: Kind[K, R], key: K, old: R, changes: Changes, if_match: str) -> R:
-        rules = self._rules[kind.name]
+    def _change(self, of: ResourceType[K, R], key: K, old: R, changes: Changes, if_match: str) -> R:
+        rules = self._rules[of.name]
         stamp: Stamp = _matching(old, if_match).stamp.changed(self._clock.shown())  # type: ignore[attr-defined]
-        made = _changed(kind, old, rules.reads(changes), stamp)
+        made = _changed(of, old, rules.reads(changes), stamp)
         rules.check(key, made)
-        self._catalog.shelf(kind).put(key, made)
-        return self._told(kind, key, made, "updated")
+        self._catalog.shelf(of).put(key, made)
+        return self._told(of, key, made, "updated")
 
-    def _delete(self, kind: Kind[K, R], key: K, if_match: str = "") -> None:
-        gone = _matching(self._find(kind, key), if_match)
-        self._catalog.check_empty(kind.owns(key))
-        self._catalog.remove(kind, key)
-        self._told(kind, key, gone, "deleted")
+    def _delete(self, of: ResourceType[K, R], key: K, if_match: str = "") -> None:
+        gone = _matching(self._find(of, key), if_match)
+        self._catalog.check_empty(of.owns(key))
+        self._catalog.remove(of, key)
+        self._told(of, key, gone, "deleted")
 
-    def _told(self, kind: Kind[K, R], key: K, resource: R, action: str) -> R:
+    def _told(self, of: ResourceType[K, R], key: K, resource: R, action: str) -> R:
         """Let all hear of a change that have to, and note it."""
-        rules = self._rules[kind.name]
+        rules = self._rules[of.name]
         rules.then(key)
-        self._note(kind.said(key), action)
+        self._note(of.said(key), action)
         rules.afterwards()
         return resource
 
     def _note(self, what: str, action: str) -> None:
         self._journal.note(Changed(self._clock.shown(), "", what, action))
 
-    def _new_stamp(self, kind: Kind[K, R], key: K) -> Stamp:
+    def _new_stamp(self, of: ResourceType[K, R], key: K) -> Stamp:
         """The stamp of something that is made now; made again after it was deleted, it gets another id."""
         now = self._clock.shown()
-        return self._stamp(kind, key, now, f" {now.isoformat()} {len(self._journal)}")
+        return self._stamp(of, key, now, f" {now.isoformat()} {len(self._journal)}")
 
-    def _stamp(self, kind: Kind[K, R], key: K, now: datetime, more: str = "") -> Stamp:
-        what = "" if kind.identity is None else kind.identity(key)
+    def _stamp(self, of: ResourceType[K, R], key: K, now: datetime, more: str = "") -> Stamp:
+        what = "" if of.identity is None else of.identity(key)
         return Stamp(self._chance.resource_id(what + more) if what else "", now, now)
 
     def complete(self) -> None:
@@ -210,15 +210,15 @@ class Control:
         baton held, or before anybody else has it."""
         catalog, now = self._catalog, self._clock.shown()
         self.definitions += 1
-        for kind in KINDS:
-            if kind in (CAPACITIES, TAGS):
+        for each in RESOURCE_TYPES:
+            if each in (CAPACITIES, TAGS):
                 continue
-            shelf = catalog.shelf(kind)
+            shelf = catalog.shelf(each)
             for key, resource in list(shelf.items()):
-                if kind is VERSIONS and resource.stamp.created == UNSTAMPED.created:
+                if each is VERSIONS and resource.stamp.created == UNSTAMPED.created:
                     shelf.put(key, replace(resource, stamp=Stamp(resource.id, now, now)))
                 elif resource.stamp is UNSTAMPED:
-                    shelf.put(key, replace(resource, stamp=self._stamp(kind, key, now)))
+                    shelf.put(key, replace(resource, stamp=self._stamp(each, key, now)))
         for ref in dict.fromkeys([*self._timers.functions, *(ref for ref, _ in catalog.triggers)]):
             self._timers.set(ref, now)
 
@@ -488,10 +488,10 @@ def _matching(resource: T, if_match: str) -> T:
     return resource
 
 
-def _changed(kind: Kind[K, R], resource: R, changes: Changes, stamp: Stamp) -> R:
+def _changed(of: ResourceType[K, R], resource: R, changes: Changes, stamp: Stamp) -> R:
     """A frozen resource with new values."""
     given: dict[str, Any] = dict(changes)
-    if "kept" in given and kind.merges:
+    if "kept" in given and of.merges:
         given["kept"] = {**resource.kept, **given["kept"]}  # type: ignore[attr-defined]
     return replace(resource, **given, stamp=stamp)  # type: ignore[type-var]
 

@@ -10,8 +10,8 @@ from patience import WAIT_SECONDS
 from running import good, serving
 
 from fcemu.client import Client
-from fcemu.core.kinds import TRIGGERS
 from fcemu.core.names import FunctionRef
+from fcemu.core.resource_types import TRIGGERS
 from fcemu.testing import LocalEmulator
 
 FUNCTIONS = 100

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.api.server import DIALECTS
-from fcemu.core.kinds import ALIASES, ASYNC, DOMAINS, FUNCTIONS, SERVICES, TRIGGERS
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
+from fcemu.core.resource_types import ALIASES, ASYNC, DOMAINS, FUNCTIONS, SERVICES, TRIGGERS
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 REQUESTS = 20_000 if FULL else 2_000

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from fcemu.core.capacity import PROVISION
 from fcemu.core.destinations import QueueDestination
 from fcemu.core.functions import AsyncSettings
-from fcemu.core.kinds import CAPACITIES
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.resource_types import CAPACITIES
 from fcemu.core.settings import Settings
 
 

@@ -5,9 +5,9 @@ from rules import rule
 
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, Capacity, InstanceNumbers
 from fcemu.core.errors import FCError
-from fcemu.core.kinds import CAPACITIES
 from fcemu.core.limits import RELAXED
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.resource_types import CAPACITIES
 from fcemu.core.settings import Settings
 from fcemu.core.shelves import Shelf
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.functions import Function
-from fcemu.core.kinds import FUNCTIONS, TRIGGERS
 from fcemu.core.names import FunctionRef
+from fcemu.core.resource_types import FUNCTIONS, TRIGGERS
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.triggers import HTTP, Trigger
 

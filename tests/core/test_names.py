@@ -11,10 +11,10 @@ from fcemu.core.errors import FCError
 from fcemu.core.facts import Accepted, Dequeued, Finished, RetryPlanned, Started
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import Invocation
-from fcemu.core.kinds import FUNCTIONS
 from fcemu.core.names import Account, FunctionRef, function_arn
 from fcemu.core.outcome import FunctionError, Returned
 from fcemu.core.reports import report
+from fcemu.core.resource_types import FUNCTIONS
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = Account("42", "cn-hangzhou")

@@ -5,9 +5,9 @@ import pytest
 from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.functions import Function
-from fcemu.core.kinds import VERSIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
+from fcemu.core.resource_types import VERSIONS
 from fcemu.core.settings import SPEC_START
 from fcemu.core.stamps import Stamp
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fcemu.core.errors import FCError, refused
 from fcemu.core.paging import Wanted
-from fcemu.core.shelves import Kind, Shelf
+from fcemu.core.shelves import ResourceType, Shelf
 
 GROUPS, NAMES = "abc", ["9", "10", "7", "12"]
 keys = st.tuples(st.sampled_from(GROUPS), st.sampled_from(NAMES))
@@ -20,8 +20,8 @@ changes = st.one_of(
 )
 
 
-def kind(*, mixed: bool) -> Kind[tuple[str, str], tuple[int, str]]:
-    return Kind(
+def kind(*, mixed: bool) -> ResourceType[tuple[str, str], tuple[int, str]]:
+    return ResourceType(
         name="things",
         blank=lambda key: (0, ""),
         missing=lambda key: refused("DomainNameNotFound", name=key),

@@ -15,10 +15,10 @@ from fcemu.core.destinations import FunctionDestination, QueueDestination
 from fcemu.core.facts import Delivered
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
-from fcemu.core.kinds import ALIASES, ASYNC, FUNCTIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Throttled
 from fcemu.core.releases import Owner
+from fcemu.core.resource_types import ALIASES, ASYNC, FUNCTIONS
 
 F = FunctionRef("f")
 OWNER = Owner.of(F)

@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 
 from fcemu.core.capacity import PROVISION
 from fcemu.core.errors import FCError
-from fcemu.core.kinds import (
+from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.paging import Wanted
+from fcemu.core.releases import Owner
+from fcemu.core.resource_types import (
     ALIASES,
     ASYNC,
     CAPACITIES,
     DOMAINS,
     FUNCTIONS,
-    KINDS,
     LAYERS,
+    RESOURCE_TYPES,
     SERVICES,
     SOURCES,
     TAGS,
@@ -29,9 +32,6 @@ from fcemu.core.kinds import (
     VERSIONS,
     VPCS,
 )
-from fcemu.core.names import LATEST, FunctionRef
-from fcemu.core.paging import Wanted
-from fcemu.core.releases import Owner
 from fcemu.core.stamps import etag_of
 from fcemu.engine.control import Control
 from fcemu.testing import LocalEmulator
@@ -129,7 +129,7 @@ def names_on_pages(control: Control, case: Case) -> list[str]:
 
 def test_no_kind_is_left_out():
     """Tags are no resource by themselves: whatever may have some has some, if only none."""
-    assert [case.kind for case in CASES] == [kind for kind in KINDS if kind is not TAGS]
+    assert [case.kind for case in CASES] == [kind for kind in RESOURCE_TYPES if kind is not TAGS]
 
 
 @EACH

@@ -11,9 +11,9 @@ from fcemu.core.errors import FCError
 from fcemu.core.facts import Held, HookRan, InstanceProvisioned, InstanceStarted, InstanceStopped, Refused, Started
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import State
-from fcemu.core.kinds import CAPACITIES, FUNCTIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import Throttled
+from fcemu.core.resource_types import CAPACITIES, FUNCTIONS
 from fcemu.core.settings import Settings
 from fcemu.engine import faults
 

@@ -16,8 +16,8 @@ from patience import WAIT_SECONDS
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND
 from fcemu.core.facts import Finished, InstanceStarted, InstanceStopped, Refused, Started
 from fcemu.core.invocation import State
-from fcemu.core.kinds import CAPACITIES
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.resource_types import CAPACITIES
 from fcemu.core.settings import Settings
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"

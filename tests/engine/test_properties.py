@@ -14,9 +14,9 @@ from fcemu.core.destinations import QueueDestination
 from fcemu.core.facts import Accepted, Delayed, Delivered, Redelivered, RetryPlanned, Started
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import TERMINAL, TRANSITIONS
-from fcemu.core.kinds import ASYNC, FUNCTIONS
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Throttled
+from fcemu.core.resource_types import ASYNC, FUNCTIONS
 from fcemu.core.settings import Settings
 from fcemu.core.tasks import events
 from fcemu.engine.chance import Chance, Odds, Seeded

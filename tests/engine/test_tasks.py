@@ -15,9 +15,9 @@ from fcemu.core.destinations import QueueDestination
 from fcemu.core.errors import FCError, FunctionNotFound, InvalidArgument
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
-from fcemu.core.kinds import FUNCTIONS
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Halted, Throttled
+from fcemu.core.resource_types import FUNCTIONS
 from fcemu.core.settings import Settings
 from fcemu.core.tasks import Query, events
 from fcemu.engine.inflight import WATCHDOG

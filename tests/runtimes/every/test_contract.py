@@ -17,10 +17,10 @@ from fcemu.core.capacity import PROVISION
 from fcemu.core.facts import HookRan
 from fcemu.core.invocation import State
 from fcemu.core.keys import PREDICTABLE
-from fcemu.core.kinds import CAPACITIES
 from fcemu.core.limits import STRICT
 from fcemu.core.names import FunctionRef
 from fcemu.core.output import LIMIT_BYTES, RESULT_BYTES
+from fcemu.core.resource_types import CAPACITIES
 from fcemu.core.settings import Settings
 
 FULL = os.environ.get("FCEMU_EFFORT") == "full"

@@ -11,8 +11,8 @@ from rules import rule
 from fcemu.core.capacity import PROVISION
 from fcemu.core.facts import HookRan
 from fcemu.core.http import HttpRequest
-from fcemu.core.kinds import CAPACITIES
 from fcemu.core.names import FunctionRef
+from fcemu.core.resource_types import CAPACITIES
 
 HANDLED, UNHANDLED = "HandledInvocationError", "UnhandledInvocationError"
 

@@ -1,4 +1,4 @@
-"""The twelve kinds of resource that can be defined: how each is found, refused, and named in facts."""
+"""The twelve types of resource that can be defined: how each is found, refused, and named in facts."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,7 +10,7 @@ from fcemu.core.functions import AsyncSettings, Function, Package, Service
 from fcemu.core.layers import LayerVersion
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.releases import Alias, Owner, Version
-from fcemu.core.shelves import Kind
+from fcemu.core.shelves import ResourceType
 from fcemu.core.stamps import Link
 from fcemu.core.triggers import Trigger
 
@@ -19,11 +19,11 @@ OfFunction = tuple[FunctionRef, str]
 OfOwner = tuple[Owner, str]
 """A service, or a function of 3.0, and a version, an alias or a VPC of it."""
 CapacityKey = tuple[str, FunctionRef, str]
-"""Kind of capacity, function and qualifier."""
+"""ResourceType of capacity, function and qualifier."""
 SourceKey = tuple[FunctionRef, str, str]
 """Function, qualifier and ARN."""
 
-SERVICES: Final = Kind[str, Service](
+SERVICES: Final = ResourceType[str, Service](
     name="services",
     blank=Service,
     owns=lambda name: Owner("service", name),
@@ -33,7 +33,7 @@ SERVICES: Final = Kind[str, Service](
     said=lambda name: f"service {name}",
     identity=lambda name: f"service {name}",
 )
-FUNCTIONS: Final = Kind[FunctionRef, Function](
+FUNCTIONS: Final = ResourceType[FunctionRef, Function](
     name="functions",
     blank=lambda ref: Function(ref=ref, handler="", code=""),
     within=lambda ref: None if ref.service is None else Owner("service", ref.service),
@@ -47,7 +47,7 @@ FUNCTIONS: Final = Kind[FunctionRef, Function](
     identity=lambda ref: f"function {ref}",
     mixed=True,
 )
-VERSIONS: Final = Kind[OfOwner, Version](
+VERSIONS: Final = ResourceType[OfOwner, Version](
     name="versions",
     blank=lambda key: Version({}),
     within=lambda key: key[0],
@@ -55,7 +55,7 @@ VERSIONS: Final = Kind[OfOwner, Version](
     said=lambda key: f"version {key[1]} of {key[0].kind} {key[0].name}",
     numbered=True,
 )
-ALIASES: Final = Kind[OfOwner, Alias](
+ALIASES: Final = ResourceType[OfOwner, Alias](
     name="aliases",
     blank=lambda key: Alias(name=key[1], version=""),
     within=lambda key: key[0],
@@ -72,7 +72,7 @@ def _trigger_missing(key: OfFunction) -> FCError:
     return refused("TriggerNotFound", name=name, where=where)
 
 
-TRIGGERS: Final = Kind[OfFunction, Trigger](
+TRIGGERS: Final = ResourceType[OfFunction, Trigger](
     name="triggers",
     blank=lambda key: Trigger(function=key[0], name=key[1], kind=""),
     within=lambda key: key[0],
@@ -81,7 +81,7 @@ TRIGGERS: Final = Kind[OfFunction, Trigger](
     said=lambda key: f"trigger {key[0]}/{key[1]}",
     identity=lambda key: f"trigger {key[0]}/{key[1]}",
 )
-ASYNC: Final = Kind[OfFunction, AsyncSettings](
+ASYNC: Final = ResourceType[OfFunction, AsyncSettings](
     name="async_settings",
     blank=lambda key: AsyncSettings(),
     within=lambda key: key,
@@ -89,7 +89,7 @@ ASYNC: Final = Kind[OfFunction, AsyncSettings](
     said=lambda key: f"async settings of {key[0]}" + ("" if key[1] == LATEST else f":{key[1]}"),
     merges=False,
 )
-DOMAINS: Final = Kind[str, Domain](
+DOMAINS: Final = ResourceType[str, Domain](
     name="domains",
     blank=lambda name: Domain(name=name),
     split=lambda name: (None, name),
@@ -98,7 +98,7 @@ DOMAINS: Final = Kind[str, Domain](
     said=lambda name: f"domain {name}",
     identity=lambda name: f"domain {name}",
 )
-LAYERS: Final = Kind[tuple[str, int], LayerVersion](
+LAYERS: Final = ResourceType[tuple[str, int], LayerVersion](
     name="layers",
     blank=lambda key: LayerVersion(name=key[0], version=key[1], package=Package("0", 0, "")),
     missing=lambda key: refused("LayerVersionNotFound", name=key[0], version=key[1]),
@@ -113,7 +113,7 @@ _NO_CAPACITY: Final[Mapping[str, str]] = {
     CONCURRENCY: "ConcurrencyConfigNotFound",
     SCALING: "ScalingConfigNotFound",
 }
-CAPACITIES: Final = Kind[CapacityKey, Capacity](
+CAPACITIES: Final = ResourceType[CapacityKey, Capacity](
     name="capacities",
     blank=lambda key: Capacity(*key),
     within=lambda key: key[1:],
@@ -135,7 +135,7 @@ def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(key in tags and value in ("", tags[key]) for key, value in wanted.items())
 
 
-TAGS: Final = Kind[Owner, Mapping[str, str]](
+TAGS: Final = ResourceType[Owner, Mapping[str, str]](
     name="tags",
     blank=lambda owner: {},
     within=lambda owner: owner,
@@ -143,7 +143,7 @@ TAGS: Final = Kind[Owner, Mapping[str, str]](
     missing=no_owner,
     said=lambda owner: f"tags of {owner.kind}s/{owner.name}",
 )
-VPCS: Final = Kind[OfOwner, Link](
+VPCS: Final = ResourceType[OfOwner, Link](
     name="vpcs",
     blank=lambda key: Link(),
     within=lambda key: key[0],
@@ -151,7 +151,7 @@ VPCS: Final = Kind[OfOwner, Link](
     taken=lambda key: refused("VpcBindingAlreadyExists", owner=key[0], name=key[1]),
     said=lambda key: f"VPC binding of {key[0].kind} {key[0].name}",
 )
-SOURCES: Final = Kind[SourceKey, Link](
+SOURCES: Final = ResourceType[SourceKey, Link](
     name="sources",
     blank=lambda key: Link(),
     within=lambda key: key[:2],
@@ -159,6 +159,6 @@ SOURCES: Final = Kind[SourceKey, Link](
     missing=lambda key: refused("EventSourceNotFound", function=key[0], arn=key[2]),
     said=lambda key: f"event source of {key[0]}",
 )
-KINDS: Final[tuple[Kind[Any, Any], ...]] = (
+RESOURCE_TYPES: Final[tuple[ResourceType[Any, Any], ...]] = (
     *(SERVICES, FUNCTIONS, VERSIONS, ALIASES, TRIGGERS, ASYNC, DOMAINS, LAYERS, CAPACITIES, TAGS, VPCS, SOURCES),
 )
