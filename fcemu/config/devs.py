@@ -1,34 +1,106 @@
-"""What both editions of Serverless Devs have: components, extended files, environments, actions."""
+"""s.yaml of Serverless Devs: how both editions are walked, with components, extended files, environments, actions."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from fcemu.config.definition import Choices
+from fcemu.config.devs_variables import Resources
 from fcemu.config.load import read_text
 from fcemu.config.parse import parse
 from fcemu.config.problems import Report, closest, quoted
-from fcemu.config.translate import Source, is_nothing, merged
-from fcemu.config.tree import Items, Node, Scalar, Table
+from fcemu.config.translate import Rules, Source, Translation, is_nothing, merged
+from fcemu.config.tree import Items, Kind, Node, Scalar, Table
+from fcemu.config.variables import Expander, Names
+from fcemu.core.values import dataclass
 
 _PLACEHOLDER: Final = re.compile(r"\{\{ *[A-Za-z_][A-Za-z0-9_.]* *\}\}")
 MOST_FILES: Final = 8
 """How many files may extend each other."""
 
 
-def is_component(text: str, name: str) -> bool:
-    """Whether a component is ``name``, also written ``devsapp/name`` or with ``@version``."""
-    return text.partition("@")[0].rpartition("/")[2] == name
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """What differs between the editions in how a file is walked.
+
+    ``parts``: the key of what it defines, ``noun``: what messages call each of it. ``top``, ``part``: the rules of
+    these maps. ``components``: what reads the props of a component, by its name; the first is the usual one.
+    ``function``: the keys from a part to the map of its function, ``has``: what that has, whatever the component.
+    ``code``: the key there of its code. ``names``: what expressions mean. ``laid``: a part with what the file lays
+    below and above its props.
+    """
+
+    parts: str
+    noun: str
+    top: Rules
+    part: Rules
+    components: Mapping[str, Callable[[Translation, str, Table, str], None]]
+    function: tuple[str, ...]
+    has: tuple[str, ...]
+    code: str
+    names: Callable[[Resources, Path, Choices], Names]
+    laid: Callable[[Translation, Table], Callable[[Scalar, Table], Table]]
 
 
-def is_function(node: Node | None, *needed: str) -> bool:
-    """Whether a map has what a function has. A component of another name, such as the path of one in the same project,
-    is judged by that."""
-    return isinstance(node, Table) and all(not is_nothing(node.get(key)) for key in needed)
+def translated(source: Source, edition: Edition) -> Table:
+    """A file of an edition in native form."""
+    tree = _extended(source)
+    _say_placeholders(source.report, tree)
+    translation, report = Translation(source._replace(tree=tree)), source.report
+    translation.entries(tree, edition.top, "at the top level")
+    _say_actions(report, tree, "")
+    laid = edition.laid(translation, tree)
+    parts: dict[str, Table] = {}
+    listed = translation.table(tree.get(edition.parts), edition.parts)
+    for each in listed.entries if listed else ():
+        if (part := translation.part(each)) is not None:
+            where = f"in {edition.noun} {each.key.text}"
+            translation.entries(part, edition.part, where)
+            _say_actions(report, part, where)
+            parts[each.key.text] = laid(each.key, part.without("actions"))
+    known = Resources(tree.get("vars"), parts, _code_texts(parts.values(), (*edition.function, edition.code)))
+    expander = Expander(report, edition.names(known, source.root, source.choices))
+    for name, part in parts.items():
+        expander.scope = name
+        expanded = expander.tree(part)
+        if isinstance(expanded, Table):
+            _read_part(translation, edition, name, expanded)
+    return translation.tree()
 
 
-def extended(source: Source) -> Table:
+def _read_part(translation: Translation, edition: Edition, name: str, part: Table) -> None:
+    """What a part defines, by its component. A component of another name, such as the path of one in the same project,
+    is judged by whether its props have what a function has."""
+    component, noun, usual = part.get("component"), edition.noun, next(iter(edition.components))
+    if not isinstance(component, Scalar) or component.kind is Kind.NOTHING:
+        translation.report.add(part.place, f"component is missing in {noun} {name}", f"write component: {usual}")
+        return
+    read = edition.components.get(component.text.partition("@")[0].rpartition("/")[2])
+    if read is None:
+        function = _below(part, edition.function)
+        is_function = isinstance(function, Table) and not any(is_nothing(function.get(key)) for key in edition.has)
+        says_too_little = len(edition.function) == 1 and not isinstance(function, Table)  # said below
+        if not is_function and not says_too_little:
+            says = f"{noun} {name} is left out: {quoted(component.text)} is no function"
+            translation.report.warn(component.place, says)
+            return
+        read = edition.components[usual]
+    props = translation.table(part.get("props"), "props")
+    if props is not None:
+        read(translation, name, props, f"in props of {noun} {name}")
+    elif is_nothing(part.get("props")):
+        translation.report.add(part.place, f"props is missing in {noun} {name}")
+
+
+def _below(node: Node | None, way: Iterable[str]) -> Node | None:
+    """What is below a map by these keys."""
+    for key in way:
+        node = node.get(key) if isinstance(node, Table) else None
+    return node
+
+
+def _extended(source: Source) -> Table:
     """The document with the one that it extends below it, deep; read before variables (yaml-formats §1.1)."""
     tree, root, seen = source.tree, source.root, 0
     extend = tree.get("extend")
@@ -48,7 +120,7 @@ def extended(source: Source) -> Table:
     return tree.without("extend")
 
 
-def say_placeholders(report: Report, tree: Table) -> None:
+def _say_placeholders(report: Report, tree: Table) -> None:
     """``{{ name }}`` is for ``s init``: a file that has it was never filled in (yaml-formats §1.5)."""
     waiting: list[Node] = [tree]
     while waiting:
@@ -61,22 +133,19 @@ def say_placeholders(report: Report, tree: Table) -> None:
                 waiting += values
 
 
-def said_actions(report: Report, table: Table, where: str) -> None:
+def _say_actions(report: Report, table: Table, where: str) -> None:
     """Actions are never run (yaml-formats §4.7); said once for each place that has some."""
     each = table.entry("actions")
     if each is not None and not is_nothing(each.value):
         report.warn(each.key.place, f"actions are never run {where}".rstrip())
 
 
-def code_texts(resources: Mapping[str, Table], way: tuple[str, ...]) -> tuple[str, ...]:
-    """Where resources say that their code is, ``.env`` files being looked for there; ``way``: the keys to it."""
+def _code_texts(parts: Iterable[Table], way: tuple[str, ...]) -> tuple[str, ...]:
+    """Where parts say that their code is, ``.env`` files being looked for there; ``way``: the keys to it."""
     found: list[str] = []
-    for resource in resources.values():
-        node: Node | None = resource
-        for key in way:
-            node = node.get(key) if isinstance(node, Table) else None
-        if isinstance(node, Table):
-            node = node.get("src")
+    for part in parts:
+        node = _below(part, way)
+        node = node.get("src") if isinstance(node, Table) else node
         if isinstance(node, Scalar) and node.text and "${" not in node.text:
             found.append(node.text)
     return tuple(dict.fromkeys(found))

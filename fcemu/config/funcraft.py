@@ -2,37 +2,50 @@
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from fcemu.config.dotenv import environment
-from fcemu.config.fc2 import SERVICE, add_trigger, function_entries, route_value, trigger_entry
+from fcemu.config.fc2 import SERVICE, function_entries, route_value
 from fcemu.config.files import PACKED
 from fcemu.config.load import shown
 from fcemu.config.problems import Place, quoted
-from fcemu.config.translate import ACCOUNT, Rules, Source, Translation, entry, is_nothing, kept_entry, text
+from fcemu.config.translate import (
+    ACCOUNT,
+    AUTO,
+    Source,
+    Translation,
+    as_they_are,
+    each_of,
+    elsewhere,
+    entry,
+    is_nothing,
+    rules_of,
+    text,
+)
 from fcemu.config.tree import Entry, Items, Node, Scalar, Table, plain
+from fcemu.config.triggers import Said, triggers_of
+from fcemu.core.fields.domains import DOMAIN
+from fcemu.core.fields.rows import V2016
 
 _TYPES: Final = {
     "Aliyun::Serverless::Service": "service",
     "Aliyun::Serverless::Function": "function",
     "Aliyun::Serverless::CustomDomain": "domain",
 }
-_TOP: Final = Rules(
-    read=frozenset({"ROSTemplateFormatVersion", "Transform", "Resources", "Parameters"}),
-    silent=frozenset({"Description", "Outputs", "Mappings", "Metadata", "Globals", "Conditions"}),
+_TOP: Final = each_of(
+    elsewhere,
+    *("ROSTemplateFormatVersion", "Transform", "Resources", "Parameters"),
+    *("Description", "Outputs", "Mappings", "Metadata", "Globals", "Conditions"),
 )
 _FREE: Final = frozenset({"EnvironmentVariables", "Policies"})
 """Maps whose keys are the user's or FC's own, so that they stay as they are."""
-_FUNCTION: Final = Rules(read=frozenset({"Type", "Properties", "Events"}))
-_EVENT: Final = Rules(read=frozenset({"Type", "Properties"}))
-_WORDS_OF_EVENTS: Final = Rules(same={"qualifier": "qualifier", "invocationRole": "invocationRole"})
-_DOMAIN: Final = Rules(
-    same={"protocol": "protocol"},
-    read=frozenset({"routeConfig", "domainName"}),
-    kept=frozenset({"certConfig"}),
-)
-_ROUTE: Final = Rules(same={"qualifier": "qualifier"}, read=frozenset({"serviceName", "functionName"}))
+_FUNCTION: Final = each_of(elsewhere, "Type", "Properties", "Events")
+_EVENT: Final = each_of(elsewhere, "Type", "Properties")
+_WORDS_OF_EVENTS: Final = as_they_are("qualifier", "invocationRole")
+_DOMAIN: Final = rules_of(DOMAIN, V2016, **each_of(elsewhere, "routeConfig", "domainName"))
+_ROUTE: Final = {**as_they_are("qualifier"), **each_of(elsewhere, "serviceName", "functionName")}
 
 
 def translate(source: Source) -> Table:
@@ -89,10 +102,8 @@ class _Template(Translation):
         return None if name is None else _TYPES.get(name.text, name.text)
 
     def _service(self, key: Scalar, service: Table) -> None:
-        kept: list[Entry] = []
-        properties = self._lower(self.table(service.get("Properties"), "Properties"))
-        settings = self.entries(properties, SERVICE, f"in service {key.text}", kept) if properties else []
-        self.service(key, [*settings, *kept_entry(kept, key.place)])
+        properties = self._lower(self.table(service.get("Properties"), "Properties")) or Table(key.place, ())
+        self.service(key, self.settings(properties, SERVICE, f"in service {key.text}"))
         for each in service.entries:
             if each.key.text in {"Type", "Properties"}:
                 continue
@@ -105,19 +116,10 @@ class _Template(Translation):
     def _function(self, service: str, key: Scalar, function: Table) -> None:
         whole = f"{service}/{key.text}"
         self.entries(function, _FUNCTION, f"in function {whole}")
-        properties = self._lower(self.table(function.get("Properties"), "Properties"))
-        properties = properties or Table(key.place, ())
-        kept: list[Entry] = []
-        made = function_entries(self, self._with_directory(properties), kept, whole, None)
-        triggers: dict[str, Entry] = {}
-        events = self.table(function.get("Events"), "Events")
-        for each in events.entries if events else ():
-            event = self.part(each)
-            if event is not None:
-                add_trigger(self, triggers, self._event(each.key, event, whole), f"of {whole}")
-        if triggers:
-            made.append(entry("triggers", Table(key.place, tuple(triggers.values()))))
-        self.function(service, key, [*made, *kept_entry(kept, key.place)])
+        properties = self._lower(self.table(function.get("Properties"), "Properties")) or Table(key.place, ())
+        made = function_entries(self, self._with_directory(properties), whole, None)
+        made += triggers_of(self, self._events(function, whole), f"of {whole}", key.place)
+        self.function(service, key, made)
 
     def _with_directory(self, properties: Table) -> Table:
         """``CodeUri`` may name a single file: its directory is taken, so that what is beside it is seen, too."""
@@ -130,26 +132,26 @@ class _Template(Translation):
         directory = Entry(uri.key, uri.value._replace(text=os.path.dirname(uri.value.text) or "."))
         return Table(properties.place, tuple(directory if each is uri else each for each in properties.entries))
 
-    def _event(self, key: Scalar, event: Table, whole: str) -> Entry | None:
-        where = f"in event {key.text} of {whole}"
-        self.entries(event, _EVENT, where)
-        kind = self.name(event, "Type", key.place, where)
-        properties = self._lower(self.table(event.get("Properties"), "Properties")) or Table(key.place, ())
-        if kind is None:
-            return None
-        shared = tuple(each for each in properties.entries if each.key.text in _WORDS_OF_EVENTS.same)
-        more = self.entries(Table(properties.place, shared), _WORDS_OF_EVENTS, where)
-        own = tuple(each for each in properties.entries if each.key.text not in _WORDS_OF_EVENTS.same)
-        region = self.choices.region or ACCOUNT.region
-        return trigger_entry(self, key, kind, Table(properties.place, own), more, where, region)
+    def _events(self, function: Table, whole: str) -> Iterator[Said]:
+        events = self.table(function.get("Events"), "Events")
+        for each in events.entries if events else ():
+            if (event := self.part(each)) is None:
+                continue
+            where = f"in event {each.key.text} of {whole}"
+            self.entries(event, _EVENT, where)
+            kind = self.name(event, "Type", each.key.place, where)
+            properties = self._lower(self.table(event.get("Properties"), "Properties")) or Table(each.key.place, ())
+            if kind is not None:
+                shared = tuple(one for one in properties.entries if one.key.text in _WORDS_OF_EVENTS)
+                more = self.entries(Table(properties.place, shared), _WORDS_OF_EVENTS, where)
+                config = properties.without(*_WORDS_OF_EVENTS)
+                yield Said(each.key, kind, config, more, each.key.place, where, self.choices.region or ACCOUNT.region)
 
     def _domain(self, key: Scalar, domain: Table) -> None:
         properties = self._lower(self.table(domain.get("Properties"), "Properties")) or Table(key.place, ())
-        kept: list[Entry] = []
-        where = f"in custom domain {key.text}"
-        settings = [*self.entries(properties, _DOMAIN, where, kept), *kept_entry(kept, key.place)]
+        settings = self.settings(properties, _DOMAIN, f"in custom domain {key.text}")
         named = properties.get("domainName")
-        name = named if isinstance(named, Scalar) and named.text.lower() not in {"", "auto"} else key
+        name = named if isinstance(named, Scalar) and named.text.lower() not in {"", AUTO} else key
         config = self.table(properties.get("routeConfig"), "RouteConfig")
         routes = self.table(config.get("routes"), "Routes") if config else None
         for each in routes.entries if routes else ():
@@ -159,10 +161,10 @@ class _Template(Translation):
             more = self.entries(route, _ROUTE, f"in route {each.key.text} of {key.text}")
             service, function = route.get("serviceName"), route.get("functionName")
             if is_nothing(service) or is_nothing(function):
-                self.report.add(each.key.place, f"ServiceName and FunctionName are needed {where}")
+                says = f"ServiceName and FunctionName are needed in custom domain {key.text}"
+                self.report.add(each.key.place, says)
                 continue
-            value = route_value(function, service, more, route.place, ("", ""))
-            self.route(name, settings, each.key, value)
+            self.route(name, settings, each.key, route_value(function, service, more, route.place, ("", "")))
 
     def _lower(self, table: Table | None) -> Table | None:
         """The same with FC's own spelling: ``MemorySize`` becomes ``memorySize``. Places keep the original word."""

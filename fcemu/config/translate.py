@@ -3,13 +3,16 @@
 Values keep the places of the original, so that problems are found where the user wrote them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from fcemu.config.definition import Choices
+from fcemu.config.files import OSS
 from fcemu.config.problems import Mark, Report, quoted
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused
+from fcemu.core.fields import rows
+from fcemu.core.fields.rows import Effect
 from fcemu.core.functions import DEFAULT_RUNTIME
 from fcemu.core.languages import CUSTOM_CONTAINER
 from fcemu.core.names import Account
@@ -27,26 +30,6 @@ class Source(NamedTuple):
     report: Report
     root: Path
     choices: Choices
-
-
-class Rules(NamedTuple):
-    """The keys of one map of a foreign format.
-
-    ``same``: foreign key to native key, the value as it is. ``read``: keys that are looked at elsewhere. ``kept``:
-    settings without effect here. ``carried``: those that are written like them, and have one. ``silent``: keys that
-    say nothing about functions.
-    """
-
-    same: Mapping[str, str] = {}
-    read: frozenset[str] = frozenset()
-    kept: frozenset[str] = frozenset()
-    carried: frozenset[str] = frozenset()
-    silent: frozenset[str] = frozenset()
-
-    @property
-    def known(self) -> frozenset[str]:
-        """All of them."""
-        return frozenset(self.same) | self.read | self.kept | self.carried | self.silent
 
 
 def entry(name: str, value: Node, at: Scalar | Mark | None = None) -> Entry:
@@ -111,6 +94,126 @@ def merged(weak: Node | None, strong: Node | None) -> Node | None:
     return Table(strong.place, tuple(values.values()))
 
 
+# Rules: what becomes of one key of a foreign map.
+
+Rule = Callable[["Translation", Entry, str, list[Entry]], Iterable[Entry]]
+"""Makes native entries of one entry of a foreign map. It gets the translation, the entry, whose map that is in the
+words of messages, and the list to which it adds what has no effect here."""
+Rules = Mapping[str, Rule]
+"""The keys of one map of a foreign format, with what becomes of each; other keys are odd."""
+
+
+def same(name: str) -> Rule:
+    """The native key ``name`` has the value as it is."""
+    return lambda translation, each, where, kept: [entry(name, loose(each.value), each.key)]
+
+
+def inside(name: str, rules: Rules) -> Rule:
+    """The native key ``name`` is a map, too, of which ``rules`` say the keys."""
+
+    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+        if (table := translation.table(each.value, each.key.text)) is None:
+            return ()
+        made = translation.entries(table, rules, where, kept, each.key.text)
+        return (entry(name, Table(table.place, tuple(made)), each.key),)
+
+    return rule
+
+
+def around(rules: Rules) -> Rule:
+    """What is in this map stands in the native map around it."""
+
+    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+        table = translation.table(each.value, each.key.text)
+        return () if table is None else translation.entries(table, rules, where, kept, each.key.text)
+
+    return rule
+
+
+def held(name: str, key: str) -> Rule:
+    """The native key ``name`` has what stands under ``key`` in this map."""
+    rules: Rules = {key: same(name)}
+
+    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+        return (entry(name, one.value, each.key) for one in around(rules)(translation, each, where, kept))
+
+    return rule
+
+
+def elsewhere(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+    """The key is looked at elsewhere, or says nothing about functions."""
+    return ()
+
+
+def carried(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+    """The key stands below ``kept``, as the native form writes what has no key of its own."""
+    if each.key.text not in _TOOLS_OWN and not _is_auto(each.value):
+        kept.append(Entry(each.key._replace(text=each.key.text), loose(_as_api(each.key.text, each.value))))
+    return ()
+
+
+def kept_only(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+    """The same, and it has no effect here, which is said."""
+    translation.report.keep(each.key.place, translation.report.written(each.key.place, each.key.text))
+    return carried(translation, each, where, kept)
+
+
+def variables(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+    """Environment variables, whose values become texts."""
+    return (entry("environmentVariables", as_texts(loose(each.value)), each.key),)
+
+
+def code_path(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+    """Where code is: a path, or ``{src, ossBucketName, …}``."""
+    node = each.value
+    if isinstance(node, Table):
+        source = node.get("src")
+        node = Scalar(each.key.place, OSS) if source is None or is_nothing(source) else source
+    if isinstance(node, Scalar):
+        return () if is_refused(node) else (entry("code", loose(node), each.key),)
+    translation.report.add(node.place, f"expected a path, found {found(node)}", key=each.key.text)
+    return ()
+
+
+def program(rules: Rules) -> Rule:
+    """``customRuntimeConfig``: ``command`` with its arguments is one key; what else is kept stays in the block."""
+
+    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+        if (config := translation.table(each.value, each.key.text)) is None:
+            return
+        inner: list[Entry] = []
+        words_too = {"command": elsewhere, "args": elsewhere, **rules}
+        yield from translation.entries(config, words_too, where, inner, each.key.text)
+        if inner:
+            kept.append(entry("customRuntimeConfig", Table(config.place, tuple(inner)), config.place))
+        words = [word for key in ("command", "args") for word in translation.items(config.get(key), key)]
+        if words:
+            yield entry("command", loose(Items(config.place, tuple(words))), config.place)
+
+    return rule
+
+
+def rules_of(table: rows.Table, version: str, **others: Rule) -> Rules:
+    """The rules of a map in the words of a version of FC's API, by the rows of its fields; ``others`` are those of keys
+    that the format has in its own way, or besides."""
+    rules: dict[str, Rule] = {}
+    for field in table.of(version):
+        if field.effect is not Effect.SHOWS and not field.inside:
+            otherwise = kept_only if field.effect is Effect.KEEPS else carried
+            rules[field.name_in(version)] = same(field.key) if field.key else otherwise
+    return rules | others
+
+
+def each_of(rule: Rule, *names: str) -> Rules:
+    """One rule for several keys."""
+    return dict.fromkeys(names, rule)
+
+
+def as_they_are(*names: str) -> Rules:
+    """Keys that the native form has, too."""
+    return {name: same(name) for name in names}
+
+
 class Translation:
     """Collects what a file defines, and writes it in native form."""
 
@@ -165,30 +268,37 @@ class Translation:
             self.report.add(node.place, f"expected text, found {found(node)}", *hints, key=key)
         return None
 
-    def entries(self, table: Table, rules: Rules, where: str, kept: list[Entry] | None = None) -> list[Entry]:
-        """What of a map is the same in native form. Settings without effect go into ``kept``; unknown keys are odd, not
-        wrong, because the tools accept them (yaml-formats §4.6)."""
+    def parts(self, node: Node | None, key: str) -> Iterator[Table]:
+        """The maps of a list of maps."""
+        for each in self.items(node, key):
+            if (table := self.table(each, key)) is not None:
+                yield table
+
+    def settings(self, table: Table, rules: Rules, where: str) -> list[Entry]:
+        """All that a map says in native form, with a ``kept`` block for what has no effect here."""
+        kept: list[Entry] = []
+        made = self.entries(table, rules, where, kept)
+        return [*made, entry("kept", Table(table.place, tuple(kept)), table.place)] if kept else made
+
+    def entries(
+        self, table: Table, rules: Rules, where: str, kept: list[Entry] | None = None, key: str = ""
+    ) -> list[Entry]:
+        """What of a map has a key of its own in native form; the rest goes into ``kept``. ``key``: the map's own, where
+        it is inside of the one that ``where`` names. Unknown keys are odd, not wrong, because the tools accept them
+        (yaml-formats §4.6)."""
         made: list[Entry] = []
         for each in table.entries:
-            name = each.key.text
-            if is_nothing(each.value):
-                if name not in rules.known:
-                    self._unknown(each.key, rules, where)
-            elif name in rules.same:
-                made.append(entry(rules.same[name], loose(each.value), each.key))
-            elif name in rules.kept or name in rules.carried:
-                if name in rules.kept:
-                    self.report.keep(each.key.place, self.report.written(each.key.place, name))
-                if kept is not None and name not in _TOOLS_OWN and not _is_auto(each.value):
-                    kept.append(Entry(each.key._replace(text=name), loose(_as_api(name, each.value))))
-            elif name not in rules.known:
-                self._unknown(each.key, rules, where)
+            rule = rules.get(each.key.text)
+            if rule is None:
+                self._unknown(each.key, rules, f"in {key} {where}" if key else where)
+            elif not is_nothing(each.value):
+                made += rule(self, each, where, [] if kept is None else kept)
         return made
 
     def _unknown(self, key: Scalar, rules: Rules, where: str) -> None:
-        name, words = self.report.written(key.place, key.text), rules.known
+        name, words = self.report.written(key.place, key.text), list(rules)
         if name[:1].isupper() and name != key.text:  # Funcraft
-            words = frozenset(word[:1].upper() + word[1:] for word in words)
+            words = [word[:1].upper() + word[1:] for word in words]
         near = self.report.closest(name, words)
         hints = [f"did you mean {near!r}?"] if near else []
         self.report.warn(key.place, f"unknown key {quoted(name)} {where}", *hints)
@@ -240,6 +350,18 @@ class Translation:
             self.report.add(path.place, f"path {quoted(path.text)} of domain {quoted(domain.text)} again")
         routes.setdefault(path.text, Entry(Scalar(path.place, path.text), value))
 
+    def domain_name(self, name: Scalar, function: str, service: str = "") -> Scalar:
+        """What a domain is called that leads to a function of 3.0, or to one in a service.
+
+        ASSUMED: fcemu makes the name of an automatic domain of the function, its service in 2.0, the account and the
+        region (yaml-formats §1.2, yaml-formats §2.1).
+        """
+        if name.text.lower() != AUTO:
+            return name
+        region = self._region.text if self._region is not None else ACCOUNT.region
+        called = f"{function}.{service or 'fcv3'}.{self.account_id}.{region}.fc.devsapp.net"
+        return text(name.place, called.lower() if service else called)
+
     def tree(self) -> Table:
         """All of it in native form."""
         for region, (place, names) in self._elsewhere.items():
@@ -275,12 +397,3 @@ def _as_api(name: str, node: Node) -> Node:
     """A role may have policies in the tools' files; FC knows its name only."""
     named = node.get("name") if name == "role" and isinstance(node, Table) else None
     return node if named is None else named
-
-
-def kept_entry(kept: Iterable[Entry], at: Mark) -> list[Entry]:
-    """The ``kept`` block, if there is anything in it."""
-    entries = tuple(kept)
-    return [entry("kept", Table(at, entries), at)] if entries else []
-
-
-Translator = Callable[[Source], Table]

@@ -1,10 +1,21 @@
 """Triggers as the foreign formats write them -> native form."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from fcemu.config.problems import Mark, Report, quoted
-from fcemu.config.translate import Rules, Translation, entry, is_nothing, loose, text
+from fcemu.config.translate import (
+    Rules,
+    Translation,
+    as_they_are,
+    carried,
+    each_of,
+    entry,
+    is_nothing,
+    loose,
+    same,
+    text,
+)
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table
 from fcemu.core.fields.rows import Nested
 from fcemu.core.fields.rows import Table as Rows
@@ -17,40 +28,74 @@ TYPES: Final = {
 }
 """Types whose Funcraft name is not just in other case."""
 _FUNCRAFT_TYPES: Final = ("Timer", "HTTP", "OSS", "MNSTopic", "EventBridge", "Log", "CDN", "TableStore", "RDS")
-KNOWN: Final = frozenset(KINDS)
-_TIMER: Final = Rules(same={"cronExpression": "timer", "enable": "enable", "payload": "payload"})
-_HTTP: Final = Rules(
-    same={"methods": "http", "authType": "authType"},
-    read=frozenset({"disableURLInternet", "authConfig", "corsConfig"}),
-)
+_TIMER: Final[Rules] = {"cronExpression": same("timer"), "enable": same("enable"), "payload": same("payload")}
+
+
+def _auth_type(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+    """Funcraft takes ANONYMOUS in any case."""
+    value = loose(each.value)
+    if isinstance(value, Scalar):
+        value = value._replace(text=value.text.lower())
+    return (entry("authType", value, each.key),)
+
+
+_HTTP: Final[Rules] = {
+    "methods": same("http"),
+    "authType": _auth_type,
+    **each_of(carried, "disableURLInternet", "authConfig", "corsConfig"),
+}
+_OWN: Final = {TIMER: _TIMER, HTTP: _HTTP}
 _NEEDED: Final = {TIMER: "cronExpression", HTTP: "methods"}
 """What a trigger of a kind cannot be without (yaml-formats §1.4)."""
 
 
-def trigger_of(
-    translation: Translation, kind: Scalar, config: Table, more: Iterable[Entry], at: Mark, where: str
-) -> Table | None:
-    """One trigger in native form, ``None`` for a kind that is not known, and after a problem. ``more``: its other
-    settings, in native form."""
+class Said(NamedTuple):
+    """One trigger of a foreign file. ``more``: its settings beside ``config``, in native form. ``region``: that of its
+    function, where the place of its events is said by some of its settings, as 2.0 has it; ``None`` in 3.0."""
+
+    name: Scalar
+    kind: Scalar
+    config: Table
+    more: list[Entry]
+    at: Mark
+    where: str
+    region: str | None = None
+
+
+def triggers_of(translation: Translation, told: Iterable[Said], owner: str, at: Mark) -> list[Entry]:
+    """The key of all triggers of a function, if it has any. ``owner`` is what messages say of it."""
+    made: dict[str, Entry] = {}
+    for each in told:
+        if (value := trigger_of(translation, each)) is not None:
+            if each.name.text in made:
+                translation.report.add(each.name.place, f"trigger {quoted(each.name.text)} again {owner}")
+            made.setdefault(each.name.text, entry(each.name.text, value, each.name))
+    return [entry("triggers", Table(at, tuple(made.values())), at)] if made else []
+
+
+def trigger_of(translation: Translation, said: Said) -> Table | None:
+    """One trigger in native form, ``None`` for a kind that is not known, and after a problem."""
+    kind, config, more, where = said.kind, said.config, said.more, said.where
     name = TYPES.get(kind.text.lower(), kind.text.lower())
-    if name not in KNOWN:
+    if name not in KINDS:
         near = translation.report.closest(kind.text, _FUNCRAFT_TYPES if kind.text[:1].isupper() else KINDS)
         hints = [f"did you mean {near!r}?"] if near else []
         translation.report.warn(kind.place, f"a trigger of type {quoted(kind.text)} is left out {where}", *hints)
         return None
-    match name:
-        case "timer":
-            own = translation.entries(config, _TIMER, where)
-        case "http":
-            own = _http(translation, config, where)
-        case _:
-            own = [entry(name, _settings(translation, name, config, where), at)]
+    if said.region is not None:
+        there = {each.key.text for each in more}
+        config, source = source_of_2(kind.text, config, said.region, translation.account_id)
+        more = [*more, *(each for each in source if each.key.text not in there)]
+    if name in _OWN:
+        own = translation.settings(config, _OWN[name], where)
+    else:
+        own = [entry(name, _settings(translation, name, config, where), said.at)]
     needed = _NEEDED.get(name)
     if needed is not None and is_nothing(config.get(needed)):
         word = needed[:1].upper() + needed[1:] if _is_funcraft(translation.report, config) else needed
-        translation.report.add(at, f"{word} is missing {where}")
+        translation.report.add(said.at, f"{word} is missing {where}")
         return None
-    return Table(at, (*own, *more))
+    return Table(said.at, (*own, *more))
 
 
 def _is_funcraft(report: Report, config: Table) -> bool:
@@ -66,27 +111,13 @@ def _settings(translation: Translation, name: str, config: Table, where: str) ->
 
 def _known(translation: Translation, rows: Rows, table: Table, where: str) -> Table:
     made: list[Entry] = []
-    for each in translation.entries(table, Rules(same={key: key for key in rows.keys}), where):
+    for each in translation.entries(table, as_they_are(*rows.keys), where):
         inner = rows.keys[each.key.text].in_file
         if isinstance(inner, Nested) and isinstance(each.value, Table):
             inside = f"in {each.key.text} {where}"
             each = Entry(each.key, _known(translation, inner.table, each.value, inside))
         made.append(each)
     return Table(table.place, tuple(made))
-
-
-def _http(translation: Translation, config: Table, where: str) -> list[Entry]:
-    own = [_lower(each) for each in translation.entries(config, _HTTP, where)]
-    kept = [each for each in config.entries if each.key.text in _HTTP.read and not is_nothing(each.value)]
-    return [*own, entry("kept", loose(Table(config.place, tuple(kept))), config.place)] if kept else own
-
-
-def _lower(each: Entry) -> Entry:
-    """Funcraft takes ANONYMOUS in any case."""
-    value = each.value
-    if each.key.text == "authType" and isinstance(value, Scalar):
-        return Entry(each.key, value._replace(text=value.text.lower()))
-    return each
 
 
 def lowered(node: Node, keys: frozenset[str]) -> Node:

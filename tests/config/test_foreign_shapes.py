@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from fcemu.config import native_text, read_definition
 from fcemu.core.destinations import named, parse_destination
+from fcemu.core.fields.functions import FUNCTION
+from fcemu.core.fields.rows import V2023, Effect
 
 DEVS_3 = """
 edition: 3.0.0
@@ -145,3 +147,11 @@ def test_every_destination_has_a_name_that_reads_as_itself(form, first, second):
     except ValueError:
         return
     assert parse_destination(named(destination)) == destination
+
+
+@pytest.mark.parametrize("name", [row.name for row in FUNCTION.of(V2023) if row.effect is Effect.KEEPS and not row.key])
+def test_whatever_fc_keeps_of_a_function_an_s_yaml_may_have_and_it_is_kept(folder, name):
+    text = DEVS_3.format(component="fc3").replace("code: .", f"code: ., {name}: {{a: 1}}")
+    definition = read(folder, text)
+    assert [function.kept for function in definition.functions] == [{name: {"a": 1}}]
+    assert [warning.message for warning in definition.warnings] == [f"kept, but without effect here: {name} (line 6)"]
