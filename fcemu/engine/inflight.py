@@ -10,8 +10,8 @@ from datetime import timedelta
 from types import FrameType
 from typing import Final, Protocol
 
-from fcemu.core.debuggers import DEBUGGERS
 from fcemu.engine import forks, real
+from fcemu.handler.debuggers import DEBUGGERS
 
 _LOG: Final = logging.getLogger("fcemu.engine")
 _CHECKS_PER_PERIOD: Final = 8

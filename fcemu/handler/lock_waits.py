@@ -3,6 +3,8 @@
 As ``handler/strands.py`` it has no threads and no clock, and nothing waits in it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, Protocol
 

@@ -5,6 +5,8 @@ thread parks where it waits for a lock. A lock that guards fcemu's own state mus
 holds one, and the clock would move because of a lock of which the handler knows nothing.
 """
 
+from __future__ import annotations
+
 import _queue
 import threading
 from _thread import allocate_lock

@@ -5,8 +5,10 @@ for the attempts of its process, a child process for the attempt that runs in it
 and nothing waits in it: it answers, and its users act.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
-from enum import StrEnum
+from enum import Enum
 from heapq import heappop, heappush
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -25,7 +27,13 @@ class ImpossibleMove(RuntimeError):
     """A strand or an attempt cannot do this in its state: a defect of the emulator, never of its user."""
 
 
-class Doing(StrEnum):
+class Word(str, Enum):
+    """What ``enum.StrEnum`` is from Python 3.11 on."""
+
+    __str__ = str.__str__
+
+
+class Doing(Word):
     """What a strand does."""
 
     RUNS = "runs"
@@ -42,7 +50,7 @@ class Doing(StrEnum):
     GONE = "gone"
 
 
-class Step(StrEnum):
+class Step(Word):
     """What changes what a strand does."""
 
     SLEEP = "sleep"
@@ -77,7 +85,7 @@ STEPS: Final[dict[Doing, dict[Step, Doing]]] = {
 """What a strand does after each step. Any other step is impossible and raises."""
 
 
-class State(StrEnum):
+class State(Word):
     """Where an attempt is. Whether it is parked is asked of its strands: also what gets ready or unwinds may wait."""
 
     PREPARING = "preparing"
@@ -95,7 +103,7 @@ class State(StrEnum):
     """It is over by a verdict. Whatever of it still runs or waits unwinds."""
 
 
-class Move(StrEnum):
+class Move(Word):
     """What changes the state of an attempt."""
 
     PREPARE = "prepare"
@@ -173,11 +181,11 @@ def next_state(state: State, move: Move) -> State:
         raise ImpossibleMove(f"{move} cannot happen to an attempt that is {state}") from None
 
 
-def _order(strand: "Strand") -> int:
+def _order(strand: Strand) -> int:
     return strand.order
 
 
-def _order_of_strand(wait: "Wait[Any, Any]") -> int:
+def _order_of_strand(wait: Wait[Any, Any]) -> int:
     order: int = wait.strand.order
     return order
 
@@ -270,7 +278,7 @@ class Wait(Generic[S, T]):
 W = TypeVar("W", bound=Wait[Any, Any])
 
 
-class Beside(StrEnum):
+class Beside(Word):
     """What keeps the clock of an attempt in which some strands run and others wait."""
 
     COMPUTES = "computes"

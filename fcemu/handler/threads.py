@@ -1,5 +1,7 @@
 """What is known of a thread of this process by its identifier, also of one that ``threading`` did not start."""
 
+from __future__ import annotations
+
 import threading
 from typing import Any
 

@@ -37,12 +37,13 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.core.functions import Function
 from fcemu.core.output import Output
-from fcemu.engine.ports import Abandoned, Call, HandlerClock
+from fcemu.engine.ports import Call
 from fcemu.guarding import GUARDIAN, new_mark
+from fcemu.handler.clock import Abandoned, HandlerClock
+from fcemu.handler.time.originals import Originals
 from fcemu.runtimes import side_threads
 from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
 from fcemu.runtimes.debugging import Debugging
-from fcemu.runtimes.timeshift.originals import Originals
 from fcemu.runtimes.whereabouts import Lookout, line_in
 
 _LENGTHS: Final = struct.Struct("!II")

@@ -19,13 +19,13 @@ from fcemu.core.outcome import (
 )
 from fcemu.core.programs import Start, start_of
 from fcemu.engine.ports import Call, Finish, unowned
+from fcemu.handler.bounded import Late
+from fcemu.handler.documents import log_text
+from fcemu.handler.hooks import late_initializer
 from fcemu.runtimes import side_threads
-from fcemu.runtimes.bounded import Late
 from fcemu.runtimes.custom_http import Lost, ask_invoke
 from fcemu.runtimes.custom_server import HookFailed, NotStarted, Server, exited
-from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import variables_of
-from fcemu.runtimes.hooks import late_initializer
 from fcemu.runtimes.starting import seconds_to_start
 
 _DEATH_SECONDS: Final = 1.0

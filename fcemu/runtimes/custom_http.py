@@ -10,7 +10,7 @@ from fcemu.core.http import HttpAnswer
 from fcemu.core.outcome import HANDLED, FunctionError, Ran, Returned
 from fcemu.core.output import RESULT_BYTES
 from fcemu.engine.ports import Call
-from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP
+from fcemu.handler.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP
 
 INVOKE: Final = "/invoke"
 HTTP_INVOKE: Final = "/http-invoke"

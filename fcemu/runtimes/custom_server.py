@@ -11,15 +11,15 @@ from typing import Final
 from fcemu.core.functions import Function
 from fcemu.core.programs import Start
 from fcemu.engine.ports import Call
-from fcemu.runtimes.bounded import Bounded, Late
+from fcemu.handler.bounded import Bounded, Late
+from fcemu.handler.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, start_line
+from fcemu.handler.time.originals import Originals
 from fcemu.runtimes.custom_http import Connections, Lost, ask_hook
 from fcemu.runtimes.faketime import FakeTime, why_real
-from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, start_line
 from fcemu.runtimes.listening import accepts, free_port, give_back, listeners
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.program import Program
 from fcemu.runtimes.starting import START_SECONDS, rate_of
-from fcemu.runtimes.timeshift.originals import Originals
 
 SLOW_SECONDS: Final = 5.0
 """Real seconds after which a program that does not listen yet is named."""

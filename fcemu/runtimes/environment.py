@@ -9,7 +9,7 @@ from fcemu.core.functions import Function
 from fcemu.core.generation import FC2
 from fcemu.core.languages import is_modern_node
 from fcemu.engine.ports import Call
-from fcemu.runtimes.context import is_newer
+from fcemu.handler.context import is_newer
 from fcemu.runtimes.namespace import Namespace
 
 KEPT: Final = frozenset({"FC_RUNTIME_VERSION"})

@@ -21,7 +21,7 @@ from pathlib import Path
 from shutil import which
 from typing import Final
 
-from fcemu.engine.ports import HandlerClock
+from fcemu.engine.ports import AttemptClock
 from fcemu.runtimes.starting import rate_of
 from fcemu.scratch import Scratch
 
@@ -140,7 +140,7 @@ class FakeTime:
     Made just before the program starts.
     """
 
-    def __init__(self, clock: HandlerClock, real_now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: AttemptClock, real_now: Callable[[], float] = time.monotonic) -> None:
         self._rate: Final = rate_of(clock)
         self._real_now: Final = real_now
         self._scratch: Final = Scratch("fcemu-time-")

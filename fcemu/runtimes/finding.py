@@ -1,25 +1,11 @@
-"""Where modules are looked for: code directories, past all caches; what of the process is in the way."""
+"""Where the inline runtime looks for modules of a code directory, past all caches of Python."""
 
 import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any, Final
-
-PRELOADED: Final = frozenset(sys.builtin_module_names).union([
-    "abc", "base64", "binascii", "codecs", "collections", "concurrent", "contextlib", "copyreg", "datetime",
-    "decimal", "email", "encodings", "enum", "functools", "http", "importlib", "inspect", "io", "ipaddress", "json",
-    "keyword", "linecache", "logging", "numbers", "operator", "os", "posixpath", "re", "reprlib", "select",
-    "selectors", "signal", "site", "socket", "ssl", "stat", "string", "struct", "tempfile", "textwrap", "threading",
-    "traceback", "types", "typing", "urllib", "warnings", "weakref",
-])  # fmt: skip
-"""Standard modules that no file of a code directory replaces: FC's runtime has loaded them before it looks for code.
-
-ASSUMED: fcemu takes the modules that an HTTP server with JSON and logging loads for those that FC's runtime has loaded,
-and loaded names win (runtimes §1.1).
-"""
-INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+from typing import Any
 
 
 def file_of(module: Any) -> str | None:

@@ -1,34 +1,12 @@
 """The root logger as a view by context: inside a handler it is preset as FC presets it; outside nothing changes."""
 
 import logging
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Final, cast
 
+from fcemu.handler.logs import Format
 from fcemu.runtimes.running import RUNNING, Running
-
-
-def stamp(created: float) -> str:
-    """A time in FC's log lines: UTC with milliseconds."""
-    microseconds = round(created * 1_000_000)
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1000:03d}Z"
-
-
-class Format(logging.Formatter):
-    """``2017-07-05T05:13:35.920Z <request id> [INFO] message``. ``request_id`` tells whose attempt logs."""
-
-    def __init__(self, request_id: Callable[[], str]) -> None:
-        super().__init__()
-        self._request_id: Final = request_id
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's)
-        return super().formatTime(record, datefmt) if datefmt else stamp(record.created)
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's)
-        return f"{self.formatTime(record)} {self._request_id()} [{record.levelname}] {record.message}"
 
 
 class PresetHandler(logging.Handler):

@@ -22,10 +22,9 @@ from importlib.util import module_from_spec
 from types import ModuleType
 from typing import Any, Final
 
+from fcemu.handler.loading import INSTALLED, PRELOADED
 from fcemu.runtimes import front
 from fcemu.runtimes.finding import (
-    INSTALLED,
-    PRELOADED,
     ask_all_finders,
     file_of,
     find,

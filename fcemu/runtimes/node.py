@@ -25,13 +25,14 @@ from fcemu.core.outcome import (
     SystemFailed,
     error_document,
 )
-from fcemu.engine.ports import Abandoned, Call, Finish
+from fcemu.engine.ports import Call, Finish
+from fcemu.handler.clock import Abandoned
+from fcemu.handler.documents import log_text
+from fcemu.handler.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, late_initializer, start_line
+from fcemu.handler.logs import stamp
 from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn, to_json
 from fcemu.runtimes.debugging import Debugging
-from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import keys_of, variables_of
-from fcemu.runtimes.hooks import INITIALIZE, PRE_FREEZE, PRE_STOP, end_line, late_initializer, start_line
-from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.starting import seconds_to_start
 

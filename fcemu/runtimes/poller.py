@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from fcemu.engine.ports import Call
+from fcemu.handler.time.originals import Originals
 from fcemu.runtimes.children import Child, Gone
-from fcemu.runtimes.timeshift.originals import Originals
 
 PATIENCE: Final = 0.02
 """Real seconds after which an attempt is a long one: then a thread of its own attends to it."""

@@ -11,12 +11,13 @@ from fcemu.core.http import HttpAnswer
 from fcemu.core.names import LATEST, Account
 from fcemu.core.outcome import INITIALIZATION, UNHANDLED, FunctionError, Halted, Returned
 from fcemu.core.times import text_of
-from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
+from fcemu.engine.ports import AttemptClock, Call, Finish
+from fcemu.handler.calling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
+from fcemu.handler.clock import Abandoned
+from fcemu.handler.documents import log_text
+from fcemu.handler.loading import Handler, LoadFailed
 from fcemu.runtimes import imports, views
-from fcemu.runtimes.code import Handler, LoadFailed
-from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import Environment
-from fcemu.runtimes.handling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import Running
 from fcemu.runtimes.timeshift import ensure_installed
@@ -46,7 +47,7 @@ class PythonInline:
         own = Namespace(function.code, layers=layers_of(function), alone=True) if self._isolate else None
         return InlineInstance(self._extra, own)
 
-    def module_of(self, function: Function, clock: HandlerClock, account: Account = _ACCOUNT) -> ModuleType:
+    def module_of(self, function: Function, clock: AttemptClock, account: Account = _ACCOUNT) -> ModuleType:
         """The function's handler module; raises what its body raises.
 
         If it was not loaded, its body runs now as in an attempt of a new instance, on ``clock``. Raises ``LookupError``

@@ -30,19 +30,21 @@ from fcemu.core.outcome import (
     SystemFailed,
     error_document,
 )
-from fcemu.engine.ports import Abandoned, Call, Finish, HandlerClock
+from fcemu.core.output import RESULT_BYTES
+from fcemu.engine.ports import Call, Finish
 from fcemu.guarding import GUARDIAN
+from fcemu.handler.clock import Abandoned, HandlerClock
+from fcemu.handler.documents import log_text
+from fcemu.handler.logs import stamp
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
 from fcemu.runtimes.debugging import Debugging
-from fcemu.runtimes.documents import log_text
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
-from fcemu.runtimes.logs import stamp
 from fcemu.runtimes.memory import MemoryWatch
 from fcemu.runtimes.poller import Errand, Poller
 from fcemu.runtimes.starting import seconds_to_start
 from fcemu.runtimes.whereabouts import Lookout
 
-_PROGRAM: Final = str(Path(__file__).with_name("child") / "python_main.py")
+_PROGRAM: Final = str(Path(__file__).parents[1] / "handler" / "child" / "python_main.py")
 _SMALL_BYTES: Final = 1 << 16
 """A payload that fits into the buffer of a socket, so that sending it does not wait."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -133,7 +135,7 @@ class PythonProcess:
         return child, pid
 
     def _let_go_of_ended(self, python: str) -> None:
-        """A program that is no Python 3.11 or later ends at once as a template."""
+        """A program that is no Python 3.9 or later ends at once as a template."""
         with self._lock:
             template = self._templates.get(python)
             if template is not None and not template.lives():
@@ -159,6 +161,7 @@ class PythonProcess:
             "keys": places_of(function),
             "layers": [layer.directory for layer in function.layers if layer.directory],
             "io_grace": call.clock.io_grace(),
+            "result_bytes": RESULT_BYTES,
             "account": {"id": account.id, "region": account.region},
             "function": {
                 "service": function.ref.service,
@@ -193,15 +196,15 @@ def _head(call: Call, hook: str = "") -> str:
 
 
 def _request(http: HttpRequest) -> dict[str, Any]:
-    given = {name: getattr(http, name) for name in ("method", "path", "target", "headers", "client_ip")}
-    return {**given, "queries": dict(http.queries)}
+    given = {name: getattr(http, name) for name in ("method", "path", "target", "client_ip", "uri")}
+    return {**given, "headers": http.passed_on()}
 
 
 class NotStarted(Exception):
     """The interpreter does not run."""
 
     def __init__(self, python: str) -> None:
-        super().__init__(f"{python} did not run the handler; it has to be Python 3.11 or later, see what it wrote")
+        super().__init__(f"{python} did not run the handler; it has to be Python 3.9 or later, see what it wrote")
 
 
 class ProcessInstance(InChild):

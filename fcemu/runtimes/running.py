@@ -4,7 +4,8 @@ import sys
 from contextvars import ContextVar
 from typing import Final
 
-from fcemu.engine.ports import Call, HandlerClock
+from fcemu.engine.ports import Call
+from fcemu.handler.clock import HandlerClock
 from fcemu.handler.locks import RealLock
 from fcemu.runtimes.environment import Environment
 from fcemu.runtimes.namespace import Namespace

@@ -12,11 +12,12 @@ from fcemu.core.functions import Function
 from fcemu.core.outcome import Refusal, Returned
 from fcemu.core.stubs import Handler, Step, StubCall
 from fcemu.engine.ports import Call, Finish
+from fcemu.handler.loading import INSTALLED
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes.finding import INSTALLED, file_of
+from fcemu.handler.time.switch import park
+from fcemu.runtimes.finding import file_of
 from fcemu.runtimes.python_inline import InlineInstance, PythonInline
 from fcemu.runtimes.timeshift import adopt
-from fcemu.runtimes.timeshift.switch import park
 
 
 class Stub:

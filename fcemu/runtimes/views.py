@@ -5,12 +5,12 @@ from _thread import get_ident
 from typing import Final
 
 from fcemu.handler.locks import RealLock
+from fcemu.handler.time.switch import ON_THREADS
+from fcemu.handler.time.uuids import SOURCE, Source
 from fcemu.runtimes import environ, front, imports, logs, numbering, output, timeshift
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
-from fcemu.runtimes.timeshift.switch import ON_THREADS
-from fcemu.runtimes.timeshift.uuids import SOURCE, Source
 
 _open = 0
 _lock: Final = RealLock()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fcemu.runtimes.timeshift.originals import Originals
+from fcemu.handler.time.originals import Originals
 
 _PATIENCE: Final = 2.0
 """Real seconds that a child has to write."""

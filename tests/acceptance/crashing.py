@@ -28,7 +28,7 @@ _CONTEXT.set_forkserver_preload(
         "fcemu.packages",
         "fcemu.runtimes.python_inline",
         "fcemu.runtimes.timeshift.patches",
-        "fcemu.runtimes.timeshift.freezegun_backend",
+        "fcemu.runtimes.timeshift.freezers",
         "fcemu.stores.sqlite",
         "freezegun",
         "time_machine",

@@ -97,7 +97,7 @@ def test_a_function_has_the_packages_of_its_own_python(returned, tmp_path):
 def test_a_program_that_is_no_python_is_named(attempt):
     outcome = attempt("", python="/bin/true").outcome
     assert outcome.name == "FunctionNotStarted"
-    assert "/bin/true did not run the handler; it has to be Python 3.11 or later" in outcome.document.decode()
+    assert "/bin/true did not run the handler; it has to be Python 3.9 or later" in outcome.document.decode()
 
 
 def test_a_program_that_is_gone_is_a_refusal_that_names_it(attempt, tmp_path):

@@ -1,1 +1,1 @@
-"""Programs inside the children. They run without fcemu: its files are loaded by their paths (``python_main.py``)."""
+"""Programs that are no part of fcemu's own process: what Node.js children run, and the guardian of all processes."""

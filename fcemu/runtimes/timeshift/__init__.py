@@ -7,9 +7,9 @@ import os
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from fcemu.handler.time.switch import AFTER_PARK, BEFORE_PARK, CLOCK
+from fcemu.handler.time.zones import ZONE, zone_named
 from fcemu.runtimes.timeshift.known import RealOnPurpose, real_on_purpose
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, BEFORE_PARK, CLOCK
-from fcemu.runtimes.timeshift.zones import ZONE, zone_named
 
 if TYPE_CHECKING:
     from fcemu.runtimes.timeshift.patches import Patches
@@ -69,18 +69,17 @@ def ensure_installed() -> None:
 
 
 def enter() -> None:
-    """An attempt starts: install, or repair, and exchange what costs everybody else too much while none runs."""
+    """An attempt starts: install, or repair, and exchange what costs everything else too much while none runs."""
     if _patches is None:
         install()
         assert _patches is not None
-    _patches.ensure()
-    _patches.backend.enter()
+    _patches.enter()
 
 
 def leave() -> None:
     """An attempt that called ``enter`` has ended."""
     if _patches is not None:
-        _patches.backend.leave()
+        _patches.leave()
 
 
 def adopt(module: ModuleType) -> None:

@@ -5,13 +5,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import freezegun.config
 from freezegun import api
 
-from fcemu.runtimes.timeshift.originals import NAMES
+from fcemu.handler.time import readings
+from fcemu.handler.time.builtin_classes import Functions, named
+from fcemu.handler.time.originals import NAMES
+from fcemu.handler.time.switch import CLOCK
 
 FROZEN: Final = api.freeze_factories
 """Not empty while ``freeze_time`` is active; the last one governs."""
@@ -23,11 +26,11 @@ FAKES: Final[dict[str, Callable[..., Any]]] = {
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _IGNORED: Final = [
     "fcemu.engine.real",
-    "fcemu.runtimes.timeshift.originals",
-    "fcemu.runtimes.timeshift.zones",
-    "fcemu.runtimes.timeshift.freezegun_backend",
+    "fcemu.handler.time.datetimes",
+    "fcemu.handler.time.originals",
+    "fcemu.handler.time.zones",
+    "fcemu.handler.time.readings",
     "fcemu.runtimes.timeshift.freezers",
-    "fcemu.runtimes.timeshift.readings",
 ]
 """Modules that a freezer leaves alone. Not all of fcemu: freezegun also answers with real time whatever is called
 within five frames of an ignored module, and our switch and the tests' callbacks must get frozen time."""
@@ -105,3 +108,43 @@ def ignore_ours_no_longer() -> None:
     """Undo ``ignore_ours``."""
     settings = freezegun.config.settings
     settings.default_ignore_list = [name for name in settings.default_ignore_list if name not in _IGNORED]
+
+
+def fake_functions() -> Functions:
+    """What is to stand in freezegun's classes, which are ``datetime`` and ``date`` while a test has frozen its time: in
+    a handler they ask its clock."""
+    current = CLOCK.get
+    fake = {name: vars(api.FakeDatetime)[name] for name in ("now", "utcnow", "fromtimestamp")}
+    fake_now, fake_utcnow, fake_from = (one.__func__ for one in fake.values())
+    fake_today = vars(api.FakeDate)["today"].__func__
+    fake_timestamp, fake_astimezone = vars(api.FakeDatetime)["timestamp"], vars(api.FakeDatetime)["astimezone"]
+
+    def now(cls: Any, tz: tzinfo | None = None) -> Any:
+        clock = current()
+        return fake_now(cls, tz) if clock is None else readings.now(clock, cls, tz)
+
+    def utcnow(cls: Any) -> Any:
+        clock = current()
+        return fake_utcnow(cls) if clock is None else readings.utcnow(clock, cls)
+
+    def fromtimestamp(cls: Any, t: float, tz: tzinfo | None = None) -> Any:
+        return fake_from(cls, t, tz) if current() is None else readings.from_timestamp(cls, t, tz)
+
+    def timestamp(self: Any) -> Any:
+        return fake_timestamp(self) if current() is None else readings.timestamp(self)
+
+    def astimezone(self: Any, tz: tzinfo | None = None) -> Any:
+        return fake_astimezone(self, tz) if current() is None else readings.as_timezone(self, tz)
+
+    def today(cls: Any) -> Any:
+        clock = current()
+        return fake_today(cls) if clock is None else readings.today(clock, cls)
+
+    moments: dict[str, Callable[..., Any]] = {
+        "now": now,
+        "utcnow": utcnow,
+        "fromtimestamp": fromtimestamp,
+        "timestamp": timestamp,
+        "astimezone": astimezone,
+    }
+    return named(api.FakeDatetime, moments) | named(api.FakeDate, {"today": today})

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from types import ModuleType
 from typing import Any, Final, Protocol, runtime_checkable
 
-from fcemu.engine.ports import HandlerClock
+from fcemu.handler.clock import HandlerClock
 from fcemu.handler.locks import RealLock
 from fcemu.runtimes.timeshift import CLOCK, ZONE, adopt, enter, leave
 

@@ -1,61 +1,25 @@
-"""What is replaced in this process, and how it is put back."""
+"""What is replaced in the emulator's process, and how it is put back."""
 
-import datetime
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
-from fcemu.runtimes.timeshift import freezers, locks, simple_queues, threads, trio_loops, uvloops
-from fcemu.runtimes.timeshift.originals import NAMES, Originals
+from fcemu.handler.time import locks, simple_queues, threads, trio_loops, uvloops
+from fcemu.handler.time.builtin_classes import Functions, write_into_classes
+from fcemu.handler.time.datetimes import class_functions
+from fcemu.handler.time.originals import NAMES, Originals
+from fcemu.handler.time.replacements import Patch, beside_names
+from fcemu.handler.time.switch import AFTER_PARK, Outside, wrappers
+from fcemu.runtimes.timeshift import freezers
 from fcemu.runtimes.timeshift.real_waits import real_waits
-from fcemu.runtimes.timeshift.replacements import Patch, beside_names
-from fcemu.runtimes.timeshift.switch import AFTER_PARK, Outside, wrappers
+from fcemu.runtimes.timeshift.time_machine import TimeMachine
 
-
-class Backend(Protocol):
-    """One of the two ways to ``datetime`` and ``date``; ``monotonic``, ``perf_counter`` and ``sleep`` need none."""
-
-    @property
-    def exchanged(self) -> Sequence[object]:
-        """As ``Outside.exchanged``."""
-
-    @property
-    def travelling(self) -> Sequence[object]:
-        """As ``Outside.travelling``."""
-
-    @property
-    def real(self) -> Mapping[str, Callable[..., Any]]:
-        """As ``Outside.real``."""
-
-    @property
-    def classes(self) -> Sequence[tuple[str, Any, Any, Any]]:
-        """Classes to replace in module ``datetime``: name, original, replacement, what freezegun puts there."""
-
-    def register(self) -> None:
-        """Put the rest in force; repeatable."""
-
-    def unregister(self) -> None:
-        """Put it back."""
-
-    def enter(self) -> None:
-        """An attempt starts."""
-
-    def leave(self) -> None:
-        """It has ended."""
-
-
-def _backend(name: str) -> Backend:
-    if name == TIME_MACHINE:
-        from fcemu.runtimes.timeshift.time_machine_backend import TimeMachineBackend
-
-        return TimeMachineBackend()
-    from fcemu.runtimes.timeshift.freezegun_backend import FreezegunBackend
-
-    return FreezegunBackend()
+_BUILT_IN: Final = (locks, simple_queues, trio_loops, uvloops)
+"""Modules that exchange methods of classes which are not written in Python, each by an ``install`` of its own."""
 
 
 class Patches:
@@ -63,62 +27,78 @@ class Patches:
 
     def __init__(self, name: str) -> None:
         kept = Originals()
-        backend = self.backend = _backend(name)
         self.backend_name: Final = name
-        made = wrappers(
-            Outside(kept, freezers.FROZEN, freezers.FAKES, backend.exchanged, backend.travelling, backend.real)
-        )
-        times = [Patch(time, name, getattr(kept, name), made[name], freezers.FAKES.get(name)) for name in NAMES]
-        classes = [Patch(datetime, *names) for names in backend.classes]
-        self._monotonic_ns: Final = made["monotonic_ns"]
-        self._datetime: Final = classes[0].replacement if classes else None
-        self._names: Final = (*times, *classes)
-        self._rest: Final = (
+        self.time_machine: Final = TimeMachine() if name == TIME_MACHINE else None
+        machine = self.time_machine
+        exchange: tuple[Any, ...] = (machine.exchanged, machine.travelling, machine.real) if machine else ((), (), {})
+        outside = Outside(kept, freezers.FROZEN, freezers.FAKES, *exchange)
+        made = wrappers(outside)
+        self._names: Final = [
+            Patch(time, name, getattr(kept, name), made[name], freezers.FAKES.get(name)) for name in NAMES
+        ]
+        self._rest: Final = [
             *beside_names(kept, made),
             *real_waits(),
-            *(() if name == TIME_MACHINE else _time_machine_guards(self)),
-        )
+            *(() if machine else _time_machine_guards(self)),
+        ]
+        self._in_classes: Final = class_functions(outside) | freezers.fake_functions()
+        self._before: Final[Functions] = {(owner, name): vars(owner)[name] for owner, name in self._in_classes}
+        self._monotonic_ns: Final = made["monotonic_ns"]
         self._in_place_of: Final = {
             id(old): patch.replacement for patch in self._names for old in (patch.original, patch.frozen) if old
         }
         self._originals: Final = {id(patch.replacement): patch.original for patch in self._names}
         self._adopted: Final[WeakSet[ModuleType]] = WeakSet()
         self.apply()
+        write_into_classes(self._in_classes)
         AFTER_PARK.append(self.ensure)
 
     def apply(self) -> None:
+        """Put everything in force but the functions in ``datetime``, which no freezer touches; repeatable."""
         for patch in (*self._names, *self._rest):
             patch.apply()
-        self.backend.register()
-        locks.install()
-        simple_queues.install()
-        trio_loops.install()
-        uvloops.install()
+        freezers.ignore_ours()
+        if self.time_machine:
+            self.time_machine.install()
+        for each in _BUILT_IN:
+            each.install()
         for module in list(self._adopted):
             self._exchange(module, self._in_place_of)
 
     def ensure(self) -> None:
         """Replace again what a test's freezer has put back when it stopped. Cheap when nothing has changed."""
         threads.patch_late_modules()
-        ours = self._datetime
-        if time.monotonic_ns is not self._monotonic_ns or (ours is not None and datetime.datetime is not ours):
+        if time.monotonic_ns is not self._monotonic_ns:
             self.apply()
 
     def undo(self) -> None:
+        """Put everything back; a freezer that is still active keeps what it needs."""
         AFTER_PARK.remove(self.ensure)
         for module in list(self._adopted):
             self._exchange(module, self._originals)
         for patch in (*self._names, *self._rest):
             patch.undo(is_frozen=bool(freezers.FROZEN))
         threads.undo_late_modules()
-        locks.uninstall()
-        simple_queues.uninstall()
-        trio_loops.uninstall()
-        uvloops.uninstall()
-        self.backend.unregister()
+        for each in _BUILT_IN:
+            each.uninstall()
+        write_into_classes(self._before)
+        if self.time_machine:
+            self.time_machine.uninstall()
+        freezers.ignore_ours_no_longer()
+
+    def enter(self) -> None:
+        """An attempt starts: repair, and exchange what costs everything else too much while none runs."""
+        self.ensure()
+        if self.time_machine:
+            self.time_machine.enter()
+
+    def leave(self) -> None:
+        """It has ended."""
+        if self.time_machine:
+            self.time_machine.leave()
 
     def adopt(self, module: ModuleType) -> None:
-        """Exchange what a module loaded earlier has bound by ``from time import …`` or ``from datetime import …``."""
+        """Exchange what a module loaded earlier has bound by ``from time import …``."""
         self._adopted.add(module)
         self._exchange(module, self._in_place_of)
 
@@ -131,12 +111,14 @@ class Patches:
 
     @contextmanager
     def lifted(self) -> Iterator[None]:
-        """The original time functions and classes stand in their modules."""
+        """The original time functions stand in their module and classes."""
         for patch in self._names:
             patch.undo(is_frozen=bool(freezers.FROZEN))
+        write_into_classes(self._before)
         try:
             yield
         finally:
+            write_into_classes(self._in_classes)
             for patch in self._names:
                 patch.apply()
 

@@ -9,8 +9,8 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from fcemu.runtimes.timeshift.replacements import Patch
-from fcemu.runtimes.timeshift.switch import CLOCK
+from fcemu.handler.time.replacements import Patch
+from fcemu.handler.time.switch import CLOCK
 
 _TASK: Final = (
     "the handler made a task with a context of its own that knows nothing of its clock; waits and reads of the time "

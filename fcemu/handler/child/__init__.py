@@ -1,0 +1,1 @@
+"""What runs inside Python children: the template, its instances, their clock, threads and alarms."""

@@ -1,0 +1,230 @@
+"""What a handler returned or raised, as the bytes that the caller gets."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import linecache
+import os
+import re
+import sys
+import sysconfig
+import traceback
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from fcemu.handler.call import Function
+from fcemu.handler.loading import INSTALLED
+
+_HERE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_JSON: Final = os.path.dirname(json.__file__) + os.sep
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+_SAME_ADDRESS: Final = " at 0x7f0000000000"
+_OF_OBJECT: Final = re.compile(r"(<[\w.][^<>\n]*) at 0x[0-9a-f]+| at 0x[0-9a-f]+(?=>)")
+"""An address in a representation; what code writes about addresses otherwise is its own."""
+_LINE_OF_TRACE: Final = re.compile(r'(File ")(/[^"\n]+)(", line \d)')
+_LINE_OF_WARNING: Final = re.compile(r"^()(/[^:\n]+\.py)(:\d+: )", re.MULTILINE)
+_LIBRARY: Final = ("stdlib", "platstdlib", "purelib", "platlib")
+_FRAMES_KEPT: Final = 4096
+_quote: Final = json.encoder.encode_basestring_ascii
+_OWN_VERSION: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def payload_of(value: Any) -> bytes:
+    """The body for a handler's return value, by the rules of runtimes §1.4. Raises what makes it a function error."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if value is None:
+        return b"null"
+    return _JSON_TEXT.encode(value).encode()
+
+
+def _serializable(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if inspect.iscoroutine(value):
+        value.close()  # FC's Python knows no async handlers; this one will never be awaited
+    raise TypeError(f"{value!r} is not JSON serializable")
+
+
+_JSON_TEXT: Final = json.JSONEncoder(indent=4, sort_keys=True, default=_serializable)
+
+
+class Paths:
+    """Files of this machine under the names they have in FC, so that a report is the same on every machine.
+
+    Code lies in ``/code``, content of layers in ``/opt``. ASSUMED: fcemu shows installed packages, and what the test
+    has put on ``sys.path``, as content of a layer below ``/opt/python``, and its own programs as FC's runtime in
+    ``/var/fc/runtime`` (runtimes §1.6).
+    """
+
+    def __init__(
+        self, code: str, runtime: str, entries: tuple[str, ...], layers: tuple[str, ...], library: tuple[str, ...]
+    ) -> None:
+        """``library``: where the interpreter has what ``_LIBRARY`` names."""
+        self._code: Final = os.path.realpath(code)
+        self._is_code: Final[dict[str, bool]] = {}
+        self._frames: Final[dict[tuple[int, int], tuple[CodeType, str, bool]]] = {}
+        """By the ``id`` of the code and the line: the code, which keeps its ``id``, and what ``frame`` returns."""
+        version = runtime.removeprefix("python")
+        own = f"/usr/local/lib/python{version if version[:1].isdigit() and '.' in version else _OWN_VERSION}"
+        standard = dict(zip(library, (own, own, "/opt/python", "/opt/python")))
+        standard |= {_HERE.rstrip(os.sep): "/var/fc/runtime"}
+        standard |= {shown: "/opt" for layer in layers for shown in (os.path.abspath(layer), os.path.realpath(layer))}
+        standard |= {os.path.abspath(code): "/code", self._code: "/code"}
+        standard.pop(os.sep, None)
+        others = {entry: "/opt/python" for entry in entries if os.path.isabs(entry) and entry != os.sep}
+        others = {entry: shown for entry, shown in others.items() if entry not in standard and not self.is_code(entry)}
+        self._shown: Final = _longest_first(standard | others)
+        self._names: Final = dict(self._shown)
+        self._in_text: Final = re.compile(
+            "|".join(
+                re.escape(real) + (r"(?![\w-])" if real in standard else r"(?=/[^\s:'\"]+\.py)")
+                for real, _ in self._shown
+            )
+        )
+
+    def is_code(self, file: str) -> bool:
+        """Whether ``file`` is the function's own, not an installed package's below its directory."""
+        known = self._is_code.get(file)
+        if known is None:
+            inside = os.path.realpath(file).startswith(self._code + os.sep)
+            known = self._is_code[file] = inside and not any(part in file for part in INSTALLED)
+        return known
+
+    def frame(self, frame: FrameType, line: int) -> tuple[CodeType, str, bool]:
+        """The code of a frame, the frame as the document has it, ``""`` for one that is left out, and whether it is the
+        emulator's, or JSON's, which writes the answer. A handler that fails, fails again at the same line: it is
+        rendered once."""
+        code = frame.f_code
+        known = self._frames.get((id(code), line))
+        if known is None:
+            if len(self._frames) >= _FRAMES_KEPT:
+                self._frames.clear()
+            file = code.co_filename
+            is_ours = file.startswith((_HERE, _JSON)) and not self.is_code(file)
+            known = self._frames[id(code), line] = code, self._render(frame, line), is_ours
+        return known
+
+    def _render(self, frame: FrameType, line: int) -> str:
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen ") or (file.startswith(_HERE) and not self.is_code(file)):
+            return ""
+        linecache.checkcache(file)
+        source = linecache.getline(file, line, frame.f_globals).strip()
+        head = f'File "{self.shown(file)}", line {line}, in {frame.f_code.co_name}'
+        parts = [*(part.strip() for part in head.split(",")), *([source] if source else [])]
+        inside = ",\n            ".join(map(_quote, parts))
+        return f"[\n            {inside}\n        ]"
+
+    def shown(self, file: str) -> str:
+        """The name of one file."""
+        for real, shown in self._shown:
+            if file.startswith(real + os.sep):
+                return shown + file[len(real) :].replace(os.sep, "/")
+        return f"/opt/python/{os.path.basename(file)}" if os.path.isabs(file) else file
+
+    def in_text(self, text: str) -> str:
+        """A message with the paths and memory addresses in it made the same everywhere."""
+        text = self._with_shown_paths(text)
+        return _ADDRESS.sub(_SAME_ADDRESS, text) if " at 0x" in text else text
+
+    def in_log(self, text: str) -> str:
+        """The same for what an attempt has written: also files that only traces and warnings name, and only addresses
+        that stand in representations."""
+        for line, part in ((_LINE_OF_TRACE, 'File "/'), (_LINE_OF_WARNING, ".py:")):
+            if part in text:
+                text = line.sub(self._line_shown, text)
+        text = self._with_shown_paths(text)
+        return _OF_OBJECT.sub(_with_same_address, text) if " at 0x" in text else text
+
+    def _line_shown(self, found: re.Match[str]) -> str:
+        return f"{found[1]}{self.shown(found[2])}{found[3]}"
+
+    def _with_shown_paths(self, text: str) -> str:
+        return self._in_text.sub(lambda found: self._names[found[0]], text) if os.sep in text else text
+
+
+def _with_same_address(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}{_SAME_ADDRESS}"
+
+
+def _longest_first(paths: dict[str, str]) -> list[tuple[str, str]]:
+    return sorted(paths.items(), key=lambda pair: len(pair[0]), reverse=True)
+
+
+_paths: Final = lru_cache(maxsize=64)(Paths)
+
+
+@lru_cache(maxsize=1)
+def library_here() -> tuple[str, ...]:
+    """Where this interpreter has its standard library and packages."""
+    real = sysconfig.get_paths()
+    return tuple(real[name] for name in _LIBRARY)
+
+
+def _paths_for(function: Function, library: tuple[str, ...] = ()) -> Paths:
+    layers = tuple(layer.directory for layer in function.layers if layer.directory)
+    return _paths(function.code, function.runtime, tuple(sys.path), layers, library or library_here())
+
+
+def log_text(text: str, function: Function, library: tuple[str, ...] = ()) -> str:
+    """What an attempt of ``function`` has written, the same on every machine. Results are not touched.
+
+    ``library``: of the interpreter that ran it, ``library_here`` there, where that is another one.
+    """
+    return _paths_for(function, library).in_log(text) if os.sep in text or " at 0x" in text else text
+
+
+def error_document(error: Exception, function: Function) -> bytes:
+    """The JSON document for an exception that left a handler (runtimes §1.6)."""
+    paths = _paths_for(function)
+    return _document(paths.in_text(_text(error)), type(error).__name__, _frames(error, paths))
+
+
+def load_error_document(name: str, message: str, cause: BaseException | None, function: Function) -> bytes:
+    """The same for code that could not be loaded (runtimes §1.1); its trace is the exception's lines."""
+    paths = _paths_for(function)
+    lines = [f"{name}: {message}"] if cause is None else traceback.format_exception_only(type(cause), cause)
+    first, *rest = [paths.in_text(line.strip()) for line in lines]
+    trace = [*(part.strip() for part in first.split(",")), *rest]
+    return _document(paths.in_text(message), name, [_quote(one) for one in trace])
+
+
+def _document(message: str, name: str, trace: Sequence[str]) -> bytes:
+    """A function error body: JSON with indent 4 and sorted keys, written out because ``json`` takes ten times as long
+    for indented text. ``trace``: its entries, in JSON."""
+    entries = ",\n        ".join(trace)
+    stack = f',\n    "stackTrace": [\n        {entries}\n    ]' if trace else ""
+    return f'{{\n    "errorMessage": {_quote(message)},\n    "errorType": {_quote(name)}{stack}\n}}'.encode()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return f"<unprintable {type(error).__name__} object>"
+
+
+def _frames(error: BaseException, paths: Paths) -> list[str]:
+    """One entry per frame, outermost first, without frames of the emulator and of Python's import system, and without
+    those of JSON that it begins with."""
+    entries: list[str] = []
+    trace, is_ours = error.__traceback__, True
+    while trace is not None:
+        _, entry, of_frame = paths.frame(trace.tb_frame, trace.tb_lineno)
+        is_ours = is_ours and of_frame
+        if entry and not is_ours:
+            entries.append(entry)
+        trace = trace.tb_next
+    return entries

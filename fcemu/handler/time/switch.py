@@ -1,0 +1,276 @@
+"""Which clock this context has; the functions of module ``time`` that ask it first."""
+
+from __future__ import annotations
+
+import time
+from _thread import get_ident
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context, ContextVar, copy_context
+from datetime import datetime
+from types import MethodType
+from typing import Any, Final, NamedTuple
+
+from fcemu.handler.clock import HandlerClock
+from fcemu.handler.time.originals import Originals
+from fcemu.handler.time.zones import UTC, ZONE, local_tuple, seconds_of, zone_named
+
+
+class ClockVariable:
+    """A variable of the context: the clock of the handler that runs in it; ``None`` outside of handlers."""
+
+    def __init__(self) -> None:
+        self._variable: Final[ContextVar[HandlerClock | None]] = ContextVar("fcemu_clock", default=None)
+        self.get: Callable[[], HandlerClock | None] = self._variable.get
+        self.set: Final = self._variable.set
+        self.reset: Final = self._variable.reset
+
+    def fall_back_on(self, clock_of_thread: Callable[[], HandlerClock | None]) -> None:
+        """Let ``clock_of_thread`` answer in contexts in which nothing was set: empty ones, and those of greenlets."""
+        read: Callable[[Any], Any] = self._variable.get
+
+        def get() -> HandlerClock | None:
+            clock: HandlerClock | None = read(_UNSET)
+            return clock_of_thread() if clock is _UNSET else clock
+
+        self.get = get
+
+    def is_unset(self) -> bool:
+        """Whether nobody has set it in this context, not even to ``None``."""
+        return self._variable.get(_UNSET) is _UNSET
+
+    def is_unset_in(self, context: Context) -> bool:
+        """The same in another context."""
+        return self._variable not in context
+
+
+_UNSET: Final[Any] = object()
+CLOCK: Final = ClockVariable()
+
+BEFORE_PARK: Final[list[Callable[[], None]]] = []
+AFTER_PARK: Final[list[Callable[[], None]]] = []
+"""Called on the handler's thread around every virtual sleep: meanwhile other code runs in this process."""
+
+ON_THREADS: Final[dict[int, HandlerClock]] = {}
+"""The clock of the handler that each thread of this process runs, by the thread's identifier."""
+_NO_CLOCK: Final = (
+    "the handler slept in a context that knows nothing of its clock (an empty contextvars.Context, a greenlet); waits "
+    "and reads of the time are real there"
+)
+
+
+def _warn_of_real_sleep() -> None:
+    """A thread sleeps in real time. If a handler does so because of its context, the timeline says so. Only of sleeps:
+    for other reasons the engine waits on such a thread, too, in a context of its own."""
+    clock = ON_THREADS.get(get_ident())
+    if clock is not None and CLOCK.is_unset():
+        clock.warn(_NO_CLOCK, once=True)
+
+
+Function = Callable[..., Any]
+_UTC: Final = {"tm_zone": "UTC", "tm_gmtoff": 0}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now_ns(clock: HandlerClock) -> int:
+    """The clock's time of day as ``time.time_ns`` gives it, exact."""
+    since = clock.now() - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+
+
+def park(clock: HandlerClock, seconds: float) -> None:
+    """Sleep on ``clock``. The only caller of ``HandlerClock.sleep``."""
+    for leave in BEFORE_PARK:
+        leave()
+    try:
+        clock.sleep(seconds)
+    finally:
+        for resume in AFTER_PARK:
+            resume()
+
+
+def outside(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Call ``function`` in real time, in a context that is otherwise this one."""
+    context = copy_context()
+    context.run(CLOCK.set, None)
+    return context.run(function, *args, **kwargs)
+
+
+class Outside(NamedTuple):
+    """Who answers outside of handlers: what stood in ``time`` before, but for two cases."""
+
+    kept: Originals
+    frozen: Sequence[object]
+    """While it is not empty, ``fakes`` answer: a test's freezegun."""
+    fakes: Mapping[str, Function]
+    exchanged: Sequence[object]
+    """While it is not empty, ``real`` answer, because what stood in ``time`` asks for the clock by itself ..."""
+    travelling: Sequence[object]
+    """... unless this is not empty either: then it gives the time of a test's journey."""
+    real: Mapping[str, Function]
+
+    def functions(self, name: str) -> tuple[Function, Function, Function]:
+        """What answers usually, while frozen, while exchanged."""
+        kept = getattr(self.kept, name)
+        return kept, self.fakes.get(name, kept), self.real.get(name, kept)
+
+
+def wrappers(outside: Outside) -> dict[str, Any]:
+    """The replacements by name.
+
+    Each is a bound method, which like a built-in function does not bind again as a class attribute
+    (``converter = time.gmtime``), and pickles as ``time.<name>``.
+    """
+    current = CLOCK.get
+    home = _TimeModule()
+    made = _readers(outside, current) | _of_local_time(outside, current) | _waits(outside.kept, current)
+    for name, function in made.items():
+        function.__name__ = function.__qualname__ = name
+        function.__doc__ = getattr(outside.kept, name).__doc__
+        function.__dict__["fcemu_original"] = getattr(outside.kept, name)
+    return {name: MethodType(function, home) for name, function in made.items()}
+
+
+class _TimeModule:
+    """What the replacements are bound to; pickled and copied as module ``time``."""
+
+    def __reduce__(self) -> tuple[Function, tuple[str]]:
+        return __import__, ("time",)
+
+
+Current = Callable[[], HandlerClock | None]
+
+
+def _readers(outside: Outside, current: Current) -> dict[str, Function]:
+    """Functions without parameters, and ``clock_gettime``."""
+    frozen, exchanged, travelling = outside.frozen, outside.exchanged, outside.travelling
+
+    def plain(name: str, virtual: Callable[[HandlerClock], float]) -> Function:
+        kept, fake, real = outside.functions(name)
+
+        def read(_home: object) -> Any:
+            clock = current()
+            if clock is not None:
+                return virtual(clock)
+            if frozen:
+                return fake()
+            return real() if exchanged and not travelling else kept()
+
+        return read
+
+    def seconds(clock: HandlerClock) -> float:
+        return clock.now().timestamp()
+
+    def elapsed(clock: HandlerClock) -> float:
+        return clock.elapsed_ns() / 1e9
+
+    def elapsed_ns(clock: HandlerClock) -> int:
+        return clock.elapsed_ns()
+
+    kept_gettime, _, real_gettime = outside.functions("clock_gettime")
+    kept_gettime_ns, _, real_gettime_ns = outside.functions("clock_gettime_ns")
+
+    def clock_gettime(_home: object, clk_id: int) -> Any:
+        clock = current()
+        if clock is not None and clk_id == time.CLOCK_REALTIME:
+            return seconds(clock)
+        if clock is not None and clk_id == time.CLOCK_MONOTONIC:
+            return elapsed(clock)
+        return (real_gettime if exchanged and not travelling else kept_gettime)(clk_id)
+
+    def clock_gettime_ns(_home: object, clk_id: int) -> Any:
+        clock = current()
+        if clock is not None and clk_id == time.CLOCK_REALTIME:
+            return now_ns(clock)
+        if clock is not None and clk_id == time.CLOCK_MONOTONIC:
+            return clock.elapsed_ns()
+        return (real_gettime_ns if exchanged and not travelling else kept_gettime_ns)(clk_id)
+
+    return {
+        "time": plain("time", seconds),
+        "time_ns": plain("time_ns", now_ns),
+        "monotonic": plain("monotonic", elapsed),
+        "monotonic_ns": plain("monotonic_ns", elapsed_ns),
+        "perf_counter": plain("perf_counter", elapsed),
+        "perf_counter_ns": plain("perf_counter_ns", elapsed_ns),
+        "clock_gettime": clock_gettime,
+        "clock_gettime_ns": clock_gettime_ns,
+    }
+
+
+def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:
+    """Calendar functions: without a moment they take the clock's; local means the handler's zone."""
+    kept, frozen, exchanged, travelling = outside.kept, outside.frozen, outside.exchanged, outside.travelling
+    kept_localtime, frozen_localtime, real_localtime = outside.functions("localtime")
+    kept_gmtime, frozen_gmtime, real_gmtime = outside.functions("gmtime")
+    kept_strftime, frozen_strftime, real_strftime = outside.functions("strftime")
+
+    def here(clock: HandlerClock, secs: float | None) -> time.struct_time:
+        zone = ZONE.get()
+        moment = clock.now().timestamp() if secs is None else secs
+        return time.struct_time(kept_gmtime(moment), _UTC) if zone is UTC else local_tuple(moment, zone)
+
+    def localtime(_home: object, secs: float | None = None, /) -> Any:
+        clock = current()
+        if clock is not None:
+            return here(clock, secs)
+        if frozen:
+            return frozen_localtime(secs)
+        return (real_localtime if exchanged and not travelling else kept_localtime)(secs)
+
+    def gmtime(_home: object, secs: float | None = None, /) -> Any:
+        clock = current()
+        if clock is not None and secs is None:
+            return kept_gmtime(clock.now().timestamp())
+        if frozen:
+            return frozen_gmtime(secs)
+        return (real_gmtime if exchanged and not travelling else kept_gmtime)(secs)
+
+    def mktime(_home: object, time_tuple: Any, /) -> Any:
+        return kept.mktime(time_tuple) if current() is None else seconds_of(time_tuple, ZONE.get())
+
+    def strftime(_home: object, format: str, /, *time_tuple: Any) -> Any:  # noqa: A002 (the original's name)
+        clock = current()
+        if clock is not None and not time_tuple:
+            return kept_strftime(format, here(clock, None))
+        if frozen:
+            return frozen_strftime(format, *time_tuple)
+        return (real_strftime if exchanged and not travelling else kept_strftime)(format, *time_tuple)
+
+    def ctime(_home: object, secs: float | None = None, /) -> Any:
+        clock = current()
+        return kept.ctime(secs) if clock is None else kept.asctime(here(clock, secs))
+
+    def asctime(_home: object, *time_tuple: Any) -> Any:
+        clock = current()
+        return kept.asctime(*time_tuple) if clock is None or time_tuple else kept.asctime(here(clock, None))
+
+    return {
+        "localtime": localtime,
+        "gmtime": gmtime,
+        "mktime": mktime,
+        "strftime": strftime,
+        "ctime": ctime,
+        "asctime": asctime,
+    }
+
+
+def _waits(real: Originals, current: Current) -> dict[str, Function]:
+    def sleep(_home: object, seconds: float, /) -> None:
+        clock = current()
+        if clock is None:
+            _warn_of_real_sleep()
+            real.sleep(seconds)
+        elif seconds >= 0:
+            park(clock, seconds)
+        else:
+            raise ValueError("sleep length must be non-negative")
+
+    def tzset(_home: object) -> None:
+        if current() is None:
+            real.tzset()
+        else:
+            import os
+
+            ZONE.set(zone_named(os.environ.get("TZ")))
+
+    return {"sleep": sleep, "tzset": tzset}
