@@ -38,7 +38,7 @@ from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator as Emulator
 from fcemu.engine.forgetting import forget_old
 from fcemu.engine.forks import ForkedError
-from fcemu.engine.ports import Packages, StandIn
+from fcemu.engine.ports import Overflow, Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
@@ -79,6 +79,13 @@ class Data:
         from fcemu.stores.sqlite import SqliteStore
 
         return SqliteStore(self.path, sync=self.sync, keep=self.keep)
+
+
+def overflow_file() -> Overflow:
+    """What takes what has left memory, without a data file. Raises ``StoreError``."""
+    from fcemu.stores.overflow import OverflowFile
+
+    return OverflowFile()
 
 
 def memory_store() -> Store:
@@ -123,6 +130,7 @@ def emulator_of(
         crew=CREW,
         packages=packages,
         post=post,
+        overflow=overflow_file,
         stubs={} if stub is None else {ref: stub(steps) for ref, steps in definition.stubs.items()},
         **parts,
     )

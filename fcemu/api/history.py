@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import cache
+from itertools import islice
 from typing import Final
 
 from fcemu.api.own_answers import json_answer
@@ -95,19 +96,16 @@ class History:
     # Invocations.
 
     async def list_invocations(self, request: WireRequest, which: records.WhichInvocations) -> Answer:
-        chosen = list(request.emulator.journal.invocations.values())
-        if which.after is not None:
-            ids = [invocation.id for invocation in chosen]
-            if which.after not in ids:
-                raise Problem("invalid-parameter", f"after: there is no invocation {which.after!r}")
-            chosen = chosen[ids.index(which.after) + 1 :]
-        if which.function is not None:
-            chosen = [invocation for invocation in chosen if invocation.function == which.function]
-        if which.status is not None:
-            chosen = [invocation for invocation in chosen if invocation.state == which.status]
-        if which.task_id is not None:
-            chosen = [invocation for invocation in chosen if invocation.task_id == which.task_id]
-        return await _written(request.emulator, chosen[: which.limit])
+        there = request.emulator.journal.invocations
+        if which.after is not None and which.after not in there:
+            raise Problem("invalid-parameter", f"after: there is no invocation {which.after!r}")
+        asked = (which.function, which.status, which.task_id)
+
+        def chosen() -> list[Recorded]:
+            fit = (one for one in there.after(which.after) if _fits(one, *asked))
+            return list(islice(fit, which.limit))
+
+        return await _written(request.emulator, await asyncio.to_thread(chosen))
 
     async def show_invocation(self, request: WireRequest, request_id: str) -> Answer:
         return await _written(request.emulator, _invocation(request.emulator, request_id))
@@ -147,9 +145,18 @@ async def _send(
         await asyncio.sleep(0)
 
 
+def _fits(recorded: Recorded, function: FunctionRef | None, status: str | None, task_id: str | None) -> bool:
+    """Whether an invocation is one of those that are asked for."""
+    return (
+        (function is None or recorded.function == function)
+        and (status is None or recorded.state == status)
+        and (task_id is None or recorded.task_id == task_id)
+    )
+
+
 def _invocation(emulator: Emulator, request_id: str) -> Recorded:
     """Raises ``Problem``."""
-    invocation = emulator.journal.invocations.get(request_id)
+    invocation = emulator.journal.invocations.find(request_id)
     if invocation is None:
         raise Problem("not-found", f"there is no invocation {request_id!r}")
     return invocation

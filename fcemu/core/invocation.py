@@ -181,6 +181,7 @@ class Invocation:
         "reason",
         "repeats",
         "state",
+        "told",
     )
 
     def __init__(self, accepted: Accepted) -> None:
@@ -202,6 +203,8 @@ class Invocation:
         """The facts of a task in order, because its record lists its events; the journal has those of the others."""
         self.places = b""
         """Where in the journal those of its facts are that have left memory; the journal writes and reads this."""
+        self.told = 1
+        """How many facts it is folded of."""
 
     @property
     def at(self) -> datetime:
@@ -243,6 +246,7 @@ class Invocation:
         kind = type(fact)
         if kind in MOVING:
             self.state = next_state(self.state, kind)
+        self.told += 1
         if self.history is not None:
             self.history.append(fact)
         if type(fact) is Started:

@@ -357,6 +357,16 @@ _ROWS: Final = {
         default="stand-still",
         no_block=_ITS_FILE,
     ),
+    "in_memory": Option(
+        Whole(0, 1_000_000_000),
+        "How many invocations that have ended stay in memory as a whole; older ones go to a temporary file, unless "
+        "data names one, and are read from there.",
+        field="in_memory",
+        otherwise="all",
+        of_serve=100_000,
+        of_exec=100_000,
+        page="../explanation/persistence.md#memory",
+    ),
     "watch": Option(
         Flag(),
         "Changed code (not the definition) runs from the next attempt on.",

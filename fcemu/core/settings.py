@@ -85,6 +85,8 @@ class Settings:
     """Real time that a synchronous call from an unknown caller waits for the running attempt."""
     io_grace: timedelta = timedelta(seconds=1)
     """Real time that a handler's event loop waits for its sockets before it jumps."""
+    in_memory: int | None = None
+    """How many invocations that have ended stay in memory as a whole, where no data file keeps them; ``None``: all."""
 
     @property
     def instances(self) -> int:

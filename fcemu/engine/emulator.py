@@ -35,7 +35,7 @@ from fcemu.engine.journal import Journal
 from fcemu.engine.keyring import Keyring
 from fcemu.engine.movers import Movers
 from fcemu.engine.persistence import Persistence
-from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
+from fcemu.engine.ports import Overflow, Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
 from fcemu.engine.runs import STRANDS
@@ -80,13 +80,15 @@ class Emulator:
         packages: Callable[[], Packages] | None = None,
         post: Post = _cannot_post,
         store: Store | None = None,
+        overflow: Callable[[], Overflow] | None = None,
         kept: Kept | None = None,
         given: Mapping[str, object] | None = None,
         stubs: Mapping[FunctionRef, StandIn] | None = None,
         catch_up: datetime | None = None,
         before_run: Callable[[bool | Callable[[], bool]], None] = lambda runs: None,
     ) -> None:
-        """``store``: where what happens is kept. ``kept``: what it has kept already, beside the facts; ``catalog`` and
+        """``store``: where what happens is kept. ``overflow`` makes what takes what ended long ago, where no store
+        that outlasts the process does. ``kept``: what it has kept already, beside the facts; ``catalog`` and
         ``clock`` follow from that. ``given``: by what the definition is recognised after a restart.
         ``stubs``: what runs functions in place of their code. ``catch_up``: where a flowing clock would be, had an
         emulator had the store all the time. ``before_run``: called, without the baton, before an invocation is accepted
@@ -154,6 +156,7 @@ class Emulator:
             callers=self._callers,
             deliveries=deliveries,
             mail=self.mail,
+            journal=self.journal,
             arrivals=Arrival.__args__,
         )
         self.starts: Final = 0 if kept is None else kept.starts + 1
@@ -182,6 +185,8 @@ class Emulator:
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
         self._progress: Final = Progress(self._world, self._movers, self._callers)
+        if overflow is not None and settings.in_memory is not None and not (store is not None and store.outlasts):
+            self.journal.overflow_to(overflow, settings.in_memory)
         if store is not None:
             with self._baton:
                 self._persistence.begin(store, kept)

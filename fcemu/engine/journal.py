@@ -1,11 +1,13 @@
 """The ordered record of facts: append, read, follow, fold."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from struct import iter_unpack
 from typing import Any, Final, cast, overload
 
 from fcemu.core.compact import compact
+from fcemu.core.errors import StoreError
 from fcemu.core.facts import (
     FORGOTTEN,
     Accepted,
@@ -20,12 +22,21 @@ from fcemu.core.facts import (
 from fcemu.core.invocation import Invocation, Recorded, Summary
 from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, measure
 from fcemu.core.names import FunctionRef
-from fcemu.engine.ports import Messages
+from fcemu.engine.invocations import Invocations, place_of
+from fcemu.engine.ports import Messages, Overflow
 
+_LOG: Final = logging.getLogger("fcemu")
 TAIL: Final = 2_000
 """How many facts stay in memory at least, where the others can be read back."""
+_PLACE: Final = 4
+"""How many bytes the place of a fact has in ``Invocation.places``."""
 _AT_ONCE: Final = 500
 """How many facts are read back at a time by who goes through all of them."""
+_OVERFLOWS_EVERY: Final = 50
+"""After so many ends of invocations the overflow gets what has to leave memory: some 200 facts, in about a millisecond.
+"""
+_OVERFLOWING: Final = 1_000
+"""How many facts it gets at a time at most. Those of invocations that wait are among them, and free nothing."""
 ReadBack = Callable[[Iterable[int]], list[Fact]]
 """The facts in these places, which ascend. Raises ``StoreError``."""
 
@@ -39,24 +50,35 @@ class Journal(Sequence[Fact]):
 
     Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping.
 
-    Where a store keeps facts, the older ones leave memory. A ``Summary`` then stands for an invocation that has ended,
-    and ``messages`` keeps the place of a report that was delivered. These methods read the store, and may raise
-    ``StoreError``: ``whole``, ``read_back``, ``histories``, ``forget``, whatever goes through the facts, and ``record``
-    when one more fact comes of an invocation that had left memory, such as a late report.
+    Where a store keeps facts, or an overflow takes them, the older ones leave memory. A ``Summary`` then stands for an
+    invocation that has ended, in memory or in the overflow, and ``messages`` keeps the place of a report that was
+    delivered. These methods read the store or the overflow, and may raise ``StoreError``: ``whole``, ``read_back``,
+    ``histories``, ``forget``, whatever goes through the facts or searches ``invocations``, and ``record`` when one more
+    fact comes of an invocation that had left memory, such as a late report.
     """
 
     def __init__(self, messages: Messages | None = None) -> None:
         self._messages: Final = messages
         self._folds: Final = {} if messages is None else messages.folds
-        self._tail: tuple[int, list[Fact]] = 0, []
-        """How many facts have left memory, and those that have not: always of one moment, for readers on any thread."""
+        self._tail: tuple[int, list[Fact | None]] = 0, []
+        """How many facts have left this list, and the others: always of one moment, for readers on any thread. The
+        first of them may be ``None``: these have left memory meanwhile."""
+        self._gone = 0
+        """How many facts have left memory."""
         self._append = self._tail[1].append
         self._read: ReadBack = _nothing
         self._numbers: dict[FunctionRef, Numbers] = {}
         """What the facts that have left, and the invocations of which there is a summary, come to."""
-        self.invocations: dict[str, Recorded] = {}
+        self.invocations: Final = Invocations()
+        self._here: Final = self.invocations.here
         self.tasks: dict[FunctionRef, dict[str, Recorded]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
+        self._overflow: Callable[[], Overflow] | None = None
+        self._most = 0
+        self._ended = 0
+        """How many invocations in memory have ended; ``_most`` of them may stay, where there is an overflow."""
+        self._looks = 0
+        """How many of them there are when the next ones leave."""
         self._followers: list[Callable[[], None]] = []
         self.reactions: Reactions = {}
         """What follows from each fact. The emulator puts the table here once its parts are there."""
@@ -67,7 +89,9 @@ class Journal(Sequence[Fact]):
 
         Raises ``ImpossibleMove`` before anything changes.
         """
-        known, kind = self.invocations.get(fact.request_id, invocation), type(fact)
+        known, kind = self._here.get(fact.request_id), type(fact)
+        if known is None:
+            known = self.invocations.get(fact.request_id, invocation)
         if not isinstance(known, Invocation):
             if known is None:
                 raise KeyError(fact.request_id)
@@ -86,7 +110,7 @@ class Journal(Sequence[Fact]):
         """Append the fact that begins an invocation."""
         invocation = Invocation(accepted)
         self._append(accepted)
-        self.invocations[accepted.request_id] = invocation
+        self._here[accepted.request_id] = invocation
         if accepted.task_id:
             there = self.tasks.setdefault(accepted.function, {})
             there.pop(accepted.task_id, None)
@@ -124,17 +148,27 @@ class Journal(Sequence[Fact]):
         one walk through what is in memory."""
         found: dict[str, Sequence[Fact]] = {}
         others: dict[str, list[Fact]] = {}
-        left, tail = self._tail
-        for invocation in invocations:
-            if isinstance(invocation, Invocation) and invocation.history is not None:
+        gone, tail = self._in_memory()
+        for recorded in invocations:
+            invocation = self._here.get(recorded.id, recorded)  # another fact may have come
+            if isinstance(invocation, Summary):
+                found[invocation.id] = self._read(_places(invocation.places))
+            elif invocation.history is not None:
                 found[invocation.id] = invocation.history
-                continue
-            before = self._read(place for place in _places(invocation.places) if place < left)
-            found[invocation.id] = others[invocation.id] = before
+            else:
+                before = self._read(place for place in _places(invocation.places) if place < gone)
+                found[invocation.id] = others[invocation.id] = before
         for fact in tail if others else ():
             if fact.request_id in others:
                 others[fact.request_id].append(fact)
         return found
+
+    def _in_memory(self) -> tuple[int, list[Fact]]:
+        """How many facts have left memory, and the others, of one moment."""
+        left, facts = self._tail
+        tail = facts[:]
+        missing = _missing(tail)
+        return left + missing, cast(list[Fact], tail[missing:])
 
     def note(self, fact: Fact) -> None:
         """Append what happened outside of any invocation, or to one that is forgotten, fold it in, and do what follows
@@ -156,8 +190,8 @@ class Journal(Sequence[Fact]):
 
     def measured(self) -> Callable[[], dict[FunctionRef, Numbers]]:
         """What counts all facts and invocations of this moment, by function; to be called on any thread."""
-        numbers, facts = copied(self._numbers), self._tail[1][:]
-        whole = {one.id: one for one in self.invocations.values() if isinstance(one, Invocation)}
+        numbers, (_, facts) = copied(self._numbers), self._in_memory()
+        whole = {one.id: one for one in self._here.values() if isinstance(one, Invocation)}
         return lambda: measure(numbers, facts, whole)
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
@@ -173,7 +207,7 @@ class Journal(Sequence[Fact]):
     def fold(self, facts: Iterable[Fact], begin: int = 0) -> None:
         """Take over the facts of another journal, as after a restart; the first ``begin`` are forgotten. Nothing
         follows from them: what did is among them."""
-        self._tail = begin, self._tail[1]
+        self._gone, self._tail = begin, (begin, self._tail[1])
         reactions, self.reactions = self.reactions, {}
         elsewhere = self._read is not _nothing
         for number, fact in enumerate(facts, begin):
@@ -190,6 +224,7 @@ class Journal(Sequence[Fact]):
             else:
                 self.note(fact)
         self.reactions = reactions
+        self._ended = sum(one.finished for one in self._here.values())
 
     # What is kept elsewhere.
 
@@ -200,7 +235,7 @@ class Journal(Sequence[Fact]):
     def let_go(self, kept: int) -> bool:
         """The first ``kept`` facts are kept elsewhere: the older ones leave memory, once that is worth it, and finished
         invocations and reports with them. Whether it was worth it."""
-        if kept - self._tail[0] < 2 * TAIL:
+        if kept - self._gone < 2 * TAIL:
             return False
         self._let_go(kept - TAIL)
         return True
@@ -209,32 +244,96 @@ class Journal(Sequence[Fact]):
         """As ``let_go``, whether it is worth it or not, and none stays."""
         self._let_go(len(self))
 
-    def _let_go(self, end: int) -> None:
+    def overflow_to(self, overflow: Callable[[], Overflow], most: int) -> None:
+        """Of the invocations that have ended, only the newest ``most`` stay in memory as a whole. ``overflow`` makes
+        what takes the others; it is called once there are some."""
+        self._overflow, self._most, self._looks = overflow, most, most + _OVERFLOWS_EVERY
+
+    def make_room(self, _fact: object, _invocation: Invocation) -> None:
+        """One more invocation has ended: others leave memory, once they are too many."""
+        self._ended += 1
+        if self._overflow is not None and self._ended >= self._looks:
+            try:
+                self._overflow_some(self._overflow)
+            except StoreError as failed:
+                _LOG.warning("what ended long ago stays in memory: %s", failed.message)
+            self._looks = max(self._ended, self._most) + _OVERFLOWS_EVERY
+
+    def _overflow_some(self, make: Callable[[], Overflow]) -> None:
+        """Raises ``StoreError``; then what could not be taken stays in memory."""
+        overflow = self.invocations.overflow
+        if overflow is None:
+            overflow = self.invocations.overflow = make()
+            self._read = overflow.read
+        end = self._gone + self._enough(self._ended - self._most)
+        overflow.write(self._gone, self._between(self._gone, end))
+        summaries = self._let_go(end)
+        self._ended -= len(summaries)
+        overflow.put([(place_of(summary), summary) for summary in summaries])
+        for summary in summaries:
+            del self._here[summary.id]
+
+    def _enough(self, ends: int) -> int:
+        """How many of the oldest facts in memory have to leave, so that so many invocations that have ended can."""
+        missing: dict[str, int] = {}
+        oldest = self._between(self._gone, min(self._gone + _OVERFLOWING, len(self)))
+        for count, fact in enumerate(oldest, 1):
+            known = self._here.get(fact.request_id)
+            if isinstance(known, Invocation) and isinstance(fact, InvocationFact):
+                left = missing.get(known.id)
+                missing[known.id] = left = (known.told - len(known.places) // _PLACE if left is None else left) - 1
+                if not left and known.finished:
+                    ends -= 1
+                    if not ends:
+                        return count
+        return len(oldest)
+
+    def _between(self, start: int, end: int) -> list[Fact]:
+        """Facts that are in memory."""
         left, facts = self._tail
-        going, tail = facts[: end - left], facts[end - left :]
-        busy = {fact.request_id for fact in tail}
-        for place, fact in enumerate(going, left):
-            known = self.invocations.get(fact.request_id) if fact.request_id else None
+        return cast(list[Fact], facts[start - left : end - left])
+
+    def _let_go(self, end: int) -> list[Summary]:
+        """The facts up to this place leave memory. Returns the summaries of the invocations that end with them, which
+        are in memory in place of those."""
+        over: list[Invocation] = []
+        for place, fact in enumerate(self._between(self._gone, end), self._gone):
+            known = self._here.get(fact.request_id) if fact.request_id else None
             invocation = known if isinstance(known, Invocation) else None
             count_fact(self._numbers, fact, invocation)
             if invocation is not None and isinstance(fact, InvocationFact):
-                invocation.places += place.to_bytes(4, "little")
+                invocation.places += place.to_bytes(_PLACE, "little")
+                if invocation.finished and len(invocation.places) == _PLACE * invocation.told:
+                    over.append(invocation)
             if type(fact) is Delivered and self._messages is not None:
                 self._messages.shorten(fact, place)
-        self._append = tail.append
-        self._tail = end, tail
-        for request_id in {fact.request_id for fact in going} - busy:
-            ended = self.invocations.get(request_id)
-            if isinstance(ended, Invocation) and ended.finished:
-                count_invocation(self._numbers, ended)
-                summary = self.invocations[request_id] = ended.summary()
-                self._replace_task(ended, summary)
+        self._shorten(end)
+        return [self._summarised(invocation) for invocation in over]
+
+    def _shorten(self, end: int) -> None:
+        """Let the list go on behind ``end``. It may be long, so it is made anew only once half of it has left; a reader
+        on another thread then still has the one before."""
+        left, facts = self._tail
+        if 2 * (end - left) >= len(facts):
+            tail = facts[end - left :]
+            self._append = tail.append
+            self._gone, self._tail = end, (end, tail)
+        else:
+            start, self._gone = self._gone, end
+            facts[start - left : end - left] = [None] * (end - start)
+
+    def _summarised(self, invocation: Invocation) -> Summary:
+        count_invocation(self._numbers, invocation)
+        summary = self._here[invocation.id] = invocation.summary()
+        self._replace_task(invocation, summary)
+        return summary
 
     def _taken_back(self, summary: Summary) -> Invocation:
         """There is another fact of an invocation that had left memory: it is there again."""
         invocation = self.whole(summary)
         count_invocation(self._numbers, summary, -1)
-        self.invocations[summary.id] = invocation
+        self._here[summary.id] = invocation
+        self._ended += 1
         self._replace_task(summary, invocation)
         return invocation
 
@@ -263,7 +362,7 @@ class Journal(Sequence[Fact]):
             if reports and isinstance(reports[-1], DeliveryStarted):
                 continue
             gone += [place for place, fact in zip(places, facts, strict=True) if not isinstance(fact, Delivered)]
-            del self.invocations[invocation.id]
+            del self._here[invocation.id]
             self._replace_task(invocation, None)
         return gone
 
@@ -304,21 +403,23 @@ class Journal(Sequence[Fact]):
         left, facts = self._tail
         if isinstance(index, int):
             place = index if index >= 0 else index + left + len(facts)
-            if left <= place:
-                return facts[place - left]
             if place < 0:
                 raise IndexError(index)
-            return self._read((place,))[0]
-        start, stop, step = index.indices(left + len(facts))
-        if left == 0:
-            return facts[index]
-        if step < 0:
-            raise ValueError("the journal is read forwards")
-        past = self._read(range(start, min(stop, left), step)) if start < left else []
-        if stop <= left:
-            return past
-        first = start if start >= left else start + -((start - left) // step) * step
-        return past + facts[first - left : stop - left : step]
+            found = facts[place - left] if left <= place else None
+            return self._read((place,))[0] if found is None else found
+        wanted = range(left + len(facts))[index]
+        if wanted.step < 0:
+            return self[:][index]
+        past = len(range(wanted.start, min(wanted.stop, left), wanted.step))
+        there = wanted[past:]
+        tail = facts[there.start - left : there.stop - left : there.step] if there else []
+        past += _missing(tail)
+        return (self._read(wanted[:past]) if past else []) + cast(list[Fact], tail[_missing(tail) :])
+
+
+def _missing(facts: list[Fact | None]) -> int:
+    """How many of the first ones have left memory."""
+    return next((count for count, fact in enumerate(facts) if fact is not None), len(facts))
 
 
 def _nothing(places: Iterable[int]) -> list[Fact]:
@@ -326,5 +427,5 @@ def _nothing(places: Iterable[int]) -> list[Fact]:
 
 
 def _places(written: bytes) -> list[int]:
-    """The places of facts, four bytes each."""
+    """The places of facts."""
     return [place for (place,) in iter_unpack("<I", written)]

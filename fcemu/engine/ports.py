@@ -10,7 +10,7 @@ from fcemu.core.errors import StoreError
 from fcemu.core.facts import Delivered, Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Invocation, Summary
 from fcemu.core.keys import PREDICTABLE, Credentials, Keys
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
@@ -279,6 +279,27 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give the file up; repeatable."""
+
+
+class Overflow(Protocol):
+    """Takes what has left memory, for as long as the process lives. Every method may be called on any thread, and may
+    raise ``StoreError``."""
+
+    def write(self, after: int, facts: Sequence[Fact]) -> None:
+        """Take the facts that follow the first ``after``, all of which are here already."""
+
+    def read(self, places: Iterable[int]) -> list[Fact]:
+        """The facts in these places, counted from 0, in this order, which is ascending."""
+
+    def put(self, summaries: Sequence[tuple[int, Summary]]) -> None:
+        """Take summaries of invocations, each with the place of the fact that began it, in place of those that are here
+        of the same invocations."""
+
+    def find(self, request_id: str) -> Summary | None:
+        """The summary of an invocation, where it is here."""
+
+    def summaries(self, after: int = -1) -> Iterator[Summary]:
+        """All summaries in the order of acceptance, or those of invocations that were accepted after this place."""
 
 
 class StandIn(Runtime, Protocol):

@@ -17,7 +17,7 @@ from fcemu.core.facts import (
 from fcemu.engine.callers import Callers
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
-from fcemu.engine.journal import Reactions
+from fcemu.engine.journal import Journal, Reactions
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Mail
 
@@ -29,6 +29,7 @@ def reactions(
     callers: Callers,
     deliveries: Deliveries,
     mail: Mail,
+    journal: Journal,
     arrivals: Iterable[type[Any]],
 ) -> Reactions:
     """The table. ``Journal.record`` and ``Journal.note`` run it, depth first: what follows from a fact has happened
@@ -36,11 +37,11 @@ def reactions(
     stands on the agenda first.
 
     ``arrivals``: the facts by which a message arrives. Nothing else frees goals, wakes callers, sends reports, passes
-    messages on or lets retries fall due.
+    messages on, lets retries fall due or makes room in memory.
     """
     again = (dispatcher.due_again,)
     defined = (movers.defined,)
-    ended = (movers.invocation_ended, callers.answer, deliveries.report)
+    ended = (movers.invocation_ended, callers.answer, deliveries.report, journal.make_room)
     return {
         # There will be another attempt.
         Delayed: again,

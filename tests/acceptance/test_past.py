@@ -1,5 +1,7 @@
-"""With a file, what has ended leaves memory, and nobody who asks for it notices."""
+"""What has ended leaves memory, for a data file or a temporary one, and nobody who asks for it notices."""
 
+import gc
+import json
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -16,7 +18,9 @@ from fcemu.api.metrics import text_of
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import FORGOTTEN, Failed
 from fcemu.core.invocation import Summary
+from fcemu.core.names import FunctionRef
 from fcemu.engine import journal as journals
+from fcemu.engine.emulator import Asked
 from fcemu.stores.sqlite import SqliteStore
 from fcemu.testing import LocalEmulator
 
@@ -50,6 +54,16 @@ def definition(folder, **more):
 @pytest.fixture
 def short_memory(monkeypatch):
     monkeypatch.setattr(journals, "TAIL", 10)
+    monkeypatch.setattr(journals, "_OVERFLOWS_EVERY", 2)
+    monkeypatch.setattr(journals, "_OVERFLOWING", 20)
+
+
+def in_a_file(folder):
+    return {"data": folder / "a.db"}
+
+
+def in_memory(folder):
+    return {"in_memory": 5}
 
 
 def live(emulator):
@@ -87,17 +101,18 @@ def seen(emulator):
     }
 
 
-def test_what_has_left_memory_is_as_it_was(tmp_path, short_memory):
+@pytest.mark.parametrize("options", [in_a_file, in_memory])
+def test_what_has_left_memory_is_as_it_was(options, tmp_path, short_memory):
     whole = definition(tmp_path)
     with (
         LocalEmulator(whole, strict=False) as plain,
-        LocalEmulator(whole, strict=False, data=tmp_path / "a.db") as kept,
+        LocalEmulator(whole, strict=False, **options(tmp_path)) as kept,
     ):
         for emulator in (plain, kept):
             live(emulator)
         invocations = kept._engine.journal.invocations.values()
         assert sum(isinstance(one, Summary) for one in invocations) > 80
-        assert len(kept._engine.journal._tail[1]) < 30
+        assert sum(fact is not None for fact in kept._engine.journal._tail[1]) < 60
         first = seen(plain)
         assert seen(kept) == first
         kept.restart()
@@ -108,10 +123,11 @@ def test_what_has_left_memory_is_as_it_was(tmp_path, short_memory):
         assert kept.invocations[-1].status == "Succeeded"
 
 
-def test_a_report_that_comes_late_joins_an_invocation_that_had_left_memory(tmp_path, short_memory):
+@pytest.mark.parametrize("options", [in_a_file, in_memory])
+def test_a_report_that_comes_late_joins_an_invocation_that_had_left_memory(options, tmp_path, short_memory):
     posted = definition(tmp_path, emulator={"deliverTo": {"queue:done": "http://127.0.0.1:9/"}})
     posted["emulator"]["deliveryRetrySeconds"] = [600]
-    with LocalEmulator(posted, strict=False, data=tmp_path / "a.db") as emulator:
+    with LocalEmulator(posted, strict=False, **options(tmp_path)) as emulator:
         first = emulator.function("twice").invoke_async("x")
         emulator.advance(60)
         for _ in range(20):
@@ -256,3 +272,70 @@ def test_what_cannot_be_read_back_is_an_error_that_names_the_file(tmp_path, shor
             urlopen(emulator.url + path)
     assert refused.value.code == 500
     assert b"a.db is damaged: facts cannot be read" in refused.value.read()
+
+
+def got(emulator, path):
+    with urlopen(f"{emulator.url}{path}") as answer:
+        return json.load(answer)
+
+
+def test_the_list_of_invocations_goes_on_from_what_has_left_memory(tmp_path, short_memory):
+    whole = definition(tmp_path)
+    with LocalEmulator(whole, strict=False) as plain, LocalEmulator(whole, strict=False, in_memory=5) as kept:
+        for emulator in (plain, kept):
+            live(emulator)
+        ids = [one.request_id for one in plain.invocations]
+        asked = [f"?after={ids[n]}&limit=9" for n in (0, 40, len(ids) - 20, len(ids) - 3)]
+        asked += ["", "?limit=3", "?function=never&status=Failed", "?task_id=t7", "?status=Enqueued"]
+        answers = [got(emulator, f"/_fcemu/invocations{query}") for query in asked for emulator in (plain, kept)]
+        assert answers[0::2] == answers[1::2]
+        for request_id in (ids[0], ids[-1]):
+            path = f"/_fcemu/invocations/{request_id}"
+            assert got(kept, path) == got(plain, path)
+        assert list(kept._engine.journal.invocations) == ids
+        assert len(kept._engine.journal.invocations) == len(ids)
+        kept.reset()
+        assert kept.invocations == []
+        assert kept.timeline() == ""
+
+
+def test_without_a_file_an_invocation_that_ended_long_ago_leaves_nothing_in_memory(tmp_path):
+    def live_often(engine):
+        for n in range(1000):
+            engine.accept(Asked(FunctionRef("plain"), b"%d" % n))
+            engine.wait(engine.run_until_idle(None))
+        gc.collect()
+
+    whole = definition(tmp_path)
+    whole["functions"]["plain"] = {"handler": "index.echo", "code": str(tmp_path)}
+    with LocalEmulator(whole, strict=False, in_memory=100) as emulator:
+        tracemalloc.start()
+        try:
+            live_often(emulator._engine)  # what is bounded has its size
+            before = tracemalloc.get_traced_memory()[0]
+            live_often(emulator._engine)
+            each = (tracemalloc.get_traced_memory()[0] - before) / 1000
+        finally:
+            tracemalloc.stop()
+        assert {one.status for one in emulator.invocations} == {"Succeeded"}
+    assert each < 64  # a summary alone has some 450 bytes; so many are whole between two portions
+
+
+def test_what_cannot_be_written_to_the_temporary_file_stays_in_memory(tmp_path, short_memory, caplog):
+    with LocalEmulator(definition(tmp_path), strict=False, in_memory=5) as emulator:
+        function, journal = emulator.function("echo"), emulator._engine.journal
+        for n in range(20):
+            function.invoke({"n": n})
+        database = journal.invocations.overflow._db
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count={pages}")
+        for n in range(20, 60):
+            function.invoke({"n": n, "text": "x" * 5000})
+        assert "database or disk is full" in caplog.text
+        assert "the option in_memory" in caplog.text
+        database.execute("PRAGMA max_page_count=1000000")
+        for n in range(60, 80):
+            function.invoke({"n": n})
+        assert sum(isinstance(one, Summary) for one in journal.invocations.values()) > 60
+        assert [one.json()["n"] for one in emulator.invocations] == list(range(80))
+        assert [one.result()["n"] for one in emulator.invocations] == list(range(80))

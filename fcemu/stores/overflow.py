@@ -1,0 +1,122 @@
+"""What has left memory, in a temporary database that nobody else can open and that goes with the process."""
+
+import pickle
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from io import BytesIO
+from operator import attrgetter
+from typing import Any, Final
+from weakref import finalize
+
+from fcemu.core.errors import StoreError
+from fcemu.core.facts import Fact
+from fcemu.core.invocation import Summary
+
+_SETTINGS: Final = ("journal_mode=MEMORY", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-8000")
+"""Nothing of it has to survive the process, but what fails is undone; the cache has 8 MB."""
+_TABLES: Final = (
+    "CREATE TABLE portions (first INTEGER PRIMARY KEY, facts BLOB NOT NULL)",
+    "CREATE TABLE invocations (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, summary BLOB NOT NULL)",
+)
+_AT_ONCE: Final = 500
+"""How many summaries are read at a time by who goes through all of them."""
+
+
+class _Reduced(dict[type[Any], Callable[[Any], tuple[type[Any], tuple[Any, ...]]]]):
+    """How a class of named fields is pickled: as itself and the values of its fields, which takes half the time and
+    room of what ``pickle`` does with slots."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], tuple[type[Any], tuple[Any, ...]]]:
+        names = [one.name for one in fields(kind)] if is_dataclass(kind) else []
+        if len(names) < 2:  # ``attrgetter`` makes a tuple of two values and more
+            raise KeyError(kind)
+        values: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
+        reduced = self[kind] = lambda value: (kind, values(value))
+        return reduced
+
+
+_REDUCED: Final = _Reduced()
+
+
+def _written(values: Any) -> bytes:
+    out = BytesIO()
+    pickler = pickle.Pickler(out, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _REDUCED
+    pickler.dump(values)
+    return out.getvalue()
+
+
+class OverflowFile:
+    """Implements ``Overflow``: facts in the portions in which they came, and a row for each invocation.
+
+    The database has no name, so that its file is gone as soon as the process is, however it ends. Raises
+    ``StoreError``.
+    """
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._portion: tuple[int, list[Fact]] = 0, []
+        """The portion that was read last, and where it begins: who goes through the facts asks for it again."""
+        with self._said():
+            db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._db: Final = db
+            finalize(self, db.close)
+            for statement in (*map("PRAGMA {}".format, _SETTINGS), *_TABLES):
+                db.execute(statement)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """The connection for one thread; an error of SQLite becomes one of ours."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as refused:
+                raise StoreError(
+                    f"the temporary file of what has left memory cannot be used: {refused}. Make room where temporary "
+                    "files are (TMPDIR), or let more stay in memory (the option in_memory)"
+                ) from None
+
+    def write(self, after: int, facts: Sequence[Fact]) -> None:
+        with self._said():
+            self._db.execute("INSERT OR REPLACE INTO portions VALUES (?, ?)", (after, _written(list(facts))))
+
+    def read(self, places: Iterable[int]) -> list[Fact]:
+        found: list[Fact] = []
+        with self._said():
+            for place in places:
+                first, facts = self._portion
+                if not first <= place < first + len(facts):
+                    row = self._db.execute(
+                        "SELECT first, facts FROM portions WHERE first <= ? ORDER BY first DESC LIMIT 1", (place,)
+                    ).fetchone()
+                    first, facts = self._portion = row[0], pickle.loads(row[1])
+                found.append(facts[place - first])
+        return found
+
+    def put(self, summaries: Sequence[tuple[int, Summary]]) -> None:
+        rows = [(place, summary.id, _written(summary)) for place, summary in summaries]
+        with self._said(), self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR REPLACE INTO invocations VALUES (?, ?, ?)", rows)
+
+    def find(self, request_id: str) -> Summary | None:
+        with self._said():
+            row = self._db.execute("SELECT summary FROM invocations WHERE id = ?", (request_id,)).fetchone()
+        return None if row is None else _read(row[0])
+
+    def summaries(self, after: int = -1) -> Iterator[Summary]:
+        query = "SELECT place, summary FROM invocations WHERE place > ? ORDER BY place LIMIT ?"
+        rows: list[tuple[int, bytes]] = [(after, b"")]
+        while rows:
+            with self._said():
+                rows = self._db.execute(query, (rows[-1][0], _AT_ONCE)).fetchall()
+            for _, summary in rows:
+                yield _read(summary)
+
+
+def _read(summary: bytes) -> Summary:
+    read: Summary = pickle.loads(summary)
+    return read
