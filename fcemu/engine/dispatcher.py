@@ -1,5 +1,6 @@
 """Takes due invocations, starts attempts, acts on decisions."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -73,7 +74,7 @@ class Dispatcher:
         self._agenda: Final = world.agenda
         self.plans: Final = Plans(world, runtime_of)
         self.fleet: Final = Fleet(world, self.plans)
-        self._exceptions: dict[tuple[str, int], BaseException] = {}
+        self._exceptions: Final[OrderedDict[tuple[str, int], BaseException]] = OrderedDict()
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
         self._warned: Final[set[FunctionRef]] = set()
@@ -301,7 +302,7 @@ class Dispatcher:
         because each holds its whole stack."""
         self._exceptions[request_id, attempt] = error
         if len(self._exceptions) > EXCEPTIONS_KEPT:
-            del self._exceptions[next(iter(self._exceptions))]
+            self._exceptions.popitem(last=False)
 
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, if it is still kept."""

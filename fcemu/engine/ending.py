@@ -209,6 +209,7 @@ class Ending:
             parking.dismiss(run)
         if finish.exception is not None:
             dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
+            finish.exception = None  # its traceback leads to the frames that have this ``finish``: a circle
         if dispatcher.troubles and run.verdict is None and not finish.broken:
             died = dispatcher.dies(run, "after", now)
             if died is not None:
@@ -223,6 +224,8 @@ class Ending:
         dispatcher.end(run, outcome, finish.output, now)
         if broken:
             dispatcher.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
+        if not table.others:
+            run.let_go()
 
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""

@@ -511,6 +511,11 @@ class CodeRun(Strand):
         if self.times_out is not None:
             self.drop_timeout()
 
+    def let_go(self) -> None:
+        """It is over, and no other strand of it is left: its call and its first strand are not asked for any more.
+        They hold it, and it holds them, so that only the garbage collector would find them."""
+        del self.call, self.table.first
+
     def fail(self, error: BaseException) -> None:
         """What works for it beside its threads has raised ``error``. On any thread, without the baton."""
         self.ending.fail(error)

@@ -317,7 +317,7 @@ class Attempt(Generic[S, W, T]):
     def __init__(self, first: S) -> None:
         self.state = State.RUNNING
         self.over = False
-        self.first: Final = first
+        self.first = first
         """The handler's own thread."""
         self.others: set[S] = _NONE
         """Its other strands that have not ended."""
