@@ -1,16 +1,19 @@
 """Commands: parse arguments, call the host or a running emulator, print."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcemu.commands.options import Duration, Main, as_json, options_of, where
+from fcemu.commands.names import FUNCTION
+from fcemu.commands.options import Duration, Main, as_json, content, examples, options_of, where
 from fcemu.commands.printing import count, print_json, print_line
 from fcemu.core.options import EXEC, SERVE, value_of
 from fcemu.core.settings import settings_of
@@ -32,9 +35,9 @@ def main() -> None:
     """A local emulator of Alibaba Cloud Function Compute on a virtual clock."""
 
 
-@main.command()
+@main.command(epilog=examples("fcemu demo"))
 def demo() -> None:
-    """Show the main job in ten seconds; needs nothing beside the install."""
+    """Show the main job in ten seconds; needs nothing but fcemu."""
     from fcemu.commands import demo as show
 
     try:
@@ -108,10 +111,14 @@ class _WithCommand(click.Command):
     """A command whose arguments end at ``--``; what follows is the parameter ``words``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ours, separator, words = args, "", []
+        ours, separator, words = list(args), "", []
         if "--" in args:
             at = args.index("--")
             ours, separator, words = args[:at], "--", args[at + 1 :]
+        program = None if separator else next((at for at, word in enumerate(args) if _is_program(word)), None)
+        if program is not None and not {"-h", "--help"} & set(args[:program]):
+            meant = shlex.join([*args[:program], "--", *args[program:]])
+            ctx.fail(f"there is no -- before the command; write: fcemu exec {meant}")
         rest = super().parse_args(ctx, ours)  # --help ends here
         if not words:
             what = "there is no command after --" if separator else "there is no --, and no command after it"
@@ -121,6 +128,11 @@ class _WithCommand(click.Command):
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return [*super().collect_usage_pieces(ctx), "-- COMMAND…"]
+
+
+def _is_program(word: str) -> bool:
+    """Whether a word is the name of a program, and of nothing in the working directory."""
+    return which(word) is not None and not Path(word).exists()
 
 
 @main.command(
@@ -208,8 +220,14 @@ def _read(paths: Sequence[Path], said: Mapping[str, Any]) -> "Definition":
 # A running emulator.
 
 
-@main.command()
-@click.argument("function")
+@main.command(
+    epilog=examples(
+        "fcemu invoke hello --payload you",
+        "fcemu invoke orders/charge --payload @order.json --async --delay 200",
+        "fcemu invoke orders/charge --payload - < order.json",
+    )
+)
+@click.argument("function", type=FUNCTION)
 @click.option("--payload", default="", metavar="TEXT|@FILE|-", help="The event; - reads it from stdin.")
 @click.option("--async", "asynchronous", is_flag=True, help="Return when it is accepted.")
 @click.option("--delay", type=Duration(), help="Not before so much time has passed; with --async.")
@@ -240,7 +258,7 @@ def invoke(
         raise click.UsageError(f"--delay: FC takes whole seconds, not {delay.total_seconds():g}")
     reply = emulator.invoke(
         function,
-        _payload(payload),
+        content("--payload", payload),
         asynchronous=asynchronous,
         delay=delay or 0,
         qualifier=qualifier,
@@ -270,23 +288,15 @@ def invoke(
         raise click.ClickException(f"{function} failed: {reply.error} (request {reply.request_id})")
 
 
-def _payload(text: str) -> bytes:
-    if text == "-":
-        return sys.stdin.buffer.read()
-    if not text.startswith("@"):
-        return text.encode("utf-8", "surrogateescape")
-    try:
-        return Path(text[1:]).read_bytes()
-    except OSError as refused:
-        raise click.UsageError(f"--payload: cannot read {text[1:]}: {refused.strerror}") from None
-
-
-@main.command()
+@main.command(epilog=examples("fcemu timeline", "fcemu timeline --follow"))
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @where
 @as_json
 def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
-    """Show what happened, a line a fact; with --json the facts of the journal, an object a line."""
+    """Show what happened, a line a fact.
+
+    With --json, these are the facts of the journal, an object a line.
+    """
     if not follow and not as_json:
         text = emulator.timeline()
         click.echo(text or "nothing happened yet", err=not text)
@@ -322,7 +332,7 @@ def _follow(emulator: "Client") -> None:
             click.echo(line)
 
 
-@main.command()
+@main.command(epilog=examples("fcemu explain"))
 @where
 @as_json
 def explain(emulator: "Client", as_json: bool) -> None:

@@ -13,7 +13,24 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fcemu.own_api import routes
 from fcemu.own_api.codec import decode, encode
-from fcemu.own_api.records import Clock, Explanation, Fact, Fired, Health, Invocation, Message, Move, ProblemDocument
+from fcemu.own_api.records import (
+    Account,
+    Clock,
+    Explanation,
+    Fact,
+    Fault,
+    Fired,
+    Function,
+    Health,
+    Invocation,
+    Message,
+    Move,
+    ProblemDocument,
+    Queue,
+    StubCall,
+    Timer,
+    Topic,
+)
 from fcemu.own_api.routes import Route
 
 Told = TypeVar("Told")
@@ -68,8 +85,8 @@ class Client:
         self.url: Final = f"http://{parts.netloc}{parts.path.rstrip('/')}"
         self._address: Final = (parts.hostname, port)
         self._prefix: Final = parts.path.rstrip("/")
-        token = os.environ.get("FCEMU_TOKEN") if token is None else token
-        self._headers: Final = {"Authorization": f"Bearer {token}"} if token else {}
+        self.token: Final = (os.environ.get("FCEMU_TOKEN") if token is None else token) or ""
+        self._headers: Final = {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     # The clock.
 
@@ -112,9 +129,10 @@ class Client:
 
     # What happened.
 
-    def timeline(self) -> str:
-        """The journal as text, a line a fact; ``""`` when nothing happened."""
-        return self._ask(routes.SHOW_TIMELINE)
+    def timeline(self, form: str | None = None) -> str:
+        """The journal as text, a line a fact; ``""`` when nothing happened. ``form``: ``chrome`` or ``otlp``, which are
+        JSON for trace viewers."""
+        return self._ask(routes.SHOW_TIMELINE, query={"format": form})
 
     def journal(self, *, after: int = 0, function: str | None = None, follow: bool = False) -> Iterator[Fact]:
         """The facts behind position ``after``, one by one; with ``follow`` also those to come, until the emulator is
@@ -146,6 +164,69 @@ class Client:
         """Stop an asynchronous invocation; its record, which is Stopping where it ran."""
         return self._ask(routes.STOP_INVOCATION, request_id, body={})
 
+    def rerun(
+        self,
+        request_id: str,
+        *,
+        payload: bytes | None = None,
+        delay: float | timedelta | None = None,
+        task_id: str | None = None,
+    ) -> str:
+        """Accept the event of an invocation again, or ``payload`` in its place; the request id of the new one."""
+        seconds = None if delay is None else _seconds(delay)
+        asked = {"payload": payload, "delay_seconds": seconds, "task_id": task_id}
+        return self._ask(routes.RERUN_INVOCATION, request_id, body=asked).request_id
+
+    # What is defined.
+
+    def account(self) -> Account:
+        """Whose the functions are, and a key that is good."""
+        return self._ask(routes.SHOW_ACCOUNT)
+
+    def functions(self) -> list[Function]:
+        """The functions with their triggers, in the order of definition."""
+        return self._ask(routes.LIST_FUNCTIONS)
+
+    def timers(self) -> list[Timer]:
+        """The time triggers."""
+        return self._ask(routes.LIST_TIMERS)
+
+    def queues(self) -> list[Queue]:
+        """The queues, sorted by name."""
+        return self._ask(routes.LIST_QUEUES)
+
+    def topics(self) -> list[Topic]:
+        """The topics, sorted by name."""
+        return self._ask(routes.LIST_TOPICS)
+
+    # What a test arranges.
+
+    def faults(self) -> list[Fault]:
+        """All faults."""
+        return self._ask(routes.LIST_FAULTS)
+
+    def add_fault(self, fault: str, function: str, **fields: Any) -> Fault:
+        """Let trouble strike the next attempts of a function; ``fields`` are those of the route."""
+        return self._ask(routes.ADD_FAULT, body={"fault": fault, "function": function, **fields})
+
+    def remove_faults(self, number: int | None = None) -> None:
+        """Remove one fault, or all."""
+        self._ask(routes.REMOVE_FAULTS, query={"n": number})
+
+    def put_stub(self, function: str, steps: Sequence[Mapping[str, Any]]) -> None:
+        """Put steps in place of a function's code."""
+        self._ask(routes.PUT_STUB, function, body={"steps": steps})
+
+    def stub_calls(self, function: str) -> list[StubCall]:
+        """The attempts that reached the function's stub."""
+        return self._ask(routes.SHOW_STUB, function)
+
+    def remove_stub(self, function: str) -> None:
+        """Let the function's code run again."""
+        self._ask(routes.REMOVE_STUB, function)
+
+    # Messages.
+
     def messages(self, address: str, *, waiting: bool = False) -> list[Message]:
         """What was delivered to ``queue:NAME``, ``topic:NAME`` or ``eventbus:NAME``, in order; of a queue with
         ``waiting`` only what no consumer has deleted yet."""
@@ -163,6 +244,15 @@ class Client:
         if seconds is not None and seconds == int(seconds):
             seconds = int(seconds)
         return self._ask(routes.SEND_MESSAGE, queue, body={"body": body, "delay_seconds": seconds})
+
+    def publish(self, topic: str, body: bytes, *, tag: str | None = None) -> Message:
+        """Publish a message to a topic."""
+        return self._ask(routes.PUBLISH_MESSAGE, topic, body={"body": body, "tag": tag})
+
+    def fire_timer(self, timer: str) -> str:
+        """Fire ``[service/]function/trigger`` now; the request id of its invocation."""
+        function, _, name = timer.rpartition("/")
+        return self._ask(routes.FIRE_TIMER, function, name).request_id
 
     def fire(self, trigger: str, fields: Mapping[str, Any]) -> Fired:
         """Fire ``[service/]function/trigger`` now, with what is said of its event."""

@@ -377,11 +377,16 @@ def redirection(host: str, port: int) -> Redirection:
 def environment(endpoint: str, settings: Settings, *, intercept: bool, token: str = "") -> dict[str, str]:
     """The variables that point a program at the emulator at ``endpoint``, with the first of its access keys;
     ``intercept``: also Python programs with hosts of FC written down in them. ``token``: what that emulator wants."""
-    account = settings.account
-    known = pointing(endpoint, account.id, account.region, next(iter(settings.access_keys.items()), ("test", "test")))
-    if token:
-        known |= pointing(endpoint, account.id, account.region, (token, token)) | {"FCEMU_TOKEN": token}
+    account, key = settings.account, next(iter(settings.access_keys.items()), ("test", "test"))
+    known = variables_of(endpoint, account.id, account.region, key, token)
     return known | redirecting(os.environ, endpoint) if intercept else known
+
+
+def variables_of(endpoint: str, account_id: str, region: str, key: tuple[str, str], token: str) -> dict[str, str]:
+    """The variables that point a program at ``endpoint``; where that wants a token, it is the access key, too."""
+    if token:
+        return pointing(endpoint, account_id, region, (token, token)) | {"FCEMU_TOKEN": token}
+    return pointing(endpoint, account_id, region, key)
 
 
 @asynccontextmanager

@@ -446,7 +446,7 @@ def test_invocations_are_a_table_in_the_order_of_acceptance(emulator):
     waiting = emulator.function("flaky").invoke_async(b"{}", delay=1000)
     emulator.advance(500)
     heading, *lines = good("invocations").stdout.splitlines()
-    assert heading.split() == ["REQUEST", "FUNCTION", "KIND", "STATUS", "ACCEPTED", "ENDED", "ATTEMPTS", "REASON"]
+    assert heading.split() == ["REQUEST", "FUNCTION", "KIND", "STATUS", "ACCEPTED", "ENDED", "ATTEMPTS", "RESULT"]
     assert columns(lines[0])[:7] == [failed.request_id, "flaky", "async", "Failed", "+0 s", "+203.5 s", "4"]
     assert columns(lines[1]) == [waiting.request_id, "flaky", "async", "Enqueued", "+0 s", "0"]
 

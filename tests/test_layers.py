@@ -24,7 +24,11 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "own_api": ({"core", "own_api"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
-    "api": ({"core", "engine", "api", "own_api"}, {"aiohttp", "multidict", "prometheus_client"}, set()),
+    "api": (
+        {"core", "engine", "api", "own_api"},
+        {"aiohttp", "multidict", "opentelemetry", "prometheus_client"},
+        set(),
+    ),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
     "testing": ({"backends", "core", "engine", "handler", "config", "host", "mns", "testing"}, set(), set()),

@@ -1,4 +1,4 @@
-"""Handlers under /_fcemu/functions and /_fcemu/timers: what is defined now, as lists."""
+"""Handlers under /_fcemu/account, /_fcemu/functions and /_fcemu/timers: what is defined now, and whose it is."""
 
 from typing import Final
 
@@ -10,6 +10,13 @@ from fcemu.engine.emulator import Emulator
 from fcemu.own_api import records
 
 _UPCOMING: Final = 3
+
+
+async def show_account(request: WireRequest) -> records.Account:
+    """Without keys of its own, an emulator takes any."""
+    settings = request.emulator.settings
+    key = next(iter(settings.access_keys.items()), ("test", "test"))
+    return records.Account(settings.account.id, settings.account.region, *key)
 
 
 async def list_functions(request: WireRequest) -> list[records.Function]:

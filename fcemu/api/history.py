@@ -8,6 +8,7 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
+from fcemu.api.otlp import NEEDED, otlp
 from fcemu.api.own_answers import json_answer
 from fcemu.api.state import News, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
@@ -20,15 +21,18 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, TimedOut
 from fcemu.core.tasks import events
 from fcemu.core.timeline import render
+from fcemu.core.traces import chrome, spans_of
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
 from fcemu.engine.rerun import rerun
 from fcemu.own_api import records
 from fcemu.own_api.codec import COUNT, read_member
-from fcemu.own_api.problems import Problem, not_yet
+from fcemu.own_api.problems import Problem
 from fcemu.own_api.routes import EVENTS, LINES
 
 _LINES_AT_ONCE: Final = 500
+_SHORTEST: Final = 8
+"""How much of a request id names an invocation, where no other one begins like it."""
 
 
 class History:
@@ -81,11 +85,25 @@ class History:
             unfollow()
             self._state.streams.discard(news)
 
-    async def show_timeline(self, request: WireRequest, form: records.TimelineForm) -> str:
-        if form.format not in (None, "text"):
-            raise not_yet(f"the timeline in the format {form.format!r}")
+    async def show_timeline(self, request: WireRequest, form: records.TimelineForm) -> str | Answer:
+        """The forms for trace viewers are JSON."""
         emulator = request.emulator
-        return await asyncio.to_thread(render, emulator.journal[:], emulator.clock.started)
+        facts, started, now = emulator.journal[:], emulator.clock.started, emulator.clock.shown()
+        if form.format in (None, "text"):
+            return await asyncio.to_thread(render, facts, started)
+
+        def document() -> Answer:
+            spans = spans_of(facts, started, now)
+            return json_answer(chrome(spans, started) if form.format == "chrome" else otlp(spans, self._state.version))
+
+        try:
+            return await asyncio.to_thread(document)
+        except ImportError as missing:
+            raise Problem(
+                "unavailable",
+                f"OTLP is written by OpenTelemetry's own encoder, which is not installed here ({missing}); "
+                f"pip install 'fcemu[otlp]', or {NEEDED}",
+            ) from None
 
     async def explain(self, request: WireRequest) -> records.Explanation:
         found = request.emulator.explain()
@@ -155,11 +173,17 @@ def _fits(recorded: Recorded, function: FunctionRef | None, status: str | None, 
 
 
 def _invocation(emulator: Emulator, request_id: str) -> Recorded:
-    """Raises ``Problem``."""
-    invocation = emulator.journal.invocations.find(request_id)
-    if invocation is None:
-        raise Problem("not-found", f"there is no invocation {request_id!r}")
-    return invocation
+    """The invocation of that request id, or of the only one that begins like this. Raises ``Problem``."""
+    known = emulator.journal.invocations
+    invocation = known.find(request_id)
+    if invocation is not None:
+        return invocation
+    beginning = [each for each in list(known) if each.startswith(request_id)] if len(request_id) >= _SHORTEST else []
+    found = known.find(beginning[0]) if len(beginning) == 1 else None
+    if found is not None:
+        return found
+    several = f"; {len(beginning)} request ids begin like this" if len(beginning) > 1 else ""
+    raise Problem("not-found", f"there is no invocation {request_id!r}{several}")
 
 
 async def _written(emulator: Emulator, wanted: list[Recorded] | Recorded) -> Answer:

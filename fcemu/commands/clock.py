@@ -1,11 +1,12 @@
 """clock: show it, move it, change how it runs."""
 
+import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from fcemu.commands.options import Commands, Duration, Instant, Said, as_json, where
+from fcemu.commands.options import Commands, Duration, Instant, Said, as_json, examples, where
 from fcemu.commands.printing import at, print_json
 from fcemu.core.options import OPTIONS
 
@@ -13,8 +14,27 @@ if TYPE_CHECKING:
     from fcemu.client import Client
     from fcemu.own_api.records import Move
 
+_NEGATIVE: Final = re.compile(r"-\d")
 
-@click.group(cls=Commands, invoke_without_command=True)
+
+class _Forward(click.Command):
+    """A move, whose argument may look like an option where it begins with a minus sign."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for text in args:
+            if _NEGATIVE.match(text):
+                ctx.fail(
+                    f"{text!r} is negative, and time does not go back; write how far it shall move on, as in: "
+                    f"fcemu clock {ctx.info_name} {text.lstrip('-')}"
+                )
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    epilog=examples("fcemu clock", "fcemu clock advance 1h30m", "fcemu clock run-until-idle"),
+    invoke_without_command=True,
+)
 @where
 @as_json
 @click.pass_context
@@ -32,21 +52,27 @@ def show(emulator: "Client", as_json: bool) -> None:
     _show_clock(emulator, as_json)
 
 
-@clock.command()
+@clock.command(cls=_Forward, epilog=examples("fcemu clock advance 200", "fcemu clock advance 1h30m"))
 @click.argument("by", type=Duration())
 @where
 @as_json
 def advance(emulator: "Client", by: timedelta, as_json: bool) -> None:
-    """Move forward BY seconds (or 1h30m, 500ms, 2d), running all that falls due."""
+    """Move forward by a duration, and run all that falls due.
+
+    BY is a number of seconds, or text like 1h30m, 500ms or 2d.
+    """
     _show_move(emulator, emulator.advance(by), as_json)
 
 
-@clock.command()
+@clock.command(cls=_Forward, epilog=examples("fcemu clock to +200s", "fcemu clock to 2026-01-01T00:03:20Z"))
 @click.argument("time", type=Instant())
 @where
 @as_json
 def to(emulator: "Client", time: str, as_json: bool) -> None:
-    """Move to TIME: ISO 8601 with an offset, or +200s from the start."""
+    """Move to an instant, and run all that falls due.
+
+    TIME is ISO 8601 with an offset, or +200s from the start.
+    """
     _show_move(emulator, emulator.to(time), as_json)
 
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import click
 
-from fcemu.commands.options import Said, as_json
+from fcemu.commands.options import Said, as_json, examples
 from fcemu.commands.printing import Table, count, print_json
 from fcemu.core.options import OPTIONS
 
@@ -25,7 +25,7 @@ class Finding(NamedTuple):
     wrong: str = ""
 
 
-@click.command()
+@click.command(epilog=examples("fcemu doctor", "fcemu doctor --port 8000"))
 @click.option(
     "--port",
     type=Said(OPTIONS["port"].kind),
@@ -37,9 +37,9 @@ class Finding(NamedTuple):
 )
 @as_json
 def doctor(port: int, as_json: bool) -> None:
-    """Say what is installed, which reads of time are virtual in a handler, and what is wrong.
+    """Say what is installed, what is virtual, and what is wrong.
 
-    Runs a handler that reads the time and waits in every usual way. Status 1 when something is wrong.
+    It runs a handler that reads the time and waits in every usual way. Status 1 when something is wrong.
     """
     from fcemu import host
 

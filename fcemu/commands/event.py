@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fcemu.commands.options import Commands, ParamType, Said, as_json, where
+from fcemu.commands.options import Commands, ParamType, Said, as_json, examples, where
 from fcemu.commands.printing import print_json
 from fcemu.core.events import KINDS, TEXT, WHOLE, Field, Occasion, complete, event_bytes
 from fcemu.core.names import Account
@@ -54,9 +54,12 @@ class Events(Commands):
         return _command(kind) if kind in KINDS else None
 
 
-@click.group(cls=Events)
+@click.group(
+    cls=Events,
+    epilog=examples("fcemu event oss --object in/a.png", "fcemu event oss --object in/a.png --fire resize/pictures"),
+)
 def event() -> None:
-    """Print the event by which another service invokes a function, or fire a trigger with it.
+    """Print the event of another service, or fire a trigger with it.
 
     What an event tells is given by options; with --fire, the trigger knows some of it. Status 1 if the trigger lets the
     event pass by, so that nothing is invoked.

@@ -27,11 +27,11 @@ FILES: Final = ("fcemu.yaml", "handler.py", "test_handler.py")
 @click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Write a test for this definition.")
 def init(directory: Path | None, source: Path | None) -> None:
-    """Write a definition, a handler and a passing test into DIRECTORY (here, without one).
+    """Write a definition, a handler and a passing test.
 
-    With --from FILE, write a test for the functions of that definition, of whatever format, beside it or into
-    DIRECTORY, and a conftest.py that names it, unless there is one. Files that are there already stay as they are: then
-    nothing is written, and the status is 1.
+    They are written into DIRECTORY, or here. With --from FILE, write a test for the functions of that definition, of
+    whatever format, beside it or into DIRECTORY, and a conftest.py that names it, unless there is one. Files that are
+    there already stay as they are: then nothing is written, and the status is 1.
     """
     if source is None:
         into = directory or Path()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from fcemu.commands.options import Said, as_json, where
+from fcemu.commands.options import Said, as_json, examples, where
 from fcemu.commands.printing import Table, print_line
 from fcemu.core.option_kinds import Whole
 
@@ -19,14 +19,17 @@ _LONGEST: Final = 60
 """Characters of one value that a table shows; --json shows all."""
 
 
-@click.command()
+@click.command(epilog=examples("fcemu journal --function orders/charge", "fcemu journal --follow --json"))
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--after", type=Said(Whole(0, 2**63 - 1)), default=0, help="Only facts behind this position.")
 @click.option("--function", metavar="NAME", help="Only facts of this function.")
 @where
 @as_json
 def journal(emulator: "Client", follow: bool, after: int, function: str | None, as_json: bool) -> None:
-    """Show every fact with all that belongs to it, a line a fact; with --json an object a line."""
+    """Show every fact with all that belongs to it.
+
+    A line is a fact; with --json it is an object.
+    """
     try:
         if as_json:
             for fact in emulator.journal(after=after, function=function, follow=follow):

@@ -3,16 +3,17 @@
 import click
 
 from fcemu import __version__
-from fcemu.commands.options import as_json
+from fcemu.commands.options import as_json, examples
 from fcemu.commands.printing import print_json
 
 
-@click.command()
+@click.command(epilog=examples("fcemu openapi > fcemu.json"))
 @as_json
 def openapi(as_json: bool) -> None:
-    """Print the OpenAPI document of fcemu's own API, from which clients can be generated. It is JSON in any case.
+    """Print the OpenAPI document of fcemu's own API.
 
-    A running emulator answers the same at GET /_fcemu/openapi.json.
+    Clients can be generated from it. It is JSON in any case. A running emulator answers the same at GET
+    /_fcemu/openapi.json.
     """
     from fcemu.own_api.openapi import document
 

@@ -1,9 +1,11 @@
 """What commands are made of: groups that know every name, kinds of values, options with their variables."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
@@ -34,7 +36,8 @@ LATER_COMMANDS: Final = ("analyse", "explore", "mutate")
 
 
 class Commands(click.Group):
-    """A group that refuses by name what comes later, and offers the closest name."""
+    """A group that finds its commands in any letter case, refuses by name what comes later, and offers the closest
+    name."""
 
     later: tuple[str, ...] = ()
 
@@ -45,16 +48,30 @@ class Commands(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             if name in self.later:
                 ctx.fail(f"{name} is not supported yet")
-            from difflib import get_close_matches
-
-            known = self.list_commands(ctx)
-            close = get_close_matches(name, [*known, *self.later], 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"commands: {', '.join(known)}"
-            ctx.fail(f"there is no command {name!r}; {hint}")
+            args = [closest("command", name, self.list_commands(ctx), self.later), *args[1:]]
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+
+def closest(kind: str, word: str, known: Sequence[str], later: Sequence[str] = ()) -> str:
+    """The word of ``known`` that is written in any letter case. Raises ``click.UsageError`` with those that begin like
+    ``word``, or with the closest one, also of ``later``."""
+    lower = word.lower()
+    if lower in known:
+        return lower
+    from difflib import get_close_matches
+
+    begun = [each for each in known if lower and each.startswith(lower)]
+    close = begun or get_close_matches(lower, [*known, *later], 1)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"{kind}s: {', '.join(known)}"
+    raise click.UsageError(f"there is no {kind} {word!r}; {hint}", click.get_current_context(silent=True))
+
+
+def examples(*lines: str) -> str:
+    """What a command's help ends with: command lines, as they are."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 class Main(Commands):
@@ -70,23 +87,57 @@ class Main(Commands):
         "serve",
         "exec",
         "check",
+        "functions",
         "invoke",
         "event",
+        "trigger",
+        "timers",
+        "queue",
+        "topic",
         "clock",
         "invocations",
+        "stop",
+        "rerun",
         "timeline",
         "journal",
+        "trace",
         "explain",
+        "faults",
+        "stub",
+        "reset",
+        "env",
         "openapi",
         "doctor",
     )
-    elsewhere = frozenset({"init", "check", "clock", "event", "invocations", "journal", "openapi", "doctor"})
+    elsewhere: Mapping[str, str] = {
+        "init": "init",
+        "check": "check",
+        "functions": "functions",
+        "event": "event",
+        "trigger": "triggers",
+        "timers": "triggers",
+        "queue": "mail",
+        "topic": "mail",
+        "clock": "clock",
+        "invocations": "invocations",
+        "stop": "again",
+        "rerun": "again",
+        "journal": "journal",
+        "trace": "trace",
+        "faults": "arranging",
+        "stub": "arranging",
+        "reset": "arranging",
+        "env": "env",
+        "openapi": "openapi",
+        "doctor": "doctor",
+    }
+    """The modules of ``fcemu.commands`` that have commands."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.elsewhere:
             from importlib import import_module
 
-            command: click.Command = getattr(import_module(f"fcemu.commands.{cmd_name}"), cmd_name)
+            command: click.Command = getattr(import_module(f"fcemu.commands.{self.elsewhere[cmd_name]}"), cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
 
@@ -168,6 +219,26 @@ class Emulator(ParamType["Client"]):
             return Client(str(value))
         except ClientError as wrong:
             self.fail(str(wrong), param, ctx)
+
+
+def content(option: str, text: str) -> bytes:
+    """What is given as ``TEXT``, ``@FILE`` or ``-`` for stdin. Raises ``click.UsageError``."""
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if not text.startswith("@"):
+        return text.encode("utf-8", "surrogateescape")
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as refused:
+        raise click.UsageError(f"{option}: cannot read {text[1:]}: {refused.strerror}") from None
+
+
+def pair(text: str) -> tuple[str, str]:
+    """The name and the text of ``FIELD=VALUE``. Raises ``click.UsageError``."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"{text!r} is not of the form FIELD=VALUE")
+    return name, value
 
 
 # Options.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
-from shutil import which
+from shutil import get_terminal_size, which
 
 import click
 
@@ -29,10 +29,17 @@ def _json(value: object, indent: int | None = None) -> str:
 
 
 class Table:
-    """Rows of texts in columns that widen as they need to; the last column is as wide as it is."""
+    """Rows of texts in columns that widen as they need to; the last column is as wide as it is, or, where a line may
+    have ``columns`` characters, as wide as there is room."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: int | None = None) -> None:
+        self._columns = columns
         self._widths: list[int] = []
+
+    @classmethod
+    def fitting(cls) -> "Table":
+        """A table as wide as the terminal that it is written to; a file gets all of it."""
+        return cls(terminal_width())
 
     def lines(self, rows: Iterable[Sequence[str]]) -> list[str]:
         """The lines of rows that belong below those written before."""
@@ -41,7 +48,31 @@ class Table:
         self._widths += [0] * (columns - len(self._widths))
         for row in all_rows:
             self._widths = [max(width, len(text)) for width, text in zip(self._widths, row, strict=True)]
-        return ["  ".join(map(str.ljust, row, self._widths)).rstrip() for row in all_rows]
+        return [_cut("  ".join(map(str.ljust, row, self._widths)).rstrip(), self._columns) for row in all_rows]
+
+
+def terminal_width() -> int | None:
+    """How many characters a line of stdout has room for; ``None`` where it is no terminal."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def error_line(error: str, document: bytes) -> str:
+    """The document of an error on one line: its type, and what it says."""
+    try:
+        said = json.loads(document)
+        kind, message = said.get("errorType") or error, said.get("errorMessage")
+    except (ValueError, AttributeError):
+        return f"{error}: {one_line(document)}"
+    return f"{kind}: {' '.join(str(message).split())}" if message else str(kind)
+
+
+def _cut(line: str, columns: int | None) -> str:
+    return line if columns is None or len(line) <= columns else f"{line[: max(columns, 1) - 1]}…"
+
+
+def one_line(body: bytes) -> str:
+    """A text of a client or a handler on one line."""
+    return " ".join(body.decode(errors="replace").split())
 
 
 def at(instant: datetime, started: datetime) -> str:

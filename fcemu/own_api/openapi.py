@@ -98,8 +98,12 @@ def _answer(route: Route[Any], schemas: dict[str, Schema]) -> dict[str, Any]:
     # A stream's content is text to OpenAPI 3.1; what each line or event tells is named beside it.
     if "$ref" in schema:
         schema = {"type": "string", "description": f"Each line or event is one {schema['$ref'].rpartition('/')[2]}."}
+    by_content = {content: {"type": "object"} if content == JSON else schema for content in route.content}
     return {
-        "200": {"description": "The answer.", "content": {content: {"schema": schema} for content in route.content}}
+        "200": {
+            "description": "The answer.",
+            "content": {content: {"schema": schema} for content, schema in by_content.items()},
+        }
     }
 
 

@@ -222,6 +222,15 @@ class Accepted(NamedTuple):
 # What is defined.
 
 
+class Account(NamedTuple):
+    """Whose the functions are, and the first of the access keys that are good."""
+
+    account_id: str
+    region: str
+    access_key_id: str
+    access_key_secret: str
+
+
 class EventField(NamedTuple):
     """What can be said of an event that a trigger is fired with. ``kind`` says what is expected, ``default`` what it is
     where nothing is said; where it is ``required``, it must be said."""

@@ -61,7 +61,7 @@ class Route(NamedTuple, Generic[T]):
 ROUTES: Final[list[Route[Any]]] = []
 """All of them, in the order of the reference page."""
 PATH_PARAMETERS: Final[Mapping[str, str]] = {
-    "id": "The request id of an invocation.",
+    "id": "The request id of an invocation, or at least its first 8 characters, where no other one begins like it.",
     "name": "The name of a queue, topic or event bus; a topic of RocketMQ is `INSTANCE/TOPIC`, percent-encoded.",
     "function": "`name`, or `service/name` percent-encoded.",
     "trigger": "The name of a trigger of the function.",
@@ -172,9 +172,11 @@ SHOW_TIMELINE: Final = _row(
     "show_timeline",
     "GET /timeline",
     str,
-    "the journal for people, as text",
+    "the journal for people, as text; with `format=chrome` as JSON for Chrome's and Perfetto's trace viewers, with "
+    "`format=otlp` as OTLP's JSON, for which `fcemu[otlp]` has to be installed",
+    content=("text/plain", JSON),
     query=records.TimelineForm,
-    problems=("not-supported-yet",),
+    problems=("unavailable",),
 )
 LIST_INVOCATIONS: Final = _row(
     "list_invocations",
@@ -205,6 +207,12 @@ RERUN_INVOCATION: Final = _row(
 
 # What is defined.
 
+SHOW_ACCOUNT: Final = _row(
+    "show_account",
+    "GET /account",
+    records.Account,
+    "account, region and an access key: what a client of FC has to be given; `fcemu env` prints them as variables",
+)
 LIST_FUNCTIONS: Final = _row(
     "list_functions",
     "GET /functions",
