@@ -173,15 +173,15 @@ class TriggerConfig(AnyMap):
         return "an object, or a text that holds one as JSON"
 
 
-def trigger_url(trigger: Trigger, asking: View) -> str:
-    """Where an HTTP trigger can be reached: on this server."""
-    return f"{asking.base_url}/{trigger.stamp.id}"
+def trigger_url(trigger: Trigger, base_url: str) -> str:
+    """Where an HTTP trigger can be reached: on the server of that address."""
+    return f"{base_url}/{trigger.stamp.id}"
 
 
 def _http(trigger: Trigger, asking: View) -> Any:
     if trigger.kind != HTTP:
         return ABSENT
-    url = trigger_url(trigger, asking)
+    url = trigger_url(trigger, asking.base_url)
     return {"urlInternet": url, "urlIntranet": f"{url}{INTERNAL}"}
 
 
@@ -189,7 +189,7 @@ TRIGGER_SHOWN: Final[dict[str, Show]] = TIMES | {
     "triggerName": lambda trigger, _: trigger.name,
     "triggerId": lambda trigger, _: trigger.stamp.id,
     "triggerType": lambda trigger, _: trigger.kind,
-    "urlInternet": lambda trigger, asking: trigger_url(trigger, asking) if trigger.kind == HTTP else ABSENT,
+    "urlInternet": lambda trigger, asking: trigger_url(trigger, asking.base_url) if trigger.kind == HTTP else ABSENT,
     "status": lambda trigger, _: "",
     "targetArn": lambda trigger, asking: function_arn(trigger.function, trigger.qualifier, asking.account),
     "httpTrigger": _http,

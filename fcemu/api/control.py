@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from fcemu.api import metrics, page, triggers
+from fcemu.api import defined, metrics, page, triggers
 from fcemu.api.dialect import Paths
 from fcemu.api.history import History
 from fcemu.api.mounts import Handler
@@ -37,7 +37,7 @@ class Control:
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
         self._resetting: Final = threading.Lock()
-        parts = (self, History(state), Moves(state), SetupRoutes(state), metrics, page, triggers)
+        parts = (self, History(state), Moves(state), SetupRoutes(state), defined, metrics, page, triggers)
         handlers: dict[str, Handler] = {}
         for answering in [*map(_handlers_of, parts), *(mount.own for mount in state.mounts)]:
             handlers |= answering

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from fcemu.core.tasks import events
 from fcemu.core.timeline import render
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
+from fcemu.engine.rerun import rerun
 from fcemu.own_api import records
 from fcemu.own_api.codec import COUNT, encode, read_member
 from fcemu.own_api.problems import Problem, not_yet
@@ -31,7 +33,7 @@ _LINES_AT_ONCE: Final = 500
 
 
 class History:
-    """Reads the journal; stops an invocation."""
+    """Reads the journal; stops an invocation, or lets it run again."""
 
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
@@ -121,6 +123,15 @@ class History:
         except InvalidArgument as refused:
             raise Problem("cannot-stop", refused.message) from None
         return await _written(request.emulator, invocation)
+
+    async def rerun_invocation(self, request: WireRequest, request_id: str, changes: records.Rerun) -> records.Accepted:
+        """Recorded; the invocation runs when the clock moves."""
+        emulator, delay = request.emulator, changes.delay_seconds or timedelta(0)
+        try:
+            accepted = rerun(emulator, _invocation(emulator, request_id), changes.payload, delay, changes.task_id or "")
+        except ValueError as wrong:
+            raise Problem("invalid-field", str(wrong), field="task_id") from None
+        return records.Accepted(request_id=accepted.id)
 
 
 async def _moments_before(emulator: Emulator, after: int) -> Moments:

@@ -11,7 +11,7 @@ from fcemu.own_api.codec import FUNCTION_NAME
 from fcemu.own_api.problems import Problem, not_found
 
 
-async def fire_timer(request: WireRequest, function: str, trigger: str) -> records.TimerFired:
+async def fire_timer(request: WireRequest, function: str, trigger: str) -> records.Accepted:
     """Recorded; the invocation runs when the clock moves."""
     emulator = request.emulator
     try:
@@ -19,7 +19,7 @@ async def fire_timer(request: WireRequest, function: str, trigger: str) -> recor
     except (FCError, ValueError):
         known = [f"{each.function}/{each.name}" for each in emulator.control.timers()]
         raise not_found("timer", f"{function}/{trigger}", known) from None
-    return records.TimerFired(request_id=invocation.id)
+    return records.Accepted(request_id=invocation.id)
 
 
 async def fire_trigger(request: WireRequest, function: str, trigger: str, said: dict[str, Any]) -> records.Fired:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fcemu.core import event_filters
 from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.event_filters import NotFired
-from fcemu.core.events import KINDS, Occasion, Published, complete, event_bytes, message_event, refused
+from fcemu.core.events import KINDS, Field, Occasion, Published, complete, event_bytes, message_event, refused
 from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
@@ -58,6 +58,14 @@ class Triggers:
         """All triggers of all functions, in the order of definition."""
         with self._baton:
             return list(self._catalog.triggers.values())
+
+    def form(self, trigger: Trigger) -> dict[str, tuple[Field, Any]]:
+        """What can be said of the trigger's event, each with what it is where nothing is said; ``None``: it must be
+        said. Nothing where the form of such events is not known."""
+        if trigger.kind not in KINDS:
+            return {}
+        occasion = self._occasion(trigger, self._clock.shown(), "")
+        return {name: (each, each.known(occasion) or each.default) for name, each in KINDS[trigger.kind].fields.items()}
 
     def _timer_event(self, trigger: Trigger, said: Mapping[str, Any] | None) -> bytes:
         if said:

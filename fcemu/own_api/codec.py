@@ -12,6 +12,7 @@ from sys import float_info
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from fcemu.core.compact import compact
 from fcemu.core.json_forms import read_bytes, text_or_base64, time_text
 from fcemu.core.names import FUNCTION, FunctionRef
 from fcemu.core.option_kinds import Number, Whole
@@ -276,6 +277,12 @@ def _not_negative(value: Any) -> float:
     return float(value)
 
 
+def _payload(value: Any) -> bytes:
+    if isinstance(value, str) or (isinstance(value, dict) and value.keys() == {"base64"}):
+        return read_bytes(value)
+    return compact(value).encode()
+
+
 def _schema_of_bytes(schemas: dict[str, Schema]) -> Schema:
     schemas["Base64"] = {
         "type": "object",
@@ -353,6 +360,11 @@ DURATION: Final = _kind(
 )
 INSTANT: Final = _kind(_of(str, INSTANT_EXPECTED), type="string", description=f"This is {INSTANT_EXPECTED}.")
 """An instant as it is written; what it means depends on the clock."""
+PAYLOAD: Final = _kind(
+    _expecting('text, {"base64": …} with bytes, or any other JSON value', _payload),
+    description='Text as it is, {"base64": …}, or any other JSON value, which is written compactly.',
+)
+"""What a handler is given, written by people."""
 COUNT: Final = _kind(_count, type="integer", minimum=0, maximum=10**18 - 1)
 FLAG: Final = _kind(_flag, type="boolean")
 FUNCTION_NAME: Final = _kind(

@@ -12,6 +12,7 @@ from fcemu.own_api.codec import (
     FUNCTION_NAME,
     INSTANT,
     NOT_NEGATIVE,
+    PAYLOAD,
     SECONDS,
     SECONDS_FROM_0,
     TEXT,
@@ -218,6 +219,109 @@ class WhichInvocations(NamedTuple):
     limit: Annotated[int, COUNT] | None = None
 
 
+class Rerun(NamedTuple):
+    """What shall be different when the event of an invocation runs again; what is not given is as it was, but for the
+    delay, which is then 0, and the task id. ``payload``: text as it is, ``{"base64": …}``, or any other JSON value,
+    which is written compactly."""
+
+    payload: Annotated[bytes, PAYLOAD] | None = None
+    delay_seconds: Annotated[timedelta, SECONDS_FROM_0] | None = None
+    task_id: str | None = None
+
+
+class Accepted(NamedTuple):
+    """The invocation that was accepted."""
+
+    request_id: str
+
+
+# What is defined.
+
+
+class EventField(NamedTuple):
+    """What can be said of an event that a trigger is fired with. ``kind`` says what is expected, ``default`` what it is
+    where nothing is said; where it is ``required``, it must be said."""
+
+    name: str
+    kind: str
+    about: str
+    required: bool
+    default: Any
+
+
+class Trigger(NamedTuple):
+    """A trigger. ``url`` is the address of an HTTP trigger, ``next`` when a timer fires next; ``fields`` is what can be
+    said of its event: nothing of a timer's, and nothing where the event's form is not known, so that it is fired with a
+    payload."""
+
+    name: str
+    kind: str
+    qualifier: str
+    source_arn: str
+    url: str | None
+    next: datetime | None
+    fields: list[EventField]
+
+
+class Function(NamedTuple):
+    """A function as it is defined now, with its asynchronous settings. ``timeout`` is in seconds; ``generation`` is
+    that of FC, ``2.0`` or ``3.0``; ``stubbed``: whether a stub runs in place of its code."""
+
+    name: str
+    generation: str
+    runtime: str
+    handler: str
+    timeout: float
+    memory_mb: int
+    task_mode: bool
+    on_success: str | None
+    on_failure: str | None
+    stubbed: bool
+    triggers: list[Trigger]
+
+
+class Timer(NamedTuple):
+    """A time trigger. ``upcoming`` are its next firings, none where it is not ``enabled``; ``next`` is the first."""
+
+    function: str
+    trigger: str
+    qualifier: str
+    cron: str
+    enabled: bool
+    payload: str
+    next: datetime | None
+    upcoming: list[datetime]
+
+
+class Queue(NamedTuple):
+    """A queue. ``arrived``: how many messages were ever put there since it was last cleared; of those that are still
+    in it, some are ``visible``, some ``in_flight`` at a consumer, and some ``delayed``."""
+
+    name: str
+    arrived: int
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class Subscription(NamedTuple):
+    """A queue that gets what is published to a topic, where the message has the ``filter_tag``, if there is one."""
+
+    name: str
+    queue: str
+    filter_tag: str
+
+
+class Topic(NamedTuple):
+    """A topic. ``arrived``: how many messages were ever published since it was last cleared; ``triggers``: those that
+    hear of it, as ``function/trigger``."""
+
+    name: str
+    arrived: int
+    subscriptions: list[Subscription]
+    triggers: list[str]
+
+
 # Messages.
 
 
@@ -255,12 +359,6 @@ class Publication(NamedTuple):
 
     body: Annotated[bytes, _BODY]
     tag: str | None = None
-
-
-class TimerFired(NamedTuple):
-    """The invocation that a timer caused."""
-
-    request_id: str
 
 
 class Fired(NamedTuple):

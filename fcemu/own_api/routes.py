@@ -201,6 +201,37 @@ STOP_INVOCATION: Final = _row(
     problems=("cannot-stop",),
 )
 
+RERUN_INVOCATION: Final = _row(
+    "rerun_invocation",
+    "POST /invocations/{id}/rerun",
+    records.Accepted,
+    "accepts the event of an invocation again, as an asynchronous invocation of the same function and qualifier that "
+    "runs when the clock moves; a task is made anew, under the id that is given, else under its request id",
+    takes=records.Rerun,
+    problems=("invalid-field", "too-large"),
+)
+
+# What is defined.
+
+LIST_FUNCTIONS: Final = _row(
+    "list_functions",
+    "GET /functions",
+    list[records.Function],
+    "the functions in the order of definition, with their triggers",
+)
+LIST_TIMERS: Final = _row(
+    "list_timers", "GET /timers", list[records.Timer], "the time triggers, with their next firings"
+)
+LIST_QUEUES: Final = _row(
+    "list_queues",
+    "GET /queues",
+    list[records.Queue],
+    "the queues that are defined, that a client made, or that got something",
+)
+LIST_TOPICS: Final = _row(
+    "list_topics", "GET /topics", list[records.Topic], "the topics, with the queues and triggers that hear of them"
+)
+
 # Messages: lists and clearings by kind of address.
 
 LIST_MESSAGES: Final = {
@@ -299,7 +330,7 @@ SHOW_LAYER: Final = _row("show_layer", "GET /layers/{layer}/{version}", bytes, "
 FIRE_TIMER: Final = _row(
     "fire_timer",
     "POST /timers/{function}/{trigger}/fire",
-    records.TimerFired,
+    records.Accepted,
     "fires a time trigger now; the invocation runs when the clock moves",
 )
 FIRE_TRIGGER: Final = _row(

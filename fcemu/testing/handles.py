@@ -20,6 +20,7 @@ from fcemu.core.outcome import FunctionError, Returned, Stuck, TimedOut
 from fcemu.core.tasks import events, no_task
 from fcemu.core.times import parse_duration
 from fcemu.engine.emulator import Asked, Emulator
+from fcemu.engine.rerun import rerun
 from fcemu.testing import web
 from fcemu.testing.access import Access
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
@@ -312,9 +313,22 @@ class Invocation:
         """
         self._access.engine.tasks.stop_invocation(self._record)
 
+    @blocking
+    async def rerun(self, payload: Payload = None, *, delay: Duration = 0, task_id: str | None = None) -> "Invocation":
+        """Accept its event again, as an asynchronous invocation of the same function and qualifier; it runs when the
+        clock gets there, ``delay`` from now. ``payload``: another event, ``None``: the same. A task becomes a task,
+        named ``task_id`` or by its request id.
+
+        Raises what ``Function.invoke_async`` raises.
+        """
+        access, event = self._access, None if payload is None else encode(payload)
+        record = rerun(access.engine, self._record, event, parse_duration(delay), task_id or "")
+        access.engine.save()
+        return Invocation(access, record)
+
     @property
     def aio(self) -> "InvocationAio":
-        """``result`` and ``stop`` as coroutines."""
+        """``result``, ``stop`` and ``rerun`` as coroutines."""
         return InvocationAio(self)
 
     def _result(self) -> Any:
@@ -365,6 +379,7 @@ class InvocationAio(Aio[Invocation]):
 
     result = coroutine_of(Invocation.result)
     stop = coroutine_of(Invocation.stop)
+    rerun = coroutine_of(Invocation.rerun)
 
 
 def function_named(access: Access, name: str, qualifier: str | None = None) -> Function:

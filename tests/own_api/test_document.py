@@ -88,6 +88,17 @@ GOOD = [
     ("show_stub", {"function": "desk/counter"}, {}, None),
     ("remove_stub", {"function": "desk/counter"}, {}, None),
     ("stop_invocation", {"id": REQUEST_ID}, {}, {}),
+    ("rerun_invocation", {"id": REQUEST_ID}, {}, {}),
+    (
+        "rerun_invocation",
+        {"id": REQUEST_ID},
+        {},
+        {"payload": {"base64": "AP8="}, "delay_seconds": 60, "task_id": "again"},
+    ),
+    ("list_functions", {}, {}, None),
+    ("list_timers", {}, {}, None),
+    ("list_queues", {}, {}, None),
+    ("list_topics", {}, {}, None),
     ("reset", {}, {}, {"seed": 3, "start": "2027-01-01T00:00:00Z"}),
 ]
 
@@ -99,6 +110,10 @@ REFUSED = [
     ("list_invocations", {}, {"after": "nobody"}, None, "invalid-parameter"),
     ("show_invocation", {"id": "nobody"}, {}, None, "not-found"),
     ("stop_invocation", {"id": "nobody"}, {}, {}, "not-found"),
+    ("rerun_invocation", {"id": "nobody"}, {}, {}, "not-found"),
+    ("rerun_invocation", {"id": REQUEST_ID}, {}, {"task_id": "9"}, "invalid-request"),
+    ("rerun_invocation", {"id": REQUEST_ID}, {}, {"payload": "x" * 140_000}, "too-large"),
+    ("rerun_invocation", {"id": REQUEST_ID}, {}, {"payload": {"base64": "!"}}, "invalid-field"),
     ("advance", {}, {}, "{", "invalid-json"),
     ("advance", {}, {}, "x" * 2_000_000, "too-large"),
     ("advance", {}, {}, {}, "invalid-body"),

@@ -1,11 +1,13 @@
-"""Handlers under /_fcemu/: what was delivered to queues, topics and buses; sending to a queue."""
+"""Handlers under /_fcemu/: queues, topics and buses: which there are, what was delivered there; sending to them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 from fcemu.api.mounts import Handler
 from fcemu.api.wire import WireRequest
+from fcemu.core.triggers import topic_of
 from fcemu.engine.emulator import Emulator
 from fcemu.mns.errors import MNSError
 from fcemu.mns.facts import Arrival
@@ -22,6 +24,30 @@ def _record(message: Arrival | Received) -> records.Message:
     if isinstance(message, Received):
         waiting = {"visible": message.visible, "dequeue_count": message.dequeue_count}
     return records.Message(message.message_id, message.at, message.request_id or None, message.body, **waiting)
+
+
+async def _queues(request: WireRequest) -> list[records.Queue]:
+    queues = request.emulator.queues
+    return [queues.show(name, _queue_record) for name in queues.names()]
+
+
+def _queue_record(queue: Queue, now: datetime) -> records.Queue:
+    counts = queue.counts(now)
+    return records.Queue(queue.name, len(queue.arrived), counts.active, counts.inactive, counts.delayed)
+
+
+async def _topics(request: WireRequest) -> list[records.Topic]:
+    emulator = request.emulator
+    listening = [(topic_of(each), f"{each.function}/{each.name}") for each in emulator.triggers.all()]
+
+    def record(topic: Topic, _: datetime) -> records.Topic:
+        subscriptions = [
+            records.Subscription(each.name, each.queue, each.filter_tag) for each in topic.subscriptions.values()
+        ]
+        triggers = [trigger for name, trigger in listening if name == topic.name]
+        return records.Topic(topic.name, len(topic.arrived), subscriptions, triggers)
+
+    return [emulator.topics.show(name, record) for name in emulator.topics.names()]
 
 
 async def _list(
@@ -72,6 +98,8 @@ def _address(emulator: Emulator, kind: str, name: str) -> str:
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
+    routes.LIST_QUEUES.name: _queues,
+    routes.LIST_TOPICS.name: _topics,
     routes.SEND_MESSAGE.name: _send,
     routes.PUBLISH_MESSAGE.name: _publish,
     **{route.name: partial(_list, kind) for kind, route in routes.LIST_MESSAGES.items()},
