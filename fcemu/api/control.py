@@ -24,7 +24,7 @@ from fcemu.own_api.problems import Problem, not_yet
 from fcemu.own_api.routes import ROUTES, Route
 
 PREFIX: Final = routes.PREFIX.removeprefix("/")
-PAGE: Final = ([], [""])
+PAGE: Final[tuple[list[str], ...]] = ([], [""])
 """The paths below it that are the page's."""
 TOKENLESS: Final = [route.path.split("/")[1:] for route in ROUTES if route.tokenless]
 """The paths below it whose answers tell nothing, so that they need no token."""

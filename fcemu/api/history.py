@@ -15,6 +15,7 @@ from fcemu.core.compact import compact
 from fcemu.core.errors import InvalidArgument, StoreError
 from fcemu.core.facts import Delivered, DeliveryFailed, Fact
 from fcemu.core.invocation import Attempt, Invocation, Recorded
+from fcemu.core.json_forms import time_text
 from fcemu.core.logs import log_of
 from fcemu.core.moments import Moment, Moments
 from fcemu.core.names import FunctionRef
@@ -25,7 +26,7 @@ from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
 from fcemu.engine.rerun import rerun
 from fcemu.own_api import records
-from fcemu.own_api.codec import COUNT, encode, read_member
+from fcemu.own_api.codec import COUNT, read_member
 from fcemu.own_api.problems import Problem, not_yet
 from fcemu.own_api.routes import EVENTS, LINES
 
@@ -164,9 +165,16 @@ async def _send(
         await asyncio.sleep(0)
 
 
-def state_record(moment: Moment) -> Any:
-    """What is true after a fact, as JSON."""
-    return encode(records.StateAfter(*(getattr(moment, name) for name in records.StateAfter._fields)))
+def state_record(moment: Moment) -> dict[str, Any]:
+    """What is true after a fact, as JSON: the record ``StateAfter``, written by hand because there are so many."""
+    told: dict[str, Any] = {"failure": moment.failure, "who": moment.who, "line": moment.line}
+    if moment.status is not None:
+        told["status"], told["phase"] = moment.status.value, moment.phase
+    if moment.until is not None:
+        told["until"] = time_text(moment.until)
+    if moment.place is not None:
+        told["place"] = moment.place
+    return told
 
 
 def _invocation(emulator: Emulator, request_id: str) -> Recorded:

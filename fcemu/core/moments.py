@@ -1,4 +1,4 @@
-"""What an invocation or a message is doing after each fact of a journal, so that a page which draws it knows no rules."""
+"""What an invocation or a message does after each fact of a journal: a page that draws it needs to know no rules."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -79,6 +79,7 @@ _FAILURES: Final[Mapping[type[Any], Callable[[Any], bool]]] = {
     **dict.fromkeys((Refused, Failed, Expired, Invalid, DeliveryFailed), lambda fact: True),
 }
 """Whether a fact of these kinds tells of a failure; none of another kind does."""
+_NOTHING: Final = (None, None, None)
 
 
 class Moments:
@@ -87,20 +88,28 @@ class Moments:
     def __init__(self, started: datetime) -> None:
         self._started: Final = started
         self._timeline: Final = Timeline(started)
+        self._names: Final[dict[str, str]] = {}
         self._doing: Final[dict[str, tuple[State, str, datetime | None]]] = {}
 
     def pass_over(self, fact: Fact) -> None:
         """Take a fact in of which nothing is to be told."""
         self._fold(fact)
         if type(fact) is Accepted:
-            self._timeline.row(fact)
+            _, self._names[fact.request_id], _ = self._timeline.row(fact)
 
     def after(self, fact: Fact) -> Moment:
         """What is true after the next fact."""
-        status, phase, until = self._fold(fact) or (None, None, None)
-        _, who, line = self._timeline.row(fact)
-        failure = _FAILURES.get(type(fact))
-        place, seen = _place_of(fact)
+        kind = type(fact)
+        if kind is Accepted:
+            _, who, line = self._timeline.row(fact)
+            self._names[fact.request_id] = who
+        elif (known := self._names.get(fact.request_id)) is not None:
+            who, line = known, fact.line(self._started)
+        else:
+            _, who, line = self._timeline.row(fact)
+        status, phase, until = self._fold(fact) or _NOTHING
+        place, seen = _place_of(fact) if isinstance(fact, Delivered | MailFact) else (None, None)
+        failure = _FAILURES.get(kind)
         failed = failure is not None and failure(fact)
         return Moment(status, phase, until if seen is None else seen, place, failed, who, line)
 
@@ -121,12 +130,12 @@ class Moments:
         return state, phase, until
 
 
-def _place_of(fact: Fact) -> tuple[str | None, datetime | None]:
+def _place_of(fact: Delivered | MailFact) -> tuple[str | None, datetime | None]:
     """Where the message of a fact is from now on, and from or until when; the kinds that messages are kept by are not
     known here, but their fields are."""
     if isinstance(fact, Delivered):
         return VISIBLE, fact.at
-    if not isinstance(fact, MailFact) or getattr(fact, "message_id", None) is None:
+    if getattr(fact, "message_id", None) is None:
         return None, None
     visible, hidden = getattr(fact, "visible", None), getattr(fact, "until", None)
     if visible is not None:

@@ -105,13 +105,13 @@ class StateAfter(NamedTuple):
     that phase ends, as far as it is known, or when the message of the fact becomes visible. ``place``: of that message.
     ``failure``: whether the fact tells of one. ``who`` and ``line``: the fact as the timeline has it."""
 
-    status: str | None
-    phase: Literal["waiting", "starting", "running", "sleeping", "over"] | None
-    until: datetime | None
-    place: Literal["visible", "in flight", "gone"] | None
     failure: bool
     who: str
     line: str
+    status: str | None = None
+    phase: Literal["waiting", "starting", "running", "sleeping", "over"] | None = None
+    until: datetime | None = None
+    place: Literal["visible", "in flight", "gone"] | None = None
 
 
 class Fact(NamedTuple):

@@ -35,22 +35,20 @@ export const name = text => encodeURIComponent(text);
 export async function follow(heard) {
   const reply = await fetch(`${BASE}/journal`, {headers: headers({Accept: 'text/event-stream'})});
   if (!reply.ok) throw new Problem(await reply.json(), reply.status);
-  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = reply.body.getReader(), decoder = new TextDecoder();
   let rest = '';
   for (;;) {
     const {value, done} = await reader.read();
     if (done) return;
-    const events = (rest + value).split('\n\n');
-    rest = events.pop();
-    for (let start = 0; start < events.length; start += 1500) {
-      const facts = [];
-      for (const event of events.slice(start, start + 1500)) {
-        const data = event.slice(event.indexOf('\ndata: ') + 7);
-        if (event.startsWith('event: problem')) throw new Problem(JSON.parse(event.slice(event.indexOf('data: ') + 6)), 500);
-        facts.push(JSON.parse(data));
-      }
-      heard(facts);
-      if (events.length > 1500) await new Promise(soon => setTimeout(soon));
+    const text = rest + decoder.decode(value, {stream: true}), end = text.lastIndexOf('\n\n');
+    rest = end < 0 ? text : text.slice(end + 2);
+    if (end < 0) continue;
+    const facts = [];
+    for (const event of text.slice(0, end).split('\n\n')) {
+      const told = JSON.parse(event.slice(event.indexOf('data: ') + 6));
+      if (event.startsWith('event: problem')) throw new Problem(told, 500);
+      facts.push(told);
     }
+    heard(facts);
   }
 }

@@ -102,14 +102,18 @@ export class Detail {
     return [found.length ? h('h3', {}, found.length === 1 ? 'Attempt' : 'Attempts') : null, ...found.map(({begun, ended}, index) => {
       const record = this.record?.id === one.id ? this.record.attempts[index] : undefined;
       const outcome = ended?.data.outcome, bad = ended?.state.failure, seconds = ended ? instant(ended.at) - instant(begun.at) : 0;
-      return h('div', {class: `attempt ${ended ? bad ? 'bad' : 'good' : ''}`},
-        h('p', {}, h('strong', {class: bad ? 'bad' : ''}, ended ? ended.state.line : begun.state.line),
-          h('span', {class: 'quiet'}, ` ${at(begun)}${seconds ? `, took ${offset(seconds).slice(1)}` : ''}`)),
+      const head = [h('strong', {class: bad ? 'bad' : ''}, ended ? ended.state.line : begun.state.line),
+        h('span', {class: 'quiet'}, ` ${at(begun)}${seconds ? `, took ${offset(seconds).slice(1)}` : ''}`)];
+      const output = ended?.data.output, folded = bad || output?.length > 600;
+      const body = [
         ended && record?.location && h('p', {class: 'mono'}, record.location),
         ended && record?.traceback && block(record.traceback),
-        outcome && 'payload' in outcome && h('div', {}, h('h3', {}, 'returned'), bytes(outcome.payload, 'nothing')),
+        outcome && 'payload' in outcome && h('div', {}, h('p', {class: 'quiet'}, 'returned'), bytes(outcome.payload, 'nothing')),
         outcome?.document && !record?.traceback && bytes(outcome.document),
-        ended?.data.output && h('details', {open: bad || ended.data.output.length < 400}, h('summary', {}, 'output'), block(ended.data.output)));
+        output && h('details', {open: !folded}, h('summary', {}, 'output'), block(output)),
+      ].filter(Boolean);
+      const tones = `attempt ${ended ? bad ? 'bad' : 'good' : ''}`;
+      return body.length ? h('details', {class: tones, open: index === found.length - 1}, h('summary', {}, ...head), ...body) : h('p', {class: tones}, ...head);
     })];
   }
 

@@ -42,7 +42,9 @@ export class List {
 
   // The newest come first.
   update() {
-    const {view} = this, {journal, end} = view, rows = [];
+    const {view} = this, {journal, end} = view, rows = [], key = `${end} ${Object.values(view.filter)}`;
+    if (this.key === key && this.of === journal) return this.draw();
+    [this.key, this.of] = [key, journal];
     for (const one of journal.invocations.values()) {
       if (one.positions[0] >= end) break;
       if (view.matches(one)) rows.push(one);

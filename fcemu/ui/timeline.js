@@ -1,8 +1,8 @@
 // Lanes on virtual time, drawn on a canvas: only what is in sight, and all of one colour together.
 
-import {find, h, offset} from 'fcemu/dom.js';
+import {find, h, instant, offset} from 'fcemu/dom.js';
 
-const AXIS = 22, LABEL = 17, ROW = 14, GAP = 6, LOWEST = 150, HIGHEST = 1500;
+const AXIS = 22, LABEL = 19, ROW = 14, GAP = 6, LOWEST = 150, HIGHEST = 900;
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 3e4, 6e4, 3e5, 9e5, 18e5, 36e5, 108e5, 216e5, 432e5, 864e5,
   1728e5, 6048e5, 2592e6];
 const LEGEND = [['waiting', 'waiting'], ['starting', 'instance starts'], ['running', 'running'], ['sleeping', 'asleep'],
@@ -103,7 +103,7 @@ export class Timeline {
     const row = rows ? Math.min(ROW, (height - space) / rows) : ROW;
     let top = AXIS + GAP;
     const placed = lanes.map(lane => {
-      const place = {lane, label: top + LABEL - 5, top: top + LABEL};
+      const place = {lane, label: top + LABEL - 8, top: top + LABEL};
       top += LABEL + lane.rows * row + GAP;
       return place;
     });
@@ -127,7 +127,7 @@ export class Timeline {
     context.fillRect(0, 0, width, height);
     this.#axis(x, from, to, width, height, view.started);
     const rects = {}, put = (color, ...rect) => (rects[color] ??= []).push(...rect);
-    const thick = Math.max(row - (row > 4 ? 3 : 0), 1), travels = view.travels;
+    const thick = Math.max(row - (row > 4 ? 3 : 0), 1), travels = view.travels, every = Math.max(Math.floor(1 / row), 1);
     context.font = '11.5px system-ui, sans-serif';
     for (const {lane, label, top} of placed) {
       context.fillStyle = colors.quiet;
@@ -136,9 +136,14 @@ export class Timeline {
         if (one.accepted > to || (one.over && one.last < from)) continue;
         if (one.positions[0] >= end) break;
         if (!view.matches(one)) continue;
-        const y = top + one.row * row;
+        const y = top + one.row * row, whole = one.over && (!travels || one.positions.at(-1) < end);
         const left = x(one.accepted), right = x(one.over ? one.last : now);
-        if (right - left < 1.5 && one.over && !travels) {  // too short for its parts to be told apart
+        if (one.row % every) {  // too low to be told from its neighbours: its failures alone are drawn
+          for (const mark of one.marks)
+            if (mark.bad && mark.position < end && mark.at >= from && mark.at <= to) put('bad', x(mark.at) - 1.5, y, 3, 1);
+          continue;
+        }
+        if (right - left < 1.5 && whole) {  // too short for its parts to be told apart
           put(one.marks.some(mark => mark.bad) ? 'bad' : 'good', left - 1, y, 3, thick);
           continue;
         }
@@ -154,8 +159,8 @@ export class Timeline {
           if (mark.at >= from && mark.at <= to)
             put(mark.bad ? 'bad' : 'good', x(mark.at) - 1.5, y - (thick > 5 ? 1 : 0), 3, thick + (thick > 5 ? 2 : 0));
         }
-        const state = one.over && !travels ? null : journal.state(one, end);
-        const due = state?.until && state.phase !== 'over' ? Date.parse(state.until) : null;
+        const state = whole ? null : journal.state(one, end);
+        const due = state?.until && state.phase !== 'over' ? instant(state.until) : null;
         if (due !== null && due > now) put('future', Math.max(x(now), -2), y + thick / 4, Math.min(x(due), width + 2) - Math.max(x(now), -2), Math.max(thick / 2, 1));
       }
       for (const timer of travels ? [] : this.timers)
