@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from fcemu.api import defined, metrics, triggers
+from fcemu.api import defined, metrics, page, triggers
 from fcemu.api.dialect import Paths
 from fcemu.api.history import History
 from fcemu.api.mounts import Handler
@@ -24,6 +24,8 @@ from fcemu.own_api.problems import Problem, not_yet
 from fcemu.own_api.routes import ROUTES, Route
 
 PREFIX: Final = routes.PREFIX.removeprefix("/")
+PAGE: Final[tuple[list[str], ...]] = ([], [""])
+"""The paths below it that are the page's."""
 TOKENLESS: Final = [route.path.split("/")[1:] for route in ROUTES if route.tokenless]
 """The paths below it whose answers tell nothing, so that they need no token."""
 _LOG: Final = logging.getLogger("fcemu.api")
@@ -35,7 +37,7 @@ class Control:
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
         self._resetting: Final = threading.Lock()
-        parts = (self, History(state), Moves(state), SetupRoutes(state), defined, metrics, triggers)
+        parts = (self, History(state), Moves(state), SetupRoutes(state), defined, metrics, page, triggers)
         handlers: dict[str, Handler] = {}
         for answering in [*map(_handlers_of, parts), *(mount.own for mount in state.mounts)]:
             handlers |= answering
@@ -47,8 +49,7 @@ class Control:
         self, method: str, segments: list[str], query: Mapping[str, str]
     ) -> Callable[[WireRequest], Awaitable[Answer | Stream]]:
         """What answers a request; a path that does not exist is answered too."""
-        if segments in ([], [""]):
-            return _always(not_yet("the page"))
+        segments = segments or [""]
         found = self._paths.find(method, segments)
         if found is not None:
             (route, handler), path = found

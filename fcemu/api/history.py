@@ -6,17 +6,20 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from fcemu.api.otlp import NEEDED, otlp
 from fcemu.api.own_answers import json_answer
 from fcemu.api.state import News, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
 from fcemu.core.answers import recorded_answer_of
+from fcemu.core.compact import compact
 from fcemu.core.errors import InvalidArgument, StoreError
 from fcemu.core.facts import Delivered, DeliveryFailed, Fact
 from fcemu.core.invocation import Attempt, Invocation, Recorded
+from fcemu.core.json_forms import time_text
 from fcemu.core.logs import log_of
+from fcemu.core.moments import Moment, Moments
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, TimedOut
 from fcemu.core.tasks import events
@@ -64,8 +67,9 @@ class History:
     ) -> None:
         """Send the facts. Raises ``StoreError`` where the next ones cannot be kept."""
         journal, function = request.emulator.journal, which.function
+        moments = await _moments_before(request.emulator, after) if as_events else None
         if not (as_events if which.follow is None else which.follow):
-            await _send(stream, journal, after, len(journal), function, as_events)
+            await _send(stream, journal, after, len(journal), function, moments)
             return
         request.end()  # a clock that jumps need not wait for who only listens
         news = News(self._state.wakeups)
@@ -76,11 +80,11 @@ class History:
                 news.heard.clear()
                 end = len(journal)
                 if end > after:
-                    await _send(stream, journal, after, end, function, as_events)
+                    await _send(stream, journal, after, end, function, moments)
                     after = end
                 else:
                     await news.heard.wait()
-            await _send(stream, journal, after, len(journal), function, as_events)
+            await _send(stream, journal, after, len(journal), function, moments)
         finally:
             unfollow()
             self._state.streams.discard(news)
@@ -147,18 +151,32 @@ class History:
         return records.Accepted(request_id=accepted.id)
 
 
+async def _moments_before(emulator: Emulator, after: int) -> Moments:
+    """What has been folded of the journal up to position ``after``."""
+    moments = Moments(emulator.clock.started)
+    for start in range(0, after, _LINES_AT_ONCE):
+        for _, fact in emulator.journal.numbered(start, min(start + _LINES_AT_ONCE, after, len(emulator.journal))):
+            moments.pass_over(fact)
+        await asyncio.sleep(0)
+    return moments
+
+
 async def _send(
-    stream: Stream, journal: Journal, after: int, end: int, function: FunctionRef | None, events: bool
+    stream: Stream, journal: Journal, after: int, end: int, function: FunctionRef | None, moments: Moments | None
 ) -> None:
-    """Send the facts from position ``after`` to ``end``, a portion at a time, so that others are served in between."""
+    """Send the facts from position ``after`` to ``end``, a portion at a time, so that others are served in between;
+    with ``moments``, as events, each with the state after it."""
     for start in range(after, end, _LINES_AT_ONCE):
-        lines = [
-            f"id: {n}\nevent: {type(fact).__name__}\ndata: {journal.line(n, fact)}\n\n"
-            if events
-            else f"{journal.line(n, fact)}\n"
-            for n, fact in journal.numbered(start, min(start + _LINES_AT_ONCE, end))
-            if function is None or journal.function_of(fact) == function
-        ]
+        lines = []
+        for n, fact in journal.numbered(start, min(start + _LINES_AT_ONCE, end)):
+            wanted = function is None or journal.function_of(fact) == function
+            if moments is None:
+                lines += [f"{journal.line(n, fact)}\n"] if wanted else []
+            elif wanted:
+                told = compact(journal.entry(n, fact) | {"state": state_record(moments.after(fact))})
+                lines.append(f"id: {n}\nevent: {type(fact).__name__}\ndata: {told}\n\n")
+            else:
+                moments.pass_over(fact)
         await stream.send("".join(lines))
         await asyncio.sleep(0)
 
@@ -170,6 +188,18 @@ def _fits(recorded: Recorded, function: FunctionRef | None, status: str | None, 
         and (status is None or recorded.state == status)
         and (task_id is None or recorded.task_id == task_id)
     )
+
+
+def state_record(moment: Moment) -> dict[str, Any]:
+    """What is true after a fact, as JSON: the record ``StateAfter``, written by hand because there are so many."""
+    told: dict[str, Any] = {"failure": moment.failure, "who": moment.who, "line": moment.line}
+    if moment.status is not None:
+        told["status"], told["phase"] = moment.status.value, moment.phase
+    if moment.until is not None:
+        told["until"] = time_text(moment.until)
+    if moment.place is not None:
+        told["place"] = moment.place
+    return told
 
 
 def _invocation(emulator: Emulator, request_id: str) -> Recorded:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from aiohttp.web_server import Server
 
-from fcemu.api import account, control, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api import account, control, page, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
 from fcemu.api.doors import DEFAULT_HOSTS, find_door
@@ -80,7 +80,8 @@ class Route(NamedTuple):
     """What answers a request, and what writes the answer when that fails.
 
     ``any_page``: pages of others may send it, as they may call HTTP triggers. ``tokenless``: it tells nothing.
-    ``signed``: its signature is verified where the emulator wants that.
+    ``signed``: its signature is verified where the emulator wants that. ``visited``: it tells nothing to those who open
+    it in a browser, wherever the link was.
     """
 
     handle: Handle
@@ -88,6 +89,7 @@ class Route(NamedTuple):
     any_page: bool = False
     tokenless: bool = False
     signed: bool = False
+    visited: bool = False
 
 
 class ApiServer:
@@ -103,6 +105,7 @@ class ApiServer:
         self._control: Final = control.Control(state)
         self._routes: dict[tuple[str, str], Route] = {}
         self._to_functions: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT), any_page=True)
+        self._to_page: Final = Route(page.lead_to_page, control.refusal, visited=True)
         self._stops = False
         """Whether it closes its connections, so that clients are gone that did not hang up."""
 
@@ -185,7 +188,8 @@ class ApiServer:
         try:
             if emulator is None:
                 raise ResourceThrottled("there is no emulator behind this server")
-            self.guard.check(request, any_page=route.any_page, tokenless=route.tokenless)
+            if not (route.visited and page.is_visit(request)):
+                self.guard.check(request, any_page=route.any_page, tokenless=route.tokenless)
             if route.signed and emulator.settings.auth:
                 verify(request, emulator.keyring)
             response = await route.handle(request)
@@ -215,6 +219,8 @@ class ApiServer:
         host = request.headers.get(HOST)
         if host is not None and host not in self.guard.own and request.is_served and self._goes_by(host, request):
             return self._to_functions
+        if request.target == "/" and page.wants_page(request):
+            return self._to_page
         key = (request.method, request.target)
         route = self._routes.get(key)
         if route is None:
@@ -262,7 +268,8 @@ class ApiServer:
 
     def _of_control(self, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
         handle = self._control.find(method, segments[1:], query)
-        return Route(handle, control.refusal, tokenless=segments[1:] in control.TOKENLESS)
+        below = segments[1:]
+        return Route(handle, control.refusal, tokenless=below in control.TOKENLESS, visited=below in control.PAGE)
 
     def _of_version(
         self,

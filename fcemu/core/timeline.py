@@ -23,13 +23,14 @@ class Timeline:
 
     def lines(self, facts: Iterable[Fact]) -> list[str]:
         """The lines of the facts that follow those written before."""
-        rows = [self._row(fact) for fact in facts]
+        rows = [self.row(fact) for fact in facts]
         when, who = self._widths = tuple(
             max([width, *(len(row[column]) for row in rows)]) for column, width in enumerate(self._widths)
         )
         return [f"{at:<{when}}  {name:<{who}}  {what}" for at, name, what in rows]
 
-    def _row(self, fact: Fact) -> tuple[str, str, str]:
+    def row(self, fact: Fact) -> tuple[str, str, str]:
+        """When it happened, to whom, and what, of the fact that follows those written before."""
         if isinstance(fact, Accepted):
             function = str(fact.function)
             self._counts[function] = self._counts.get(function, 0) + 1

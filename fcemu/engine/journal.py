@@ -383,10 +383,13 @@ class Journal(Sequence[Fact]):
 
     def line(self, n: int, fact: Fact) -> str:
         """One fact as JSON."""
+        return compact(self.entry(n, fact))
+
+    def entry(self, n: int, fact: Fact) -> dict[str, Any]:
+        """One fact as plain JSON values."""
         function = self.function_of(fact)
         named = "" if function is None else str(function)
-        entry = {"n": n} | to_json(fact) | {"function": named}
-        return compact(entry)
+        return {"n": n} | to_json(fact) | {"function": named}
 
     def __len__(self) -> int:
         left, facts = self._tail

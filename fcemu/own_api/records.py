@@ -100,8 +100,23 @@ class NewStart(NamedTuple):
 # What happened.
 
 
+class StateAfter(NamedTuple):
+    """What is true after one fact. ``status`` and ``phase``: of the invocation that the fact is about; ``until``: when
+    that phase ends, as far as it is known, or when the message of the fact becomes visible. ``place``: of that message.
+    ``failure``: whether the fact tells of one. ``who`` and ``line``: the fact as the timeline has it."""
+
+    failure: bool
+    who: str
+    line: str
+    status: str | None = None
+    phase: Literal["waiting", "starting", "running", "sleeping", "over"] | None = None
+    until: datetime | None = None
+    place: Literal["visible", "in flight", "gone"] | None = None
+
+
 class Fact(NamedTuple):
-    """One fact of the journal; ``data`` holds what belongs to its ``kind``, as JSON."""
+    """One fact of the journal; ``data`` holds what belongs to its ``kind``, as JSON. ``state`` is there in server-sent
+    events: what is true after the fact."""
 
     n: int
     at: datetime
@@ -110,6 +125,7 @@ class Fact(NamedTuple):
     function: str
     attempt: int | None
     data: dict[str, Any]
+    state: StateAfter | None = None
 
 
 def _states() -> Iterable[str]:

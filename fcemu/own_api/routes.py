@@ -112,6 +112,14 @@ SHOW_AUTHORITY: Final = _row(
     problems=("not-found",),
     tokenless=True,
 )
+SHOW_PAGE: Final = _row(
+    "show_page",
+    "GET /",
+    str,
+    "[the page](../howto/page.md), in one document. Whoever opens this address in a browser gets it without a token; "
+    "all that it shows it asks for by this API",
+    content=("text/html",),
+)
 RESET: Final = _row(
     "reset",
     "POST /reset",

@@ -49,6 +49,7 @@ GOOD = [
     ("fire_trigger", {**GREETER, "trigger": "bus"}, {}, {"payload": {"any": 1}}),
     ("run_next", {}, {}, {}),
     ("run_until_idle", {}, {}, {"at_most_seconds": 86400}),
+    ("show_page", {}, {}, None),
     ("show_metrics", {}, {}, None),
     ("explain", {}, {}, None),
     ("follow_journal", {}, {"after": 1, "function": "greeter", "follow": 0}, None),
