@@ -18,6 +18,7 @@ TEXTS = {
     "python": "/bin/sh",
     "ready_file": "ready",
     "region": "cn-beijing",
+    "repeat": "AXic",
     "token": "secret",
 }
 

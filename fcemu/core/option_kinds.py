@@ -160,6 +160,18 @@ class Whole(Number):
         return int(value)
 
 
+class WholeOr(Whole):
+    """A number without a fraction, or one of a few words that say what else is to be done."""
+
+    def __init__(self, least: int, most: int, *others: str) -> None:
+        super().__init__(least, most)
+        self.others: Final = others
+        self.expected = f"{self.expected}, {' or '.join(others)}"
+
+    def fits(self, value: Any) -> bool:
+        return value in self.others if isinstance(value, str) else super().fits(value)
+
+
 class Waits(Kind):
     """A list of seconds, at least one unless ``none`` is allowed; in text they are separated by blanks or commas."""
 

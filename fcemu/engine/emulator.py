@@ -103,6 +103,7 @@ class Emulator:
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         self._catalog: Final = catalog
         self._chance: Final = chance
+        chance.watch(self.journal.invocations)
         self._baton: Final = Baton()
         self._world: Final = World(
             settings=settings,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from fcemu import host
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core.names import FunctionRef
-from fcemu.core.options import FIXTURE, OPTIONS, checked, value_of
+from fcemu.core.options import EXPLORING, FIXTURE, OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
@@ -24,6 +24,7 @@ from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
 from fcemu.testing.clocks import OWN, kind_of
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
+from fcemu.testing.exploring import answers_for
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
 from fcemu.testing.lent import lent_time
@@ -50,11 +51,15 @@ class LocalEmulator:
 
     def __init__(self, definition: Source = None, *, server: LocalHost | None = None, **options: object) -> None:
         said = checked(options, FIXTURE)
+        for name in EXPLORING:
+            if said.get(name):
+                raise ValueError(f"option {name}: pytest runs a test again, an emulator cannot; say it by the marker")
         read = _read(definition, said)
         chosen = {**_without_clock(checked(read.options)), **said}
+        chance = answers_for(read, chosen)
         self._strict = value_of(chosen, "strict")
         self._clock: Final = value_of(chosen, "clock")
-        self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock))
+        self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
         if self._recipe.data is not None and self._clock != OWN:
             raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
         self._places: tuple[Path, ...] = ()

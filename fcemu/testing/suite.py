@@ -7,10 +7,11 @@ from typing import Any, Final
 from fcemu import host
 from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Choices, Definition, find_definition, read_definition
-from fcemu.core.options import FIXTURE, INI, OPTIONS, checked, options_in
+from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, options_in
 from fcemu.core.settings import settings_of
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
+from fcemu.testing.exploring import story
 
 
 def prepare(backend: str) -> None:
@@ -49,8 +50,9 @@ class Suite:
     def _open(
         self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
     ) -> LocalEmulator:
-        given = {**self._of_ini(), **more, **options}
+        given = {**self.of_ini(), **more, **options}
         definition = self._definition(given.pop("definition", None), beside, checked(given, FIXTURE))
+        given = {name: value for name, value in given.items() if name not in EXPLORING}
         emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
         emulator._places = (beside, self._root)
         return emulator
@@ -58,7 +60,7 @@ class Suite:
     def environment(self) -> dict[str, str] | str:
         """The variables of the fixture's emulators, as far as they are known before a test; or what is wrong."""
         try:
-            given = self._of_ini()
+            given = self.of_ini()
             definition = self._definition(given.pop("definition", None), self._root, given)
             known = {**(definition.options if isinstance(definition, Definition) else {}), **given}
             intercept = known.get("intercept") is not False
@@ -70,7 +72,8 @@ class Suite:
         """Close an emulator after its test, wherever the test runner does that."""
         emulator._end()
 
-    def _of_ini(self) -> dict[str, object]:
+    def of_ini(self) -> dict[str, object]:
+        """The options of the ini file. Raises ``ValueError``."""
         return {name: OPTIONS[name].read(text) for name, text in self._ini.items()}
 
     def _shared_host(self) -> LocalHost:
@@ -114,5 +117,7 @@ class Suite:
 def section(emulator: LocalEmulator, test: str) -> str:
     """What a failing test's report shows of one emulator."""
     timeline = emulator.timeline() or "nothing happened"
-    repeat = f'repeat it with: pytest "{test}" --fcemu-seed={emulator.seed}'
-    return f"{timeline}\n\n{emulator.explain()}\n\n{repeat}"
+    told = f"{timeline}\n\n{emulator.explain()}"
+    if story() is not None:
+        return told  # the search tells how its run is repeated
+    return f'{told}\n\nrepeat it with: pytest "{test}" --fcemu-seed={emulator.seed}'

@@ -369,8 +369,8 @@ class Unlucky(Chance):
     def hold_up(self, invocation):
         return super().hold_up(invocation) or s(1)
 
-    def dies(self, invocation, when):
-        return super().dies(invocation, when) or (when == "before" and not invocation.executions > 1)
+    def dies(self, moment, when):
+        return super().dies(moment, when) or (when == "before" and not moment.invocation.executions > 1)
 
 
 def test_where_no_fault_says_anything_chance_is_drawn():
