@@ -46,7 +46,7 @@ def values(kind: Kind, limits: Limits = STRICT) -> st.SearchStrategy:
         case Text(pattern=pattern) if pattern:
             return st.from_regex(pattern, fullmatch=True)
         case Text(printable=True):
-            return PRINTABLE if kind.empty else PRINTABLE.filter(bool)
+            return PRINTABLE.filter(bool)  # an empty handler says that there is none
         case Text():
             return TEXTS
         case Texts(each=each):
