@@ -104,6 +104,8 @@ class Movers:
         self._saves_soon = False
         self._driving = False
         self._ticking = False
+        self._looked_after = 0
+        """How many steps there were when the thread that waits for real time looked last."""
 
     def fail(self, error: BaseException) -> None:
         """See ``Mover``."""
@@ -422,11 +424,15 @@ class Movers:
             self._crew.relieve()
 
     def _real_wait(self) -> float:
-        first = self._agenda.first()
-        seconds = _LONGEST_WAIT if first is None else min(self.clock.real_seconds_to(first[0]), _LONGEST_WAIT)
-        if self._crew.waits:
+        """Real seconds until this thread looks again by itself."""
+        now = self.clock.now()
+        look = self._agenda.next_look(now)
+        seconds = _LONGEST_WAIT if look is None else min(self.clock.real_seconds_to(look), _LONGEST_WAIT)
+        # Where attempts end, others may follow that no thread takes: it looks again soon, and is not woken by each.
+        if self._crew.waits or self._looked_after != self.parking.steps:
             seconds = min(seconds, STALLED)
-        self._agenda.wakes_at = later(self.clock.now(), duration(seconds * self.clock.rate))
+        self._looked_after = self.parking.steps
+        self._agenda.wakes_at = later(now, duration(seconds * self.clock.rate))
         return seconds
 
     def _run_what_is_due(self) -> bool:
