@@ -491,7 +491,8 @@ class CodeRun(Strand):
     def end(self) -> None:
         """It is over; its strands may still be there."""
         self.table.move(table.Move.END)
-        self.drop_wake_up()
+        if self.wakes is not None:
+            self.drop_wake_up()
         if self.times_out is not None:
             self.drop_timeout()
 
