@@ -245,7 +245,7 @@ class Invocation:
         """Fold one more fact in. Raises ``ImpossibleMove``."""
         kind = type(fact)
         if kind in MOVING:
-            self.state = next_state(self.state, kind)
+            self.state = TRANSITIONS[self.state].get(kind) or next_state(self.state, kind)  # it raises
         self.told += 1
         if self.history is not None:
             self.history.append(fact)

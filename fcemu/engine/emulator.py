@@ -28,7 +28,7 @@ from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.explain import Explanation, explain
-from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
+from fcemu.engine.goals import Advance, Answered, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience
 from fcemu.engine.intake import Asked, Intake
 from fcemu.engine.journal import Journal
@@ -405,13 +405,15 @@ class Emulator:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
         with self._baton:
             self._callers.forget(invocation)
-            self._movers.cancel_answer(invocation)
+            self._movers.reach_end_of(invocation, Answered)
 
     def wait_for(self, wait: Callable[[float], bool]) -> None:
         """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""
-        patience = self.new_patience()
+        patience: Patience | None = None
         while not wait(min(self.patience, _LOOK_SECONDS)):
-            if patience.is_over():
+            if patience is None:
+                patience = self.new_patience()
+            elif patience.is_over():
                 raise self.stuck()
 
     @contextmanager
