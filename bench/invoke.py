@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import BARE, FULL, SERVE, free_port, line, served
+from common import BARE, SERVE, free_port, line, served, sized
 
-ROUNDS, SECONDS = (9, 4.0) if FULL else (5, 1.5)
+ROUNDS, SECONDS = sized((1, 0.1), (5, 1.5), (9, 4.0))
 BODY = b"x" * 100
 
 
