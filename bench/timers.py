@@ -17,7 +17,7 @@ from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
 
 REPORT = FunctionRef("report")
-MONTH = timedelta(days=sized(1, 30, 30))
+MONTH = timedelta(days=30)
 FEW, MANY = sized((10, 100), (10_000, 100_000), (10_000, 100_000))
 PAYLOAD = b'{"triggerTime":"2026-01-01T00:00:10Z","triggerName":"often","payload":""}'
 """What a firing hands over; the baseline's invocations get the same."""
