@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import BARE, FULL, SERVE, free_port, line, served
+from common import BARE, SERVE, free_port, line, served, sized
 
-ROUNDS, SECONDS = (9, 4.0) if FULL else (5, 1.5)
+ROUNDS, SECONDS = sized((1, 0.1), (5, 1.5), (9, 4.0))
 BODY = b"x" * 100
 Measured = tuple[float, float]
 """Requests a second, and the seconds within which 99 of 100 were answered."""
