@@ -46,7 +46,7 @@ def explore(
     run_once: RunOnce, bounds: Bounds, seed: int, progress: Callable[[int], object] = lambda runs: None
 ) -> Result:
     """Search for a run in which the story fails. ``progress`` hears after each run how many were made."""
-    search = Search(seed=seed, exhaustive=bounds.exhaustive, exhaust_retries=bounds.exhaust_retries)
+    search = Search(seed=seed, runs=bounds.runs, exhaustive=bounds.exhaustive, exhaust_retries=bounds.exhaust_retries)
     runs = 0
     for script in search.scripts():
         if runs and ((bounds.runs and runs >= bounds.runs) or bounds.over()):

@@ -12,8 +12,8 @@ from fcemu.core.values import dataclass
 
 DEEPEST: Final = 5
 """How many deviations a random run has at most."""
-_RANDOM_EVERY: Final = 5
-"""After all single deviations: each so-manieth run is a random one, while there are pairs."""
+_RANDOM_SHARE: Final = 4
+"""One run in so many of all that a search may make is kept for random runs, however many pairs there are."""
 _IN_VAIN: Final = 200
 """How many random runs in a row that were known already end the search."""
 
@@ -37,13 +37,15 @@ class Search:
     """Hands out scripts and hears what came of them, in turn.
 
     The first is calm. Then comes every single deviation from the calm run; then pairs, those first of whose kinds none
-    was tried; between them, and after them, random runs. Two runs with the same choices are the same run: whatever is
+    was tried; then random runs. ``runs``: how many the search may make, 0 for any number. Two runs with the same choices are the same run: whatever is
     chosen is a fact. With ``exhaustive``, all runs with at most so many deviations come instead, level by level.
     """
 
-    def __init__(self, *, seed: int, exhaustive: int = 0, exhaust_retries: bool = False) -> None:
+    def __init__(self, *, seed: int, runs: int = 0, exhaustive: int = 0, exhaust_retries: bool = False) -> None:
         self._random: Final = random.Random(f"search {seed}")
         self._exhaustive: Final = exhaustive
+        self._ordered: Final = runs - runs // _RANDOM_SHARE if runs and not exhaustive else 0
+        """After how many runs those with two deviations give way to random ones; 0: never."""
         self._exhausts: Final = exhaust_retries
         self._known: Final[set[frozenset[Choice]]] = set()
         """The choices of all runs that were made."""
@@ -72,11 +74,9 @@ class Search:
             while not self._turn:
                 if not self._next_level():
                     break
-            if self._turn:
-                if self._level > 1 and not self._exhaustive and self._made % _RANDOM_EVERY == 0:
-                    yield self._random_script()
+            if self._turn and not (self._level > 1 and self._ordered and self._made >= self._ordered):
                 yield self._script(self._turn.popleft())
-            elif self._exhaustive or not self._deeper:
+            elif not self._turn and (self._exhaustive or not self._deeper):
                 self.complete = True
                 return
             elif self._in_vain > _IN_VAIN:
