@@ -115,6 +115,8 @@ class Emulator:
         self._agenda: Final = self._world.agenda
         self._dispatcher: Final = Dispatcher(self._world, runtimes if callable(runtimes) else runtimes.__getitem__)
         self.fleet: Final = self._dispatcher.fleet
+        self.traces: Final = self._dispatcher.traces
+        """Where attempts failed, and what their handlers raised."""
         self._callers: Final = Callers()
         self._movers: Final = Movers(self._world, crew, self._dispatcher, self._callers)
         self._closing: Final = self._movers.closing
@@ -537,10 +539,6 @@ class Emulator:
         if pool.checksum is None:
             pool.checksum = self.control.checksum_of(pool.function)
         return pool.checksum
-
-    def exception(self, request_id: str, attempt: int) -> BaseException | None:
-        """What the handler raised in that attempt, where the runtime has it."""
-        return self._dispatcher.exception(request_id, attempt)
 
     def function(self, ref: FunctionRef) -> Function:
         """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
