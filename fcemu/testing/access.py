@@ -1,5 +1,6 @@
 """Access: how all handles of an emulator reach its engine, which ``reset`` and ``restart`` replace by another one."""
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from fcemu.testing import waiting
 from fcemu.testing.records import Fact
 
 P = ParamSpec("P")
+_ORDER: Final = itertools.count()
 
 
 class Facts(Sequence[Fact]):
@@ -79,6 +81,8 @@ class Access:
         self.stub: Final = stub
         self.module_of: Final = module_of
         self.closed = False
+        self.order: Final = next(_ORDER)
+        """Grows from emulator to emulator."""
         self.used = True
         """Whether a test has used a handle since this was last set to ``False``."""
         self._environments: Final[dict[FunctionRef, Mapping[str, str]]] = {}

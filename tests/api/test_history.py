@@ -14,6 +14,7 @@ from fcemu.core.destinations import QueueDestination, TopicDestination
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.settings import SPEC_START
 from fcemu.core.timeline import render
+from fcemu.engine.shown import shown
 
 
 def boom(call):
@@ -176,9 +177,9 @@ def test_a_record_tells_the_whole_life(shop):
     instance = record["attempts"][0]["instance_id"]
     line = next(n for n, text in enumerate(Path(__file__).read_text().splitlines(), 1) if text.endswith('("declined")'))
     for attempt in record["attempts"]:
-        assert attempt.pop("location") == f"{__file__}:{line}"
+        assert attempt.pop("location") == f"{shown(__file__)}:{line}"
         assert attempt.pop("traceback").splitlines()[-3:] == [
-            f'  File "{__file__}", line {line}, in decline',
+            f'  File "{shown(__file__)}", line {line}, in decline',
             '    raise ValueError("declined")',
             "ValueError: declined",
         ]
