@@ -11,7 +11,7 @@ from fcemu.api.state import News, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
 from fcemu.core.answers import recorded_answer_of
 from fcemu.core.errors import InvalidArgument, StoreError
-from fcemu.core.facts import Delivered, DeliveryFailed, Fact
+from fcemu.core.facts import Delivered, DeliveryFailed, Fact, kind_of
 from fcemu.core.invocation import Attempt, Invocation, Recorded
 from fcemu.core.logs import log_of
 from fcemu.core.names import FunctionRef
@@ -127,7 +127,7 @@ async def _send(
     """Send the facts from position ``after`` to ``end``, a portion at a time, so that others are served in between."""
     for start in range(after, end, _LINES_AT_ONCE):
         lines = [
-            f"id: {n}\nevent: {type(fact).__name__}\ndata: {journal.line(n, fact)}\n\n"
+            f"id: {n}\nevent: {kind_of(type(fact))}\ndata: {journal.line(n, fact)}\n\n"
             if events
             else f"{journal.line(n, fact)}\n"
             for n, fact in journal.numbered(start, min(start + _LINES_AT_ONCE, end))

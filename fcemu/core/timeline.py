@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from fcemu.core.facts import Accepted, Changed, Fact, InstanceFact, MailFact
+from fcemu.core.facts import Accepted, Changed, Fact, InstanceFact, MailFact, Refused
 from fcemu.core.times import offset
 
 
@@ -51,6 +51,8 @@ class Timeline:
         who = self.names.get(fact.request_id) or fact.request_id
         if isinstance(fact, Changed):
             who = "(definition)"
+        elif isinstance(fact, Refused):
+            who = "(refused)"
         elif isinstance(fact, InstanceFact):
             who = str(fact.function)
         elif not who and isinstance(fact, MailFact):

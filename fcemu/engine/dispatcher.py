@@ -7,6 +7,7 @@ from typing import Final, assert_never
 from fcemu.core import outcome as outcomes
 from fcemu.core.errors import FCError
 from fcemu.core.facts import (
+    AttemptRefused,
     Delayed,
     Dequeued,
     Expired,
@@ -17,7 +18,6 @@ from fcemu.core.facts import (
     InstanceStarted,
     Invalid,
     Redelivered,
-    Refused,
     RetryPlanned,
     Started,
     Stopped,
@@ -258,7 +258,7 @@ class Dispatcher:
 
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
-        self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
+        self._journal.record(AttemptRefused(now, invocation.id, number, refusal), invocation)
         self._journal.record(self._decided(invocation, plan, refusal, now), invocation)
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:

@@ -38,6 +38,7 @@ from fcemu.engine.persistence import Persistence
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
+from fcemu.engine.refusals import Refusals
 from fcemu.engine.runs import STRANDS
 from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.setup import Setup
@@ -124,6 +125,8 @@ class Emulator:
         self.tasks: Final = Tasks(self._world, self._movers)
         """Task mode: find, list, stop."""
         self._intake: Final = Intake(self._world, self.fleet.plans, self._movers, self._callers, self.tasks)
+        self.refusals: Final = Refusals(self._world, self._intake)
+        """Facts of refused requests."""
         self.timers: Final = Timers(self._world, self._intake.fire)
         self.keyring: Final = Keyring(self._world, self._intake)
         """The access keys that are good now."""

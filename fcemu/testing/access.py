@@ -2,14 +2,15 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Concatenate, Final, ParamSpec, overload
 
 from fcemu.core import facts as core
-from fcemu.core.errors import FCError
+from fcemu.core.errors import FCError, StoreError
 from fcemu.core.facts import to_json
+from fcemu.core.generation import FC2, FC3
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
 from fcemu.core.times import offset
@@ -140,13 +141,27 @@ class Access:
 
     def accept(self, asked: Asked) -> Invocation:
         """Accept an asynchronous invocation, and keep it. Raises ``FCError``."""
-        record = self.engine.accept(asked)
+        with self._telling_refusals(f"invoke_async {asked.ref}", asked):
+            record = self.engine.accept(asked)
         self.engine.save()
         return record
 
     async def answered(self, asked: Asked) -> Invocation:
         """Invoke synchronously; the invocation has ended then. Raises ``FCError``, ``ClockStuck``."""
-        return await waiting.answered(self.engine, asked)
+        with self._telling_refusals(f"invoke {asked.ref}", asked):
+            return await waiting.answered(self.engine, asked)
+
+    @contextmanager
+    def _telling_refusals(self, what: str, asked: Asked) -> Iterator[None]:
+        """What FC refuses inside is a fact, as it is over HTTP. What the emulator itself refuses is none."""
+        try:
+            yield
+        except FCError as refused:
+            if not isinstance(refused, RuntimeError | ValueError | StoreError):
+                engine = self.present
+                request_id = engine.new_request_id(FC3 if asked.ref.service is None else FC2)
+                engine.refusals.note(request_id, "", what, refused.code, refused.message)
+            raise
 
     async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""
