@@ -11,7 +11,6 @@ from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, option
 from fcemu.core.settings import settings_of
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
-from fcemu.testing.exploring import story
 
 
 def prepare(backend: str) -> None:
@@ -40,7 +39,7 @@ class Suite:
     ) -> LocalEmulator | str:
         """An emulator, or what is wrong with its options; ``options`` win over ``more``, which win over the ini file.
 
-        ``beside`` is the test's directory, where a definition's path is looked for first.
+        ``beside`` is the test's directory, where a definition's path is looked for first, then in those above it.
         """
         try:
             return self._open(beside, options, more, shared=shared)
@@ -54,7 +53,7 @@ class Suite:
         definition = self._definition(given.pop("definition", None), beside, checked(given, FIXTURE))
         given = {name: value for name, value in given.items() if name not in EXPLORING}
         emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
-        emulator._places = (beside, self._root)
+        emulator._places = tuple(self._upward(beside))
         return emulator
 
     def environment(self) -> dict[str, str] | str:
@@ -89,8 +88,8 @@ class Suite:
     def _definition(self, given: object, beside: Path, options: Mapping[str, Any]) -> Definition | Mapping[str, Any]:
         choices = host.choices_of(options)
         if given is None:
-            at_root = host.definition_in(self._root)
-            return EMPTY if at_root is None else self._cached(at_root, choices)
+            found = next((there for place in self._upward(beside) if (there := host.definition_in(place))), None)
+            return EMPTY if found is None else self._cached(found, choices)
         if isinstance(given, Mapping | Definition):
             return given
         if given == "":
@@ -99,9 +98,16 @@ class Suite:
             raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
         path = self._found.get((beside, given))
         if path is None or not path.is_file():
-            near = beside / given
-            path = self._found[beside, given] = find_definition(near if near.exists() else self._root / given)
+            near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
+            path = self._found[beside, given] = find_definition(near or self._root / given)
         return self._cached(path, choices)
+
+    def _upward(self, beside: Path) -> list[Path]:
+        """The directories in which a definition is looked for: the test's, and those above it, up to the rootdir."""
+        if not beside.is_relative_to(self._root):
+            return [beside, self._root]
+        above = [beside, *beside.parents]
+        return above[: above.index(self._root) + 1]
 
     def _cached(self, path: Path, choices: Choices) -> Definition:
         """Read a file once for a run, and again when it has changed."""
@@ -112,12 +118,3 @@ class Suite:
         if known is None or known[0] != stamp:
             known = self._read[which] = (stamp, read_definition(path, choices))
         return known[1]
-
-
-def section(emulator: LocalEmulator, test: str) -> str:
-    """What a failing test's report shows of one emulator."""
-    timeline = emulator.timeline() or "nothing happened"
-    told = f"{timeline}\n\n{emulator.explain()}"
-    if story() is not None:
-        return told  # the search tells how its run is repeated
-    return f'{told}\n\nrepeat it with: pytest "{test}" --fcemu-seed={emulator.seed}'
