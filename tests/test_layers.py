@@ -27,7 +27,11 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "api": ({"core", "engine", "api", "own_api"}, {"aiohttp", "multidict", "prometheus_client"}, set()),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
-    "testing": ({"backends", "core", "engine", "handler", "config", "host", "mns", "testing"}, set(), set()),
+    "testing": (
+        {"backends", "core", "engine", "handler", "config", "host", "mns", "runtimes.timeshift", "testing"},
+        set(),
+        set(),
+    ),
     "pytest_plugin": ({"backends", "core.options", "testing"}, {"pytest"}, set()),
     "client": ({"own_api"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
@@ -65,7 +69,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "commands": (
-        {"host", "client", "commands", "config", "core", "own_api", "testing"},
+        {"host", "client", "commands", "config", "core", "own_api", "runtimes", "testing"},
         {"click", "watchfiles"},
         set(),
     ),

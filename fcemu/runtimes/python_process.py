@@ -31,9 +31,9 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.core.output import RESULT_BYTES
-from fcemu.engine.ports import Call, Finish
+from fcemu.engine.ports import AttemptClock, Call, Finish
 from fcemu.guarding import GUARDIAN
-from fcemu.handler.clock import Abandoned, HandlerClock
+from fcemu.handler.clock import Abandoned
 from fcemu.handler.documents import log_text
 from fcemu.handler.logs import stamp
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
@@ -86,7 +86,7 @@ class PythonProcess:
             return SystemFailed(412, "FunctionNotStarted", text)
         return ProcessInstance(self, function)
 
-    def module_of(self, function: Function, clock: HandlerClock, account: Account | None = None) -> ModuleType:
+    def module_of(self, function: Function, clock: AttemptClock, account: Account) -> ModuleType:
         """Raises ``LookupError``: a test has no access to the modules of another process."""
         raise LookupError(f"with runtime='process' the module of {function.ref} is in other processes; use inline")
 
