@@ -1,4 +1,4 @@
-"""Host: the one place that puts a server, its runtimes and an emulator together."""
+"""Puts a server, its runtimes and an emulator together; the one place that does so."""
 
 import asyncio
 import os

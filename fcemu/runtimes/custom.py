@@ -1,4 +1,4 @@
-"""Custom runtime: a start command that serves HTTP."""
+"""Runs functions of custom runtimes: a program of the user's that serves HTTP."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence

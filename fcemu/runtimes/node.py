@@ -1,4 +1,4 @@
-"""Handler in a child Node.js process."""
+"""Runs Node.js functions, each instance in a Node.js process."""
 
 import os
 import re

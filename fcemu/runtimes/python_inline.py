@@ -1,4 +1,4 @@
-"""The inline runtime: a handler is imported into this process and runs on the thread that asks."""
+"""Runs Python handlers in this process: imports them, and calls them on the thread that asks."""
 
 from collections.abc import Callable, Mapping
 from contextvars import Context

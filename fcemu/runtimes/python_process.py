@@ -1,4 +1,4 @@
-"""The process runtime: each instance is a child Python process, forked from a warm template."""
+"""Runs Python handlers in processes of their own, each forked from a warm template."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_jso
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
 from fcemu.runtimes.memory import MemoryWatch
-from fcemu.runtimes.poller import Errand, Poller
+from fcemu.runtimes.poller import PolledAttempt, Poller
 from fcemu.runtimes.starting import seconds_to_start
 from fcemu.runtimes.whereabouts import Lookout
 
@@ -256,7 +256,7 @@ class ProcessInstance(InChild):
         if poller is None:
             long()
         else:
-            poller.add(Errand(child, call, self._send, soon, long))
+            poller.add(PolledAttempt(child, call, self._send, soon, long))
         return True
 
     def _send(self, child: Child, call: Call) -> bool:

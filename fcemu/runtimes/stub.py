@@ -1,4 +1,4 @@
-"""No code at all: replies, errors and durations from a list; or a callable of the test."""
+"""Stands in for a function's code: plays steps (replies, errors, durations), or calls a callable of the test."""
 
 import inspect
 import os
