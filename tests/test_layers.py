@@ -34,7 +34,8 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
     "search": ({"core", "search"}, set(), {"asyncio", "logging", "os", "threading", "time", "uuid"}),
     "testing": (
-        {"backends", "core", "engine", "handler", "config", "host", "mns", "search", "testing", "ui"},
+        {"backends", "core", "engine", "handler", "config", "host", "mns", "runtimes.timeshift", "search"}
+        | {"testing", "ui"},
         set(),
         set(),
     ),
@@ -76,7 +77,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "commands": (
-        {"host", "client", "commands", "config", "core", "own_api", "testing"},
+        {"host", "client", "commands", "config", "core", "own_api", "runtimes", "testing"},
         {"click", "watchfiles"},
         set(),
     ),

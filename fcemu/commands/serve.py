@@ -29,6 +29,7 @@ from fcemu.host import Host
 if TYPE_CHECKING:
     from fcemu.client import Client
     from fcemu.own_api.records import Fact
+    from fcemu.runtimes.debugging import Debugging
 
 LOG: Final = logging.getLogger("fcemu.serve")
 
@@ -93,10 +94,10 @@ def prepare(plan: Plan) -> None:
     host.relative_to(Path.cwd())
     if plan.intercepts and ":" in plan["host"]:
         raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan['host']}")
-    if plan.definition.functions and plan["runtime"] == "inline":
-        host.patch_time()
-    elif "FCEMU_BACKEND" in os.environ:
-        host.time_backend()  # functions may come later
+    if (plan.definition.functions and plan["runtime"] == "inline") or "FCEMU_BACKEND" in os.environ:
+        from fcemu.runtimes import timeshift  # what it installs costs time at the start
+
+        timeshift.install()
 
 
 def _allow_files() -> None:
@@ -182,7 +183,7 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
         yield ours | more
 
 
-def _debugging(plan: Plan, recipe: host.Recipe) -> "host.Debugging | None":
+def _debugging(plan: Plan, recipe: host.Recipe) -> "Debugging | None":
     if not plan["debug"]:
         return None
     from fcemu.commands.debugging import debugging_of

@@ -1,4 +1,4 @@
-"""What calling a Python handler, or a hook of its instance, comes to; the same inline and in a child."""
+"""Calling a handler and the hooks of its instance, and FC's name and document for what they raise."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Final
 
-from fcemu import host
 from fcemu.core.times import later, parse_duration
 from fcemu.engine.at_rest import AtRest
 from fcemu.engine.emulator import ClosedError, Emulator
@@ -81,10 +80,12 @@ class LentClock(AtRest):
 def lent_time(access: Access) -> Iterator[None]:
     """What ``LocalEmulator.virtual_time()`` lasts for."""
     access.refuse_in_handler()
+    from fcemu.runtimes.timeshift.lending import lend  # it brings freezegun
+
     clock = LentClock(access, Sleepers())
     clock.begin()
     try:
-        with host.lend_clock(clock):
+        with lend(clock):
             yield
     finally:
         clock.end()

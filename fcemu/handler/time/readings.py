@@ -1,4 +1,4 @@
-"""What the class methods of ``datetime`` and ``date`` answer in a handler, for whichever class they are asked of."""
+"""Computes what the class methods of ``datetime`` and ``date`` answer in a handler, for any subclass as well."""
 
 from __future__ import annotations
 

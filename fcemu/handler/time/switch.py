@@ -1,4 +1,4 @@
-"""Which clock this context has; the functions of module ``time`` that ask it first."""
+"""Holds the clock of each context, and makes the functions of module ``time`` that ask it first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which code directory's modules stand in ``sys.modules``: those of the attempt that runs, or ran last.
+"""Shows the modules of the running attempt's code directory in ``sys.modules``, and hides them again.
 
 Only for look-ups by name that are no import statements. They are left standing after the attempt, which costs nothing
 for the next one of the same function, unless they hide modules of the test; whoever else imports one of the names

@@ -1,4 +1,4 @@
-"""Virtual time inside a child: the clock that its handler sees, its threads as strands, and how all of them park.
+"""Parks the threads of a handler in a child, and tells the emulator until when all of them wait.
 
 The emulator sees one strand, the child as a whole: it is parked while none of the child's strands runs, until the first
 of their waits ends. Which of them runs then is decided by the table in ``handler/strands.py``; here it is carried out.
@@ -61,9 +61,9 @@ class Wait(WaitOfTable["Strand", int]):
         """Park this strand; whether it was released before the time was up. Raises ``Abandoned``."""
         if block is not None and rouse is not None:
             self.block, self.rouse, self.real = block, rouse, True
-        household = self.strand.household
+        parking = self.strand.parking
         try:
-            if not household.park(self, seconds):
+            if not parking.park(self, seconds):
                 return True
         except Abandoned:
             self.strand.abandon()
@@ -71,10 +71,10 @@ class Wait(WaitOfTable["Strand", int]):
             if self.block is not None:
                 self.block()
                 if not self.struck:
-                    household.release(self)
+                    parking.release(self)
             else:
-                acquire(self._gate, True, household.patience(self))
-                household.look_at(self)
+                acquire(self._gate, True, parking.patience(self))
+                parking.look_at(self)
             if self.struck:
                 self._run_signal_handler()
         if self.abandoned:
@@ -88,7 +88,7 @@ class Wait(WaitOfTable["Strand", int]):
         raise_signal(SIGALRM)
         let_loop_look()
         try:
-            self.strand.household.wait_on(self)
+            self.strand.parking.wait_on(self)
         except Abandoned:
             self.strand.abandon()
 
@@ -105,7 +105,7 @@ class Wait(WaitOfTable["Strand", int]):
 
     def release(self) -> None:
         """What it waits for has happened."""
-        self.strand.household.release(self)
+        self.strand.parking.release(self)
 
 
 class Strand(StrandOfTable):
@@ -115,8 +115,8 @@ class Strand(StrandOfTable):
     """The attempt that it is a part of."""
     waits_in: Wait | None = None
 
-    def __init__(self, household: Household) -> None:
-        self.household: Final = household
+    def __init__(self, parking: Parking) -> None:
+        self.parking: Final = parking
         self.thread = 0
         self.native = 0
         """What the system calls its thread; 0: it has not begun."""
@@ -124,10 +124,10 @@ class Strand(StrandOfTable):
         self._before: Strand | None = None
 
     def now(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self.household.dial.epoch_ns() // 1000)
+        return _EPOCH + timedelta(microseconds=self.parking.dial.epoch_ns() // 1000)
 
     def elapsed_ns(self) -> int:
-        return self.household.dial.elapsed_ns()
+        return self.parking.dial.elapsed_ns()
 
     def sleep(self, seconds: float) -> None:
         if seconds <= 0:
@@ -154,7 +154,7 @@ class Strand(StrandOfTable):
     def here(self) -> Strand | None:
         """The strand that this thread runs."""
         ident = get_ident()
-        return self if self.thread == ident else self.household.strands.get(ident)
+        return self if self.thread == ident else self.parking.strands.get(ident)
 
     def waiting(self) -> Wait | None:
         strand = self.here()
@@ -162,41 +162,41 @@ class Strand(StrandOfTable):
 
     def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
         strand = self.here()
-        return inf if strand is None else strand.household.wait_for_lock(strand, lock, seconds)
+        return inf if strand is None else strand.parking.wait_for_lock(strand, lock, seconds)
 
     def strand(self) -> Strand:
-        return self.household.add(self.here() or self)
+        return self.parking.add(self.here() or self)
 
     def io_grace(self) -> float:
-        return self.household.io_grace
+        return self.parking.io_grace
 
     def prepare(self, seconds: float) -> None:
         """The emulator knows, it has started this process."""
 
     def begin_handler(self) -> None:
-        self.household.channel.send({"kind": "begins"})
+        self.parking.channel.send({"kind": "begins"})
 
     def warn(self, text: str, *, once: bool = False) -> None:
-        self.household.channel.send({"kind": "warn", "text": text, "once": once})
+        self.parking.channel.send({"kind": "warn", "text": text, "once": once})
 
     def begin(self) -> None:
         self.thread = get_ident()
         self.native = threading.get_native_id()
         self._known = threading.current_thread()
-        self._before = self.household.strands.get(self.thread)
-        self.household.strands[self.thread] = self
+        self._before = self.parking.strands.get(self.thread)
+        self.parking.strands[self.thread] = self
 
     def end(self) -> None:
-        strands = self.household.strands
+        strands = self.parking.strands
         if self.thread == get_ident() and strands.get(self.thread) is self:
             if self._before is None:
                 del strands[self.thread]
             else:
                 strands[self.thread] = self._before
-        self.household.end(self)
+        self.parking.end(self)
 
     def when_ended(self, waiting: Any) -> None:
-        self.household.join(self, waiting)
+        self.parking.join(self, waiting)
 
     def is_background(self) -> bool:
         """Whether its thread is one of the handler's own, not one of a pool."""
@@ -213,7 +213,7 @@ def strand_here() -> Strand | None:
     return HERE.get(get_ident())
 
 
-class Household:
+class Parking:
     """All strands of this process. What changes is changed under ``_lock``; waits are roused without it."""
 
     _attempt: Table

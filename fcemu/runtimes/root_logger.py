@@ -1,4 +1,4 @@
-"""The root logger as a view by context: inside a handler it is preset as FC presets it; outside nothing changes."""
+"""Makes the root logger a view by context: inside a handler it is preset as FC presets it."""
 
 import logging
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""``sys.stdout`` and ``sys.stderr`` as views by context: a handler's writes also go to its attempt's output.
+"""Makes ``sys.stdout`` and ``sys.stderr`` views by context: a handler's writes also go to its attempt's log.
 
 Outside of handlers they are what the test has put there. Inside, they are streams of FC's, whatever the test's are: in
 UTF-8, never closed, never full. What a handler assigns to them is its instance's, as in FC; a module's body assigns for

@@ -1,4 +1,4 @@
-"""``os.environ`` as a view by context: inside a handler, the environment of its instance."""
+"""Makes ``os.environ`` a view by context: inside a handler it is the environment of its instance."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""Threads and pools without a name are numbered: inside a handler by its instance, as in a process of its own."""
+"""Numbers threads and pools without a name by instance, inside a handler, as in a process of its own."""
 
 import itertools
 import threading
