@@ -34,7 +34,6 @@ from fcemu.engine.chance import CHANCES, Chance
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator as Emulator
-from fcemu.engine.forgetting import forget_old
 from fcemu.engine.forks import ForkedError
 from fcemu.engine.ports import Overflow, Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
@@ -120,6 +119,8 @@ def emulator_of(
             clock = Clock(kept.started, settings.rate)
             clock.set(kept.now)
             if store.keep is not None:
+                from fcemu.engine.forgetting import forget_old
+
                 forget_old(store, clock.now(), store.keep, Mailboxes())
             parts |= {"catalog": catalog_after(kept, definition, given), "kept": kept, "clock": clock}
             if catch_up:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fcemu import __version__, host
 from fcemu.commands.waiting import telling_who_waits
-from fcemu.commands.watching import watching
 from fcemu.config import Definition, find_definition
 from fcemu.core.functions import Function
 from fcemu.core.options import OPTIONS, checked, value_of
@@ -162,6 +161,8 @@ def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     """What ``--watch`` asks for, for the length of an ``async with``."""
     if not plan["watch"]:
         return nullcontext()
+    from fcemu.commands.watching import watching
+
     return watching(running, [find_definition(source) for source in plan.sources])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+PROBLEM_JSON: Final = "application/problem+json"
 _WRONG: Final = 400, "the request is wrong; `detail` says what was found and what was expected"
 PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "invalid-json": _WRONG,
