@@ -211,7 +211,7 @@ def test_the_plugin_imports_fcemu_only_inside_functions():
         ("engine", "fcemu.mns.mail", "engine/deliveries.py"),
         ("mns", "fcemu.engine.baton", "mns/mail.py"),
         ("mns", "fcemu.api.wire", "mns/queues.py"),
-        ("config", "fcemu.engine", "config/load.py"),
+        ("config", "fcemu.engine", "config/parse.py"),
         ("api", "dataclasses.dataclass", "api/shapes.py"),
     ],
 )

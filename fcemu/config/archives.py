@@ -66,11 +66,6 @@ def code_of(packages: "UnpackedPackages") -> Callable[[str], Any]:
     return name
 
 
-def uploaded(directory: str) -> Package | None:
-    """The zip that was unpacked there, if one was."""
-    return package_of(directory) if directory in _WRITTEN else None
-
-
 def package_of(directory: str) -> Package:
     """What a directory would be as a zip."""
     return _packages().describe(directory)

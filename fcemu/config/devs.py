@@ -7,8 +7,7 @@ from typing import Final
 
 from fcemu.config.definition import Choices
 from fcemu.config.devs_variables import Resources
-from fcemu.config.load import read_text
-from fcemu.config.parse import parse
+from fcemu.config.parse import parse, read_text
 from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.translate import Rules, Source, Translation, is_nothing, merged
 from fcemu.config.tree import Items, Kind, Node, Scalar, Table

@@ -8,9 +8,8 @@ from typing import Final
 from fcemu.config.definition import Choices
 from fcemu.config.dotenv import environment
 from fcemu.config.expressions import Call, Literal, Way
-from fcemu.config.load import read_text
 from fcemu.config.mapping import from_mapping_node
-from fcemu.config.parse import parse_node
+from fcemu.config.parse import parse_node, read_text
 from fcemu.config.problems import DefinitionError, Mark, Report, closest
 from fcemu.config.translate import ACCOUNT
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table

@@ -9,7 +9,7 @@ from typing import Final
 from fcemu.config.dotenv import environment
 from fcemu.config.fc2 import SERVICE, function_entries, route_value
 from fcemu.config.files import PACKED
-from fcemu.config.load import shown
+from fcemu.config.parse import shown
 from fcemu.config.problems import Place, quoted
 from fcemu.config.translate import (
     ACCOUNT,

@@ -11,7 +11,6 @@ from fcemu.core.fields.layers import LAYER
 from fcemu.core.fields.rows import Named, Names, Nested, Table, said
 from fcemu.core.fields.shared import code
 from fcemu.core.names import FUNCTION as ANY_FUNCTION
-from fcemu.core.names import LATEST
 from fcemu.core.options import OPTIONS, UNBOUNDED
 from fcemu.core.stubs import Step, error_named
 
@@ -76,16 +75,8 @@ def _wrong_step(values: Mapping[str, Any]) -> str:
     return ""
 
 
-def _wrong_function(values: Mapping[str, Any]) -> str:
-    """One bound, said twice."""
-    usual = any(one.get("qualifier", LATEST) == LATEST for one in values.get("on_demand", ()))
-    is_twice = usual and "reserved_concurrency" in values
-    return "reservedConcurrency is onDemandConfig of LATEST: write one of them" if is_twice else ""
-
-
 CONTRADICTIONS: Final[Mapping[Table, Callable[[Mapping[str, Any]], str]]] = {
     STEP: _wrong_step,
-    FUNCTION: _wrong_function,
     **dict.fromkeys(OF_OPTIONS, wrong_option),
 }
 """What values of one map contradict each other in; empty when they do not."""

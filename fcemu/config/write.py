@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from fcemu.config.archives import written
+from fcemu.config.definer import CAPACITIES, LOOKED_UP
 from fcemu.config.definition import EMPTY, Definition
 from fcemu.config.emulator_block import EMULATOR
 from fcemu.config.files import wrong
-from fcemu.config.making import CAPACITIES, LOOKED_UP
 from fcemu.config.problems import DefinitionError, Problem
 from fcemu.config.reading import is_readable
 from fcemu.config.tree import is_number

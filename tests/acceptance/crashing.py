@@ -21,7 +21,7 @@ _CONTEXT.set_forkserver_preload(
         "fcemu.cli",
         "fcemu.commands.serve",
         "fcemu.config.definer",
-        "fcemu.config.load",
+        "fcemu.config.parse",
         "fcemu.config.reading",
         "fcemu.config.serverless_devs",
         "fcemu.config.funcraft",
