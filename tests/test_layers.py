@@ -206,7 +206,7 @@ def test_the_plugin_imports_fcemu_only_inside_functions():
         ("engine", "aiohttp", "engine/emulator.py"),
         ("engine", "random", "engine/emulator.py"),
         ("runtimes", "fcemu.engine.clock.Clock", "runtimes/context.py"),
-        ("api", "fcemu.config", "api/control.py"),
+        ("api", "fcemu.config", "api/own_routes.py"),
         ("api", "fcemu.mns.wire.routes", "api/server.py"),
         ("engine", "fcemu.mns.mail", "engine/deliveries.py"),
         ("mns", "fcemu.engine.baton", "mns/mail.py"),

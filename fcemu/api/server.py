@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from aiohttp.web_server import Server
 
-from fcemu.api import account, control, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api import account, own_routes, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
 from fcemu.api.doors import DEFAULT_HOSTS, find_door
@@ -100,7 +100,7 @@ class ApiServer:
     def __init__(self, state: ServerState) -> None:
         self.state: Final = state
         self.guard = Guard()
-        self._control: Final = control.Control(state)
+        self._control: Final = own_routes.OwnRoutes(state)
         self._routes: dict[tuple[str, str], Route] = {}
         self._to_functions: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT), any_page=True)
         self._stops = False
@@ -118,7 +118,7 @@ class ApiServer:
         self._handlers = {"invoke": Invocations(wakeups).invoke}
         self._triggers = HttpTriggers(wakeups)
         self._finders: dict[str, Callable[[str, list[str], Mapping[str, str]], Route]] = {
-            control.PREFIX: self._of_control,
+            own_routes.PREFIX: self._of_control,
             **{prefix: partial(_of_mount, mount) for mount in self.state.mounts for prefix in mount.prefixes},
             **{version: partial(self._of_version, *of) for version, of in DIALECTS.items()},
         }
@@ -262,7 +262,7 @@ class ApiServer:
 
     def _of_control(self, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
         handle = self._control.find(method, segments[1:], query)
-        return Route(handle, control.refusal, tokenless=segments[1:] in control.TOKENLESS)
+        return Route(handle, own_routes.refusal, tokenless=segments[1:] in own_routes.TOKENLESS)
 
     def _of_version(
         self,

@@ -1,4 +1,4 @@
-"""The YAML file: read, checked, turned into definitions."""
+"""This package reads a definition, a file or a mapping, and makes core values of it; it writes one, too."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Code that is a zip: unpacked once for the process, into a directory that goes with it."""
+"""Code that is a zip is unpacked once for the process, into a directory that is deleted when the process ends."""
 
 import atexit
 import base64

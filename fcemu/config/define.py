@@ -1,4 +1,4 @@
-"""A file or a mapping -> definition: the whole way from the text to core definitions."""
+"""These functions go the whole way from a file, or a mapping, to a definition in core values."""
 
 import gc
 import os
@@ -9,24 +9,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from fcemu.config import funcraft, serverless_devs, serverless_devs_1
-from fcemu.config.definer import Definer
+from fcemu.config import funcraft, serverless_devs_1, serverless_devs_3
+from fcemu.config.core_values import Definer
 from fcemu.config.definition import Choices, Definition
 from fcemu.config.emulator_block import options_of
+from fcemu.config.foreign import Source
 from fcemu.config.formats import Format, Stranger, format_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import MAPPING, SMALLEST, find_definition, read_file, shown
 from fcemu.config.problems import Report
-from fcemu.config.reach import say_unreachable
 from fcemu.config.reading import Said, check_stubs, read
 from fcemu.config.schema import FILE
-from fcemu.config.translate import Source
 from fcemu.config.tree import Kind, Scalar, Table, plain
+from fcemu.config.unreachable import say_unreachable
 from fcemu.config.variables import Expander, native_names
 from fcemu.core.names import FunctionRef
 
 TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
-    Format.DEVS_3: serverless_devs.translate,
+    Format.DEVS_3: serverless_devs_3.translate,
     Format.DEVS_1: serverless_devs_1.translate,
     Format.FUNCRAFT: funcraft.translate,
 }

@@ -1,4 +1,4 @@
-"""The files that a definition names: code, layers, programs, handlers. What is not there is a problem."""
+"""``Files`` looks for the files that a definition names: code, layers, programs, handlers."""
 
 import os
 import shutil

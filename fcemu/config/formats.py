@@ -1,4 +1,4 @@
-"""Which format a definition has, by its content."""
+"""This module tells which format a file has, by its content."""
 
 from collections.abc import Mapping
 from enum import Enum

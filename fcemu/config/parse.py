@@ -1,6 +1,6 @@
-"""The file of a definition -> its text -> a tree, with the meaning of ``yaml.safe_load``.
+"""This module finds the file of a definition, reads its text and makes a tree of it, as ``yaml.safe_load`` means it.
 
-What that would make an object of is refused.
+Whatever ``safe_load`` would make an object of is refused.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The table of the whole file, with those of stubs, which only files have."""
+"""This module has the table of the whole file, with the tables of stubs, which only files have."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final

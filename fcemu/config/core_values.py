@@ -1,4 +1,4 @@
-"""What a file says -> the definition in core values; names and files that it refers to are looked up."""
+"""The ``Definer`` makes core values of what a file says, and looks up the names and files that it refers to."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
