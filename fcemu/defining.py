@@ -1,4 +1,4 @@
-"""What a definition makes of an emulator: its catalog, at the start, after a restart, and in addition to others."""
+"""This module puts a definition into an emulator: at the start, after a restart, and beside what there is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields

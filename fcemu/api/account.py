@@ -1,4 +1,4 @@
-"""Handlers: tags, the account, instances."""
+"""These handlers answer for tags, for the account, and for instances."""
 
 from collections.abc import Callable, Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""The YAML file: read, checked, turned into definitions."""
+"""This package reads a definition, a file or a mapping, and makes core values of it; it writes one, too."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ from fcemu.config.definition import EMPTY, FILE_NAMES, Choices, Definition
 if TYPE_CHECKING:
     from fcemu.config.archives import code_of
     from fcemu.config.define import read_definition, read_function, read_mapping
-    from fcemu.config.load import find_definition
+    from fcemu.config.parse import find_definition
     from fcemu.config.problems import DefinitionError, Problem
     from fcemu.config.write import composed, document_of, native_form, native_text
 
@@ -35,7 +35,7 @@ _HOMES = {
     "code_of": "archives",
     "composed": "write",
     "document_of": "write",
-    "find_definition": "load",
+    "find_definition": "parse",
     "native_form": "write",
     "native_text": "write",
     "read_definition": "define",

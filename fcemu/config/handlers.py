@@ -1,4 +1,4 @@
-"""Where the file of a handler is, and whether the function is in it: by looking and parsing, never by importing."""
+"""This module finds the file of a Python handler and the function in it; it parses the file and never imports it."""
 
 import ast
 import os

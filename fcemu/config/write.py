@@ -1,4 +1,4 @@
-"""Core definitions -> native form: the other way round."""
+"""This module writes core values as a definition in native form: as plain data, or as the text of a file."""
 
 import os
 import re
@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from fcemu.config.archives import written
+from fcemu.config.core_values import CAPACITIES, LOOKED_UP
 from fcemu.config.definition import EMPTY, Definition
 from fcemu.config.emulator_block import EMULATOR
 from fcemu.config.files import wrong
-from fcemu.config.making import CAPACITIES, LOOKED_UP
 from fcemu.config.problems import DefinitionError, Problem
 from fcemu.config.reading import is_readable
 from fcemu.config.tree import is_number

@@ -1,8 +1,8 @@
-"""The catalogue as plain JSON values, and back: what is defined outlives the process.
+"""This module writes the catalogue as plain JSON values for the store, and reads them again.
 
-The form: for each kind of resource a list of pairs, a key and a resource, in the order in which they were made; and the
-numbers that were given, so that none is given twice. An object says by ``$`` what it is. The store has a version of
-this form (``stores/sqlite.py``).
+The form has for each type of resource a list of pairs, a key and a resource, in the order in which they were made;
+and the numbers that were given, so that none is given twice. An object says by ``$`` what it is. The store has a
+version of this form (``stores/sqlite.py``).
 """
 
 from collections.abc import Callable, Hashable, Mapping

@@ -1,4 +1,4 @@
-"""Shelf: the resources of one type by key: create, replace, remove, find, list by pages."""
+"""A shelf holds all resources of one type by key: it creates, replaces, removes, finds them and lists them by pages."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar

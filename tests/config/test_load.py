@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from fcemu.config import FILE_NAMES, DefinitionError, find_definition, read_definition, read_mapping
 from fcemu.config.formats import Format, format_of
-from fcemu.config.load import MOST_BYTES, read_file
 from fcemu.config.mapping import from_mapping
-from fcemu.config.parse import parse
+from fcemu.config.parse import MOST_BYTES, parse, read_file
 from fcemu.config.problems import Report
 from fcemu.config.tree import Items, Kind, Scalar, Table
 

@@ -1,42 +1,50 @@
-"""A whole shape -> definition: what belongs together is looked up, the files that it names are looked for."""
+"""The ``Definer`` makes core values of what a file says, and looks up the names and files that it refers to."""
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-from fcemu.config.archives import package_of, uploaded
+from fcemu.config.archives import package_of
 from fcemu.config.definition import Definition
 from fcemu.config.files import Files
-from fcemu.config.making import (
-    BY_QUALIFIER,
-    CUSTOM_HANDLER,
-    alias_of,
-    capacities_of,
-    domain_of,
-    function_of,
-    kept_of,
-    layer_of,
-    qualifier_of,
-    settings_of,
-    trigger_of,
-)
 from fcemu.config.problems import Report, quoted
 from fcemu.config.reading import NONE, Said
 from fcemu.config.schema import step_of
 from fcemu.config.tree import Scalar
+from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.defined import Extras
 from fcemu.core.destinations import FunctionDestination
-from fcemu.core.domains import Domain
+from fcemu.core.domains import Domain, Route
+from fcemu.core.fields.functions import FUNCTION
+from fcemu.core.fields.rows import Nested
 from fcemu.core.fields.triggers import TRIGGER
-from fcemu.core.functions import AsyncSettings, Function, LayerRef, Service
+from fcemu.core.functions import DEFAULT_HOOK_TIMEOUT, HOOKS, AsyncSettings, Function, LayerRef, Service
 from fcemu.core.layers import LayerVersion, read_layer_arn
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.programs import config_of
 from fcemu.core.releases import Alias, Owner, Version
 from fcemu.core.stamps import UNSTAMPED, Stamp
-from fcemu.core.triggers import Trigger
+from fcemu.core.triggers import HTTP, METHODS, TIMER, Trigger
+
+CUSTOM_HANDLER: Final = "index.handler"
+"""What FC's tools fill in for a custom runtime, which calls no handler by its name."""
+LOOKED_UP: Final = frozenset({"layers", "python", "disabled", "code"})
+"""What of a function is not as the file has it, or no version has."""
+_AS_SAID: Final = tuple(
+    field.attribute
+    for field in FUNCTION.keys.values()
+    if field.attribute in {each.name for each in fields(Function)} - LOOKED_UP and not isinstance(field.in_file, Nested)
+)
+
+
+CAPACITIES: Final = {"provision": PROVISION, "scaling": SCALING, "on_demand": ON_DEMAND}
+"""What a file says of a function, and the kind of capacity that each is."""
+BY_QUALIFIER: Final = (*CAPACITIES, "sources")
+"""What of a function has several values, each with a qualifier."""
 
 
 class Written(NamedTuple):
@@ -47,10 +55,10 @@ class Written(NamedTuple):
 
 
 class Definer:
-    """Makes core definitions from a shape. Problems go into the report; what has one is left out.
+    """Makes core definitions of what a file says. Problems go into the report; what has one is left out.
 
     ``callables``: functions that are code of the test, with the directory of that code. No file is looked for, and
-    their services, whose versions and aliases may be anywhere, are not in this shape.
+    their services, whose versions and aliases may be anywhere, are not in what is read here.
     """
 
     def __init__(
@@ -88,7 +96,7 @@ class Definer:
         stubs = {FunctionRef.parse(name): each["steps"] for name, each in said.get("stubs", NONE).items()}
         self._stubbed = frozenset({*stubs, *self._callables})
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
-        services = {name: Service(name, kept_of(each)) for name, each in said.get("services", NONE).items()}
+        services = {name: Service(name, _kept_of(each)) for name, each in said.get("services", NONE).items()}
         self._check_destinations(written)
         return Definition(
             services=tuple(services.values()),
@@ -116,7 +124,7 @@ class Definer:
             versions=MappingProxyType(versions),
             aliases=MappingProxyType(aliases),
             domains=tuple(self._domain(name, each, written) for name, each in said.get("domains", NONE).items()),
-            capacities=tuple(one for ref, each in written.items() for one in capacities_of(ref, each.said)),
+            capacities=tuple(one for ref, each in written.items() for one in self._capacities(ref, each.said)),
             tags=MappingProxyType({owner: one["tags"] for owner, one in owned if one.get("tags")}),
             vpcs=MappingProxyType({owner: one["vpcs"] for owner, one in owned if one.get("vpcs")}),
             sources=MappingProxyType(_sources(written)),
@@ -129,9 +137,9 @@ class Definer:
         directory = self._callables.get(ref) or self._files.directory(written.code, ref)
         if directory is None:
             return None
-        said, package = written.said, uploaded(directory)
+        said, package = written.said, self._files.package(directory)
         bare = Function(ref=ref, handler=CUSTOM_HANDLER, code=directory, package=package, disabled=said.get("disabled"))
-        function = function_of(bare, said, self._layer)
+        function = _function_of(bare, said, self._layer)
         good = ref in self._stubbed or self._files.has_handlers(said, directory, written.code)
         return self._with_python(function, said) if good else None
 
@@ -150,7 +158,14 @@ class Definer:
         for name, layer in said.get("layers", NONE).items():
             for number, one in sorted(layer.get("versions", NONE).items(), key=lambda each: int(each[0])):
                 if (directory := self._files.directory(one["code"])) is not None:
-                    made[name, int(number)] = layer_of(name, int(number), layer, one, package_of(directory))
+                    own = {key: value for key, value in one.items() if key != "code"}
+                    made[name, int(number)] = LayerVersion(
+                        name=name,
+                        version=int(number),
+                        package=package_of(directory),
+                        public=layer.get("public", False),
+                        **own,
+                    )
         return made
 
     def _layer(self, text: str) -> LayerRef:
@@ -188,7 +203,7 @@ class Definer:
 
     def _triggers(self, written: Mapping[FunctionRef, Written]) -> list[Trigger]:
         return [
-            trigger_of(ref, name, trigger, next(kind for kind in TRIGGER.one_of if kind in trigger))
+            _trigger_of(ref, name, trigger, next(kind for kind in TRIGGER.one_of if kind in trigger))
             for ref, each in written.items()
             for name, trigger in each.said.get("triggers", NONE).items()
         ]
@@ -199,7 +214,24 @@ class Definer:
             if ref not in written:
                 message = f"there is no function {ref}, to which {path} of {name} leads"
                 self._say_missing(ref, route.text("function"), message, "function", written)
-        return domain_of(name, said)
+        routes = tuple(Route(path=path, **route) for path, route in said.get("routes", NONE).items())
+        return Domain(name=name, **{**said, "routes": routes})
+
+    # Capacity.
+
+    def _capacities(self, ref: FunctionRef, said: Said) -> Iterator[Capacity]:
+        """How many instances a function may have, and how many are always there."""
+        if (limit := said.get("reserved_concurrency")) is not None:
+            if any(qualifier_of(one) == LATEST for one in said.get("on_demand", ())):
+                self._report.add(said.node.place, "reservedConcurrency is onDemandConfig of LATEST: write one of them")
+            # how 3.0 and 2.0 call a bound of running requests (timers-and-instances §2)
+            kind, word = (
+                (CONCURRENCY, "reservedConcurrency") if ref.service is None else (ON_DEMAND, "maximumInstanceCount")
+            )
+            yield Capacity(kind, ref, LATEST, MappingProxyType({word: limit}))
+        for name, kind in CAPACITIES.items():
+            for one in said.get(name, ()):
+                yield Capacity(kind, ref, qualifier_of(one), MappingProxyType(one.kept))
 
     # Versions and aliases.
 
@@ -253,7 +285,9 @@ class Definer:
         if code is not None or "handler" in said:
             self._files.has_handlers(said, directory, code)
         of_function = Said(said.node, said)  # without the description, which is that of the version
-        frozen = function_of(replace(base, code=directory, package=uploaded(directory)), of_function, self._layer)
+        frozen = _function_of(
+            replace(base, code=directory, package=self._files.package(directory)), of_function, self._layer
+        )
         return self._with_python(frozen, said) or frozen
 
     def _aliases(
@@ -263,7 +297,7 @@ class Definer:
         for owner, each in owned:
             known = {version.id for version in versions.get(owner, ())}
             good = [
-                alias_of(name, one)
+                Alias(name=name, **one)
                 for name, one in each.get("aliases", NONE).items()
                 if self._leads(owner, name, one, known)
             ]
@@ -317,7 +351,7 @@ def _owners(said: Said) -> list[tuple[Owner, Said]]:
 def _settings(written: Mapping[FunctionRef, Written]) -> dict[tuple[FunctionRef, str], AsyncSettings]:
     """Asynchronous settings by function and qualifier."""
     return {
-        (ref, qualifier_of(one)): settings_of(one)
+        (ref, qualifier_of(one)): AsyncSettings(**{name: value for name, value in one.items() if name != "qualifier"})
         for ref, each in written.items()
         for one in each.said.get("asynchronous", ())
     }
@@ -339,3 +373,57 @@ def _numbered(number: str) -> Stamp:
 
 def _number(version: Version) -> int:
     return int(version.id)
+
+
+def _function_of(base: Function, said: Said, layer_of: Callable[[str], LayerRef]) -> Function:
+    """A function with what a file says; all else as in ``base``."""
+    chosen: dict[str, Any] = {name: said[name] for name in _AS_SAID if name in said}
+    if "environment" in said:
+        chosen["environment"] = MappingProxyType(said["environment"])
+    if "layers" in said:
+        chosen["layers"] = tuple(map(layer_of, said["layers"]))
+    for name, timeout in HOOKS.items():
+        if name in said:
+            hook = said[name].kept
+            chosen[name] = hook.get("handler", "")
+            chosen[timeout] = timedelta(seconds=hook["timeout"]) if "timeout" in hook else DEFAULT_HOOK_TIMEOUT
+    if (kept := _kept(base, said, chosen.get("runtime", base.runtime))) != base.kept:
+        chosen["kept"] = MappingProxyType(kept)
+    return replace(base, **chosen)
+
+
+def _kept(base: Function, said: Said, runtime: str) -> dict[str, Any]:
+    """Settings by FC's names, among them what the program of a custom runtime needs."""
+    kept = {**base.kept, **said.get("kept", {}), **said.kept}
+    if "command" not in said and "port" not in said:
+        return kept
+    for key, program in config_of(runtime, said.get("command", ()), said.get("port")).items():
+        before = kept.get(key)
+        kept[key] = {**(before if isinstance(before, dict) else {}), **program}
+    return kept
+
+
+def _kept_of(said: Said) -> Mapping[str, Any]:
+    """Settings of a service."""
+    return MappingProxyType({**said.get("kept", {}), **said.kept})
+
+
+def qualifier_of(said: Said) -> str:
+    """For which version or alias settings are."""
+    return str(said.get("qualifier", LATEST))
+
+
+def _trigger_of(ref: FunctionRef, name: str, said: Said, kind: str) -> Trigger:
+    """A trigger with the settings of its kind in FC's words."""
+    own = {key: value for key, value in said.items() if key in ("source_arn", "role", "description", "qualifier")}
+    return Trigger(function=ref, name=name, kind=kind, config={**_config(kind, said), **said.get("kept", {})}, **own)
+
+
+def _config(kind: str, said: Said) -> dict[str, Any]:
+    if kind == TIMER:
+        payload = {"payload": said["payload"]} if "payload" in said else {}
+        return {"cronExpression": said["timer"], "enable": said.get("enable", True), **payload}
+    if kind == HTTP:
+        return {"authType": said.get("auth_type", "anonymous"), "methods": list(said["http"] or METHODS)}
+    settings = said[kind]
+    return settings.kept if isinstance(settings, Said) else dict(settings)

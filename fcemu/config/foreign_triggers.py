@@ -1,10 +1,9 @@
-"""Triggers as the foreign formats write them -> native form."""
+"""This module writes the triggers of foreign formats in native form."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from fcemu.config.problems import Mark, Report, quoted
-from fcemu.config.translate import (
+from fcemu.config.foreign import (
     Rules,
     Translation,
     as_they_are,
@@ -16,6 +15,7 @@ from fcemu.config.translate import (
     same,
     text,
 )
+from fcemu.config.problems import Mark, Report, quoted
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table
 from fcemu.core.fields.rows import Nested
 from fcemu.core.fields.rows import Table as Rows

@@ -1,4 +1,4 @@
-"""Functions of FC 2.0 as both older tools write them: what differs from FC's API of 2021-04-06.
+"""Both older tools write functions of FC 2.0; these tables say what differs from FC's API of 2021-04-06.
 
 Funcraft's keys come here in lower camel case.
 """
@@ -6,8 +6,7 @@ Funcraft's keys come here in lower camel case.
 from collections.abc import Iterable
 from typing import Final
 
-from fcemu.config.problems import Mark
-from fcemu.config.translate import (
+from fcemu.config.foreign import (
     Rules,
     Translation,
     around,
@@ -25,6 +24,7 @@ from fcemu.config.translate import (
     text,
     variables,
 )
+from fcemu.config.problems import Mark
 from fcemu.config.tree import Entry, Kind, Node, Scalar, Table
 from fcemu.core.fields.asynchronous import ASYNC
 from fcemu.core.fields.functions import FUNCTION, HOOK

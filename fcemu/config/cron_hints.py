@@ -1,4 +1,4 @@
-"""What a wrong expression of a timer probably means."""
+"""This module guesses which timer expression a wrong one was meant to be."""
 
 import re
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
-"""fcemu's own routes under /_fcemu/: finds what answers a request; health, document and reset. The clock is in
-moves.py, what happened in history.py, what is arranged in setup.py."""
+"""``OwnRoutes`` finds what answers a request under /_fcemu/, and itself answers for health, document and reset.
+
+The clock is in ``moves.py``, what happened in ``history.py``, what is arranged in ``setup.py``.
+"""
 
 import asyncio
 import logging
@@ -31,7 +33,7 @@ TOKENLESS: Final = [route.path.split("/")[1:] for route in ROUTES if route.token
 _LOG: Final = logging.getLogger("fcemu.api")
 
 
-class Control:
+class OwnRoutes:
     """Answers what is under ``/_fcemu/`` for the emulator that ``state`` has."""
 
     def __init__(self, state: ServerState) -> None:

@@ -1,4 +1,4 @@
-"""What an unknown key may have meant."""
+"""This module guesses what an unknown key was meant to be."""
 
 from typing import Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Limits that cannot be reached: what is written, and will never matter. Each is odd, none is wrong."""
+"""This module warns of limits that are written and can never be reached."""
 
 from datetime import timedelta
 from itertools import chain, islice, repeat

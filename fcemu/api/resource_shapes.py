@@ -1,4 +1,4 @@
-"""Rows of fields -> shapes: what the API versions write alike, and how answers show what nobody has said."""
+"""This module makes the shapes of all resources from the rows of their fields."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What all foreign formats have in common: a file of another format is written as a tree in native form.
+"""A file of another format is written as a tree in native form, by tables that say what becomes of each key.
 
 Values keep the places of the original, so that problems are found where the user wrote them.
 """
