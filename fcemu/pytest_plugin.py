@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
-        choices=OPTIONS["timeline"].kind.words,
+        choices=(*OPTIONS["timeline"].kind.words, "all"),
         default=OPTIONS["timeline"].default,
         help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
         "(default: failed)",

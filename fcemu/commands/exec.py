@@ -37,7 +37,7 @@ async def _run(execution: Execution) -> int:
     ):
         warn_of_others(execution.plan, running)
         status = await command.run(variables)
-        if execution.plan.timeline == "always" or (execution.plan.timeline in ("failed", "all") and status):
+        if execution.plan.timeline == "always" or (execution.plan.timeline == "failed" and status):
             print(await asyncio.to_thread(_what_happened, running.client), file=sys.stderr, flush=True)
         return status
 

@@ -388,8 +388,9 @@ class Emulator:
         """
         try:
             self.wait_for(goal.wait)
-        except BaseException:
+        except BaseException as error:
             self.forget(goal)
+            self.break_off(error)
             raise
         if goal.error is not None:
             raise goal.error
@@ -399,6 +400,14 @@ class Emulator:
         with self._baton:
             if not goal.reached:
                 goal.finish()
+
+    def break_off(self, error: BaseException) -> None:
+        """``error`` has interrupted somebody who waits: after Ctrl-C what computes is ended at once, and the error
+        names the handler and its line."""
+        if isinstance(error, KeyboardInterrupt):
+            with self._baton:
+                for told in self._movers.ending.break_off():
+                    error.add_note(told)
 
     def forget_call(self, invocation: Invocation) -> None:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
