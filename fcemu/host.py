@@ -422,6 +422,13 @@ def patch_time() -> None:
     timeshift.install()
 
 
+def write_last_words_to(descriptor: int) -> None:
+    """Tell there which inline handler ends this process."""
+    from fcemu.runtimes import last_words
+
+    last_words.write_to(descriptor)
+
+
 @cache
 def _freezers() -> ModuleType:
     """What knows a test's own freezers; imported when it is first asked for, as it brings freezegun."""

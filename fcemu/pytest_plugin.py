@@ -21,6 +21,8 @@ LATER = ("repeat", "explore")
 """Options of the command line that are promised and not there yet: refused by name, never ignored."""
 
 _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
+_STDERR: pytest.StashKey[int] = pytest.StashKey()
+"""Where the process's stderr leads while nothing is captured."""
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 
 
@@ -61,6 +63,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_STDERR] = stderr = os.dup(2)
+    config.add_cleanup(lambda: os.close(stderr))
     _backend(config)
     for name in LATER:
         if config.getoption(f"--fcemu-{name}") is not None:
@@ -237,11 +241,10 @@ def pytest_runtest_makereport(
 
 
 def _parts(config: pytest.Config) -> Any:
-    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here. Paths are shown
-    relative to the rootdir then."""
+    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here."""
     parts = sys.modules.get("fcemu.testing.taking_part")
     if parts is not None:
-        parts.show_paths_from(config.rootpath)
+        parts.run_by(config.rootpath, config.stash[_STDERR])
     return parts
 
 

@@ -386,6 +386,7 @@ class Emulator:
 
         Interrupted by an exception (Ctrl-C), the clock stops at the next due instant.
         """
+        __tracebackhide__ = True
         try:
             self.wait_for(goal.wait)
         except BaseException as error:

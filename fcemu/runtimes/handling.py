@@ -22,6 +22,7 @@ def call_handler(namespace: Namespace, call: Call, given: Handler | None = None)
 
     ``given`` runs instead of what the handler string names. Raises what the handler raises, and ``LoadFailed``.
     """
+    __tracebackhide__ = True
     function = call.function
     handler = given or handler_of(namespace, function)
     context = context_for(call)

@@ -5,7 +5,7 @@ from _thread import get_ident
 from typing import Final
 
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes import environ, front, imports, logs, numbering, output, timeshift
+from fcemu.runtimes import environ, front, imports, last_words, logs, numbering, output, timeshift
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
@@ -29,6 +29,7 @@ def open_views() -> None:
         logs.install()
         numbering.install()
         imports.install()
+        last_words.install()
         BEFORE_PARK.append(_step_back)
         AFTER_PARK.append(_come_back)
 
@@ -42,6 +43,7 @@ def close_views() -> None:
             _end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
+        last_words.uninstall()
         imports.uninstall()
         numbering.uninstall()
         logs.uninstall()
