@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
 _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
+_STDERR: pytest.StashKey[int] = pytest.StashKey()
+"""Where the process's stderr leads while nothing is captured."""
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
 
@@ -33,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
-        choices=OPTIONS["timeline"].kind.words,
+        choices=(*OPTIONS["timeline"].kind.words, "all"),
         default=OPTIONS["timeline"].default,
         help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
         "(default: failed)",
@@ -58,6 +60,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_STDERR] = stderr = os.dup(2)
+    config.add_cleanup(lambda: os.close(stderr))
     _backend(config)
     try:
         commanded = _commanded(config)
@@ -314,11 +318,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def _parts(config: pytest.Config) -> Any:
-    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here. Paths are shown
-    relative to the rootdir then."""
+    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here."""
     parts = sys.modules.get("fcemu.testing.taking_part")
     if parts is not None:
-        parts.show_paths_from(config.rootpath)
+        parts.run_by(config.rootpath, config.stash[_STDERR])
     return parts
 
 

@@ -34,8 +34,8 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
     "search": ({"core", "search"}, set(), {"asyncio", "logging", "os", "threading", "time", "uuid"}),
     "testing": (
-        {"backends", "core", "engine", "handler", "config", "host", "mns", "runtimes.timeshift", "search"}
-        | {"testing", "ui"},
+        {"backends", "core", "engine", "handler", "config", "host", "mns", "search", "testing", "ui"}
+        | {"runtimes.last_words", "runtimes.timeshift"},
         set(),
         set(),
     ),

@@ -475,8 +475,8 @@ _ROWS: Final = {
         no_block="It chooses what the definition says.",
     ),
     "timeline": Option(
-        Words("failed", "all", "always", "never"),
-        "When what happened is shown at the end, on stderr; all: after a failure, and nothing is left out.",
+        Words("failed", "always", "never"),
+        "When what happened is shown at the end, on stderr.",
         default="failed",
         no_test="pytest has --fcemu-timeline for all tests of a run.",
         no_block=_OF_LOOKING,

@@ -392,10 +392,12 @@ class Emulator:
 
         Interrupted by an exception (Ctrl-C), the clock stops at the next due instant.
         """
+        __tracebackhide__ = True
         try:
             self.wait_for(goal.wait)
-        except BaseException:
+        except BaseException as error:
             self.forget(goal)
+            self.break_off(error)
             raise
         if goal.error is not None:
             raise goal.error
@@ -405,6 +407,14 @@ class Emulator:
         with self._baton:
             if not goal.reached:
                 goal.finish()
+
+    def break_off(self, error: BaseException) -> None:
+        """``error`` has interrupted somebody who waits: after Ctrl-C what computes is ended at once, and the error
+        names the handler and its line."""
+        if isinstance(error, KeyboardInterrupt):
+            with self._baton:
+                for told in self._movers.ending.break_off():
+                    error.add_note(told)
 
     def forget_call(self, invocation: Invocation) -> None:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""

@@ -297,10 +297,26 @@ class Ending:
                 self.interrupt(run, again=True)
 
     def _keep_lines(self, run: Run) -> None:
-        """``run`` is to be ended: keep where it is now. A process tells its innermost line alone."""
+        """``run`` is to be ended: keep where it is now."""
+        self._dispatcher.traces.keep_lines(run.invocation.id, run.number, self.lines_of(run))
+
+    def lines_of(self, run: Run) -> list[str]:
+        """Where ``run`` is now, the outermost line first. A process tells its innermost line alone."""
         told = run.place.instance.line()
-        lines = stack_of(run.running().thread) if told is None else [told]
-        self._dispatcher.traces.keep_lines(run.invocation.id, run.number, lines)
+        return stack_of(run.running().thread) if told is None else [told]
+
+    def break_off(self) -> list[str]:
+        """Somebody who waits was interrupted (Ctrl-C): end what computes now. Returns which handlers that were, and on
+        which line."""
+        told = []
+        for run in [run for run in self.parking.runs if run.counted and not run.over]:
+            line = run.running().line()
+            told.append(f"the handler of {run.function.ref} ran{f' at {line}' if line else ''}, and was ended")
+            self._keep_lines(run)
+            verdict = Halted("who waited for it was interrupted")
+            run.tell(verdict)
+            self._give_up(run, verdict, self._clock.now())
+        return told
 
     def strike_timeout(self, run: Run, now: datetime) -> None:
         self._keep_lines(run)

@@ -28,6 +28,12 @@ def stack_of(thread: int) -> list[str]:
     return lines[::-1]
 
 
+def function_in(line: str) -> str:
+    """The function that a line belongs to, as ``file in function``."""
+    where, _, function = line.rpartition(" in ")
+    return f"{where.rpartition(':')[0]} in {function}"
+
+
 def place(line: str | None, code: str) -> str:
     """`` at`` a line as FC would write it: the code directory is ``/code``, so that journals do not name this
     machine."""

@@ -23,6 +23,7 @@ def call_handler(modules: Modules, call: Call, given: Handler | None = None) -> 
 
     ``given`` runs instead of what the handler string names. Raises what the handler raises, and ``LoadFailed``.
     """
+    __tracebackhide__ = True
     function = call.function
     handler = given or handler_of(modules, function)
     context = context_for(call)

@@ -191,6 +191,7 @@ def _module(running: Running) -> ModuleType:
 
 
 def _outcome(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool) -> Finish:
+    __tracebackhide__ = True
     call = running.call
     try:
         if hook is not None:

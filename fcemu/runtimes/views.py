@@ -7,7 +7,7 @@ from typing import Final
 from fcemu.handler.locks import RealLock
 from fcemu.handler.time.switch import ON_THREADS
 from fcemu.handler.time.uuids import SOURCE, Source
-from fcemu.runtimes import imports, os_environ, root_logger, streams, sys_modules, thread_numbers, timeshift
+from fcemu.runtimes import imports, last_words, os_environ, root_logger, streams, sys_modules, thread_numbers, timeshift
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
@@ -29,6 +29,7 @@ def open_views() -> None:
         root_logger.install()
         thread_numbers.install()
         imports.install()
+        last_words.install()
         BEFORE_PARK.append(_step_back)
         AFTER_PARK.append(_come_back)
 
@@ -42,6 +43,7 @@ def close_views() -> None:
             _end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
+        last_words.uninstall()
         imports.uninstall()
         thread_numbers.uninstall()
         root_logger.uninstall()

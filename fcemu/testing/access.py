@@ -141,6 +141,7 @@ class Access:
 
     def accept(self, asked: Asked) -> Invocation:
         """Accept an asynchronous invocation, and keep it. Raises ``FCError``."""
+        __tracebackhide__ = True
         with self._telling_refusals(f"invoke_async {asked.ref}", asked):
             record = self.engine.accept(asked)
         self.engine.save()
@@ -148,12 +149,14 @@ class Access:
 
     async def answered(self, asked: Asked) -> Invocation:
         """Invoke synchronously; the invocation has ended then. Raises ``FCError``, ``ClockStuck``."""
+        __tracebackhide__ = True
         with self._telling_refusals(f"invoke {asked.ref}", asked):
             return await waiting.answered(self.engine, asked)
 
     @contextmanager
     def _telling_refusals(self, what: str, asked: Asked) -> Iterator[None]:
         """What FC refuses inside is a fact, as it is over HTTP. What the emulator itself refuses is none."""
+        __tracebackhide__ = True
         try:
             yield
         except FCError as refused:
@@ -165,6 +168,7 @@ class Access:
 
     async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""
+        __tracebackhide__ = True
         engine, before = self.engine, len(self.engine.journal)
         await waiting.reached(engine, post(engine, *args, **kwargs))
         return Facts(self.engine.journal, before)

@@ -178,6 +178,7 @@ class LocalEmulator:
         Raises ``ValueError`` for a negative duration (nothing moves), ``ClockStuck`` when real time passes without
         progress.
         """
+        __tracebackhide__ = True
         return await self._access.move(Emulator.advance, parse_duration(by))
 
     @blocking
@@ -193,6 +194,7 @@ class LocalEmulator:
     @blocking
     async def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
+        __tracebackhide__ = True
         return await self._access.move(Emulator.run_until_idle, parse_duration(at_most))
 
     @blocking
@@ -238,6 +240,7 @@ class LocalEmulator:
 
     def function(self, name: str, qualifier: str | None = None) -> Function:
         """The handle of ``service/name`` (2.0) or ``name`` (3.0). Raises ``UnknownName``."""
+        __tracebackhide__ = True
         return function_named(self._access, name, qualifier)
 
     def invocation(self, request_id: str) -> Invocation:
@@ -254,6 +257,7 @@ class LocalEmulator:
 
     def queue(self, name: str) -> Queue:
         """Raises ``UnknownName`` for a queue that no definition names, no client made and that got nothing."""
+        __tracebackhide__ = True
         return Queue(self._access, self._address("queue", name))
 
     def topic(self, name: str) -> Topic:
@@ -306,6 +310,7 @@ class LocalEmulator:
         return client_of(version, self.env)
 
     def _address(self, kind: str, name: str) -> str:
+        __tracebackhide__ = True
         known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
         if name not in known:
             raise UnknownName.of(kind, name, known)

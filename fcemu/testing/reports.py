@@ -69,7 +69,8 @@ def _warnings(engine: Emulator, record: Recorded) -> list[str]:
     """What the emulator has warned of while the invocation ran: what the watchdog did, for example."""
     facts = engine.journal.histories([record])[record.id]
     texts = list(dict.fromkeys(fact.text for fact in facts if isinstance(fact, Warned)))
-    return [f"  warning: {text}" for text in texts[-_WARNINGS_SHOWN:]]
+    whole = engine.journal.whole(record)
+    return [f"  warning: {engine.traces.real_text(whole, text)}" for text in texts[-_WARNINGS_SHOWN:]]
 
 
 def _notes(part: Part) -> list[str]:
