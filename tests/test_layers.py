@@ -25,7 +25,12 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     ),
     "own_api": ({"core", "own_api"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "ui": (set(), set(), set()),
-    "api": ({"core", "engine", "api", "own_api", "ui"}, {"aiohttp", "multidict", "prometheus_client"}, set()),
+    "retelling": ({"core"}, set(), set()),
+    "api": (
+        {"core", "engine", "api", "own_api", "retelling", "ui"},
+        {"aiohttp", "multidict", "prometheus_client"},
+        set(),
+    ),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
     "config": ({"core", "config", "packages"}, {"yaml"}, set()),
     "testing": ({"backends", "core", "engine", "handler", "config", "host", "mns", "testing", "ui"}, set(), set()),

@@ -114,11 +114,11 @@ class History:
         return await _written(request.emulator, chosen[: which.limit])
 
     async def show_invocation(self, request: WireRequest, request_id: str) -> Answer:
-        return await _written(request.emulator, _invocation(request.emulator, request_id))
+        return await _written(request.emulator, invocation_named(request.emulator, request_id))
 
     async def stop_invocation(self, request: WireRequest, request_id: str) -> Answer:
         """Answers with the record, which is Stopping where the invocation ran."""
-        invocation = _invocation(request.emulator, request_id)
+        invocation = invocation_named(request.emulator, request_id)
         try:
             request.emulator.tasks.stop_invocation(invocation)
         except InvalidArgument as refused:
@@ -129,7 +129,9 @@ class History:
         """Recorded; the invocation runs when the clock moves."""
         emulator, delay = request.emulator, changes.delay_seconds or timedelta(0)
         try:
-            accepted = rerun(emulator, _invocation(emulator, request_id), changes.payload, delay, changes.task_id or "")
+            accepted = rerun(
+                emulator, invocation_named(emulator, request_id), changes.payload, delay, changes.task_id or ""
+            )
         except ValueError as wrong:
             raise Problem("invalid-field", str(wrong), field="task_id") from None
         return records.Accepted(request_id=accepted.id)
@@ -177,7 +179,7 @@ def state_record(moment: Moment) -> dict[str, Any]:
     return told
 
 
-def _invocation(emulator: Emulator, request_id: str) -> Recorded:
+def invocation_named(emulator: Emulator, request_id: str) -> Recorded:
     """Raises ``Problem``."""
     invocation = emulator.journal.invocations.get(request_id)
     if invocation is None:
