@@ -42,6 +42,7 @@ from fcemu.engine.ports import Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
+from fcemu.engine.shown import relative_to as relative_to
 from fcemu.mns.mailboxes import Mailboxes
 from fcemu.mns.wire.routes import MNS
 from fcemu.runtime_set import Runtimes as Runtimes

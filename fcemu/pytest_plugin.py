@@ -6,6 +6,7 @@ Every pytest run where fcemu is installed imports this module, so it imports the
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
-        choices=OPTIONS["timeline"].kind.words,
+        choices=(*OPTIONS["timeline"].kind.words, "all"),
         default=OPTIONS["timeline"].default,
-        help="when a test's report gets the timeline of its emulators (default: failed)",
+        help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
+        "(default: failed)",
     )
     group.addoption("--fcemu-repeat", metavar="TOKEN", help="not supported yet")
     group.addoption("--fcemu-explore", metavar="N", help="not supported yet")
@@ -90,6 +92,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from fcemu.testing.suite import prepare
 
         prepare(str(session.config.getini("fcemu_backend")))
+        _parts(session.config)
         if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
             patch = pytest.MonkeyPatch()
             session.config.add_cleanup(patch.undo)
@@ -204,18 +207,52 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The timeline of every emulator that the test made, and the line that repeats it."""
-    report = yield
-    made = item.stash.get(_MADE, None)
-    if made is None:
-        return report
-    if report.when == "teardown":
-        del item.stash[_MADE]  # items live as long as the run
-    elif report.when == "call":
-        wanted = item.config.getoption("--fcemu-timeline")
-        if wanted == "always" or (wanted == "failed" and report.failed):
-            from fcemu.testing.suite import section
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """What is made or used from here on takes part in the test, also where no fixture of this plugin has made it."""
+    if (parts := _parts(item.config)) is not None:
+        parts.begin_test()
+    return (yield)
 
-            report.sections += [("fcemu timeline", section(emulator, item.nodeid)) for emulator in made]
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The failures and the timeline of every emulator that took part in the test, and the line that repeats it."""
+    report = yield
+    if (parts := _parts(item.config)) is not None:
+        wanted = item.config.getoption("--fcemu-timeline")
+        is_wanted = wanted != "never" and report.failed
+        if is_wanted or (wanted == "always" and report.when == "call"):
+            from fcemu.testing.reports import sections
+
+            report.sections += sections(item.nodeid, whole=wanted == "all")
+        if report.when == "teardown":
+            parts.end_test()
+    if report.when == "setup" and report.failed and call.excinfo is not None:
+        report.sections += _about_scope(str(call.excinfo.value))
+    if report.when == "teardown":
+        item.stash.setdefault(_MADE, []).clear()  # items live as long as the run
     return report
+
+
+def _parts(config: pytest.Config) -> Any:
+    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here. Paths are shown
+    relative to the rootdir then."""
+    parts = sys.modules.get("fcemu.testing.taking_part")
+    if parts is not None:
+        parts.show_paths_from(config.rootpath)
+    return parts
+
+
+def _about_scope(error: str) -> list[tuple[str, str]]:
+    """What to use where a fixture of a wider scope has asked for one of this plugin's."""
+    if not error.startswith("ScopeMismatch") or not any(name in error for name in FIXTURES):
+        return []
+    text = (
+        "the fixture fcemu is new for each test; a fixture of a wider scope makes an emulator of its own:\n"
+        "    from fcemu.testing import LocalEmulator\n\n"
+        "    with LocalEmulator('fixtures/orders', seed=7) as emulator:\n"
+        "        yield emulator"
+    )
+    return [("fcemu", text)]

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from fcemu.core.answers import recorded_answer_of
 from fcemu.core.facts import (
     Accepted,
+    AttemptRefused,
     Delayed,
     Delivered,
     DeliveryFailed,
@@ -25,7 +26,6 @@ from fcemu.core.facts import (
     Finished,
     Held,
     Redelivered,
-    Refused,
     RetryPlanned,
     Slept,
     Started,
@@ -179,16 +179,16 @@ class _Test:
         found.sort(key=lambda each: each[0])
         return [line for place, line in found if place < 0], [line for place, line in found if place >= 0]
 
-    def _attempts_of(self, function: str) -> list[tuple[Member, Started | Refused, list[Fact]]]:
+    def _attempts_of(self, function: str) -> list[tuple[Member, Started | AttemptRefused, list[Fact]]]:
         """The attempts of a function in order: whose each is, how it began, and its facts, faults included."""
-        found: list[tuple[Member, Started | Refused, list[Fact]]] = []
+        found: list[tuple[Member, Started | AttemptRefused, list[Fact]]] = []
         for one in self._family:
             if one.function != function:
                 continue
             facts: list[Fact] = []
             for fact in one.facts:
                 facts.append(fact)
-                if isinstance(fact, Started | Refused):
+                if isinstance(fact, Started | AttemptRefused):
                     found.append((one, fact, facts))
                 elif isinstance(fact, RetryPlanned | Redelivered):
                     facts = []
@@ -208,7 +208,7 @@ class _Test:
                 line = f"fcemu.faults.{name}({function!r}{more}{times})"
                 yield from self._at(consecutive[0], ends, function, line)
 
-    def _troubles(self, facts: list[Fact], begun: Started | Refused) -> Iterator[str]:
+    def _troubles(self, facts: list[Fact], begun: Started | AttemptRefused) -> Iterator[str]:
         """The faults of one attempt: a method of ``fcemu.faults``, a blank, and further arguments."""
         named = [fact.fault for fact in facts if isinstance(fact, FaultStruck)]
         for fault in named:
@@ -221,7 +221,7 @@ class _Test:
                     yield f"deliver_twice , again={_text(again[0].due - again[0].at)!r}" if again else "deliver_twice "
                 case ["crash", when]:
                     yield f"crash , when={when!r}"
-        if isinstance(begun, Refused):
+        if isinstance(begun, AttemptRefused):
             if not {"throttle", "fail"} & set(named):
                 self._strict = False  # it may be that the definition refuses the attempt before the fault does
             failed = isinstance(begun.outcome, SystemFailed)
@@ -243,7 +243,7 @@ class _Test:
                 if numbers[-1] + 1 < len(attempts):
                     yield from self._at(numbers[-1] + 1, ends, function, f"{name}.remove()")
 
-    def _step(self, attempt: tuple[Member, Started | Refused, list[Fact]]) -> str:
+    def _step(self, attempt: tuple[Member, Started | AttemptRefused, list[Fact]]) -> str:
         one, begun, _ = attempt
         mine = [fact for fact in one.facts if getattr(fact, "attempt", None) == begun.attempt]
         said = []
@@ -261,7 +261,7 @@ class _Test:
             said.append(f"seconds={slept.total_seconds():.15g}")
         return f"Step({', '.join(said)})"
 
-    def _ends(self, attempts: Iterable[tuple[Member, Started | Refused, list[Fact]]]) -> list[int]:
+    def _ends(self, attempts: Iterable[tuple[Member, Started | AttemptRefused, list[Fact]]]) -> list[int]:
         """The places in the journal where the attempts ended."""
         ends = []
         for one, begun, _ in attempts:
@@ -281,7 +281,7 @@ class _Test:
 
     def _stop(self, one: Member, asked: StopAsked) -> Iterator[str]:
         before = [fact for fact in one.facts if self._order[id(fact)] < self._order[id(asked)]]
-        runs = [fact for fact in before if isinstance(fact, Started | Slept | Finished | Refused)]
+        runs = [fact for fact in before if isinstance(fact, Started | Slept | Finished | AttemptRefused)]
         if runs and isinstance(runs[-1], Started):
             raise NotRetold("it was stopped while its handler ran without a virtual sleep")
         if asked.at > self._start:
@@ -529,7 +529,7 @@ def _is_exact(one: Member) -> bool:
     for fact in one.facts:
         if isinstance(fact, RetryPlanned | Redelivered | Delayed):
             due = fact.due
-        elif isinstance(fact, Held) or (isinstance(fact, Started | Refused) and fact.at != due):
+        elif isinstance(fact, Held) or (isinstance(fact, Started | AttemptRefused) and fact.at != due):
             return False
     return True
 

@@ -284,6 +284,22 @@ class Secrets(Kind):
         )
 
 
+class Variables(Kind):
+    """Environment variables by function: ``{"orders/charge": {"URL": "http://…"}}``. Text cannot say it."""
+
+    metavar = "FUNCTION"
+    expected = "a map of functions, and of texts by the names of variables"
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, Mapping) and all(
+            isinstance(name, str) and isinstance(variables, Mapping) and self._are_texts(variables)
+            for name, variables in value.items()
+        )
+
+    def _are_texts(self, variables: Mapping[Any, Any]) -> bool:
+        return all(isinstance(part, str) for pair in variables.items() for part in pair)
+
+
 class Places(Kind):
     """URLs by destination; in text, ``queue:declined=http://127.0.0.1:8080/hook``, separated by blanks."""
 

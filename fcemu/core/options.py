@@ -4,6 +4,7 @@ A row is imported where pytest starts, also where no test uses an emulator: this
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fcemu.core.option_kinds import (
@@ -20,6 +21,7 @@ from fcemu.core.option_kinds import (
     Span,
     Text,
     Texts,
+    Variables,
     Waits,
     Whole,
     Words,
@@ -122,9 +124,9 @@ _OF_LOOKING: Final = "A definition does not know who looks at its server."
 _ROWS: Final = {
     "definition": Option(
         Anything(),
-        "The functions: a file or a directory, in a test beside its file or at the rootdir, or a mapping in native "
-        "form; an empty text: none.",
-        otherwise="the definition at the rootdir, if any",
+        "The functions: a file or a directory, in a test beside its file or above it up to the rootdir, or a mapping "
+        "in native form; an empty text: none.",
+        otherwise="the definition beside the test or above it, up to the rootdir, if any",
         no_block="It names the definition itself.",
         no_command="A command takes it as its argument, without a name.",
     ),
@@ -240,6 +242,15 @@ _ROWS: Final = {
         default="",
         no_test=_OF_TESTS,
         no_block=_OF_SERVERS,
+    ),
+    "environment": Option(
+        Variables(),
+        "These variables are set for these functions, besides those of their definition.",
+        default=MappingProxyType({}),
+        otherwise="none",
+        no_ini="It is about the functions of one definition, and the ini file is about all tests.",
+        no_block="A definition says it of each function, as environmentVariables.",
+        no_command="A command takes the variables from the definition.",
     ),
     "allow_host": Option(
         Hosts(),

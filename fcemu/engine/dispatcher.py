@@ -7,6 +7,7 @@ from typing import Final, assert_never
 from fcemu.core import outcome as outcomes
 from fcemu.core.errors import FCError
 from fcemu.core.facts import (
+    AttemptRefused,
     Delayed,
     Dequeued,
     Expired,
@@ -17,7 +18,6 @@ from fcemu.core.facts import (
     InstanceStarted,
     Invalid,
     Redelivered,
-    Refused,
     RetryPlanned,
     Started,
     Stopped,
@@ -35,9 +35,9 @@ from fcemu.engine.instances import Place
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run, in_engine
+from fcemu.engine.traces import Traces
 from fcemu.engine.world import World
 
-EXCEPTIONS_KEPT: Final = 1000
 _MOMENT: Final = timedelta(microseconds=1)
 RIVALS: Final = 16
 """How many things that are due at the same instant are looked at when messages may overtake each other."""
@@ -73,7 +73,8 @@ class Dispatcher:
         self._agenda: Final = world.agenda
         self.plans: Final = Plans(world, runtime_of)
         self.fleet: Final = Fleet(world, self.plans)
-        self._exceptions: dict[tuple[str, int], BaseException] = {}
+        self.traces: Final = Traces(world.catalog)
+        """Where attempts failed."""
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
         self._warned: Final[set[FunctionRef]] = set()
@@ -257,7 +258,7 @@ class Dispatcher:
 
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
-        self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
+        self._journal.record(AttemptRefused(now, invocation.id, number, refusal), invocation)
         self._journal.record(self._decided(invocation, plan, refusal, now), invocation)
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
@@ -295,17 +296,6 @@ class Dispatcher:
     def due_again(self, fact: Delayed | Redelivered | RetryPlanned, invocation: Invocation) -> None:
         """There will be another attempt, at the instant that ``fact`` says."""
         self._agenda.push(fact.due, invocation)
-
-    def keep_exception(self, request_id: str, attempt: int, error: BaseException) -> None:
-        """Keep what a handler raised, for ``raise … from`` in a test; never part of the journal. The newest ones only,
-        because each holds its whole stack."""
-        self._exceptions[request_id, attempt] = error
-        if len(self._exceptions) > EXCEPTIONS_KEPT:
-            del self._exceptions[next(iter(self._exceptions))]
-
-    def exception(self, request_id: str, attempt: int) -> BaseException | None:
-        """What the handler raised in that attempt, if it is still kept."""
-        return self._exceptions.get((request_id, attempt))
 
     def exited(self, duration: timedelta) -> outcomes.FunctionError:
         """The outcome of an attempt whose handler ended its process."""

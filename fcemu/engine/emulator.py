@@ -38,6 +38,7 @@ from fcemu.engine.persistence import Persistence
 from fcemu.engine.ports import Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
+from fcemu.engine.refusals import Refusals
 from fcemu.engine.runs import STRANDS
 from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.setup import Setup
@@ -115,6 +116,8 @@ class Emulator:
         self._agenda: Final = self._world.agenda
         self._dispatcher: Final = Dispatcher(self._world, runtimes if callable(runtimes) else runtimes.__getitem__)
         self.fleet: Final = self._dispatcher.fleet
+        self.traces: Final = self._dispatcher.traces
+        """Where attempts failed, and what their handlers raised."""
         self._callers: Final = Callers()
         self._movers: Final = Movers(self._world, crew, self._dispatcher, self._callers)
         self._closing: Final = self._movers.closing
@@ -122,6 +125,8 @@ class Emulator:
         self.tasks: Final = Tasks(self._world, self._movers)
         """Task mode: find, list, stop."""
         self._intake: Final = Intake(self._world, self.fleet.plans, self._movers, self._callers, self.tasks)
+        self.refusals: Final = Refusals(self._world, self._intake)
+        """Facts of refused requests."""
         self.timers: Final = Timers(self._world, self._intake.fire)
         self.keyring: Final = Keyring(self._world, self._intake)
         """The access keys that are good now."""
@@ -383,8 +388,9 @@ class Emulator:
         """
         try:
             self.wait_for(goal.wait)
-        except BaseException:
+        except BaseException as error:
             self.forget(goal)
+            self.break_off(error)
             raise
         if goal.error is not None:
             raise goal.error
@@ -394,6 +400,14 @@ class Emulator:
         with self._baton:
             if not goal.reached:
                 goal.finish()
+
+    def break_off(self, error: BaseException) -> None:
+        """``error`` has interrupted somebody who waits: after Ctrl-C what computes is ended at once, and the error
+        names the handler and its line."""
+        if isinstance(error, KeyboardInterrupt):
+            with self._baton:
+                for told in self._movers.ending.break_off():
+                    error.add_note(told)
 
     def forget_call(self, invocation: Invocation) -> None:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
@@ -537,10 +551,6 @@ class Emulator:
         if pool.checksum is None:
             pool.checksum = self.control.checksum_of(pool.function)
         return pool.checksum
-
-    def exception(self, request_id: str, attempt: int) -> BaseException | None:
-        """What the handler raised in that attempt, where the runtime has it."""
-        return self._dispatcher.exception(request_id, attempt)
 
     def function(self, ref: FunctionRef) -> Function:
         """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
