@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from fcemu.api.own_answers import json_answer
 from fcemu.api.state import News, ServerState
@@ -15,9 +15,8 @@ from fcemu.core.compact import compact
 from fcemu.core.errors import InvalidArgument, StoreError
 from fcemu.core.facts import Delivered, DeliveryFailed, Fact, kind_of
 from fcemu.core.invocation import Attempt, Invocation, Recorded
-from fcemu.core.json_forms import time_text
 from fcemu.core.logs import log_of
-from fcemu.core.moments import Moment, Moments
+from fcemu.core.moments import Moments, to_json
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, TimedOut
 from fcemu.core.tasks import events
@@ -160,24 +159,12 @@ async def _send(
             if moments is None:
                 lines += [f"{journal.line(n, fact)}\n"] if wanted else []
             elif wanted:
-                told = compact(journal.entry(n, fact) | {"state": state_record(moments.after(fact))})
+                told = compact(journal.entry(n, fact) | {"state": to_json(moments.after(fact))})
                 lines.append(f"id: {n}\nevent: {kind_of(type(fact))}\ndata: {told}\n\n")
             else:
                 moments.pass_over(fact)
         await stream.send("".join(lines))
         await asyncio.sleep(0)
-
-
-def state_record(moment: Moment) -> dict[str, Any]:
-    """What is true after a fact, as JSON: the record ``StateAfter``, written by hand because there are so many."""
-    told: dict[str, Any] = {"failure": moment.failure, "who": moment.who, "line": moment.line}
-    if moment.status is not None:
-        told["status"], told["phase"] = moment.status.value, moment.phase
-    if moment.until is not None:
-        told["until"] = time_text(moment.until)
-    if moment.place is not None:
-        told["place"] = moment.place
-    return told
 
 
 def invocation_named(emulator: Emulator, request_id: str) -> Recorded:

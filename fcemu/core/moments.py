@@ -29,6 +29,7 @@ from fcemu.core.facts import (
     Succeeded,
 )
 from fcemu.core.invocation import MOVING, TERMINAL, TRANSITIONS, State
+from fcemu.core.json_forms import time_text
 from fcemu.core.outcome import Returned
 from fcemu.core.timeline import Timeline
 from fcemu.core.values import value
@@ -57,6 +58,18 @@ class Moment:
     failure: bool
     who: str
     line: str
+
+
+def to_json(moment: Moment) -> dict[str, Any]:
+    """As plain JSON values; what is not there is left out."""
+    told: dict[str, Any] = {"failure": moment.failure, "who": moment.who, "line": moment.line}
+    if moment.status is not None:
+        told["status"], told["phase"] = moment.status.value, moment.phase
+    if moment.until is not None:
+        told["until"] = time_text(moment.until)
+    if moment.place is not None:
+        told["place"] = moment.place
+    return told
 
 
 _PHASES: Final[Mapping[type[Any], tuple[str, Callable[[Any], datetime | None]]]] = {
