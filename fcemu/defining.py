@@ -94,11 +94,26 @@ def define(
 class Parts:
     """Implements ``Parts`` of the API. Paths in a definition count from the working directory."""
 
-    def __init__(self, runtimes: Runtimes, options: Callable[[], Mapping[str, object]]) -> None:
-        """``options``: those by which the emulator was made."""
+    def __init__(
+        self,
+        runtimes: Runtimes,
+        options: Callable[[], Mapping[str, object]],
+        definition: Callable[[], Definition],
+    ) -> None:
+        """``options`` and ``definition``: those by which the emulator was made."""
         self.stub: Final = runtimes.stub
         self._options: Final = options
+        self._definition: Final = definition
         self._packages: Final = runtimes.packages
+
+    def said(self) -> Mapping[str, Any]:
+        """The options by which the emulator was made, by their names."""
+        return checked(self._options())
+
+    def path(self) -> str | None:
+        """The file of the definition that the emulator was made with; ``None`` where there is none, or several."""
+        path = self._definition().path
+        return None if path is None else str(path)
 
     def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
         """Add a definition in native form. Raises ``BadDefinition``."""

@@ -196,7 +196,7 @@ class Host:
         self.url: Final = url
         self._store: Store | None = None
         self._pid: Final = os.getpid()
-        server.state.parts = Parts(runtimes, lambda: self._recipe.options())
+        server.state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
     @property
     def emulator(self) -> Emulator | None:

@@ -40,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
         "(default: failed)",
     )
+    group.addoption(
+        "--fcemu-report",
+        metavar="DIR",
+        help="leave two files of each failing test there: NAME.html, a page of what happened; NAME.jsonl, its journal",
+    )
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
@@ -299,6 +304,10 @@ def pytest_runtest_makereport(
             from fcemu.testing.reports import sections
 
             report.sections += sections(item.nodeid, whole=wanted == "all")
+        if report.failed and (directory := item.config.getoption("--fcemu-report")) is not None:
+            from fcemu.testing.pages import leave
+
+            leave(item.config.invocation_params.dir / directory, item.nodeid, report.longreprtext)
         if report.when == "teardown":
             parts.end_test()
     if report.when == "setup" and report.failed and call.excinfo is not None:

@@ -25,8 +25,9 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     ),
     "own_api": ({"core", "own_api"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "ui": (set(), set(), set()),
+    "retelling": ({"core"}, set(), set()),
     "api": (
-        {"core", "engine", "api", "own_api", "ui"},
+        {"core", "engine", "api", "own_api", "retelling", "ui"},
         {"aiohttp", "multidict", "opentelemetry", "prometheus_client"},
         set(),
     ),

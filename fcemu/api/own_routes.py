@@ -15,6 +15,7 @@ from fcemu.api.history import History
 from fcemu.api.mounts import Handler
 from fcemu.api.moves import Moves, clock_record
 from fcemu.api.own_answers import BODY_BYTES, answer_of, problem_answer, read_body
+from fcemu.api.retold import Retold
 from fcemu.api.setup import SetupRoutes
 from fcemu.api.state import Reset, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
@@ -39,7 +40,17 @@ class OwnRoutes:
     def __init__(self, state: ServerState) -> None:
         self._state: Final = state
         self._resetting: Final = threading.Lock()
-        parts = (self, History(state), Moves(state), SetupRoutes(state), defined, metrics, page, triggers)
+        parts = (
+            self,
+            History(state),
+            Moves(state),
+            Retold(state),
+            SetupRoutes(state),
+            defined,
+            metrics,
+            page,
+            triggers,
+        )
         handlers: dict[str, Handler] = {}
         for answering in [*map(_handlers_of, parts), *(mount.own for mount in state.mounts)]:
             handlers |= answering

@@ -104,9 +104,14 @@ class SetupRoutes:
             raise Problem("not-found", f"there is no version {version} of layer {layer}: {missing}") from None
 
     def _parts(self, what: str) -> Parts:
-        if self._state.parts is None:
-            raise not_yet(f"{what} of this server")
-        return self._state.parts
+        return parts_of(self._state, what)
+
+
+def parts_of(state: ServerState, what: str) -> Parts:
+    """What the layers above do for a server. Raises ``Problem`` where they do nothing, as in tests of the server."""
+    if state.parts is None:
+        raise not_yet(f"{what} of this server")
+    return state.parts
 
 
 _FAULTS: Final[Mapping[str, tuple[Callable[..., Trouble], Mapping[str, Any]]]] = {

@@ -203,6 +203,14 @@ STOP_INVOCATION: Final = _row(
     problems=("cannot-stop",),
 )
 
+RETELL_INVOCATION: Final = _row(
+    "retell_invocation",
+    "GET /invocations/{id}/test",
+    str,
+    "[a test for pytest](../howto/page.md#copy-as-test) that lets the same happen again and asserts that it did",
+    content=("text/x-python",),
+    problems=("not-retold", "not-supported-yet"),
+)
 RERUN_INVOCATION: Final = _row(
     "rerun_invocation",
     "POST /invocations/{id}/rerun",

@@ -158,6 +158,7 @@ class View {
     try {
       const told = await doing();
       if (told) this.say(told.done ?? told, false, told.text);
+      this.#meet();
     } catch (wrong) {
       if (!(wrong instanceof Problem || wrong instanceof SyntaxError || wrong instanceof TypeError)) throw wrong;
       this.say(wrong.explain ? `${wrong.message}\n${wrong.explain}` : wrong.message, true);
@@ -213,13 +214,17 @@ class View {
       this.journal.add(fact);
       if (fact.kind === 'Changed') this.#define();
     }
-    if (this.expected && this.journal.invocations.has(this.expected)) {
-      this.moment = null;
-      this.select(this.expected);
-      this.expected = null;
-    }
+    this.#meet();
     this.#grew();
     if (!this.recorded) this.#soon(150);
+  }
+
+  // Shows an invocation that the user has caused, as soon as it is there.
+  #meet() {
+    if (!this.expected || !this.journal.invocations.has(this.expected)) return;
+    this.moment = null;
+    this.select(this.expected);
+    this.expected = null;
   }
 
   #define() {

@@ -60,6 +60,7 @@ GOOD = [
     ("list_invocations", {}, {"status": "Succeeded", "limit": 1, "function": "greeter"}, None),
     ("list_invocations", {}, {"status": "Failed"}, None),
     ("show_invocation", {"id": REQUEST_ID}, {}, None),
+    ("retell_invocation", {"id": REQUEST_ID}, {}, None),
     ("send_message", QUEUE, {}, {"body": "x", "delay_seconds": 0, "priority": 1}),
     ("send_message", QUEUE, {}, {"body": {"base64": "AP8="}}),
     ("list_queue_messages", QUEUE, {}, None),
