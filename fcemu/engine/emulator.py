@@ -509,6 +509,17 @@ class Emulator:
             measured = self.journal.measured()
         return measured()
 
+    def after_each_fact(self, look: Callable[[], None]) -> None:
+        """Call ``look`` after each fact, on the thread that records it. It may look at the emulator as any caller does,
+        and must not change it."""
+
+        def lent() -> None:
+            with self._baton.lent():
+                look()
+
+        with self._baton:
+            self.journal.follow(lent)
+
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
         with self._baton:

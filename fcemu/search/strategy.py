@@ -37,8 +37,9 @@ class Search:
     """Hands out scripts and hears what came of them, in turn.
 
     The first is calm. Then comes every single deviation from the calm run; then pairs, those first of whose kinds none
-    was tried; then random runs. ``runs``: how many the search may make, 0 for any number. Two runs with the same choices are the same run: whatever is
-    chosen is a fact. With ``exhaustive``, all runs with at most so many deviations come instead, level by level.
+    was tried; then random runs. ``runs``: how many the search may make, 0 for any number. Two runs with the same
+    choices are the same run: whatever is chosen is a fact. With ``exhaustive``, all runs with at most so many
+    deviations come instead, level by level.
     """
 
     def __init__(self, *, seed: int, runs: int = 0, exhaustive: int = 0, exhaust_retries: bool = False) -> None:

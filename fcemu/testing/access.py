@@ -14,6 +14,7 @@ from fcemu.engine.goals import Goal
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import StandIn
 from fcemu.testing import waiting
+from fcemu.testing.properties import Properties
 from fcemu.testing.records import Fact
 
 P = ParamSpec("P")
@@ -77,11 +78,14 @@ class Access:
         self.closed = False
         self.read_by_test: Final[set[str]] = set()
         """Request ids of invocations whose record or report the test has read; ``check()`` asks."""
+        self.properties: Final = Properties()
+        """What must hold after each fact; ``move`` and ``check()`` raise where it did not."""
 
     def begin(self, engine: Emulator) -> None:
         """Use ``engine`` from now on."""
         self.engine = engine
         self.read_by_test.clear()
+        self.properties.begin(engine)
 
     def refuse_in_handler(self) -> None:
         """Raise ``RuntimeError`` in a handler of this emulator, whether the caller blocks or awaits."""
@@ -105,6 +109,7 @@ class Access:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""
         engine, before = self.engine, len(self.engine.journal)
         await waiting.reached(engine, post(engine, *args, **kwargs))
+        self.properties.demand()
         return Facts(self.engine.journal, before)
 
     def seen(self, record: Recorded) -> Recorded:

@@ -30,6 +30,7 @@ from fcemu.testing.handles import Function, Invocation, function_named, invocati
 from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import Mode, autojumping, flowing
+from fcemu.testing.properties import Properties
 from fcemu.testing.records import Duration, Fact, UnknownName
 from fcemu.testing.triggers import Timer, Trigger, find_timer, find_trigger
 from fcemu.testing.waiting import done
@@ -287,6 +288,11 @@ class LocalEmulator:
         """Asks for trouble: ``throttle``, ``fail``, ``crash``, ``delay``, ``deliver_twice``."""
         return Faults(self._access)
 
+    @property
+    def properties(self) -> Properties:
+        """What must hold after each fact: ``add(always(…))``, ``add(eventually(…))``, ``add(exactly_once(…))``."""
+        return self._access.properties
+
     def client(self, version: str) -> Any:
         """The installed SDK's client for ``"2016-08-15"``, ``"2021-04-06"`` or ``"2023-03-30"``, pointed here.
 
@@ -321,6 +327,7 @@ class LocalEmulator:
         was read; or a fault never struck. ``"idle"``: also when anything is unfinished. ``False``: never.
         """
         __tracebackhide__ = True
+        self.properties.demand(at_end=True)
         if self._strict is not False:
             demand_noticed(self._access, idle=self._strict == "idle")
 
