@@ -16,12 +16,13 @@ from _pytest.runner import runtestprotocol
 from fcemu.core.options import EXPLORING, OPTIONS
 from fcemu.core.script import Script
 from fcemu.engine import real
-from fcemu.search.explorer import Bounds, Result, explore
+from fcemu.search.explorer import Bounds, Result, explore, sweep
 from fcemu.search.telling import lines_of, repeat_line
 from fcemu.search.tokens import Repeat, WrongToken, decode
 from fcemu.testing.exploring import Story, governed
 
 SECTION: Final = "fcemu explore"
+CRASHES: Final = "crashes"
 _SHOWN_EVERY: Final = 0.2
 """Real seconds between two looks at the progress of a search."""
 
@@ -37,6 +38,8 @@ class Exploration:
         self._first: list[pytest.TestReport] = []
         """The reports of the calm run."""
         self._skipped = False
+        self._facts = 0
+        """How many facts the emulator of the last run had come to."""
         self._properties: Final = list(item.user_properties)
         self._progress: Final = _Progress(item)
 
@@ -46,12 +49,15 @@ class Exploration:
         seconds = options["explore_seconds"]
         until = real.monotonic() + seconds
         bounds = Bounds(
-            runs=options["explore"],
+            runs=0 if options["explore"] == CRASHES else options["explore"],
             exhaustive=options["exhaustive"],
             exhaust_retries=options["exhaust_retries"],
             over=lambda: self._skipped or bool(seconds and real.monotonic() > until),
         )
-        result = explore(self._run, bounds, options["seed"], self._progress.show)
+        if options["explore"] == CRASHES:
+            result = self._sweep(bounds)
+        else:
+            result = explore(self._run, bounds, options["seed"], self._progress.show)
         self._progress.end()
         if result.choices is not None:
             return self._failed(result, nextitem)
@@ -63,14 +69,21 @@ class Exploration:
     def _run(self, script: Script) -> bool:
         """Run the test once, from the setup of its fixtures to their end; whether it failed."""
         calm = not self._first
-        with governed(Story(script)):
+        with governed(Story(script)) as story:
             failed, reports = _run_once(self._item)
+            self._facts = story.facts
         self._forget(self._item)
         self._item.user_properties[:] = self._properties
         if calm:
             self._first = reports
             self._skipped = any(report.skipped and not hasattr(report, "wasxfail") for report in reports)
         return failed and not self._skipped
+
+    def _sweep(self, bounds: Bounds) -> Result:
+        calm = Script(exhaust_retries=bounds.exhaust_retries)
+        if self._run(calm):
+            return Result(runs=1, distinct=1, complete=False, exhaustive=0, choices=(), asked=tuple(calm.asked))
+        return sweep(self._run, calm, self._facts, bounds.over)
 
     def _failed(self, result: Result, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run what was found once more, for the report of it."""

@@ -234,6 +234,27 @@ class Emulator:
                 self._persistence.take_all(store, packages)
         self.close()
 
+    def die_at(
+        self, number: int, store: Store, packages: Callable[[], Packages] | None, died: Callable[[], None]
+    ) -> None:
+        """Be killed when the journal has so many facts, whatever would follow from the last of them. What is not kept
+        elsewhere is put into ``store``. ``died`` is called then, with the baton held. Facts of synchronous invocations
+        do not count as places for that: their callers would have to ask again."""
+
+        def look() -> None:
+            fact = self.journal[-1]
+            about = self.journal.invocations.get(fact.request_id)
+            if len(self.journal) != number or self._closing.closed or (about is not None and about.synchronous):
+                return
+            if self._movers.saving is None:
+                self._persistence.take_all(store, packages)
+            self._persistence.stop()
+            died()
+            self._closing.kill()
+
+        with self._baton:
+            self.journal.follow(look)
+
     def stop_saving(self) -> None:
         """What happens from now on is not kept."""
         with self._baton:

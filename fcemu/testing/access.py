@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Concatenate, Final, ParamSpec, overload
+from typing import Any, Concatenate, Final, ParamSpec, overload
 
 from fcemu.core import facts as core
 from fcemu.core.facts import to_json
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
+from fcemu.core.times import later
+from fcemu.engine.closing import Killed
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
 from fcemu.engine.journal import Journal
@@ -68,23 +70,35 @@ class Access:
     ``stub`` makes what runs steps in place of code; ``module_of`` gives the module of a function's handler.
     """
 
-    engine: Emulator
-
     def __init__(
         self, stub: Callable[[Sequence[object]], StandIn], module_of: Callable[[Emulator, FunctionRef], ModuleType]
     ) -> None:
         self.stub: Final = stub
         self.module_of: Final = module_of
         self.closed = False
+        self.revive: Callable[[], None] | None = None
+        """What makes the emulator that goes on after one that was killed; ``None`` while that one lives."""
+        self.life = 0
+        """Grows when an emulator begins that does not go on from the one before."""
         self.read_by_test: Final[set[str]] = set()
         """Request ids of invocations whose record or report the test has read; ``check()`` asks."""
         self.properties: Final = Properties()
         """What must hold after each fact; ``move`` and ``check()`` raise where it did not."""
 
-    def begin(self, engine: Emulator) -> None:
-        """Use ``engine`` from now on."""
-        self.engine = engine
-        self.read_by_test.clear()
+    @property
+    def engine(self) -> Emulator:
+        """The emulator of this moment."""
+        if self.revive is not None:
+            revive, self.revive = self.revive, None
+            revive()
+        return self._engine
+
+    def begin(self, engine: Emulator, *, goes_on: bool = False) -> None:
+        """Use ``engine`` from now on. ``goes_on``: it has what the one before had."""
+        self._engine = engine
+        if not goes_on:
+            self.life += 1
+            self.read_by_test.clear()
         self.properties.begin(engine)
 
     def refuse_in_handler(self) -> None:
@@ -98,6 +112,8 @@ class Access:
     def accept(self, asked: Asked) -> Invocation:
         """Accept an asynchronous invocation, and keep it. Raises ``FCError``."""
         record = self.engine.accept(asked)
+        if self.revive is not None and record.id not in self.engine.journal.invocations:
+            record = self.engine.accept(asked)  # it was killed before it had kept and answered that: clients ask again
         self.engine.save()
         return record
 
@@ -108,9 +124,27 @@ class Access:
     async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""
         engine, before = self.engine, len(self.engine.journal)
-        await waiting.reached(engine, post(engine, *args, **kwargs))
+        given: tuple[Any, ...] = args
+        end = later(engine.clock.shown(), given[0]) if post is Emulator.advance else None
+        goal = post(engine, *args, **kwargs)
+        while True:
+            try:
+                await waiting.reached(engine, goal)
+                break
+            except Killed:
+                engine = self.engine  # the one that goes on
+                if end is not None:
+                    goal = engine.sleep_until(end)
+                elif post is Emulator.run_until_ended:
+                    goal = engine.run_until_ended(engine.journal.whole(engine.journal.invocations[given[0].id]))
+                else:
+                    goal = post(engine, *args, **kwargs)
         self.properties.demand()
         return Facts(self.engine.journal, before)
+
+    def present(self, record: Recorded, life: int) -> Recorded:
+        """The record as the emulator of this moment has it, if it goes on from that of ``life``."""
+        return self.engine.journal.invocations.get(record.id, record) if life == self.life else record
 
     def seen(self, record: Recorded) -> Recorded:
         """The same record, which the test has read now."""

@@ -18,13 +18,13 @@ from fcemu.core.timeline import render
 from fcemu.core.times import later, parse_duration, parse_instant
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
-from fcemu.host import LocalHost
+from fcemu.host import LocalHost, Store
 from fcemu.testing.access import Access, Facts
 from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
 from fcemu.testing.clocks import OWN, kind_of
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
-from fcemu.testing.exploring import answers_for
+from fcemu.testing.exploring import answers_for, kill_at, story
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
 from fcemu.testing.lent import lent_time
@@ -57,7 +57,7 @@ class LocalEmulator:
                 raise ValueError(f"option {name}: pytest runs a test again, an emulator cannot; say it by the marker")
         read = _read(definition, said)
         chosen = {**_without_clock(checked(read.options)), **said}
-        chance = answers_for(read, chosen)
+        chance, self._kill_at = answers_for(read, chosen), kill_at()
         self._strict = value_of(chosen, "strict")
         self._clock: Final = value_of(chosen, "clock")
         self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
@@ -72,6 +72,8 @@ class LocalEmulator:
         self._host.allow(value_of(chosen, "allow_host"))
         try:
             self._host.begin(self._recipe, self._began)
+            if (going_on := story()) is not None:
+                going_on.began(lambda: len(self._access.engine.journal))
             self._redirection: Final = self._intercept(chosen.get("intercept", None if server is not None else False))
         except BaseException:
             if self._own_host:
@@ -80,8 +82,19 @@ class LocalEmulator:
 
     def _began(self, engine: Emulator) -> None:
         """A new engine answers: at the start, after a reset, after a restart."""
-        self._access.begin(engine)
+        self._access.begin(engine, goes_on=engine.starts > 0)
         self._settings = engine.settings
+        if self._kill_at and not engine.starts:
+            number, self._kill_at = self._kill_at, 0
+            store = host.memory_store()
+            engine.die_at(number, store, self._host.runtimes.packages, partial(self._died, store))
+
+    def _died(self, kept: Store) -> None:
+        """The emulator was killed; the next call finds another one, which goes on."""
+        self._access.revive = partial(self._host.restart, kept)
+        going_on = story()
+        if going_on is not None:
+            going_on.script.killed()
 
     def _intercept(self, asked: bool | None) -> host.Redirection | None:
         """``None``, the fixture's default: unless another emulator of this process does."""
