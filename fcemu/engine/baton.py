@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final
@@ -94,6 +94,15 @@ class Baton:
             yield
         finally:
             self._lock, self.acquire, self.release = held
+
+    def lending(self, look: Callable[[], None]) -> Callable[[], None]:
+        """``look``, called with the baton held, which it may take again."""
+
+        def lent() -> None:
+            with self.lent():
+                look()
+
+        return lent
 
     def give_way(self) -> bool:
         """Let a waiting outside caller take its turn, and say whether one did.

@@ -171,6 +171,8 @@ class Emulator:
         self.kept: Final = self._persistence.kept
         """For the server's loop: return once what is ``unsaved`` is kept; one commit for all of a turn. Raises
         ``StoreError``."""
+        self.die_at: Final = self._persistence.die_at
+        """For a test: be killed at a fact."""
         self.keep_soon: Final = self._persistence.keep_soon
         """For the server's loop, when attempts have been accepted that begin once they are kept."""
         self.read_outside: Final = self._callers.read_outside
@@ -233,27 +235,6 @@ class Emulator:
             if store is not None:
                 self._persistence.take_all(store, packages)
         self.close()
-
-    def die_at(
-        self, number: int, store: Store, packages: Callable[[], Packages] | None, died: Callable[[], None]
-    ) -> None:
-        """Be killed when the journal has so many facts, whatever would follow from the last of them. What is not kept
-        elsewhere is put into ``store``. ``died`` is called then, with the baton held. Facts of synchronous invocations
-        do not count as places for that: their callers would have to ask again."""
-
-        def look() -> None:
-            fact = self.journal[-1]
-            about = self.journal.invocations.get(fact.request_id)
-            if len(self.journal) != number or self._closing.closed or (about is not None and about.synchronous):
-                return
-            if self._movers.saving is None:
-                self._persistence.take_all(store, packages)
-            self._persistence.stop()
-            died()
-            self._closing.kill()
-
-        with self._baton:
-            self.journal.follow(look)
 
     def stop_saving(self) -> None:
         """What happens from now on is not kept."""
@@ -533,13 +514,8 @@ class Emulator:
     def after_each_fact(self, look: Callable[[], None]) -> None:
         """Call ``look`` after each fact, on the thread that records it. It may look at the emulator as any caller does,
         and must not change it."""
-
-        def lent() -> None:
-            with self._baton.lent():
-                look()
-
         with self._baton:
-            self.journal.follow(lent)
+            self.journal.follow(self._baton.lending(look))
 
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
