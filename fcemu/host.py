@@ -235,9 +235,9 @@ class Host:
             store.clear()
         self._go_on(settings, store)
 
-    def restart(self) -> None:
-        """End the emulator as by ``kill -9``, and go on from what was kept: in its file, else in memory. Raises
-        ``StoreError``."""
+    def restart(self, kept: Store | None = None) -> None:
+        """End the emulator as by ``kill -9``, and go on from what was kept: in its file, else in memory. ``kept``: what
+        an emulator has left that was killed already. Raises ``StoreError``."""
         emulator = self.emulator
         assert emulator is not None
         added, in_memory = emulator.setup.all_added(), self._store is None
@@ -245,6 +245,9 @@ class Host:
             emulator.kill()
             self._store.close()
             store = self._opened()
+        elif kept is not None:
+            store = kept
+            emulator.kill()
         else:
             store = memory_store()
             emulator.kill(store, self.runtimes.packages)

@@ -26,6 +26,10 @@ class ClosedError(RuntimeError):
     ``__cause__``."""
 
 
+class Killed(ClosedError):
+    """The emulator was killed at a fact, as a test asked for."""
+
+
 class Closing:
     """Whether an emulator is closed, by which error, and what is done then. Called with the baton held, but for
     ``let_go``."""
@@ -66,6 +70,11 @@ class Closing:
             self.close()
         except Exception as another:  # callers have got the first error, which may well be the reason for this one
             _LOG.error("the emulator could not end all that ran", exc_info=another)
+
+    def kill(self) -> None:
+        """End as by ``kill -9``: whoever waits gets ``Killed``."""
+        self.error = Killed("the emulator was killed")
+        self.close()
 
     def close(self) -> None:
         """Let no more happen. Whoever waits hears of it first; then what runs or is parked is ended. Nothing happens

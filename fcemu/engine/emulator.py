@@ -179,6 +179,8 @@ class Emulator:
         self.kept: Final = self._persistence.kept
         """For the server's loop: return once what is ``unsaved`` is kept; one commit for all of a turn. Raises
         ``StoreError``."""
+        self.die_at: Final = self._persistence.die_at
+        """For a test: be killed at a fact."""
         self.keep_soon: Final = self._persistence.keep_soon
         """For the server's loop, when attempts have been accepted that begin once they are kept."""
         self.read_outside: Final = self._callers.read_outside
@@ -530,6 +532,12 @@ class Emulator:
         with self._baton:
             measured = self.journal.measured()
         return measured()
+
+    def after_each_fact(self, look: Callable[[], None]) -> None:
+        """Call ``look`` after each fact, on the thread that records it. It may look at the emulator as any caller does,
+        and must not change it."""
+        with self._baton:
+            self.journal.follow(self._baton.lending(look))
 
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""

@@ -302,7 +302,7 @@ class Movers:
                 if self._baton.awaited and self._baton.give_way():
                     continue  # another thread may have changed what comes first
                 doing = self._fall_due(first[1], self._move_to(first[0]))
-                if doing is not None:
+                if doing is not None and not self.closing.closed:  # else it was killed at the last fact
                     self._driving = leads = False
                     self._execute(doing)
                     if self._driving:

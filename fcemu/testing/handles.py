@@ -238,7 +238,14 @@ class Invocation:
 
     def __init__(self, access: Access, record: core.Recorded) -> None:
         self._access: Final = access
-        self._record: Final = record
+        self._given = record
+        self._life: Final = access.life
+
+    @property
+    def _record(self) -> core.Recorded:
+        """Its record; after a restart, that of the emulator which goes on."""
+        self._given = self._access.latest(self._given, self._life)
+        return self._given
 
     @property
     def request_id(self) -> str:
