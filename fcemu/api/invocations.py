@@ -1,4 +1,4 @@
-"""Handlers: invoke."""
+"""These handlers answer InvokeFunction for every dialect."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Emulator: one method per thing a caller can ask for."""
+"""``Emulator`` has one method for each thing that a caller can ask for."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -338,7 +338,7 @@ class Emulator:
             return self._movers.post(Advance(self.clock.end_of(by)))
 
     def sleep_until(self, end: datetime) -> Goal:
-        """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
+        """Like ``advance_to``, for a caller that sleeps: an ``end`` that another move has passed is no error."""
         self.before_move(end)
         with self._baton:
             self._check_open()

@@ -1,4 +1,4 @@
-"""What the engine needs from outside: Runtime, Instance, HandlerClock (protocols), and what it hands to them."""
+"""These protocols say what the engine needs from outside, such as ``Runtime`` and ``Store``, and what it hands out."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -130,7 +130,7 @@ class HandlerClock(Protocol):
         """
 
     def waiting(self) -> "Waiting | None":
-        """A virtual wait of this thread that somebody may end early; ``None`` on a thread that is no strand."""
+        """A virtual wait of this thread that another thread may end early; ``None`` on a thread that is no strand."""
 
     def wait_for_lock(self, lock: Held, seconds: float | None) -> float | None:
         """Park for a lock whose holder is parked, until it is free or ``seconds`` of virtual time have passed.

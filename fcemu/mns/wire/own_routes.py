@@ -1,4 +1,4 @@
-"""Handlers under /_fcemu/: what was delivered to queues, topics and buses; sending to a queue."""
+"""These handlers of routes under ``/_fcemu/`` show what was delivered, and send to a queue."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
