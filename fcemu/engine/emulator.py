@@ -11,7 +11,7 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Attempt, Invocation
+from fcemu.core.invocation import Invocation
 from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -528,12 +528,12 @@ class Emulator:
             except FCError:
                 return DEFAULT_MEMORY_MB
 
-    def checksum_of(self, invocation: Invocation, attempt: Attempt) -> str:
-        """The checksum of the code that an attempt has run in, as it is defined now. ``""`` where the function is gone,
-        and for a directory of this machine whose package would take a while to make."""
+    def checksum_of(self, invocation: Invocation, instance_id: str) -> str:
+        """The checksum of the code that an attempt has run in that instance, as it is defined now. ``""`` where the
+        function is gone, and for a directory of this machine whose package would take a while to make."""
         accepted = invocation.accepted
         with self._baton:
-            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, attempt.instance_id)
+            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, instance_id)
             if pool is None:
                 return ""
         if pool.checksum is None:
