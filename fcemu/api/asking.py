@@ -1,4 +1,4 @@
-"""Asking: one request to an operation of the control plane; its parts are read with good error messages."""
+"""``Asking`` is one request to an operation of the control plane; it reads each part with good error messages."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations."""
+"""These handlers of routes under ``/_fcemu/`` tell what happened, and why nothing happens."""
 
 import asyncio
 import json

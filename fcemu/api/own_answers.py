@@ -1,4 +1,4 @@
-"""Requests of fcemu's own API as its records, and its records and problems as answers."""
+"""Requests of fcemu's own API are read as its records here, and records and problems written as answers."""
 
 import json
 from typing import Any, Final

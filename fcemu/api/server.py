@@ -1,4 +1,4 @@
-"""The server: finds the dialect and the operation of a request, and answers whatever happens."""
+"""The server finds the dialect and the operation of a request, and answers whatever happens."""
 
 import asyncio
 import logging

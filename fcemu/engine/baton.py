@@ -1,4 +1,4 @@
-"""One lock for all engine state, which lets outside callers in between two steps of a long move."""
+"""The baton is the one lock for all engine state; it lets outside callers in between two steps of a long move."""
 
 import threading
 from collections import deque

@@ -1,4 +1,4 @@
-"""Closing: how an emulator ends, by its owner or by an error in one of its own threads."""
+"""An emulator ends here, closed by its owner or by an error in one of its own threads."""
 
 import logging
 from collections import deque

@@ -1,4 +1,4 @@
-"""Emulator: one method per thing a caller can ask for."""
+"""``Emulator`` has one method for each thing that a caller can ask for."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Attempt, Invocation
+from fcemu.core.invocation import Invocation
 from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -351,7 +351,7 @@ class Emulator:
             return self._movers.post(Advance(self.clock.end_of(by)))
 
     def sleep_until(self, end: datetime) -> Goal:
-        """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
+        """Like ``advance_to``, for a caller that sleeps: an ``end`` that another move has passed is no error."""
         self.before_move(end)
         with self._baton:
             self._check_open()
@@ -557,12 +557,12 @@ class Emulator:
             except FCError:
                 return DEFAULT_MEMORY_MB
 
-    def checksum_of(self, invocation: Invocation, attempt: Attempt) -> str:
-        """The checksum of the code that an attempt has run in, as it is defined now. ``""`` where the function is gone,
-        and for a directory of this machine whose package would take a while to make."""
+    def checksum_of(self, invocation: Invocation, instance_id: str) -> str:
+        """The checksum of the code that an attempt has run in that instance, as it is defined now. ``""`` where the
+        function is gone, and for a directory of this machine whose package would take a while to make."""
         accepted = invocation.accepted
         with self._baton:
-            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, attempt.instance_id)
+            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, instance_id)
             if pool is None:
                 return ""
         if pool.checksum is None:

@@ -1,4 +1,4 @@
-"""The ordered record of facts: append, read, follow, fold."""
+"""The journal is the ordered record of facts: this module appends, reads, follows and folds them."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which line of a user's code a thread is on."""
+"""This module finds the line of a user's code on which a thread is."""
 
 import sys
 from types import FrameType

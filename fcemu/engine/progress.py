@@ -1,4 +1,4 @@
-"""Progress: what an emulator does when real time passes and what is in flight does not get on."""
+"""An emulator acts here, told by the watchdog, when real time passes and what is in flight does not get on."""
 
 from collections.abc import Callable
 from typing import Final

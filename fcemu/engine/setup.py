@@ -1,4 +1,4 @@
-"""Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
+"""A test arranges here what it needs before something runs: definitions, stand-ins for code, faults."""
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence

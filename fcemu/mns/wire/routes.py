@@ -1,4 +1,4 @@
-"""MNS's HTTP API: queues and topics for real MNS clients, on the same port and the same clock.
+"""MNS's HTTP API serves real MNS clients, on the same port and the same clock as FC's.
 
 Any account and any key are accepted. Source of paths, documents and codes: MNS's API reference of 2015-06-06, read
 2026-11, and what its clients send.
