@@ -29,7 +29,6 @@ from fcemu.config.foreign import (
 from fcemu.config.foreign_triggers import Said, triggers_of
 from fcemu.config.problems import quoted
 from fcemu.config.serverless_devs import Edition, overlays_of, translated
-from fcemu.config.serverless_devs_variables import names_3
 from fcemu.config.tree import Entry, Items, Node, Scalar, Table
 from fcemu.core.fields.asynchronous import ASYNC
 from fcemu.core.fields.domains import DOMAIN
@@ -193,7 +192,7 @@ EDITION: Final = Edition(
     function=("props",),
     has=("functionName", "runtime", "handler"),
     code="code",
-    names=names_3,
+    strict=True,
     laid=_laid,
 )
 
