@@ -54,9 +54,9 @@ class OwnRoutes:
         handlers: dict[str, Handler] = {}
         for answering in [*map(_handlers_of, parts), *(mount.own for mount in state.mounts)]:
             handlers |= answering
-        self._paths: Final = Paths(
-            (route.method, route.path, (route, handlers[route.name])) for route in ROUTES if route.name in handlers
-        )
+        if lost := [route.name for route in ROUTES if route.name not in handlers]:
+            raise LookupError(f"routes of /{PREFIX}/ without a handler: {', '.join(lost)}")
+        self._paths: Final = Paths((route.method, route.path, (route, handlers[route.name])) for route in ROUTES)
 
     def find(
         self, method: str, segments: list[str], query: Mapping[str, str]

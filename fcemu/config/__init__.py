@@ -6,10 +6,11 @@ from fcemu.config.definition import EMPTY, FILE_NAMES, Choices, Definition
 
 if TYPE_CHECKING:
     from fcemu.config.archives import code_of
+    from fcemu.config.compose import composed
     from fcemu.config.define import read_definition, read_function, read_mapping
     from fcemu.config.parse import find_definition
     from fcemu.config.problems import DefinitionError, Problem
-    from fcemu.config.write import composed, document_of, native_form, native_text
+    from fcemu.config.write import document_of, native_form, native_text
 
 __all__ = [
     "EMPTY",
@@ -33,7 +34,7 @@ _HOMES = {
     "DefinitionError": "problems",
     "Problem": "problems",
     "code_of": "archives",
-    "composed": "write",
+    "composed": "compose",
     "document_of": "write",
     "find_definition": "parse",
     "native_form": "write",

@@ -180,7 +180,7 @@ class Definer:
     # Destinations.
 
     def _check_destinations(self, written: Mapping[FunctionRef, Written]) -> None:
-        """A destination that nobody defined is odd: it may be defined later, else its reports fail."""
+        """A destination that is not defined is odd: it may be defined later, else its reports fail."""
         for ref, each in written.items():
             for one in each.said.get("asynchronous", ()):
                 for key, attribute in (("onSuccess", "on_success"), ("onFailure", "on_failure")):

@@ -96,25 +96,34 @@ def merged(weak: Node | None, strong: Node | None) -> Node | None:
 
 # Rules: what becomes of one key of a foreign map.
 
-Rule = Callable[["Translation", Entry, str, list[Entry]], Iterable[Entry]]
-"""Makes native entries of one entry of a foreign map. It gets the translation, the entry, whose map that is in the
-words of messages, and the list to which it adds what has no effect here."""
+
+class At(NamedTuple):
+    """Where a rule is applied. ``where``: whose map that is, in the words of messages. ``kept``: a rule adds to this
+    list what has no effect here."""
+
+    translation: "Translation"
+    where: str
+    kept: list[Entry]
+
+
+Rule = Callable[[Entry, At], Iterable[Entry]]
+"""Makes native entries of one entry of a foreign map."""
 Rules = Mapping[str, Rule]
 """The keys of one map of a foreign format, with what becomes of each; other keys are odd."""
 
 
 def same(name: str) -> Rule:
     """The native key ``name`` has the value as it is."""
-    return lambda translation, each, where, kept: [entry(name, loose(each.value), each.key)]
+    return lambda each, at: [entry(name, loose(each.value), each.key)]
 
 
 def inside(name: str, rules: Rules) -> Rule:
     """The native key ``name`` is a map, too, of which ``rules`` say the keys."""
 
-    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-        if (table := translation.table(each.value, each.key.text)) is None:
+    def rule(each: Entry, at: At) -> Iterable[Entry]:
+        if (table := at.translation.table(each.value, each.key.text)) is None:
             return ()
-        made = translation.entries(table, rules, where, kept, each.key.text)
+        made = at.translation.entries(table, rules, at.where, at.kept, each.key.text)
         return (entry(name, Table(table.place, tuple(made)), each.key),)
 
     return rule
@@ -123,9 +132,9 @@ def inside(name: str, rules: Rules) -> Rule:
 def around(rules: Rules) -> Rule:
     """What is in this map stands in the native map around it."""
 
-    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-        table = translation.table(each.value, each.key.text)
-        return () if table is None else translation.entries(table, rules, where, kept, each.key.text)
+    def rule(each: Entry, at: At) -> Iterable[Entry]:
+        table = at.translation.table(each.value, each.key.text)
+        return () if table is None else at.translation.entries(table, rules, at.where, at.kept, each.key.text)
 
     return rule
 
@@ -134,36 +143,36 @@ def held(name: str, key: str) -> Rule:
     """The native key ``name`` has what stands under ``key`` in this map."""
     rules: Rules = {key: same(name)}
 
-    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-        return (entry(name, one.value, each.key) for one in around(rules)(translation, each, where, kept))
+    def rule(each: Entry, at: At) -> Iterable[Entry]:
+        return (entry(name, one.value, each.key) for one in around(rules)(each, at))
 
     return rule
 
 
-def elsewhere(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def elsewhere(each: Entry, at: At) -> Iterable[Entry]:
     """The key is looked at elsewhere, or says nothing about functions."""
     return ()
 
 
-def carried(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def carried(each: Entry, at: At) -> Iterable[Entry]:
     """The key stands below ``kept``, as the native form writes what has no key of its own."""
     if each.key.text not in _TOOLS_OWN and not _is_auto(each.value):
-        kept.append(Entry(each.key._replace(text=each.key.text), loose(_as_api(each.key.text, each.value))))
+        at.kept.append(Entry(each.key, loose(_as_api(each.key.text, each.value))))
     return ()
 
 
-def kept_only(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def kept_only(each: Entry, at: At) -> Iterable[Entry]:
     """The same, and it has no effect here, which is said."""
-    translation.report.keep(each.key.place, translation.report.written(each.key.place, each.key.text))
-    return carried(translation, each, where, kept)
+    at.translation.report.keep(each.key.place, at.translation.report.written(each.key.place, each.key.text))
+    return carried(each, at)
 
 
-def variables(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def variables(each: Entry, at: At) -> Iterable[Entry]:
     """Environment variables, whose values become texts."""
     return (entry("environmentVariables", as_texts(loose(each.value)), each.key),)
 
 
-def code_path(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def code_path(each: Entry, at: At) -> Iterable[Entry]:
     """Where code is: a path, or ``{src, ossBucketName, …}``."""
     node = each.value
     if isinstance(node, Table):
@@ -171,22 +180,22 @@ def code_path(translation: "Translation", each: Entry, where: str, kept: list[En
         node = Scalar(each.key.place, OSS) if source is None or is_nothing(source) else source
     if isinstance(node, Scalar):
         return () if is_refused(node) else (entry("code", loose(node), each.key),)
-    translation.report.add(node.place, f"expected a path, found {found(node)}", key=each.key.text)
+    at.translation.report.add(node.place, f"expected a path, found {found(node)}", key=each.key.text)
     return ()
 
 
 def program(rules: Rules) -> Rule:
     """``customRuntimeConfig``: ``command`` with its arguments is one key; what else is kept stays in the block."""
 
-    def rule(translation: "Translation", each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-        if (config := translation.table(each.value, each.key.text)) is None:
+    def rule(each: Entry, at: At) -> Iterable[Entry]:
+        if (config := at.translation.table(each.value, each.key.text)) is None:
             return
         inner: list[Entry] = []
         words_too = {"command": elsewhere, "args": elsewhere, **rules}
-        yield from translation.entries(config, words_too, where, inner, each.key.text)
+        yield from at.translation.entries(config, words_too, at.where, inner, each.key.text)
         if inner:
-            kept.append(entry("customRuntimeConfig", Table(config.place, tuple(inner)), config.place))
-        words = [word for key in ("command", "args") for word in translation.items(config.get(key), key)]
+            at.kept.append(entry("customRuntimeConfig", Table(config.place, tuple(inner)), config.place))
+        words = [word for key in ("command", "args") for word in at.translation.items(config.get(key), key)]
         if words:
             yield entry("command", loose(Items(config.place, tuple(words))), config.place)
 
@@ -287,12 +296,13 @@ class Translation:
         it is inside of the one that ``where`` names. Unknown keys are odd, not wrong, because the tools accept them
         (yaml-formats §4.6)."""
         made: list[Entry] = []
+        at = At(self, where, [] if kept is None else kept)
         for each in table.entries:
             rule = rules.get(each.key.text)
             if rule is None:
                 self._unknown(each.key, rules, f"in {key} {where}" if key else where)
             elif not is_nothing(each.value):
-                made += rule(self, each, where, [] if kept is None else kept)
+                made += rule(each, at)
         return made
 
     def _unknown(self, key: Scalar, rules: Rules, where: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from fcemu.config.foreign import (
+    At,
     Rules,
     Translation,
     around,
@@ -35,11 +36,11 @@ MEMORY_MB: Final = "128"
 """What the older tools fill in. Source: yaml-formats §2.1 and §3.1."""
 
 
-def _health(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def _health(each: Entry, at: At) -> Iterable[Entry]:
     """FC 3.0 has it inside ``customRuntimeConfig``."""
-    if (health := translation.table(each.value, each.key.text)) is not None:
+    if (health := at.translation.table(each.value, each.key.text)) is not None:
         inner = Table(health.place, (entry("healthCheckConfig", loose(health)),))
-        kept.append(entry("customRuntimeConfig", inner))
+        at.kept.append(entry("customRuntimeConfig", inner))
     return ()
 
 

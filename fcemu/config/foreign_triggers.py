@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from fcemu.config.foreign import (
+    At,
     Rules,
     Translation,
     as_they_are,
@@ -31,7 +32,7 @@ _FUNCRAFT_TYPES: Final = ("Timer", "HTTP", "OSS", "MNSTopic", "EventBridge", "Lo
 _TIMER: Final[Rules] = {"cronExpression": same("timer"), "enable": same("enable"), "payload": same("payload")}
 
 
-def _auth_type(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def _auth_type(each: Entry, at: At) -> Iterable[Entry]:
     """Funcraft takes ANONYMOUS in any case."""
     value = loose(each.value)
     if isinstance(value, Scalar):

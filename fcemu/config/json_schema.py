@@ -179,7 +179,7 @@ _CONTRADICTIONS: Final[dict[Table, list[dict[str, Any]]]] = {
         }
     ],
 }
-"""What ``schema.CONTRADICTIONS`` says of them."""
+"""What ``schema.CONTRADICTIONS`` says of stubs, and the ``Definer`` of a bound that is said twice."""
 
 
 def _strict(table: Table) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from fcemu.config.definition import Choices
 from fcemu.config.foreign import Rules, Source, Translation, is_nothing, merged
 from fcemu.config.parse import parse, read_text
 from fcemu.config.problems import Report, closest, quoted
-from fcemu.config.serverless_devs_variables import Resources
+from fcemu.config.serverless_devs_variables import Resources, names_of
 from fcemu.config.tree import Items, Kind, Node, Scalar, Table
-from fcemu.config.variables import Expander, Names
+from fcemu.config.variables import Expander
 from fcemu.core.values import dataclass
 
 _PLACEHOLDER: Final = re.compile(r"\{\{ *[A-Za-z_][A-Za-z0-9_.]* *\}\}")
@@ -26,8 +26,8 @@ class Edition:
     ``parts``: the key of what it defines, ``noun``: what messages call each of it. ``top``, ``part``: the rules of
     these maps. ``components``: what reads the props of a component, by its name; the first is the usual one.
     ``function``: the keys from a part to the map of its function, ``has``: what that has, whatever the component.
-    ``code``: the key there of its code. ``names``: what expressions mean. ``laid``: a part with what the file lays
-    below and above its props.
+    ``code``: the key there of its code. ``strict``: an expression that means nothing is a problem. ``laid``: a part
+    with what the file lays below and above its props.
     """
 
     parts: str
@@ -38,7 +38,7 @@ class Edition:
     function: tuple[str, ...]
     has: tuple[str, ...]
     code: str
-    names: Callable[[Resources, Path, Choices], Names]
+    strict: bool
     laid: Callable[[Translation, Table], Callable[[Scalar, Table], Table]]
 
 
@@ -59,7 +59,7 @@ def translated(source: Source, edition: Edition) -> Table:
             _say_actions(report, part, where)
             parts[each.key.text] = laid(each.key, part.without("actions"))
     known = Resources(tree.get("vars"), parts, _code_texts(parts.values(), (*edition.function, edition.code)))
-    expander = Expander(report, edition.names(known, source.root, source.choices))
+    expander = Expander(report, names_of(known, source.root, source.choices, strict=edition.strict))
     for name, part in parts.items():
         expander.scope = name
         expanded = expander.tree(part)

@@ -20,7 +20,6 @@ from fcemu.config.foreign import (
 from fcemu.config.foreign_fc2 import SERVICE, function_entries, route_value
 from fcemu.config.foreign_triggers import Said, triggers_of
 from fcemu.config.serverless_devs import Edition, translated
-from fcemu.config.serverless_devs_variables import names_1
 from fcemu.config.tree import Items, Scalar, Table
 from fcemu.core.fields.domains import DOMAIN
 from fcemu.core.fields.rows import V2021
@@ -107,7 +106,7 @@ EDITION: Final = Edition(
     function=("props", "function"),
     has=("name", "runtime", "handler"),
     code="codeUri",
-    names=names_1,
+    strict=False,
     laid=lambda translation, tree: lambda key, part: part,
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fcemu.config.foreign import (
+    At,
     Rules,
     Source,
     Translation,
@@ -29,7 +30,6 @@ from fcemu.config.foreign import (
 from fcemu.config.foreign_triggers import Said, triggers_of
 from fcemu.config.problems import quoted
 from fcemu.config.serverless_devs import Edition, overlays_of, translated
-from fcemu.config.serverless_devs_variables import names_3
 from fcemu.config.tree import Entry, Items, Node, Scalar, Table
 from fcemu.core.fields.asynchronous import ASYNC
 from fcemu.core.fields.domains import DOMAIN
@@ -37,36 +37,36 @@ from fcemu.core.fields.functions import FUNCTION, HOOK
 from fcemu.core.fields.rows import V2023
 
 
-def _tags(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def _tags(each: Entry, at: At) -> Iterable[Entry]:
     """A list of keys and values is a map."""
     made: dict[str, Entry] = {}
-    for tag in translation.parts(each.value, "tags"):
-        if (key := translation.name(tag, "key", tag.place, "in a tag")) is not None:
-            translation.entries(tag, _TAG, "in a tag")
+    for tag in at.translation.parts(each.value, "tags"):
+        if (key := at.translation.name(tag, "key", tag.place, "in a tag")) is not None:
+            at.translation.entries(tag, _TAG, "in a tag")
             value = tag.get("value")
             made[key.text] = entry(key.text, text(key.place, "") if value is None else loose(value), key)
     return [entry("tags", Table(each.value.place, tuple(made.values())), each.key)] if made else []
 
 
-def _hook(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
+def _hook(each: Entry, at: At) -> Iterable[Entry]:
     """A hook has a handler; one that has a command instead is kept."""
     word = each.key.text
-    if (hook := translation.table(each.value, word)) is None:
+    if (hook := at.translation.table(each.value, word)) is None:
         return ()
-    made = translation.entries(hook, _HOOK, where, key=word)
+    made = at.translation.entries(hook, _HOOK, at.where, key=word)
     if is_nothing(hook.get("command")):
         return (entry(word, Table(hook.place, tuple(made)), each.key),)
     if any(inner.key.text == "handler" for inner in made):
-        translation.report.add(each.key.place, f"{word} has both handler and command", "write one of them")
+        at.translation.report.add(each.key.place, f"{word} has both handler and command", "write one of them")
     else:
-        translation.report.keep(each.key.place, f"{word}.command")
+        at.translation.report.keep(each.key.place, f"{word}.command")
     return ()
 
 
-def _no_hook(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-    if (hook := translation.table(each.value, each.key.text)) is not None:
-        translation.entries(hook, _HOOK, where, key=each.key.text)
-        translation.report.warn(each.key.place, f"FC 3.0 has no {each.key.text}; it is left out")
+def _no_hook(each: Entry, at: At) -> Iterable[Entry]:
+    if (hook := at.translation.table(each.value, each.key.text)) is not None:
+        at.translation.entries(hook, _HOOK, at.where, key=each.key.text)
+        at.translation.report.warn(each.key.place, f"FC 3.0 has no {each.key.text}; it is left out")
     return ()
 
 
@@ -193,7 +193,7 @@ EDITION: Final = Edition(
     function=("props",),
     has=("functionName", "runtime", "handler"),
     code="code",
-    names=names_3,
+    strict=True,
     laid=_laid,
 )
 

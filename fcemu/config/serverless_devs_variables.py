@@ -38,104 +38,88 @@ class Resources:
     code: tuple[str, ...] = ()
 
 
-def names_3(known: Resources, root: Path, choices: Choices) -> Names:
-    """Edition 3.0.0: what is not known is a problem."""
-
-    def other(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
-        if way.parts[0] in known.by_name and len(way.parts) > 1:  # as edition 1 writes it
-            return _of_resource(expander, known, way.parts, place)
-        near = closest(way.parts[0], ["vars", "env", "resources", "this", "config", "file", "json", "yaml", "path"])
-        raise UnresolvedError("there is no such name", *([f"did you mean {near!r}?"] if near else []))
-
-    return _names(known, root, choices, other, strict=True)
-
-
-def names_1(known: Resources, root: Path, choices: Choices) -> Names:
-    """Edition 1.0.0: what is not known stays as it is."""
-
-    def other(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
-        if way.parts[0] in known.by_name and len(way.parts) > 1:
-            return _of_resource(expander, known, way.parts, place)
-        return Missing()
-
-    return _names(known, root, choices, other, strict=False)
-
-
-def _names(known: Resources, root: Path, choices: Choices, other: Root, *, strict: bool) -> Names:
-    variables = environment(choices.variables, root, [root / text for text in known.code])
-    env = environment_of(variables, strict=strict)
-
-    def env_way(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
-        name = ".".join(way.parts[1:])
-        return env(expander, Call("env", (Literal(name),)), place)
-
+def names_of(known: Resources, root: Path, choices: Choices, *, strict: bool) -> Names:
+    """What an edition knows. ``strict``: what is not known is a problem, as in 3.0.0; else it stays as it is, as in
+    1.0.0, where ``file`` also parses JSON and YAML."""
+    said = _Meanings(known, root, choices, strict)
     functions: dict[str, Function] = {
-        "env": env,
-        "env.init": _number(env),
-        "config": _config(choices),
-        "secret": _secret,
-        "file": _file(root, parsed=not strict),
-        "path": _path(root),
-        "json": _parsed(is_json=True),
-        "yaml": _parsed(is_json=False),
-        "str": _text,
-        "regex": _never,
+        "env": said.env,
+        "env.init": said.number,
+        "config": said.config,
+        "secret": said.secret,
+        "file": said.file,
+        "path": said.path,
+        "json": said.json,
+        "yaml": said.yaml,
+        "str": said.text,
+        "regex": said.regex,
     }
     roots: dict[str, Root] = {
         "vars": below_root(known.variables, "vars"),
-        "env": env_way,
-        "this": _this(known),
-        "resources": _resources(known),
-        "components": _later,
+        "env": said.variable,
+        "this": said.this,
+        "resources": said.resources,
+        "components": said.components,
     }
-    return Names(functions, roots, other, strict=strict)
+    return Names(functions, roots, said.other, strict=strict)
 
 
-def _this(known: Resources) -> Root:
-    def this(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
-        own = known.by_name.get(expander.scope)
+class _Meanings:
+    """What each name means. All methods but ``__init__`` are of the types ``Function`` and ``Root``."""
+
+    def __init__(self, known: Resources, root: Path, choices: Choices, strict: bool) -> None:
+        self._known = known
+        self._root = root
+        self._account_id = choices.account_id or ACCOUNT.id
+        self._strict = strict
+        variables = environment(choices.variables, root, [root / text for text in known.code])
+        self.env = environment_of(variables, strict=strict)
+
+    # Ways.
+
+    def variable(self, expander: Expander, way: Way, place: Mark) -> "Node | Missing":
+        return self.env(expander, Call("env", (Literal(".".join(way.parts[1:])),)), place)
+
+    def this(self, expander: Expander, way: Way, place: Mark) -> "Node | Missing":
+        own = self._known.by_name.get(expander.scope)
         if own is None or len(way.parts) < 2:
             raise UnresolvedError("there is no resource here that it could mean")
         return expander.follow(own, way.parts[1:], "this resource")
 
-    return this
+    def resources(self, expander: Expander, way: Way, place: Mark) -> "Node | Missing":
+        return self._of_resource(expander, way.parts[1:])
 
+    def components(self, expander: Expander, way: Way, place: Mark) -> Missing:
+        return _LATER
 
-def _resources(known: Resources) -> Root:
-    def resources(expander: Expander, way: Way, place: Mark) -> "Node | Missing":
-        return _of_resource(expander, known, way.parts[1:], place)
+    def other(self, expander: Expander, way: Way, place: Mark) -> "Node | Missing":
+        if way.parts[0] in self._known.by_name and len(way.parts) > 1:  # as edition 1 writes it
+            return self._of_resource(expander, way.parts)
+        if not self._strict:
+            return Missing()
+        near = closest(way.parts[0], ["vars", "env", "resources", "this", "config", "file", "json", "yaml", "path"])
+        raise UnresolvedError("there is no such name", *([f"did you mean {near!r}?"] if near else []))
 
-    return resources
+    def _of_resource(self, expander: Expander, parts: tuple[str, ...]) -> "Node | Missing":
+        """``NAME.props.x``; what a resource has only after its deployment stays as it is."""
+        if len(parts) < 2:
+            raise UnresolvedError("write ${resources.NAME.props.KEY}")
+        name, by_name = parts[0], self._known.by_name
+        if name not in by_name:
+            near = closest(name, by_name)
+            raise UnresolvedError(f"there is no resource {name!r}", *([f"did you mean {near!r}?"] if near else []))
+        if parts[1] in {"output", "info"}:
+            return _LATER
+        before, expander.scope = expander.scope, name
+        try:
+            return expander.follow(by_name[name], parts[1:], f"resource {name}")
+        finally:
+            expander.scope = before
 
+    # Functions.
 
-def _of_resource(expander: Expander, known: Resources, parts: tuple[str, ...], place: Mark) -> "Node | Missing":
-    """``NAME.props.x``; what a resource has only after its deployment stays as it is."""
-    if len(parts) < 2:
-        raise UnresolvedError("write ${resources.NAME.props.KEY}")
-    name = parts[0]
-    if name not in known.by_name:
-        near = closest(name, known.by_name)
-        raise UnresolvedError(f"there is no resource {name!r}", *([f"did you mean {near!r}?"] if near else []))
-    if parts[1] in {"output", "info"}:
-        return Missing("is known only after a deployment, so the text stays as it is")
-    before, expander.scope = expander.scope, name
-    try:
-        return expander.follow(known.by_name[name], parts[1:], f"resource {name}")
-    finally:
-        expander.scope = before
-
-
-def _later(expander: Expander, way: Way, place: Mark) -> Missing:
-    return Missing("is known only after a deployment, so the text stays as it is")
-
-
-def _never(expander: Expander, call: Call, place: Mark) -> Node:
-    raise UnresolvedError("regex() is for the names of actions")
-
-
-def _number(env: Function) -> Function:
-    def number(expander: Expander, call: Call, place: Mark) -> "Node | Missing":
-        node = env(expander, call, place)
+    def number(self, expander: Expander, call: Call, place: Mark) -> "Node | Missing":
+        node = self.env(expander, call, place)
         if isinstance(node, Scalar):
             try:
                 return Scalar(place, str(int(node.text[:32])), Kind.NUMBER)
@@ -143,37 +127,41 @@ def _number(env: Function) -> Function:
                 raise UnresolvedError(f"expected a whole number, found {node.text[:32]!r}") from None
         return node
 
-    return number
-
-
-def _config(choices: Choices) -> Function:
-    """A field of the credential. ASSUMED: fcemu makes up the fields of a credential other than the account's id,
-    because the emulator has no credentials (yaml-formats §1.5)."""
-
-    def config(expander: Expander, call: Call, place: Mark) -> Node:
+    def config(self, expander: Expander, call: Call, place: Mark) -> Node:
+        """A field of the credential. ASSUMED: fcemu makes up the fields of a credential other than the account's id,
+        because the emulator has no credentials (yaml-formats §1.5)."""
         name = _only(expander, call, place)
-        if name.lower() in _CREDENTIAL_WORDS:
-            return Scalar(place, choices.account_id or ACCOUNT.id, Kind.LOOSE)
-        return Scalar(place, f"fcemu-{name}", Kind.LOOSE)
+        is_account = name.lower() in _CREDENTIAL_WORDS
+        return Scalar(place, self._account_id if is_account else f"fcemu-{name}", Kind.LOOSE)
 
-    return config
+    def secret(self, expander: Expander, call: Call, place: Mark) -> Node:
+        return Scalar(place, f"fcemu-{_only(expander, call, place)}", Kind.LOOSE)
 
-
-def _secret(expander: Expander, call: Call, place: Mark) -> Node:
-    return Scalar(place, f"fcemu-{_only(expander, call, place)}", Kind.LOOSE)
-
-
-def _file(root: Path, *, parsed: bool) -> Function:
-    """The content of a file; edition 1 parses JSON and YAML."""
-
-    def file(expander: Expander, call: Call, place: Mark) -> Node:
+    def file(self, expander: Expander, call: Call, place: Mark) -> Node:
+        """The content of a file."""
         name = _only(expander, call, place)
-        content = _content(root, name)
-        if parsed and name.endswith((".json", ".yaml", ".yml")):
+        content = _content(self._root, name)
+        if not self._strict and name.endswith((".json", ".yaml", ".yml")):
             return _tree_of(content, place, is_json=name.endswith(".json"))
         return Scalar(place, content, Kind.LOOSE)
 
-    return file
+    def path(self, expander: Expander, call: Call, place: Mark) -> Node:
+        return Scalar(place, str(_existing(self._root, _only(expander, call, place)).absolute()), Kind.LOOSE)
+
+    def json(self, expander: Expander, call: Call, place: Mark) -> Node:
+        return _tree_of(_only(expander, call, place), place, is_json=True)
+
+    def yaml(self, expander: Expander, call: Call, place: Mark) -> Node:
+        return _tree_of(_only(expander, call, place), place, is_json=False)
+
+    def text(self, expander: Expander, call: Call, place: Mark) -> Node:
+        return Scalar(place, _only(expander, call, place), Kind.TEXT)
+
+    def regex(self, expander: Expander, call: Call, place: Mark) -> Node:
+        raise UnresolvedError("regex() is for the names of actions")
+
+
+_LATER: Final = Missing("is known only after a deployment, so the text stays as it is")
 
 
 def _content(root: Path, name: str) -> str:
@@ -186,13 +174,6 @@ def _content(root: Path, name: str) -> str:
         raise UnresolvedError(wrong.problems[0].message) from None
 
 
-def _path(root: Path) -> Function:
-    def path(expander: Expander, call: Call, place: Mark) -> Node:
-        return Scalar(place, str(_existing(root, _only(expander, call, place)).absolute()), Kind.LOOSE)
-
-    return path
-
-
 def _existing(root: Path, name: str) -> Path:
     try:
         path = root / name
@@ -201,13 +182,6 @@ def _existing(root: Path, name: str) -> Path:
     except (OSError, ValueError):
         pass
     raise UnresolvedError(f"there is no file {name[:60]!r}")
-
-
-def _parsed(*, is_json: bool) -> Function:
-    def read(expander: Expander, call: Call, place: Mark) -> Node:
-        return _tree_of(_only(expander, call, place), place, is_json=is_json)
-
-    return read
 
 
 def _tree_of(content: str, place: Mark, *, is_json: bool) -> Node:
@@ -232,10 +206,6 @@ def _placed(node: Node, place: Mark) -> Node:
         case Table(_, entries):
             made = (Entry(Scalar(place, key.text), _placed(value, place)) for key, value in entries)
             return Table(place, tuple(made))
-
-
-def _text(expander: Expander, call: Call, place: Mark) -> Node:
-    return Scalar(place, _only(expander, call, place), Kind.TEXT)
 
 
 def _only(expander: Expander, call: Call, place: Mark) -> str:

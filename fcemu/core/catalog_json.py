@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from fcemu.core import capacity, destinations, domains, functions, layers, names, releases, stamps, triggers
 from fcemu.core.catalog import Catalog
@@ -20,11 +20,7 @@ _KINDS: Final[dict[str, type[Any]]] = {
     kind.__name__: kind
     for kind in (
         capacity.Capacity,
-        destinations.EventBusDestination,
-        destinations.FunctionDestination,
-        destinations.QueueDestination,
-        destinations.RocketMQDestination,
-        destinations.TopicDestination,
+        *get_args(destinations.Destination),
         domains.Domain,
         domains.Route,
         functions.AsyncSettings,
