@@ -369,7 +369,7 @@ _ROWS: Final = {
     ),
     "watch": Option(
         Flag(),
-        "Changed code (not the definition) runs from the next attempt on.",
+        "Changed code runs from the next attempt on, and a changed definition is read again.",
         default=False,
         no_test="The code does not change while a test runs.",
         no_block=_OF_LOOKING,
@@ -405,11 +405,26 @@ _ROWS: Final = {
     ),
     "verbose": Option(
         Flag(),
-        "Each fact is logged.",
+        "Every fact is logged.",
         default=False,
         short="-v",
         no_test="pytest shows the timeline of a test that fails.",
         no_block=_OF_LOOKING,
+    ),
+    "quiet": Option(
+        Flag(),
+        "Nothing is logged but the address, warnings and failures.",
+        default=False,
+        short="-q",
+        no_test="pytest shows the timeline of a test that fails.",
+        no_block=_OF_LOOKING,
+    ),
+    "empty": Option(
+        Flag(),
+        "The server starts without the definition of the working directory.",
+        default=False,
+        no_test='An empty definition says so: LocalEmulator("").',
+        no_block="It is about there being no definition.",
     ),
     "env": Option(
         Text("text", ".*", "NAME"),

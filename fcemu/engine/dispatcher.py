@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, assert_never
 
 from fcemu.core import outcome as outcomes
@@ -62,6 +63,10 @@ class Boot:
         return f"start of an instance for {self._invocation.accepted.function} {self._invocation.id}"
 
 
+Hear = Callable[[str, int, str], None]
+"""Gets a request id, the number of an attempt, and what its handler has written; on any thread."""
+
+
 class Dispatcher:
     """Turns due invocations into runs and outcomes into facts. Every method is called with the baton held."""
 
@@ -75,6 +80,8 @@ class Dispatcher:
         self.plans: Final = Plans(world, runtime_of)
         self.fleet: Final = Fleet(world, self.plans)
         self._exceptions: Final[OrderedDict[tuple[str, int], BaseException]] = OrderedDict()
+        self.hear: Hear | None = None
+        """Gets what handlers write while they run."""
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
         self._warned: Final[set[FunctionRef]] = set()
@@ -180,6 +187,8 @@ class Dispatcher:
             keys=self._keys,
             failed=run.fail,
         )
+        if self.hear is not None:
+            run.call.output.heard = partial(self.hear, accepted.request_id, number)
         died = self.dies(run, "before", now) if self.troubles else None
         if died is None:
             return run

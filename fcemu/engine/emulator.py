@@ -26,7 +26,7 @@ from fcemu.engine.closing import ClosedError, do_each
 from fcemu.engine.control import Control
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
-from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.dispatcher import Dispatcher, Hear
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience
@@ -546,6 +546,10 @@ class Emulator:
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, where the runtime has it."""
         return self._dispatcher.exception(request_id, attempt)
+
+    def hear_handlers(self, hear: Hear) -> None:
+        """Let ``hear`` get what handlers write, as they write it, in attempts that begin from now on."""
+        self._dispatcher.hear = hear
 
     def function(self, ref: FunctionRef) -> Function:
         """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
