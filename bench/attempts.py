@@ -7,7 +7,7 @@ import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
-from common import FULL, apart, line
+from common import apart, line, sized, value
 
 from fcemu import host
 from fcemu.config import read_mapping
@@ -22,7 +22,7 @@ def handler(event, context):
 """
 ASKED = [Asked(FunctionRef("flaky"), b"payload", delay=timedelta(seconds=delay)) for delay in range(3600)]
 """Every delay that FC takes but the longest."""
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SIZES = sized((10, 100), (1_000, 10_000, 100_000, 1_000_000), (1_000, 10_000, 100_000, 1_000_000))
 
 
 def emulator(folder: str) -> Emulator:
@@ -54,12 +54,12 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(measure(int(sys.argv[1]), memory="memory" in sys.argv))
         return
-    rounds = 5 if FULL else 3
+    rounds = sized(1, 3, 5)
     costs = {pending: [apart(pending) for _ in range(rounds)] for pending in SIZES}
     for pending, seconds in costs.items():
         print(f"{pending:,} pending: {1 / sorted(seconds)[rounds // 2]:,.0f} attempts a second", flush=True)
-    line("cost of an attempt at 1,000,000 pending, to 1,000", costs[1_000_000], costs[1_000], "s")
-    print(f"{apart(1_000_000, 'memory'):.0f} bytes for each of 1,000,000 pending invocations")
+    line(f"cost of an attempt at {SIZES[-1]:,} pending, to {SIZES[0]:,}", costs[SIZES[-1]], costs[SIZES[0]], "s")
+    value(f"each of {SIZES[-1]:,} pending invocations", apart(SIZES[-1], "memory"), "bytes")
 
 
 if __name__ == "__main__":

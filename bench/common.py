@@ -1,20 +1,34 @@
-"""What the benchmarks share: subprocesses that serve, medians, and how much effort to spend."""
+"""What the benchmarks share: subprocesses that serve, load, medians, and how much effort to spend."""
 
 import http.client
+import json
+import math
 import os
 import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-ROOT = Path(__file__).parent.parent
+T = TypeVar("T")
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
-BARE = [sys.executable, str(Path(__file__).parent / "bare.py")]
+SMALL = os.environ.get("FCEMU_EFFORT") == "small"
+"""Each script runs to its end and measures next to nothing: for the test that keeps them alive."""
+FIGURES = os.environ.get("FCEMU_FIGURES")
+"""The file to which each figure is appended as a line of JSON; ``all.py`` makes its table of them."""
+BARE = [sys.executable, str(HERE / "bare.py")]
 SERVE = [sys.executable, "-m", "fcemu", "serve"]
+
+
+def sized(small: T, usual: T, full: T) -> T:
+    """What fits the effort."""
+    return small if SMALL else full if FULL else usual
 
 
 def free_port() -> int:
@@ -51,28 +65,101 @@ def start(
 
 
 @contextmanager
-def served(command: list[str], port: int, method: str, path: str) -> Iterator[None]:
+def served(command: list[str], port: int, method: str, path: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server for the length of a ``with`` block."""
     process, _ = start(command, port, method, path)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(30)
 
 
+class Load(NamedTuple):
+    """What a load came to: requests a second, and the seconds within which 99 of 100 were answered."""
+
+    rate: float
+    p99: float
+
+
+def load(port: int, connections: int, seconds: float, message: bytes) -> Load:
+    """Send ``message`` again and again on so many connections, from a process of its own."""
+    command = [sys.executable, str(HERE / "load.py"), str(port), str(connections), str(seconds), "p99"]
+    done = subprocess.run(command, input=message, stdout=subprocess.PIPE, check=True)
+    return Load(*map(float, done.stdout.split()))
+
+
+def compare(
+    question: str, ours: Callable[[], Load], baseline: Callable[[], Load], rounds: int, *, warm: bool = True
+) -> list[tuple[Load, Load]]:
+    """Measure two loads in turn, and print the ratio of their rates and their p99; ``warm``: once before, for
+    nothing."""
+    if warm:
+        ours(), baseline()
+    pairs = [(ours(), baseline()) for _ in range(rounds)]
+    p99 = [mine.p99 for mine, _ in pairs], [theirs.p99 for _, theirs in pairs]
+    line(question, [mine.rate for mine, _ in pairs], [theirs.rate for _, theirs in pairs], "requests/s", p99=p99)
+    return pairs
+
+
+def in_turn(question: str, ours: Callable[[], float], baseline: Callable[[], float], rounds: int, unit: str) -> None:
+    """Measure both in turn, and print the ratio."""
+    pairs = [(ours(), baseline()) for _ in range(rounds)]
+    line(question, *map(list, zip(*pairs, strict=True)), unit)
+
+
 def apart(*words: object) -> float:
     """What the benchmark that runs measures with these arguments, in a process of its own: the number it prints."""
+    (number,) = several_apart(*words)
+    return number
+
+
+def several_apart(*words: object) -> list[float]:
+    """The same where it prints several numbers."""
     done = subprocess.run([sys.executable, sys.argv[0], *map(str, words)], stdout=subprocess.PIPE, check=True)
-    return float(done.stdout)
+    return [float(word) for word in done.stdout.split()]
 
 
-def line(question: str, ours: list[float], baseline: list[float], unit: str) -> None:
-    """Print medians and their ratio, and the ratio's spread over the pairs."""
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that so great a share of all do not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def line(
+    question: str,
+    ours: list[float],
+    baseline: list[float],
+    unit: str,
+    *,
+    p99: tuple[list[float], list[float]] | None = None,
+) -> None:
+    """Print medians and their ratio, and the ratio's spread over the pairs. ``p99``: the seconds within which 99 of 100
+    requests were answered, in each round; where there are none, the 99th percentile of the pairs is printed."""
     pairs = sorted(a / b for a, b in zip(ours, baseline, strict=True))
     mine, theirs = statistics.median(ours), statistics.median(baseline)
+    figure = {"question": question, "ratio": statistics.median(pairs), "least": pairs[0], "most": pairs[-1]}
+    if p99 is None:
+        tail = f"99 % of pairs at most {percentile(pairs, 0.99):.2f}"
+    else:
+        slow, usual = map(statistics.median, p99)
+        tail = f"p99 {slow * 1000:.3g} against {usual * 1000:.3g} ms, {slow / usual:.1f} ×"
+        figure |= {"p99": slow, "p99_baseline": usual}
     print(
-        f"{question}: {statistics.median(pairs):.2f} × the baseline "
-        f"(pairs {pairs[0]:.2f}…{pairs[-1]:.2f}; medians {mine:,.4g} against {theirs:,.4g} {unit})",
+        f"{question}: {figure['ratio']:.2f} × the baseline "
+        f"(pairs {pairs[0]:.2f}…{pairs[-1]:.2f}; medians {mine:,.4g} against {theirs:,.4g} {unit}; {tail})",
         flush=True,
     )
+    note(figure)
+
+
+def value(question: str, number: float, unit: str) -> None:
+    """Print a figure that has no baseline."""
+    print(f"{question}: {number:,.4g} {unit}", flush=True)
+    note({"question": question, "value": number, "unit": unit})
+
+
+def note(figure: dict[str, object]) -> None:
+    """Keep a figure for the table."""
+    if FIGURES:
+        with open(FIGURES, "a", encoding="utf-8") as file:
+            file.write(json.dumps(figure) + "\n")

@@ -11,14 +11,14 @@ import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from common import FULL, SERVE, free_port, line, served
+from common import SERVE, free_port, line, served, sized
 
-ROUNDS, SECONDS = (9, 4.0) if FULL else (5, 1.5)
-MANY, FEW, VERY_MANY = 2_000, 100, 10_000
+ROUNDS, SECONDS = sized((1, 0.1), (5, 1.5), (9, 4.0))
+MANY, FEW, VERY_MANY = sized((20, 10, 50), (2_000, 100, 10_000), (2_000, 100, 10_000))
 CODE = "def handler(event, context):\n    return event\n"
 V3 = "/2023-03-30/functions"
 PAGE = 100
-ASKED = 2_000 if FULL else 400
+ASKED = sized(4, 400, 2_000)
 
 
 class Asking:

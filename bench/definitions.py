@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from common import FULL, line
+from common import line, sized
 
 from fcemu.config import read_definition
 
@@ -50,7 +50,7 @@ def main() -> None:
         assert len(read_definition(file).functions) == FUNCTIONS
         ours: list[float] = []
         baseline: list[float] = []
-        for _ in range(25 if FULL else 9):
+        for _ in range(sized(1, 9, 25)):
             baseline.append(seconds(lambda: yaml.compose(text, Loader=loader)))
             ours.append(seconds(lambda: read_definition(file)))
     line(f"definition of {FUNCTIONS} functions, {loader.__name__}", ours, baseline, "s")

@@ -11,9 +11,9 @@ import urllib.request
 from contextlib import closing
 from pathlib import Path
 
-from common import FULL, ROOT, SERVE, free_port, start
+from common import ROOT, SERVE, free_port, sized, start, value
 
-COUNT = int(os.environ.get("FCEMU_COUNT", 1_000_000 if FULL else 20_000))
+COUNT = int(os.environ.get("FCEMU_COUNT", sized(200, 20_000, 1_000_000)))
 CONNECTIONS = 64
 BODY = b"x" * 100
 ACCEPT = (
@@ -107,13 +107,14 @@ def main() -> None:
             process.terminate()
             process.wait(120)
         lost, seconds = set(Caller.ids) - ended(path), sorted(Caller.seconds)
-        print(f"{len(Caller.ids):,} accepted, {COUNT / accepted:,.0f} a second; all run after {took:,.0f} s")
-        print(f"lost = {len(lost)}")
-        print(f"a 202 takes {seconds[COUNT // 2] * 1e3:.1f} ms, p99 {seconds[COUNT * 99 // 100] * 1e3:.1f} ms")
-        print(
-            f"memory: {before >> 20} MB before, {most >> 20} MB when all were accepted, {after >> 20} MB when all had "
-            f"run; {(after - before) / COUNT:,.0f} bytes for each"
-        )
+        value("lost", len(lost), "invocations")
+        value(f"accepted of {len(Caller.ids):,} in a second", COUNT / accepted, "invocations")
+        value("until all had run", took, "s")
+        value("a 202, in the median", seconds[COUNT // 2] * 1e3, "ms")
+        value("a 202, p99", seconds[COUNT * 99 // 100] * 1e3, "ms")
+        value("memory before", before / 1e6, "MB")
+        value("memory when all were accepted", most / 1e6, "MB")
+        value("memory of each that has run", (after - before) / COUNT, "bytes")
 
 
 if __name__ == "__main__":

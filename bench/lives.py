@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from common import FULL, apart, line
+from common import apart, line, sized
 
 from fcemu import host
 from fcemu.config import read_mapping
@@ -22,7 +22,7 @@ from fcemu.engine.emulator import Asked, Emulator
 REF = FunctionRef("charge")
 ASKED = [Asked(REF, b"payload", delay=timedelta(seconds=delay)) for delay in range(3600)]
 """Every delay that FC takes but the longest."""
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SIZES = sized((10, 100), (1_000, 10_000, 100_000, 1_000_000), (1_000, 10_000, 100_000, 1_000_000))
 
 
 def charge(event: bytes, context: Any) -> str:
@@ -67,13 +67,13 @@ def main() -> None:
             data = Path(folder, "kept.db") if "kept" in sys.argv else None
             print(measure(count, memory=memory, data=data))
         return
-    rounds = 5 if FULL else 3
+    rounds = sized(1, 3, 5)
     costs = {count: [apart(count) for _ in range(rounds)] for count in SIZES}
     for count, seconds in costs.items():
         print(f"{count:,}: {1 / sorted(seconds)[rounds // 2]:,.0f} lives of two attempts a second", flush=True)
-    line("cost of a life among 1,000,000, to 1,000", costs[1_000_000], costs[1_000], "s")
-    each, kept = apart(100_000, "memory"), apart(100_000, "memory", "kept")
-    print(f"{each:.0f} bytes that each of 100,000 leaves behind in memory; with a file (--data), {kept:.0f}")
+    line(f"cost of a life among {SIZES[-1]:,}, to {SIZES[0]:,}", costs[SIZES[-1]], costs[SIZES[0]], "s")
+    each, kept = apart(SIZES[-2], "memory"), apart(SIZES[-2], "memory", "kept")
+    print(f"{each:.0f} bytes that each of {SIZES[-2]:,} leaves behind in memory; with a file (--data), {kept:.0f}")
 
 
 if __name__ == "__main__":

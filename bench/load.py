@@ -4,22 +4,29 @@ import asyncio
 import sys
 import time
 
+from common import percentile
+
 
 class Connection(asyncio.Protocol):
     """Sends the request again as soon as its answer is complete."""
 
-    done = 0
-
-    def __init__(self, request: bytes, end: float) -> None:
+    def __init__(self, request: bytes, end: float, took: list[float]) -> None:
+        """``took``: gets the seconds of each request."""
         self._request = request
         self._end = end
+        self._took = took
+        self._sent = 0.0
         self._buffer = b""
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.write(self._request)
+        self._send(time.perf_counter())
+
+    def _send(self, now: float) -> None:
+        self._sent = now
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -34,9 +41,10 @@ class Connection(asyncio.Protocol):
         if self._buffer[9:10] != b"2":
             sys.exit(f"the server answered {self._buffer[:200]!r}")
         self._buffer = b""
-        Connection.done += 1
-        if time.perf_counter() < self._end:
-            self._transport.write(self._request)
+        now = time.perf_counter()
+        self._took.append(now - self._sent)
+        if now < self._end:
+            self._send(now)
         else:
             self._transport.close()
 
@@ -45,17 +53,17 @@ class Connection(asyncio.Protocol):
 
 
 async def main() -> None:
-    """Print requests per second."""
+    """Print requests a second; with a fourth argument also the seconds within which 99 of 100 were answered."""
     port, connections, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    request = sys.stdin.buffer.read()
+    request, took = sys.stdin.buffer.read(), list[float]()
     loop = asyncio.get_running_loop()
     begin = time.perf_counter()
     made = [
-        await loop.create_connection(lambda: Connection(request, begin + seconds), "127.0.0.1", port)
+        await loop.create_connection(lambda: Connection(request, begin + seconds, took), "127.0.0.1", port)
         for _ in range(connections)
     ]
     await asyncio.gather(*[protocol.closed for _, protocol in made])
-    print(Connection.done / (time.perf_counter() - begin))
+    print(len(took) / (time.perf_counter() - begin), *([percentile(took, 0.99)] if len(sys.argv) > 4 else []))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ import threading
 import time
 from pathlib import Path
 
-from common import FULL, apart, line
+from common import apart, line, sized
 
 from fcemu import host
 from fcemu.config import read_mapping
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked
 
-PARKED = 5_000
+PARKED = sized(50, 5_000, 5_000)
 HANDLER = """
 import time
 
@@ -55,7 +55,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         print({"attempts": attempts, "threads": threads}[sys.argv[1]]())
         return
-    rounds = 9 if FULL else 5
+    rounds = sized(1, 5, 9)
     pairs = [(apart("attempts"), apart("threads")) for _ in range(rounds)]
     ours, baseline = [a for a, _ in pairs], [b for _, b in pairs]
     line(f"{PARKED:,} handlers that sleep an hour, to as many threads that wait for an event", ours, baseline, "s")

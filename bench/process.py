@@ -1,4 +1,4 @@
-"""The process runtime: requests a second against bare aiohttp, a cold start against a plain Python, parked, idle."""
+"""The process runtime: requests a second against a bare pool, a cold start against a plain Python, parked, idle."""
 
 import os
 import subprocess
@@ -6,15 +6,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
-from common import BARE, FULL, SERVE, free_port, line, served, start
-from invoke import ROUNDS, rate, request
+from common import HERE, SERVE, compare, free_port, line, load, served, sized, start, value
+from invoke import request
 
 from fcemu.testing import LocalEmulator
 
-STARTS, PARKED = (100, 200) if FULL else (30, 200)
-IDLE_SECONDS = 60 if FULL else 10
+STARTS, PARKED = sized((1, 2), (30, 200), (100, 200))
+ROUNDS, SECONDS = sized((1, 0.1), (5, 1.0), (9, 4.0))
+CONNECTIONS = sized((1, 2), (1, 8, 64), (1, 8, 64))
+IDLE_SECONDS = sized(0.1, 10, 60)
 
 
 def throughput() -> None:
@@ -22,13 +25,15 @@ def throughput() -> None:
     path = "/2023-03-30/functions/hello/invocations"
     mine, theirs = free_port(), free_port()
     serve = [*SERVE, "fixtures/hello", "--rate", "1", "--runtime", "process", "--port", str(mine)]
-    with served([*BARE, str(theirs)], theirs, "GET", "/"), served(serve, mine, "POST", path):
-        for connections in (8, 64):
-            rate(mine, connections, request(path)), rate(theirs, connections, request("/"))  # instances start
-            pairs = [
-                (rate(mine, connections, request(path)), rate(theirs, connections, request("/"))) for _ in range(ROUNDS)
-            ]
-            line(f"sync echo, {connections} connections", *map(list, zip(*pairs, strict=True)), "requests/s")
+    pool = [sys.executable, str(HERE / "pool.py"), str(CONNECTIONS[-1]), str(theirs)]
+    with served(pool, theirs, "GET", "/"), served(serve, mine, "POST", path):
+        for connections in CONNECTIONS:  # instances start in the first round, which is not counted
+            compare(
+                f"sync echo in processes, {connections} connections",
+                partial(load, mine, connections, SECONDS, request(path)),
+                partial(load, theirs, connections, SECONDS, request("/")),
+                ROUNDS,
+            )
 
 
 def functions(directory: Path, count: int) -> dict[str, object]:
@@ -63,7 +68,7 @@ def parked(directory: Path) -> None:
         assert {invocation.status for invocation in invocations} == {"Running"}
         emulator.run_until_idle()
         assert {invocation.status for invocation in invocations} == {"Succeeded"}
-        print(f"{PARKED} processes parked at once: {time.perf_counter() - begin:.2f} s")
+        value(f"{PARKED} processes parked at once", time.perf_counter() - begin, "s")
 
 
 def processor_seconds(pids: Iterable[int]) -> float:
@@ -94,7 +99,7 @@ def idle() -> None:
         used, begin = processor_seconds(pids), time.perf_counter()
         time.sleep(IDLE_SECONDS)
         share = (processor_seconds(pids) - used) / (time.perf_counter() - begin)
-        print(f"an idle emulator, its template and an instance: {share:.2%} of a core")
+        value("an idle emulator, its template and an instance", 100 * share, "% of a core")
     finally:
         process.terminate()
         process.wait(30)

@@ -10,7 +10,7 @@ import time
 import timeit
 from typing import Any
 
-from common import FULL, line
+from common import line, sized
 
 from fcemu.runtimes import timeshift
 
@@ -27,7 +27,7 @@ READS = {
 }
 KEPT = {name: READS[name]() for name in ("time.time()", "datetime.now()", "date.today()")}
 """Bound before anything is replaced."""
-NUMBER = 5_000
+NUMBER = sized(50, 5_000, 5_000)
 
 
 class Clock:
@@ -87,7 +87,7 @@ def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
 
 def main() -> None:
     """Print ratios for each backend."""
-    rounds = 15 if FULL else 7
+    rounds = sized(1, 7, 15)
     if len(sys.argv) > 1:
         print(json.dumps(measure(rounds)))
         return

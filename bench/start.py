@@ -2,9 +2,9 @@
 
 import compileall
 
-from common import BARE, FULL, ROOT, SERVE, free_port, line, start
+from common import BARE, ROOT, SERVE, SMALL, free_port, line, sized, start
 
-ROUNDS = 31 if FULL else 11
+ROUNDS = sized(1, 21, 31)
 
 
 def seconds(command: list[str], method: str, path: str) -> float:
@@ -22,7 +22,8 @@ def main() -> None:
     empty = [*SERVE, "--port"]
     hello = [*SERVE, "fixtures/hello", "--runtime", "inline", "--port"]
     invoke = "/2023-03-30/functions/hello/invocations"
-    seconds(BARE, "GET", "/"), seconds(empty, "GET", "/_fcemu/health"), seconds(hello, "POST", invoke)
+    if not SMALL:
+        seconds(BARE, "GET", "/"), seconds(empty, "GET", "/_fcemu/health"), seconds(hello, "POST", invoke)
     bare, first, invoked = [], [], []
     for _ in range(ROUNDS):
         bare.append(seconds(BARE, "GET", "/"))

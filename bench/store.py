@@ -1,68 +1,44 @@
-"""Accepting with a store against accepting in memory, and a restart against reading its rows and ``json.loads``."""
+"""Accepting with a file against SQLite behind bare aiohttp, and a restart against reading rows and ``json.loads``."""
 
 import json
-import os
 import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from common import FULL, SERVE, apart, free_port, line, served
-from invoke import BODY, rate, request
+from common import HERE, SERVE, SMALL, apart, compare, free_port, line, load, served, sized, value
+from invoke import BODY, request
 
 from fcemu import host
 from fcemu.config import read_mapping
 from fcemu.core.names import FunctionRef
 from fcemu.engine.emulator import Asked, Emulator
 
-ROUNDS = 9 if FULL else 3
-PENDING = 100_000
+ROUNDS, SECONDS = sized((1, 0.1), (5, 1.0), (9, 4.0))
+PENDING = sized(1_000, 100_000, 100_000)
 PATH = "/2023-03-30/functions/hello/invocations"
 ACCEPT = request(PATH, "x-fc-invocation-type: Async\r\nx-fc-async-delay: 3600\r\n")
 
 
-def accepting(folder: Path, one_each: float) -> None:
-    """Print ratios of requests a second at 8 and 64 connections, for both ways of syncing; to the same in memory, and
-    to one FULL transaction for each request."""
-    memory = free_port()
-    serve = [*SERVE, "fixtures/hello", "--rate", "1", "--runtime", "inline", "--port"]
-    for sync in ("normal", "full"):
-        kept = free_port()
-        durable = [*serve, str(kept), "--data", str(folder / f"{sync}.db"), "--data-sync", sync]
-        health = ("GET", "/_fcemu/health")
-        with served([*serve, str(memory)], memory, *health), served(durable, kept, *health):
-            for connections in (8, 64):
-                rate(kept, connections, ACCEPT), rate(memory, connections, ACCEPT)
-                pairs = [(rate(kept, connections, ACCEPT), rate(memory, connections, ACCEPT)) for _ in range(ROUNDS)]
-                question = f"accept with a store ({sync}), {connections} connections"
-                line(question, *map(list, zip(*pairs, strict=True)), "requests/s")
-                durable = statistics.median(pair[0] for pair in pairs)
-                print(f"  {durable / one_each:.1f} × one FULL transaction for each request", flush=True)
-
-
-def commits(folder: Path) -> float:
-    """What one FULL transaction for each request would come to, a second; prints that, and what an fsync costs here."""
-    with closing(sqlite3.connect(folder / "each.db", isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("CREATE TABLE facts (n INTEGER PRIMARY KEY, fact TEXT)")
-        each = seconds(lambda: [db.execute("INSERT INTO facts (fact) VALUES (?)", ("x" * 400,)) for _ in range(500)])
-    with (folder / "synced").open("wb") as file:
-        sync = seconds(lambda: [(file.write(b"x"), file.flush(), os.fsync(file.fileno())) for _ in range(200)])
-    print(f"one FULL transaction for each request: {500 / each:,.0f} a second; an fsync: {sync / 200 * 1e6:,.0f} µs")
-    return 500 / each
-
-
-def seconds(job: Callable[[], object]) -> float:
-    """How long ``job`` takes."""
-    begin = time.perf_counter()
-    job()
-    return time.perf_counter() - begin
+def accepting(folder: Path, sync: str, several: tuple[int, ...]) -> None:
+    """Print ratios of requests a second at so many connections, and p99, with files that are synced in this way."""
+    kept, bare = free_port(), free_port()
+    serve = [*SERVE, "fixtures/hello", "--rate", "1", "--runtime", "inline", "--port", str(kept)]
+    durable = [*serve, "--data", str(folder / f"{sync}.db"), "--data-sync", sync]
+    rows = [sys.executable, str(HERE / "durable.py"), str(folder / f"bare-{sync}.db"), sync, str(bare)]
+    with served(rows, bare, "GET", "/"), served(durable, kept, "GET", "/_fcemu/health"):
+        for connections in several:
+            compare(
+                f"accept with a file ({sync}), {connections} connections",
+                partial(load, kept, connections, SECONDS, ACCEPT),
+                partial(load, bare, connections, SECONDS, request("/accept")),
+                ROUNDS,
+            )
 
 
 def emulator(path: Path) -> Emulator:
@@ -111,15 +87,15 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        accepting(folder, commits(folder))
+        accepting(folder, "normal", (1, 8, 64))
+        if not SMALL:
+            accepting(folder, "full", (8,))
         path = folder / "pending.db"
         fill(path)
-        pairs = [(apart("restart", path), apart("reading", path)) for _ in range(ROUNDS)]
+        pairs = [(apart("restart", path), apart("reading", path)) for _ in range(sized(1, 3, 9))]
         line(f"restart with {PENDING:,} pending, to reading", *map(list, zip(*pairs, strict=True)), "s")
-        print(
-            f"{path.stat().st_size / PENDING:,.0f} bytes of the file for each; median restart "
-            f"{statistics.median(pair[0] for pair in pairs):.2f} s"
-        )
+        value("a file with 100,000 pending, for each", path.stat().st_size / PENDING, "bytes")
+        value("a restart with 100,000 pending", statistics.median(pair[0] for pair in pairs), "s")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from common import FULL, ROOT, apart, line
+from common import ROOT, apart, line, sized
 
 from fcemu import host
 from fcemu.config import read_mapping
@@ -18,7 +18,7 @@ from fcemu.engine.emulator import Asked, Emulator
 
 REPORT = FunctionRef("report")
 MONTH = timedelta(days=30)
-FEW, MANY = 10_000, 100_000
+FEW, MANY = sized((10, 100), (10_000, 100_000), (10_000, 100_000))
 PAYLOAD = b'{"triggerTime":"2026-01-01T00:00:10Z","triggerName":"often","payload":""}'
 """What a firing hands over; the baseline's invocations get the same."""
 
@@ -95,7 +95,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(MEASURES[sys.argv[1]]())
         return
-    rounds = 9 if FULL else 5
+    rounds = sized(1, 5, 9)
     found = {name: [apart(name) for _ in range(rounds)] for name in MEASURES if name != "memory"}
     line("30 days of a 10-minute timer, to as many deferred invocations", found["month"], found["month-deferred"], "s")
     line("a firing of a 10-second timer, to a deferred invocation", found["many"], found["many-deferred"], "s")

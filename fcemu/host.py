@@ -36,7 +36,7 @@ from fcemu.endpoints.environment import warning as warning_variables
 from fcemu.endpoints.environment import without_proxies as without_proxies
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.endpoints.redirect import Redirection as Redirection
-from fcemu.engine.chance import CHANCES
+from fcemu.engine.chance import CHANCES, Chance
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator as Emulator
@@ -46,6 +46,7 @@ from fcemu.engine.ports import Overflow, Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
+from fcemu.engine.shown import relative_to as relative_to
 from fcemu.mns.mailboxes import Mailboxes
 from fcemu.mns.wire.routes import MNS
 from fcemu.runtime_set import Runtimes as Runtimes
@@ -99,6 +100,11 @@ def memory_store() -> Store:
     return MemoryStore()
 
 
+def chance_of(settings: Settings) -> Chance:
+    """Chance as the option ``chance`` says."""
+    return CHANCES[settings.chance](settings.seed)
+
+
 def emulator_of(
     definition: Definition,
     settings: Settings,
@@ -107,6 +113,7 @@ def emulator_of(
     packages: Callable[[], Packages] | None = None,
     store: Store | None = None,
     *,
+    chance: Callable[[Settings], Chance] = chance_of,
     stub: Callable[[Sequence[object]], StandIn] | None = None,
     catch_up: bool = False,
 ) -> Emulator:
@@ -130,7 +137,7 @@ def emulator_of(
     return kind(
         settings=settings,
         runtimes=runtimes,
-        chance=CHANCES[settings.chance](settings.seed),
+        chance=chance(settings),
         crew=CREW,
         packages=packages,
         post=post,
@@ -146,7 +153,7 @@ class Recipe:
 
     ``options`` gives what was said; it is asked at each beginning, because the clock may start at the time of day.
     ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: what makes the emulator, by the rate of
-    its clock.
+    its clock. ``chance``: what answers the questions that FC leaves open.
     """
 
     definition: Definition
@@ -156,6 +163,7 @@ class Recipe:
     process: bool
     python: str
     kind: Callable[[float], Callable[..., Emulator]]
+    chance: Callable[[Settings], Chance]
 
     @classmethod
     def of(
@@ -163,6 +171,7 @@ class Recipe:
         definition: Definition,
         options: Callable[[], Mapping[str, object]],
         kind: Callable[[float], Callable[..., Emulator]] = lambda rate: Emulator,
+        chance: Callable[[Settings], Chance] = chance_of,
     ) -> "Recipe":
         """With all that options decide of a host. Raises ``ValueError`` for those that do not exist or do not fit."""
         said = checked(options())
@@ -175,6 +184,7 @@ class Recipe:
             process=value_of(said, "runtime") == "process",
             python=program_named(python) if python else "",
             kind=kind,
+            chance=chance,
         )
 
 
@@ -286,6 +296,7 @@ class Host:
                 recipe.kind(settings.rate),
                 runtimes.packages,
                 store,
+                chance=recipe.chance,
                 stub=runtimes.stub,
                 catch_up=recipe.data is not None and recipe.data.while_down == "catch-up",
             )

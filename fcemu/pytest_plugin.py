@@ -6,21 +6,21 @@ Every pytest run where fcemu is installed imports this module, so it imports the
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from fcemu.search.tokens import Repeat
     from fcemu.testing import LocalEmulator
     from fcemu.testing.suite import Suite
 
 FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
-LATER = ("repeat", "explore")
-"""Options of the command line that are promised and not there yet: refused by name, never ignored."""
-
 _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
+_REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,10 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fcemu-timeline",
         choices=OPTIONS["timeline"].kind.words,
         default=OPTIONS["timeline"].default,
-        help="when a test's report gets the timeline of its emulators (default: failed)",
+        help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
+        "(default: failed)",
     )
-    group.addoption("--fcemu-repeat", metavar="TOKEN", help="not supported yet")
-    group.addoption("--fcemu-explore", metavar="N", help="not supported yet")
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
@@ -60,13 +59,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     _backend(config)
-    for name in LATER:
-        if config.getoption(f"--fcemu-{name}") is not None:
-            raise pytest.UsageError(f"--fcemu-{name} is not supported yet")
     try:
-        _commanded(config)
+        commanded = _commanded(config)
     except ValueError as wrong:
         raise pytest.UsageError(str(wrong)) from None
+    if commanded.get("repeat"):
+        from fcemu.pytest_explore import repeat_of
+
+        config.stash[_REPEAT] = repeat_of(commanded["repeat"])
     config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
 
 
@@ -90,6 +90,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from fcemu.testing.suite import prepare
 
         prepare(str(session.config.getini("fcemu_backend")))
+        _parts(session.config)
         if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
             patch = pytest.MonkeyPatch()
             session.config.add_cleanup(patch.undo)
@@ -111,7 +112,7 @@ def fcemu_options() -> Mapping[str, Any]:
 @pytest.fixture
 def fcemu(request: pytest.FixtureRequest, fcemu_options: Mapping[str, Any]) -> Iterator[LocalEmulator]:
     """The test's emulator: new state each test, one URL for the whole run."""
-    emulator = _open(request, _marked(request), fcemu_options, shared=True)
+    emulator = _open(request, _marked(request.node), fcemu_options, shared=True)
     yield emulator
     _suite(request.config).end(emulator)
 
@@ -169,10 +170,10 @@ def _commanded(config: pytest.Config) -> dict[str, Any]:
     return {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
 
 
-def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
+def _marked(item: pytest.Item) -> dict[str, Any]:
     """The options of all markers ``fcemu``, the closest one first."""
     options: dict[str, Any] = {}
-    for marker in request.node.iter_markers("fcemu"):
+    for marker in item.iter_markers("fcemu"):
         given = dict(marker.kwargs)
         if len(marker.args) > 1:
             pytest.fail("marker fcemu takes one positional argument, the definition", pytrace=False)
@@ -186,11 +187,89 @@ def _open(
     request: pytest.FixtureRequest, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
 ) -> LocalEmulator:
     config = request.config
-    emulator = _suite(config).open(request.path.parent, {**options, **_commanded(config)}, more, shared=shared)
+    given = {**options, **_commanded(config)}
+    given.pop("repeat" if _REPEAT in config.stash else "", None)  # it governs all emulators of its test
+    _refuse_search(more)
+    emulator = _suite(config).open(request.path.parent, given, more, shared=shared)
     if isinstance(emulator, str):
         pytest.fail(emulator, pytrace=False)
     request.node.stash.setdefault(_MADE, []).append(emulator)
     return emulator
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """A marked test runs once, or as often as a search needs, each time with fixtures of its own; one report."""
+    if item.get_closest_marker("fcemu") is None:
+        return None
+    if _REPEAT in item.config.stash:
+        from fcemu import pytest_explore
+
+        if pytest_explore.other_test(item, item.config.stash[_REPEAT]) is not None:
+            return None  # its setup says so
+        pytest_explore.repeated(item, nextitem, item.config.stash[_REPEAT])
+        return True
+    try:
+        options = _searched(item)
+    except (ValueError, pytest.fail.Exception):
+        return None  # its setup says so
+    if options is None:
+        return None
+    from fcemu import pytest_explore
+
+    pytest_explore.explored(item, nextitem, options, _forget)
+    return True
+
+
+def _searched(item: pytest.Item) -> dict[str, Any] | None:
+    """The options of the search that a marked test asks for; ``None`` where it asks for none. Raises ``ValueError``."""
+    from fcemu.core.options import EXPLORING
+
+    options = {**_suite(item.config).of_ini(), **_marked(item), **_commanded(item.config)}
+    if not any(options.get(name) for name in EXPLORING[:2]):
+        return None
+    from fcemu.pytest_explore import options_of
+
+    return options_of(options)
+
+
+def _refuse_search(more: Mapping[str, Any]) -> None:
+    """What ``fcemu_options`` says is known only when a run has begun: too late for a search."""
+    from fcemu.core.options import EXPLORING
+
+    for name in EXPLORING:
+        if more.get(name):
+            pytest.fail(f"option {name}: fcemu_options cannot ask for a search; say it by the marker", pytrace=False)
+
+
+def _forget(item: pytest.Item) -> None:
+    """A run of a search has ended, and its emulators with it."""
+    item.stash.setdefault(_MADE, []).clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """What is made or used from here on takes part in the test, also where no fixture of this plugin has made it."""
+    _demand_search(item)
+    if (parts := _parts(item.config)) is not None:
+        parts.begin_test()
+    return (yield)
+
+
+def _demand_search(item: pytest.Item) -> None:
+    """Fail a test whose search is impossible, or whose token belongs to another test."""
+    if item.get_closest_marker("fcemu") is None:
+        return
+    try:
+        _searched(item)
+    except ValueError as wrong:
+        pytest.fail(str(wrong), pytrace=False)
+    if _REPEAT in item.config.stash:
+        from fcemu.pytest_explore import other_test
+
+        other = other_test(item, item.config.stash[_REPEAT])
+        if other is not None:
+            pytest.fail(f"--fcemu-repeat: {other}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -204,18 +283,53 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The timeline of every emulator that the test made, and the line that repeats it."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The failures and the timeline of every emulator that took part in the test, and the line that repeats it."""
     report = yield
-    made = item.stash.get(_MADE, None)
-    if made is None:
-        return report
-    if report.when == "teardown":
-        del item.stash[_MADE]  # items live as long as the run
-    elif report.when == "call":
+    if (parts := _parts(item.config)) is not None:
         wanted = item.config.getoption("--fcemu-timeline")
-        if wanted == "always" or (wanted == "failed" and report.failed):
-            from fcemu.testing.suite import section
+        is_wanted = wanted != "never" and report.failed
+        if is_wanted or (wanted == "always" and report.when == "call"):
+            from fcemu.testing.reports import sections
 
-            report.sections += [("fcemu timeline", section(emulator, item.nodeid)) for emulator in made]
+            report.sections += sections(item.nodeid, whole=wanted == "all")
+        if report.when == "teardown":
+            parts.end_test()
+    if report.when == "setup" and report.failed and call.excinfo is not None:
+        report.sections += _about_scope(str(call.excinfo.value))
+    if report.when == "teardown":
+        item.stash.setdefault(_MADE, []).clear()  # items live as long as the run
     return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What searches that found nothing have proved."""
+    reports = [one for some in terminalreporter.stats.values() for one in some if hasattr(one, "fcemu_explored")]
+    if reports:
+        terminalreporter.section("fcemu explore")
+        for report in reports:
+            terminalreporter.line(f"{report.nodeid}  {report.fcemu_explored}")
+
+
+def _parts(config: pytest.Config) -> Any:
+    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here. Paths are shown
+    relative to the rootdir then."""
+    parts = sys.modules.get("fcemu.testing.taking_part")
+    if parts is not None:
+        parts.show_paths_from(config.rootpath)
+    return parts
+
+
+def _about_scope(error: str) -> list[tuple[str, str]]:
+    """What to use where a fixture of a wider scope has asked for one of this plugin's."""
+    if not error.startswith("ScopeMismatch") or not any(name in error for name in FIXTURES):
+        return []
+    text = (
+        "the fixture fcemu is new for each test; a fixture of a wider scope makes an emulator of its own:\n"
+        "    from fcemu.testing import LocalEmulator\n\n"
+        "    with LocalEmulator('fixtures/orders', seed=7) as emulator:\n"
+        "        yield emulator"
+    )
+    return [("fcemu", text)]

@@ -45,8 +45,8 @@ def values(kind: Kind, limits: Limits = STRICT) -> st.SearchStrategy:
             return st.floats(least or 0, 1000 if most is None else most, allow_nan=False)
         case Text(pattern=pattern) if pattern:
             return st.from_regex(pattern, fullmatch=True)
-        case Text(printable=True, none=none):
-            return PRINTABLE.filter(bool) if none or not kind.empty else PRINTABLE
+        case Text(printable=True):
+            return PRINTABLE.filter(bool)  # an empty handler says that there is none
         case Text():
             return TEXTS
         case Texts(each=each):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from fcemu.core.option_kinds import Flag, Instant, Number, Places, Secrets, Span, Texts, Waits
+from fcemu.core.option_kinds import Flag, Instant, Number, Places, Secrets, Span, Texts, Variables, Waits
 from fcemu.core.options import OPTIONS
 from fcemu.core.settings import default_of
 
@@ -18,6 +18,7 @@ TEXTS = {
     "python": "/bin/sh",
     "ready_file": "ready",
     "region": "cn-beijing",
+    "repeat": "AXic",
     "token": "secret",
 }
 
@@ -42,6 +43,8 @@ def text_of(name):
             return "queue:q=http://127.0.0.1:9/hook"
         case Span():
             return "2d"
+        case Variables():
+            return "no text can say it"
     default = default_of(option)
     return next((word for word in option.kind.words if word != default), None) or TEXTS[name]
 
@@ -64,6 +67,8 @@ def value_of(name):
             return {"LTAI1": "s1", "LTAI2": "s2"}
         case Places():
             return {"queue:q": "http://127.0.0.1:9/hook"}
+        case Variables():
+            return {}
         case Texts():
             return text.split(", ")
     return text

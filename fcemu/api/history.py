@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from itertools import islice
@@ -15,7 +15,7 @@ from fcemu.api.wire import Answer, Stream, WireRequest
 from fcemu.core.answers import recorded_answer_of
 from fcemu.core.compact import compact
 from fcemu.core.errors import InvalidArgument, StoreError
-from fcemu.core.facts import Delivered, DeliveryFailed, Fact
+from fcemu.core.facts import Delivered, DeliveryFailed, Fact, kind_of
 from fcemu.core.invocation import Attempt, Invocation, Recorded
 from fcemu.core.json_forms import time_text
 from fcemu.core.logs import log_of
@@ -28,6 +28,7 @@ from fcemu.core.timeline import render
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
 from fcemu.engine.rerun import rerun
+from fcemu.engine.traces import Trace
 from fcemu.own_api import records
 from fcemu.own_api.codec import COUNT, read_member
 from fcemu.own_api.problems import Problem
@@ -174,7 +175,7 @@ async def _send(
                 lines += [f"{journal.line(n, fact)}\n"] if wanted else []
             elif wanted:
                 told = compact(journal.entry(n, fact) | {"state": state_record(moments.after(fact))})
-                lines.append(f"id: {n}\nevent: {type(fact).__name__}\ndata: {told}\n\n")
+                lines.append(f"id: {n}\nevent: {kind_of(type(fact))}\ndata: {told}\n\n")
             else:
                 moments.pass_over(fact)
         await stream.send("".join(lines))
@@ -225,7 +226,8 @@ async def _written(emulator: Emulator, wanted: list[Recorded] | Recorded) -> Ans
     def record(recorded: Recorded, history: Sequence[Fact]) -> records.Invocation:
         emulator.read_outside.add(recorded.id)
         memory_mb, invocation = memory_of(recorded.function), emulator.journal.whole(recorded)
-        return invocation_record(invocation, history, memory_mb, emulator.settings.max_memory_usage_mb)
+        memory_used_mb = emulator.settings.max_memory_usage_mb
+        return invocation_record(invocation, history, memory_mb, memory_used_mb, emulator.traces.trace)
 
     def write() -> Answer:
         histories = emulator.journal.histories(several)
@@ -236,7 +238,11 @@ async def _written(emulator: Emulator, wanted: list[Recorded] | Recorded) -> Ans
 
 
 def invocation_record(
-    invocation: Invocation, history: Iterable[Fact], memory_mb: int, memory_used_mb: float
+    invocation: Invocation,
+    history: Iterable[Fact],
+    memory_mb: int,
+    memory_used_mb: float,
+    trace_of: Callable[[Invocation, Attempt], Trace | None],
 ) -> records.Invocation:
     """All that is known of an invocation, in the words of the fixture; ``history``: its facts."""
     accepted, reply = invocation.accepted, recorded_answer_of(invocation)
@@ -255,7 +261,7 @@ def invocation_record(
         caused_by=None if accepted.root == accepted.request_id else accepted.root,
         payload=accepted.payload,
         attempts=[
-            _attempt(attempt, log_of(attempt, invocation.id, memory_mb, memory_used_mb))
+            _attempt(attempt, log_of(attempt, invocation.id, memory_mb, memory_used_mb), trace_of(invocation, attempt))
             for attempt in invocation.attempts
         ],
         deliveries=[_delivery(delivery) for delivery in invocation.deliveries],
@@ -264,7 +270,7 @@ def invocation_record(
     )
 
 
-def _attempt(attempt: Attempt, log: str) -> records.Attempt:
+def _attempt(attempt: Attempt, log: str, trace: Trace | None) -> records.Attempt:
     outcome = attempt.outcome
     return records.Attempt(
         number=attempt.number,
@@ -274,6 +280,8 @@ def _attempt(attempt: Attempt, log: str) -> records.Attempt:
         error=outcome.error_type if isinstance(outcome, FunctionError | TimedOut) else None,
         instance_id=attempt.instance_id,
         logs=log,
+        traceback=None if trace is None else trace.text,
+        location=None if trace is None else trace.location,
     )
 
 

@@ -40,6 +40,7 @@ class HttpTriggers:
 
     async def serve(self, request: WireRequest, dialect: Dialect, door: Door) -> Answer:
         """Raises ``FCError``."""
+        request.invokes = True
         check_in(request, door)
         emulator = request.emulator
         manner = read_manner(request.headers, emulator.settings.limits, dialect.tasks)

@@ -14,7 +14,7 @@ from fcemu.api.wire import Answer, WireRequest, access_key_id, error_type_line, 
 from fcemu.core.answers import answer_of
 from fcemu.core.asking import read_delay
 from fcemu.core.errors import InvalidArgument
-from fcemu.core.invocation import Attempt, Invocation
+from fcemu.core.invocation import Attempt, Invocation, State
 from fcemu.core.limits import Limits
 from fcemu.core.logs import log_of, tail
 from fcemu.engine.emulator import Asked, Emulator
@@ -105,7 +105,10 @@ async def invoked(request: WireRequest, asked: Asked, wakeups: Wakeups) -> Invoc
     request.on_hang_up = partial(emulator.tasks.hang_up, invocation)
     if emulator.unsaved and emulator.rate:  # one commit for all attempts that this turn of the loop begins
         emulator.keep_soon()
-    return await ended
+    await ended
+    if invocation.state is State.FAILED:
+        emulator.read_outside.add(invocation.id)  # its caller learns of it
+    return invocation
 
 
 def accepted_answer(dialect: Dialect, invocation: Invocation) -> Answer:

@@ -24,9 +24,11 @@ from fcemu.api.state import ServerState
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import HOST, Answer, Stream, WireRequest, error_type_line, not_http, status_line
 from fcemu.core.errors import (
+    AccessDenied,
     FCError,
     InvalidArgument,
     NotImplementedYet,
+    NotLetIn,
     ResourceThrottled,
     refused,
 )
@@ -69,6 +71,8 @@ _STOP_SECONDS: Final = 0.5
 _TURNS_OF_ACCEPTING: Final = 5
 """Turns of the loop in which what was accepted becomes a connection, and a few more: asyncio of Python 3.11 leaks it
 when the server is closed in between."""
+_NOT_UNDERSTOOD: Final = frozenset({"PathNotSupported", "MethodNotAllowed", "InternalServerError"})
+"""Codes of requests that name no operation, and of failures of the emulator itself: no facts."""
 _LOG: Final = logging.getLogger("fcemu.api")
 
 
@@ -192,6 +196,7 @@ class ApiServer:
                 self.guard.check(request, any_page=route.any_page, tokenless=route.tokenless)
             if route.signed and emulator.settings.auth:
                 verify(request, emulator.keyring)
+            request.admitted = True
             response = await route.handle(request)
         except ConnectionError:
             raise
@@ -256,9 +261,11 @@ class ApiServer:
 
     def _check_as_api(self, request: WireRequest) -> None:
         """No trigger says who may call the function, so its callers are those of FC's API. Raises ``FCError``."""
+        request.admitted = False
         self.guard.check(request)
         if request.emulator.settings.auth:
             verify(request, request.emulator.keyring, with_query=True)
+        request.admitted = True
 
     def _find(self, method: str, target: str) -> Route:
         segments, query = split_target(target)
@@ -336,6 +343,8 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
         request_id = request_id or dialect.chosen_id(request.headers)
     if not request_id and request.is_served:
         request_id = request.emulator.new_request_id(dialect.generation)
+    is_understood = not isinstance(error, AccessDenied | NotLetIn) and error.code not in _NOT_UNDERSTOOD
+    request.tell_refused(error.code, error.message, request_id, is_understood=is_understood)
     return _error_answer(dialect, error, request_id)
 
 

@@ -2,6 +2,7 @@
 with good error messages."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -30,6 +31,9 @@ HOST: Final = istr("Host")
 TRACE_ID: Final = istr("X-Fc-Trace-Id")
 BODY_SECONDS: Final = 300.0
 """Real seconds that a client may take to send its body."""
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods of requests that change nothing."""
+_LOG: Final = logging.getLogger("fcemu.api")
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -58,6 +62,10 @@ class WireRequest(BaseRequest):
     """Called when the client does not wait for its answer any more."""
     streams = False
     """Whether the answer has begun, so that an error has none of its own any more."""
+    admitted = False
+    """Whether it has passed the guard and, where that is verified, its signature."""
+    invokes = False
+    """Whether it is for a function's HTTP trigger, whatever its method."""
     _counted = False
 
     def __init__(
@@ -81,6 +89,15 @@ class WireRequest(BaseRequest):
         """Where the client reaches this server, with the scheme that it speaks."""
         scheme = "https" if self.secure else "http"
         return f"{scheme}://{header_text(self.headers.get(HOST, '')) or 'localhost'}"
+
+    def tell_refused(self, code: str, message: str, request_id: str, *, is_understood: bool) -> None:
+        """It is refused, and that is the answer's id: a fact where it would have invoked or changed something, else a
+        line in the log. ``is_understood``: it names something that the server can do, and who asks may ask that."""
+        what = f"{self.method} {self.target.partition('?')[0]}"
+        if self.admitted and is_understood and (self.invokes or self.method not in _READING):
+            self.emulator.refusals.note(request_id, access_key_id(self.headers), what, code, message)
+        else:
+            _LOG.info("%s was refused: %s: %s", what, code, message)
 
     def hung_up(self) -> None:
         """The client does not wait for its answer any more, as far as the server can tell."""
@@ -131,9 +148,10 @@ class WireRequest(BaseRequest):
         """The body, whatever its size, where it ``came_whole``. Raises ``InvalidArgument`` when the client's HTTP broke
         in it, ``SignatureNotMatch`` when it is not the one that was signed."""
         try:
-            return self._checked(self.content.read_nowait())
+            body = self.content.read_nowait()
         except BROKEN as broken:
             raise _broken(broken) from None
+        return body if self.check_body is None else self._checked(body)
 
     def _checked(self, body: bytes) -> bytes:
         """Raises ``SignatureNotMatch``."""

@@ -37,7 +37,7 @@ async def _run(execution: Execution) -> int:
         warn_of_others(execution.plan, running)
         tell_intercepted(execution.plan, variables)
         status = await command.run(variables)
-        if execution.plan["timeline"] == "always" or (execution.plan["timeline"] == "failed" and status):
+        if execution.plan["timeline"] == "always" or (execution.plan["timeline"] in ("failed", "all") and status):
             LOG.info("%s", await asyncio.to_thread(_what_happened, running.client))
         return status
 

@@ -118,7 +118,8 @@ def run(plan: Plan) -> None:
 
 
 def prepare(plan: Plan) -> None:
-    """Check the options, and patch the time functions. Raises ``ValueError``."""
+    """Check the options, patch the time functions, and let paths be shown from here. Raises ``ValueError``."""
+    host.relative_to(Path.cwd())
     if plan.intercepts and ":" in plan["host"]:
         raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan['host']}")
     if plan.definition.functions and plan["runtime"] == "inline":

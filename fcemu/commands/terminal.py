@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-import os
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +16,7 @@ from typing import Any, Final, TextIO
 
 from fcemu import host
 from fcemu.core.facts import Fact, Finished, HookRan
-from fcemu.core.outcome import FunctionError
+from fcemu.core.outcome import Returned
 from fcemu.core.timeline import Timeline
 from fcemu.core.times import offset
 from fcemu.core.values import dataclass
@@ -42,15 +42,15 @@ _DETAILS: Final = frozenset(
 _WARNINGS: Final = frozenset({"DeliveryFailed", "Expired", "Invalid", "Warned"})
 _ERRORS: Final = frozenset({"Failed"})
 _ENDS: Final = frozenset({"Succeeded", "Failed", "Expired", "Stopped", "Invalid"})
-_OF_CODE: Final = re.compile(r"/code/([^\s\":)]*)")
-"""A path as handlers see it."""
 _LOGGED_ERROR: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \S+ \[ERROR\] (?=\{)")
 _WARNS: Final = "fcemu: warning: "
 """With this begins what fcemu itself says among the output of a handler's process."""
 _PAUSE_SECONDS: Final = 0.05
 """How long what happens is collected, so that a busy server writes once in a while."""
-_AT_ONCE: Final = 5_000
-"""How many facts are told at a time; more than these a person cannot read, and a server that writes them is slow."""
+_BURST: Final = 20_000
+_A_SECOND: Final = 2_000
+"""How many facts are told at a time, and a second from then on. More than these a person cannot read, and a server that
+writes them is slow."""
 _CLOSING_SECONDS: Final = 2.0
 """Real seconds for which what is left may be written at the end."""
 _NAMES: Final = 10_000
@@ -107,6 +107,8 @@ class _Source:
     timeline: Timeline
     position: int
     heard: deque[_Heard] = field(default_factory=deque)
+    width: int = 0
+    """That of the names of invocations, so that lines stand below each other."""
     unfinished: dict[tuple[str, int], str] = field(default_factory=dict)
     """The last line of what an attempt has written, where it has not ended that line."""
     traces: dict[str, str] = field(default_factory=dict)
@@ -128,6 +130,11 @@ class Terminal:
         self._loop: Final = asyncio.get_running_loop()
         self._sources: Final[deque[_Source]] = deque()
         self._scheduled = False
+        self._budget = float(_BURST)
+        """How many facts may be told now."""
+        self._filled = time.monotonic()
+        self._now = ""
+        """The time of day, in front of lines, where the clock flows."""
 
     def hear(self, emulator: host.Emulator) -> None:
         """Tell of this one from now on, when all of the one before it has been told. On any thread."""
@@ -159,6 +166,9 @@ class Terminal:
     def _flush(self) -> None:
         self._scheduled = False
         lines: list[str] = []
+        real_now = time.monotonic()
+        self._budget = min(_BURST, self._budget + (real_now - self._filled) * _A_SECOND)
+        self._filled, self._now = real_now, f"{datetime.now():%H:%M:%S}  "
         for source in list(self._sources):
             lines += self._news(source)
             if source is not self._sources[-1]:
@@ -169,8 +179,8 @@ class Terminal:
     def _news(self, source: _Source) -> Iterator[str]:
         """The lines of what has happened since the last time, in order."""
         end = len(source.emulator.journal)
-        if end - source.position > _AT_ONCE:
-            left_out = end - source.position - _AT_ONCE
+        left_out = end - source.position - int(self._budget)
+        if left_out > 0:
             source.position += left_out
             yield from self._said(f"… {left_out} facts are not shown here; 'fcemu timeline' shows all", "info", {})
         while source.heard and source.heard[0].position <= end:
@@ -181,6 +191,7 @@ class Terminal:
 
     def _facts(self, source: _Source, end: int) -> Iterator[str]:
         begin, source.position = source.position, max(source.position, end)
+        self._budget -= source.position - begin
         with suppress(host.StoreError):  # who asks for the journal hears of it
             for n, fact in source.emulator.journal.numbered(begin, end):
                 kind = type(fact).__name__
@@ -195,9 +206,12 @@ class Terminal:
         return self._verbose or kind not in _DETAILS or (isinstance(fact, HookRan) and bool(fact.error))
 
     def _fact(self, source: _Source, n: int, fact: Fact, kind: str) -> Iterator[str]:
-        (line,) = source.timeline.lines([fact])
+        at, who, what = source.timeline.row(fact)
+        source.width = max(source.width, len(who))
+        line = f"{at}  {who:<{source.width}}  {what}"
         level = "error" if kind in _ERRORS else "warning" if kind in _WARNINGS else "info"
-        trace = self._trace(source, fact) if isinstance(fact, Finished) or (self._quiet and kind in _ERRORS) else ""
+        failed = isinstance(fact, Finished) and not isinstance(fact.outcome, Returned)
+        trace = self._trace(source, fact) if failed or (self._quiet and kind in _ERRORS) else ""
         if self._as_json:
             more = {"traceback": trace} if trace else {}
             yield from self._said(line, level, {"fact": source.emulator.journal.entry(n, fact), **more})
@@ -216,9 +230,10 @@ class Terminal:
         journal = source.emulator.journal
         with suppress(LookupError, host.StoreError):
             invocation = journal.whole(journal.invocations[fact.request_id])
-            outcome = fact.outcome if isinstance(fact, Finished) else invocation.attempts[-1].outcome
-            if isinstance(outcome, FunctionError):
-                return traceback_of(outcome.document, source.emulator.function(invocation.function).code)
+            number = fact.attempt if isinstance(fact, Finished) else invocation.attempts[-1].number
+            attempt = next(each for each in invocation.attempts if each.number == number)
+            trace = source.emulator.traces.trace(invocation, attempt)
+            return "" if trace is None else trace.text.rstrip()
         return ""
 
     def _written(self, source: _Source, heard: _Heard) -> Iterator[str]:
@@ -250,7 +265,7 @@ class Terminal:
 
     def _wall(self, source: _Source) -> str:
         """The time of day, where the clock flows."""
-        return f"{datetime.now():%H:%M:%S}  " if source.emulator.rate else ""
+        return self._now if source.emulator.rate else ""
 
     def _said(self, message: str, level: str, more: Mapping[str, Any]) -> Iterator[str]:
         if self._as_json:
@@ -258,33 +273,6 @@ class Terminal:
             yield json.dumps({"time": now, "level": level, "message": message, **more}, ensure_ascii=False)
         else:
             yield message
-
-
-def traceback_of(document: bytes, code: str) -> str:
-    """The stack of an error document of FC's, as Python and Node write it, with the paths of this machine."""
-    try:
-        told = json.loads(document)
-        stack = told.get("stackTrace") or []
-    except (ValueError, AttributeError):
-        return ""
-    if not stack:
-        return ""
-    if all(isinstance(entry, list) for entry in stack):
-        lines = ["Traceback (most recent call last):"]
-        for where in stack:
-            lines += [f"  {', '.join(map(str, where[:3]))}", *(f"    {line}" for line in where[3:])]
-        lines.append(f"{told.get('errorType')}: {told.get('errorMessage')}")
-    else:
-        lines = [str(entry) for entry in stack]
-    return (
-        _OF_CODE.sub(lambda found: _shown(os.path.join(code, found[1])), "\n".join(lines)) if code else "\n".join(lines)
-    )
-
-
-def _shown(file: str) -> str:
-    """A path from the working directory, where it is below that."""
-    real, here = os.path.realpath(file), os.path.join(os.getcwd(), "")
-    return real.removeprefix(here)
 
 
 def without_error(text: str) -> str:

@@ -21,6 +21,7 @@ class Numbers(Kind):
     """A list of at least one number, read as a tuple. ``none``: or of none."""
 
     of: ClassVar[str] = "list"
+    parts: ClassVar[str] = "fraction"
     each: Number
     none: bool = False
 
@@ -49,6 +50,7 @@ class Numbers(Kind):
 class Instant(Kind):
     """A date and time with a zone, read as an aware ``datetime`` in UTC."""
 
+    of: ClassVar[str] = "moment"
     examples: ClassVar[tuple[Any, ...]] = ("2026-01-01T00:00:00Z",)
 
     def read(self, given: Any, limits: Limits) -> Any:
@@ -75,6 +77,7 @@ class Secrets(Kind):
     """A map from the ids of access keys to their secrets."""
 
     of: ClassVar[str] = "map"
+    parts: ClassVar[str] = "text"
     examples: ClassVar[tuple[Any, ...]] = ({"LTAIexample": "secret"},)
 
     def read(self, given: Any, limits: Limits) -> Any:
@@ -102,6 +105,7 @@ class Places(Kind):
     """A map from destinations to URLs."""
 
     of: ClassVar[str] = "map"
+    parts: ClassVar[str] = "text"
     examples: ClassVar[tuple[Any, ...]] = ({"queue:failed": "http://127.0.0.1:8080/hook"},)
 
     def read(self, given: Any, limits: Limits) -> Any:

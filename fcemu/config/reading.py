@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any, Final
 
 from fcemu.config.advice import Advice, Level, advise
-from fcemu.config.coercion import hints_for, plain_for
+from fcemu.config.hints import hints_for
 from fcemu.config.problems import Mark, Report, quoted
 from fcemu.config.schema import CONTRADICTIONS
-from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused
+from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, plain_as
 from fcemu.core.fields import fc_kinds, kinds, rows
 from fcemu.core.fields.functions import FUNCTION, SERVICE
 from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
@@ -225,7 +225,7 @@ class _Reader:
         node = entry.value
         if isinstance(node, Items) and any(map(is_refused, node.values)):
             return _NOT_SAID
-        value = kind.read(plain_for(kind, node), self._limits)
+        value = kind.read(plain_as(node, kind.of, kind.parts), self._limits)
         if not isinstance(value, kinds.Wrong):
             if kind is _RUNTIME or isinstance(kind, kinds.Texts):
                 self._say_odd(kind, node, entry.key)
@@ -362,7 +362,7 @@ def _is_arn(node: Node) -> bool:
 def _found(kind: kinds.Kind, node: Node) -> str:
     """A number is shown as it is read."""
     if isinstance(node, Scalar) and isinstance(kind, kinds.Whole | kinds.Duration):
-        number = plain_for(kind, node)
+        number = plain_as(node, kind.of, kind.parts)
         return str(number) if isinstance(number, int) else found(node)
     return found(node)
 

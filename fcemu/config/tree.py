@@ -1,6 +1,7 @@
 """The tree of a definition: plain data that knows its places, bounded in size and depth."""
 
 import re
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -136,6 +137,75 @@ def _number_of(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
+
+
+WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
+NUMBER: Final = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_UNCHANGED: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
+"""Numbers whose text is the same for every tool; not so 1.10, 017 and 1e3."""
+_FLAGS: Final = {"true": True, "false": False}
+
+
+def plain_as(node: Node, of: str, parts: str = "any") -> Any:
+    """A value as plain data of one sort, as ``of`` and ``parts`` of a kind of fields say it. A value of another sort is
+    there as such, ``None`` where plain data has nothing like it."""
+    if isinstance(node, Scalar):
+        return _AS.get(of, _text)(node)
+    if parts == "any":
+        return plain(node)
+    if isinstance(node, Table):
+        return {key.text: plain_as(value, parts) for key, value in node.entries if not is_refused(value)}
+    return [plain_as(value, parts) for value in node.values]
+
+
+def _text(node: Scalar) -> str | None:
+    return node.text if node.kind is Kind.TEXT or node.kind is Kind.LOOSE else None
+
+
+def _number(node: Scalar) -> int | float | None:
+    if not (node.kind is Kind.NUMBER or node.kind is Kind.LOOSE):
+        return None
+    if WHOLE.fullmatch(node.text):
+        return int(node.text)
+    return float(node.text) if NUMBER.fullmatch(node.text) else None
+
+
+def _fraction(node: Scalar) -> float | None:
+    number = _number(node)
+    return None if number is None else float(number)
+
+
+def _flag(node: Scalar) -> bool | None:
+    if node.kind is Kind.TRUTH:
+        return bool(plain(node))
+    return _FLAGS.get(node.text.lower()) if node.kind is Kind.LOOSE else None
+
+
+def _variable(node: Scalar) -> str | None:
+    """FC's tool turns other scalars into text; where tools differ in how, the user has to say."""
+    if node.kind is Kind.TRUTH and node.text.lower() in _FLAGS:
+        return node.text.lower()
+    return node.text if node.kind is Kind.NUMBER and _UNCHANGED.fullmatch(node.text) else _text(node)
+
+
+def _moment(node: Scalar) -> str | None:
+    return node.text if node.kind is Kind.MOMENT else _text(node)
+
+
+def _qualifier(node: Scalar) -> str | int | float | None:
+    return _number(node) if node.kind is Kind.NUMBER else _text(node)
+
+
+_AS: Final[Mapping[str, Callable[[Scalar], Any]]] = {
+    "number": _number,
+    "fraction": _fraction,
+    "flag": _flag,
+    "variable": _variable,
+    "moment": _moment,
+    "qualifier": _qualifier,
+    "any": plain,
+}
+"""What else than text a scalar can be."""
 
 
 class Bounds:

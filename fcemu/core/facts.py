@@ -11,12 +11,12 @@ from fcemu.core.json_forms import read_bytes, read_time, text_or_base64, time_te
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
-from fcemu.core.times import offset, seconds
+from fcemu.core.times import offset, spoken
 from fcemu.core.values import value
 
 T = TypeVar("T")
 KINDS: Final[dict[str, type[Any]]] = {}
-"""All kinds of facts by name."""
+"""All kinds of facts by the names of their classes."""
 _OUTSIDE_DATA: Final = frozenset({"at", "request_id", "attempt"})
 RECORD: Final = _OUTSIDE_DATA | {"kind", "data"}
 """The members of a fact as JSON."""
@@ -145,8 +145,8 @@ class Started(_OfAttempt):
 
 
 @fact
-class Refused(_OfAttempt):
-    """An attempt that never ran: 429, 500 or 503."""
+class AttemptRefused(_OfAttempt):
+    """An attempt that never ran: 429, 500 or 503. The journal calls it ``Refused``, too; it has an attempt."""
 
     outcome: Outcome
 
@@ -161,7 +161,7 @@ class Slept(_OfAttempt):
     until: datetime
 
     def line(self, started: datetime) -> str:
-        return f"attempt {self.attempt} sleeps {seconds(self.until - self.at)}"
+        return f"attempt {self.attempt} sleeps {spoken(self.until - self.at)}"
 
 
 @fact
@@ -192,7 +192,7 @@ class Delayed(_OfAttempt):
     due: datetime
 
     def line(self, started: datetime) -> str:
-        return f"attempt {self.attempt} starts {seconds(self.due - self.at)} late, at {offset(self.due, started)}"
+        return f"attempt {self.attempt} starts {spoken(self.due - self.at)} late, at {offset(self.due, started)}"
 
 
 @fact
@@ -202,7 +202,7 @@ class Redelivered(_OfAttempt):
     due: datetime
 
     def line(self, started: datetime) -> str:
-        wait = seconds(self.due - self.at)
+        wait = spoken(self.due - self.at)
         return f"attempt {self.attempt} is delivered again after {wait}, at {offset(self.due, started)}"
 
 
@@ -213,7 +213,7 @@ class RetryPlanned(InvocationFact):
     due: datetime
 
     def line(self, started: datetime) -> str:
-        return f"retried after {seconds(self.due - self.at)}, at {offset(self.due, started)}"
+        return f"retried after {spoken(self.due - self.at)}, at {offset(self.due, started)}"
 
 
 @fact
@@ -327,6 +327,27 @@ class Changed(Fact):
 
 
 @fact
+class Refused(Fact):
+    """An invocation or a change was refused that had passed the guard and the signature: nothing else came of it.
+
+    ``request_id`` is that of the answer, and belongs to no invocation. ``who`` asked: the id of an access key, the
+    invocation whose handler it was, or ``""``; for ``what``: a method and a path, or a call in the test's process.
+    ``code`` and ``message`` are those of the answer; without a code this is the last one that is told.
+    """
+
+    who: str
+    what: str
+    code: str
+    message: str
+
+    def line(self, started: datetime) -> str:
+        if not self.code:
+            return self.message
+        by = f" by {self.who}" if self.who else ""
+        return f"{self.what}{by} was refused: {self.code}: {self.message}"
+
+
+@fact
 class InstanceStopped(InstanceFact):
     """An instance is used no more, because of ``reason``; ``request_id`` is empty."""
 
@@ -372,6 +393,16 @@ class Forgotten(Fact):
 FORGOTTEN: Final = Forgotten(datetime.min.replace(tzinfo=UTC), "")
 
 
+_OF_ATTEMPTS: Final = {"Refused": AttemptRefused.__name__}
+"""Names in the journal that mean another kind of fact where there is an attempt."""
+_NAMES: Final = {KINDS[kind]: name for name, kind in _OF_ATTEMPTS.items()}
+
+
+def kind_of(fact: type[Fact]) -> str:
+    """What the journal calls a kind of fact."""
+    return _NAMES.get(fact, fact.__name__)
+
+
 def to_json(fact: Fact) -> dict[str, Any]:
     """The fact as plain JSON values: ``at``, ``kind``, ``request_id``, ``attempt`` and the rest under ``data``.
 
@@ -380,7 +411,7 @@ def to_json(fact: Fact) -> dict[str, Any]:
     """
     return {
         "at": time_text(fact.at),
-        "kind": type(fact).__name__,
+        "kind": kind_of(type(fact)),
         "request_id": fact.request_id,
         "attempt": getattr(fact, "attempt", None),
         "data": _write_members(fact),
@@ -392,9 +423,11 @@ def from_json(record: dict[str, Any]) -> Fact:
     that is missing, or not known, is named."""
     if record.keys() != RECORD:
         demand(record, RECORD, "a fact")
-    kind, more = KINDS[record["kind"]], {}
+    name, more = record["kind"], {}
     if record["attempt"] is not None:
         more["attempt"] = record["attempt"]
+        name = _OF_ATTEMPTS.get(name, name)
+    kind = KINDS[name]
     members = _read_members(kind, record["data"], f"data of {record['kind']}")
     made: Fact = kind(at=read_time(record["at"]), request_id=record["request_id"], **more, **members)
     return made

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fcemu.core.facts import (
     Accepted,
+    AttemptRefused,
     Delayed,
     Delivered,
     DeliveryFailed,
@@ -17,7 +18,6 @@ from fcemu.core.facts import (
     Finished,
     Invalid,
     Redelivered,
-    Refused,
     RetryPlanned,
     Started,
     StopAsked,
@@ -109,7 +109,7 @@ def next_state(state: State, kind: type[Any]) -> State:
 class Attempt:
     """One run of the handler, or one refusal to run it (then ``started == ended``), as the facts tell of it."""
 
-    began: Started | Refused
+    began: Started | AttemptRefused
     finished: Finished | None = None
 
     @property
@@ -122,7 +122,7 @@ class Attempt:
 
     @property
     def instance_id(self) -> str:
-        return "" if isinstance(self.began, Refused) else self.began.instance_id
+        return "" if isinstance(self.began, AttemptRefused) else self.began.instance_id
 
     @property
     def ended(self) -> datetime | None:
@@ -141,7 +141,7 @@ class Attempt:
     @property
     def executed(self) -> bool:
         """Whether the handler ran; refusals count neither as executions nor as retries."""
-        return not isinstance(self.began, Refused)
+        return not isinstance(self.began, AttemptRefused)
 
     @property
     def word(self) -> str | None:
@@ -150,9 +150,9 @@ class Attempt:
         return None if end is None else end.outcome.word
 
     @property
-    def end(self) -> Finished | Refused | None:
+    def end(self) -> Finished | AttemptRefused | None:
         """The fact that tells how it ended; ``None`` while it runs."""
-        return self.began if isinstance(self.began, Refused) else self.finished
+        return self.began if isinstance(self.began, AttemptRefused) else self.finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +245,7 @@ class Invocation:
         """Fold one more fact in. Raises ``ImpossibleMove``."""
         kind = type(fact)
         if kind in MOVING:
-            self.state = next_state(self.state, kind)
+            self.state = TRANSITIONS[self.state].get(kind) or next_state(self.state, kind)  # it raises
         self.told += 1
         if self.history is not None:
             self.history.append(fact)
@@ -261,7 +261,7 @@ class Invocation:
             self.due = fact.due
         elif type(fact) is Failed or type(fact) is Invalid:
             self.ended, self.reason = fact.at, fact.reason
-        elif type(fact) is Refused:
+        elif type(fact) is AttemptRefused:
             self.attempts += (Attempt(fact),)
         elif type(fact) is Delivered or type(fact) is DeliveryFailed:
             self.deliveries += (fact,)

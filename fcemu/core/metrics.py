@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from fcemu.core.facts import (
+    AttemptRefused,
     Delivered,
     DeliveryFailed,
     Dequeued,
@@ -17,7 +18,6 @@ from fcemu.core.facts import (
     InstanceProvisioned,
     InstanceStarted,
     InstanceStopped,
-    Refused,
 )
 from fcemu.core.invocation import Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
@@ -58,7 +58,9 @@ class Numbers:
         return self.cold_starts + self.provisioned - self.stopped
 
 
-_COUNTED: Final = frozenset({Dequeued, Finished, Refused, Held, Expired, Delivered, DeliveryFailed, InstanceStarted})
+_COUNTED: Final = frozenset(
+    {Dequeued, Finished, AttemptRefused, Held, Expired, Delivered, DeliveryFailed, InstanceStarted}
+)
 """The kinds of facts of invocations that add to a number."""
 
 
@@ -129,7 +131,7 @@ def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:
             numbers.ran += 1
             attempt = next(one for one in invocation.attempts if one.number == fact.attempt)
             numbers.seconds += fact.at - attempt.started
-        case Refused():
+        case AttemptRefused():
             numbers.attempts[fact.outcome.word] += 1
         case Held():
             numbers.held += 1

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fcemu.core.facts import (
     Accepted,
+    AttemptRefused,
     Delayed,
     Delivered,
     DeliveryFailed,
@@ -20,7 +21,6 @@ from fcemu.core.facts import (
     Invalid,
     MailFact,
     Redelivered,
-    Refused,
     RetryPlanned,
     Slept,
     Started,
@@ -66,7 +66,7 @@ _PHASES: Final[Mapping[type[Any], tuple[str, Callable[[Any], datetime | None]]]]
     Started: (RUNNING, lambda fact: None),
     Slept: (SLEEPING, lambda fact: fact.until),
     Finished: (WAITING, lambda fact: None),
-    Refused: (WAITING, lambda fact: None),
+    AttemptRefused: (WAITING, lambda fact: None),
     Delayed: (WAITING, lambda fact: fact.due),
     Redelivered: (WAITING, lambda fact: fact.due),
     RetryPlanned: (WAITING, lambda fact: fact.due),
@@ -76,7 +76,7 @@ _PHASES: Final[Mapping[type[Any], tuple[str, Callable[[Any], datetime | None]]]]
 _FAILURES: Final[Mapping[type[Any], Callable[[Any], bool]]] = {
     Finished: lambda fact: not isinstance(fact.outcome, Returned),
     HookRan: lambda fact: bool(fact.error),
-    **dict.fromkeys((Refused, Failed, Expired, Invalid, DeliveryFailed), lambda fact: True),
+    **dict.fromkeys((AttemptRefused, Failed, Expired, Invalid, DeliveryFailed), lambda fact: True),
 }
 """Whether a fact of these kinds tells of a failure; none of another kind does."""
 _NOTHING: Final = (None, None, None)

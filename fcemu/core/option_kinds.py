@@ -160,6 +160,18 @@ class Whole(Number):
         return int(value)
 
 
+class WholeOr(Whole):
+    """A number without a fraction, or one of a few words that say what else is to be done."""
+
+    def __init__(self, least: int, most: int, *others: str) -> None:
+        super().__init__(least, most)
+        self.others: Final = others
+        self.expected = f"{self.expected}, {' or '.join(others)}"
+
+    def fits(self, value: Any) -> bool:
+        return value in self.others if isinstance(value, str) else super().fits(value)
+
+
 class Waits(Kind):
     """A list of seconds, at least one unless ``none`` is allowed; in text they are separated by blanks or commas."""
 
@@ -282,6 +294,22 @@ class Secrets(Kind):
         return isinstance(value, Mapping) and all(
             isinstance(part, str) and part for pair in value.items() for part in pair
         )
+
+
+class Variables(Kind):
+    """Environment variables by function: ``{"orders/charge": {"URL": "http://…"}}``. Text cannot say it."""
+
+    metavar = "FUNCTION"
+    expected = "a map of functions, and of texts by the names of variables"
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, Mapping) and all(
+            isinstance(name, str) and isinstance(variables, Mapping) and self._are_texts(variables)
+            for name, variables in value.items()
+        )
+
+    def _are_texts(self, variables: Mapping[Any, Any]) -> bool:
+        return all(isinstance(part, str) for pair in variables.items() for part in pair)
 
 
 class Places(Kind):

@@ -4,6 +4,7 @@ A row is imported where pytest starts, also where no test uses an emulator: this
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fcemu.core.option_kinds import (
@@ -20,8 +21,10 @@ from fcemu.core.option_kinds import (
     Span,
     Text,
     Texts,
+    Variables,
     Waits,
     Whole,
+    WholeOr,
     Words,
 )
 
@@ -113,6 +116,7 @@ class Option(NamedTuple):
 
 
 _TESTS_ONLY: Final = "It is about a test, and a server has none."
+_ONE_TEST: Final = "It repeats one run of one test."
 _ITS_FILE: Final = "A definition may have several emulators, and each keeps a file of its own."
 _OF_TESTS: Final = "The server of a test listens on a free port of 127.0.0.1, for this test alone."
 _OF_SERVERS: Final = "A definition may have several servers, and each listens somewhere else."
@@ -122,9 +126,9 @@ _OF_LOOKING: Final = "A definition does not know who looks at its server."
 _ROWS: Final = {
     "definition": Option(
         Anything(),
-        "The functions: a file or a directory, in a test beside its file or at the rootdir, or a mapping in native "
-        "form; an empty text: none.",
-        otherwise="the definition at the rootdir, if any",
+        "The functions: a file or a directory, in a test beside its file or above it up to the rootdir, or a mapping "
+        "in native form; an empty text: none.",
+        otherwise="the definition beside the test or above it, up to the rootdir, if any",
         no_block="It names the definition itself.",
         no_command="A command takes it as its argument, without a name.",
     ),
@@ -185,6 +189,49 @@ _ROWS: Final = {
         field="chance",
         page="chance.md",
     ),
+    "explore": Option(
+        WholeOr(0, 1_000_000_000),
+        "A test is run at most so many times, each time with other answers of chance, until it fails; 0: once, calmly.",
+        default=0,
+        no_block=_TESTS_ONLY,
+        no_command=_TESTS_ONLY,
+        page="chance.md",
+        of_pytest=True,
+    ),
+    "exhaustive": Option(
+        Whole(0, 8),
+        "A test is run with all answers of chance of which at most so many are not calm; 0: not all are tried.",
+        default=0,
+        no_block=_TESTS_ONLY,
+        no_command=_TESTS_ONLY,
+        page="chance.md",
+    ),
+    "explore_seconds": Option(
+        Seconds(0, 30 * _DAY),
+        "Real seconds after which a search makes no more runs; 0: no end but that of its runs.",
+        default=0,
+        no_block=_TESTS_ONLY,
+        no_command=_TESTS_ONLY,
+        page="chance.md",
+    ),
+    "exhaust_retries": Option(
+        Flag(),
+        "A search also tries answers that alone use up the retries or the age of an invocation.",
+        default=False,
+        no_block=_TESTS_ONLY,
+        no_command=_TESTS_ONLY,
+        page="chance.md",
+    ),
+    "repeat": Option(
+        Text("a token that a search has printed", r"[\w-]*", "TOKEN"),
+        "A run that a search has found is repeated: its seed, and its answers of chance.",
+        default="",
+        no_ini=_ONE_TEST,
+        no_block=_ONE_TEST,
+        no_command=_TESTS_ONLY,
+        page="chance.md",
+        of_pytest=True,
+    ),
     "runtime": Option(
         Words("inline", "process"),
         "Python handlers run inline, in the emulator's process, or each instance in a process of its own.",
@@ -240,6 +287,15 @@ _ROWS: Final = {
         default="",
         no_test=_OF_TESTS,
         no_block=_OF_SERVERS,
+    ),
+    "environment": Option(
+        Variables(),
+        "These variables are set for these functions, besides those of their definition.",
+        default=MappingProxyType({}),
+        otherwise="none",
+        no_ini="It is about the functions of one definition, and the ini file is about all tests.",
+        no_block="A definition says it of each function, as environmentVariables.",
+        no_command="A command takes the variables from the definition.",
     ),
     "allow_host": Option(
         Hosts(),
@@ -434,8 +490,8 @@ _ROWS: Final = {
         no_block="It chooses what the definition says.",
     ),
     "timeline": Option(
-        Words("failed", "always", "never"),
-        "When what happened is shown at the end, on stderr.",
+        Words("failed", "all", "always", "never"),
+        "When what happened is shown at the end, on stderr; all: after a failure, and nothing is left out.",
         default="failed",
         no_test="pytest has --fcemu-timeline for all tests of a run.",
         no_block=_OF_LOOKING,
@@ -446,8 +502,9 @@ _ROWS: Final = {
 OPTIONS: Final = {name: row._replace(name=name) for name, row in _ROWS.items()}
 """All options by their names, in the order in which pages show them."""
 
-LATER: Final = frozenset({"explore"})
-"""Options that are promised and not there yet: refused by name, never ignored."""
+
+EXPLORING: Final = ("explore", "exhaustive", "explore_seconds", "exhaust_retries")
+"""Options by which a test runner runs a test again; an emulator by itself cannot."""
 
 
 def options_in(place: str) -> dict[str, Option]:
@@ -479,8 +536,6 @@ def value_of(options: Mapping[str, Any], name: str) -> Any:
 def _unknown_option(name: str) -> str:
     from difflib import get_close_matches
 
-    if name in LATER:
-        return f"option {name!r} is not supported yet"
     known = sorted(options_in(FIXTURE))
     close = get_close_matches(name, known, 1)
     hint = f"; did you mean {close[0]!r}?" if close else "."

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from fcemu.core.facts import (
     Accepted,
+    AttemptRefused,
     Delayed,
     Delivered,
     DeliveryFailed,
@@ -19,7 +20,6 @@ from fcemu.core.facts import (
     Invalid,
     InvocationFact,
     Redelivered,
-    Refused,
     RetryPlanned,
     Slept,
     Started,
@@ -118,7 +118,7 @@ class _Trace:
                 self._stop_waiting(at)
                 self._attempts[number] = part = self._open(f"attempt {number}", "attempt", at)
                 part.attributes |= {"fcemu.attempt": number, "fcemu.instance_id": instance}
-            case Refused(at=at, attempt=number, outcome=outcome):
+            case AttemptRefused(at=at, attempt=number, outcome=outcome):
                 self._stop_waiting(at)
                 self._open(f"attempt {number}", "attempt", at).close(at, outcome.text)
             case Slept(at=at, attempt=number, until=until):

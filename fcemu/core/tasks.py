@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from fcemu.core.compact import as_text, compact
 from fcemu.core.errors import FCError, InvalidArgument, refused
-from fcemu.core.facts import Accepted, Fact, Failed, Finished, Invalid, Refused
+from fcemu.core.facts import Accepted, AttemptRefused, Fact, Failed, Finished, Invalid
 from fcemu.core.invocation import TRANSITIONS, Invocation, Recorded, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome, Returned, SystemFailed, Throttled, TimedOut, error_message
@@ -89,7 +89,7 @@ def events(facts: Iterable[Fact]) -> list[Event]:
     found: list[Event] = []
     state, error = State.ENQUEUED, ("", "")
     for fact in facts:
-        if isinstance(fact, Finished | Refused):
+        if isinstance(fact, Finished | AttemptRefused):
             error = _error(fact.outcome)
         after = TRANSITIONS.get(state, {}).get(type(fact), state)
         if after is not state or isinstance(fact, Accepted):

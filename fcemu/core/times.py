@@ -12,6 +12,8 @@ _DURATION: Final = re.compile(
 _SECONDS: Final = re.compile(rf"[+-]?{_NUMBER}", re.ASCII)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_MINUTE: Final = timedelta(minutes=1)
+_HOUR: Final = timedelta(hours=1)
 _UNITS: Final = ("days", "hours", "minutes", "seconds", "milliseconds")
 
 
@@ -95,8 +97,20 @@ def later(at: datetime, by: timedelta) -> datetime:
 
 
 def offset(at: datetime, started: datetime) -> str:
-    """``+200.5 s``: seconds from ``started``, without needless digits."""
-    return f"+{seconds(at - started)}"
+    """``+200.5 s`` or ``+14h55m31s``: how long after ``started``."""
+    return f"+{spoken(at - started)}"
+
+
+def spoken(duration: timedelta) -> str:
+    """A duration for people: ``200.5 s`` below an hour, from there on ``14h55m31s`` or ``3d2h``. It loses nothing."""
+    if duration < _HOUR:
+        return seconds(duration)
+    hours, rest = divmod(duration, _HOUR)
+    days, hours = divmod(hours, 24)
+    minutes, left = divmod(rest, _MINUTE)
+    shown = seconds(left).removesuffix(" s")
+    parts = ((str(days), "d"), (str(hours), "h"), (str(minutes), "m"), (shown, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number != "0")
 
 
 def seconds(duration: timedelta) -> str:

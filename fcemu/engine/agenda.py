@@ -67,6 +67,8 @@ class Agenda:
         """The timeouts of what runs on a flowing clock."""
         self.wakes_at: datetime | None = None
         """When the thread that waits for real time looks again by itself; ``None``: it does not wait."""
+        self._woken_for: Final[list[datetime]] = []
+        """The instants for which it was woken, each earlier than those before it."""
 
     def holds_more_than(self, entries: int) -> bool:
         """Whether there is much to do: more work than that, or a timer, which may fire without end."""
@@ -143,10 +145,23 @@ class Agenda:
         if self.deadlines.watch(run):
             self.look_by(run.deadline)
 
+    def next_look(self, now: datetime) -> datetime | None:
+        """When the thread that waits for real time has to look again; ``None``: nothing lies ahead.
+
+        It also looks at the instants for which it was woken, though what was due then may be over: most attempts end
+        long before their timeout, and else each of them would wake it once more for its own.
+        """
+        first, woken_for = self.first(), self._woken_for
+        while woken_for and woken_for[-1] <= now:
+            woken_for.pop()
+        at = woken_for[-1] if woken_for else None
+        return at if first is None or (at is not None and at < first[0]) else first[0]
+
     def look_by(self, instant: datetime) -> None:
         """See to it that the thread which waits for real time looks again at ``instant`` at the latest."""
         if self.wakes_at is not None and instant < self.wakes_at:
             self.wakes_at = instant
+            self._woken_for.append(instant)
             self._changed.notify()
 
     def look_now(self) -> None:

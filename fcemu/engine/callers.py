@@ -18,8 +18,8 @@ class Callers:
     """
 
     def __init__(self) -> None:
-        self._awaited: Final[dict[str, tuple[Invocation, Then]]] = {}
-        """What callers wait for, and what wakes them, by request id."""
+        self._awaited: Final[dict[str, tuple[Invocation, Then, bool]]] = {}
+        """What callers wait for, what wakes them, and whether a handler that runs has made the call; by request id."""
         self._errors: Final[dict[str, Exception]] = {}
         """What callers get in place of answers, by request id, until they have it."""
         self.strangers: Final[dict[str, float]] = {}
@@ -30,10 +30,10 @@ class Callers:
         """Request ids of invocations of which a caller knows how they ended, because it read their record or report
         over HTTP, or got an error for them."""
 
-    def expect(self, invocation: Invocation, then: Then, *, stranger: bool) -> None:
-        """Call ``then`` when ``invocation`` has ended. ``stranger``: no handler that runs has made the call."""
-        self._awaited[invocation.id] = invocation, then
-        if stranger:
+    def expect(self, invocation: Invocation, then: Then, *, nested: bool) -> None:
+        """Call ``then`` when ``invocation`` has ended. ``nested``: a handler that runs has made the call."""
+        self._awaited[invocation.id] = invocation, then, nested
+        if not nested:
             self.strangers[invocation.id] = WATCHDOG.time()
 
     def answer(self, _fact: object, invocation: Invocation) -> None:
@@ -58,9 +58,9 @@ class Callers:
         """The caller does not wait any more."""
         self._awaited.pop(invocation.id, None)
 
-    def waiting(self) -> list[Invocation]:
-        """The invocations whose callers wait."""
-        return [invocation for invocation, _ in self._awaited.values()]
+    def waiting(self, *, nested: bool = True) -> list[Invocation]:
+        """The invocations whose callers wait; also those that handlers have made, or not."""
+        return [invocation for invocation, _, within in self._awaited.values() if nested or not within]
 
     def raise_for(self, invocation: Invocation) -> None:
         """Raise the error of the emulator's own that the caller got instead of an answer, if there is one; once."""

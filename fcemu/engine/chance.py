@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
-from fcemu.core.invocation import Invocation
+from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
-from fcemu.core.values import dataclass
+from fcemu.core.questions import Report
+from fcemu.core.retry import RetryPolicy
+from fcemu.core.values import dataclass, value
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,17 +25,31 @@ def new_secret() -> bytes:
     return os.urandom(32)
 
 
+@value
+class Moment:
+    """Of which attempt something is asked, by which rules it is retried, and when."""
+
+    invocation: Invocation
+    policy: RetryPolicy
+    now: datetime
+
+
 class Chance:
     """Answers calmly, but for the faults that a test asked for. Ids are drawn from the seed, so the same seed and
-    requests give the same ids."""
+    requests give the same ids.
+
+    ``core/questions.py`` has a row for each question. Whatever an answer other than the calm one does is a fact.
+    """
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self.faults: Final = Faults()
         self.troubles: Final[Sequence[object]] = self.faults.there if type(self) is Chance else (self,)
-        """Empty while nothing can trouble an attempt: then ``hold_up``, ``refusal``, ``dies`` and ``again`` need not be
-        asked."""
+        """Empty while nothing can trouble an attempt: then nothing that takes a ``Moment`` need be asked."""
         self._start(seed, f"{seed}/talk")
+
+    def watch(self, invocations: Mapping[str, Recorded]) -> None:
+        """These are all invocations of the emulator by id, in the order of acceptance; there will be more."""
 
     def _start(self, row: int | str, talk: str) -> None:
         self._row = random.Random(row)
@@ -78,8 +94,9 @@ class Chance:
     permutes = False
     """Whether ``first_of`` may answer anything but 0."""
 
-    def first_of(self, messages: int) -> int:
-        """Which of so many messages that are due at the same instant is handed over first, counted from 0."""
+    def first_of(self, messages: int, first: Invocation | None = None) -> int:
+        """Which of so many messages that are due at the same instant is handed over first, counted from 0. ``first``:
+        the one that has waited longest."""
         return 0
 
     def resource_id(self, what: str) -> str:
@@ -87,8 +104,9 @@ class Chance:
         changes no other draw."""
         return _uuid(int.from_bytes(hashlib.md5(f"{self.seed} {what}".encode(), usedforsecurity=False).digest()))
 
-    def version(self, shares: dict[str, float]) -> str:
-        """Which version an alias with weights leads to this time; ``shares`` add up to about 1, in order."""
+    def version(self, shares: dict[str, float], invocation: Invocation | None = None) -> str:
+        """Which version an alias with weights leads to this time; ``shares`` add up to about 1, in order.
+        ``invocation``: the one whose attempt is about to start."""
         drawn = self._bits(53) / (1 << 53) * sum(shares.values())
         reached = 0.0
         for version, share in shares.items():
@@ -97,28 +115,48 @@ class Chance:
                 return version
         return next(reversed(shares))
 
+    rerouted = ""
+    """What the last answer of ``version`` was, where it was not the drawn one."""
+
     def talk_id(self) -> str:
         """The id of a request to MNS. Drawn beside all else: how often a consumer polls is a matter of real time."""
         return f"{self._talk(96):024X}"
 
-    def hold_up(self, invocation: Invocation) -> timedelta | None:
+    def hold_up(self, moment: Moment) -> timedelta | None:
         """By how much the attempt that is due starts late; asked once for each attempt."""
-        fault = self.faults.there and self.faults.strike(invocation.function, Delay)
+        fault = self.faults.there and self.faults.strike(moment.invocation.function, Delay)
         return fault.by if fault else None
 
-    def refusal(self, invocation: Invocation) -> Refusal | None:
+    def refusal(self, moment: Moment) -> Refusal | None:
         """Whether the platform refuses the attempt that is about to start."""
-        fault = self.faults.there and self.faults.strike(invocation.function, Refuse)
+        fault = self.faults.there and self.faults.strike(moment.invocation.function, Refuse)
         return fault.outcome if fault else None
 
-    def dies(self, invocation: Invocation, when: When) -> bool:
+    def dies(self, moment: Moment, when: When) -> bool:
         """Whether the instance of the running attempt dies at this moment."""
-        return bool(self.faults.there and self.faults.strike(invocation.function, Crash, when))
+        return bool(self.faults.there and self.faults.strike(moment.invocation.function, Crash, when))
 
-    def again(self, invocation: Invocation) -> timedelta | None:
+    def again(self, moment: Moment) -> timedelta | None:
         """After what time the queue, which did not hear that the attempt ended, delivers once more."""
-        fault = self.faults.there and self.faults.strike(invocation.function, DeliverTwice)
+        fault = self.faults.there and self.faults.strike(moment.invocation.function, DeliverTwice)
         return fault.again if fault else None
+
+    def instance(self, moment: Moment) -> str | None:
+        """Where an instance is idle that the attempt could run in: ``NEW`` for another one beside it, ``RECYCLED``
+        for another one in its place; ``None``: it runs there."""
+        return None
+
+    def slow_start(self, moment: Moment) -> timedelta | None:
+        """By how much longer a new instance takes to start."""
+        return None
+
+    def fate_of(self, report_of: Invocation) -> Report | None:
+        """What becomes of the report of an invocation that has ended; ``None``: it arrives, once."""
+        return None
+
+    def timer_late(self, trigger: str) -> timedelta | None:
+        """By how much a timer fires late; ``trigger`` is ``[service/]function/trigger``."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +210,22 @@ class Seeded(Chance):
         super().go_on(whence)
         self._random = random.Random(f"chance {self.seed}/{whence}")
 
-    def first_of(self, messages: int) -> int:
+    def first_of(self, messages: int, first: Invocation | None = None) -> int:
         return self._random.randrange(1, messages) if messages > 1 and self._happens(self._odds.overtake) else 0
 
-    def hold_up(self, invocation: Invocation) -> timedelta | None:
+    def hold_up(self, moment: Moment) -> timedelta | None:
         """Only the first attempt of a message that was delayed: its delay is what FC does not promise exactly."""
-        asked = super().hold_up(invocation)
+        asked = super().hold_up(moment)
         if asked is not None:
             return asked
+        invocation = moment.invocation
         accepted = invocation.accepted
         if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
         return _MILLISECOND * self._random.randint(1, LATE_AT_MOST // _MILLISECOND)
 
-    def refusal(self, invocation: Invocation) -> Refusal | None:
-        asked = super().refusal(invocation)
+    def refusal(self, moment: Moment) -> Refusal | None:
+        asked = super().refusal(moment)
         if asked is not None:
             return asked
         drawn, odds = self._random.random(), self._odds
@@ -196,11 +235,11 @@ class Seeded(Chance):
             return INTERNAL_ERROR
         return NO_CAPACITY if drawn < odds.throttle + 2 * odds.fail else None
 
-    def dies(self, invocation: Invocation, when: When) -> bool:
-        return super().dies(invocation, when) or self._happens(self._odds.crash)
+    def dies(self, moment: Moment, when: When) -> bool:
+        return super().dies(moment, when) or self._happens(self._odds.crash)
 
-    def again(self, invocation: Invocation) -> timedelta | None:
-        asked = super().again(invocation)
+    def again(self, moment: Moment) -> timedelta | None:
+        asked = super().again(moment)
         if asked is not None:
             return asked
         if not self._happens(self._odds.repeat):

@@ -63,9 +63,8 @@ class Clock:
         except OverflowError:
             return later(base, timedelta.max)
 
-    def shown(self) -> datetime:
-        """What a request from outside takes for now; later than ``now`` where the clock has to catch up first."""
-        return self.now()
+    shown = now
+    """What a request from outside takes for now; later than ``now`` where the clock has to catch up first."""
 
     def end_of(self, by: timedelta) -> datetime | timedelta:
         """How far a move by ``by`` goes: to an instant, or so far from where the clock is at its turn."""

@@ -7,8 +7,19 @@ from typing import Final
 
 from fcemu.core.destinations import Destination, EventBusDestination, FunctionDestination
 from fcemu.core.errors import FCError
-from fcemu.core.facts import Delivered, DeliveryFailed, DeliveryStarted, Expired, Failed, Invalid, Stopped, Succeeded
+from fcemu.core.facts import (
+    Delivered,
+    DeliveryFailed,
+    DeliveryStarted,
+    Expired,
+    Failed,
+    FaultStruck,
+    Invalid,
+    Stopped,
+    Succeeded,
+)
 from fcemu.core.invocation import Invocation, State
+from fcemu.core.questions import Report
 from fcemu.core.reports import envelope, report
 from fcemu.core.times import later
 from fcemu.engine.callers import Callers
@@ -17,6 +28,24 @@ from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Mail, Post
 from fcemu.engine.world import World
+
+
+class Sent:
+    """A report on its way; it stands on the agenda for the instant at which it arrives."""
+
+    over = False
+
+    def __init__(self, deliveries: "Deliveries", started: DeliveryStarted, invocation: Invocation) -> None:
+        self._deliveries: Final = deliveries
+        self._started: Final = started
+        self._invocation: Final = invocation
+
+    def fall_due(self, now: datetime) -> None:
+        """It is there."""
+        self._deliveries.arrive(self._started, self._invocation, now)
+
+    def __str__(self) -> str:
+        return f"report of {self._invocation.accepted.function} {self._invocation.id} to {self._started.destination}"
 
 
 class Deliveries:
@@ -31,6 +60,7 @@ class Deliveries:
         self._chance: Final = world.chance
         self._catalog: Final = world.catalog
         self._journal: Final = world.journal
+        self._agenda: Final = world.agenda
         self._movers: Final = movers
         self._callers: Final = callers
         self._intake: Final = intake
@@ -46,8 +76,15 @@ class Deliveries:
         if destination is None:
             return
         body = report(invocation, self._settings.account, now)
+        fate = self._chance.fate_of(invocation) if self._chance.troubles else None
+        if fate is not None:
+            word = "report lost" if fate.lost else "report late" if fate.late else "report twice"
+            self._journal.record(FaultStruck(now, invocation.id, len(invocation.attempts), word), invocation)
         if isinstance(destination, FunctionDestination):
-            self._invoke(destination, body, invocation, now)
+            if fate is None:
+                self._invoke(destination, body, invocation, now)
+            else:
+                self._befalls(fate, str(destination), "", body, invocation, now)
             return
         if isinstance(destination, EventBusDestination):
             body = envelope(invocation, body, self._settings.account, now)
@@ -60,10 +97,27 @@ class Deliveries:
             self._failed(address, refused, invocation, now)
             return
         message_id, url = self._chance.message_id(), self._settings.deliver_to.get(address)
-        if url is None:
+        if fate is not None:
+            self._befalls(fate, address, message_id, body, invocation, now)
+        elif url is None:
             self._journal.record(Delivered(now, accepted.request_id, address, message_id, body), invocation)
         else:
             self._start(DeliveryStarted(now, accepted.request_id, address, message_id, body, now), invocation, url, 0)
+
+    def _befalls(
+        self, fate: Report, address: str, message_id: str, body: bytes, invocation: Invocation, now: datetime
+    ) -> None:
+        """The report does not just arrive: it sets out as often as ``fate`` says, and arrives when that says."""
+        if fate.lost:
+            self._failed(address, f"lost; sent once more after {fate.late.total_seconds():g} s", invocation, now)
+        started = DeliveryStarted(now, invocation.id, address, message_id, body, later(now, fate.late))
+        for _ in range(fate.times):
+            self._journal.record(started, invocation)
+            self._agenda.push(started.due, Sent(self, started, invocation))
+
+    def arrive(self, started: DeliveryStarted, invocation: Invocation, now: datetime) -> None:
+        """A report that had set out is there: where it is posted to a URL, it is posted now."""
+        self.resume(started, invocation, 0, now)
 
     def _destination(self, invocation: Invocation) -> Destination | None:
         """ASSUMED: fcemu reports expiry as a failure, and does not report stopped and invalid invocations
@@ -100,8 +154,10 @@ class Deliveries:
         """
         destination = self._destination(invocation)
         url = self._settings.deliver_to.get(started.destination)
-        if isinstance(destination, FunctionDestination) or str(destination) != started.destination:
+        if str(destination) != started.destination:
             self._gone(started, invocation, now)
+        elif isinstance(destination, FunctionDestination):
+            self._invoke(destination, started.body, invocation, now)
         elif url is None:
             self._arrives(started, invocation, now)
         else:

@@ -1,14 +1,14 @@
 """Takes due invocations, starts attempts, acts on decisions."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, assert_never
+from typing import Final, assert_never, cast
 
 from fcemu.core import outcome as outcomes
 from fcemu.core.errors import FCError
 from fcemu.core.facts import (
+    AttemptRefused,
     Delayed,
     Dequeued,
     Expired,
@@ -19,7 +19,6 @@ from fcemu.core.facts import (
     InstanceStarted,
     Invalid,
     Redelivered,
-    Refused,
     RetryPlanned,
     Started,
     Stopped,
@@ -29,7 +28,9 @@ from fcemu.core.facts import (
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
+from fcemu.core.questions import NEW, RECYCLED
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
+from fcemu.engine.chance import Moment
 from fcemu.engine.clock import later
 from fcemu.engine.faults import When
 from fcemu.engine.fleet import Fleet
@@ -37,9 +38,9 @@ from fcemu.engine.instances import Place
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.ports import Call, Runtime
 from fcemu.engine.runs import Run, in_engine
+from fcemu.engine.traces import Traces
 from fcemu.engine.world import World
 
-EXCEPTIONS_KEPT: Final = 1000
 _MOMENT: Final = timedelta(microseconds=1)
 RIVALS: Final = 16
 """How many things that are due at the same instant are looked at when messages may overtake each other."""
@@ -79,7 +80,8 @@ class Dispatcher:
         self._agenda: Final = world.agenda
         self.plans: Final = Plans(world, runtime_of)
         self.fleet: Final = Fleet(world, self.plans)
-        self._exceptions: Final[OrderedDict[tuple[str, int], BaseException]] = OrderedDict()
+        self.traces: Final = Traces(world.catalog)
+        """Where attempts failed."""
         self.hear: Hear | None = None
         """Gets what handlers write while they run."""
         self._late: set[str] = set()
@@ -95,27 +97,32 @@ class Dispatcher:
         accepted, journal = invocation.accepted, self._journal
         try:
             if plan is None or plan.resolved.shares:
-                plan = self.plans.plan(accepted.function, accepted.qualifier, choose=True)
+                plan = self.plans.plan(accepted.function, accepted.qualifier, choose_for=invocation)
         except FCError as gone:
             self._dequeue(invocation, now)
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             return None
+        if self._chance.rerouted:
+            self._struck(invocation, len(invocation.attempts) + 1, self._chance.rerouted, now)
+            self._chance.rerouted = ""
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
         pool = plan.pool
         if (not pool.free or pool.backlog.waiting) and self._waits(invocation, plan, now):
             return None
         troubled = self.troubles or self._late
-        if troubled and self._held_up(invocation, now):
+        moment = Moment(invocation, plan.policy, now) if troubled else None
+        if moment is not None and self._held_up(moment):
             return None
         self._dequeue(invocation, now)
-        refusal = self._refusal(invocation, plan, now) if troubled or plan.stand_in is not None else None
-        place = refusal or self.fleet.ask(pool, now)
+        refusal = self._refusal(invocation, plan, moment) if troubled or plan.stand_in is not None else None
+        another = self._another_instance(plan, moment) if moment is not None and refusal is None else False
+        place = refusal or self.fleet.ask(pool, now, another=another)
         if not isinstance(place, Place):
             self._refused(invocation, plan, place, now)
             return None
         if place.cold:
-            self._cold_start(invocation, place, now)
+            self._cold_start(invocation, place, now, moment)
         if place.ready_at is not None:
             self._agenda.push(place.ready_at, Boot(self, invocation, plan, place))
             return None
@@ -148,10 +155,27 @@ class Dispatcher:
         end = later(later(aged_from, plan.policy.max_age), _MOMENT)
         self.fleet.hold(plan.pool.backlog, invocation, end, self.begin)
 
-    def _cold_start(self, invocation: Invocation, place: Place, now: datetime) -> None:
+    def _another_instance(self, plan: Plan, moment: Moment) -> bool:
+        """Whether the attempt needs a new instance although one is idle."""
+        if not self.fleet.has_idle(plan.pool):
+            return False
+        answer = self._chance.instance(moment)
+        if answer is None:
+            return False
+        number = len(moment.invocation.attempts) + 1
+        self._struck(moment.invocation, number, "another instance" if answer == NEW else "recycled early", moment.now)
+        if answer == RECYCLED:
+            self.fleet.recycle_idle(plan.pool, moment.now)
+        return True
+
+    def _cold_start(self, invocation: Invocation, place: Place, now: datetime, moment: Moment | None) -> None:
         """The first attempt in an instance: it waits until that has started, with all that come meanwhile."""
         place.cold = False
         takes = self._settings.cold_start
+        slower = None if moment is None else self._chance.slow_start(moment)
+        if slower is not None:
+            self._struck(invocation, len(invocation.attempts) + 1, "slow start", now)
+            takes += slower
         self._journal.record(InstanceStarted(now, invocation.id, place.id, takes.total_seconds()), invocation)
         if takes:
             place.ready_at = later(now, takes)
@@ -215,7 +239,8 @@ class Dispatcher:
         messages = [n for n, thing in enumerate(things) if isinstance(thing, Invocation) and _is_message(thing)]
         if len(messages) < 2 or messages[0] != 0:
             return 0
-        overtaken = self._chance.first_of(len(messages))
+        oldest = cast(Invocation, things[messages[0]])
+        overtaken = self._chance.first_of(len(messages), oldest)
         chosen = messages[overtaken]
         first = things[chosen]
         if overtaken and isinstance(first, Invocation):
@@ -227,13 +252,13 @@ class Dispatcher:
         if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
             self._journal.record(Dequeued(now, invocation.accepted.request_id), invocation)
 
-    def _held_up(self, invocation: Invocation, now: datetime) -> bool:
+    def _held_up(self, moment: Moment) -> bool:
         """Whether the attempt that is due starts late; then it is due again."""
-        late = self._late
+        late, invocation, now = self._late, moment.invocation, moment.now
         if late and invocation.id in late:
             late.discard(invocation.id)
             return False
-        by = self._chance.hold_up(invocation)
+        by = self._chance.hold_up(moment)
         if by is None:
             return False
         late.add(invocation.id)
@@ -242,11 +267,12 @@ class Dispatcher:
         self._journal.record(Delayed(now, invocation.id, number, due), invocation)
         return True
 
-    def _refusal(self, invocation: Invocation, plan: Plan, now: datetime) -> Refusal | None:
-        refusal = self._chance.refusal(invocation)
-        if refusal is not None:
+    def _refusal(self, invocation: Invocation, plan: Plan, moment: Moment | None) -> Refusal | None:
+        """``moment``: ``None`` where nothing but a stub can refuse."""
+        refusal = None if moment is None else self._chance.refusal(moment)
+        if moment is not None and refusal is not None:
             name = "throttle" if isinstance(refusal, outcomes.Throttled) else "fail"
-            self._struck(invocation, len(invocation.attempts) + 1, name, now)
+            self._struck(invocation, len(invocation.attempts) + 1, name, moment.now)
         elif plan.stand_in is not None:
             refusal = plan.stand_in.refuses(invocation.id, len(invocation.attempts) + 1)
         return refusal
@@ -267,7 +293,7 @@ class Dispatcher:
 
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
         number = len(invocation.attempts) + 1
-        self._journal.record(Refused(now, invocation.id, number, refusal), invocation)
+        self._journal.record(AttemptRefused(now, invocation.id, number, refusal), invocation)
         self._journal.record(self._decided(invocation, plan, refusal, now), invocation)
 
     def end(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
@@ -285,7 +311,7 @@ class Dispatcher:
         invocation = run.invocation
         if invocation.accepted.synchronous or isinstance(outcome, outcomes.Halted | outcomes.Stuck):
             return False
-        again = self._chance.again(invocation)
+        again = self._chance.again(Moment(invocation, run.plan.policy, now))
         if again is None:
             return False
         self._struck(invocation, run.number, "deliver_twice", now)
@@ -294,7 +320,7 @@ class Dispatcher:
 
     def dies(self, run: Run, when: When, now: datetime) -> outcomes.FunctionError | None:
         """The outcome of an attempt whose instance dies at this moment; ``None`` when it lives."""
-        if not self.troubles or not self._chance.dies(run.invocation, when):
+        if not self.troubles or not self._chance.dies(Moment(run.invocation, run.plan.policy, now), when):
             return None
         self._struck(run.invocation, run.number, f"crash {when}", now)
         return self.exited(now - run.started)
@@ -305,17 +331,6 @@ class Dispatcher:
     def due_again(self, fact: Delayed | Redelivered | RetryPlanned, invocation: Invocation) -> None:
         """There will be another attempt, at the instant that ``fact`` says."""
         self._agenda.push(fact.due, invocation)
-
-    def keep_exception(self, request_id: str, attempt: int, error: BaseException) -> None:
-        """Keep what a handler raised, for ``raise … from`` in a test; never part of the journal. The newest ones only,
-        because each holds its whole stack."""
-        self._exceptions[request_id, attempt] = error
-        if len(self._exceptions) > EXCEPTIONS_KEPT:
-            self._exceptions.popitem(last=False)
-
-    def exception(self, request_id: str, attempt: int) -> BaseException | None:
-        """What the handler raised in that attempt, if it is still kept."""
-        return self._exceptions.get((request_id, attempt))
 
     def exited(self, duration: timedelta) -> outcomes.FunctionError:
         """The outcome of an attempt whose handler ended its process."""

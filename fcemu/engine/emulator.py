@@ -28,7 +28,7 @@ from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher, Hear
 from fcemu.engine.explain import Explanation, explain
-from fcemu.engine.goals import Advance, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
+from fcemu.engine.goals import Advance, Answered, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience
 from fcemu.engine.intake import Asked, Intake
 from fcemu.engine.journal import Journal
@@ -38,6 +38,7 @@ from fcemu.engine.persistence import Persistence
 from fcemu.engine.ports import Overflow, Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
 from fcemu.engine.reactions import reactions
+from fcemu.engine.refusals import Refusals
 from fcemu.engine.runs import STRANDS
 from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.setup import Setup
@@ -103,6 +104,7 @@ class Emulator:
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         self._catalog: Final = catalog
         self._chance: Final = chance
+        chance.watch(self.journal.invocations)
         self._baton: Final = Baton()
         self._world: Final = World(
             settings=settings,
@@ -117,6 +119,8 @@ class Emulator:
         self._agenda: Final = self._world.agenda
         self._dispatcher: Final = Dispatcher(self._world, runtimes if callable(runtimes) else runtimes.__getitem__)
         self.fleet: Final = self._dispatcher.fleet
+        self.traces: Final = self._dispatcher.traces
+        """Where attempts failed, and what their handlers raised."""
         self._callers: Final = Callers()
         self._movers: Final = Movers(self._world, crew, self._dispatcher, self._callers)
         self._closing: Final = self._movers.closing
@@ -124,6 +128,8 @@ class Emulator:
         self.tasks: Final = Tasks(self._world, self._movers)
         """Task mode: find, list, stop."""
         self._intake: Final = Intake(self._world, self.fleet.plans, self._movers, self._callers, self.tasks)
+        self.refusals: Final = Refusals(self._world, self._intake)
+        """Facts of refused requests."""
         self.timers: Final = Timers(self._world, self._intake.fire)
         self.keyring: Final = Keyring(self._world, self._intake)
         """The access keys that are good now."""
@@ -404,13 +410,15 @@ class Emulator:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
         with self._baton:
             self._callers.forget(invocation)
-            self._movers.cancel_answer(invocation)
+            self._movers.reach_end_of(invocation, Answered)
 
     def wait_for(self, wait: Callable[[float], bool]) -> None:
         """Wait in real time until ``wait(seconds)`` says that what it waits for is there; raises ``ClockStuck``."""
-        patience = self.new_patience()
+        patience: Patience | None = None
         while not wait(min(self.patience, _LOOK_SECONDS)):
-            if patience.is_over():
+            if patience is None:
+                patience = self.new_patience()
+            elif patience.is_over():
                 raise self.stuck()
 
     @contextmanager
@@ -542,10 +550,6 @@ class Emulator:
         if pool.checksum is None:
             pool.checksum = self.control.checksum_of(pool.function)
         return pool.checksum
-
-    def exception(self, request_id: str, attempt: int) -> BaseException | None:
-        """What the handler raised in that attempt, where the runtime has it."""
-        return self._dispatcher.exception(request_id, attempt)
 
     def hear_handlers(self, hear: Hear) -> None:
         """Let ``hear`` get what handlers write, as they write it, in attempts that begin from now on."""

@@ -12,9 +12,9 @@ from fcemu.engine.crew import Crew
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG, debugged
 from fcemu.engine.instances import reason_of
-from fcemu.engine.lines import place
+from fcemu.engine.lines import place, stack_of
 from fcemu.engine.parking import Mover, Parking
-from fcemu.engine.ports import Finish
+from fcemu.engine.ports import Abandoned, Finish
 from fcemu.engine.runs import STRANDS, CodeRun, Run, Strand
 from fcemu.engine.world import World
 from fcemu.handler.strands import Move, State
@@ -69,6 +69,8 @@ class Ending:
         elif not run.struck and halted is None and self.stands_still(run, now):
             self.begin_timeout_anew(run, now)
         elif run.struck or run.waits_in is None:
+            if not run.struck:
+                self._keep_lines(run)
             self._give_up(run, halted or self._dispatcher.timed_out(run.function.timeout), now)
         elif halted is not None:
             self.parking.abandon(run, halted)
@@ -76,6 +78,8 @@ class Ending:
             # ASSUMED: fcemu times out an attempt whose sleep ends exactly at the timeout, because the timeout was
             # scheduled first (timers-and-instances §3.5).
             self._explain_endless_wait(run, now)
+            if told := run.place.instance.line():  # else its thread tells when it is ended where it waits
+                self._dispatcher.traces.keep_lines(run.invocation.id, run.number, [told])
             self.parking.abandon(run, self._dispatcher.timed_out(run.function.timeout))
 
     def halt(self, invocation: Invocation, now: datetime, why: str) -> None:
@@ -196,6 +200,8 @@ class Ending:
         if table.awake > 1:
             parking.let_rest(run)
         parking.steps += 1
+        if isinstance(finish.exception, Abandoned):  # it tells where the handler was when it was ended
+            dispatcher.traces.keep(run.invocation.id, run.number, finish.exception)
         if table.state is State.STRUCK:
             return  # its end comes at its deadline
         parking.runs.discard(run)
@@ -208,8 +214,10 @@ class Ending:
         if table.others:
             parking.dismiss(run)
         if finish.exception is not None:
-            dispatcher.keep_exception(run.invocation.id, run.number, finish.exception)
+            dispatcher.traces.keep(run.invocation.id, run.number, finish.exception)
             finish.exception = None  # its traceback leads to the frames that have this ``finish``: a circle
+        elif finish.lines:
+            dispatcher.traces.keep_lines(run.invocation.id, run.number, finish.lines)
         if dispatcher.troubles and run.verdict is None and not finish.broken:
             died = dispatcher.dies(run, "after", now)
             if died is not None:
@@ -288,7 +296,14 @@ class Ending:
             if told and not run.left and run.since < told_before:
                 self.interrupt(run, again=True)
 
+    def _keep_lines(self, run: Run) -> None:
+        """``run`` is to be ended: keep where it is now. A process tells its innermost line alone."""
+        told = run.place.instance.line()
+        lines = stack_of(run.running().thread) if told is None else [told]
+        self._dispatcher.traces.keep_lines(run.invocation.id, run.number, lines)
+
     def strike_timeout(self, run: Run, now: datetime) -> None:
+        self._keep_lines(run)
         verdict = self._halted(run) or self._dispatcher.timed_out(run.function.timeout)
         run.tell(verdict)
         self._give_up(run, verdict, now)
@@ -352,12 +367,14 @@ class Ending:
     def end_stuck(self, run: Run, why: str) -> None:
         """End a run that cannot go on because time is virtual."""
         verdict = self._halted(run) or Stuck(why)
+        self._keep_lines(run)
         run.tell(verdict)
         self._give_up(run, verdict, self._clock.now())
 
     def strike(self, run: Run, text: str) -> None:
         """The watchdog found no progress: the attempt ends as timed out at its timeout's virtual instant."""
         self.parking.record_warning(run, text)
+        self._keep_lines(run)
         if (halted := self._halted(run)) is not None:
             self._give_up(run, halted, self._clock.now())
             return

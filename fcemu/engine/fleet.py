@@ -93,9 +93,18 @@ class Fleet:
         """Whether none can be had for one more attempt, not even in place of one that is idle."""
         return not pool.free and (scope := self._quotas.full(pool)) is not None and self._spare(scope) is None
 
-    def ask(self, pool: Pool, now: datetime) -> Place | Refusal:
-        """An instance for one more attempt, or why there is none."""
-        if not pool.free:
+    def has_idle(self, pool: Pool) -> bool:
+        """Whether an attempt finds an idle instance, and another one may be had."""
+        free = pool.free[-1] if pool.free else None
+        return free is not None and not (free.used or free.provisioned) and self._quotas.full(pool) is None
+
+    def recycle_idle(self, pool: Pool, now: datetime) -> None:
+        """Give up the idle instance in which the next attempt would run."""
+        self._give_up(pool.free[-1], now, "recycled early")
+
+    def ask(self, pool: Pool, now: datetime, *, another: bool = False) -> Place | Refusal:
+        """An instance for one more attempt, or why there is none. ``another``: a new one, whatever is free."""
+        if another or not pool.free:
             if not self._make_room(pool, now) or not self._quotas.may_grow(now):
                 return Throttled()
             started = self._start(pool, now)

@@ -16,6 +16,7 @@ from fcemu.core.triggers import Trigger
 from fcemu.core.values import value
 from fcemu.engine.callers import Callers, Then
 from fcemu.engine.clock import later
+from fcemu.engine.goals import Answered
 from fcemu.engine.movers import Movers
 from fcemu.engine.plans import Plan, Plans
 from fcemu.engine.runs import Run
@@ -90,19 +91,17 @@ class Intake:
         invocation = self._open(plan.resolved.function, asked, caller.invocation if caller else None, None)
         # Who waits is known before anything starts, at any rate: the clock may be paused while they wait.
         is_nested = caller is not None and not caller.over
-        self._callers.expect(invocation, then, stranger=not is_nested)
+        self._callers.expect(invocation, then, nested=is_nested)
         if caller is not None and is_nested:
             self._movers.ending.nest(caller, invocation)
         else:
             self._movers.outside.lend(invocation)
         if self._clock.rate:
-            if not is_nested:
-                self._movers.expect_answer(invocation)
             self._movers.start_at_once(invocation, invocation.accepted.at, plan)
         else:
             self._movers.put(invocation.due, invocation)
             if not is_nested:  # a goal: it comes last, so that one thread sets out to move the clock, and not two
-                self._movers.expect_answer(invocation)
+                self._movers.post(Answered(invocation))
         return invocation
 
     def fire(self, trigger: Trigger, event: bytes) -> Invocation:

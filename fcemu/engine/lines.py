@@ -10,11 +10,22 @@ def line_of(thread: int) -> str | None:
     innermost = None
     while frame is not None:
         file = frame.f_code.co_filename
-        if not _is_inside(file):
+        if not is_inside(file):
             return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
         innermost = innermost or f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back
     return innermost
+
+
+def stack_of(thread: int) -> list[str]:
+    """The lines of a thread as ``line_of`` tells them, the outermost first, without those of the emulator."""
+    frame: FrameType | None = sys._current_frames().get(thread)
+    lines: list[str] = []
+    while frame is not None:
+        if not is_ours(frame.f_code.co_filename):
+            lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
+        frame = frame.f_back
+    return lines[::-1]
 
 
 def place(line: str | None, code: str) -> str:
@@ -31,7 +42,13 @@ _OURS = __file__.rpartition("/engine/")[0] or __file__.rpartition("\\engine\\")[
 _PYTHON = threading_file.rpartition("/")[0] if (threading_file := sys.modules["threading"].__file__ or "") else ""
 
 
-def _is_inside(file: str) -> bool:
+def is_ours(file: str) -> bool:
+    """Whether a file is the emulator's, or part of Python's import system."""
     own = file.startswith(_OURS) and "templates" not in file[len(_OURS) :]
+    return own or file.startswith("<frozen")
+
+
+def is_inside(file: str) -> bool:
+    """Whether a file is the emulator's or Python's own."""
     standard = bool(_PYTHON) and file.startswith(_PYTHON) and "site-packages" not in file
-    return own or standard or file.startswith("<frozen")
+    return standard or is_ours(file)

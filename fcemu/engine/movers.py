@@ -93,8 +93,6 @@ class Movers:
         self.polls: Final = Polls(world.agenda, world.clock, self.pursue)
         self.goals: Final[deque[Goal]] = deque()
         self.closing: Final = Closing(world, self.ending, self.outside, self.polls, self.fleet, callers, self.goals)
-        self._answered: Final[dict[str, Answered]] = {}
-        """What callers of synchronous invocations wait for, by request id. On a paused clock these are goals, too."""
         self.autojump: Goal | None = None
         self.saving: Saving | None = None
         """Keeps what has happened; ``None`` where nothing is kept."""
@@ -104,6 +102,8 @@ class Movers:
         self._saves_soon = False
         self._driving = False
         self._ticking = False
+        self._looked_after = 0
+        """How many steps there were when the thread that waits for real time looked last."""
 
     def fail(self, error: BaseException) -> None:
         """See ``Mover``."""
@@ -117,17 +117,11 @@ class Movers:
         self.pursue()
         return goal
 
-    def expect_answer(self, invocation: Invocation) -> None:
-        """A caller waits for a synchronous invocation: while the clock is paused, it moves for that."""
-        goal = self._answered[invocation.id] = Answered(invocation)
-        if not self.clock.rate:
-            self.post(goal)
-
-    def cancel_answer(self, invocation: Invocation) -> None:
-        """The caller of a synchronous invocation does not wait any more: it has its answer, or is gone."""
-        goal = self._answered.pop(invocation.id, None)
-        if goal is not None and not goal.reached:
-            goal.finish()
+    def reach_end_of(self, invocation: Invocation, of: type[Ended] = Ended) -> None:
+        """The goals ``of`` this kind are reached that wait for the end of ``invocation``."""
+        for goal in self.goals:
+            if isinstance(goal, of) and goal.invocation is invocation and not goal.reached:
+                goal.finish()
 
     def put(self, due: datetime, thing: Entry) -> None:
         """``thing`` is due at that instant, maybe before everything else."""
@@ -168,11 +162,9 @@ class Movers:
 
     def invocation_ended(self, _fact: object, invocation: Invocation) -> None:
         """Reach the goals that wait for it, and let a handler that called it run again before the clock moves on."""
-        for goal in self.goals:
-            if isinstance(goal, Ended) and goal.invocation is invocation and not goal.reached:
-                goal.finish()
+        if self.goals:
+            self.reach_end_of(invocation)
         if invocation.accepted.synchronous:
-            self.cancel_answer(invocation)
             self.outside.take_back(invocation)
             self.ending.go_on_calling(invocation)
 
@@ -422,11 +414,15 @@ class Movers:
             self._crew.relieve()
 
     def _real_wait(self) -> float:
-        first = self._agenda.first()
-        seconds = _LONGEST_WAIT if first is None else min(self.clock.real_seconds_to(first[0]), _LONGEST_WAIT)
-        if self._crew.waits:
+        """Real seconds until this thread looks again by itself."""
+        now = self.clock.now()
+        look = self._agenda.next_look(now)
+        seconds = _LONGEST_WAIT if look is None else min(self.clock.real_seconds_to(look), _LONGEST_WAIT)
+        # Where attempts end, others may follow that no thread takes: it looks again soon, and is not woken by each.
+        if self._crew.waits or self._looked_after != self.parking.steps:
             seconds = min(seconds, STALLED)
-        self._agenda.wakes_at = later(self.clock.now(), duration(seconds * self.clock.rate))
+        self._looked_after = self.parking.steps
+        self._agenda.wakes_at = later(now, duration(seconds * self.clock.rate))
         return seconds
 
     def _run_what_is_due(self) -> bool:
@@ -537,7 +533,7 @@ class Movers:
         # Callers wait for answers whatever the clock does. A flowing one moves nothing for them, a paused one does.
         waiting = [goal for goal in self.goals if not (goal.reached or isinstance(goal, Answered))]
         self.goals.clear()
-        self.goals.extend(waiting if rate else [*waiting, *self._answered.values()])
+        self.goals.extend(waiting if rate else [*waiting, *map(Answered, self.callers.waiting(nested=False))])
         if rate:
             for wait in list(self.parking.lock_waits):
                 self.parking.wake(wait)  # from now on it waits in real time, as its holder does

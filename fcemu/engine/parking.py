@@ -15,7 +15,7 @@ from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
-from fcemu.engine.runs import DRIFTING, STRANDS, CodeRun, Over, Run, Strand, TimesOut, Wait, WakeUp
+from fcemu.engine.runs import DRIFTING, STRANDS, CodeRun, Expected, Over, Run, Strand, Wait
 from fcemu.engine.world import World
 from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import acquire
@@ -213,12 +213,12 @@ class Parking:
     def _expect_wake_up(self, run: CodeRun, instant: datetime) -> None:
         if run.wakes is None or run.wakes.at != instant:
             run.drop_wake_up()
-            run.wakes = wakes = WakeUp(run, instant, run.table.turns)
+            run.wakes = wakes = Expected(run, instant, run.table.turns)
             self._agenda.push(instant, wakes)
 
     def expect_timeout(self, run: CodeRun) -> None:
         if run.times_out is None and isinstance(run, Run):
-            run.times_out = times_out = TimesOut(run)
+            run.times_out = times_out = Expected(run, run.deadline)
             self._agenda.push(run.deadline, times_out)
 
     def unpark(self, wait: Wait) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from fcemu.core.catalog import Resolved
 from fcemu.core.errors import FCError, NotImplementedYet
 from fcemu.core.functions import AsyncSettings, Function
+from fcemu.core.invocation import Invocation
 from fcemu.core.languages import RUNS_AS, runs_as
 from fcemu.core.names import FunctionRef
 from fcemu.core.retry import RetryPolicy
@@ -52,16 +53,16 @@ class Plans:
         self.pools: Final[dict[tuple[FunctionRef, str, str], Pool]] = {}
         """By function, qualifier and version."""
 
-    def plan(self, ref: FunctionRef, qualifier: str, *, choose: bool = False) -> Plan:
-        """What an invocation by this qualifier needs. ``choose``: an attempt starts, so that chance says which version
-        it runs where an alias leads to several. Raises what ``Catalog.find`` raises, ``NotImplementedYet`` for a
-        function whose runtime the emulator does not have."""
+    def plan(self, ref: FunctionRef, qualifier: str, *, choose_for: Invocation | None = None) -> Plan:
+        """What an invocation by this qualifier needs. ``choose_for``: its attempt starts, so that chance says which
+        version it runs where an alias leads to several. Raises what ``Catalog.find`` raises, ``NotImplementedYet`` for
+        a function whose runtime the emulator does not have."""
         key = ref.name, ref.service, qualifier
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._made(self._catalog.find(ref, qualifier))
-        if choose and plan.resolved.shares:
-            version = self._chance.version(plan.resolved.shares)
+        if choose_for is not None and plan.resolved.shares:
+            version = self._chance.version(plan.resolved.shares, choose_for)
             chosen = self._chosen.get((ref, qualifier, version))
             if chosen is None:
                 chosen = self._made(self._catalog.find(ref, qualifier, lambda _: version))

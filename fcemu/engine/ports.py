@@ -137,14 +137,16 @@ class Finish:
     """What a runtime reports of one attempt.
 
     ``output`` is what the handler wrote and logged, without FC's marker lines. ``exception`` is the object the
-    handler raised, where the runtime has it (inline); it never enters the journal. ``broken``: the instance must not
-    be used again.
+    handler raised, or the ``Abandoned`` that ended it, where the runtime has it (inline); it never enters the journal.
+    ``lines``: what a child tells instead of an exception, as ``file:line in function``, the outermost first, where the
+    outcome does not. ``broken``: the instance must not be used again.
     """
 
     outcome: Ran
     output: str = ""
     exception: BaseException | None = None
     broken: bool = False
+    lines: Sequence[str] = ()
 
 
 class Instance(Protocol):

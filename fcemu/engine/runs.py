@@ -396,48 +396,32 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 Table = table.Attempt[Strand, Wait, datetime]
 
 
-class WakeUp:
-    """Among what is due: code that runs, at the instant at which its first wait ends. It is there once at most: another
-    one takes its place when that instant changes, and this one is over then."""
+class Expected:
+    """Code that runs, among what is due: where its first wait ends, or the timeout of an attempt strikes. It is there
+    once at most for each; when the instant changes, another one takes its place, and this one is over."""
 
     __slots__ = ("_run", "at", "over", "turns")
 
-    def __init__(self, run: "CodeRun", at: datetime, turns: int) -> None:
+    def __init__(self, run: "CodeRun", at: datetime, turns: int | None = None) -> None:
         self.over = False
         self._run: Final = run
         self.at: Final = at
         self.turns: Final = turns
-        """It stands for the waits that had one of the first turns."""
+        """It stands for the waits that had one of the first turns; ``None``: for the timeout."""
 
     def fall_due(self, now: datetime) -> None:
         """A flowing clock may be late, and what happens does so at its instant all the same."""
-        if not self.over:
-            run = self._run
-            run.ending.wake_up(run, self.at if run.parking.clock.rate else now)
+        run = self._run
+        instant = self.at if run.parking.clock.rate else now
+        if self.turns is not None:
+            run.ending.wake_up(run, instant)
+        elif isinstance(run, Run):  # hooks have no timeout
+            run.ending.reach_deadline(run, instant)
 
     def __str__(self) -> str:
-        return f"wake-up of {self._run.title}"
-
-
-class TimesOut:
-    """Among what is due: an attempt, at the instant at which its timeout strikes."""
-
-    __slots__ = ("_run", "at", "over")
-
-    def __init__(self, run: "Run") -> None:
-        self.over = False
-        self._run: Final = run
-        self.at: Final = run.deadline
-
-    def fall_due(self, now: datetime) -> None:
-        """A flowing clock may be late, and the attempt times out at its instant all the same."""
-        if not self.over:
-            run = self._run
-            run.ending.reach_deadline(run, self.at if run.parking.clock.rate else now)
-
-    def __str__(self) -> str:
-        what = "end of stopped" if self._run.invocation.state is State.STOPPING else "timeout of"
-        return f"{what} {self._run.title}"
+        run, what = self._run, "timeout of" if self.turns is None else "wake-up of"
+        stopped = self.turns is None and isinstance(run, Run) and run.invocation.state is State.STOPPING
+        return f"{'end of stopped' if stopped else what} {run.title}"
 
 
 class CodeRun(Strand):
@@ -450,9 +434,9 @@ class CodeRun(Strand):
     counted = False
     since = inf
     """From when on, by the watchdog's time, it may be expected to get on; it has not begun to run before."""
-    wakes: WakeUp | None = None
+    wakes: Expected | None = None
     """The place of its first wait among what is due, if it has one."""
-    times_out: TimesOut | None = None
+    times_out: Expected | None = None
     """The place of its timeout among what is due, if it has one."""
     verdict: Ran | None = None
     warned_once: tuple[str, ...] = ()
@@ -507,7 +491,8 @@ class CodeRun(Strand):
     def end(self) -> None:
         """It is over; its strands may still be there."""
         self.table.move(table.Move.END)
-        self.drop_wake_up()
+        if self.wakes is not None:
+            self.drop_wake_up()
         if self.times_out is not None:
             self.drop_timeout()
 
@@ -524,7 +509,7 @@ class CodeRun(Strand):
         """Its wake-up falls due; the wait that is over by that, if there still is one."""
         wakes = self.wakes
         self.drop_wake_up()
-        return None if wakes is None else self.table.fall_due(now, wakes.turns)
+        return None if wakes is None or wakes.turns is None else self.table.fall_due(now, wakes.turns)
 
     def drop_wake_up(self) -> None:
         """No wait of it falls due."""

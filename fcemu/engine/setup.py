@@ -114,6 +114,14 @@ class Setup:
             self._fleet.definitions_changed(refs)
             return refs
 
+    def set_environment(self, ref: FunctionRef, variables: Mapping[str, str]) -> None:
+        """Let attempts of a function that start from now on see these variables, in new instances; published versions
+        keep theirs. Raises ``ServiceNotFound`` or ``FunctionNotFound``."""
+        with self._baton:
+            self._catalog.add(replace(self._catalog.function(ref), environment=dict(variables)))
+            self._fleet.definitions_changed([ref])
+            self._movers.pursue()
+
     # Stubs.
 
     def stub(self, ref: FunctionRef, stand_in: StandIn, *, alone: bool = False) -> None:

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, cast
 
+from fcemu.core.facts import FaultStruck
+from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
+from fcemu.core.times import later
 from fcemu.core.triggers import TIMER, Timer, Trigger, read_timer, timer_event
 from fcemu.engine.agenda import Rank
 from fcemu.engine.world import World
 
-Fire = Callable[[Trigger, bytes], object]
+Fire = Callable[[Trigger, bytes], Invocation]
 """Accepts the invocation of a timer that fires now."""
 
 
@@ -33,6 +36,24 @@ class Tick:
         return f"timer {self.trigger.function}/{self.trigger.name}"
 
 
+class Late:
+    """A timer that fires later than it was due."""
+
+    over = False
+
+    def __init__(self, timers: "Timers", trigger: Trigger, event: bytes) -> None:
+        self._timers: Final = timers
+        self._trigger: Final = trigger
+        self._event: Final = event
+
+    def fall_due(self, now: datetime) -> None:
+        """The timer fires."""
+        self._timers.fires_late(self._trigger, self._event, now)
+
+    def __str__(self) -> str:
+        return f"timer {self._trigger.function}/{self._trigger.name}, which is late"
+
+
 class Timers:
     """All timers of an emulator. Every method is called with the baton held.
 
@@ -43,6 +64,8 @@ class Timers:
     def __init__(self, world: World, fire: Fire) -> None:
         self._catalog: Final = world.catalog
         self._agenda: Final = world.agenda
+        self._chance: Final = world.chance
+        self._journal: Final = world.journal
         self._fire: Final = fire
         self._ticks: Final[dict[FunctionRef, dict[str, Tick]]] = {}
         self.moves = 0
@@ -78,7 +101,17 @@ class Timers:
         due, trigger = tick.due, tick.trigger
         assert due is not None, "it was on the agenda"
         self._ticks[trigger.function][trigger.name] = self._next(trigger, tick.timer, due)
-        self._fire(trigger, timer_event(trigger, tick.timer.payload, due))
+        event = timer_event(trigger, tick.timer.payload, due)
+        by = self._chance.timer_late(f"{trigger.function}/{trigger.name}") if self._chance.troubles else None
+        if by is None:
+            self._fire(trigger, event)
+        else:
+            self._agenda.push(later(due, by), Late(self, trigger, event))
+
+    def fires_late(self, trigger: Trigger, event: bytes, now: datetime) -> None:
+        """A timer fires that was due before. What it started is pending work, unlike the timer itself."""
+        invocation = self._fire(trigger, event)
+        self._journal.record(FaultStruck(now, invocation.id, 1, "timer late"), invocation)
 
     def upcoming(self, trigger: Trigger, now: datetime) -> Iterator[datetime]:
         """When a timer fires from now on, as it is set now; nothing where it is disabled."""

@@ -387,7 +387,7 @@ class Attempt(Generic[S, W, T]):
 
     def move(self, move: Move) -> None:
         """Raises ``ImpossibleMove``."""
-        self.state = next_state(self.state, move)
+        self.state = MOVES[self.state].get(move) or next_state(self.state, move)  # it raises
         self.over = self.state in OVER
 
     def call(self) -> None:

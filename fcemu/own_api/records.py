@@ -135,7 +135,8 @@ def _states() -> Iterable[str]:
 
 
 class Attempt(NamedTuple):
-    """One run of the handler, or one refusal to run it."""
+    """One run of the handler, or one refusal to run it. ``traceback`` and ``location`` (``handlers.py:12``) tell where
+    it failed, with the real paths of the server's machine; ``null`` where no line is known."""
 
     number: int
     started: datetime
@@ -144,6 +145,8 @@ class Attempt(NamedTuple):
     error: str | None
     instance_id: str
     logs: str
+    traceback: str | None
+    location: str | None
 
 
 class Event(NamedTuple):

@@ -210,8 +210,8 @@ def _outcome(running: Running, handler: Handler | None, hook: Hook | None, *, al
     except NotInitialized as failed:
         outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
         return Finish(outcome, call.output.text(), failed.__cause__ or failed, broken=True)
-    except Abandoned:
-        return Finish(Halted("abandoned"), call.output.text(), broken=True)
+    except Abandoned as ended:
+        return Finish(Halted("abandoned"), call.output.text(), ended, broken=True)
     except BaseException as error:  # SystemExit and its like end the process in FC
         return Finish(call.clock.exited(), call.output.text(), error, broken=True)
 

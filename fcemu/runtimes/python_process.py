@@ -310,7 +310,11 @@ class ProcessInstance(InChild):
                     f"{now} {call.request_id} [ERROR] {message.body.decode(errors='replace')}\n"
                 )  # runtimes §1.6
                 outcome = FunctionError(UNHANDLED, message.body, str(message.header["name"]))
-                return Finish(outcome, call.output.text())
+                return Finish(outcome, call.output.text(), lines=message.header["lines"])
+            case "exits":
+                finish = self._broken(call, self._ended(call))
+                finish.lines = message.header["lines"]
+                return finish
             case "out of memory":
                 assert self._memory is not None
                 self._memory.struck = True

@@ -1,4 +1,4 @@
-"""An emulator in the hand: in its own thread, with blocking methods. The fixtures hand it out; no pytest here."""
+"""What tests use: ``LocalEmulator``, its handles and its errors. Nothing here needs pytest."""
 
 from fcemu.config import DefinitionError
 from fcemu.core.errors import FCError, StoreError
@@ -12,7 +12,7 @@ from fcemu.testing.emulator import LocalEmulator, NeverTrue
 from fcemu.testing.faults import Fault, Faults
 from fcemu.testing.handles import Function, Invocation, InvocationFailed
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
-from fcemu.testing.records import Attempt, Event, Fact, Reply, UnknownName
+from fcemu.testing.records import Attempt, Event, Fact, NotEnded, Reply, UnknownName
 from fcemu.testing.stubs import Stub
 from fcemu.testing.triggers import Timer, Trigger
 
@@ -36,6 +36,7 @@ __all__ = [
     "MNSError",
     "Message",
     "NeverTrue",
+    "NotEnded",
     "NotFired",
     "NotIdle",
     "Queue",

@@ -1,14 +1,19 @@
-"""Access: the one way of all handles to the engine, which ``reset`` and ``restart`` replace by another one."""
+"""Access: how all handles of an emulator reach its engine, which ``reset`` and ``restart`` replace by another one."""
 
+import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Concatenate, Final, ParamSpec, overload
 
 from fcemu.core import facts as core
+from fcemu.core.errors import FCError, StoreError
 from fcemu.core.facts import to_json
+from fcemu.core.generation import FC2, FC3
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
+from fcemu.core.times import offset
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
 from fcemu.engine.journal import Journal
@@ -17,6 +22,7 @@ from fcemu.testing import waiting
 from fcemu.testing.records import Fact
 
 P = ParamSpec("P")
+_ORDER: Final = itertools.count()
 
 
 class Facts(Sequence[Fact]):
@@ -62,12 +68,13 @@ class Facts(Sequence[Fact]):
 
 
 class Access:
-    """What the handles of one ``LocalEmulator`` share. ``engine`` is the one of this moment.
+    """What the handles of one ``LocalEmulator`` share.
 
     ``stub`` makes what runs steps in place of code; ``module_of`` gives the module of a function's handler.
     """
 
-    engine: Emulator
+    present: Emulator
+    """The engine of this moment, for what no test asks for."""
 
     def __init__(
         self, stub: Callable[[Sequence[object]], StandIn], module_of: Callable[[Emulator, FunctionRef], ModuleType]
@@ -75,13 +82,54 @@ class Access:
         self.stub: Final = stub
         self.module_of: Final = module_of
         self.closed = False
+        self.order: Final = next(_ORDER)
+        """Grows from emulator to emulator."""
+        self.used = True
+        """Whether a test has used a handle since this was last set to ``False``."""
+        self._environments: Final[dict[FunctionRef, Mapping[str, str]]] = {}
+        """The variables of functions as they were before a test changed them."""
         self.read_by_test: Final[set[str]] = set()
         """Request ids of invocations whose record or report the test has read; ``check()`` asks."""
 
     def begin(self, engine: Emulator) -> None:
         """Use ``engine`` from now on."""
-        self.engine = engine
+        self.present = engine
+        self._environments.clear()
         self.read_by_test.clear()
+
+    @property
+    def engine(self) -> Emulator:
+        """The engine of this moment, which a handle uses."""
+        self.used = True
+        return self.present
+
+    def set_environment(self, function: FunctionRef, before: Mapping[str, str], variables: Mapping[str, str]) -> None:
+        """Change the variables of a function until ``restore``. Raises ``FCError`` where it is gone."""
+        self._environments.setdefault(function, before)
+        self.engine.setup.set_environment(function, variables)
+
+    def restore(self) -> None:
+        """A test has ended: put back the variables that it changed."""
+        for function, variables in self._environments.items():
+            with suppress(FCError):  # the function is gone
+                self.present.setup.set_environment(function, variables)
+        self._environments.clear()
+
+    def who_moves(self) -> str:
+        """Who must move the clock so that something happens, as a clause for messages."""
+        engine = self.present
+        now = offset(engine.clock.now(), engine.clock.started)
+        if engine.rate:
+            return f"the clock, which is at {now}, flows: wait for it, or call result()"
+        if engine.autojump:
+            return f"the clock, which is at {now}, jumps by itself once nothing runs: wait for it, or call result()"
+        due = engine.next_due()
+        if due is None:
+            return f"the clock is paused at {now}, and nothing is due: invoke, send or fire something first"
+        return (
+            f"the clock is paused at {now}, and what is due next is due at {offset(due, engine.clock.started)}: call "
+            "run_until_idle(), advance() or result(), since nothing else moves it"
+        )
 
     def refuse_in_handler(self) -> None:
         """Raise ``RuntimeError`` in a handler of this emulator, whether the caller blocks or awaits."""
@@ -93,13 +141,27 @@ class Access:
 
     def accept(self, asked: Asked) -> Invocation:
         """Accept an asynchronous invocation, and keep it. Raises ``FCError``."""
-        record = self.engine.accept(asked)
+        with self._telling_refusals(f"invoke_async {asked.ref}", asked):
+            record = self.engine.accept(asked)
         self.engine.save()
         return record
 
     async def answered(self, asked: Asked) -> Invocation:
         """Invoke synchronously; the invocation has ended then. Raises ``FCError``, ``ClockStuck``."""
-        return await waiting.answered(self.engine, asked)
+        with self._telling_refusals(f"invoke {asked.ref}", asked):
+            return await waiting.answered(self.engine, asked)
+
+    @contextmanager
+    def _telling_refusals(self, what: str, asked: Asked) -> Iterator[None]:
+        """What FC refuses inside is a fact, as it is over HTTP. What the emulator itself refuses is none."""
+        try:
+            yield
+        except FCError as refused:
+            if not isinstance(refused, RuntimeError | ValueError | StoreError):
+                engine = self.present
+                request_id = engine.new_request_id(FC3 if asked.ref.service is None else FC2)
+                engine.refusals.note(request_id, "", what, refused.code, refused.message)
+            raise
 
     async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""

@@ -1,5 +1,6 @@
-"""LocalEmulator: url, clock moves, run_until_idle, reset, explain."""
+"""LocalEmulator: an emulator in this process, with its address, its clock, its functions, and what happened."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any, Final
 from fcemu import host
 from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
 from fcemu.core.names import FunctionRef
-from fcemu.core.options import FIXTURE, OPTIONS, checked, value_of
+from fcemu.core.options import EXPLORING, FIXTURE, OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
@@ -24,14 +25,17 @@ from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
 from fcemu.testing.clocks import OWN, kind_of
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
+from fcemu.testing.exploring import answers_for
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
 from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import Mode, autojumping, flowing
 from fcemu.testing.records import Duration, Fact, UnknownName
+from fcemu.testing.reports import report_of
+from fcemu.testing.taking_part import join
 from fcemu.testing.triggers import Timer, Trigger, find_timer, find_trigger
-from fcemu.testing.waiting import done
+from fcemu.testing.waiting import done, source_of
 
 Source = str | Path | Mapping[str, Any] | Definition | None
 
@@ -50,11 +54,17 @@ class LocalEmulator:
 
     def __init__(self, definition: Source = None, *, server: LocalHost | None = None, **options: object) -> None:
         said = checked(options, FIXTURE)
+        for name in EXPLORING:
+            if said.get(name):
+                raise ValueError(f"option {name}: pytest runs a test again, an emulator cannot; say it by the marker")
         read = _read(definition, said)
         chosen = {**_without_clock(checked(read.options)), **said}
+        read = _with_environment(read, value_of(chosen, "environment"))
+        chance = answers_for(read, chosen)
         self._strict = value_of(chosen, "strict")
         self._clock: Final = value_of(chosen, "clock")
-        self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock))
+        self._environment: Final = value_of(chosen, "environment")
+        self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
         if self._recipe.data is not None and self._clock != OWN:
             raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
         self._places: tuple[Path, ...] = ()
@@ -71,6 +81,7 @@ class LocalEmulator:
             if self._own_host:
                 self._host.close()
             raise
+        join(self)
 
     def _began(self, engine: Emulator) -> None:
         """A new engine answers: at the start, after a reset, after a restart."""
@@ -124,6 +135,11 @@ class LocalEmulator:
     @property
     def seed(self) -> int:
         return self._settings.seed
+
+    @property
+    def shares_modules(self) -> bool:
+        """Whether the instances of inline handlers share the modules that they import."""
+        return not (self._recipe.isolate or self._recipe.process)
 
     @property
     def env(self) -> dict[str, str]:
@@ -185,12 +201,13 @@ class LocalEmulator:
 
         Raises ``NeverTrue`` when everything is idle, or ``at_most`` has passed, before.
         """
+        __tracebackhide__ = True
         before, end = len(self._engine.journal), later(self.now, parse_duration(at_most))
         while not predicate():
             due = self._engine.next_due()
             if due is None or due > end:
                 why = "nothing is due any more" if due is None else f"nothing more is due by {end.isoformat()}"
-                raise NeverTrue(f"{predicate!r} is still not true, and {why}\n{self.explain()}")
+                raise NeverTrue(f"{source_of(predicate)} is still not true, and {why}\n{self.explain()}")
             await self._access.move(Emulator.run_next)
         return Facts(self._engine.journal, before)
 
@@ -364,20 +381,28 @@ class LocalEmulator:
     def __enter__(self) -> "LocalEmulator":
         return self
 
-    def __exit__(self, kind: object, *raised: object) -> None:
+    def __exit__(self, kind: object, raised: object, *trace: object) -> None:
+        __tracebackhide__ = True
         try:
-            if kind is None:
-                self.check()
+            self._leave(raised)
         finally:
             self._end()
+
+    def _leave(self, raised: object) -> None:
+        """The end of ``with``. Where no test runner shows reports, an exception carries what happened as a note."""
+        __tracebackhide__ = True
+        if raised is None:
+            self.check()
+        elif isinstance(raised, Exception) and "PYTEST_CURRENT_TEST" not in os.environ:
+            raised.add_note(report_of(self))
 
     async def __aenter__(self) -> "LocalEmulator":
         return self
 
-    async def __aexit__(self, kind: object, *raised: object) -> None:
+    async def __aexit__(self, kind: object, raised: object, *trace: object) -> None:
+        __tracebackhide__ = True
         try:
-            if kind is None:
-                self.check()
+            self._leave(raised)
         finally:
             await self.aio.close()
 
@@ -413,6 +438,20 @@ def _read(definition: Source, options: Mapping[str, Any]) -> Definition:
     if isinstance(definition, Mapping):
         return read_mapping(definition, Path.cwd())
     return read_definition(find_definition(Path(definition)), host.choices_of(options))
+
+
+def _with_environment(definition: Definition, environment: Mapping[str, Mapping[str, str]]) -> Definition:
+    """The definition with other variables for some of its functions. Raises ``ValueError`` for a function that it does
+    not have."""
+    if not environment:
+        return definition
+    functions = {str(function.ref): function for function in definition.functions}
+    for name, variables in environment.items():
+        if name not in functions:
+            raise ValueError(f"option environment: {UnknownName.of('function', name, list(functions))}")
+        function = functions[name]
+        functions[name] = replace(function, environment={**function.environment, **variables})
+    return replace(definition, functions=tuple(functions.values()))
 
 
 def _without_clock(options: Mapping[str, object]) -> dict[str, object]:

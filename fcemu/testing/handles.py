@@ -1,11 +1,11 @@
-"""What a test holds: function, invocation, attempt and reply handles; mailboxes are in mailboxes.py."""
+"""The handles of functions and of their invocations."""
 
-import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fcemu.core import invocation as core
 from fcemu.core.answers import answer_of, recorded_answer_of
@@ -24,7 +24,26 @@ from fcemu.engine.rerun import rerun
 from fcemu.testing import web
 from fcemu.testing.access import Access
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
-from fcemu.testing.records import Attempt, Duration, Event, Headers, Payload, Reply, UnknownName, encode
+from fcemu.testing.environment import Environment, changed
+from fcemu.testing.failures import error_of, in_short, location_of
+from fcemu.testing.records import (
+    Attempt,
+    Duration,
+    Event,
+    Headers,
+    InvocationKind,
+    NotEnded,
+    Outcome,
+    Payload,
+    Reply,
+    Several,
+    Source,
+    Status,
+    UnknownName,
+    encode,
+    json_or_text,
+    read_json,
+)
 from fcemu.testing.stubs import Stub
 
 
@@ -59,10 +78,9 @@ class Function:
         record = await self._access.answered(self._asked(payload, 0, headers))
         refusal = answer_of(record).refusal
         if refusal is not None:
+            self._access.seen(record)
             raise refusal
-        reply = Invocation(self._access, record).reply
-        assert reply is not None
-        return reply
+        return Invocation(self._access, record).answered()
 
     @blocking
     async def invoke_async(
@@ -128,8 +146,8 @@ class Function:
             record = await self._access.answered(asked)
         except FCError as error:
             return web.refused(error)
-        reply = Invocation(self._access, record).reply
-        return web.reply_of(record, "" if reply is None else reply.logs)
+        invocation = Invocation(self._access, record)
+        return web.reply_of(record, invocation.answered, invocation._seen)
 
     @blocking
     async def http_async(
@@ -177,6 +195,20 @@ class Function:
         known = [one.task_id or one.request_id for one in mine]
         raise UnknownName.of(f"invocation of {self.name}", request_or_task_id, known)
 
+    @property
+    def environment(self) -> Environment:
+        """Its variables as a mapping that a test may change: ``function.environment["URL"] = url``. What it changes
+        holds for attempts that start from then on, and is put back after the test."""
+        return Environment(self._access, self._definition.ref)
+
+    @environment.setter
+    def environment(self, variables: Mapping[str, str]) -> None:
+        self.environment.put(variables)
+
+    def environ(self, **variables: str) -> AbstractContextManager[Environment]:
+        """``with``: these variables are set besides the others; at its end all are as they were before."""
+        return changed(self.environment, variables)
+
     def stub(self, *steps: Any) -> Stub:
         """Let ``steps`` run instead of its code, one an attempt; the last repeats, and none at all returns nothing.
 
@@ -219,14 +251,14 @@ class Invocation:
         return str(self._record.function)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> InvocationKind:
         """``"sync"`` or ``"async"``."""
         return "sync" if self._record.synchronous else "async"
 
     @property
-    def source(self) -> str:
+    def source(self) -> Source:
         """``"api"``, ``"http"``, ``"timer"``, ``"trigger"`` or ``"destination"``."""
-        return self._whole(self._record).accepted.source
+        return cast(Source, self._whole(self._record).accepted.source)
 
     @property
     def payload(self) -> bytes:
@@ -234,7 +266,8 @@ class Invocation:
 
     def json(self) -> Any:
         """The payload read as JSON; raises ``ValueError``."""
-        return json.loads(self.payload)
+        __tracebackhide__ = True
+        return read_json(self.payload, "the payload")
 
     @property
     def accepted(self) -> datetime:
@@ -250,41 +283,78 @@ class Invocation:
         return self._seen().ended
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """FC's word: ``Enqueued``, ``Running``, ``Retrying``, ``Succeeded``, ``Failed``, ``Expired``, …"""
         return self._seen().state.value
 
     @property
     def attempts(self) -> list[Attempt]:
-        """All attempts so far, refused ones included; a new list each time."""
-        return [self._attempt(attempt) for attempt in self._whole(self._seen()).attempts]
+        """All attempts so far, refused ones included; a new list each time. An index that it does not have raises an
+        ``IndexError`` that says who must move the clock."""
+        record = self._whole(self._seen())
+        return Several([self._attempt(record, attempt) for attempt in record.attempts], self._no_such_attempt)
 
-    def _attempt(self, attempt: core.Attempt) -> Attempt:
-        outcome, record, engine = attempt.outcome, self._record, self._access.engine
+    def _no_such_attempt(self) -> str:
+        record = self._whole(self._record)
+        count = len(record.attempts)
+        there = f"has {count} {'attempt' if count == 1 else 'attempts'}" if count else "has not run yet"
+        if record.finished:
+            there = f"is {record.state} after {count or 'no'} {'attempt' if count == 1 else 'attempts'}"
+            return f"{self.function} {record.id} {there}, and will have no other"
+        return f"{self.function} {record.id} is {record.state} and {there}; {self._access.who_moves()}"
+
+    def _attempt(self, record: core.Invocation, attempt: core.Attempt) -> Attempt:
+        outcome, engine = attempt.outcome, self._access.engine
         memory_mb, memory_used_mb = engine.memory_mb(record.function), engine.settings.max_memory_usage_mb
+        trace = engine.traces.trace(record, attempt)
         return Attempt(
             number=attempt.number,
             started=attempt.started,
             ended=attempt.ended,
-            outcome=attempt.word,
+            outcome=cast(Outcome | None, attempt.word),
             error=outcome.error_type if isinstance(outcome, FunctionError | TimedOut) else None,
-            exception=engine.exception(record.id, attempt.number),
+            exception=engine.traces.exception(record.id, attempt.number),
             logs=log_of(attempt, record.id, memory_mb, memory_used_mb),
             instance_id=attempt.instance_id,
+            traceback=None if trace is None else trace.text,
+            location=None if trace is None else trace.location,
         )
 
     @property
-    def reply(self) -> Reply | None:
-        """What a synchronous caller got, or would have got, from the last attempt; ``None`` before it ended."""
-        record = self._whole(self._seen())
+    def reply(self) -> Reply:
+        """What a synchronous caller got, or would have got, from the last attempt.
+
+        Raises ``NotEnded`` before its end, which says who must move the clock; and where it has ended without an
+        answer, because no attempt of it came to its end.
+        """
+        self._seen()
+        return self.answered()
+
+    def answered(self) -> Reply:
+        """``reply``, which counts as looked at once something of it is read."""
+        record = self._whole(self._record)
         answer = recorded_answer_of(record)
         if answer is None:
-            return None
+            if record.finished:
+                raise NotEnded(f"{self!r} has no reply: no attempt of it has come to its end")
+            raise NotEnded(
+                f"{self.function} {record.id} is {record.state} and has no reply yet; {self._access.who_moves()}"
+            )
         last = record.attempts[-1]
         headers = {"X-Fc-Request-Id": record.id, "X-Fc-Instance-Id": last.instance_id}
         if answer.error is not None and answer.refusal is None:
             headers["X-Fc-Error-Type"] = answer.error
-        return Reply(answer.status, Headers(headers), answer.body, answer.error, self._attempt(last).logs, record.id)
+        logs = self._attempt(record, last).logs
+        return Reply(
+            answer.status,
+            Headers(headers),
+            answer.body,
+            answer.error,
+            logs,
+            record.id,
+            looked=self._seen,
+            result=self._result,
+        )
 
     @blocking
     async def result(self) -> Any:
@@ -292,6 +362,7 @@ class Invocation:
 
         Raises ``InvocationFailed`` (from the handler's own exception) when it did not succeed.
         """
+        __tracebackhide__ = True
         record = self._record
         if isinstance(record, core.Invocation) and not record.finished:
             await self._access.move(Emulator.run_until_ended, record)
@@ -332,20 +403,19 @@ class Invocation:
         return InvocationAio(self)
 
     def _result(self) -> Any:
+        __tracebackhide__ = True
         record = self._whole(self._seen())
         last = record.attempts[-1].outcome if record.attempts else None
         if record.state is State.SUCCEEDED and isinstance(last, Returned):
-            text = last.payload.decode(errors="replace")
-            try:
-                return json.loads(text)
-            except ValueError:
-                return text
+            return json_or_text(last.payload)
         reason = f": {record.reason}" if record.reason else ""
         said = last.document.decode(errors="replace") if isinstance(last, FunctionError | TimedOut) else ""
         if isinstance(last, Stuck):
             said = last.why
         text = f"{self.function} {record.id} is {record.state}{reason}\n{said}".rstrip()
-        cause = self._access.engine.exception(record.id, len(record.attempts))
+        if (location := location_of(self._access.engine, record)) is not None:
+            text += f"\nat {location}"
+        cause = self._access.engine.traces.exception(record.id, len(record.attempts))
         raise InvocationFailed(self, text) from cause
 
     def _whole(self, record: core.Recorded) -> core.Invocation:
@@ -362,7 +432,10 @@ class Invocation:
         return hash(self.request_id)
 
     def __repr__(self) -> str:
-        return f"<Invocation {self.function} {self.request_id} {self._record.state}>"
+        record = self._whole(self._record)
+        if error_of(record) is None:
+            return f"<Invocation {self.function} {record.id} {record.state}>"
+        return f"<Invocation {self.function} {in_short(self._access.present, record)}>"
 
 
 class FunctionAio(Aio[Function]):

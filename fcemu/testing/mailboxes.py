@@ -1,7 +1,8 @@
-"""What a test holds: queue, topic and event bus handles, and the messages that were delivered there."""
+"""The handles of queues, topics and event buses, and the messages that were delivered there."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from fcemu.core.times import parse_duration
@@ -11,7 +12,7 @@ from fcemu.mns.mail import Sending
 from fcemu.mns.queue import Received
 from fcemu.testing.access import Access
 from fcemu.testing.handles import Invocation
-from fcemu.testing.records import Duration, Payload, Readable, encode
+from fcemu.testing.records import Duration, Payload, Readable, Several, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,17 @@ class Mailbox:
     @property
     def messages(self) -> list[Message]:
         """All messages ever delivered, consumed or not, in order, but those before the last ``clear()``; a new list
-        each time."""
+        each time. An index that it does not have raises an ``IndexError`` that says who must move the clock."""
         return self._shown(self._access.engine.mail.arrived(self._address))
 
     def _shown(self, found: Iterable[Arrival | Received]) -> list[Message]:
-        return [self._message(one) for one in found]
+        messages = [self._message(one) for one in found]
+        return Several(messages, partial(self._no_such_message, len(messages)))
+
+    def _no_such_message(self, count: int) -> str:
+        kind, _, name = self._address.partition(":")
+        has = f"has {count} {'message' if count == 1 else 'messages'}" if count else "has no message"
+        return f"{kind} {name} {has}; {self._access.who_moves()}"
 
     def _message(self, found: Arrival | Received) -> Message:
         record = self._access.engine.journal.invocations.get(found.request_id)

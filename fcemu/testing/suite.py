@@ -7,7 +7,7 @@ from typing import Any, Final
 from fcemu import host
 from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Choices, Definition, find_definition, read_definition
-from fcemu.core.options import FIXTURE, INI, OPTIONS, checked, options_in
+from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, options_in
 from fcemu.core.settings import settings_of
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
@@ -39,7 +39,7 @@ class Suite:
     ) -> LocalEmulator | str:
         """An emulator, or what is wrong with its options; ``options`` win over ``more``, which win over the ini file.
 
-        ``beside`` is the test's directory, where a definition's path is looked for first.
+        ``beside`` is the test's directory, where a definition's path is looked for first, then in those above it.
         """
         try:
             return self._open(beside, options, more, shared=shared)
@@ -49,16 +49,17 @@ class Suite:
     def _open(
         self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
     ) -> LocalEmulator:
-        given = {**self._of_ini(), **more, **options}
+        given = {**self.of_ini(), **more, **options}
         definition = self._definition(given.pop("definition", None), beside, checked(given, FIXTURE))
+        given = {name: value for name, value in given.items() if name not in EXPLORING}
         emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
-        emulator._places = (beside, self._root)
+        emulator._places = tuple(self._upward(beside))
         return emulator
 
     def environment(self) -> dict[str, str] | str:
         """The variables of the fixture's emulators, as far as they are known before a test; or what is wrong."""
         try:
-            given = self._of_ini()
+            given = self.of_ini()
             definition = self._definition(given.pop("definition", None), self._root, given)
             known = {**(definition.options if isinstance(definition, Definition) else {}), **given}
             intercept = known.get("intercept") is not False
@@ -70,7 +71,8 @@ class Suite:
         """Close an emulator after its test, wherever the test runner does that."""
         emulator._end()
 
-    def _of_ini(self) -> dict[str, object]:
+    def of_ini(self) -> dict[str, object]:
+        """The options of the ini file. Raises ``ValueError``."""
         return {name: OPTIONS[name].read(text) for name, text in self._ini.items()}
 
     def _shared_host(self) -> LocalHost:
@@ -86,8 +88,8 @@ class Suite:
     def _definition(self, given: object, beside: Path, options: Mapping[str, Any]) -> Definition | Mapping[str, Any]:
         choices = host.choices_of(options)
         if given is None:
-            at_root = host.definition_in(self._root)
-            return EMPTY if at_root is None else self._cached(at_root, choices)
+            found = next((there for place in self._upward(beside) if (there := host.definition_in(place))), None)
+            return EMPTY if found is None else self._cached(found, choices)
         if isinstance(given, Mapping | Definition):
             return given
         if given == "":
@@ -96,9 +98,16 @@ class Suite:
             raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
         path = self._found.get((beside, given))
         if path is None or not path.is_file():
-            near = beside / given
-            path = self._found[beside, given] = find_definition(near if near.exists() else self._root / given)
+            near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
+            path = self._found[beside, given] = find_definition(near or self._root / given)
         return self._cached(path, choices)
+
+    def _upward(self, beside: Path) -> list[Path]:
+        """The directories in which a definition is looked for: the test's, and those above it, up to the rootdir."""
+        if not beside.is_relative_to(self._root):
+            return [beside, self._root]
+        above = [beside, *beside.parents]
+        return above[: above.index(self._root) + 1]
 
     def _cached(self, path: Path, choices: Choices) -> Definition:
         """Read a file once for a run, and again when it has changed."""
@@ -109,10 +118,3 @@ class Suite:
         if known is None or known[0] != stamp:
             known = self._read[which] = (stamp, read_definition(path, choices))
         return known[1]
-
-
-def section(emulator: LocalEmulator, test: str) -> str:
-    """What a failing test's report shows of one emulator."""
-    timeline = emulator.timeline() or "nothing happened"
-    repeat = f'repeat it with: pytest "{test}" --fcemu-seed={emulator.seed}'
-    return f"{timeline}\n\n{emulator.explain()}\n\n{repeat}"

@@ -3,8 +3,11 @@
 Every wait is a coroutine. Where no loop runs it never suspends, so that ``run`` gets its result by one step.
 """
 
+import ast
 import asyncio
+import inspect
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -15,6 +18,20 @@ from fcemu.engine.goals import Goal
 from fcemu.engine.latch import Latch
 
 T = TypeVar("T")
+
+
+def source_of(predicate: Callable[..., object]) -> str:
+    """What a predicate asks: the source of a lambda, else its name; its representation where neither is known."""
+    name = getattr(predicate, "__qualname__", repr(predicate))
+    if not name.endswith("<lambda>"):
+        return f"{name}()" if hasattr(predicate, "__qualname__") else name
+    try:
+        text = textwrap.dedent(inspect.getsource(predicate)).strip()
+        found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Lambda)]
+    except (OSError, TypeError, SyntaxError):
+        return repr(predicate)
+    segment = ast.get_source_segment(text, found[0]) if len(found) == 1 else None
+    return segment or text
 
 
 def loop_runs() -> bool:

@@ -1,7 +1,7 @@
-"""HTTP requests to functions, in process: what an HTTP trigger would hand on, and what its caller would get back."""
+"""HTTP requests to functions without a socket: what an HTTP trigger hands on, and what its caller gets back."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
 from fcemu.core import invocation as core
@@ -34,20 +34,28 @@ def request_of(
     return HttpRequest.of(method.upper(), target, given.items(), domain), body
 
 
-def reply_of(record: core.Invocation, logs: str) -> Reply:
-    """What the caller of an HTTP trigger got from an invocation that has ended; refusals have their status."""
+def reply_of(record: core.Invocation, answered: Callable[[], Reply], looked: Callable[[], object]) -> Reply:
+    """What the caller of an HTTP trigger got from an invocation that has ended; refusals have their status.
+    ``answered`` gives what a caller of FC's API would have got, ``looked`` is called when the reply is read."""
     answer = http_answer_of(record)
     if answer.refusal is not None:
-        return refused(answer.refusal, record.id)
+        return refused(answer.refusal, record.id, looked)
     headers = {**dict(answer.headers), "X-Fc-Request-Id": record.id}
     if answer.error is not None and not answer.by_function:
         headers["X-Fc-Error-Type"] = answer.error
     body = b"" if answer.status in BODILESS else answer.body
-    return Reply(answer.status, Headers(headers), body, answer.error, logs, record.id)
+    return answered().as_http(answer.status, Headers(headers), body, answer.error)
 
 
-def refused(error: FCError, request_id: str = "") -> Reply:
+def refused(error: FCError, request_id: str = "", looked: Callable[[], object] | None = None) -> Reply:
     """What the caller of an HTTP trigger got instead of an answer of the function."""
+
+    def result() -> NoReturn:
+        raise error
+
     document = {"RequestId": request_id, "Code": error.code, "Message": error.message}
     headers = Headers({"Content-Type": "application/json", "X-Fc-Request-Id": request_id})
-    return Reply(error.status, headers, compact(document).encode(), error.code, "", request_id)
+    body = compact(document).encode()
+    return Reply(
+        error.status, headers, body, error.code, "", request_id, looked=looked or (lambda: None), result=result
+    )

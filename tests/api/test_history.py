@@ -2,6 +2,7 @@
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 from api.conftest import echo
@@ -13,6 +14,7 @@ from fcemu.core.destinations import QueueDestination, TopicDestination
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.settings import SPEC_START
 from fcemu.core.timeline import render
+from fcemu.engine.shown import shown
 
 
 def boom(call):
@@ -173,6 +175,14 @@ def test_a_record_tells_the_whole_life(shop):
     record = shop.json("GET", "/invocations?function=pay")[0]
     request_id, logs = record["request_id"], [attempt.pop("logs") for attempt in record["attempts"]]
     instance = record["attempts"][0]["instance_id"]
+    line = next(n for n, text in enumerate(Path(__file__).read_text().splitlines(), 1) if text.endswith('("declined")'))
+    for attempt in record["attempts"]:
+        assert attempt.pop("location") == f"{shown(__file__)}:{line}"
+        assert attempt.pop("traceback").splitlines()[-3:] == [
+            f'  File "{shown(__file__)}", line {line}, in decline',
+            '    raise ValueError("declined")',
+            "ValueError: declined",
+        ]
     (delivery,) = record.pop("deliveries")
     document = '{"errorMessage": "declined"}'
     failed = '{"Error":"UnhandledInvocationError","ErrorMessage":"declined"}'

@@ -3,12 +3,11 @@ from datetime import timedelta
 
 import pytest
 
-from fcemu.config.coercion import plain_for
 from fcemu.config.emulator_block import AUTH, CLOCK, EMULATOR
 from fcemu.config.problems import Place
 from fcemu.config.reading import RUN_HERE, expected
 from fcemu.config.schema import ALIASES, FILE, RAISES, STEP, STUB, below
-from fcemu.config.tree import Kind, Scalar
+from fcemu.config.tree import Kind, Scalar, plain_as
 from fcemu.core.fields.asynchronous import ASYNC
 from fcemu.core.fields.capacity import ON_DEMAND, PROVISION, SCALING
 from fcemu.core.fields.domains import DOMAIN, ROUTE
@@ -116,7 +115,7 @@ def test_a_documented_default_is_a_value_that_may_be_written(table, field):
     kind = field.in_file
     if isinstance(kind, Whole | Duration | Number) and field.default is not ABSENT:
         number = Scalar(Place(1, 1), str(field.default), Kind.NUMBER)
-        value = kind.read(plain_for(kind, number), STRICT)
+        value = kind.read(plain_as(number, kind.of, kind.parts), STRICT)
         assert value == (timedelta(seconds=field.default) if isinstance(kind, Duration) else field.default)
     if field.key == "runtime" and table is not EMULATOR:
         assert field.default in RUNTIMES

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from fcemu.core.answers import answer_of, http_answer_of, recorded_answer_of
-from fcemu.core.facts import Accepted, Failed, Finished, Refused, Started
+from fcemu.core.facts import Accepted, AttemptRefused, Failed, Finished, Started
 from fcemu.core.http import HttpAnswer
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
@@ -35,7 +35,7 @@ def ended(outcome, function=FC3, synchronous=True):
     accepted = Accepted(SPEC_START, "r-1", function, "LATEST", synchronous, "api", b"", SPEC_START, "r-1", 0)
     invocation = Invocation(accepted)
     if isinstance(outcome, Throttled | SystemFailed):
-        invocation.apply(Refused(SPEC_START, "r-1", 1, outcome))
+        invocation.apply(AttemptRefused(SPEC_START, "r-1", 1, outcome))
     else:
         invocation.apply(Started(SPEC_START, "r-1", 1, "i-1"))
         if outcome is None:

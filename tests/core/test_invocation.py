@@ -6,7 +6,7 @@ import pytest
 from rules import rule
 
 from fcemu.core import facts
-from fcemu.core.facts import Accepted, Dequeued, Finished, Refused, RetryPlanned, Started, Succeeded
+from fcemu.core.facts import Accepted, AttemptRefused, Dequeued, Finished, RetryPlanned, Started, Succeeded
 from fcemu.core.invocation import MOVING, TERMINAL, TRANSITIONS, ImpossibleMove, Invocation, State, next_state
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import UNHANDLED, FunctionError, Returned, Throttled
@@ -83,12 +83,12 @@ def test_refused_attempts_are_listed_and_count_neither_as_executions_nor_as_retr
     t = [T0 + timedelta(seconds=n) for n in range(6)]
     for fact in (
         Dequeued(t[0], "r1"),
-        Refused(t[0], "r1", 1, Throttled()),
+        AttemptRefused(t[0], "r1", 1, Throttled()),
         RetryPlanned(t[0], "r1", t[1]),
         Started(t[1], "r1", 2, "i"),
         Finished(t[2], "r1", 2, error, "log"),
         RetryPlanned(t[2], "r1", t[3]),
-        Refused(t[3], "r1", 3, Throttled()),
+        AttemptRefused(t[3], "r1", 3, Throttled()),
         RetryPlanned(t[3], "r1", t[4]),
         Started(t[4], "r1", 4, "i"),
     ):
@@ -108,7 +108,7 @@ def test_refused_attempts_are_listed_and_count_neither_as_executions_nor_as_retr
 def test_the_back_off_counts_refusals_since_the_last_execution():
     invocation = Invocation(accepted())
     for n in range(3):
-        invocation.apply(Refused(T0 + timedelta(seconds=n), "r1", n + 1, Throttled()))
+        invocation.apply(AttemptRefused(T0 + timedelta(seconds=n), "r1", n + 1, Throttled()))
     assert (invocation.tally().refusals, invocation.tally().first_refused) == (3, T0)
 
 

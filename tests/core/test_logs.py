@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from fcemu.core.facts import Finished, Refused, Started
+from fcemu.core.facts import AttemptRefused, Finished, Started
 from fcemu.core.invocation import Attempt
 from fcemu.core.logs import log_of, tail
 from fcemu.core.outcome import HANDLED, UNHANDLED, FunctionError, Halted, Returned, Throttled, TimedOut
@@ -15,7 +15,7 @@ from fcemu.core.settings import SPEC_START
 def attempt(outcome=None, output="", milliseconds=2.96):
     began = Started(SPEC_START, "r-1", 1, "i-1")
     if isinstance(outcome, Throttled):
-        return Attempt(Refused(SPEC_START, "r-1", 1, outcome))
+        return Attempt(AttemptRefused(SPEC_START, "r-1", 1, outcome))
     if outcome is None:
         return Attempt(began)
     return Attempt(began, Finished(SPEC_START + timedelta(milliseconds=milliseconds), "r-1", 1, outcome, output))

@@ -9,13 +9,13 @@ from rules import rule
 from fcemu.core.errors import InvalidArgument
 from fcemu.core.facts import (
     Accepted,
+    AttemptRefused,
     Dequeued,
     Expired,
     Failed,
     Finished,
     Invalid,
     Redelivered,
-    Refused,
     RetryPlanned,
     Started,
     StopAsked,
@@ -113,9 +113,9 @@ def test_an_event_of_a_failure_says_in_json_which_error_it_was():
 def test_a_refused_attempt_leaves_a_task_dequeued_or_retrying_without_another_event():
     invocation = task(
         r(Dequeued, 0),
-        r(Refused, 0, 1, Throttled()),
+        r(AttemptRefused, 0, 1, Throttled()),
         r(RetryPlanned, 0, t(0.5)),
-        r(Refused, 0.5, 2, Throttled()),
+        r(AttemptRefused, 0.5, 2, Throttled()),
         r(Failed, 0.5, "429 ResourceExhausted for 5 hours"),
     )
     found = events(invocation.history)
@@ -124,7 +124,9 @@ def test_a_refused_attempt_leaves_a_task_dequeued_or_retrying_without_another_ev
         "Error": "ResourceExhausted",
         "ErrorMessage": "429 ResourceExhausted for 5 hours",
     }
-    waiting = task(*FAILED_ONCE, r(Refused, 2.5, 2, Throttled()), r(RetryPlanned, 2.5, t(3)), r(Started, 3, 3, "i"))
+    waiting = task(
+        *FAILED_ONCE, r(AttemptRefused, 2.5, 2, Throttled()), r(RetryPlanned, 2.5, t(3)), r(Started, 3, 3, "i")
+    )
     assert [str(event.status) for event in events(waiting.history)][3:] == ["Retrying", "Running"]
 
 
@@ -151,7 +153,7 @@ def test_the_record_of_a_task_that_waits_has_nothing_of_an_attempt():
 def test_a_record_has_the_duration_and_the_instance_of_the_last_attempt_that_ran():
     running = record(task(*FAILED_ONCE, r(Started, 2.5, 2, "i-2")))
     assert (running.duration, running.instance_id, running.retries, running.error) == (timedelta(0), "i-2", 1, "")
-    refused = record(task(*FAILED_ONCE, r(Refused, 2.5, 2, Throttled()), r(RetryPlanned, 2.5, t(3))))
+    refused = record(task(*FAILED_ONCE, r(AttemptRefused, 2.5, 2, Throttled()), r(RetryPlanned, 2.5, t(3))))
     assert (refused.duration, refused.instance_id, refused.retries) == (timedelta(seconds=2), "i-1", 0)
 
 

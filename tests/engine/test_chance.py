@@ -11,9 +11,10 @@ from fcemu.core.destinations import QueueDestination
 from fcemu.core.facts import Accepted, Delayed, FaultStruck, Redelivered
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.names import FunctionRef
+from fcemu.core.retry import RetryPolicy
 from fcemu.core.settings import Settings
 from fcemu.engine import faults
-from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS, Chance, Odds, Seeded
+from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS, Chance, Moment, Odds, Seeded
 
 NEVER = Odds(overtake=0, late=0, throttle=0, fail=0, crash=0, repeat=0)
 SETTINGS = AsyncSettings(on_success=QueueDestination("done"), on_failure=QueueDestination("broken"))
@@ -84,15 +85,15 @@ def test_each_kind_has_odds_of_its_own(odds, word):
 
 def test_it_happens_about_as_often_as_it_is_said():
     chance, times = Seeded(2), 20_000
-    invocation = make(f=flaky)[0].accept(ask("f", delay=1))
-    refusals = Counter(refusal and refusal.status for refusal in (chance.refusal(invocation) for _ in range(times)))
+    moment = Moment(make(f=flaky)[0].accept(ask("f", delay=1)), RetryPolicy(), Settings().start)
+    refusals = Counter(refusal and refusal.status for refusal in (chance.refusal(moment) for _ in range(times)))
     found = {
         "overtake": sum(chance.first_of(3) > 0 for _ in range(times)),
-        "late": sum(chance.hold_up(invocation) is not None for _ in range(times)),
+        "late": sum(chance.hold_up(moment) is not None for _ in range(times)),
         "throttle": refusals[429],
         "fail": (refusals[500] + refusals[503]) / 2,
-        "crash": sum(chance.dies(invocation, "after") for _ in range(times)),
-        "repeat": sum(chance.again(invocation) is not None for _ in range(times)),
+        "crash": sum(chance.dies(moment, "after") for _ in range(times)),
+        "repeat": sum(chance.again(moment) is not None for _ in range(times)),
     }
     for name, count in found.items():
         assert count / times == pytest.approx(getattr(ODDS, name), rel=0.25), name

@@ -366,11 +366,11 @@ def test_faults_leave_the_ids_as_they_are():
 class Unlucky(Chance):
     """Chance that is not calm, as one that draws would be."""
 
-    def hold_up(self, invocation):
-        return super().hold_up(invocation) or s(1)
+    def hold_up(self, moment):
+        return super().hold_up(moment) or s(1)
 
-    def dies(self, invocation, when):
-        return super().dies(invocation, when) or (when == "before" and not invocation.executions > 1)
+    def dies(self, moment, when):
+        return super().dies(moment, when) or (when == "before" and not moment.invocation.executions > 1)
 
 
 def test_where_no_fault_says_anything_chance_is_drawn():

@@ -8,7 +8,15 @@ from rules import rule
 
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION
 from fcemu.core.errors import FCError
-from fcemu.core.facts import Held, HookRan, InstanceProvisioned, InstanceStarted, InstanceStopped, Refused, Started
+from fcemu.core.facts import (
+    AttemptRefused,
+    Held,
+    HookRan,
+    InstanceProvisioned,
+    InstanceStarted,
+    InstanceStopped,
+    Started,
+)
 from fcemu.core.functions import AsyncSettings, Function
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, FunctionRef
@@ -79,7 +87,7 @@ def test_what_waits_is_enqueued_and_was_never_refused():
     assert "no instance can be had for f" in str(emulator.explain())
     emulator.wait(emulator.run_until_idle(None))
     assert waiting.state is State.SUCCEEDED
-    assert not of(emulator, Refused)
+    assert not of(emulator, AttemptRefused)
 
 
 def test_a_newcomer_does_not_overtake_what_waits():

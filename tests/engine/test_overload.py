@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from patience import WAIT_SECONDS
 
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND
-from fcemu.core.facts import Finished, InstanceStarted, InstanceStopped, Refused, Started
+from fcemu.core.facts import AttemptRefused, Finished, InstanceStarted, InstanceStopped, Started
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.resource_types import CAPACITIES
@@ -216,7 +216,7 @@ def refused_with_room(emulator, limits, account):
         busy[name] += isinstance(fact, Started) - isinstance(fact, Finished)
         assert busy[name] <= limits[name]
         assert sum(busy.values()) <= account
-        if isinstance(fact, Refused) and busy[name] < limits[name] and sum(busy.values()) < account:
+        if isinstance(fact, AttemptRefused) and busy[name] < limits[name] and sum(busy.values()) < account:
             wrong.append(fact.request_id)
     return wrong
 

@@ -71,7 +71,8 @@ class Written(Chance):
         super().__init__()
         self._stories = stories
 
-    def refusal(self, invocation):
+    def refusal(self, moment):
+        invocation = moment.invocation
         return REFUSALS.get(step_of(self._stories, invocation.accepted.payload, len(invocation.attempts)).kind)
 
 

@@ -268,5 +268,5 @@ def test_a_runtime_that_fails_itself_costs_its_attempt_and_the_clock_goes_on():
     invocation, other = emulator.accept(ask("f")), emulator.accept(ask("other", delay=10))
     emulator.wait(emulator.run_until_idle(None))
     assert (invocation.state, invocation.attempts[0].outcome.name) == (State.FAILED, "ProcessExited")
-    assert str(emulator.exception(invocation.id, 1)) == "a bug of the runtime"
+    assert str(emulator.traces.exception(invocation.id, 1)) == "a bug of the runtime"
     assert other.state is State.SUCCEEDED

@@ -192,7 +192,19 @@ def call(emulator, name, coroutine=False):
 
 def test_all_that_moves_invokes_records_or_closes_has_a_coroutine():
     moves = {"advance", "advance_to", "run_next", "run_until", "run_until_idle"}
-    others = {"invoke", "invoke_async", "http", "http_async", "result", "stop", "fire", "reset", "restart", "close"}
+    others = {
+        "invoke",
+        "invoke_async",
+        "http",
+        "http_async",
+        "result",
+        "stop",
+        "rerun",
+        "fire",
+        "reset",
+        "restart",
+        "close",
+    }
     assert {name.partition(".")[2] for name in BLOCKING} == moves | others
     assert {name.partition(".")[0] for name in BLOCKING} == HANDLES.keys()
 

@@ -112,13 +112,6 @@ def test_a_wrong_definition_at_the_rootdir_is_a_usage_error(suite, pytester):
     result.stderr.fnmatch_lines(["*unknown key 'emulatr'*"])
 
 
-@pytest.mark.parametrize("option", ["--fcemu-repeat=abc", "--fcemu-explore=10"])
-def test_an_option_that_comes_later_is_refused_by_name(suite, option):
-    result = suite("def test_it(): pass", option)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*{option.partition('=')[0]} is not supported yet"])
-
-
 def test_the_runtime_of_the_command_line_wins(suite, pytester):
     text = """
         import os

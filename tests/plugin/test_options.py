@@ -5,11 +5,12 @@ import re
 import pytest
 from option_samples import text_of, value_of
 
-from fcemu.core.options import FIXTURE, INI, OPTIONS, options_in
+from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, options_in
 from fcemu.testing import LocalEmulator
 
-TOGETHER = [name for name in options_in(INI) if name not in {"clock", "definition"}]
-"""All options that can be said at once: a clock that follows cannot be kept, and the suites name a definition."""
+TOGETHER = [name for name in options_in(INI) if name not in {"clock", "definition", *EXPLORING}]
+"""All options that can be said at once: a clock that follows cannot be kept, the suites name a definition, and a search
+is not an emulator's."""
 SAYS = """
     from dataclasses import replace
     from pathlib import Path
@@ -73,5 +74,9 @@ def test_a_misspelt_option_gets_the_closest_of_all_options():
     assert set(re.findall(r"\w+", str(refused.value).partition("Options: ")[2])) == {*options_in(FIXTURE)}
     with pytest.raises(ValueError, match=r"there is no option 'xyz'\. Options: "):
         LocalEmulator(xyz=1)
-    with pytest.raises(ValueError, match="option 'explore' is not supported yet"):
-        LocalEmulator(explore=1)
+
+
+@pytest.mark.parametrize("name", EXPLORING)
+def test_an_emulator_by_itself_cannot_search(name):
+    with pytest.raises(ValueError, match=f"option {name}: pytest runs a test again, an emulator cannot"):
+        LocalEmulator(**{name: 1 if name != "exhaust_retries" else True})

@@ -284,7 +284,7 @@ def test_the_emulator_of_a_test_does_not_outlive_it(suite):
 
         @pytest.mark.fcemu("orders")
         def test_one(fcemu):
-            fcemu.function("orders/charge").invoke({"order": 7})
+            assert fcemu.function("orders/charge").invoke({"order": 7}).error
             earlier.append(weakref.ref(fcemu))
 
         def test_two():

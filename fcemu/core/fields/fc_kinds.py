@@ -24,6 +24,7 @@ class Variables(Kind):
     """Environment variables by their names; together they have a bound."""
 
     of: ClassVar[str] = "map"
+    parts: ClassVar[str] = "variable"
     examples: ClassVar[tuple[Any, ...]] = ({"LEVEL": "INFO"},)
     is_in_service: bool = False
 
@@ -78,6 +79,7 @@ class Weights(Kind):
     API says that in words of its own when it points the alias."""
 
     of: ClassVar[str] = "map"
+    parts: ClassVar[str] = "fraction"
     examples: ClassVar[tuple[Any, ...]] = ({"2": 0.1},)
     checked: bool = False
 
@@ -113,6 +115,7 @@ class Methods(Kind):
     stands for all, as files have it."""
 
     of: ClassVar[str] = "list"
+    parts: ClassVar[str] = "text"
     examples: ClassVar[tuple[Any, ...]] = ("any", ["GET", "POST"])
     short: bool = False
 
@@ -151,6 +154,7 @@ class Layers(Kind):
     is not named by an ARN."""
 
     of: ClassVar[str] = "list"
+    parts: ClassVar[str] = "text"
 
     def read(self, given: Any, limits: Limits) -> Any:
         if not isinstance(given, list):
@@ -203,6 +207,7 @@ class Target(Kind):
 class Qualifier(Kind):
     """A version or an alias as files write it: a version may be a number. It is read as a text."""
 
+    of: ClassVar[str] = "qualifier"
     examples: ClassVar[tuple[Any, ...]] = ("LATEST", "1", "prod")
 
     def read(self, given: Any, limits: Limits) -> Any:

@@ -44,6 +44,7 @@ from fcemu.core.fields.shared import (
     HOOK_TIMEOUT,
     KEPT,
     NAME,
+    SAID_HANDLER,
     TIMES,
     code,
     tags,
@@ -67,7 +68,7 @@ _HANDLER_HELP: Final = "What is called: DIRECTORY/MODULE.FUNCTION below the code
 HOOK: Final = Table(
     "Hook",
     "A lifecycle hook; a text alone is its handler.",
-    acts("handler", HANDLER, "What is called, as a function's handler; nothing is without it."),
+    acts("handler", HANDLER, "What is called, as a function's handler; nothing is without it.", written=SAID_HANDLER),
     acts("timeout", HOOK_TIMEOUT, "How long it may run.", default=round(DEFAULT_HOOK_TIMEOUT.total_seconds())),
     source="runtimes §2",
 )
@@ -86,7 +87,15 @@ _HEAD: Final = (
 )
 _RUNS: Final = (
     acts("runtime", _RUNTIME, "Which of FC's runtimes it is written for.", "runtime", default=DEFAULT_RUNTIME),
-    acts("handler", HANDLER, _HANDLER_HELP, "handler", required=True, not_for=("custom", "micro-sandbox")),
+    acts(
+        "handler",
+        HANDLER,
+        _HANDLER_HELP,
+        "handler",
+        required=True,
+        not_for=("custom", "micro-sandbox"),
+        written=SAID_HANDLER,
+    ),
     acts(
         "timeout",
         Duration(lambda limits: (1, limits.timeout_max_seconds)),
@@ -233,7 +242,7 @@ def _frozen(name: str, about: str, *fields: Field) -> Table:
 FROZEN: Final = _frozen(
     "Frozen",
     "A published version of a 3.0 function: what differs from what the function is now.",
-    said("handler", HANDLER, "What is called.", "handler"),
+    said("handler", SAID_HANDLER, "What is called.", "handler"),
     said(
         "whole",
         FLAG,

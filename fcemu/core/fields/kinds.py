@@ -54,7 +54,9 @@ class Kind:
 
     __slots__ = ()
     of: ClassVar[str] = "text"
-    """What plain data it is made of: text, number, flag, list, map or any."""
+    """What plain data it is made of: text, number, fraction, flag, moment, qualifier, list, map or any."""
+    parts: ClassVar[str] = "any"
+    """The same of each part of a list or a map."""
     examples: ClassVar[tuple[Any, ...]] = ()
     """Values for documents and editors."""
 
@@ -86,15 +88,13 @@ class Kind:
 @dataclass(frozen=True, slots=True)
 class Text(Kind):
     """A text. ``what``: what it is, for files; ``fc``: the same for FC. ``pattern``: the whole of it fits this, if any.
-    ``printable``: without control characters. ``empty``: whether it may be empty. ``none``: an empty text says that
-    there is none; a file leaves its key out instead."""
+    ``printable``: without control characters. ``empty``: whether it may be empty."""
 
     what: str = "text"
     fc: str = "a text"
     pattern: str = ""
     printable: bool = False
     empty: bool = True
-    none: bool = False
 
     def read(self, given: Any, limits: Limits) -> Any:
         if not isinstance(given, str) or (not given and not self.empty):
@@ -222,7 +222,7 @@ class Number(Kind):
     """A number with or without a fraction, within bounds if there are any. ``above``: ``least`` itself is not
     allowed."""
 
-    of: ClassVar[str] = "number"
+    of: ClassVar[str] = "fraction"
     what: str = "a number"
     least: float | None = None
     most: float | None = None
@@ -255,6 +255,7 @@ class Texts(Kind):
     are odd, not wrong. ``each``: what each of them may be."""
 
     of: ClassVar[str] = "list"
+    parts: ClassVar[str] = "text"
     what: str = "texts"
     known: tuple[str, ...] = ()
     each: Text = Text()
@@ -332,6 +333,7 @@ class TextMap(Kind):
     """A map from keys that the user chooses to texts. ``what``: what it maps."""
 
     of: ClassVar[str] = "map"
+    parts: ClassVar[str] = "text"
     examples: ClassVar[tuple[Any, ...]] = ({"team": "media"},)
     what: str = "keys and texts"
 

@@ -27,8 +27,10 @@ ANY_QUALIFIER: Final = Text("a version or an alias", "a version, an alias or LAT
 """Which versions and aliases there are says the emulator."""
 QUALIFIER: Final = Qualifier()
 FUNCTION: Final = Function()
-HANDLER: Final = Text("module.function", "a printable text", printable=True, none=True)
-"""ASSUMED: fcemu refuses a handler whose name cannot be printed."""
+HANDLER: Final = Text("module.function", "a printable text", printable=True)
+"""An empty text says that there is none. ASSUMED: fcemu refuses a handler whose name cannot be printed."""
+SAID_HANDLER: Final = Text("module.function", printable=True, empty=False)
+"""A handler in a file, which leaves out the key of one that is not there."""
 COUNT: Final = Whole("", always(0, UNBOUNDED))
 HOOK_TIMEOUT: Final = Duration(lambda limits: (1, limits.hook_timeout_max_seconds))
 

@@ -47,6 +47,7 @@ _STARTS: Final = ("_start_new_thread", "_start_joinable_thread")
 _STATUS: Final = 1
 _Frame = tuple[str, bytes]
 OUT_OF_MEMORY: Final[_Frame] = (to_json({"kind": "out of memory"}), b"")
+_LINES_TOLD: Final = 32
 _ABANDONED: Final = to_json({"kind": "abandoned"})
 _RETURNED: Final = to_json({"kind": "returned", "http": None})
 
@@ -283,9 +284,9 @@ class _Instance:
             return to_json({"kind": "not initialized", "name": failed.name}), failed.document
         except Abandoned:
             return _ABANDONED, b""
-        except BaseException:  # SystemExit and its like end the process in FC
+        except BaseException as ended:  # SystemExit and its like end the process in FC: its parent does that
             self._flush()
-            os._exit(_STATUS)
+            return to_json({"kind": "exits", "lines": _lines_of(ended)}), b""
         if self._limits_memory and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
             return OUT_OF_MEMORY
         return frame
@@ -305,7 +306,9 @@ class _Instance:
             if isinstance(error.__cause__ if isinstance(error, LoadFailed) else error, MemoryError):
                 return OUT_OF_MEMORY
             name, document = failure_of(error, call)
-            frame = to_json({"kind": "failed", "name": name}), document
+            # The document of code that cannot be loaded does not say where.
+            lines = _lines_of(error.__cause__) if isinstance(error, LoadFailed) else []
+            frame = to_json({"kind": "failed", "name": name, "lines": lines}), document
         if self._function.pre_freeze:
             pre_freeze(self._modules, call, _write)
         return frame
@@ -320,6 +323,17 @@ class _Instance:
 
 def _returned(answer: Answer) -> str:
     return to_json({"kind": "returned", "http": [answer.status, answer.headers]})
+
+
+def _lines_of(error: BaseException | None) -> list[str]:
+    """The lines that an exception has come through, as ``file:line in function``, the outermost first."""
+    lines: list[str] = []
+    trace = None if error is None else error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        lines.append(f"{code.co_filename}:{trace.tb_lineno} in {code.co_name}")
+        trace = trace.tb_next
+    return lines[-_LINES_TOLD:]
 
 
 def _write(text: str) -> None:

@@ -25,8 +25,7 @@ def install() -> None:
     # All code in a child is the handler's, so its threads tell as well as contexts do whose time it is.
     CLOCK.fall_back_on(cast("Callable[[], HandlerClock | None]", strand_here))
     kept = Originals()
-    outside = Outside(kept, (), {}, (), (), {})
-    made = wrappers(outside)
+    made = wrappers(Outside(kept))
     for name in NAMES:
         setattr(time, name, made[name])
     for patch in beside_names(kept, made):
@@ -34,4 +33,4 @@ def install() -> None:
     for each in (locks, simple_queues, trio_loops, uvloops):
         each.install()
     install_alarms()
-    write_into_classes(class_functions(outside))
+    write_into_classes(class_functions())

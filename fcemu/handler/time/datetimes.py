@@ -15,7 +15,7 @@ from typing import Any, Final
 from fcemu.handler.time import readings
 from fcemu.handler.time.builtin_classes import Functions, named
 from fcemu.handler.time.readings import REAL_DATE, REAL_DATETIME
-from fcemu.handler.time.switch import CLOCK, Outside
+from fcemu.handler.time.switch import CLOCK
 
 _UTCNOW_IS_DEPRECATED: Final = sys.version_info >= (3, 12)
 _DEPRECATED: Final = (
@@ -24,56 +24,50 @@ _DEPRECATED: Final = (
 )
 
 
-def class_functions(outside: Outside) -> Functions:
-    """What is to stand in the two classes. Outside of handlers they call the originals, past what time-machine has put
-    there where that stands and no journey is on."""
-    current, exchanged, travelling = CLOCK.get, outside.exchanged, outside.travelling
+def class_functions() -> Functions:
+    """What is to stand in the two classes. Outside of handlers they call what stands there now."""
+    current = CLOCK.get
     bound_now, bound_utcnow, bound_moment = (
         REAL_DATETIME.__dict__[name].__get__ for name in ("now", "utcnow", "fromtimestamp")
     )
     bound_today, bound_day = (REAL_DATE.__dict__[name].__get__ for name in ("today", "fromtimestamp"))
     plain_now, plain_utcnow = bound_now(None, REAL_DATETIME), bound_utcnow(None, REAL_DATETIME)
     plain_moment, plain_day = bound_moment(None, REAL_DATETIME), bound_day(None, REAL_DATE)
-    original_now, original_utcnow = outside.real.get("now", plain_now), outside.real.get("utcnow", plain_utcnow)
     plain_timestamp, plain_astimezone = (REAL_DATETIME.__dict__[name] for name in ("timestamp", "astimezone"))
 
     def now(cls: Any, tz: tzinfo | None = None) -> Any:
         clock = current()
         if clock is not None:
             return readings.now(clock, cls, tz)
-        if cls is REAL_DATETIME:
-            return original_now(tz) if exchanged and not travelling else plain_now(tz)
-        return bound_now(None, cls)(tz)
+        return (plain_now if cls is REAL_DATETIME else bound_now(None, cls))(tz)
 
     def utcnow(cls: Any) -> Any:
         clock = current()
         if clock is not None:
             return readings.utcnow(clock, cls)
-        if cls is REAL_DATETIME and exchanged and not travelling:
-            return original_utcnow()
         if _UTCNOW_IS_DEPRECATED:  # the original would name this line as the caller
             warnings.warn(_DEPRECATED, DeprecationWarning, stacklevel=2)
             return bound_now(None, cls)(timezone.utc).replace(tzinfo=None)
-        return plain_utcnow() if cls is REAL_DATETIME else bound_utcnow(None, cls)()
+        return (plain_utcnow if cls is REAL_DATETIME else bound_utcnow(None, cls))()
 
     def today(cls: Any) -> Any:
         clock = current()
         if clock is not None:
             return readings.today(clock, cls)
         if cls is REAL_DATE or cls is REAL_DATETIME:
-            moment = (original_now if exchanged and not travelling else plain_now)(None)
+            moment = plain_now(None)
             return moment if cls is REAL_DATETIME else moment.date()
         return bound_today(None, cls)()
 
     def moment_from_timestamp(cls: Any, timestamp: float, tz: tzinfo | None = None) -> Any:
         if current() is not None:
             return readings.from_timestamp(cls, timestamp, tz)
-        return plain_moment(timestamp, tz) if cls is REAL_DATETIME else bound_moment(None, cls)(timestamp, tz)
+        return (plain_moment if cls is REAL_DATETIME else bound_moment(None, cls))(timestamp, tz)
 
     def day_from_timestamp(cls: Any, timestamp: float, /) -> Any:
         if current() is not None:
             return readings.date_from_timestamp(cls, timestamp)
-        return plain_day(timestamp) if cls is REAL_DATE else bound_day(None, cls)(timestamp)
+        return (plain_day if cls is REAL_DATE else bound_day(None, cls))(timestamp)
 
     def timestamp(self: Any) -> float:
         return readings.timestamp(self) if current() is not None else plain_timestamp(self)

@@ -7,8 +7,8 @@ from _thread import get_ident
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, ContextVar, copy_context
 from datetime import datetime
-from types import MethodType
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType, MethodType
+from typing import Any, Final, NamedTuple, Optional
 
 from fcemu.handler.clock import HandlerClock
 from fcemu.handler.time.originals import Originals
@@ -96,22 +96,17 @@ def outside(function: Function, *args: Any, **kwargs: Any) -> Any:
 
 
 class Outside(NamedTuple):
-    """Who answers outside of handlers: what stood in ``time`` before, but for two cases."""
+    """What answers outside of handlers: what stood in ``time`` before, unless a test has frozen it."""
 
     kept: Originals
-    frozen: Sequence[object]
-    """While it is not empty, ``fakes`` answer: a test's freezegun."""
-    fakes: Mapping[str, Function]
-    exchanged: Sequence[object]
-    """While it is not empty, ``real`` answer, because what stood in ``time`` asks for the clock by itself ..."""
-    travelling: Sequence[object]
-    """... unless this is not empty either: then it gives the time of a test's journey."""
-    real: Mapping[str, Function]
+    frozen: Sequence[object] = ()
+    """While it is not empty, ``fakes`` answer: those of a test's freezegun."""
+    fakes: Mapping[str, Function] = MappingProxyType({})
 
-    def functions(self, name: str) -> tuple[Function, Function, Function]:
-        """What answers usually, while frozen, while exchanged."""
+    def functions(self, name: str) -> tuple[Function, Function]:
+        """What answers usually, and while frozen."""
         kept = getattr(self.kept, name)
-        return kept, self.fakes.get(name, kept), self.real.get(name, kept)
+        return kept, self.fakes.get(name, kept)
 
 
 def wrappers(outside: Outside) -> dict[str, Any]:
@@ -137,23 +132,21 @@ class _TimeModule:
         return __import__, ("time",)
 
 
-Current = Callable[[], HandlerClock | None]
+Current = Callable[[], Optional[HandlerClock]]
 
 
 def _readers(outside: Outside, current: Current) -> dict[str, Function]:
     """Functions without parameters, and ``clock_gettime``."""
-    frozen, exchanged, travelling = outside.frozen, outside.exchanged, outside.travelling
+    frozen = outside.frozen
 
     def plain(name: str, virtual: Callable[[HandlerClock], float]) -> Function:
-        kept, fake, real = outside.functions(name)
+        kept, fake = outside.functions(name)
 
         def read(_home: object) -> Any:
             clock = current()
             if clock is not None:
                 return virtual(clock)
-            if frozen:
-                return fake()
-            return real() if exchanged and not travelling else kept()
+            return fake() if frozen else kept()
 
         return read
 
@@ -166,8 +159,7 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
     def elapsed_ns(clock: HandlerClock) -> int:
         return clock.elapsed_ns()
 
-    kept_gettime, _, real_gettime = outside.functions("clock_gettime")
-    kept_gettime_ns, _, real_gettime_ns = outside.functions("clock_gettime_ns")
+    kept_gettime, kept_gettime_ns = outside.kept.clock_gettime, outside.kept.clock_gettime_ns
 
     def clock_gettime(_home: object, clk_id: int) -> Any:
         clock = current()
@@ -175,7 +167,7 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
             return seconds(clock)
         if clock is not None and clk_id == time.CLOCK_MONOTONIC:
             return elapsed(clock)
-        return (real_gettime if exchanged and not travelling else kept_gettime)(clk_id)
+        return kept_gettime(clk_id)
 
     def clock_gettime_ns(_home: object, clk_id: int) -> Any:
         clock = current()
@@ -183,7 +175,7 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
             return now_ns(clock)
         if clock is not None and clk_id == time.CLOCK_MONOTONIC:
             return clock.elapsed_ns()
-        return (real_gettime_ns if exchanged and not travelling else kept_gettime_ns)(clk_id)
+        return kept_gettime_ns(clk_id)
 
     return {
         "time": plain("time", seconds),
@@ -199,10 +191,10 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
 
 def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:
     """Calendar functions: without a moment they take the clock's; local means the handler's zone."""
-    kept, frozen, exchanged, travelling = outside.kept, outside.frozen, outside.exchanged, outside.travelling
-    kept_localtime, frozen_localtime, real_localtime = outside.functions("localtime")
-    kept_gmtime, frozen_gmtime, real_gmtime = outside.functions("gmtime")
-    kept_strftime, frozen_strftime, real_strftime = outside.functions("strftime")
+    kept, frozen = outside.kept, outside.frozen
+    kept_localtime, frozen_localtime = outside.functions("localtime")
+    kept_gmtime, frozen_gmtime = outside.functions("gmtime")
+    kept_strftime, frozen_strftime = outside.functions("strftime")
 
     def here(clock: HandlerClock, secs: float | None) -> time.struct_time:
         zone = ZONE.get()
@@ -213,17 +205,13 @@ def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:
         clock = current()
         if clock is not None:
             return here(clock, secs)
-        if frozen:
-            return frozen_localtime(secs)
-        return (real_localtime if exchanged and not travelling else kept_localtime)(secs)
+        return (frozen_localtime if frozen else kept_localtime)(secs)
 
     def gmtime(_home: object, secs: float | None = None, /) -> Any:
         clock = current()
         if clock is not None and secs is None:
             return kept_gmtime(clock.now().timestamp())
-        if frozen:
-            return frozen_gmtime(secs)
-        return (real_gmtime if exchanged and not travelling else kept_gmtime)(secs)
+        return (frozen_gmtime if frozen else kept_gmtime)(secs)
 
     def mktime(_home: object, time_tuple: Any, /) -> Any:
         return kept.mktime(time_tuple) if current() is None else seconds_of(time_tuple, ZONE.get())
@@ -232,9 +220,7 @@ def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:
         clock = current()
         if clock is not None and not time_tuple:
             return kept_strftime(format, here(clock, None))
-        if frozen:
-            return frozen_strftime(format, *time_tuple)
-        return (real_strftime if exchanged and not travelling else kept_strftime)(format, *time_tuple)
+        return (frozen_strftime if frozen else kept_strftime)(format, *time_tuple)
 
     def ctime(_home: object, secs: float | None = None, /) -> Any:
         clock = current()

@@ -27,6 +27,8 @@ PAUSED_POLL_SECONDS: Final = 0.5
 """Real seconds after which a long poll ends that a paused clock does not reach the end of."""
 
 _BODY_BYTES: Final = 1024 * 1024
+_NOT_UNDERSTOOD: Final = frozenset({"AccessDenied", "InvalidRequestURL", "InternalError", "ServiceUnavailable"})
+"""Codes of requests that name no operation or may not ask for it, and of failures of the emulator itself: no facts."""
 _LOG: Final = logging.getLogger("fcemu.api")
 
 
@@ -296,6 +298,8 @@ def _refusal(request: WireRequest, error: Exception) -> Answer:
             _LOG.error("%s %s failed", request.method, request.target, exc_info=error)
             refused = MNSError("InternalError", "the emulator failed; its log says how")
     request_id = request.emulator.new_talk_id() if request.is_served else ""
+    is_understood = refused.code not in _NOT_UNDERSTOOD
+    request.tell_refused(refused.code, refused.message, request_id, is_understood=is_understood)
     fields: Fields = [
         ("Code", refused.code),
         ("Message", refused.message),

@@ -29,19 +29,16 @@ class Patches:
         kept = Originals()
         self.backend_name: Final = name
         self.time_machine: Final = TimeMachine() if name == TIME_MACHINE else None
-        machine = self.time_machine
-        exchange: tuple[Any, ...] = (machine.exchanged, machine.travelling, machine.real) if machine else ((), (), {})
-        outside = Outside(kept, freezers.FROZEN, freezers.FAKES, *exchange)
-        made = wrappers(outside)
+        made = wrappers(Outside(kept, freezers.FROZEN, freezers.FAKES))
         self._names: Final = [
             Patch(time, name, getattr(kept, name), made[name], freezers.FAKES.get(name)) for name in NAMES
         ]
         self._rest: Final = [
             *beside_names(kept, made),
             *real_waits(),
-            *(() if machine else _time_machine_guards(self)),
+            *(() if self.time_machine else _time_machine_guards(self)),
         ]
-        self._in_classes: Final = class_functions(outside) | freezers.fake_functions()
+        self._in_classes: Final = class_functions() | freezers.fake_functions()
         self._before: Final[Functions] = {(owner, name): vars(owner)[name] for owner, name in self._in_classes}
         self._monotonic_ns: Final = made["monotonic_ns"]
         self._in_place_of: Final = {

@@ -1,0 +1,66 @@
+"""Script: how the questions of one story are answered, and which were asked."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
+
+from fcemu.core.questions import Choice
+from fcemu.core.values import dataclass, value
+
+
+@value
+class Asked:
+    """A question that was asked, with how many answers there were beside the calm one, and the one that was given; 0:
+    the calm one."""
+
+    question: str
+    place: str
+    answers: int
+    given: int
+
+
+@dataclass(slots=True)
+class Script:
+    """How the questions of one story are answered, and which were asked.
+
+    ``choices``: answers by question and place. ``points``: answers by how many questions were asked before, for a story
+    that is not known yet; a number that is too large begins again at 1. All others are answered calmly. Several
+    emulators of one story share a script.
+    """
+
+    choices: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    points: Mapping[int, int] = field(default_factory=dict)
+    exhaust_retries: bool = False
+    """Whether what has no retry left, or would grow too old, may be troubled as well."""
+    asked: list[Asked] = field(default_factory=list)
+    _times: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, choices: Iterable[Choice], *, exhaust_retries: bool = False) -> "Script":
+        """The script that answers these questions otherwise than calmly."""
+        answers = {(choice.question, choice.place): choice.answer for choice in choices}
+        return cls(choices=answers, exhaust_retries=exhaust_retries)
+
+    @property
+    def made(self) -> tuple[Choice, ...]:
+        """The questions that were answered otherwise than calmly, in the order in which they were asked."""
+        return tuple(Choice(one.question, one.place, one.given) for one in self.asked if one.given)
+
+    def answer(self, question: str, place: str, answers: int) -> int:
+        """The number of the answer, 0 for the calm one."""
+        times = self._times[question, place] = self._times.get((question, place), 0) + 1
+        if times > 1:
+            place = f"{place}~{times}"
+        point = self.points.get(len(self.asked), 0)
+        given = (point - 1) % answers + 1 if point else self.choices.get((question, place), 0)
+        if given > answers:
+            given = 0
+        self.asked.append(Asked(question, place, answers, given))
+        return given
+
+
+def numbered(asked: Iterable[Asked]) -> Iterator[str]:
+    """The functions of which more than one invocation was asked about."""
+    for one in asked:
+        function, _, rest = one.place.rpartition("@")[2].rpartition("#")
+        if function and rest.partition(".")[0] != "1":
+            yield function

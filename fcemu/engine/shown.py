@@ -1,0 +1,27 @@
+"""How files of this machine are shown to people: relative to the directory in which they work."""
+
+import os
+from typing import Final
+
+
+class _Base:
+    """The directory of this process to which shown paths are relative; ``None``: they are shown as absolute paths."""
+
+    directory: str | None = None
+
+
+_BASE: Final = _Base()
+
+
+def relative_to(directory: str | os.PathLike[str] | None) -> None:
+    """Show files below ``directory`` relative to it from now on: pytest's rootdir, or where ``serve`` was started."""
+    _BASE.directory = None if directory is None else os.path.realpath(directory)
+
+
+def shown(file: str) -> str:
+    """The path of ``file`` as people see it; it never stands in a journal."""
+    base = _BASE.directory
+    if base is None or not os.path.isabs(file):
+        return file
+    real = os.path.realpath(file)
+    return real[len(base) + 1 :] if real.startswith(base + os.sep) else file

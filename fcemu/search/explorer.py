@@ -1,0 +1,84 @@
+"""The explorer: makes the runs of a search, until one fails, and shrinks that."""
+
+from collections.abc import Callable
+
+from fcemu.core.script import Asked, Script
+from fcemu.core.values import dataclass
+from fcemu.search.shrink import shrink
+from fcemu.search.strategy import Choices, Run, Search
+
+RunOnce = Callable[[Script], bool]
+"""Runs the story by a script, which keeps what was asked; whether the story failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How far a search goes. ``runs``: how many runs it makes at most, 0 for as many as ``exhaustive`` needs.
+    ``exhaustive``: all runs with at most so many deviations. ``over``: asked before each run, whether time is up."""
+
+    runs: int = 0
+    exhaustive: int = 0
+    exhaust_retries: bool = False
+    over: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a search.
+
+    ``runs``: how many were made, the last one failed where ``choices`` are not ``None``. ``choices``: those of the
+    failure, shrunk; ``found``: as it was found; ``asked``: how many questions were asked in the run that failed.
+    ``complete``: whether there are no other runs, or none with at most ``exhaustive`` deviations. ``doubt``: why the
+    failure may not repeat, ``""`` if nothing speaks against it.
+    """
+
+    runs: int
+    distinct: int
+    complete: bool
+    exhaustive: int
+    choices: Choices | None = None
+    found: Choices = ()
+    asked: tuple[Asked, ...] = ()
+    doubt: str = ""
+
+
+def explore(
+    run_once: RunOnce, bounds: Bounds, seed: int, progress: Callable[[int], object] = lambda runs: None
+) -> Result:
+    """Search for a run in which the story fails. ``progress`` hears after each run how many were made."""
+    search = Search(seed=seed, runs=bounds.runs, exhaustive=bounds.exhaustive, exhaust_retries=bounds.exhaust_retries)
+    runs = 0
+    for script in search.scripts():
+        if runs and ((bounds.runs and runs >= bounds.runs) or bounds.over()):
+            break
+        failed = run_once(script)
+        runs += 1
+        progress(runs)
+        run = Run(tuple(script.asked), failed)
+        search.hear(run)
+        if failed:
+            return _shrunk(run, run_once, bounds, runs, search.distinct)
+    return Result(runs=runs, distinct=search.distinct, complete=search.complete, exhaustive=bounds.exhaustive)
+
+
+def _shrunk(run: Run, run_once: RunOnce, bounds: Bounds, runs: int, distinct: int) -> Result:
+    def fails(choices: Choices) -> bool:
+        return run_once(Script.of(choices, exhaust_retries=bounds.exhaust_retries))
+
+    found = run.choices
+    doubt = ""
+    choices = found
+    if not fails(found):
+        doubt = "the same choices did not fail a second time"
+    else:
+        choices = shrink(found, fails)
+    return Result(
+        runs=runs,
+        distinct=distinct,
+        complete=False,
+        exhaustive=bounds.exhaustive,
+        choices=choices,
+        found=found,
+        asked=run.asked,
+        doubt=doubt,
+    )

@@ -1,0 +1,103 @@
+"""Exploring: the answers of chance that the emulators of one run of a test get."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any, Final
+
+from fcemu.config import Definition
+from fcemu.core.script import Script
+from fcemu.core.settings import Settings, settings_of
+from fcemu.engine.chance import Chance
+from fcemu.host import chance_of
+from fcemu.search.tokens import Repeat, decode, digest, encode
+
+
+class Story:
+    """One run of a test. All emulators that are made meanwhile are answered by its script.
+
+    ``repeat``: the token whose run is repeated; its seed is that of the emulators, and its definition must be that of
+    the first one.
+    """
+
+    def __init__(self, script: Script, repeat: Repeat | None = None) -> None:
+        self.script: Final = script
+        self._repeat: Final = repeat
+        self._emulators = 0
+        self._first: tuple[Definition, dict[str, Any]] | None = None
+        """Definition and options of the first emulator."""
+
+    @classmethod
+    def of(cls, repeat: Repeat) -> "Story":
+        """The run that a token repeats."""
+        return cls(Script.of(repeat.choices, exhaust_retries=repeat.exhaust_retries), repeat)
+
+    def answers_for(self, definition: Definition, options: dict[str, Any]) -> Callable[[Settings], Chance]:
+        """What answers the next emulator; sets the seed among its options. Raises ``WrongToken``."""
+        from fcemu.engine.scripted import Scripted
+
+        self._emulators += 1
+        number, script = self._emulators, self.script
+        if number == 1:
+            self._first = definition, options
+            if self._repeat is not None:
+                self._repeat.demand_definition(_described(definition, options))
+        if self._repeat is not None:
+            options["seed"] = self._repeat.seed
+        return lambda settings: Scripted(settings, script, number)
+
+    def token(self, test: str = "") -> str | None:
+        """What repeats this run, by the choices that its emulators made; ``None`` where there was no emulator."""
+        if self._first is None:
+            return None
+        definition, options = self._first
+        described, seed = digest(_described(definition, options)), settings_of(options).seed
+        return encode(Repeat(seed, self.script.made, described, test and digest(test), self.script.exhaust_retries))
+
+
+_STORIES: Final[list[Story]] = []
+"""The run that is going on, if a search or a token governs it; a process runs one test at a time."""
+
+
+def story() -> Story | None:
+    """The run that is going on, if a search or a token governs it."""
+    return _STORIES[-1] if _STORIES else None
+
+
+@contextmanager
+def governed(by: Story) -> Iterator[Story]:
+    """Inside the block, emulators that are made get their answers from ``by``."""
+    _STORIES.append(by)
+    try:
+        yield by
+    finally:
+        _STORIES.remove(by)
+
+
+def answers_for(definition: Definition, options: dict[str, Any]) -> Callable[[Settings], Chance]:
+    """What answers an emulator that is made now; its seed is set among ``options`` where a token says it. Raises
+    ``WrongToken``."""
+    token, going_on = options.get("repeat"), story()
+    if going_on is not None:
+        return going_on.answers_for(definition, options)
+    if token:
+        return Story.of(decode(token)).answers_for(definition, options)
+    return chance_of
+
+
+def _described(definition: Definition, options: Mapping[str, Any]) -> str:
+    """The definition and its options as a text that is the same on every machine, whatever the seed is."""
+    from fcemu.config import native_form
+
+    document = native_form(
+        definition.services,
+        definition.functions,
+        definition.async_settings,
+        definition.extras,
+        definition.stubs,
+        lambda path: PurePath(path).name,
+    )
+    settings = replace(settings_of(options), seed=0, chance="calm")
+    return f"{json.dumps(document, sort_keys=True, default=str)}\n{settings!r}"

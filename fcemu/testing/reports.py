@@ -1,0 +1,104 @@
+"""What the report of a failed test has of each emulator: the failures with their tracebacks, and the timeline."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from fcemu.core.facts import InstanceStarted, Warned
+from fcemu.core.invocation import Recorded, State
+from fcemu.core.timeline import Timeline, capped
+from fcemu.engine.emulator import Emulator
+from fcemu.testing.exploring import story
+from fcemu.testing.failures import BAD, error_of, told
+from fcemu.testing.taking_part import Part, of_test
+
+FAILURES, TIMELINE = "fcemu failures", "fcemu timeline"
+MORE: Final = "--fcemu-timeline=all"
+_FAILURES_SHOWN: Final = 3
+_MATTER: Final = 20
+"""How many failed and waiting invocations the timeline looks for when it is capped."""
+_EMULATORS_SHOWN: Final = 3
+_WARNINGS_SHOWN: Final = 3
+
+
+def sections(test: str, *, whole: bool) -> list[tuple[str, str]]:
+    """The sections of the emulators that took part in the test that runs now, each with its title. ``whole``: nothing
+    is left out. ``test`` is what pytest calls it."""
+    parts, gone = of_test()
+    shown = parts if whole else parts[-_EMULATORS_SHOWN:]
+    found = [section for part in shown for section in sections_of(part, test, whole=whole)]
+    missing = gone + len(parts) - len(shown)
+    if missing:
+        text = f"{missing} more emulators took part in this test before these"
+        found.append(("fcemu", text if gone else f"{text}, {MORE}"))
+    return found
+
+
+def sections_of(part: Part, test: str, *, whole: bool) -> Iterator[tuple[str, str]]:
+    """The sections of one emulator."""
+    engine = part._access.present
+    timeline = Timeline(engine.clock.started)
+    records = list(engine.journal.invocations.values())
+    failed = [one for one in records if one.state in BAD or _is_stuck(engine, one)]
+    waiting = [one for one in records if not one.finished]
+    matter = [one.id for one in (*reversed(failed[-_MATTER:]), *waiting[:_MATTER])]
+    count = len(engine.journal)
+    lines = timeline.lines(engine.journal) if whole else capped(timeline, engine.journal, count, matter, MORE)
+    if failed:
+        yield FAILURES, _failures(engine, failed, timeline, whole=whole)
+    text = "\n".join(lines) or "nothing happened"
+    yield TIMELINE, "\n\n".join([text, *_notes(part), part.explain(), *_repeat(part, test)])
+
+
+def _is_stuck(engine: Emulator, record: Recorded) -> bool:
+    """Whether only the clock held it up: it is Stopped then, as it is when a test stops it."""
+    return record.state is State.STOPPED and error_of(engine.journal.whole(record)) is not None
+
+
+def _failures(engine: Emulator, failed: list[Recorded], timeline: Timeline, *, whole: bool) -> str:
+    shown = failed if whole else failed[-_FAILURES_SHOWN:]
+    texts = []
+    for record in reversed(shown):
+        text = told(engine, engine.journal.whole(record), timeline.names.get(record.id, str(record.function)))
+        texts.append("\n".join([text, *_warnings(engine, record)]))
+    if len(shown) < len(failed):
+        texts.append(f"… {len(failed) - len(shown):,} more failed invocations, {MORE}")
+    return "\n\n".join(texts)
+
+
+def _warnings(engine: Emulator, record: Recorded) -> list[str]:
+    """What the emulator has warned of while the invocation ran: what the watchdog did, for example."""
+    facts = engine.journal.histories([record])[record.id]
+    texts = list(dict.fromkeys(fact.text for fact in facts if isinstance(fact, Warned)))
+    return [f"  warning: {text}" for text in texts[-_WARNINGS_SHOWN:]]
+
+
+def _notes(part: Part) -> list[str]:
+    """What the timeline does not say although it matters: that instances of inline handlers share their modules."""
+    if not part.shares_modules:
+        return []
+    engine = part._access.present
+    started: dict[str, int] = {}
+    for fact in engine.journal:
+        if isinstance(fact, InstanceStarted) and (function := engine.journal.function_of(fact)) is not None:
+            started[str(function)] = started.get(str(function), 0) + 1
+    several = [name for name, count in started.items() if count > 1]
+    if not several:
+        return []
+    return [
+        f"the new instances of {', '.join(several)} share the modules of their inline handlers, so that globals of a "
+        "module keep their values from one instance to the next; with isolate=True each instance imports its own"
+    ]
+
+
+def _repeat(part: Part, test: str) -> list[str]:
+    """How to run it again; a search tells that itself."""
+    if story() is not None:
+        return []
+    if not test:
+        return [f"repeat it with the option seed={part.seed}"]
+    return [f'repeat it with: pytest "{test}" --fcemu-seed={part.seed}']
+
+
+def report_of(part: Part) -> str:
+    """The sections of one emulator as one text, for an exception that leaves its ``with`` block."""
+    return "\n\n".join(f"{title}:\n{text}" for title, text in sections_of(part, "", whole=False))
