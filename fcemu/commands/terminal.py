@@ -179,7 +179,7 @@ class Terminal:
     def _news(self, source: _Source) -> Iterator[str]:
         """The lines of what has happened since the last time, in order."""
         end = len(source.emulator.journal)
-        left_out = end - source.position - int(self._budget)
+        left_out = 0 if self._quiet else end - source.position - int(self._budget)
         if left_out > 0:
             source.position += left_out
             yield from self._said(f"… {left_out} facts are not shown here; 'fcemu timeline' shows all", "info", {})
