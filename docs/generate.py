@@ -370,6 +370,22 @@ def schema() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+COMPLETION = [
+    "",
+    "## Completion",
+    "",
+    "A shell completes commands, options and their words, and asks the running emulator (`--url`, else `FCEMU_URL`, "
+    "else port 9527) for names of functions, queues, topics, timers and triggers, for request ids and numbers of "
+    "faults. It is installed by a line in the shell's start-up file:",
+    "",
+    "| shell | file | line |",
+    "| --- | --- | --- |",
+    '| bash | `~/.bashrc` | `eval "$(_FCEMU_COMPLETE=bash_source fcemu)"` |',
+    '| zsh | `~/.zshrc` | `eval "$(_FCEMU_COMPLETE=zsh_source fcemu)"` |',
+    r"| fish | `~/.config/fish/completions/fcemu.fish` | `_FCEMU_COMPLETE=fish_source fcemu \| source` |",
+]
+
+
 def command_line() -> str:
     """Every command with its arguments, options and variables."""
     lines = [
@@ -379,8 +395,8 @@ def command_line() -> str:
         "use. Results go to stdout, everything else to stderr.",
         "",
         "Every option of `serve` and `exec` can also be given as a variable; the command line wins over it, and it "
-        "wins over the definition's `emulator:` block. Where else they can be said: [options](options.md). "
-        '"Not supported yet" is what later versions bring.',
+        "wins over the definition's `emulator:` block. Where else they can be said: [options](options.md).",
+        *COMPLETION,
     ]
     for way, command in _commands("fcemu", program):
         arguments = [param.make_metavar(click.Context(command)) for param in command.params if not _named(param)]
@@ -389,9 +405,6 @@ def command_line() -> str:
         options = [param for param in command.params if _named(param)]
         if options:
             lines += ["", "| option | variable | meaning |", "| --- | --- | --- |", *map(_option, options)]
-        later = ", ".join(f"`{name}`" for name in getattr(command, "later", ()))
-        if later:
-            lines += ["", f"Not supported yet: {later}."]
     return "\n".join(lines) + "\n"
 
 

@@ -21,14 +21,13 @@ from fcemu.core.settings import settings_of
 if TYPE_CHECKING:
     from fcemu.client import Client
     from fcemu.commands.serve import Plan
-    from fcemu.config import Definition, Problem
+    from fcemu.config import Definition
     from fcemu.own_api.records import Fact
 
 
 @click.group(
     cls=Main,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog=f"Not there yet: {', '.join(Main.later)}.",
 )
 @click.version_option(package_name="fcemu", message="fcemu %(version)s")
 def main() -> None:
@@ -53,20 +52,31 @@ _DEFINITION = click.Path(path_type=Path)
 
 
 @main.command(
+    epilog=examples(
+        "fcemu serve",
+        "fcemu serve fixtures/orders --rate 0",
+        "fcemu serve orders/fcemu.yaml billing/s.yaml --watch",
+        "fcemu serve --empty --port 0 --ready-file url.txt -q",
+    ),
     params=[
         click.Argument(["definitions"], metavar="[DEFINITION]...", nargs=-1, type=_DEFINITION),
         *options_of(SERVE),
-    ]
+    ],
 )
 def serve(definitions: tuple[Path, ...], **said: object) -> None:
     """Run the emulator until SIGINT or SIGTERM.
 
     DEFINITION is a file, or a directory with fcemu.yaml; several are one application, whose functions know each other.
-    Without one, the emulator starts empty. The command line wins over FCEMU_* variables, those over the definition's
-    "emulator:" block. With --intercept, a file with the variables that bring programs here is named at the start;
-    "fcemu exec" sets them by itself.
+    Without one, that of the working directory is used, if there is one and --empty is not said. What happens is told
+    on stderr, a line for each request, attempt, retry and report. The command line wins over FCEMU_* variables, those
+    over the definition's "emulator:" block. With --intercept, a file with the variables that bring programs here is
+    named at the start; "fcemu exec" sets them by itself.
     """
-    with _garbage_kept():
+    with _garbage_kept(), _in_the_form_of_the_log(said):
+        if not definitions and not said.get("empty"):
+            definitions = _here()
+        elif definitions and said.get("empty"):
+            raise click.UsageError("--empty starts without a definition, and one is named; leave one of them out")
         plan = _plan(SERVE, definitions, said)
         from fcemu.commands import serve as serving
 
@@ -74,18 +84,48 @@ def serve(definitions: tuple[Path, ...], **said: object) -> None:
             serving.run(plan)
 
 
+def _here() -> tuple[Path, ...]:
+    """The definition of the working directory, if there is one."""
+    from fcemu.host import definition_in
+
+    found = definition_in(Path())
+    return () if found is None else (found,)
+
+
+@contextmanager
+def _in_the_form_of_the_log(said: Mapping[str, object]) -> Iterator[None]:
+    """Begin the log; in JSON, an error that ends the program is a line of it."""
+    from fcemu.commands.log import log_to_stderr
+    from fcemu.commands.serve import LOG
+
+    form = value_of(_given(said), "log_format")
+    log_to_stderr(form)
+    try:
+        yield
+    except click.ClickException as refused:
+        if form != "json":
+            raise
+        LOG.error("%s", refused.format_message())
+        sys.exit(refused.exit_code)
+
+
+def _given(said: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _plan(command: str, definitions: tuple[Path, ...], params: Mapping[str, object]) -> "Plan":
     """What the options of ``serve`` or ``exec`` come to, with the warnings said. Exits for what is wrong."""
-    said = {name: value for name, value in params.items() if value is not None}
+    said = _given(params)
     if "ready_file" in said:
         _make_way(Path(str(said["ready_file"])))
     from fcemu.commands import serve as serving
     from fcemu.config import EMPTY
 
-    serving.log_to_stderr(value_of(said, "log_format"))
     read = _read(definitions, said) if definitions else EMPTY
     with _refused_in_one_message():
         plan = serving.Plan.of(command, read, definitions, said)
+        if plan["quiet"] and plan["verbose"]:
+            raise ValueError("--quiet and --verbose say the opposite of each other; leave one out")
     for warning in read.warnings:
         serving.LOG.warning("%s", warning)
     settings = settings_of(plan.options())
@@ -138,6 +178,11 @@ def _is_program(word: str) -> bool:
 @main.command(
     "exec",
     cls=_WithCommand,
+    epilog=examples(
+        "fcemu exec -- pytest",
+        "fcemu exec fixtures/orders --autojump -- npm test",
+        "fcemu exec fixtures/orders --intercept -- ./run-tests.sh",
+    ),
     params=[
         click.Argument(["definition"], metavar="[DEFINITION]", required=False, type=_DEFINITION),
         *options_of(EXEC),
@@ -150,18 +195,29 @@ def exec_(words: list[str], definition: Path | None, **said: object) -> None:
     --intercept, by FC's own host names. The clock is paused, and moves by 'fcemu clock', --autojump or --rate. The
     status is COMMAND's (128 and more: the signal that ended it; 126, 127: it cannot be started). Options as of serve.
     """
-    with _garbage_kept():
+    with _garbage_kept(), _in_the_form_of_the_log(said):
         plan = _plan(EXEC, () if definition is None else (definition,), said)
         from fcemu.commands import exec as executing
-        from fcemu.commands.command import CannotStart
+        from fcemu.commands.command import NOT_FOUND, CannotStart
 
         execution = executing.Execution(plan, words)
         try:
             with _refused_in_one_message():
                 sys.exit(executing.run(execution))
         except CannotStart as refused:
-            click.echo(f"Error: {refused}", err=True)
-            sys.exit(refused.status)
+            raise (_NotFound if refused.status == NOT_FOUND else _NotExecutable)(str(refused)) from None
+
+
+class _NotFound(click.ClickException):
+    """The command of ``exec`` is not there."""
+
+    exit_code = 127  # a shell's
+
+
+class _NotExecutable(click.ClickException):
+    """The command of ``exec`` cannot be started."""
+
+    exit_code = 126  # a shell's
 
 
 @contextmanager
@@ -190,31 +246,32 @@ def _make_way(ready_file: Path) -> None:
 
 
 def _read(paths: Sequence[Path], said: Mapping[str, Any]) -> "Definition":
-    from fcemu.config import DefinitionError, composed, read_definition
+    from fcemu.commands.serve import definition_of
+    from fcemu.config import DefinitionError
     from fcemu.host import choices_of
 
-    choices = choices_of(said)
-    read: list[Definition] = []
-    problems: list[Problem] = []
-    for path in paths:
-        try:
-            read.append(read_definition(path, choices))
-        except DefinitionError as wrong:
-            problems += wrong.problems
     try:
-        if problems:
-            raise DefinitionError(problems)
-        return composed(read)
+        return definition_of(paths, choices_of(said))
     except DefinitionError as wrong:
-        click.echo(str(wrong), err=True)
+        _tell(str(wrong), said)
         if said.get("limits") == "relaxed":
-            click.echo(
+            _tell(
                 "--limits relaxed is for requests; what a definition may say widens with 'emulator: {limits: relaxed}' "
                 "in it",
-                err=True,
+                said,
             )
         named = ", ".join(map(str, paths))
         raise click.ClickException(f"{named} cannot be used: {count(len(wrong.problems), 'problem')}") from None
+
+
+def _tell(text: str, said: Mapping[str, Any]) -> None:
+    """Say it on stderr, in the form of the log."""
+    if value_of(said, "log_format") == "json":
+        from fcemu.commands.serve import LOG
+
+        LOG.error("%s", text)
+    else:
+        click.echo(text, err=True)
 
 
 # A running emulator.

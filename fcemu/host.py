@@ -16,9 +16,13 @@ from fcemu import __version__
 from fcemu.api.guard import Guard
 from fcemu.api.server import ApiServer as ApiServer
 from fcemu.api.state import ServerState
-from fcemu.config import FILE_NAMES, Choices, Definition
+from fcemu.config import FILE_NAMES, Definition
+from fcemu.config import Choices as Choices
+from fcemu.core.errors import FCError
 from fcemu.core.errors import StoreError as StoreError
+from fcemu.core.names import FunctionRef
 from fcemu.core.options import checked, value_of
+from fcemu.core.resource_types import FUNCTIONS, TRIGGERS
 from fcemu.core.settings import Settings
 from fcemu.core.settings import settings_of as settings_of
 from fcemu.core.values import dataclass
@@ -27,6 +31,7 @@ from fcemu.defining import catalog_after, catalog_of, recognised_by
 from fcemu.defining import define as define
 from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
+from fcemu.endpoints.environment import warning as warning_variables
 from fcemu.endpoints.environment import without_proxies as without_proxies
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.endpoints.redirect import Redirection as Redirection
@@ -224,6 +229,18 @@ class Host:
         self._began = began
         return self._go_on(settings_of(recipe.options()), self._opened())
 
+    def redefine(self, definition: Definition) -> list[str]:
+        """Use ``definition`` in place of the one that there is, now and after each reset; what it defines no more is
+        deleted. Returns why some of that stays. Raises ``ValueError`` where it wants other options than there are."""
+        emulator, before = self.emulator, self._recipe.definition
+        assert emulator is not None
+        define(emulator, definition, stub=self.runtimes.stub, options=self._recipe.options())
+        self._recipe = replace(self._recipe, definition=definition)
+        for ref in before.stubs.keys() - definition.stubs.keys():
+            emulator.setup.unstub(ref)
+        gone = {function.ref for function in before.functions} - {function.ref for function in definition.functions}
+        return [why for ref in sorted(gone, key=str) if (why := _delete(emulator, ref))]
+
     def reset(self, asked: Mapping[str, object]) -> None:
         """Make it again, from the beginning, whatever was kept; ``asked`` are other options. Raises ``ValueError``
         before anything changes, ``StoreError``."""
@@ -290,6 +307,18 @@ class Host:
         self._began(emulator)
         self.server.state.put(emulator, self.reset)
         return emulator
+
+
+def _delete(emulator: Emulator, ref: FunctionRef) -> str:
+    """Delete a function and its triggers; returns why it stays, if it does."""
+    try:
+        for trigger in emulator.triggers.all():
+            if trigger.function == ref:
+                emulator.control.delete(TRIGGERS, (ref, trigger.name))
+        emulator.control.delete(FUNCTIONS, ref)
+    except FCError as refused:
+        return f"{ref} is not defined any more, and stays until a reset: {refused.message}"
+    return ""
 
 
 class LocalHost(Host):
@@ -416,6 +445,15 @@ async def intercepted(environment: Mapping[str, str], endpoint: str, *, only: bo
             yield intercepting(environment, endpoint, proxy_port, Path(folder.path), only=only)
         finally:
             await proxy.close()
+
+
+def warn_of_fc(tell: Callable[[str], None]) -> dict[str, str]:
+    """Let calls of FC's own hosts be told of where nothing intercepts them: ``tell`` gets what is said of those of this
+    process; with the variables that are returned, handlers in processes write it."""
+    from fcemu.endpoints import warning
+
+    warning.begin(is_fc_host, tell)
+    return warning_variables(os.environ)
 
 
 def program_named(text: str) -> str:

@@ -661,6 +661,13 @@ def test_the_doctor_says_what_is_installed_and_what_is_virtual():
     assert {"time.time", "time.sleep", "datetime.now", "date.today", "asyncio.sleep", "time.monotonic"} <= set(virtual)
 
 
+def test_the_doctor_begins_with_its_verdict_and_fits_80_columns():
+    result = good("doctor", "--port", "0")
+    verdict, *lines = result.output.splitlines()
+    assert verdict == "all is well"
+    assert [line for line in lines if len(line) > 80 and sys.executable not in line] == []
+
+
 def test_the_doctor_for_programs():
     told = json.loads(good("doctor", "--json", "--port", str(free_port())).stdout)
     assert told["problems"] == []
@@ -780,7 +787,7 @@ def test_serve_runs_until_it_is_told_to_stop(tmp_path):
         assert client.invoke("orders/charge", b'{"order": 7, "card": "good"}').error is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(CHILD_SECONDS) == 0
-        assert process.stderr.read() == "stopping\n"
+        assert process.stderr.read().endswith("stopping\n")
         assert not ready.exists()
 
 

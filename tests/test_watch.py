@@ -91,7 +91,7 @@ def test_files_that_are_removed_or_begin_with_a_dot_are_edited_files_too(tmp_pat
 
 
 @pytest.mark.parametrize("where", ["beside the code", "above the code"])
-def test_a_definition_that_is_edited_is_told_of_and_is_no_change_of_code(tmp_path, tmp_path_factory, where):
+def test_a_definition_that_is_edited_is_read_again_and_is_no_change_of_code(tmp_path, tmp_path_factory, where):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "new"  # one change: no moment at which half of it is there
     code = tmp_path if where == "beside the code" else tmp_path / "src"
     code.mkdir(exist_ok=True)
@@ -103,13 +103,10 @@ def test_a_definition_that_is_edited_is_told_of_and_is_no_change_of_code(tmp_pat
         line_with(process, "watching")
         elsewhere.write_text(f"{text}vars: {{}}\n")
         elsewhere.replace(definition)
-        assert line_with(process, "") == (
-            f"warning: {definition} was edited, and --watch reloads code only: "
-            "start again to have the definition read\n"
-        )
+        assert line_with(process, "read again") == f"read again: {definition}\n"
         elsewhere.write_text("def handler(event, context):\n    return 'two'\n")
         elsewhere.replace(handler)
-        assert line_with(process, "") == "changed: index.py; new instances for f\n"
+        assert line_with(process, "changed") == "changed: index.py; new instances for f\n"
 
 
 def test_exec_watches_too(tmp_path):

@@ -21,9 +21,9 @@ from fcemu.core.logs import log_of
 from fcemu.core.moments import Moments, to_json
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, TimedOut
+from fcemu.core.spans import chrome, spans_of
 from fcemu.core.tasks import events
 from fcemu.core.timeline import render
-from fcemu.core.traces import chrome, spans_of
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.journal import Journal
 from fcemu.engine.rerun import rerun

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.core.traces import Span, span_id_of, trace_id_of
+from fcemu.core.spans import Span, span_id_of, trace_id_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

@@ -1,6 +1,7 @@
 """doctor: what is installed, what is virtual, and what is wrong with this machine."""
 
 import sys
+from textwrap import fill
 from typing import Final, NamedTuple
 
 import click
@@ -9,6 +10,9 @@ from fcemu.commands.options import Said, as_json, examples
 from fcemu.commands.printing import Table, count, print_json
 from fcemu.core.options import OPTIONS
 
+_COLUMNS: Final = 80
+_NAMES: Final = 14
+"""How many columns the names of findings take."""
 _HOST: Final = "127.0.0.1"
 _OLDEST_FREEZEGUN: Final = (1, 5)
 _INDISPENSABLE: Final = ("time.time", "time.sleep", "time.monotonic", "datetime.now", "asyncio.sleep")
@@ -39,7 +43,8 @@ class Finding(NamedTuple):
 def doctor(port: int, as_json: bool) -> None:
     """Say what is installed, what is virtual, and what is wrong.
 
-    It runs a handler that reads the time and waits in every usual way. Status 1 when something is wrong.
+    The verdict comes first, and goes to stderr. It runs a handler that reads the time and waits in every usual way.
+    Status 1 when something is wrong.
     """
 
     backend = _backend()
@@ -74,7 +79,10 @@ def doctor(port: int, as_json: bool) -> None:
             }
         )
     else:
-        for line in Table().lines([(each.name, each.found) for each in findings]):
+        for problem in problems:
+            click.echo(f"wrong: {problem}", err=True)
+        click.echo(count(len(problems), "problem") if problems else "all is well", err=True)
+        for line in Table().lines([(each.name, _brief(each)) for each in findings]):
             click.echo(line)
         _list("virtual in handlers", [name for name, is_virtual in virtual.items() if is_virtual])
         _list("real in handlers", [name for name, is_virtual in virtual.items() if not is_virtual])
@@ -83,9 +91,6 @@ def doctor(port: int, as_json: bool) -> None:
         for of, kept, left in others:
             _list(f"virtual in {of}", kept)
             _list(f"real in {of}", [f"{what}: {why}" for what, why in left])
-        for problem in problems:
-            click.echo(f"wrong: {problem}", err=True)
-        click.echo(count(len(problems), "problem") if problems else "all is well", err=True)
     sys.exit(bool(problems))
 
 
@@ -93,7 +98,12 @@ def _list(title: str, texts: list[str]) -> None:
     if texts:
         click.echo(f"\n{title}:")
         for text in texts:
-            click.echo(f"  {text}")
+            click.echo(fill(text, _COLUMNS, initial_indent="  ", subsequent_indent="      ", break_long_words=False))
+
+
+def _brief(finding: Finding) -> str:
+    """What was found, without what is said of it behind a semicolon where the line is full."""
+    return finding.found if len(finding.found) <= _COLUMNS - _NAMES else finding.found.partition(";")[0]
 
 
 def _backend() -> Finding:

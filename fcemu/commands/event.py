@@ -59,7 +59,7 @@ class Events(Commands):
     epilog=examples("fcemu event oss --object in/a.png", "fcemu event oss --object in/a.png --fire resize/pictures"),
 )
 def event() -> None:
-    """Print the event of another service, or fire a trigger with it.
+    """Print the event of another service, or fire a trigger by it.
 
     What an event tells is given by options; with --fire, the trigger knows some of it. Status 1 if the trigger lets the
     event pass by, so that nothing is invoked.

@@ -1,13 +1,12 @@
 """exec: an emulator for as long as one command runs."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 
 from fcemu import host
 from fcemu.client import Client, ClientError
 from fcemu.commands.command import Command
-from fcemu.commands.serve import Plan, environment, prepare, served, warn_of_others, watched
+from fcemu.commands.serve import LOG, Plan, environment, prepare, served, tell_intercepted, warn_of_others, watched
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.core.values import dataclass
 
@@ -30,15 +29,16 @@ def run(execution: Execution) -> int:
 async def _run(execution: Execution) -> int:
     async with (
         Command(execution.words) as command,
-        served(execution.plan) as running,
-        telling_who_waits(running.host.server),
+        served(execution.plan, narrate=execution.plan["verbose"]) as running,
+        telling_who_waits(running.host.server, LOG.warning),
         environment(execution.plan, running) as variables,
         watched(execution.plan, running),
     ):
         warn_of_others(execution.plan, running)
+        tell_intercepted(execution.plan, variables)
         status = await command.run(variables)
         if execution.plan["timeline"] == "always" or (execution.plan["timeline"] in ("failed", "all") and status):
-            print(await asyncio.to_thread(_what_happened, running.client), file=sys.stderr, flush=True)
+            LOG.info("%s", await asyncio.to_thread(_what_happened, running.client))
         return status
 
 

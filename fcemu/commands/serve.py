@@ -2,32 +2,37 @@
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import resource
 import signal
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from fcemu import __version__, host
+from fcemu.commands.functions import told_trigger
+from fcemu.commands.printing import Table
+from fcemu.commands.terminal import Terminal, Writer
 from fcemu.commands.waiting import telling_who_waits
-from fcemu.config import Definition, find_definition
+from fcemu.commands.watching import watching
+from fcemu.config import Definition, DefinitionError, Problem, composed, find_definition, read_definition
 from fcemu.core.functions import Function
 from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
 from fcemu.host import Host
+from fcemu.own_api.codec import encode
+from fcemu.own_api.routes import PREFIX
 
 if TYPE_CHECKING:
     from fcemu.client import Client
-    from fcemu.own_api.records import Fact
+    from fcemu.own_api.records import Function as FunctionRecord
     from fcemu.runtimes.debugging import Debugging
 
 LOG: Final = logging.getLogger("fcemu.serve")
@@ -37,8 +42,17 @@ TOKEN: Final = "FCEMU_TOKEN"
 """The variable of ``--token``, which clients read, too."""
 DEFAULT_URL: Final = "http://127.0.0.1:9527"
 """Where clients look without being told."""
+_FUNCTIONS_SHOWN: Final = 30
+_EXPORTED: Final = (
+    "FC_ENDPOINT",
+    "MNS_ENDPOINT",
+    "FC_ACCOUNT_ID",
+    "FC_REGION",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+)
+"""What most programs read, of all the variables."""
 _MOST_FILES: Final = 65_536
-_NARRATOR_SECONDS: Final = 0.1
 _PATIENT_COLLECTOR: Final = (50_000, 20, 100)
 """A fifth more requests a second than with Python's thresholds, which walk over all facts again and again."""
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -53,6 +67,8 @@ class Plan:
     sources: tuple[Path, ...]
     options: Callable[[], Mapping[str, object]]
     """All that was said, with the defaults of the command: a clock starts at the time at which this is asked."""
+    said: Mapping[str, object]
+    """What was said on the command line or by variables."""
     chosen: Mapping[str, Any]
 
     @classmethod
@@ -64,7 +80,7 @@ class Plan:
             now = {name: datetime.now(UTC) if value == "now" else value for name, value in usual.items()}
             return {name: value for name, value in now.items() if value is not None} | {**definition.options, **said}
 
-        return cls(definition=definition, sources=sources, options=options, chosen=checked(options()))
+        return cls(definition=definition, sources=sources, options=options, said=said, chosen=checked(options()))
 
     def __getitem__(self, name: str) -> Any:
         """What an option of that name comes to. Raises ``KeyError`` for a name that no option has."""
@@ -74,6 +90,20 @@ class Plan:
     def intercepts(self) -> bool:
         """Whether FC's host names lead to the emulator, for programs in its environment."""
         return bool(self["intercept"] or self["intercept_only"])
+
+
+def definition_of(sources: Sequence[Path], choices: host.Choices) -> Definition:
+    """One application of several definitions. Raises ``DefinitionError`` with the problems of all of them."""
+    read: list[Definition] = []
+    problems: list[Problem] = []
+    for source in sources:
+        try:
+            read.append(read_definition(source, choices))
+        except DefinitionError as wrong:
+            problems += wrong.problems
+    if problems:
+        raise DefinitionError(problems)
+    return composed(read)
 
 
 class CannotListen(Exception):
@@ -109,8 +139,10 @@ def _allow_files() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A host that runs: with the settings that its emulator began with, and the token that its server wants."""
+    """A host that runs: by which plan, with the settings that its emulator began with, and the token that its server
+    wants."""
 
+    plan: Plan
     host: Host
     settings: Settings
     token: str
@@ -137,6 +169,12 @@ class Served:
         emulator = self.host.emulator
         return [] if emulator is None else [str(ref) for ref in emulator.setup.code_changed(directories)]
 
+    def redefine(self) -> list[str]:
+        """Read the definitions again, and use what they say now; returns what is odd about that. Raises ``ValueError``
+        for definitions that cannot be used, so that all stays as it is."""
+        read = definition_of(self.plan.sources, host.choices_of(self.plan.said))
+        return [*map(str, read.warnings), *self.host.redefine(read)]
+
     def environment(self) -> dict[str, str]:
         """The variables that point a program here."""
         return host.environment(self.host.endpoint, self.settings, intercept=False, token=self.token)
@@ -147,11 +185,13 @@ async def _serve(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with served(plan) as running, telling_who_waits(running.host.server), environment(plan, running) as variables:
-        _greet(plan, running)
-        if plan.intercepts:
-            script = variables["FCEMU_VARIABLES"]
-            LOG.info("programs with hosts of FC written down reach it after '. %s'", script)
+    async with (
+        served(plan, narrate=True) as running,
+        telling_who_waits(running.host.server, LOG.warning),
+        environment(plan, running) as variables,
+    ):
+        _greet(plan, running, await asyncio.to_thread(running.client.functions))
+        tell_intercepted(plan, variables)
         async with watched(plan, running):
             await stop.wait()
         LOG.info("stopping", extra={"fields": {"event": "stopping"}})
@@ -161,7 +201,6 @@ def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     """What ``--watch`` asks for, for the length of an ``async with``."""
     if not plan["watch"]:
         return nullcontext()
-    from fcemu.commands.watching import watching
 
     return watching(running, [find_definition(source) for source in plan.sources])
 
@@ -177,6 +216,7 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
     """The variables of a program beside the emulator: those of this process, without its proxies, and more."""
     ours = host.without_proxies(os.environ) | running.environment()
     if not plan.intercepts:
+        os.environ.update(host.warn_of_fc(partial(LOG.warning, "%s")))  # for handlers, not for the program beside
         yield ours
         return
     async with host.intercepted(ours, running.host.endpoint, only=plan["intercept_only"]) as more:
@@ -202,8 +242,9 @@ def _debugging(plan: Plan, recipe: host.Recipe) -> "Debugging | None":
 
 
 @asynccontextmanager
-async def served(plan: Plan) -> AsyncIterator[Served]:
-    """An emulator behind its server for the length of an ``async with``. Raises ``CannotListen``, ``ValueError``."""
+async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
+    """An emulator behind its server for the length of an ``async with``; with ``narrate``, all that happens is told on
+    stderr. Raises ``CannotListen``, ``ValueError``."""
     token = plan["token"] or ("" if _is_loopback(plan["host"]) else _new_token())
     recipe = host.Recipe.of(plan.definition, plan.options)
     debugging = _debugging(plan, recipe)
@@ -216,31 +257,38 @@ async def served(plan: Plan) -> AsyncIterator[Served]:
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan["pass_env"])
     here = Host(server, runtimes, url)
+    terminal = _terminal(plan) if narrate else None
     try:
-        emulator = here.begin(recipe)
+        emulator = here.begin(recipe, *([] if terminal is None else [terminal.hear]))
     except BaseException:
         await server.stop()
         raise
     ready_file = None if plan["ready_file"] is None else Path(plan["ready_file"])
     if ready_file is not None:
         write_atomically(ready_file, url)
-    narrator = _Narrator(url, token) if plan["verbose"] else None
     gc.freeze()  # what was imported lives as long as the process, and so do nearly all facts
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        yield Served(here, emulator.settings, token)
+        yield Served(plan, here, emulator.settings, token)
     finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
-        if narrator is not None:
-            narrator.stopping = True
         if here.emulator is not None:
             await asyncio.to_thread(here.emulator.close)
         await server.stop()
-        if narrator is not None:
-            await asyncio.to_thread(narrator.join)
+        if terminal is not None:
+            await asyncio.to_thread(terminal.close)
         runtimes.close()
+
+
+def _terminal(plan: Plan) -> Terminal:
+    """What tells of all that happens; then what handlers write is told there, and not shown a second time."""
+    from fcemu.runtimes import streams  # only inline functions need it
+
+    streams.hide()
+    as_json = plan["log_format"] == "json"
+    return Terminal(Writer(sys.stderr), quiet=plan["quiet"], verbose=plan["verbose"], as_json=as_json)
 
 
 def base_url(host: str, port: int) -> str:
@@ -274,8 +322,9 @@ def _why(plan: Plan, refused: OSError) -> str:
 # What it says.
 
 
-def _greet(plan: Plan, running: Served) -> None:
+def _greet(plan: Plan, running: Served, defined: "list[FunctionRecord]") -> None:
     settings, url = running.settings, running.url
+    variables = running.environment()
     functions = len(plan.definition.functions)
     sources = plan.sources if len(plan.sources) > 1 else filter(None, [plan.definition.path])
     source = f" from {named}" if (named := ", ".join(map(_shown, sources))) else ""
@@ -287,11 +336,52 @@ def _greet(plan: Plan, running: Served) -> None:
         "rate": settings.rate,
         "autojump": settings.autojump,
         "start": settings.start.isoformat(),
+        "intercepts": plan.intercepts,
+        "page": f"{url}{PREFIX}/",
+        "triggers": [{"function": each.name, **one._asdict()} for each in defined for one in each.triggers],
+        "variables": variables,
     }
-    LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": fields})
+    LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": encode(fields)})
+    if plan["quiet"]:
+        logging.getLogger("fcemu").setLevel(logging.WARNING)
     _tell_what_was_kept(plan, running)
     LOG.info("%s", _clock_state(running.host.emulator, settings, "" if url == DEFAULT_URL else f" --url {url}"))
     warn_of_others(plan, running)
+    if plan["log_format"] == "text":
+        LOG.info("%s", "\n".join(_summary(defined, settings, url, variables)))
+        if not plan.intercepts:
+            LOG.info("FC's and MNS's own host names are not intercepted; --intercept leads them here")
+
+
+def _summary(
+    defined: "list[FunctionRecord]", settings: Settings, url: str, variables: Mapping[str, str]
+) -> Iterator[str]:
+    """The functions and what invokes them, the page, and what points a program here."""
+    rows = []
+    for function in defined[:_FUNCTIONS_SHOWN]:
+        told = [told_trigger(each, settings.start) for each in function.triggers] or [""]
+        rows += [[f"  {function.name}", told[0]], *(["", each] for each in told[1:])]
+    if rows:
+        yield "functions, and what invokes them beside the API:"
+        yield from Table().lines(rows)
+    if len(defined) > _FUNCTIONS_SHOWN:
+        yield f"  … {len(defined) - _FUNCTIONS_SHOWN} more, which 'fcemu functions' lists"
+    yield f"page: {url}{PREFIX}/"
+    yield "a program calls it with these variables, and 'fcemu env' prints all of them:"
+    yield from (f"  export {name}={quote(variables[name])}" for name in _EXPORTED)
+
+
+def tell_intercepted(plan: Plan, variables: Mapping[str, str]) -> None:
+    """What leads to the emulator, of what programs may have written down, and how."""
+    if not plan.intercepts:
+        return
+    others = ", and other hosts are refused" if plan["intercept_only"] else ""
+    LOG.info(
+        "intercepted%s: *.fc.aliyuncs.com, *.fcapp.run, *.mns.*.aliyuncs.com. Programs with hosts of FC written down "
+        "reach it after '. %s'",
+        others,
+        variables["FCEMU_VARIABLES"],
+    )
 
 
 def warn_of_others(plan: Plan, running: Served) -> None:
@@ -355,66 +445,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class _Narrator(threading.Thread):
-    """Logs each fact: listens to the emulator as any client does, also to the one that follows after a reset."""
-
-    def __init__(self, url: str, token: str) -> None:
-        from fcemu.client import Client
-
-        super().__init__(name="fcemu-narrator", daemon=True)
-        self._client: Final = Client(url, token=token)
-        self.stopping = False
-        self.start()
-
-    def run(self) -> None:
-        from fcemu.client import ClientError
-
-        while not self.stopping:
-            try:
-                started = self._client.clock().started
-                for fact in self._client.journal(follow=True):
-                    self._tell(fact, started)
-            except ClientError:  # it is being reset, it stops, or what happens cannot be kept
-                time.sleep(_NARRATOR_SECONDS)
-
-    def _tell(self, fact: "Fact", started: datetime) -> None:
-        attempt = "" if fact.attempt is None else f" (attempt {fact.attempt})"
-        at = f"+{(fact.at - started).total_seconds():.15g} s"
-        known = fact._asdict() | {"at": fact.at.isoformat()}
-        LOG.info(
-            "%s  %s  %s  %s%s",
-            at,
-            fact.function,
-            fact.request_id,
-            fact.kind,
-            attempt,
-            extra={"fields": {"fact": known}},
-        )
-
-
-class _Text(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
-
-
-class _Json(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        written = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "message": super().format(record),
-        }
-        return json.dumps(written | getattr(record, "fields", {}), ensure_ascii=False)
-
-
-def log_to_stderr(form: str) -> None:
-    """Let fcemu's own log go to stderr, as text for people or as one JSON object a line."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Text())
-    log = logging.getLogger("fcemu")
-    log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False

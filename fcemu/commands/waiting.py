@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -46,10 +46,14 @@ class Waiting:
         )
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 @asynccontextmanager
-async def telling_who_waits(server: "host.ApiServer") -> AsyncIterator[None]:
-    """Tell it on stderr during an ``async with``."""
-    task = asyncio.get_running_loop().create_task(_tell(Waiting(server)), name="fcemu-waiting")
+async def telling_who_waits(server: "host.ApiServer", tell: Callable[[str], None] = _say) -> AsyncIterator[None]:
+    """Tell it during an ``async with``, by default as text on stderr."""
+    task = asyncio.get_running_loop().create_task(_tell(Waiting(server), tell), name="fcemu-waiting")
     try:
         yield
     finally:
@@ -58,11 +62,11 @@ async def telling_who_waits(server: "host.ApiServer") -> AsyncIterator[None]:
             await task
 
 
-async def _tell(waiting: Waiting) -> None:
+async def _tell(waiting: Waiting, tell: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         text = waiting.look(loop.time())
         if text is not None:
-            print(text, file=sys.stderr, flush=True)
+            tell(text)
             return

@@ -47,9 +47,9 @@ class Option(NamedTuple):
     ``field``: the attribute of ``Settings`` that it sets; its default is there. Other options are read by the host, the
     test or the server, from what was said or else ``default``; ``otherwise`` tells of a default that is no value.
     ``of_serve`` and ``of_exec``: the default there, where it is another one. ``no_test``, ``no_ini``, ``no_block``,
-    ``no_serve``, ``no_command``: why it cannot be said there; ``no_test`` is about the ini file, too, ``no_command``
-    about ``serve``, ``exec`` and the variable. ``path``: its key in the definition. ``long``: its name on the command
-    line. ``page``: the part of the documents that tells more.
+    ``no_serve``, ``no_exec``, ``no_command``: why it cannot be said there; ``no_test`` is about the ini file, too,
+    ``no_command`` about ``serve``, ``exec`` and the variable. ``path``: its key in the definition. ``long``: its name
+    on the command line. ``page``: the part of the documents that tells more.
     """
 
     kind: Kind
@@ -64,6 +64,7 @@ class Option(NamedTuple):
     no_ini: str = ""
     no_block: str = ""
     no_serve: str = ""
+    no_exec: str = ""
     no_command: str = ""
     path: str = ""
     long: str = ""
@@ -95,7 +96,11 @@ class Option(NamedTuple):
     @property
     def not_in(self) -> dict[str, str]:
         """The places where it cannot be said, each with the reason."""
-        of_commands = {SERVE: self.no_serve or self.no_command, EXEC: self.no_command, VARIABLE: self.no_command}
+        of_commands = {
+            SERVE: self.no_serve or self.no_command,
+            EXEC: self.no_exec or self.no_command,
+            VARIABLE: self.no_command,
+        }
         reasons = {FIXTURE: self.no_test, INI: self.no_ini or self.no_test, BLOCK: self.no_block, **of_commands}
         return {place: why for place, why in reasons.items() if why}
 
@@ -426,7 +431,7 @@ _ROWS: Final = {
     ),
     "watch": Option(
         Flag(),
-        "Changed code (not the definition) runs from the next attempt on.",
+        "Changed code runs from the next attempt on, and a changed definition is read again.",
         default=False,
         no_test="The code does not change while a test runs.",
         no_block=_OF_LOOKING,
@@ -462,11 +467,28 @@ _ROWS: Final = {
     ),
     "verbose": Option(
         Flag(),
-        "Each fact is logged.",
+        "Every fact is logged.",
         default=False,
         short="-v",
         no_test="pytest shows the timeline of a test that fails.",
         no_block=_OF_LOOKING,
+    ),
+    "quiet": Option(
+        Flag(),
+        "Nothing is logged but the address, warnings and failures.",
+        default=False,
+        short="-q",
+        no_test="pytest shows the timeline of a test that fails.",
+        no_block=_OF_LOOKING,
+        no_exec="It says next to nothing; --timeline never keeps it from the rest.",
+    ),
+    "empty": Option(
+        Flag(),
+        "The server starts without the definition of the working directory.",
+        default=False,
+        no_test='An empty definition says so: LocalEmulator("").',
+        no_block="It is about there being no definition.",
+        no_exec="Where no definition is named, it starts without one.",
     ),
     "env": Option(
         Text("text", ".*", "NAME"),

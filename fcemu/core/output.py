@@ -22,11 +22,13 @@ class Output:
     ``limit``: in bytes of UTF-8. When more is appended, a line stands in place of what is left out.
     """
 
-    __slots__ = ("_characters", "_first", "_half", "_last", "_left_out", "_new", "rewrite")
+    __slots__ = ("_characters", "_first", "_half", "_last", "_left_out", "_new", "heard", "rewrite")
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self.rewrite: Callable[[str], str] = _as_it_is
         """Makes of the text what is kept of it, the same on every machine. The runtime that writes here sets it."""
+        self.heard: Callable[[str], None] | None = None
+        """Gets each text at once, as it is."""
         self._half: Final = limit // 2
         self._new: Final[list[str]] = []
         self._characters = 0
@@ -38,6 +40,8 @@ class Output:
 
     def append(self, text: str) -> None:
         """Add to the end."""
+        if self.heard is not None:
+            self.heard(text)
         self._new.append(text)
         self._characters += len(text)
         if len(self._new) >= _PIECES or self._characters >= min(_CHARACTERS, self._half // 4):

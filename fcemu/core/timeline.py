@@ -20,11 +20,13 @@ class Timeline:
     """Writes facts as lines ``+200.5 s  orders/charge (1)  attempt 2 starts``, as they come.
 
     Times count from ``started``. Invocations of one function are numbered in the order of acceptance. Facts that come
-    together are aligned; later ones stand in the columns of the earlier ones, which widen as they need to.
+    together are aligned; later ones stand in the columns of the earlier ones, which widen as they need to. ``names``:
+    how many invocations have their number at a time; the request id stands for an older one.
     """
 
-    def __init__(self, started: datetime) -> None:
+    def __init__(self, started: datetime, names: int | None = None) -> None:
         self._started: Final = started
+        self._most: Final = names
         self.names: Final[dict[str, str]] = {}
         """What the lines call each invocation, by request id."""
         self._counts: Final[dict[str, int]] = {}
@@ -40,6 +42,10 @@ class Timeline:
             max([width, *(len(row[column]) for row in rows)]) for column, width in enumerate(self._widths)
         )
         return [f"{at:<{when}}  {name:<{who}}  {what}" for at, name, what in rows]
+
+    def name_of(self, request_id: str) -> str:
+        """What an invocation is called here: ``orders/charge (1)``, else its request id."""
+        return self.names.get(request_id) or request_id
 
     def row(self, fact: Fact) -> Row:
         """When it happened, to whom, and what, of the fact that follows those written before."""
@@ -68,6 +74,8 @@ class Timeline:
         function = str(fact.function)
         self._counts[function] = self._counts.get(function, 0) + 1
         self.names[fact.request_id] = f"{function} ({self._counts[function]})"
+        if self._most is not None and len(self.names) > self._most:
+            del self.names[next(iter(self.names))]
 
 
 def render(facts: Iterable[Fact], started: datetime) -> str:

@@ -14,6 +14,8 @@ from fcemu.endpoints.authority import authority, truststore
 REDIRECT_TO: Final = "FCEMU_REDIRECT_TO"
 """Where the bootstraps of children bring FC's hosts: ``host:port``."""
 REDIRECT_ONLY: Final = "FCEMU_REDIRECT_ONLY"
+REDIRECT_WARN: Final = "FCEMU_REDIRECT_WARN"
+"""Calls of FC's hosts are told of where nothing brings them anywhere."""
 VARIABLES: Final = "FCEMU_VARIABLES"
 """A file that sets all this in a shell."""
 _PROXIES: Final = ("http_proxy", "https_proxy")
@@ -55,6 +57,17 @@ def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.lower() not in _PROXY_NAMES}
 
 
+def warning(environment: Mapping[str, str]) -> dict[str, str]:
+    """What makes handlers in processes, whose environment is ``environment`` but for this, tell of calls of FC's own
+    hosts: those in Python and in Node.js."""
+    python = redirecting(environment, "")["PYTHONPATH"]
+    return {REDIRECT_WARN: "1", "PYTHONPATH": python, "NODE_OPTIONS": _node_options(environment)}
+
+
+def _node_options(environment: Mapping[str, str]) -> str:
+    return _joined(environment, "NODE_OPTIONS", [f'--require "{_CHILD / "node" / "redirect.js"}"'])
+
+
 def redirecting(environment: Mapping[str, str], endpoint: str) -> dict[str, str]:
     """What makes Python programs, whose environment is ``environment`` but for this, call ``endpoint`` where they mean
     FC's hosts; ``host`` must be an IPv4 address."""
@@ -84,7 +97,7 @@ def intercepting(
     more["NODE_EXTRA_CA_CERTS"] = str(
         _written(folder / "node.pem", [_text(environment.get("NODE_EXTRA_CA_CERTS")), ours])
     )
-    more["NODE_OPTIONS"] = _joined(environment, "NODE_OPTIONS", [f'--require "{_CHILD / "node" / "redirect.js"}"'])
+    more["NODE_OPTIONS"] = _node_options(environment)
     more["JAVA_TOOL_OPTIONS"] = _joined(environment, "JAVA_TOOL_OPTIONS", _java_options(proxy_port, store))
     if only:
         more[REDIRECT_ONLY] = "1"

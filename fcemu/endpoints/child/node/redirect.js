@@ -1,4 +1,5 @@
-// Node.js programs below `fcemu exec --intercept`: their connections to FC's hosts go to the emulator.
+// Node.js programs below `fcemu exec --intercept`: their connections to FC's hosts go to the emulator. Without it, those of
+// handlers are told of.
 //
 // NODE_OPTIONS requires this file. Everything that speaks HTTP in Node.js (http, https, fetch, and what is built on them)
 // ends in net.Socket.prototype.connect. The certificate is trusted through NODE_EXTRA_CA_CERTS.
@@ -45,5 +46,20 @@ if (target) {
       return this;
     }
     return original.call(this, normalized);
+  };
+} else if ('FCEMU_REDIRECT_WARN' in process.env) {
+  // A handler of `fcemu serve` or `fcemu exec` without --intercept: calls that reach FC itself are told of, once a host.
+  const told = new Set();
+  const original = net.Socket.prototype.connect;
+  net.Socket.prototype.connect = function connect(...args) {
+    const [options] = Array.isArray(args[0]) ? args[0] : net._normalizeArgs(args);
+    if (options.host && ours.test(options.host) && !told.has(options.host)) {
+      told.add(options.host);
+      process.stderr.write(
+        `fcemu: warning: a handler calls ${options.host}, which is not intercepted: that is FC itself. ` +
+          '--intercept leads such calls here\n',
+      );
+    }
+    return original.apply(this, args);
   };
 }

@@ -1,4 +1,5 @@
 """In Python programs below ``fcemu exec --intercept`` and ``fcemu_env``: connections to FC's hosts go to the emulator.
+In handlers of ``serve`` and ``exec`` without ``--intercept``: such connections are told of.
 
 Python imports this at its start because its directory is in ``PYTHONPATH``. It needs no fcemu, ends by importing the
 ``sitecustomize`` that would have been imported without it, and never keeps a program from running.
@@ -27,9 +28,14 @@ def _load(name: str, path: str) -> Any:
 
 def _redirect() -> None:
     host, _, port = os.environ.get("FCEMU_REDIRECT_TO", "").rpartition(":")
-    if not port.isdigit():
+    warns = "FCEMU_REDIRECT_WARN" in os.environ
+    if not port.isdigit() and not warns:
         return
     hosts = _load("_fcemu_hosts", os.path.join(_BESIDE, "hosts.py"))
+    if not port.isdigit():
+        warning = _load("_fcemu_warning", os.path.join(_BESIDE, "warning.py"))
+        warning.begin(hosts.is_fc_host, lambda text: print(warning.BEGINS + text, file=sys.stderr, flush=True))
+        return
     redirect = _load("_fcemu_redirect", os.path.join(_BESIDE, "redirect.py"))
     target, only = (host, int(port)), "FCEMU_REDIRECT_ONLY" in os.environ
 
