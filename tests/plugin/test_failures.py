@@ -235,6 +235,13 @@ def test_an_emulator_that_took_no_part_is_not_shown(output):
     assert "fcemu" not in report(output, "that_does_not_use_it")
 
 
+def test_the_report_is_coloured_where_pytest_is(tmp_path):
+    write_suite(tmp_path)
+    told = run(tmp_path, "--color=yes", "-k", "test_key_error").stdout
+    assert f"\033[31mkey_error (1) Failed: KeyError: 'email' at {EMAIL}, 4 attempts" in told
+    assert "\033[1m  what to do: correct that line" in told
+
+
 def test_a_fixture_of_a_wider_scope_is_told_what_to_use(output):
     assert "with LocalEmulator(" in report(output, "wide")
 
