@@ -301,9 +301,12 @@ def pytest_runtest_makereport(
         wanted = item.config.getoption("--fcemu-timeline")
         is_wanted = wanted != "never" and report.failed
         if is_wanted or (wanted == "always" and report.when == "call"):
-            from fcemu.testing.reports import sections
+            from fcemu.testing.reports import coloured, sections
 
-            report.sections += sections(item.nodeid, whole=wanted == "all")
+            found = sections(item.nodeid, whole=wanted == "all")
+            if _shows_colours(item.config):
+                found = [(title, coloured(title, text)) for title, text in found]
+            report.sections += found
         if report.failed and (directory := item.config.getoption("--fcemu-report")) is not None:
             from fcemu.testing.pages import leave
 
@@ -332,6 +335,11 @@ def _parts(config: pytest.Config) -> Any:
     if parts is not None:
         parts.run_by(config.rootpath, config.stash[_STDERR])
     return parts
+
+
+def _shows_colours(config: pytest.Config) -> bool:
+    """Whether the terminal does; a worker of xdist has none."""
+    return config.pluginmanager.hasplugin("terminalreporter") and config.get_terminal_writer().hasmarkup
 
 
 def _about_scope(error: str) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ from fcemu.core.errors import (
     NotImplementedYet,
     NotLetIn,
     ResourceThrottled,
+    Unreadable,
     refused,
 )
 from fcemu.engine.closing import ClosedError
@@ -345,7 +346,7 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
         request_id = request_id or dialect.chosen_id(request.headers)
     if not request_id and request.is_served:
         request_id = request.emulator.new_request_id(dialect.generation)
-    is_understood = not isinstance(error, AccessDenied | NotLetIn) and error.code not in _NOT_UNDERSTOOD
+    is_understood = not isinstance(error, AccessDenied | NotLetIn | Unreadable) and error.code not in _NOT_UNDERSTOOD
     request.tell_refused(error.code, error.message, request_id, is_understood=is_understood)
     return _error_answer(dialect, error, request_id)
 

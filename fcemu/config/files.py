@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from fcemu.config.archives import package_of, unpacked, unpacked_text
-from fcemu.config.handlers import names_in, wrong_handler
+from fcemu.config.handlers import names_in, odd_handler, wrong_handler
 from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, quoted
 from fcemu.config.reading import Said
@@ -115,14 +115,22 @@ class Files:
                 say = self._report.warn if may_lack else self._report.add
                 say(scalar.place, message, *hints, key="handler")
                 good = good and may_lack
+            elif self._thorough and runtime in PYTHON_RUNTIMES:
+                odd = odd_handler(scalar.text, directory, _prefix(code), 2 if each is said else 1)
+                if odd:
+                    self._report.warn(scalar.place, *odd, key="handler")
         return good
 
     def _wrong_handler(self, handler: str, directory: str, code: Said | None, runtime: str) -> list[str]:
         key = (handler, directory, runtime)
         if key not in self._looked:
-            prefix = os.path.join(code["src"], "") if code and "src" in code else ""
-            self._looked[key] = wrong(handler, directory, runtime, prefix, thorough=self._thorough)
+            self._looked[key] = wrong(handler, directory, runtime, _prefix(code), thorough=self._thorough)
         return self._looked[key]
+
+
+def _prefix(code: Said | None) -> str:
+    """How the user wrote the code directory, for messages."""
+    return os.path.join(code["src"], "") if code and "src" in code else ""
 
 
 def wrong(handler: str, directory: str, runtime: str, prefix: str = "", *, thorough: bool = False) -> list[str]:

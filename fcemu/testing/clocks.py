@@ -1,4 +1,4 @@
-"""The clock and a test's own freezer, freezegun's or time-machine's: one follows the other, or they must not meet."""
+"""How the clock gets on with freezegun or time-machine in a test: it follows them, or refuses to run beside them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

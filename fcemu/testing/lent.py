@@ -1,4 +1,4 @@
-"""The emulator's clock lent to the test, which reads it and sleeps on it inside ``virtual_time()``."""
+"""``virtual_time()``: the test reads the emulator's clock, and sleeps on it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

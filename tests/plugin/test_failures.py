@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from patience import CHILD_SECONDS, WAIT_SECONDS
 from plugin.failing_suite import BROKEN, FUNCTIONS, HANDLERS, NEEDS_STRIPE, NODE, PRICES, TESTS
+from running import serving
 
 REPORTS = Path(__file__).parent / "failures"
 WITHOUT = [f"-pno:{name}" for name in ("cacheprovider", "randomly", "xdist", "timeout", "asyncio", "anyio")]
@@ -235,6 +237,13 @@ def test_an_emulator_that_took_no_part_is_not_shown(output):
     assert "fcemu" not in report(output, "that_does_not_use_it")
 
 
+def test_the_report_is_coloured_where_pytest_is(tmp_path):
+    write_suite(tmp_path)
+    told = run(tmp_path, "--color=yes", "-k", "test_key_error").stdout
+    assert f"\033[31mkey_error (1) Failed: KeyError: 'email' at {EMAIL}, 4 attempts" in told
+    assert "\033[1m  what to do: correct that line" in told
+
+
 def test_a_fixture_of_a_wider_scope_is_told_what_to_use(output):
     assert "with LocalEmulator(" in report(output, "wide")
 
@@ -285,6 +294,25 @@ def test_ctrl_c_ends_a_loop_at_once_and_names_its_line(tmp_path, runtime):
     told, _ = child.communicate(timeout=WAIT_SECONDS)
     assert re.search(r"the handler of loop ran at \S*shop/handlers\.py:\d+ in loop, and was ended", told), told
     assert time.monotonic() - begun < 20, "the watchdog has thirty seconds"
+
+
+def test_a_server_tells_lines_relative_to_where_it_was_started(tmp_path, monkeypatch):
+    write_suite(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with serving("fcemu.yaml") as (_process, _client, line):
+        url = re.search(r"http://[\w.:]+", line)[0]
+        asked = urllib.request.Request(f"{url}/2023-03-30/functions/key_error/invocations", data=b"{}")
+        with urllib.request.urlopen(asked) as answer:
+            request_id = answer.headers["X-Fc-Request-Id"]
+        with urllib.request.urlopen(f"{url}/_fcemu/invocations/{request_id}") as answer:
+            (attempt,) = json.load(answer)["attempts"]
+    assert attempt["location"] == EMAIL
+    file, _, line = EMAIL.partition(":")
+    assert attempt["traceback"].splitlines()[1:] == [
+        f'  File "{file}", line {line}, in key_error',
+        '    return order["email"]',
+        "KeyError: 'email'",
+    ]
 
 
 PLAIN = """

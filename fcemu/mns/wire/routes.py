@@ -27,8 +27,11 @@ PAUSED_POLL_SECONDS: Final = 0.5
 """Real seconds after which a long poll ends that a paused clock does not reach the end of."""
 
 _BODY_BYTES: Final = 1024 * 1024
-_NOT_UNDERSTOOD: Final = frozenset({"AccessDenied", "InvalidRequestURL", "InternalError", "ServiceUnavailable"})
-"""Codes of requests that name no operation or may not ask for it, and of failures of the emulator itself: no facts."""
+_NOT_UNDERSTOOD: Final = frozenset(
+    {"AccessDenied", "InvalidRequestURL", "MalformedXML", "InternalError", "ServiceUnavailable"}
+)
+"""Codes of requests that are broken, name no operation or may not ask for it, and of failures of the emulator itself:
+these are no facts."""
 _LOG: Final = logging.getLogger("fcemu.api")
 
 
