@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -10,6 +11,7 @@ from running import serving
 
 from fcemu.testing import FCError, LocalEmulator, Step
 
+WEB = Path(__file__).parents[2] / "fixtures" / "web"
 PARTS = {
     "handler.py": """
 import json, time, uuid
@@ -157,6 +159,18 @@ def test_http_requests(emulator, copied):
     later = emulator.function("one").http_async("POST", "/p", delay=5, **sent)
     emulator.run_until_idle()
     assert "delay=5" in copied(emulator, later)
+
+
+def test_what_a_web_application_remembers_of_earlier_requests(copied):
+    with LocalEmulator(WEB, strict=False) as emulator:
+        guests = emulator.function("guestbook")
+        guests.http("POST", "/entries", json={"name": "Ann", "text": "hello"})
+        emulator.advance("1h")
+        reply = guests.http("GET", "/entries")
+        assert reply.json()[0]["name"] == "Ann"
+        text = copied(emulator, emulator.invocation(reply.request_id))
+    assert "fcemu.advance_to('+3600s')" in text
+    assert text.count(".http(") == 2
 
 
 def test_timers_triggers_and_what_they_cause(emulator, copied):
