@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -83,25 +83,38 @@ class Member:
         return str(self.invocation.function)
 
 
-def test_of(wanted: Invocation, family: Sequence[Member], order: Mapping[int, int], setting: Setting) -> str:
+def retold(
+    wanted: Invocation,
+    family: Sequence[Member],
+    order: Mapping[int, int],
+    setting: Setting,
+    before: Sequence[Invocation] = (),
+) -> str:
     """The text of a test about ``wanted``. ``family``: the invocation that came from outside first, and all that it
-    led to, in order of acceptance. ``order``: the place in the journal of each fact, by its ``id()``.
+    led to, in order of acceptance. ``order``: the place in the journal of each fact, by its ``id()``. ``before``: the
+    HTTP requests that the same instances answered before, which a web application may remember.
 
     Raises ``NotRetold``.
     """
-    return _Test(wanted, family, order, setting).text()
+    return _Test(wanted, family, order, setting, before).text()
 
 
 class _Test:
     def __init__(
-        self, wanted: Invocation, family: Sequence[Member], order: Mapping[int, int], setting: Setting
+        self,
+        wanted: Invocation,
+        family: Sequence[Member],
+        order: Mapping[int, int],
+        setting: Setting,
+        before: Sequence[Invocation],
     ) -> None:
         self._wanted: Final = wanted
         self._family: Final = family
         self._order: Final = order
         self._setting: Final = setting
         self._root: Final = family[0].invocation
-        self._start: Final = self._root.at
+        self._before: Final = before
+        self._start: Final = before[0].at if before else self._root.at
         self._over: Final = all(one.invocation.finished for one in family)
         self._exact: Final = all(map(_is_exact, family))
         self._uses: Final[set[str]] = set()
@@ -114,7 +127,7 @@ class _Test:
             raise NotRetold("its synchronous caller still waits; ask again when the invocation has ended")
         self._check_that_it_can_happen()
         before, later = self._directions()
-        steps = [*before, *self._call(root), *later, *self._to_the_end(bool(later))]
+        steps = [*self._remembered(), *before, *self._call(root), *later, *self._to_the_end(bool(later))]
         if wanted is not root:
             steps += ["", f"invocation = {self._handle(self._member(wanted))}"]
         assertions = list(self._assertions())
@@ -294,7 +307,7 @@ class _Test:
     def _to_the_end(self, moved: bool) -> Iterator[str]:
         happened = any(not isinstance(fact, Accepted | StopAsked) for one in self._family for fact in one.facts)
         if self._over:
-            if not self._root.accepted.synchronous:
+            if not self._root.accepted.synchronous or len(self._family) > 1:
                 yield "fcemu.run_until_idle()"
         elif self._setting.now > self._start:
             yield f"fcemu.advance_to({self._offset(self._setting.now)!r})"
@@ -303,11 +316,17 @@ class _Test:
 
     # The request.
 
+    def _remembered(self) -> Iterator[str]:
+        """The requests before, and the way from each to the next."""
+        for one, following in pairwise([*self._before, self._root]):
+            yield f"{_function(one)}.http({self._http_arguments(one)})"
+            if one.ended is not None and following.at > one.ended:
+                yield f"fcemu.advance_to({self._offset(following.at)!r})"
+
     def _call(self, root: Invocation) -> Iterator[str]:
         accepted = root.accepted
         name = "invocation" if root is self._wanted else "cause"
-        whole = repr(str(root.function)) + ("" if root.qualifier == LATEST else f", {root.qualifier!r}")
-        function = f"fcemu.function({whole})"
+        function = _function(root)
         if accepted.source == "http":
             yield from self._http(root, function, name)
         elif accepted.synchronous:
@@ -350,6 +369,14 @@ class _Test:
         return None
 
     def _http(self, root: Invocation, function: str, name: str) -> Iterator[str]:
+        said = self._http_arguments(root)
+        if root.accepted.synchronous:
+            yield f"reply = {function}.http({said})"
+            yield f"{name} = fcemu.invocation(reply.request_id)"
+        else:
+            yield f"{name} = {function}.http_async({', '.join([said, *self._later(root, headers=False)])})"
+
+    def _http_arguments(self, root: Invocation) -> str:
         accepted, body = root.accepted, root.accepted.payload
         if accepted.http is not None:
             method, path, headers = accepted.http.method, accepted.http.target, list(accepted.http.headers)
@@ -358,21 +385,12 @@ class _Test:
             method, path = event["requestContext"]["http"]["method"], event["rawPath"]
             path += f"?{urlencode(event['queryParameters'])}" if event["queryParameters"] else ""
             headers, text = list(event["headers"].items()), event["body"]
-            body = _bytes_of_event(text, encoded=event["isBase64Encoded"])
+            body = base64.b64decode(text) if event["isBase64Encoded"] else text.encode()
         sent = {
-            key: value for key, value in headers if key.lower() not in _UNSENT and not key.lower().startswith("x-fc-")
+            name: text for name, text in headers if name.lower() not in _UNSENT and not name.lower().startswith("x-fc-")
         }
-        said = [
-            repr(method),
-            repr(path),
-            *([f"headers={sent!r}"] if sent else []),
-            *([f"data={_literal(body, text=True)}"] if body else []),
-        ]
-        if accepted.synchronous:
-            yield f"reply = {function}.http({', '.join(said)})"
-            yield f"{name} = fcemu.invocation(reply.request_id)"
-        else:
-            yield f"{name} = {function}.http_async({', '.join([*said, *self._later(root, headers=False)])})"
+        more = [f"headers={sent!r}"] if sent else []
+        return ", ".join([repr(method), repr(path), *more, *([f"data={_literal(body, text=True)}"] if body else [])])
 
     # What came of it.
 
@@ -563,8 +581,10 @@ def _literal(payload: bytes, *, text: bool = False) -> str:
         return repr(payload)
 
 
-def _bytes_of_event(text: str, *, encoded: bool) -> bytes:
-    return base64.b64decode(text) if encoded else text.encode()
+def _function(one: Invocation) -> str:
+    """The handle of the function that was asked for."""
+    qualifier = "" if one.qualifier == LATEST else f", {one.qualifier!r}"
+    return f"fcemu.function({str(one.function)!r}{qualifier})"
 
 
 def _exception(name: str, document: bytes) -> str:

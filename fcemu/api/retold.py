@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 from fcemu.api.history import invocation_named
@@ -9,11 +10,12 @@ from fcemu.api.setup import parts_of
 from fcemu.api.state import ServerState
 from fcemu.api.wire import WireRequest
 from fcemu.core.facts import Accepted, Changed, Fact
+from fcemu.core.invocation import Invocation
 from fcemu.core.options import FIXTURE, OPTIONS
 from fcemu.core.settings import default_of, setting_of
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.own_api.problems import Problem
-from fcemu.retelling import Member, NotRetold, Setting, test_of
+from fcemu.retelling import Member, NotRetold, Setting, retold
 
 _NOT_TOLD: Final = frozenset(
     {"rate", "autojump", "start", "seed", "chance", "auth", "access_keys", "deliver_to", "watchdog", "grace_seconds"}
@@ -21,6 +23,8 @@ _NOT_TOLD: Final = frozenset(
 """Options of which a test says something else, or that only matter to who asks over HTTP."""
 _OF_HOST: Final = ("runtime", "python", "isolate", "env")
 """Options that are none of ``Settings`` and decide how handlers run."""
+_MOST_BEFORE: Final = 20
+"""How many requests a test repeats at most before the one that it is about."""
 
 
 class Retold:
@@ -43,7 +47,7 @@ class Retold:
                 definition = {key: each for key, each in parts.defined(emulator).items() if key != "stubs"}
             else:
                 definition = path
-            return test_of(wanted, family, order, _setting(emulator, definition, said))
+            return retold(wanted, family, order, _setting(emulator, definition, said), _before(emulator, family))
 
         try:
             return await asyncio.to_thread(write)
@@ -65,6 +69,26 @@ def _family(emulator: Emulator, root: str) -> tuple[list[Member], dict[int, int]
         raise NotRetold("the request that led to it is kept no more")
     members = [Member(journal.whole(journal.invocations[each]), mine) for each, mine in facts.items()]
     return members, order, changed
+
+
+def _before(emulator: Emulator, family: list[Member]) -> list[Invocation]:
+    """The HTTP requests that the instances of another one answered before it; none where there are too many."""
+    first = family[0].invocation
+    if first.accepted.source != "http":
+        return []
+    instances = {attempt.instance_id for attempt in first.attempts if attempt.executed}
+    found: list[Invocation] = []
+    for recorded in emulator.journal.invocations.values():
+        if recorded.id == first.id or len(found) > _MOST_BEFORE:
+            break
+        if recorded.function != first.function or not recorded.synchronous or not recorded.finished:
+            continue
+        one = emulator.journal.whole(recorded)
+        ran = one.accepted.source == "http" and one.ended is not None and one.ended <= first.at
+        if ran and instances & {attempt.instance_id for attempt in one.attempts if attempt.executed}:
+            found.append(one)
+    alone = all(one.ended is not None and one.ended <= following.at for one, following in pairwise(found))
+    return found if alone and len(found) <= _MOST_BEFORE else []
 
 
 def _setting(emulator: Emulator, definition: str | Mapping[str, Any], said: Mapping[str, Any]) -> Setting:

@@ -78,6 +78,9 @@ class SetupRoutes:
     async def show_definition(self, request: WireRequest) -> dict[str, Any]:
         return self._parts("definitions").defined(request.emulator)
 
+    async def list_problems(self, request: WireRequest) -> list[records.DefinitionProblem]:
+        return [records.DefinitionProblem(**each) for each in self._parts("definitions").problems()]
+
     async def add_definition(self, request: WireRequest, document: dict[str, Any]) -> dict[str, Any]:
         parts = self._parts("definitions")
         try:

@@ -326,6 +326,12 @@ SHOW_DEFINITION: Final = _row(
     "all that is defined, in [native form](definition.md): saved as `fcemu.yaml`, it makes it again, uploaded code "
     "included",
 )
+LIST_PROBLEMS: Final = _row(
+    "list_problems",
+    "GET /definition/problems",
+    list[records.DefinitionProblem],
+    "what is odd in the definition that the emulator was started with, and can be used all the same",
+)
 ADD_DEFINITION: Final = _row(
     "add_definition",
     "POST /definition",

@@ -14,6 +14,7 @@ const LIVE = {
   list: what => ask('GET', `/${what}`),
   clock: () => ask('GET', '/clock'),
   definition: () => ask('GET', '/definition'),
+  problems: () => ask('GET', '/definition/problems'),
 };
 
 // Where a report does: from what was recorded in it.
@@ -22,6 +23,7 @@ const recordedSource = recorded => ({
   list: async () => [],
   clock: async () => recorded.clock,
   definition: async () => recorded.definition,
+  problems: async () => [],
 });
 
 class View {
@@ -231,7 +233,7 @@ class View {
     this.defining ??= setTimeout(async () => {
       this.defining = null;
       this.defined = await this.source.definition();
-      this.panels.definition(this.defined);
+      this.panels.definition(this.defined, await this.source.problems());
       this.changed();
     }, 50);
   }

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -10,6 +11,7 @@ from running import serving
 
 from fcemu.testing import FCError, LocalEmulator, Step
 
+WEB = Path(__file__).parents[2] / "fixtures" / "web"
 PARTS = {
     "handler.py": """
 import json, time, uuid
@@ -81,11 +83,12 @@ test_text.__test__ = False
 
 @pytest.fixture
 def run(pytester):
-    """Runs the text of a test."""
+    """Runs the text of a test; ``apart``: in another process, which has none of the modules of this one."""
 
-    def _run(text):
+    def _run(text, apart):
         pytester.makepyfile(test_copied=text)
-        return pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+        run = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+        return run("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
 
     return _run
 
@@ -94,9 +97,9 @@ def run(pytester):
 def copied(run):
     """The text of the test about an invocation, which passes."""
 
-    def _copied(emulator, invocation):
+    def _copied(emulator, invocation, *, apart=False):
         text = test_text(emulator.url, invocation.request_id)
-        result = run(text)
+        result = run(text, apart)
         assert result.ret == 0, f"{text}\n{result.stdout}"
         result.assert_outcomes(passed=1)
         return text
@@ -157,6 +160,18 @@ def test_http_requests(emulator, copied):
     later = emulator.function("one").http_async("POST", "/p", delay=5, **sent)
     emulator.run_until_idle()
     assert "delay=5" in copied(emulator, later)
+
+
+def test_what_a_web_application_remembers_of_earlier_requests(copied):
+    with LocalEmulator(WEB, strict=False) as emulator:
+        guests = emulator.function("guestbook")
+        guests.http("POST", "/entries", json={"name": "Ann", "text": "hello"})
+        emulator.advance(60)
+        reply = guests.http("GET", "/entries")
+        assert reply.json()[0]["name"] == "Ann"
+        text = copied(emulator, emulator.invocation(reply.request_id), apart=True)
+    assert "fcemu.advance_to('+60s')" in text
+    assert text.count(".http(") == 2
 
 
 def test_timers_triggers_and_what_they_cause(emulator, copied):

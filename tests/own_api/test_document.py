@@ -87,6 +87,7 @@ GOOD = [
     ),
     ("add_definition", {}, {}, {"functions": {"more": {"handler": "handler.greet", "code": str(EVERYTHING)}}}),
     ("show_definition", {}, {}, None),
+    ("list_problems", {}, {}, None),
     ("show_code", GREETER, {"qualifier": "live"}, None),
     ("show_layer", {"layer": "words", "version": "3"}, {}, None),
     ("show_stub", {"function": "desk/counter"}, {}, None),
