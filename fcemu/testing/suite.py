@@ -118,6 +118,7 @@ def section(emulator: LocalEmulator, test: str) -> str:
     """What a failing test's report shows of one emulator."""
     timeline = emulator.timeline() or "nothing happened"
     told = f"{timeline}\n\n{emulator.explain()}"
-    if story() is not None:
+    going_on = story()
+    if going_on is not None and going_on.governs:
         return told  # the search tells how its run is repeated
     return f'{told}\n\nrepeat it with: pytest "{test}" --fcemu-seed={emulator.seed}'
