@@ -33,7 +33,20 @@ from fcemu.core.fields.rows import ABSENT, ALL, Effect, Field, Table
 from fcemu.core.fields.triggers import EVENT_SOURCE, TRIGGER
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
-from fcemu.core.options import BLOCK, EXEC, FIXTURE, INI, OPTIONS, PLACES, SERVE, VARIABLE, Option, options_in
+from fcemu.core.options import (
+    BLOCK,
+    EXEC,
+    EXPLORING,
+    FIXTURE,
+    INI,
+    OPTIONS,
+    PLACES,
+    SERVE,
+    VARIABLE,
+    Option,
+    options_in,
+)
+from fcemu.core.questions import QUESTIONS
 from fcemu.core.settings import default_of
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
 from fcemu.engine.reactions import reactions
@@ -302,6 +315,33 @@ def chance() -> str:
         about = about.replace("``LATE_AT_MOST``", _plain_seconds(LATE_AT_MOST))
         about = about.replace("``AGAIN_AT_MOST``", _plain_seconds(AGAIN_AT_MOST))
         lines.append(f"| {name} | {getattr(ODDS, name):.0%} | {about} |")
+    lines += [
+        "",
+        "## Searching",
+        "",
+        "A test with the marker `fcemu` and one of these options is run many times, each time with other answers of "
+        "chance; [how to search](../howto/search.md), [what that proves](../explanation/search.md).",
+        "",
+        "| option | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name in (*EXPLORING, "repeat"):
+        option = OPTIONS[name]
+        lines.append(f"| `{name}` | {f'`{option.default!r}`' if option.default != '' else 'none'} | {option.help} |")
+    lines += [
+        "",
+        "## The questions",
+        "",
+        "What a search may answer otherwise than calmly. Made from `fcemu/core/questions.py`. Unless "
+        "`exhaust_retries` is set, no question is asked where its answer alone would use up the retries or the age of "
+        "an invocation, and none about a synchronous one, which has no retries.",
+        "",
+        "| question | what is open | what FC says | answers beside the calm one |",
+        "| --- | --- | --- | --- |",
+    ]
+    for question in QUESTIONS.values():
+        answers = [one.words.format(attempt="…", answer="…") for one in question.answers]
+        lines.append(f"| {question.name} | {question.about} | {question.source} | {'; '.join(answers)} |")
     return "\n".join(lines) + "\n"
 
 

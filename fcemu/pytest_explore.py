@@ -16,6 +16,7 @@ from _pytest.runner import runtestprotocol
 from fcemu.core.options import EXPLORING, OPTIONS
 from fcemu.core.script import Script
 from fcemu.engine import real
+from fcemu.search.difference import difference
 from fcemu.search.explorer import Bounds, Result, explore, sweep
 from fcemu.search.telling import lines_of, repeat_line
 from fcemu.search.tokens import Repeat, WrongToken, decode
@@ -39,7 +40,7 @@ class Exploration:
         """The reports of the calm run."""
         self._skipped = False
         self._facts = 0
-        """How many facts the emulator of the last run had come to."""
+        """How many facts the emulator of the calm run had come to, for a crash sweep."""
         self._properties: Final = list(item.user_properties)
         self._progress: Final = _Progress(item)
 
@@ -71,7 +72,8 @@ class Exploration:
         calm = not self._first
         with governed(Story(script)) as story:
             failed, reports = _run_once(self._item)
-            self._facts = story.facts
+            if calm and self._options["explore"] == CRASHES:
+                self._facts = story.facts
         self._forget(self._item)
         self._item.user_properties[:] = self._properties
         if calm:
@@ -312,6 +314,29 @@ def _next(stories: list[Story], repeat: Repeat) -> AbstractContextManager[Story]
     """Another run of what a token says."""
     stories.append(Story.of(repeat))
     return governed(stories[-1])
+
+
+def twice(item: pytest.Item, nextitem: pytest.Item | None, forget: Callable[[pytest.Item], None]) -> None:
+    """Run a test twice; where the journals of its emulators differ, it fails, and the first fact that differs is
+    named."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    properties = list(item.user_properties)
+    with governed(Story(Script(), governs=False)) as first:
+        _run_once(item)
+        before = first.journals
+    forget(item)
+    item.user_properties[:] = properties
+    _clean(item)
+    with governed(Story(Script(), governs=False)) as second:
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        after = second.journals
+    found = difference(before, after)
+    for report in reports:
+        if report.when == "call" and report.passed and found:
+            report.outcome = "failed"
+            report.longrepr = found
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
 def repeat_of(token: str) -> Repeat:

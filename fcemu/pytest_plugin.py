@@ -45,6 +45,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="leave two files of each failing test there: NAME.html, a page of what happened; NAME.jsonl, its journal",
     )
+    group.addoption(
+        "--fcemu-determinism",
+        action="store_true",
+        help="run each test that uses fcemu twice; it fails where the journals of the two runs differ",
+    )
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
@@ -209,6 +214,12 @@ def _open(
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """A marked test runs once, or as often as a search needs, each time with fixtures of its own; one report."""
+    uses = not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    if item.config.getoption("--fcemu-determinism") and (uses or item.get_closest_marker("fcemu") is not None):
+        from fcemu.pytest_explore import twice
+
+        twice(item, nextitem, _forget)
+        return True
     if item.get_closest_marker("fcemu") is None:
         return None
     if _REPEAT in item.config.stash:

@@ -78,7 +78,7 @@ class LocalEmulator:
         try:
             self._host.begin(self._recipe, self._began)
             if (going_on := story()) is not None:
-                going_on.began(lambda: len(self._access.engine.journal))
+                going_on.began(lambda: list(self._access.engine.journal.lines()))
             self._redirection: Final = self._intercept(chosen.get("intercept", None if server is not None else False))
         except BaseException:
             if self._own_host:

@@ -22,12 +22,14 @@ class Story:
     the first one.
     """
 
-    def __init__(self, script: Script, repeat: Repeat | None = None) -> None:
+    def __init__(self, script: Script, repeat: Repeat | None = None, *, governs: bool = True) -> None:
+        """``governs``: ``False`` where the emulators answer by their own options, and are only looked at."""
         self.script: Final = script
+        self.governs: Final = governs
         self._repeat: Final = repeat
         self.emulators = 0
         """How many emulators there were."""
-        self._facts: Callable[[], int] | None = None
+        self._lines: Final[list[Callable[[], list[str]]]] = []
         self._first: tuple[Definition, dict[str, Any]] | None = None
         """Definition and options of the first emulator."""
 
@@ -36,15 +38,19 @@ class Story:
         """The run that a token repeats."""
         return cls(Script.of(repeat.choices, exhaust_retries=repeat.exhaust_retries), repeat)
 
-    def began(self, facts: Callable[[], int]) -> None:
-        """An emulator began; ``facts()`` is how many facts there are."""
-        if self.emulators == 1:
-            self._facts = facts
+    def began(self, lines: Callable[[], list[str]]) -> None:
+        """An emulator began; ``lines()`` are the facts of its journal."""
+        self._lines.append(lines)
+
+    @property
+    def journals(self) -> list[list[str]]:
+        """The facts that each emulator has come to, a line of JSON each."""
+        return [lines() for lines in self._lines]
 
     @property
     def facts(self) -> int:
         """How many facts the first emulator has come to."""
-        return 0 if self._facts is None else self._facts()
+        return len(self._lines[0]()) if self._lines else 0
 
     def answers_for(self, definition: Definition, options: dict[str, Any]) -> Callable[[Settings], Chance]:
         """What answers the next emulator; sets the seed among its options. Raises ``WrongToken``."""
@@ -58,6 +64,8 @@ class Story:
                 self._repeat.demand_definition(_described(definition, options))
         if self._repeat is not None:
             options["seed"] = self._repeat.seed
+        if not self.governs:
+            return chance_of
         return lambda settings: Scripted(settings, script, number)
 
     def token(self, test: str = "") -> str | None:

@@ -118,7 +118,8 @@ def _notes(part: Part) -> list[str]:
 
 def _repeat(part: Part, test: str) -> list[str]:
     """How to run it again; a search tells that itself."""
-    if story() is not None:
+    going_on = story()
+    if going_on is not None and going_on.governs:
         return []
     if not test:
         return [f"repeat it with the option seed={part.seed}"]

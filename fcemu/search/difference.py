@@ -1,0 +1,53 @@
+"""The first fact by which two runs of the same test differ, and what the cause may be."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+_CAUSES: Final = {
+    "output": "what a handler wrote differs: it has read real time or real randomness, or a thread of it wrote",
+    "outcome": "what a handler came to differs: it has read real time or real randomness, or asked the network",
+    "payload": "what was sent differs: the test, or a handler that invokes, has read real time or real randomness",
+    "body": "what was sent differs: a handler, or the test, has read real time or real randomness",
+    "at": "when it happened differs: a handler has waited for something real, such as a thread or a socket",
+    "due": "when it is due differs: a handler has waited for something real, such as a thread or a socket",
+    "until": "how long a handler sleeps differs: it has read real time or real randomness",
+    "kind": "what happened differs: a handler, or the test, does something else when it runs again",
+}
+"""What may make a member of a fact differ."""
+
+
+def difference(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]) -> str:
+    """What differs between the journals of two runs, of each the emulators in the order in which they were made;
+    ``""`` if nothing does."""
+    for number, (one, other) in enumerate(zip(first, second, strict=False), 1):
+        for n, (before, after) in enumerate(zip(one, other, strict=False), 1):
+            if before != after:
+                return "\n".join(_told(number, n, json.loads(before), json.loads(after)))
+        if len(one) != len(other):
+            longer = (one if len(one) > len(other) else other)[min(len(one), len(other))]
+            which = "first" if len(one) > len(other) else "second"
+            return (
+                f"not deterministic: emulator {number} came to {len(one)} facts, and to {len(other)} when the test ran "
+                f"again; the first that only the {which} run has: {longer}"
+            )
+    if len(first) != len(second):
+        return f"not deterministic: the test made {len(first)} emulators, and {len(second)} when it ran again"
+    return ""
+
+
+def _told(emulator: int, n: int, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    yield f"not deterministic: fact {n} of emulator {emulator} is another one when the test runs again"
+    members = [*_differing(before, after), *_differing(before.get("data", {}), after.get("data", {}))]
+    for name in members:
+        if name != "data":
+            one = before.get(name, before.get("data", {}).get(name))
+            other = after.get(name, after.get("data", {}).get(name))
+            yield f"  {name}: {one!r}, then {other!r}"
+    cause = next((_CAUSES[name] for name in ("kind", *members) if name in members and name in _CAUSES), "")
+    if cause:
+        yield f"  cause: {cause}"
+
+
+def _differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
