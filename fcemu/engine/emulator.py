@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from fcemu.core.catalog import Catalog
-from fcemu.core.errors import FCError, InvalidArgument
+from fcemu.core.errors import FCError
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
@@ -16,7 +16,6 @@ from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
-from fcemu.core.triggers import TIMER, Trigger, read_timer, timer_event
 from fcemu.engine.agenda import Agenda
 from fcemu.engine.baton import Baton
 from fcemu.engine.callers import Callers, Then
@@ -290,25 +289,16 @@ class Emulator:
     def fire(self, ref: FunctionRef, name: str) -> Invocation:
         """Fire a time trigger now, whether it is enabled or not; the rest happens as after any firing.
 
-        Raises ``ServiceNotFound``, ``FunctionNotFound``, ``TriggerNotFound``, ``InvalidArgument`` for one of another
-        type.
+        Raises what ``Timers.upcoming`` raises.
         """
         with self._baton:
             self._check_sound()
-            trigger = self._timer(ref, name)
-            timer = read_timer(trigger.config)
-            return self._intake.fire(trigger, timer_event(trigger, timer.payload, self.clock.shown()))
+            return self.timers.fire_now(ref, name, self.clock.shown())
 
     def upcoming(self, ref: FunctionRef, name: str, count: int) -> list[datetime]:
         """The next ``count`` firings of a time trigger, as it is set now. Raises what ``fire`` raises."""
         with self._baton:
-            return list(islice(self.timers.upcoming(self._timer(ref, name), self.clock.shown()), count))
-
-    def _timer(self, ref: FunctionRef, name: str) -> Trigger:
-        trigger = self._catalog.trigger(ref, name)
-        if trigger.kind != TIMER:
-            raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type '{trigger.kind}', not a timer")
-        return trigger
+            return list(islice(self.timers.upcoming(ref, name, self.clock.shown()), count))
 
     # What is refused.
 

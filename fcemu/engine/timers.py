@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, cast
 
+from fcemu.core.errors import InvalidArgument
 from fcemu.core.facts import FaultStruck
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
@@ -113,8 +114,24 @@ class Timers:
         invocation = self._fire(trigger, event)
         self._journal.record(FaultStruck(now, invocation.id, 1, "timer late"), invocation)
 
-    def upcoming(self, trigger: Trigger, now: datetime) -> Iterator[datetime]:
-        """When a timer fires from now on, as it is set now; nothing where it is disabled."""
+    def fire_now(self, ref: FunctionRef, name: str, now: datetime) -> Invocation:
+        """Fire a time trigger, whether it is enabled or not. Raises as ``upcoming``, and what accepting raises."""
+        trigger = self._named(ref, name)
+        return self._fire(trigger, timer_event(trigger, read_timer(trigger.config).payload, now))
+
+    def _named(self, ref: FunctionRef, name: str) -> Trigger:
+        trigger = self._catalog.trigger(ref, name)
+        if trigger.kind != TIMER:
+            raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type '{trigger.kind}', not a timer")
+        return trigger
+
+    def upcoming(self, ref: FunctionRef, name: str, now: datetime) -> Iterator[datetime]:
+        """When a timer fires from now on, as it is set now; nothing where it is disabled.
+
+        Raises ``ServiceNotFound``, ``FunctionNotFound``, ``TriggerNotFound``, ``InvalidArgument`` for a trigger of
+        another type.
+        """
+        trigger = self._named(ref, name)
         timer = read_timer(trigger.config)
         instant = timer.schedule.after(now, trigger.stamp.modified) if timer.enabled else None
         while instant is not None:
