@@ -14,7 +14,7 @@ from fcemu.config.files import Files
 from fcemu.config.problems import Report, quoted
 from fcemu.config.reading import NONE, Said
 from fcemu.config.schema import step_of
-from fcemu.config.tree import Scalar
+from fcemu.config.tree import Scalar, Table
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity
 from fcemu.core.defined import Extras
 from fcemu.core.destinations import FunctionDestination
@@ -93,6 +93,7 @@ class Definer:
                 written[FunctionRef(name, service)] = Written(each, each.get("code", shared))
         if code is not None:
             self._files.directory(code)
+        self._check_stubs(said, written)
         stubs = {FunctionRef.parse(name): each["steps"] for name, each in said.get("stubs", NONE).items()}
         self._stubbed = frozenset({*stubs, *self._callables})
         made = {ref: function for ref, each in written.items() if (function := self._function(ref, each)) is not None}
@@ -177,7 +178,15 @@ class Definer:
         layer = self._layers.get(read_layer_arn(text) or ("", 0))
         return LayerRef(text, *(() if layer is None else (layer.package.size_bytes, layer.package.directory)))
 
-    # Destinations.
+    # Stubs and destinations.
+
+    def _check_stubs(self, said: Said, written: Mapping[FunctionRef, Written]) -> None:
+        """A stub needs a function."""
+        stubs, known = said.node.get("stubs"), set(map(str, written))
+        for key, _ in stubs.entries if isinstance(stubs, Table) else ():
+            if key.text in said.get("stubs", NONE) and key.text not in known:
+                hints = self._guess(key.text, written) or ["define it under functions or services, too"]
+                self._report.add(key.place, f"there is no function {quoted(key.text)} for this stub", *hints)
 
     def _check_destinations(self, written: Mapping[FunctionRef, Written]) -> None:
         """A destination that is not defined is odd: it may be defined later, else its reports fail."""

@@ -18,7 +18,7 @@ from fcemu.config.formats import Format, Stranger, format_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import MAPPING, SMALLEST, find_definition, read_file, shown
 from fcemu.config.problems import Report
-from fcemu.config.reading import Said, check_stubs, read
+from fcemu.config.reading import Said, read
 from fcemu.config.schema import FILE
 from fcemu.config.tree import Kind, Scalar, Table, plain
 from fcemu.config.unreachable import say_unreachable
@@ -124,7 +124,6 @@ def _read(tree: Table, report: Report, *, foreign: bool = False) -> Said:
     if said is None:
         report.check()
         raise AssertionError("what could not be read left no problem")
-    check_stubs(said, report)
     return said
 
 

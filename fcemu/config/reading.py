@@ -57,25 +57,6 @@ def read(tree: Table, table: rows.Table, report: Report, *, foreign: bool = Fals
     return reader.block(tree, tree.place, Level(table, "at the top level"))
 
 
-def check_stubs(said: Said, report: Report) -> None:
-    """A stub needs a function."""
-    if "stubs" not in said:
-        return
-    known = [name for name, _ in said.get("functions", NONE).items()]
-    known += [
-        f"{service}/{name}"
-        for service, inner in said.get("services", NONE).items()
-        for name, _ in inner.get("functions", NONE).items()
-    ]
-    stubs = said.node.get("stubs")
-    for key, _ in stubs.entries if isinstance(stubs, Table) else ():
-        name = key.text
-        if name in said["stubs"] and name not in known:
-            near = report.closest(name, known)
-            hints = [f"did you mean {near!r}?"] if near else ["define it under functions or services, too"]
-            report.add(key.place, f"there is no function {quoted(name)} for this stub", *hints)
-
-
 def is_readable(field: rows.Field, value: object) -> bool:
     """Whether a file may have a value for a key, and nothing of it is lost."""
     kind = field.in_file
