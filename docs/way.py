@@ -64,7 +64,7 @@ They say where work may be removed; `bench/attempts.py` and `bench/invoke.py` sa
 | the plan, the instance, the facts `Dequeued` and `Started`, the run and its call | 17 |
 | the goal, the agenda, the clock, and the way between these parts | 13 |
 
-In a large move the collector passes over young objects only, and over nothing at its end. Attempts leave nothing for it:
+In a large move the collector passes over young objects only, and over nothing at its end. Attempts leave it nothing:
 no object of an attempt that is over leads back to itself (`tests/runtimes/test_garbage.py`).
 
 | a synchronous echo over HTTP, eight connections, a flowing clock | % |
