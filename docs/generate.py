@@ -61,7 +61,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests")]
 
 from rules import Mark  # noqa: E402 (a module of the tests)
-from way import STEPS  # noqa: E402 (beside this one)
+from way import STEPS, WHERE_TIME_GOES  # noqa: E402 (beside this one)
 
 REACTING = next(step for step in STEPS if step.name == "reaction")
 
@@ -160,6 +160,7 @@ def way() -> str:
         "| --- | --- |",
     ]
     lines += [f"| {name} | {about} |" for name, about in _attributes(ROOT / "fcemu/engine/agenda.py", "Rank")]
+    lines += ["", WHERE_TIME_GOES]
     return "\n".join(lines) + "\n"
 
 

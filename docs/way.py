@@ -46,3 +46,37 @@ STEPS = (
     Step("mail", "mns/mail.py", "Mail.arrives", "hands it to the consumers of a queue, or to what hears of a topic"),
 )
 """In the order in which an invocation takes them that fails once and then succeeds."""
+
+
+WHERE_TIME_GOES = """\
+## Where the time goes
+
+Shares of the processor's time, as a sampling profiler shows them (`py-spy record --gil`, CPython 3.11, November 2026).
+They say where work may be removed; `bench/attempts.py` and `bench/invoke.py` say what an attempt and a request cost.
+
+| an attempt on the virtual clock, of an inline handler that fails once and then returns; the collector is off | % |
+| --- | --- |
+| the document of the error and the line in the log (`runtimes/documents.py`) | 18 |
+| what the handler sees: time, environment, output, modules (`runtimes/views.py`, `runtimes/timeshift/`) | 18 |
+| the context, the call of the handler and the handler itself | 8 |
+| the facts `Finished`, `RetryPlanned` and `Succeeded`, the decision, the instance that is given back | 20 |
+| the newest thousand exceptions, kept for tests: each new one lets an old one go, with its frames | 6 |
+| the plan, the instance, the facts `Dequeued` and `Started`, the run and its call | 17 |
+| the goal, the agenda, the clock, and the way between these parts | 13 |
+
+In a large move the collector passes over young objects only, and over nothing at its end. Attempts leave it nothing:
+no object of an attempt that is over leads back to itself (`tests/runtimes/test_garbage.py`).
+
+| a synchronous echo over HTTP, eight connections, a flowing clock | % |
+| --- | --- |
+| the loop reads, parses and writes HTTP (aiohttp and asyncio) | 37 |
+| the loop finds the route, reads the headers, and makes the answer of the invocation | 14 |
+| the loop makes the invocation and its run, and records their first facts | 22 |
+| the loop hands the run to a thread of the crew: mostly the lock by which that thread is woken | 8 |
+| a thread of the crew runs the handler, records how it ended, hands the answer to the loop | 12 |
+| the thread that waits for real time looks for timeouts and for a stalled queue | 7 |
+
+Answers are handed over once the queue of short jobs is empty, with one wake-up for all of them: then the thread of the
+crew waits for more, and gives the interpreter away by itself. A shorter switch interval of the interpreter (0.3 ms and
+1 ms) was tried in the process of `serve`: fewer echoes at 1 and 8 connections, and no better p99 there."""
+"""What profiles have shown; made by hand."""

@@ -149,14 +149,16 @@ def exited(duration: timedelta, memory_used_mb: float) -> FunctionError:
     return FunctionError(UNHANDLED, error_document(text), "ProcessExited")
 
 
+_TOO_LARGE: Final = f"is larger than {RESULT_BYTES} bytes, the most that a caller gets"
+
+
 def bounded(outcome: Ran) -> Ran:
     """What an attempt came to; in place of a result or an error that is too large for a caller, a function error."""
-    text = f"is larger than {RESULT_BYTES} bytes, the most that a caller gets"
     match outcome:
         case Returned(payload) if len(payload) > RESULT_BYTES:
-            return FunctionError(UNHANDLED, error_document(f"The result {text}"), "FunctionUnhandledError")
+            return FunctionError(UNHANDLED, error_document(f"The result {_TOO_LARGE}"), "FunctionUnhandledError")
         case FunctionError(error_type, document, name) if len(document) > RESULT_BYTES:
-            return FunctionError(error_type, error_document(f"The error {text}"), name)
+            return FunctionError(error_type, error_document(f"The error {_TOO_LARGE}"), name)
         case _:
             return outcome
 

@@ -94,7 +94,7 @@ class Intake:
         self._callers.expect(invocation, then, nested=is_nested)
         if caller is not None and is_nested:
             self._movers.ending.nest(caller, invocation)
-        else:
+        elif self._movers.outside.errands:
             self._movers.outside.lend(invocation)
         if self._clock.rate:
             self._movers.start_at_once(invocation, invocation.accepted.at, plan)

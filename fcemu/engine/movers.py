@@ -168,7 +168,8 @@ class Movers:
         if self.goals:
             self.reach_end_of(invocation)
         if invocation.accepted.synchronous:
-            self.outside.take_back(invocation)
+            if self.outside.lent:
+                self.outside.take_back(invocation)
             self.ending.go_on_calling(invocation)
 
     def _move_to(self, instant: datetime) -> datetime:

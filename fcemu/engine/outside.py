@@ -16,7 +16,7 @@ class Outside:
         self._closed = False
         self.errands: Final[dict[Errand, None]] = {}
         """What is under way, in the order in which it set out."""
-        self._lent: Final[dict[str, list[Errand]]] = {}
+        self.lent: Final[dict[str, list[Errand]]] = {}
         """Errands that the clock does not wait for because of an invocation, by its id."""
 
     def send(self, errand: Errand) -> None:
@@ -45,11 +45,11 @@ class Outside:
         for errand in lent:
             self._parking.uncount(errand.run or errand)
         if lent:
-            self._lent[invocation.id] = lent
+            self.lent[invocation.id] = lent
 
     def take_back(self, invocation: Invocation) -> None:
         """That invocation has ended."""
-        for errand in self._lent.pop(invocation.id, ()):
+        for errand in self.lent.pop(invocation.id, ()):
             if errand in self.errands and (errand.run is None or errand.run.table.holds_clock):
                 self._parking.count(errand.run or errand)
 

@@ -110,6 +110,26 @@ def test_who_waits_for_real_time_is_woken_for_what_comes_before_and_for_nothing_
     assert woken == [at(3)]
 
 
+def test_who_was_woken_for_an_instant_looks_then_though_nothing_is_due_any_more():
+    baton = Baton()
+    agenda, woken = Agenda(baton), []
+    baton.changed.notify = lambda: woken.append(agenda.wakes_at)
+    agenda.wakes_at = at(300)
+    for instant in (3, 1):
+        agenda.look_by(at(instant))
+    assert woken == [at(3), at(1)]
+    assert agenda.next_look(at(0)) == at(1)
+    agenda.wakes_at = agenda.next_look(at(1))
+    assert agenda.wakes_at == at(3)
+    agenda.look_by(at(4))
+    agenda.push(at(2), Thing(2))
+    assert woken == [at(3), at(1), at(2)]
+    assert agenda.next_look(at(1)) == at(2)
+    agenda.pop(Rank.WORK)
+    assert agenda.next_look(at(2)) == at(3)
+    assert agenda.next_look(at(3)) is None
+
+
 AHEAD = {"timer": Rank.TIMER, "work": Rank.WORK, "message": Rank.MESSAGE, "poll": Rank.POLL, "idle": Rank.IDLE}
 """Seconds from the start at which something lies ahead, by what it is."""
 
