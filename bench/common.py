@@ -24,6 +24,8 @@ FIGURES = os.environ.get("FCEMU_FIGURES")
 """The file to which each figure is appended as a line of JSON; ``all.py`` makes its table of them."""
 BARE = [sys.executable, str(HERE / "bare.py")]
 SERVE = [sys.executable, "-m", "fcemu", "serve"]
+COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""The variables of a server: what it imports is compiled once, as an installation does."""
 
 
 def sized(small: T, usual: T, full: T) -> T:
@@ -56,7 +58,7 @@ def start(
 ) -> tuple[subprocess.Popen[bytes], float]:
     """Start a server and ask it until it answers; the process, and the seconds that took."""
     begin = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=COMPILED)
     while not answers(port, method, path, body):
         if process.poll() is not None or time.perf_counter() - begin > 30:
             sys.exit(f"{' '.join(command)} does not answer")

@@ -97,7 +97,7 @@ def seconds(text: str, **values: object) -> float:
         if values.get("modules"):
             (Path(folder) / "conftest.py").write_text(MODULES)
         begin = time.perf_counter()
-        command = [sys.executable, "-m", "pytest", "-q", *BARE, folder]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:timeout", folder]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": ""})
         return time.perf_counter() - begin
 

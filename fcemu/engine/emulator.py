@@ -193,7 +193,7 @@ class Emulator:
         """Requests that are being served; an autojumping clock waits for them."""
         self._progress: Final = Progress(self._world, self._movers, self._callers)
         if overflow is not None and settings.in_memory is not None and not (store is not None and store.outlasts):
-            self.journal.overflow_to(overflow, settings.in_memory)
+            self.journal.overflow_to(overflow, settings.in_memory, self._persistence.left_memory)
         if store is not None:
             with self._baton:
                 self._persistence.begin(store, kept)

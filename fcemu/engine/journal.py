@@ -74,6 +74,7 @@ class Journal(Sequence[Fact]):
         self.tasks: dict[FunctionRef, dict[str, Recorded]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
         self._overflow: Callable[[], Overflow] | None = None
+        self._left: Callable[[Iterable[Summary]], object] = lambda summaries: None
         self._most = 0
         self._ended = 0
         """How many invocations in memory have ended; ``_most`` of them may stay, where there is an overflow."""
@@ -244,10 +245,13 @@ class Journal(Sequence[Fact]):
         """As ``let_go``, whether it is worth it or not, and none stays."""
         self._let_go(len(self))
 
-    def overflow_to(self, overflow: Callable[[], Overflow], most: int) -> None:
+    def overflow_to(
+        self, overflow: Callable[[], Overflow], most: int, left: Callable[[Iterable[Summary]], object]
+    ) -> None:
         """Of the invocations that have ended, only the newest ``most`` stay in memory as a whole. ``overflow`` makes
-        what takes the others; it is called once there are some."""
+        what takes the others; it is called once there are some. ``left`` gets the summaries of those that have left."""
         self._overflow, self._most, self._looks = overflow, most, most + _OVERFLOWS_EVERY
+        self._left = left
 
     def make_room(self, _fact: object, _invocation: Invocation) -> None:
         """One more invocation has ended: others leave memory, once they are too many."""
@@ -272,6 +276,7 @@ class Journal(Sequence[Fact]):
         overflow.put([(place_of(summary), summary) for summary in summaries])
         for summary in summaries:
             del self._here[summary.id]
+        self._left(summaries)
 
     def _enough(self, ends: int) -> int:
         """How many of the oldest facts in memory have to leave, so that so many invocations that have ended can."""

@@ -1,9 +1,10 @@
 """Persistence: how an emulator goes on from what a store has kept, and keeps there what happens."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from fcemu.core.invocation import State, Summary
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
@@ -121,6 +122,11 @@ class Persistence:
     def _saving_to(self, store: Store, packages: Callable[[], Packages] | None) -> Saving:
         there = None if packages is None else packages()
         return self._make(store, self._world, timers=self._timers, packages=there, forgot=self._forget)
+
+    def left_memory(self, summaries: Iterable[Summary]) -> None:
+        """These invocations have left memory. Who has read of them is asked for those only that did not end well."""
+        ended_well = (one.id for one in summaries if one.state in (State.SUCCEEDED, State.STOPPED))
+        self._movers.callers.read_outside.difference_update(ended_well)
 
     def _forget(self) -> None:
         """A server runs for months: what is noted of an invocation goes with it."""

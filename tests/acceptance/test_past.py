@@ -322,6 +322,22 @@ def test_without_a_file_an_invocation_that_ended_long_ago_leaves_nothing_in_memo
     assert each < 64  # a summary alone has some 450 bytes; so many are whole between two portions
 
 
+def test_of_what_ended_well_long_ago_nobody_knows_any_more_who_has_read_it(tmp_path, short_memory):
+    with LocalEmulator(definition(tmp_path), in_memory=5) as emulator:
+        failed = emulator.function("never").invoke_async("x")
+        emulator.run_until_idle()
+        read = [failed.request_id]
+        for n in range(30):
+            read.append(emulator.function("echo").invoke_async({"n": n}).request_id)
+            emulator.run_until_idle()
+            got(emulator, f"/_fcemu/invocations/{read[-1]}")
+        got(emulator, f"/_fcemu/invocations/{failed.request_id}")
+        for _ in range(60):
+            emulator.function("echo").invoke("y")
+        assert emulator._engine.read_outside & {*read} == {failed.request_id}
+        emulator.check()
+
+
 def test_what_cannot_be_written_to_the_temporary_file_stays_in_memory(tmp_path, short_memory, caplog):
     with LocalEmulator(definition(tmp_path), strict=False, in_memory=5) as emulator:
         function, journal = emulator.function("echo"), emulator._engine.journal
