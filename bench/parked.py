@@ -1,5 +1,9 @@
-"""Attempts that are all parked at once: seconds until 5,000 handlers that sleep an hour have ended."""
+"""Attempts that are all parked at once: until 5,000 handlers that sleep an hour have ended, in seconds and in memory.
 
+The baseline is as many bare threads, in a process that knows nothing of fcemu.
+"""
+
+import resource
 import sys
 import tempfile
 import threading
@@ -7,11 +11,6 @@ import time
 from pathlib import Path
 
 from common import apart, line, sized
-
-from fcemu import host
-from fcemu.config import read_mapping
-from fcemu.core.names import FunctionRef
-from fcemu.engine.emulator import Asked
 
 PARKED = sized(50, 5_000, 5_000)
 HANDLER = """
@@ -24,6 +23,11 @@ def handler(event, context):
 
 def attempts() -> float:
     """5,000 attempts of one function start, sleep an hour of virtual time side by side, and end."""
+    from fcemu import host
+    from fcemu.config import read_mapping
+    from fcemu.core.names import FunctionRef
+    from fcemu.engine.emulator import Asked
+
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "index.py").write_text(HANDLER)
         function = {"handler": "index.handler", "code": folder, "timeout": 86400}
@@ -51,14 +55,18 @@ def threads() -> float:
 
 
 def main() -> None:
-    """Print medians and their ratio."""
+    """Print medians and their ratios."""
     if len(sys.argv) > 1:
-        print({"attempts": attempts, "threads": threads}[sys.argv[1]]())
+        seconds = {"attempts": attempts, "threads": threads}[sys.argv[1]]()
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(megabytes if "memory" in sys.argv else seconds)
         return
     rounds = sized(1, 5, 9)
-    pairs = [(apart("attempts"), apart("threads")) for _ in range(rounds)]
-    ours, baseline = [a for a, _ in pairs], [b for _, b in pairs]
-    line(f"{PARKED:,} handlers that sleep an hour, to as many threads that wait for an event", ours, baseline, "s")
+    question = f"{PARKED:,} handlers that sleep an hour, to as many threads that wait for an event"
+    for what, unit in (("seconds", "s"), ("memory", "MB")):
+        pairs = [(apart("attempts", what), apart("threads", what)) for _ in range(rounds)]
+        ours, baseline = [a for a, _ in pairs], [b for _, b in pairs]
+        line(f"{question}, {what}", ours, baseline, unit)
 
 
 if __name__ == "__main__":

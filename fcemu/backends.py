@@ -1,4 +1,4 @@
-"""Which of the two backends replaces the time functions; decided without importing either."""
+"""Chooses whether time-machine serves as well for the time of handlers, without importing it."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""What a definition makes of an emulator: its catalog, at the start, after a restart, and in addition to others."""
+"""This module puts a definition into an emulator: at the start, after a restart, and beside what there is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fcemu.api.setup import BadDefinition
 from fcemu.config import Definition
+from fcemu.config.problems import Problem
 from fcemu.core.catalog import Catalog
 from fcemu.core.catalog_json import catalog_to_json
 from fcemu.core.limits import RELAXED
@@ -91,14 +92,37 @@ def define(
         emulator.setup.stub(ref, stub(steps), alone=True)
 
 
+def _told(problem: Problem) -> dict[str, Any]:
+    return {"path": problem.path, "message": problem.message, "hints": list(problem.hints)}
+
+
 class Parts:
     """Implements ``Parts`` of the API. Paths in a definition count from the working directory."""
 
-    def __init__(self, runtimes: Runtimes, options: Callable[[], Mapping[str, object]]) -> None:
-        """``options``: those by which the emulator was made."""
+    def __init__(
+        self,
+        runtimes: Runtimes,
+        options: Callable[[], Mapping[str, object]],
+        definition: Callable[[], Definition],
+    ) -> None:
+        """``options`` and ``definition``: those by which the emulator was made."""
         self.stub: Final = runtimes.stub
         self._options: Final = options
+        self._definition: Final = definition
         self._packages: Final = runtimes.packages
+
+    def said(self) -> Mapping[str, Any]:
+        """The options by which the emulator was made, by their names."""
+        return checked(self._options())
+
+    def problems(self) -> list[dict[str, Any]]:
+        """What is odd in the definition that the emulator was made with, and can be used all the same."""
+        return list(map(_told, self._definition().warnings))
+
+    def path(self) -> str | None:
+        """The file of the definition that the emulator was made with; ``None`` where there is none, or several."""
+        path = self._definition().path
+        return None if path is None else str(path)
 
     def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:
         """Add a definition in native form. Raises ``BadDefinition``."""
@@ -107,8 +131,7 @@ class Parts:
         try:
             define(emulator, read_mapping(document, Path.cwd()), stub=self.stub, options=self._options())
         except DefinitionError as wrong:
-            found = [{"path": one.path, "message": one.message, "hints": list(one.hints)} for one in wrong.problems]
-            raise BadDefinition(str(wrong), found) from None
+            raise BadDefinition(str(wrong), list(map(_told, wrong.problems))) from None
         except ValueError as wrong:
             raise BadDefinition(str(wrong), [{"path": "emulator", "message": str(wrong), "hints": []}]) from None
 

@@ -1,5 +1,4 @@
-"""The guardian of this process: when this process is gone, also killed, it ends the programs and deletes the scratch
-directories that are left."""
+"""Starts the guardian of this process, which ends programs and deletes directories that are left when this is gone."""
 
 import atexit
 import os

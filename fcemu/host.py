@@ -1,17 +1,16 @@
-"""Host: the one place that puts a server, its runtimes and an emulator together."""
+"""Puts a server, its runtimes and an emulator together; the one place that does so."""
 
 import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing
 from contextvars import Context
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import cache, partial
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fcemu import __version__
 from fcemu.api.guard import Guard
@@ -40,7 +39,6 @@ from fcemu.engine.chance import CHANCES, Chance
 from fcemu.engine.clock import Clock
 from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import Emulator as Emulator
-from fcemu.engine.forgetting import forget_old
 from fcemu.engine.forks import ForkedError
 from fcemu.engine.ports import Overflow, Packages, StandIn
 from fcemu.engine.ports import Runtime as Runtime
@@ -52,10 +50,6 @@ from fcemu.mns.wire.routes import MNS
 from fcemu.runtime_set import Runtimes as Runtimes
 from fcemu.senders import post
 from fcemu.server_loop import ServerLoop as ServerLoop
-
-if TYPE_CHECKING:
-    from fcemu.runtimes.debugging import Debugging as Debugging
-    from fcemu.runtimes.timeshift.lending import Lent
 
 T = TypeVar("T")
 
@@ -130,6 +124,8 @@ def emulator_of(
             clock = Clock(kept.started, settings.rate)
             clock.set(kept.now)
             if store.keep is not None:
+                from fcemu.engine.forgetting import forget_old
+
                 forget_old(store, clock.now(), store.keep, Mailboxes())
             parts |= {"catalog": catalog_after(kept, definition, given), "kept": kept, "clock": clock}
             if catch_up:
@@ -205,7 +201,7 @@ class Host:
         self.url: Final = url
         self._store: Store | None = None
         self._pid: Final = os.getpid()
-        server.state.parts = Parts(runtimes, lambda: self._recipe.options())
+        server.state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
     @property
     def emulator(self) -> Emulator | None:
@@ -256,9 +252,9 @@ class Host:
             store.clear()
         self._go_on(settings, store)
 
-    def restart(self) -> None:
-        """End the emulator as by ``kill -9``, and go on from what was kept: in its file, else in memory. Raises
-        ``StoreError``."""
+    def restart(self, kept: Store | None = None) -> None:
+        """End the emulator as by ``kill -9``, and go on from what was kept: in its file, else in memory. ``kept``: what
+        an emulator has left that was killed already. Raises ``StoreError``."""
         emulator = self.emulator
         assert emulator is not None
         added, in_memory = emulator.setup.all_added(), self._store is None
@@ -266,6 +262,9 @@ class Host:
             emulator.kill()
             self._store.close()
             store = self._opened()
+        elif kept is not None:
+            store = kept
+            emulator.kill()
         else:
             store = memory_store()
             emulator.kill(store, self.runtimes.packages)
@@ -326,7 +325,9 @@ class LocalHost(Host):
     """A host whose server has a thread of its own in this process, so that any thread may block on it."""
 
     def __init__(self) -> None:
-        patch_time()
+        from fcemu.runtimes import timeshift
+
+        timeshift.install()
         self._thread: Final = ServerThread()
         self.host: Final = self._thread.host
         self.port: Final = self._thread.port
@@ -468,105 +469,6 @@ def program_named(text: str) -> str:
     return os.path.abspath(found)
 
 
-def debugging(function: FunctionRef, port: int) -> "Debugging":
-    """Instances of ``function`` wait for the client of a debugger, on ``port`` of 127.0.0.1."""
-    from fcemu.runtimes.debugging import Debugging
-
-    return Debugging(function, port)
-
-
-def hide_output() -> None:
-    """Show nothing of what inline handlers write on the streams of this process."""
-    from fcemu.runtimes import output
-
-    output.hide()
-
-
-def patch_time() -> None:
-    """Let handlers of this process see virtual time, once for all; everything else keeps real time."""
-    from fcemu.runtimes import timeshift
-
-    timeshift.install()
-
-
-@cache
-def _freezers() -> ModuleType:
-    """What knows a test's own freezers; imported when it is first asked for, as it brings freezegun."""
-    from fcemu.runtimes.timeshift import freezers
-
-    return freezers
-
-
-def freezer() -> str | None:
-    """Who has frozen the time of this process by himself, freezegun or time-machine."""
-    name: str | None = _freezers().active()
-    return name
-
-
-def test_time() -> datetime | None:
-    """What that freezer shows."""
-    shown: datetime | None = _freezers().test_time()
-    return shown
-
-
-def move_test_time(by: timedelta) -> None:
-    """Move that freezer."""
-    _freezers().move_test_time(by)
-
-
-def lend_clock(clock: "Lent") -> AbstractContextManager[None]:
-    """Let code that is no handler read ``clock`` and sleep on it inside a ``with`` block."""
-    from fcemu.runtimes.timeshift.lending import lend
-
-    return lend(clock)
-
-
 def definition_in(directory: Path) -> Path | None:
     """The definition that a directory holds under one of the usual names, if any."""
     return next((path for name in FILE_NAMES if (path := directory / name).is_file()), None)
-
-
-def time_backend() -> str:
-    """The library behind the time of handlers. Raises ``ValueError`` for one that was asked for and is not there."""
-    from fcemu.runtimes import timeshift
-
-    timeshift.install()
-    return timeshift.backend_in_force() or ""
-
-
-def tools() -> list[tuple[str, str, str]]:
-    """What this machine has for functions in other languages: name, what was found, what to do if it cannot be used."""
-    from fcemu.runtimes import known_programs
-
-    return [(found.name, found.found, found.wrong) for found in known_programs.tools()]
-
-
-def in_other_languages() -> list[tuple[str, list[str], list[tuple[str, str]]]]:
-    """What is virtual and what is real for handlers in other languages that this machine can run: of whom, what is
-    virtual, and what is real with the reason."""
-    from fcemu.runtimes import known_programs
-
-    return [
-        (
-            of,
-            [row.what.replace("`", "") for row in rows if not row.why],
-            [(row.what.replace("`", ""), row.why) for row in rows if row.why],
-        )
-        for of, rows in known_programs.rows()
-    ]
-
-
-def syntax_error_of(path: str) -> SyntaxError | None:
-    """What is wrong with a file of JavaScript, where it is one and Node.js is there to say so."""
-    from fcemu.runtimes.node import SCRIPTS, syntax_error_of
-
-    return syntax_error_of(path) if path.endswith(SCRIPTS) else None
-
-
-def real_on_purpose() -> list[tuple[str, str]]:
-    """What stays real although a handler runs on virtual time, each with the reason."""
-    from fcemu.runtimes import timeshift
-
-    return [
-        (f"{real.what}, {real.where}".replace("`", ""), real.why) for real in timeshift.real_on_purpose(time_backend())
-    ]

@@ -4,7 +4,8 @@ Only runs in which a test is explored, or repeated by a token, import this modul
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import replace
 from typing import Any, Final
@@ -15,12 +16,13 @@ from _pytest.runner import runtestprotocol
 from fcemu.core.options import EXPLORING, OPTIONS
 from fcemu.core.script import Script
 from fcemu.engine import real
-from fcemu.search.explorer import Bounds, Result, explore
+from fcemu.search.explorer import Bounds, Result, explore, sweep
 from fcemu.search.telling import lines_of, repeat_line
 from fcemu.search.tokens import Repeat, WrongToken, decode
 from fcemu.testing.exploring import Story, governed
 
 SECTION: Final = "fcemu explore"
+CRASHES: Final = "crashes"
 _SHOWN_EVERY: Final = 0.2
 """Real seconds between two looks at the progress of a search."""
 
@@ -36,6 +38,8 @@ class Exploration:
         self._first: list[pytest.TestReport] = []
         """The reports of the calm run."""
         self._skipped = False
+        self._facts = 0
+        """How many facts the emulator of the last run had come to."""
         self._properties: Final = list(item.user_properties)
         self._progress: Final = _Progress(item)
 
@@ -45,12 +49,15 @@ class Exploration:
         seconds = options["explore_seconds"]
         until = real.monotonic() + seconds
         bounds = Bounds(
-            runs=options["explore"],
+            runs=0 if options["explore"] == CRASHES else options["explore"],
             exhaustive=options["exhaustive"],
             exhaust_retries=options["exhaust_retries"],
             over=lambda: self._skipped or bool(seconds and real.monotonic() > until),
         )
-        result = explore(self._run, bounds, options["seed"], self._progress.show)
+        if options["explore"] == CRASHES:
+            result = self._sweep(bounds)
+        else:
+            result = explore(self._run, bounds, options["seed"], self._progress.show)
         self._progress.end()
         if result.choices is not None:
             return self._failed(result, nextitem)
@@ -62,14 +69,21 @@ class Exploration:
     def _run(self, script: Script) -> bool:
         """Run the test once, from the setup of its fixtures to their end; whether it failed."""
         calm = not self._first
-        with governed(Story(script)):
+        with governed(Story(script)) as story:
             failed, reports = _run_once(self._item)
+            self._facts = story.facts
         self._forget(self._item)
         self._item.user_properties[:] = self._properties
         if calm:
             self._first = reports
             self._skipped = any(report.skipped and not hasattr(report, "wasxfail") for report in reports)
         return failed and not self._skipped
+
+    def _sweep(self, bounds: Bounds) -> Result:
+        calm = Script(exhaust_retries=bounds.exhaust_retries)
+        if self._run(calm):
+            return Result(runs=1, distinct=1, complete=False, exhaustive=0, choices=(), asked=tuple(calm.asked))
+        return sweep(self._run, calm, self._facts, bounds.over)
 
     def _failed(self, result: Result, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run what was found once more, for the report of it."""
@@ -168,6 +182,85 @@ class _Progress:
             self._reporter.rewrite("", erase=True)
 
 
+class Examples:
+    """The searches for what breaks the examples of a Hypothesis test: its own examples outside, ours inside.
+
+    For each example, the body of the test is run as often as the search needs, and the emulators that it makes get
+    their answers from that.
+    """
+
+    def __init__(self, item: pytest.Item, options: Mapping[str, Any], hypothesis: Any) -> None:
+        self._item: Final = item
+        self._options: Final = options
+        self._hypothesis: Final = hypothesis
+        self._found: tuple[Result, str | None] | None = None
+        """What was found last, which is the example that Hypothesis shows, and its token."""
+        self._runs = 0
+
+    def run(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+        """The reports of the test."""
+        with _around(self._hypothesis, self._search):
+            reports = runtestprotocol(self._item, log=False, nextitem=nextitem)
+        for report in reports:
+            if report.failed and self._found is not None:
+                result, token = self._found
+                lines = [*lines_of(result), *([] if token is None else [repeat_line(self._item.nodeid, token)])]
+                report.sections.append((SECTION, "\n".join(lines)))
+                return reports
+        if not any(report.failed for report in reports):
+            _tell(reports, f"no failure in {self._runs} runs of all its examples")
+        return reports
+
+    def _search(self, inner: Callable[..., object], *args: Any, **given: Any) -> None:
+        """Search for what breaks one example; raises what the test raises then."""
+        options = self._options
+
+        def fails(script: Script) -> bool:
+            self._runs += 1
+            try:
+                with governed(Story(script)):
+                    inner(*args, **given)
+            except Exception as error:  # whatever a test raises is its failure
+                if type(error).__module__.startswith("hypothesis") or isinstance(error, pytest.skip.Exception):
+                    raise  # the example is not to be looked at
+                return True
+            return False
+
+        bounds = Bounds(
+            runs=options["explore"], exhaustive=options["exhaustive"], exhaust_retries=options["exhaust_retries"]
+        )
+        result = explore(fails, bounds, options["seed"])
+        if result.choices is None:
+            return
+        with governed(Story(Script.of(result.choices, exhaust_retries=options["exhaust_retries"]))) as story:
+            try:
+                inner(*args, **given)
+            finally:
+                self._found = result, story.token(self._item.nodeid)
+        raise AssertionError("\n".join(lines_of(replace(result, doubt="the last of the runs with it passed"))))
+
+
+def _hypothesis(item: pytest.Item) -> Any:
+    """What Hypothesis keeps at a test of its own; ``None`` at others."""
+    return getattr(getattr(item, "obj", None), "hypothesis", None)
+
+
+@contextmanager
+def _around(hypothesis: Any, run: Callable[..., None]) -> Iterator[None]:
+    """Inside the block ``run`` gets the body of a Hypothesis test, with its arguments, for each example."""
+    inner = hypothesis.inner_test
+
+    @functools.wraps(inner)
+    def example(*args: Any, **given: Any) -> None:
+        run(inner, *args, **given)
+
+    hypothesis.inner_test = example
+    try:
+        yield
+    finally:
+        hypothesis.inner_test = inner
+
+
 def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a search, from what was given by name. Raises ``ValueError``."""
     names = (*EXPLORING, "seed")
@@ -179,7 +272,12 @@ def explored(
 ) -> None:
     """Run a test as its options of a search say, and report it once."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in Exploration(item, options, forget).run(nextitem):
+    hypothesis = _hypothesis(item)
+    if hypothesis is None:
+        reports = Exploration(item, options, forget).run(nextitem)
+    else:
+        reports = Examples(item, options, hypothesis).run(nextitem)
+    for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
@@ -187,16 +285,33 @@ def explored(
 def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) -> None:
     """Run a test with the answers of chance that a token says."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    with governed(Story.of(repeat)) as story:
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        met = set(story.script.made)
+    stories: list[Story] = []
+    hypothesis = _hypothesis(item)
+    if hypothesis is None:
+        with _next(stories, repeat):
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    else:
+
+        def example(inner: Callable[..., object], *args: Any, **given: Any) -> None:
+            with _next(stories, repeat):
+                inner(*args, **given)
+
+        with _around(hypothesis, example):
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    met = {one for story in stories for one in story.script.made}
     for report in reports:
-        if report.failed and story.script.asked:
+        if report.failed and any(story.script.asked for story in stories):
             lines = [f"choice {n}: {one.words()}" for n, one in enumerate(repeat.choices, 1)]
             lines += [f"  it did not come to choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met]
             report.sections.append((SECTION, "\n".join(lines)))
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _next(stories: list[Story], repeat: Repeat) -> AbstractContextManager[Story]:
+    """Another run of what a token says."""
+    stories.append(Story.of(repeat))
+    return governed(stories[-1])
 
 
 def repeat_of(token: str) -> Repeat:

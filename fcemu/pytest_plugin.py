@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
 _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
+_STDERR: pytest.StashKey[int] = pytest.StashKey()
+"""Where the process's stderr leads while nothing is captured."""
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
 
@@ -33,10 +35,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
-        choices=OPTIONS["timeline"].kind.words,
+        choices=(*OPTIONS["timeline"].kind.words, "all"),
         default=OPTIONS["timeline"].default,
         help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
         "(default: failed)",
+    )
+    group.addoption(
+        "--fcemu-report",
+        metavar="DIR",
+        help="leave two files of each failing test there: NAME.html, a page of what happened; NAME.jsonl, its journal",
     )
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
@@ -58,6 +65,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_STDERR] = stderr = os.dup(2)
+    config.add_cleanup(lambda: os.close(stderr))
     _backend(config)
     try:
         commanded = _commanded(config)
@@ -292,9 +301,16 @@ def pytest_runtest_makereport(
         wanted = item.config.getoption("--fcemu-timeline")
         is_wanted = wanted != "never" and report.failed
         if is_wanted or (wanted == "always" and report.when == "call"):
-            from fcemu.testing.reports import sections
+            from fcemu.testing.reports import coloured, sections
 
-            report.sections += sections(item.nodeid, whole=wanted == "all")
+            found = sections(item.nodeid, whole=wanted == "all")
+            if _shows_colours(item.config):
+                found = [(title, coloured(title, text)) for title, text in found]
+            report.sections += found
+        if report.failed and (directory := item.config.getoption("--fcemu-report")) is not None:
+            from fcemu.testing.pages import leave
+
+            leave(item.config.invocation_params.dir / directory, item.nodeid, report.longreprtext)
         if report.when == "teardown":
             parts.end_test()
     if report.when == "setup" and report.failed and call.excinfo is not None:
@@ -314,12 +330,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def _parts(config: pytest.Config) -> Any:
-    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here. Paths are shown
-    relative to the rootdir then."""
+    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here."""
     parts = sys.modules.get("fcemu.testing.taking_part")
     if parts is not None:
-        parts.show_paths_from(config.rootpath)
+        parts.run_by(config.rootpath, config.stash[_STDERR])
     return parts
+
+
+def _shows_colours(config: pytest.Config) -> bool:
+    """Whether the terminal does; a worker of xdist has none."""
+    return config.pluginmanager.hasplugin("terminalreporter") and config.get_terminal_writer().hasmarkup
 
 
 def _about_scope(error: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Runtimes: what runs the functions behind one server."""
+"""The runtimes behind one server, each made when the first function needs it."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +11,8 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.stubs import Handler, step_of
 from fcemu.engine.at_rest import AtRest
 from fcemu.engine.emulator import Emulator
-from fcemu.engine.ports import Runtime, StandIn
+from fcemu.engine.ports import StandIn
+from fcemu.runtimes import CodeRuntime, runtime_named
 
 if TYPE_CHECKING:
     from fcemu.packages import UnpackedPackages
@@ -38,15 +39,13 @@ class Runtimes:
         self._pass_env = pass_env
         self._extra = dict(extra_environment)
         self._debugging = debugging
-        self._made: dict[tuple[str, bool, str], Runtime] = {}
+        self._made: dict[tuple[str, bool, str], CodeRuntime] = {}
         self._packages: UnpackedPackages | None = None
 
-    def __call__(self, name: str, *, isolate: bool = False, process: bool = False, python: str = "") -> Runtime:
+    def __call__(self, name: str, *, isolate: bool = False, process: bool = False, python: str = "") -> CodeRuntime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
         its instances imports its modules anew. ``process``: Python handlers run in processes of their own, by
         ``python``, if not by the Python of this process."""
-        from fcemu.runtimes import runtime_named
-
         make = runtime_named(
             name,
             process=process,
@@ -90,11 +89,7 @@ class Runtimes:
             return added.module
         function = emulator.function(ref)
         runtime = self(function.runtime, isolate=isolate, process=process)
-        if not hasattr(runtime, "module_of"):
-            raise LookupError(f"{ref} runs in a process of its own ({function.runtime}), so its module is not here")
-        return cast("PythonInline", runtime).module_of(
-            function, AtRest(lambda: emulator.clock), emulator.settings.account
-        )
+        return runtime.module_of(function, AtRest(lambda: emulator.clock), emulator.settings.account)
 
     def packages(self) -> "UnpackedPackages":
         """Where uploaded code is."""
@@ -107,9 +102,8 @@ class Runtimes:
     def forget(self, directories: Collection[str]) -> None:
         """Code in these directories was changed: handlers of this process import it anew."""
         for runtime in self._made.values():
-            if hasattr(runtime, "forget"):
-                for directory in directories:
-                    cast("PythonInline", runtime).forget(directory)
+            for directory in directories:
+                runtime.forget(directory)
 
     def close(self) -> None:
         """Close what was made."""

@@ -1,5 +1,7 @@
-"""Scratch directories of this process; they go with it, also when it is killed. Those that were left behind even so,
-because the guardian was killed, too, are swept."""
+"""Makes scratch directories, which go with this process, also when it is killed.
+
+Those that were left behind even so, because the guardian was killed, too, are swept.
+"""
 
 import os
 import shutil

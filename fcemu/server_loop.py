@@ -1,4 +1,4 @@
-"""The event loop that serves: it reads the real time and waits in the real ``select``, whatever handlers see.
+"""This event loop serves: it reads the real time and waits in the real ``select``, whatever handlers see.
 
 Functions of asyncio, ``selectors`` and ``select`` are exchanged for the handlers of this process. The server works
 without what is exchanged, which would look for a handler's clock several times in each turn of the loop. This module

@@ -1,4 +1,4 @@
-"""Handlers: tags, the account, instances."""
+"""These handlers answer for tags, for the account, and for instances."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -128,7 +128,7 @@ def describe_regions(asking: Asking) -> Answer:
 
 
 def list_reserved_capacities(asking: Asking) -> Answer:
-    """Nobody can buy any here."""
+    """The list is empty: no capacity can be bought here."""
     return asking.plain_page("reservedCapacities", page_of([], asking.wanted))
 
 

@@ -1,4 +1,4 @@
-"""Asking: one request to an operation of the control plane; its parts are read with good error messages."""
+"""``Asking`` is one request to an operation of the control plane; it reads each part with good error messages."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from fcemu.api.dialect import Dialect
 from fcemu.api.json_body import SHOWN, Body, label, read_json, shown
 from fcemu.api.shapes import Shape
 from fcemu.api.wire import Answer, WireRequest, status_line
-from fcemu.core.errors import EntityTooLarge, InvalidArgument
+from fcemu.core.errors import EntityTooLarge, InvalidArgument, Unreadable
 from fcemu.core.limits import Limits
 from fcemu.core.names import LATEST, Account, FunctionRef
 from fcemu.core.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, Wanted, read_token, write_token
@@ -145,11 +145,11 @@ class Asking:
         try:
             document = read_json(data)
         except ValueError as wrong:
-            raise InvalidArgument(f"the request body is not valid JSON: {str(wrong)[:SHOWN]}") from None
+            raise Unreadable(f"the request body is not valid JSON: {str(wrong)[:SHOWN]}") from None
         if document is None:
             return Body({})
         if not isinstance(document, dict):
-            raise InvalidArgument(f"the request body must be a JSON object, found {shown(document)}")
+            raise Unreadable(f"the request body must be a JSON object, found {shown(document)}")
         return Body(document)
 
     # Answers.
@@ -199,7 +199,7 @@ def _unzipped(data: bytes, at_most: int) -> bytes:
         unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         whole = unzip.decompress(data, at_most + 1)
     except (gzip.BadGzipFile, zlib.error, EOFError) as wrong:
-        raise InvalidArgument(f"the request body says that it is gzip, and is not: {wrong}") from None
+        raise Unreadable(f"the request body says that it is gzip, and is not: {wrong}") from None
     if len(whole) > at_most:
         raise EntityTooLarge(at_most)
     return whole

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fcemu.api.common import trigger_url
+from fcemu.api.resource_shapes import trigger_url
 from fcemu.api.wire import WireRequest
 from fcemu.core import functions as core
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_timer

@@ -1,4 +1,4 @@
-"""Dialect: the complete list of what may differ between API versions; and how a path finds its operation."""
+"""A dialect lists all that may differ between versions of the API; ``Paths`` finds the operation of a path."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping

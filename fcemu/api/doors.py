@@ -1,4 +1,4 @@
-"""Doors: to which HTTP trigger or custom domain a request goes, whether it is let in, and what may come out again."""
+"""A door is the HTTP trigger or custom domain for which a request is meant: what it lets in, and what it lets out."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The first byte of a connection says whether it is TLS; then HTTP follows either way."""
+"""The first byte of a connection says whether it is TLS; HTTP follows either way."""
 
 import asyncio
 import ssl

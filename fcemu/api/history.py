@@ -1,4 +1,4 @@
-"""Handlers under /_fcemu/: what happened, and why nothing happens; journal, timeline, invocations."""
+"""These handlers of routes under ``/_fcemu/`` tell what happened, and why nothing happens."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from fcemu.api.otlp import NEEDED, otlp
 from fcemu.api.own_answers import json_answer
@@ -17,9 +17,8 @@ from fcemu.core.compact import compact
 from fcemu.core.errors import InvalidArgument, StoreError
 from fcemu.core.facts import Delivered, DeliveryFailed, Fact, kind_of
 from fcemu.core.invocation import Attempt, Invocation, Recorded
-from fcemu.core.json_forms import time_text
 from fcemu.core.logs import log_of
-from fcemu.core.moments import Moment, Moments
+from fcemu.core.moments import Moments, to_json
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, TimedOut
 from fcemu.core.spans import chrome, spans_of
@@ -131,11 +130,11 @@ class History:
         return await _written(request.emulator, await asyncio.to_thread(chosen))
 
     async def show_invocation(self, request: WireRequest, request_id: str) -> Answer:
-        return await _written(request.emulator, _invocation(request.emulator, request_id))
+        return await _written(request.emulator, invocation_named(request.emulator, request_id))
 
     async def stop_invocation(self, request: WireRequest, request_id: str) -> Answer:
         """Answers with the record, which is Stopping where the invocation ran."""
-        invocation = _invocation(request.emulator, request_id)
+        invocation = invocation_named(request.emulator, request_id)
         try:
             request.emulator.tasks.stop_invocation(invocation)
         except InvalidArgument as refused:
@@ -146,7 +145,9 @@ class History:
         """Recorded; the invocation runs when the clock moves."""
         emulator, delay = request.emulator, changes.delay_seconds or timedelta(0)
         try:
-            accepted = rerun(emulator, _invocation(emulator, request_id), changes.payload, delay, changes.task_id or "")
+            accepted = rerun(
+                emulator, invocation_named(emulator, request_id), changes.payload, delay, changes.task_id or ""
+            )
         except ValueError as wrong:
             raise Problem("invalid-field", str(wrong), field="task_id") from None
         return records.Accepted(request_id=accepted.id)
@@ -174,7 +175,7 @@ async def _send(
             if moments is None:
                 lines += [f"{journal.line(n, fact)}\n"] if wanted else []
             elif wanted:
-                told = compact(journal.entry(n, fact) | {"state": state_record(moments.after(fact))})
+                told = compact(journal.entry(n, fact) | {"state": to_json(moments.after(fact))})
                 lines.append(f"id: {n}\nevent: {kind_of(type(fact))}\ndata: {told}\n\n")
             else:
                 moments.pass_over(fact)
@@ -191,19 +192,7 @@ def _fits(recorded: Recorded, function: FunctionRef | None, status: str | None, 
     )
 
 
-def state_record(moment: Moment) -> dict[str, Any]:
-    """What is true after a fact, as JSON: the record ``StateAfter``, written by hand because there are so many."""
-    told: dict[str, Any] = {"failure": moment.failure, "who": moment.who, "line": moment.line}
-    if moment.status is not None:
-        told["status"], told["phase"] = moment.status.value, moment.phase
-    if moment.until is not None:
-        told["until"] = time_text(moment.until)
-    if moment.place is not None:
-        told["place"] = moment.place
-    return told
-
-
-def _invocation(emulator: Emulator, request_id: str) -> Recorded:
+def invocation_named(emulator: Emulator, request_id: str) -> Recorded:
     """The invocation of that request id, or of the only one that begins like this. Raises ``Problem``."""
     known = emulator.journal.invocations
     invocation = known.find(request_id)

@@ -1,4 +1,4 @@
-"""Handlers: invoke."""
+"""These handlers answer InvokeFunction for every dialect."""
 
 import asyncio
 from datetime import timedelta
@@ -139,8 +139,9 @@ def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_lo
 
 def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
     accepted = invocation.accepted
-    duration = ((attempt.ended or attempt.started) - attempt.started) / _MILLISECOND
-    code = emulator.checksum_of(invocation, attempt)
+    began, end, instance_id = attempt.began, attempt.end, attempt.instance_id
+    duration = ((end or began).at - began.at) / _MILLISECOND
+    code = emulator.checksum_of(invocation, instance_id)
     checksum = f"X-Fc-Code-Checksum: {code}\r\n" if code else ""
     version = (
         ""
@@ -148,7 +149,7 @@ def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
         else f"X-Fc-Invocation-Service-Version: {header_text(accepted.qualifier)}\r\n"
     )
     return (
-        f"X-Fc-Instance-Id: {attempt.instance_id}\r\nX-Fc-Invocation-Duration: {duration:.0f}\r\n"
+        f"X-Fc-Instance-Id: {instance_id}\r\nX-Fc-Invocation-Duration: {duration:.0f}\r\n"
         f"X-Fc-Max-Memory-Usage: {emulator.settings.max_memory_usage_mb:.2f}\r\n{checksum}{version}"
     )
 

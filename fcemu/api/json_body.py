@@ -1,4 +1,4 @@
-"""Body: a JSON object as FC reads it, and its values in error texts; pure functions."""
+"""A ``Body`` is a JSON object as FC reads it; this module also shows its values in error texts."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What the server knows of a route of fcemu's own API, and of another service's API on the same port."""
+"""A mount is another service's API on the same port, such as that of MNS."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, NamedTuple

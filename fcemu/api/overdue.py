@@ -1,4 +1,4 @@
-"""Clients that take too long to say something, the oldest first; a thousand of them cost one timer."""
+"""Clients that take too long are given up, the oldest first; a thousand of them cost one timer."""
 
 import asyncio
 import resource

@@ -1,12 +1,11 @@
-"""Requests of fcemu's own API as its records, and its records and problems as answers."""
+"""Requests of fcemu's own API are read as its records here, and records and problems written as answers."""
 
 import json
 from typing import Any, Final
 
 from fcemu.api.wire import Answer, status_line
 from fcemu.own_api.codec import encode, found, read_record
-from fcemu.own_api.openapi import PROBLEM_JSON
-from fcemu.own_api.problems import Problem
+from fcemu.own_api.problems import PROBLEM_JSON, Problem
 from fcemu.own_api.routes import JSON, Route
 
 BODY_BYTES: Final = 1024 * 1024

@@ -1,4 +1,4 @@
-"""Handlers: what every type of resource has alike, and what functions, versions, layers and settings have besides."""
+"""These handlers answer the operations that types of resource have alike, and those that one type has alone."""
 
 import base64
 import binascii
@@ -10,8 +10,8 @@ from urllib.parse import quote
 from multidict import istr
 
 from fcemu.api.asking import Asking
-from fcemu.api.common import VERSION
 from fcemu.api.json_body import Body, label
+from fcemu.api.resource_shapes import VERSION
 from fcemu.api.shapes import Shape, read_value, required, time_text
 from fcemu.api.wire import Answer
 from fcemu.core.capacity import CONCURRENCY, ON_DEMAND, PROVISION, SCALING, Capacity

@@ -1,4 +1,4 @@
-"""The server: finds the dialect and the operation of a request, and answers whatever happens."""
+"""The server finds the dialect and the operation of a request, and answers whatever happens."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from aiohttp.web_server import Server
 
-from fcemu.api import account, control, page, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
+from fcemu.api import account, own_routes, page, resources, tasks, v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.asking import Asking
 from fcemu.api.dialect import Dialect, Operation, Paths, behind, split_target
 from fcemu.api.doors import DEFAULT_HOSTS, find_door
@@ -30,6 +30,7 @@ from fcemu.core.errors import (
     NotImplementedYet,
     NotLetIn,
     ResourceThrottled,
+    Unreadable,
     refused,
 )
 from fcemu.engine.closing import ClosedError
@@ -106,10 +107,10 @@ class ApiServer:
     def __init__(self, state: ServerState) -> None:
         self.state: Final = state
         self.guard = Guard()
-        self._control: Final = control.Control(state)
+        self._control: Final = own_routes.OwnRoutes(state)
         self._routes: dict[tuple[str, str], Route] = {}
         self._to_functions: Final = Route(self._to_function, partial(_refusal, v2023_03_30.DIALECT), any_page=True)
-        self._to_page: Final = Route(page.lead_to_page, control.refusal, visited=True)
+        self._to_page: Final = Route(page.lead_to_page, own_routes.refusal, visited=True)
         self._stops = False
         """Whether it closes its connections, so that clients are gone that did not hang up."""
 
@@ -125,7 +126,7 @@ class ApiServer:
         self._handlers = {"invoke": Invocations(wakeups).invoke}
         self._triggers = HttpTriggers(wakeups)
         self._finders: dict[str, Callable[[str, list[str], Mapping[str, str]], Route]] = {
-            control.PREFIX: self._of_control,
+            own_routes.PREFIX: self._of_control,
             **{prefix: partial(_of_mount, mount) for mount in self.state.mounts for prefix in mount.prefixes},
             **{version: partial(self._of_version, *of) for version, of in DIALECTS.items()},
         }
@@ -276,7 +277,9 @@ class ApiServer:
     def _of_control(self, method: str, segments: list[str], query: Mapping[str, str]) -> Route:
         handle = self._control.find(method, segments[1:], query)
         below = segments[1:]
-        return Route(handle, control.refusal, tokenless=below in control.TOKENLESS, visited=below in control.PAGE)
+        return Route(
+            handle, own_routes.refusal, tokenless=below in own_routes.TOKENLESS, visited=below in own_routes.PAGE
+        )
 
     def _of_version(
         self,
@@ -343,7 +346,7 @@ def _refusal(dialect: Dialect, request: WireRequest, error: Exception) -> Answer
         request_id = request_id or dialect.chosen_id(request.headers)
     if not request_id and request.is_served:
         request_id = request.emulator.new_request_id(dialect.generation)
-    is_understood = not isinstance(error, AccessDenied | NotLetIn) and error.code not in _NOT_UNDERSTOOD
+    is_understood = not isinstance(error, AccessDenied | NotLetIn | Unreadable) and error.code not in _NOT_UNDERSTOOD
     request.tell_refused(error.code, error.message, request_id, is_understood=is_understood)
     return _error_answer(dialect, error, request_id)
 

@@ -1,5 +1,4 @@
-"""Connections: aiohttp's, with what it lacks: answers for clients that send no more, and a refusal in FC's form for
-what is no HTTP.
+"""A connection is aiohttp's, with what that lacks: it answers clients that send no more, and refuses what is no HTTP.
 
 What is needed of ``aiohttp.web`` is imported from its modules: the whole of it takes a sixth of the time of a start.
 """

@@ -78,6 +78,9 @@ class SetupRoutes:
     async def show_definition(self, request: WireRequest) -> dict[str, Any]:
         return self._parts("definitions").defined(request.emulator)
 
+    async def list_problems(self, request: WireRequest) -> list[records.DefinitionProblem]:
+        return [records.DefinitionProblem(**each) for each in self._parts("definitions").problems()]
+
     async def add_definition(self, request: WireRequest, document: dict[str, Any]) -> dict[str, Any]:
         parts = self._parts("definitions")
         try:
@@ -104,9 +107,14 @@ class SetupRoutes:
             raise Problem("not-found", f"there is no version {version} of layer {layer}: {missing}") from None
 
     def _parts(self, what: str) -> Parts:
-        if self._state.parts is None:
-            raise not_yet(f"{what} of this server")
-        return self._state.parts
+        return parts_of(self._state, what)
+
+
+def parts_of(state: ServerState, what: str) -> Parts:
+    """What the layers above do for a server. Raises ``Problem`` where they do nothing, as in tests of the server."""
+    if state.parts is None:
+        raise not_yet(f"{what} of this server")
+    return state.parts
 
 
 _FAULTS: Final[Mapping[str, tuple[Callable[..., Trouble], Mapping[str, Any]]]] = {

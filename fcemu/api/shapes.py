@@ -1,4 +1,4 @@
-"""Shapes: how a resource is written on the wire, and read from it, by the rows of its fields."""
+"""A shape writes a resource on the wire and reads it from there, by the rows of its fields."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

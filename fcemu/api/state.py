@@ -34,6 +34,15 @@ class Parts(Protocol):
     def defined(self, emulator: Emulator) -> dict[str, Any]:
         """All that is defined, in native form."""
 
+    def said(self) -> Mapping[str, Any]:
+        """The options by which the emulator was made, by their names."""
+
+    def problems(self) -> list[dict[str, Any]]:
+        """What is odd in the definition that the emulator was made with, each with ``path``, ``message``, ``hints``."""
+
+    def path(self) -> str | None:
+        """The file of the definition that the emulator was made with; ``None`` where there is none, or several."""
+
     def stub(self, steps: Sequence[Step]) -> StandIn:
         """What runs a function by steps instead of its code."""
 

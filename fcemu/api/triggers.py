@@ -1,4 +1,4 @@
-"""Handlers under /_fcemu/timers and /_fcemu/triggers: let something happen that invokes a function."""
+"""These handlers, under /_fcemu/timers and /_fcemu/triggers, let something happen that invokes a function."""
 
 from typing import Any
 

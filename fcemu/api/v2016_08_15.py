@@ -1,10 +1,11 @@
-"""Routes and wire forms of 2016-08-15."""
+"""This module has the operations and the wire forms of 2016-08-15."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from fcemu.api.asking import qualifier_of
-from fcemu.api.common import (
+from fcemu.api.dialect import Dialect, Target, read_operations
+from fcemu.api.resource_shapes import (
     ALIAS_SHOWN,
     CAPACITY_SHOWN,
     FUNCTION_SHOWN,
@@ -17,7 +18,6 @@ from fcemu.api.common import (
     layer_shape,
     shape,
 )
-from fcemu.api.dialect import Dialect, Target, read_operations
 from fcemu.api.shapes import Shape, View
 from fcemu.api.task_words import V2016
 from fcemu.core.capacity import ON_DEMAND, PROVISION, Capacity

@@ -1,4 +1,4 @@
-"""2021-04-06, written as its differences from 2016-08-15."""
+"""This module says how 2021-04-06 differs from 2016-08-15."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,8 @@ from typing import Final
 
 from fcemu.api import v2016_08_15
 from fcemu.api.asking import qualifier_of
-from fcemu.api.common import (
+from fcemu.api.dialect import Target, fc3_error, read_operations
+from fcemu.api.resource_shapes import (
     ALIAS_SHOWN,
     FUNCTION_SHOWN,
     SERVICE_SHOWN,
@@ -18,7 +19,6 @@ from fcemu.api.common import (
     layer_shape,
     shape,
 )
-from fcemu.api.dialect import Target, fc3_error, read_operations
 from fcemu.api.task_words import V2021
 from fcemu.core.fields import functions, releases, triggers
 from fcemu.core.fields.rows import V2016, Field

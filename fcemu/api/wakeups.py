@@ -1,4 +1,4 @@
-"""The way from the engine's threads to the event loop: one pending wake-up for a whole batch."""
+"""The engine's threads wake the event loop here, with one pending wake-up for a whole batch of calls."""
 
 import asyncio
 from collections import deque

@@ -1,5 +1,4 @@
-"""WireRequest and Answer: one HTTP request as the routes see it, and what is written back; reading bodies and headers
-with good error messages."""
+"""``WireRequest`` is an HTTP request as the routes see it, ``Answer`` what is written back."""
 
 import asyncio
 import logging

@@ -10,7 +10,7 @@ from fcemu.core.functions import PYTHON_RUNTIMES, Function
 from fcemu.core.languages import NODE_RUNTIMES
 
 if TYPE_CHECKING:
-    from fcemu.host import Debugging
+    from fcemu.runtimes.debugging import Debugging
 
 PYTHON_PORT: Final = 5678
 """Where debugpy's clients look first, by their own documentation."""
@@ -21,7 +21,7 @@ _FINDS_DEBUGPY: Final = "import sys; from importlib.util import find_spec; sys.e
 
 def debugging_of(definition: Definition, name: str, port: int | None, *, process: bool, python: str) -> "Debugging":
     """How the function ``name`` is debugged; ``process`` and ``python`` as of ``Plan``. Raises ``ValueError``."""
-    from fcemu import host
+    from fcemu.runtimes.debugging import Debugging
 
     function = _function_named(definition, name)
     if function.ref in definition.stubs:
@@ -40,7 +40,7 @@ def debugging_of(definition: Definition, name: str, port: int | None, *, process
             "such as [python, -m, debugpy, --listen, '5678', app.py], and raise its timeout"
         )
     _demand_free(port)
-    return host.debugging(function.ref, port)
+    return Debugging(function.ref, port)
 
 
 def _function_named(definition: Definition, name: str) -> Function:

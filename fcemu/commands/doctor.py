@@ -46,7 +46,6 @@ def doctor(port: int, as_json: bool) -> None:
     The verdict comes first, and goes to stderr. It runs a handler that reads the time and waits in every usual way.
     Status 1 when something is wrong.
     """
-    from fcemu import host
 
     backend = _backend()
     virtual, failed = ({}, "") if backend.wrong else _look("inline")
@@ -62,8 +61,8 @@ def doctor(port: int, as_json: bool) -> None:
         _port(port),
         *_tools(),
     ]
-    real = [] if backend.wrong else host.real_on_purpose()
-    others = host.in_other_languages()
+    real = [] if backend.wrong else _real_on_purpose(backend.found)
+    others = _other_languages()
     problems = [f"{each.name}: {each.wrong}" for each in findings if each.wrong]
     if as_json:
         print_json(
@@ -108,10 +107,11 @@ def _brief(finding: Finding) -> str:
 
 
 def _backend() -> Finding:
-    from fcemu import host
+    from fcemu.runtimes import timeshift
 
     try:
-        return Finding("backend", host.time_backend())
+        timeshift.install()
+        return Finding("backend", timeshift.backend_in_force() or "none")
     except ValueError as wrong:
         return Finding("backend", "none", str(wrong))
 
@@ -201,6 +201,24 @@ def _port(port: int) -> Finding:
 
 
 def _tools() -> list[Finding]:
-    from fcemu import host
+    from fcemu.runtimes.known_programs import tools
 
-    return [Finding(*found) for found in host.tools()]
+    return [Finding(*found) for found in tools()]
+
+
+def _real_on_purpose(backend: str) -> list[tuple[str, str]]:
+    """What stays real in handlers, each with the reason."""
+    from fcemu.runtimes.timeshift import real_on_purpose
+
+    return [(f"{real.what}, {real.where}".replace("`", ""), real.why) for real in real_on_purpose(backend)]
+
+
+def _other_languages() -> list[tuple[str, list[str], list[tuple[str, str]]]]:
+    """Of handlers in other languages: of whom, what is virtual, and what is real with the reason."""
+    from fcemu.runtimes.known_programs import rows
+
+    found = [(of, [(row.what.replace("`", ""), row.why) for row in known]) for of, known in rows()]
+    return [
+        (of, [what for what, why in known if not why], [(what, why) for what, why in known if why])
+        for of, known in found
+    ]

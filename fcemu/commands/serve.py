@@ -33,6 +33,7 @@ from fcemu.own_api.routes import PREFIX
 if TYPE_CHECKING:
     from fcemu.client import Client
     from fcemu.own_api.records import Function as FunctionRecord
+    from fcemu.runtimes.debugging import Debugging
 
 LOG: Final = logging.getLogger("fcemu.serve")
 
@@ -122,10 +123,10 @@ def prepare(plan: Plan) -> None:
     host.relative_to(Path.cwd())
     if plan.intercepts and ":" in plan["host"]:
         raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan['host']}")
-    if plan.definition.functions and plan["runtime"] == "inline":
-        host.patch_time()
-    elif "FCEMU_BACKEND" in os.environ:
-        host.time_backend()  # functions may come later
+    if (plan.definition.functions and plan["runtime"] == "inline") or "FCEMU_BACKEND" in os.environ:
+        from fcemu.runtimes import timeshift  # what it installs costs time at the start
+
+        timeshift.install()
 
 
 def _allow_files() -> None:
@@ -200,6 +201,7 @@ def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     """What ``--watch`` asks for, for the length of an ``async with``."""
     if not plan["watch"]:
         return nullcontext()
+
     return watching(running, [find_definition(source) for source in plan.sources])
 
 
@@ -222,7 +224,7 @@ async def environment(plan: Plan, running: Served) -> AsyncIterator[Mapping[str,
         yield ours | more
 
 
-def _debugging(plan: Plan, recipe: host.Recipe) -> "host.Debugging | None":
+def _debugging(plan: Plan, recipe: host.Recipe) -> "Debugging | None":
     if not plan["debug"]:
         return None
     from fcemu.commands.debugging import debugging_of
@@ -282,7 +284,9 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
 
 def _terminal(plan: Plan) -> Terminal:
     """What tells of all that happens; then what handlers write is told there, and not shown a second time."""
-    host.hide_output()
+    from fcemu.runtimes import streams  # only inline functions need it
+
+    streams.hide()
     as_json = plan["log_format"] == "json"
     return Terminal(Writer(sys.stderr), quiet=plan["quiet"], verbose=plan["verbose"], as_json=as_json)
 

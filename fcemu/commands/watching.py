@@ -167,10 +167,10 @@ def forget_compiled(paths: list[str]) -> None:
 
 def broken(paths: list[str]) -> Iterator[tuple[str, SyntaxError]]:
     """The files of Python and JavaScript among ``paths`` that cannot be read as such."""
-    from fcemu.host import syntax_error_of
+    from fcemu.runtimes.node import SCRIPTS, syntax_error_of
 
     for path in filter(os.path.isfile, paths):
-        if "node_modules" not in path and (wrong := syntax_error_of(path)) is not None:
+        if path.endswith(SCRIPTS) and "node_modules" not in path and (wrong := syntax_error_of(path)) is not None:
             yield path, wrong
         if path.endswith(_ENDING):
             try:

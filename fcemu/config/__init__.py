@@ -1,4 +1,4 @@
-"""The YAML file: read, checked, turned into definitions."""
+"""This package reads a definition, a file or a mapping, and makes core values of it; it writes one, too."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,10 +6,11 @@ from fcemu.config.definition import EMPTY, FILE_NAMES, Choices, Definition
 
 if TYPE_CHECKING:
     from fcemu.config.archives import code_of
+    from fcemu.config.compose import composed
     from fcemu.config.define import read_definition, read_function, read_mapping
-    from fcemu.config.load import find_definition
+    from fcemu.config.parse import find_definition
     from fcemu.config.problems import DefinitionError, Problem
-    from fcemu.config.write import composed, document_of, native_form, native_text
+    from fcemu.config.write import document_of, native_form, native_text
 
 __all__ = [
     "EMPTY",
@@ -33,9 +34,9 @@ _HOMES = {
     "DefinitionError": "problems",
     "Problem": "problems",
     "code_of": "archives",
-    "composed": "write",
+    "composed": "compose",
     "document_of": "write",
-    "find_definition": "load",
+    "find_definition": "parse",
     "native_form": "write",
     "native_text": "write",
     "read_definition": "define",

@@ -1,4 +1,4 @@
-"""Code that is a zip: unpacked once for the process, into a directory that goes with it."""
+"""Code that is a zip is unpacked once for the process, into a directory that is deleted when the process ends."""
 
 import atexit
 import base64
@@ -64,11 +64,6 @@ def code_of(packages: "UnpackedPackages") -> Callable[[str], Any]:
         return inline(content)
 
     return name
-
-
-def uploaded(directory: str) -> Package | None:
-    """The zip that was unpacked there, if one was."""
-    return package_of(directory) if directory in _WRITTEN else None
 
 
 def package_of(directory: str) -> Package:

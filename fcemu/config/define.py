@@ -1,4 +1,4 @@
-"""A file or a mapping -> definition: the whole way from the text to core definitions."""
+"""These functions go the whole way from a file, or a mapping, to a definition in core values."""
 
 import gc
 import os
@@ -9,24 +9,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from fcemu.config import funcraft, load, serverless_devs, serverless_devs_1
-from fcemu.config.definer import Definer
+from fcemu.config import funcraft, serverless_devs_1, serverless_devs_3
+from fcemu.config.core_values import Definer
 from fcemu.config.definition import Choices, Definition
 from fcemu.config.emulator_block import options_of
+from fcemu.config.foreign import Source
 from fcemu.config.formats import Format, Stranger, format_of
 from fcemu.config.mapping import from_mapping
-from fcemu.config.parse import SMALLEST
+from fcemu.config.parse import MAPPING, SMALLEST, find_definition, read_file, shown
 from fcemu.config.problems import Report
-from fcemu.config.reach import say_unreachable
 from fcemu.config.reading import Said, check_stubs, read
 from fcemu.config.schema import FILE
-from fcemu.config.translate import Source
 from fcemu.config.tree import Kind, Scalar, Table, plain
+from fcemu.config.unreachable import say_unreachable
 from fcemu.config.variables import Expander, native_names
 from fcemu.core.names import FunctionRef
 
 TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
-    Format.DEVS_3: serverless_devs.translate,
+    Format.DEVS_3: serverless_devs_3.translate,
     Format.DEVS_1: serverless_devs_1.translate,
     Format.FUNCRAFT: funcraft.translate,
 }
@@ -38,11 +38,11 @@ def read_definition(path: Path, choices: Choices | None = None, *, thorough: boo
     ``thorough``: also whether the handlers' functions are in their files, which costs parsing them. Raises
     ``DefinitionError`` with all problems. Imports nothing of the handlers.
     """
-    file = load.find_definition(path)
-    report = Report(load.shown(file))
+    file = find_definition(path)
+    report = Report(shown(file))
     given = choices or Choices(variables=os.environ)
     with _garbage_kept():
-        tree, varies = load.read_file(file, report)
+        tree, varies = read_file(file, report)
         return _define(tree, report, file.parent, file.absolute(), given, thorough=thorough, varies=varies)
 
 
@@ -63,7 +63,7 @@ def read_mapping(mapping: Mapping[str, object], root: Path, choices: Choices | N
 
     Raises ``DefinitionError`` as ``read_definition`` does, with the path of keys in place of line and column.
     """
-    report = Report(load.MAPPING, positions=False)
+    report = Report(MAPPING, positions=False)
     return _define(from_mapping(mapping, report), report, root, None, choices or Choices(variables=os.environ))
 
 
@@ -76,7 +76,7 @@ def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str
     if extra := sorted(_other_code(settings)):
         raise ValueError(f"{ref}: leave out {', '.join(extra)}: the callable is the code")
     function = {ref.name: {"handler": handler, **settings}}
-    report = Report(load.MAPPING, positions=False)
+    report = Report(MAPPING, positions=False)
     whole = {"functions": function} if ref.service is None else {"services": {ref.service: {"functions": function}}}
     tree = from_mapping(whole, report)
     said = _read(tree, report)

@@ -1,4 +1,4 @@
-"""What a definition comes to: core definitions and options."""
+"""A ``Definition`` is what a file says, in core values; ``Choices`` are what the user says beside the file."""
 
 from collections.abc import Mapping
 from dataclasses import field

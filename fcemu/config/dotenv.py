@@ -1,4 +1,4 @@
-"""``.env`` files: variables that the tools add to those of the process, which win."""
+"""This module reads ``.env`` files, whose variables the tools add to those of the process, which win."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The tables of the ``emulator:`` block, made from the rows of the options that can be said in a definition.
+"""This module makes the tables of the ``emulator:`` block from the rows of the options.
 
 The attributes of their fields have the names of the options.
 """

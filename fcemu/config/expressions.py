@@ -1,4 +1,4 @@
-"""What stands between ``${`` and ``}``: parsed, not yet looked up."""
+"""This module parses what stands between ``${`` and ``}``; it looks nothing up."""
 
 import re
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Kinds of values that only files have: those of the emulator's own options, and those of stubs."""
+"""These kinds of values stand in files only, in the settings of the emulator and in stubs."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final

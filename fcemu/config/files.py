@@ -1,17 +1,17 @@
-"""The files that a definition names: code, layers, programs, handlers. What is not there is a problem."""
+"""``Files`` looks for the files that a definition names: code, layers, programs, handlers."""
 
 import os
 import shutil
 from pathlib import Path
 from typing import Final
 
-from fcemu.config.archives import unpacked, unpacked_text
-from fcemu.config.handlers import names_in, wrong_handler
+from fcemu.config.archives import package_of, unpacked, unpacked_text
+from fcemu.config.handlers import names_in, odd_handler, wrong_handler
 from fcemu.config.node_handlers import wrong_node_handler
 from fcemu.config.problems import Report, quoted
 from fcemu.config.reading import Said
 from fcemu.config.tree import Scalar
-from fcemu.core.functions import DEFAULT_RUNTIME, HOOKS, PYTHON_RUNTIMES
+from fcemu.core.functions import DEFAULT_RUNTIME, HOOKS, PYTHON_RUNTIMES, Package
 from fcemu.core.languages import NODE_RUNTIMES
 from fcemu.core.names import FunctionRef
 
@@ -31,6 +31,7 @@ class Files:
         self._report = report
         self._thorough = thorough
         self._directories: dict[int, str | None] = {}
+        self._from_zips: set[str] = set()
         self._looked: dict[tuple[str, str, str], list[str]] = {}
         self._root = root
         self.root = os.path.realpath(root)
@@ -42,6 +43,10 @@ class Files:
         if id(code) not in self._directories:
             self._directories[id(code)] = self._look(code, f" of function {whose}" if whose else "")
         return self._directories[id(code)]
+
+    def package(self, directory: str) -> Package | None:
+        """The zip that a definition has in place of a directory, ``None`` where it has the directory itself."""
+        return package_of(directory) if directory in self._from_zips else None
 
     def path(self, text: str) -> str:
         """A path of the definition, absolute, links resolved."""
@@ -74,10 +79,12 @@ class Files:
     def _unpacked(self, code: Said) -> str | None:
         scalar = code.text("src" if "src" in code else "zipFile")
         try:
-            return unpacked_text(scalar.text) if "src" not in code else unpacked(self.path(scalar.text))
+            directory = unpacked_text(scalar.text) if "src" not in code else unpacked(self.path(scalar.text))
         except (OSError, ValueError) as wrong:
             self._report.add(scalar.place, f"{quoted(scalar.text)}: {wrong}", key="code")
             return None
+        self._from_zips.add(directory)
+        return directory
 
     def program(self, program: Scalar) -> str | None:
         """Where a program is: a path from here, or a name that is looked for as a shell does; ``None`` after a problem.
@@ -108,14 +115,22 @@ class Files:
                 say = self._report.warn if may_lack else self._report.add
                 say(scalar.place, message, *hints, key="handler")
                 good = good and may_lack
+            elif self._thorough and runtime in PYTHON_RUNTIMES:
+                odd = odd_handler(scalar.text, directory, _prefix(code), 2 if each is said else 1)
+                if odd:
+                    self._report.warn(scalar.place, *odd, key="handler")
         return good
 
     def _wrong_handler(self, handler: str, directory: str, code: Said | None, runtime: str) -> list[str]:
         key = (handler, directory, runtime)
         if key not in self._looked:
-            prefix = os.path.join(code["src"], "") if code and "src" in code else ""
-            self._looked[key] = wrong(handler, directory, runtime, prefix, thorough=self._thorough)
+            self._looked[key] = wrong(handler, directory, runtime, _prefix(code), thorough=self._thorough)
         return self._looked[key]
+
+
+def _prefix(code: Said | None) -> str:
+    """How the user wrote the code directory, for messages."""
+    return os.path.join(code["src"], "") if code and "src" in code else ""
 
 
 def wrong(handler: str, directory: str, runtime: str, prefix: str = "", *, thorough: bool = False) -> list[str]:

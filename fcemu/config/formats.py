@@ -1,11 +1,11 @@
-"""Which format a definition has, by its content."""
+"""This module tells which format a file has, by its content."""
 
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
 from fcemu.config.problems import Mark
-from fcemu.config.tree import Entry, Node, Scalar, Table
+from fcemu.config.tree import Items, Node, Scalar, Table
 
 
 class Format(Enum):
@@ -26,82 +26,78 @@ class Stranger(NamedTuple):
 
 
 READ: Final = "fcemu reads fcemu.yaml, Serverless Devs files (s.yaml) and Funcraft templates (template.yml)"
-_FUNCRAFT: Final = "Aliyun::Serverless"
-_GIVEAWAYS: Final = (
-    # what it looks like; keys of which all are there; what value the first of them has, if that matters
-    ("an AWS SAM template", ("Transform",), "AWS::Serverless"),
-    ("an AWS CloudFormation template", ("AWSTemplateFormatVersion",), ""),
-    ("a plain ROS template", ("ROSTemplateFormatVersion",), ""),
-    ("an OpenFaaS stack", ("provider", "functions", "version"), ""),
-    ("a Serverless Framework file (serverless.yml)", ("provider", "functions"), ""),
-    ("a Serverless Framework file (serverless.yml)", ("service", "provider"), ""),
-    ("a Kubernetes manifest", ("apiVersion", "kind"), ""),
-    ("an OpenAPI document", ("openapi",), ""),
-    ("an OpenAPI document", ("swagger",), ""),
-    ("a CI workflow", ("jobs",), ""),
-    ("a CI workflow", ("stages",), ""),
-    ("a Terraform file", ("resource",), ""),
-    ("a Terraform file", ("terraform",), ""),
-    ("a GitHub action", ("runs",), ""),
-    ("an npm package", ("dependencies",), ""),
+
+
+class Sign(NamedTuple):
+    """What a file gives itself away by.
+
+    ``means``: the format, what messages call one that is not read, or formats by what the first key says. ``keys``:
+    keys of the root of which all are there. ``begins``: with what a text of the first of them begins, or, with
+    ``below``, a text under that key in one of the maps inside of it.
+    """
+
+    means: Format | str | Mapping[str, Format]
+    keys: tuple[str, ...]
+    begins: str = ""
+    below: str = ""
+
+
+_SIGNS: Final = (
+    Sign(Format.FUNCRAFT, ("Transform",), "Aliyun::Serverless"),
+    Sign({"3.0.0": Format.DEVS_3, "1.0.0": Format.DEVS_1}, ("edition",)),
+    Sign(Format.DEVS_3, ("resources",), below="component"),
+    Sign(Format.DEVS_3, ("resources", "extend")),
+    Sign(Format.DEVS_1, ("services",), below="component"),
+    Sign("an AWS SAM template", ("Transform",), "AWS::Serverless"),
+    Sign("an AWS CloudFormation template", ("AWSTemplateFormatVersion",)),
+    Sign("a plain ROS template", ("ROSTemplateFormatVersion",)),
+    Sign("an OpenFaaS stack", ("provider", "functions", "version")),
+    Sign("a Serverless Framework file (serverless.yml)", ("provider", "functions")),
+    Sign("a Serverless Framework file (serverless.yml)", ("service", "provider")),
+    Sign("a Kubernetes manifest", ("apiVersion", "kind")),
+    Sign("an OpenAPI document", ("openapi",)),
+    Sign("an OpenAPI document", ("swagger",)),
+    Sign("a CI workflow", ("jobs",)),
+    Sign("a CI workflow", ("stages",)),
+    Sign("a Terraform file", ("resource",)),
+    Sign("a Terraform file", ("terraform",)),
+    Sign("a GitHub action", ("runs",)),
+    Sign("an npm package", ("dependencies",)),
+    Sign("a Docker Compose file", ("services",), below="image"),
+    Sign("a Docker Compose file", ("services",), below="build"),
+    Sign("an AWS CloudFormation template", ("Resources",), "AWS::", below="Type"),
+    Sign("a plain ROS template", ("Resources",), below="Type"),
 )
+"""The first of them that a file has says what it is."""
 
 
 def format_of(tree: Table) -> Format | Stranger:
     """Which format a file has; the native one unless something else shows."""
     root = {entry.key.text: entry for entry in tree.entries}
-    transforms = _texts(root["Transform"].value) if "Transform" in root else []
-    if any(text.startswith(_FUNCRAFT) for text in transforms):
-        return Format.FUNCRAFT
-    if "edition" in root:
-        return _edition(root["edition"].value)
-    if _has(root, "resources", "component") or (
-        "extend" in root
-        and "resources" in root
-        and isinstance(root["extend"].value, Scalar)
-        and isinstance(root["resources"].value, Table)
-    ):
-        return Format.DEVS_3
-    if _has(root, "services", "component"):
-        return Format.DEVS_1
-    return _stranger(tree, root, transforms) or Format.NATIVE
-
-
-def _edition(edition: Node) -> Format | Stranger:
-    text = edition.text if isinstance(edition, Scalar) else ""
-    if text == "3.0.0":
-        return Format.DEVS_3
-    if text == "1.0.0":
-        return Format.DEVS_1
-    looks_like = f"a Serverless Devs file of edition {text!r}"
-    return Stranger(edition.place, looks_like, "fcemu reads editions '1.0.0' and '3.0.0'")
-
-
-def _stranger(tree: Table, root: Mapping[str, Entry], transforms: list[str]) -> Stranger | None:
-    for looks_like, needed, value in _GIVEAWAYS:
-        if not root.keys() >= set(needed):
+    for means, keys, begins, below in _SIGNS:
+        if not root.keys() >= {*keys}:
             continue
-        if not value or any(text.startswith(value) for text in transforms):
-            return Stranger(root[needed[0]].key.place, looks_like, READ)
+        first = root[keys[0]]
+        if (begins or below) and not any(text.startswith(begins) for text in _texts(first.value, below)):
+            continue
+        match means:
+            case Format():
+                return means
+            case str():
+                return Stranger(first.key.place, means, READ)
+        said = first.value.text if isinstance(first.value, Scalar) else ""
+        looks_like = f"a Serverless Devs file of edition {said!r}"
+        return means.get(said) or Stranger(first.value.place, looks_like, "fcemu reads editions '1.0.0' and '3.0.0'")
     parts = [entry.value for entry in tree.entries if isinstance(entry.value, Table)]
     if {entry.key.text for part in parts for entry in part.entries} >= {"Component", "Properties"}:
         return Stranger(tree.place, "a Serverless Devs file of its first form (Component, Properties)", READ)
-    if _has(root, "services", "image") or _has(root, "services", "build"):
-        return Stranger(root["services"].key.place, "a Docker Compose file", READ)
-    if types := _has(root, "Resources", "Type"):
-        platform = "an AWS CloudFormation" if types[0].startswith("AWS::") else "a plain ROS"
-        return Stranger(root["Resources"].key.place, f"{platform} template", READ)
-    return None
+    return Format.NATIVE
 
 
-def _texts(node: Node) -> list[str]:
-    nodes = (node,) if isinstance(node, Scalar | Table) else node.values
-    return [each.text for each in nodes if isinstance(each, Scalar)]
-
-
-def _has(root: Mapping[str, Entry], name: str, key: str) -> list[str]:
-    """The texts of ``key`` in the maps below the map that has this name."""
-    node = root[name].value if name in root else None
-    parts = [entry.value for entry in node.entries] if isinstance(node, Table) else []
-    values = [part.get(key) for part in parts if isinstance(part, Table)]
-    return [value.text if isinstance(value, Scalar) else "" for value in values if value is not None]
+def _texts(node: Node, below: str) -> list[str]:
+    """The texts of a value; with ``below``, those under this key in the maps inside of it."""
+    if below:
+        parts = [entry.value for entry in node.entries] if isinstance(node, Table) else []
+        found = [value for part in parts if isinstance(part, Table) and (value := part.get(below)) is not None]
+        return [value.text if isinstance(value, Scalar) else "" for value in found]
+    return [each.text for each in (node.values if isinstance(node, Items) else [node]) if isinstance(each, Scalar)]

@@ -1,4 +1,4 @@
-"""template.yml of Funcraft -> native form."""
+"""This module writes a template.yml of Funcraft in native form."""
 
 import json
 import os
@@ -7,11 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from fcemu.config.dotenv import environment
-from fcemu.config.fc2 import SERVICE, function_entries, route_value
 from fcemu.config.files import PACKED
-from fcemu.config.load import shown
-from fcemu.config.problems import Place, quoted
-from fcemu.config.translate import (
+from fcemu.config.foreign import (
     ACCOUNT,
     AUTO,
     Source,
@@ -24,8 +21,11 @@ from fcemu.config.translate import (
     rules_of,
     text,
 )
+from fcemu.config.foreign_fc2 import SERVICE, function_entries, route_value
+from fcemu.config.foreign_triggers import Said, triggers_of
+from fcemu.config.parse import shown
+from fcemu.config.problems import Place, quoted
 from fcemu.config.tree import Entry, Items, Node, Scalar, Table, plain
-from fcemu.config.triggers import Said, triggers_of
 from fcemu.core.fields.domains import DOMAIN
 from fcemu.core.fields.rows import V2016
 

@@ -1,4 +1,4 @@
-"""Where the file of a handler is, and whether the function is in it: by looking and parsing, never by importing."""
+"""This module finds the file of a Python handler and the function in it; it parses the file and never imports it."""
 
 import ast
 import os
@@ -54,6 +54,61 @@ def wrong_function(path: str, shown: str, function: str) -> list[str]:
     near = closest(function, names)
     hints = [f"did you mean {near!r}?"] if near else []
     return [f"{shown} has no {quoted(function)}", *hints]
+
+
+def odd_handler(handler: str, directory: str, prefix: str, parameters: int) -> list[str]:
+    """Why every call of a handler fails although its function is there: a message and a hint; empty when all is well,
+    or when that cannot be known without running it. ``parameters``: how many arguments FC gives it."""
+    module, _, function = handler.rpartition(".")
+    folder, _, dotted = module.rpartition("/")
+    relative = os.path.join(folder, *dotted.split("."))
+    for choice in (os.path.join(relative, "__init__.py"), f"{relative}.py"):
+        try:
+            with open(os.path.join(directory, choice), "rb") as file:
+                body = ast.parse(file.read()).body
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        found = [each for each in body if function in _names_of([each])]
+        defined = found[-1] if found else None
+        if isinstance(defined, ast.FunctionDef | ast.AsyncFunctionDef) and not defined.decorator_list:
+            return _odd(defined, f"{prefix}{choice}:{defined.lineno}", parameters)
+    return []
+
+
+def _odd(defined: ast.FunctionDef | ast.AsyncFunctionDef, place: str, parameters: int) -> list[str]:
+    name, given = defined.name, defined.args
+    if isinstance(defined, ast.AsyncFunctionDef):
+        return [
+            f"{place}: {name}() is an async def, and FC's Python does not await it",
+            "make it a plain function that calls asyncio.run(…)",
+        ]
+    positional = [each.arg for each in (*given.posonlyargs, *given.args)]
+    if "start_response" not in positional and _yields(defined):
+        return [
+            f"{place}: {name}() is a generator, and FC's Python does not run it",
+            "let it return a value instead of using yield",
+        ]
+    needed = len(positional) - len(given.defaults)
+    keywords = [each.arg for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None]
+    if needed > parameters or (len(positional) < parameters and given.vararg is None) or keywords:
+        takes = "(event, context)" if parameters == _OF_HANDLER else "(context)"
+        return [f"{place}: {name}() cannot be called as {name}{takes}, which is what FC does"]
+    return []
+
+
+_OF_HANDLER: Final = 2
+
+
+def _yields(defined: ast.FunctionDef) -> bool:
+    """Whether ``yield`` stands in a function itself, not in one inside of it."""
+    waiting: list[ast.AST] = list(defined.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef | ast.GeneratorExp):
+            waiting += ast.iter_child_nodes(node)
+    return False
 
 
 ANYTHING: Final = "*"

@@ -1,8 +1,8 @@
-"""What to write instead of a value that its kind refuses."""
+"""This module says what to write instead of a value that its kind refuses."""
 
 from typing import Final
 
-from fcemu.config import cron, file_kinds
+from fcemu.config import cron_hints, file_kinds
 from fcemu.config.problems import closest, quoted
 from fcemu.config.tree import NUMBER, WHOLE, Kind, Node, Scalar, plain_as
 from fcemu.core.fields import fc_kinds, kinds
@@ -19,7 +19,7 @@ def hints_for(kind: kinds.Kind, wrong: kinds.Wrong, node: Node) -> list[str]:
     text = node.text
     match kind:
         case fc_kinds.Cron() if wrong is not kinds.OTHER and "characters" not in wrong.says:
-            return cron.hints(text)
+            return cron_hints.hints(text)
         case fc_kinds.Methods():
             return _guess(text.upper(), METHODS)
         case kinds.Choice(words) if plain_as(node, "text"):

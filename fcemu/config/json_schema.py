@@ -1,4 +1,4 @@
-"""schema -> JSON Schema, so that editors complete and check fcemu.yaml while it is written.
+"""This module makes the JSON Schema by which editors complete and check fcemu.yaml while it is written.
 
 It says what the loader says, but for what no JSON Schema can say: files, names that belong together, sums, which of two
 numbers is larger, and whether a timer ever fires.
@@ -179,7 +179,7 @@ _CONTRADICTIONS: Final[dict[Table, list[dict[str, Any]]]] = {
         }
     ],
 }
-"""What ``schema.CONTRADICTIONS`` says of them."""
+"""What ``schema.CONTRADICTIONS`` says of stubs, and the ``Definer`` of a bound that is said twice."""
 
 
 def _strict(table: Table) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Python mapping -> tree."""
+"""This module makes a tree of a definition that is a Python mapping."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Where the file of a Node.js handler is: by looking, never by running it."""
+"""This module finds the file of a Node.js handler; it never runs the file."""
 
 import os
 from typing import Final

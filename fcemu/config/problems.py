@@ -1,4 +1,4 @@
-"""Errors that name file, line, column, key, allowed values and the closest right word."""
+"""A ``Report`` collects the problems of a definition, each with its place, what is expected and the closest word."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

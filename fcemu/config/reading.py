@@ -1,6 +1,6 @@
-"""fcemu.yaml -> values by the attributes of the core, as the tables of fields say.
+"""The reader makes values, by the attributes of the core, of a tree in native form, as the tables of fields say.
 
-Also the way of every other format: its translator writes the file as a tree in native form, with the original's places.
+A file of another format comes the same way: it is a tree in native form by then, with the places of the original.
 """
 
 import re
@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Final
 
-from fcemu.config.advice import Advice, Level, advise
 from fcemu.config.hints import hints_for
 from fcemu.config.problems import Mark, Report, quoted
 from fcemu.config.schema import CONTRADICTIONS
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, plain_as
+from fcemu.config.unknown_keys import Advice, Level, advise
 from fcemu.core.fields import fc_kinds, kinds, rows
 from fcemu.core.fields.functions import FUNCTION, SERVICE
 from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES

@@ -1,4 +1,4 @@
-"""The table of the whole file, with those of stubs, which only files have."""
+"""This module has the table of the whole file, with the tables of stubs, which only files have."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -11,7 +11,6 @@ from fcemu.core.fields.layers import LAYER
 from fcemu.core.fields.rows import Named, Names, Nested, Table, said
 from fcemu.core.fields.shared import code
 from fcemu.core.names import FUNCTION as ANY_FUNCTION
-from fcemu.core.names import LATEST
 from fcemu.core.options import OPTIONS, UNBOUNDED
 from fcemu.core.stubs import Step, error_named
 
@@ -76,16 +75,8 @@ def _wrong_step(values: Mapping[str, Any]) -> str:
     return ""
 
 
-def _wrong_function(values: Mapping[str, Any]) -> str:
-    """One bound, said twice."""
-    usual = any(one.get("qualifier", LATEST) == LATEST for one in values.get("on_demand", ()))
-    is_twice = usual and "reserved_concurrency" in values
-    return "reservedConcurrency is onDemandConfig of LATEST: write one of them" if is_twice else ""
-
-
 CONTRADICTIONS: Final[Mapping[Table, Callable[[Mapping[str, Any]], str]]] = {
     STEP: _wrong_step,
-    FUNCTION: _wrong_function,
     **dict.fromkeys(OF_OPTIONS, wrong_option),
 }
 """What values of one map contradict each other in; empty when they do not."""

@@ -1,203 +1,188 @@
-"""s.yaml, edition 3.0.0 with component fc3 -> native form."""
+"""This module walks an s.yaml of either edition: its parts, what it extends, environments, components and actions."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
-from fcemu.config.devs import Edition, overlays_of, translated
-from fcemu.config.devs_variables import names_3
-from fcemu.config.problems import quoted
-from fcemu.config.translate import (
-    Rules,
-    Source,
-    Translation,
-    around,
-    as_they_are,
-    carried,
-    code_path,
-    each_of,
-    elsewhere,
-    entry,
-    held,
-    inside,
-    is_nothing,
-    kept_only,
-    loose,
-    merged,
-    program,
-    rules_of,
-    same,
-    text,
-    variables,
-)
-from fcemu.config.tree import Entry, Items, Node, Scalar, Table
-from fcemu.config.triggers import Said, triggers_of
-from fcemu.core.fields.asynchronous import ASYNC
-from fcemu.core.fields.domains import DOMAIN
-from fcemu.core.fields.functions import FUNCTION, HOOK
-from fcemu.core.fields.rows import V2023
+from fcemu.config.definition import Choices
+from fcemu.config.foreign import Rules, Source, Translation, is_nothing, merged
+from fcemu.config.parse import parse, read_text
+from fcemu.config.problems import Report, closest, quoted
+from fcemu.config.serverless_devs_variables import Resources, names_of
+from fcemu.config.tree import Items, Kind, Node, Scalar, Table
+from fcemu.config.variables import Expander
+from fcemu.core.values import dataclass
+
+_PLACEHOLDER: Final = re.compile(r"\{\{ *[A-Za-z_][A-Za-z0-9_.]* *\}\}")
+MOST_FILES: Final = 8
+"""How many files may extend each other."""
 
 
-def _tags(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-    """A list of keys and values is a map."""
-    made: dict[str, Entry] = {}
-    for tag in translation.parts(each.value, "tags"):
-        if (key := translation.name(tag, "key", tag.place, "in a tag")) is not None:
-            translation.entries(tag, _TAG, "in a tag")
-            value = tag.get("value")
-            made[key.text] = entry(key.text, text(key.place, "") if value is None else loose(value), key)
-    return [entry("tags", Table(each.value.place, tuple(made.values())), each.key)] if made else []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """What differs between the editions in how a file is walked.
+
+    ``parts``: the key of what it defines, ``noun``: what messages call each of it. ``top``, ``part``: the rules of
+    these maps. ``components``: what reads the props of a component, by its name; the first is the usual one.
+    ``function``: the keys from a part to the map of its function, ``has``: what that has, whatever the component.
+    ``code``: the key there of its code. ``strict``: an expression that means nothing is a problem. ``laid``: a part
+    with what the file lays below and above its props.
+    """
+
+    parts: str
+    noun: str
+    top: Rules
+    part: Rules
+    components: Mapping[str, Callable[[Translation, str, Table, str], None]]
+    function: tuple[str, ...]
+    has: tuple[str, ...]
+    code: str
+    strict: bool
+    laid: Callable[[Translation, Table], Callable[[Scalar, Table], Table]]
 
 
-def _hook(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-    """A hook has a handler; one that has a command instead is kept."""
-    word = each.key.text
-    if (hook := translation.table(each.value, word)) is None:
-        return ()
-    made = translation.entries(hook, _HOOK, where, key=word)
-    if is_nothing(hook.get("command")):
-        return (entry(word, Table(hook.place, tuple(made)), each.key),)
-    if any(inner.key.text == "handler" for inner in made):
-        translation.report.add(each.key.place, f"{word} has both handler and command", "write one of them")
-    else:
-        translation.report.keep(each.key.place, f"{word}.command")
-    return ()
+def translated(source: Source, edition: Edition) -> Table:
+    """A file of an edition in native form."""
+    tree = _extended(source)
+    _say_placeholders(source.report, tree)
+    translation, report = Translation(source._replace(tree=tree)), source.report
+    translation.entries(tree, edition.top, "at the top level")
+    _say_actions(report, tree, "")
+    laid = edition.laid(translation, tree)
+    parts: dict[str, Table] = {}
+    listed = translation.table(tree.get(edition.parts), edition.parts)
+    for each in listed.entries if listed else ():
+        if (part := translation.part(each)) is not None:
+            where = f"in {edition.noun} {each.key.text}"
+            translation.entries(part, edition.part, where)
+            _say_actions(report, part, where)
+            parts[each.key.text] = laid(each.key, part.without("actions"))
+    known = Resources(tree.get("vars"), parts, _code_texts(parts.values(), (*edition.function, edition.code)))
+    expander = Expander(report, names_of(known, source.root, source.choices, strict=edition.strict))
+    for name, part in parts.items():
+        expander.scope = name
+        expanded = expander.tree(part)
+        if isinstance(expanded, Table):
+            _read_part(translation, edition, name, expanded)
+    return translation.tree()
 
 
-def _no_hook(translation: Translation, each: Entry, where: str, kept: list[Entry]) -> Iterable[Entry]:
-    if (hook := translation.table(each.value, each.key.text)) is not None:
-        translation.entries(hook, _HOOK, where, key=each.key.text)
-        translation.report.warn(each.key.place, f"FC 3.0 has no {each.key.text}; it is left out")
-    return ()
-
-
-_TAG: Final = each_of(elsewhere, "key", "value")
-_HOOK: Final = rules_of(HOOK, V2023, command=elsewhere)
-_DESTINATIONS: Final = {side: held(side, "destination") for side in ("onSuccess", "onFailure")}
-_PROPS: Final = rules_of(
-    FUNCTION,
-    V2023,
-    environmentVariables=variables,
-    code=code_path,
-    asyncInvokeConfig=inside(
-        "asyncInvokeConfig",
-        rules_of(ASYNC, V2023, qualifier=same("qualifier"), destinationConfig=around(_DESTINATIONS)),
-    ),
-    instanceLifecycleConfig=around({"initializer": _hook, "preStop": _hook, "preFreeze": _no_hook}),
-    customRuntimeConfig=program({"port": same("port"), "healthCheckConfig": carried}),
-    concurrencyConfig=around({"reservedConcurrency": same("reservedConcurrency")}),
-    tags=_tags,
-    **each_of(elsewhere, "region", "functionName", "triggers", "customDomain"),
-    **each_of(elsewhere, "endpoint", "supplement", "annotations", "buildDir"),
-    **each_of(kept_only, "vpcBinding", "provisionConfig", "scalingConfig"),
-)
-_TRIGGER: Final[Rules] = {
-    **as_they_are("description", "qualifier", "sourceArn", "invocationRole"),
-    **each_of(elsewhere, "triggerName", "triggerType", "triggerConfig"),
-}
-_DOMAIN: Final = rules_of(DOMAIN, V2023, **each_of(elsewhere, "domainName", "route", "routeConfig", "region"))
-_ROUTE: Final[Rules] = {
-    **as_they_are("qualifier", "methods", "rewriteConfig"),
-    **each_of(elsewhere, "path", "functionName"),
-}
-
-
-def _laid(translation: Translation, tree: Table) -> Callable[[Scalar, Table], Table]:
-    """Resources with their template below their props, and the overlays of the environment above."""
-    if services := tree.get("services"):
-        translation.report.add(services.place, "'services' is the word of edition 1.0.0", "write resources")
-    templates = translation.table(tree.get("template"), "template")
-    overlays = overlays_of(tree, translation.root, translation.report, translation.choices)
-
-    def resource_with(key: Scalar, resource: Table) -> Table:
-        props = resource.get("props")
-        if (extend := translation.table(resource.get("extend"), "extend")) is not None:
-            props = merged(_template(translation, templates, extend), props)
-        for overlay in (overlays.get("fc3"), overlays.get(f"resources.{key.text}")):
-            props = merged(props, overlay)
-        name = entry("name", text(key.place, key.text), key)
-        own = () if props is None else (Entry(Scalar(key.place, "props"), props),)
-        return Table(resource.place, (name, *resource.without("props", "extend").entries, *own))
-
-    return resource_with
-
-
-def _template(translation: Translation, templates: Table | None, extend: Table) -> Node | None:
-    """The template that a resource extends, without the keys that it ignores."""
-    name = translation.name(extend, "name", extend.place, "in extend")
-    template = templates.get(name.text) if templates and name is not None else None
-    if name is not None and template is None:
-        near = translation.report.closest(name.text, [each.key.text for each in templates.entries] if templates else [])
-        hints = [f"did you mean {near!r}?"] if near else []
-        translation.report.add(name.place, f"there is no template {quoted(name.text)}", *hints, key="name")
-    ignored = extend.get("ignore")
-    out = [each.text for each in ignored.values if isinstance(each, Scalar)] if isinstance(ignored, Items) else []
-    return template.without(*out) if isinstance(template, Table) else template
-
-
-def _function(translation: Translation, resource: str, props: Table, where: str) -> None:
-    """A function with its triggers and the domain that leads to it."""
-    name = translation.name(props, "functionName", props.place, where)
-    if name is None or not translation.is_here(props.get("region"), name.text, name.place):
+def _read_part(translation: Translation, edition: Edition, name: str, part: Table) -> None:
+    """What a part defines, by its component. A component of another name, such as the path of one in the same project,
+    is judged by whether its props have what a function has."""
+    component, noun, usual = part.get("component"), edition.noun, next(iter(edition.components))
+    if not isinstance(component, Scalar) or component.kind is Kind.NOTHING:
+        translation.report.add(part.place, f"component is missing in {noun} {name}", f"write component: {usual}")
         return
-    made = translation.settings(props, _PROPS, where)
-    made += triggers_of(translation, _triggers(translation, props, where), where, props.place)
-    translation.function(None, name, made)
-    if (domain := translation.table(props.get("customDomain"), "customDomain")) is not None:
-        inside_domain = f"in customDomain of {name.text}"
-        settings = translation.settings(domain, _DOMAIN, inside_domain)
-        called = translation.name(domain, "domainName", domain.place, inside_domain)
-        route = translation.table(domain.get("route"), "route") or Table(domain.place, ())
-        if called is not None:
-            _route(translation, translation.domain_name(called, name.text), settings, route, name.text)
+    read = edition.components.get(component.text.partition("@")[0].rpartition("/")[2])
+    if read is None:
+        function = _below(part, edition.function)
+        is_function = isinstance(function, Table) and not any(is_nothing(function.get(key)) for key in edition.has)
+        says_too_little = len(edition.function) == 1 and not isinstance(function, Table)  # said below
+        if not is_function and not says_too_little:
+            says = f"{noun} {name} is left out: {quoted(component.text)} is no function"
+            translation.report.warn(component.place, says)
+            return
+        read = edition.components[usual]
+    props = translation.table(part.get("props"), "props")
+    if props is not None:
+        read(translation, name, props, f"in props of {noun} {name}")
+    elif is_nothing(part.get("props")):
+        translation.report.add(part.place, f"props is missing in {noun} {name}")
 
 
-def _triggers(translation: Translation, props: Table, where: str) -> Iterator[Said]:
-    for trigger in translation.parts(props.get("triggers"), "triggers"):
-        name = translation.name(trigger, "triggerName", trigger.place, f"in a trigger {where}")
-        kind = translation.name(trigger, "triggerType", trigger.place, f"in a trigger {where}")
-        if name is not None and kind is not None:
-            at = f"in trigger {name.text} {where}"
-            more = translation.entries(trigger, _TRIGGER, at)
-            config = translation.table(trigger.get("triggerConfig"), "triggerConfig") or Table(trigger.place, ())
-            yield Said(name, kind, config, more, trigger.place, at)
+def _below(node: Node | None, way: Iterable[str]) -> Node | None:
+    """What is below a map by these keys."""
+    for key in way:
+        node = node.get(key) if isinstance(node, Table) else None
+    return node
 
 
-def _domain(translation: Translation, resource: str, props: Table, where: str) -> None:
-    """Component fc3-domain: a domain whose routes name functions."""
-    settings = translation.settings(props, _DOMAIN, where)
-    name = translation.name(props, "domainName", props.place, where)
-    config = translation.table(props.get("routeConfig"), "routeConfig")
-    for route in translation.parts(config.get("routes") if config else None, "routes"):
-        function = translation.name(route, "functionName", route.place, f"in a route {where}")
-        if function is not None and name is not None:
-            _route(translation, translation.domain_name(name, resource), settings, route, function.text)
+def _extended(source: Source) -> Table:
+    """The document with the one that it extends below it, deep; read before variables (yaml-formats §1.1)."""
+    tree, root, seen = source.tree, source.root, 0
+    extend = tree.get("extend")
+    if isinstance(extend, Scalar) and tree.get("env") is not None:
+        source.report.add(extend.place, "'extend' and 'env' exclude each other")
+    while isinstance(extend, Scalar) and extend.text:
+        seen += 1
+        if seen > MOST_FILES:
+            source.report.stop(extend.place, f"more than {MOST_FILES} files extend each other; is there a circle?")
+        path = root / extend.text
+        if not path.is_file():
+            source.report.add(extend.place, f"no file {quoted(extend.text)}", key="extend")
+            break
+        base = parse(read_text(path, source.report, extend.place, str(extend.text)), source.report, str(path))
+        below = merged(base, tree.without("extend"))
+        tree, root, extend = (below if isinstance(below, Table) else tree), path.parent, base.get("extend")
+    return tree.without("extend")
 
 
-def _route(translation: Translation, domain: Scalar, settings: list[Entry], route: Table, function: str) -> None:
-    made = translation.entries(route, _ROUTE, f"in a route of domain {domain.text}")
-    path = route.get("path")
-    place = path if isinstance(path, Scalar) and path.text else text(route.place, "/*")
-    target = entry("function", text(route.place, function), route.place)
-    translation.route(domain, settings, place, Table(route.place, (target, *made)))
+def _say_placeholders(report: Report, tree: Table) -> None:
+    """``{{ name }}`` is for ``s init``: a file that has it was never filled in (yaml-formats §1.5)."""
+    waiting: list[Node] = [tree]
+    while waiting:
+        match waiting.pop():
+            case Scalar(place, text) if found := _PLACEHOLDER.search(text):
+                report.warn(place, f"{found[0]} is to be filled in by 's init'")
+            case Table(_, entries):
+                waiting += [entry.value for entry in entries]
+            case Items(_, values):
+                waiting += values
 
 
-EDITION: Final = Edition(
-    parts="resources",
-    noun="resource",
-    top=each_of(
-        elsewhere,
-        *("edition", "resources", "template", "extend", "env", "vars", "actions", "services", "name", "access", "flow"),
-    ),
-    part=each_of(elsewhere, "component", "props", "actions", "extend", "access"),
-    components={"fc3": _function, "fc3-domain": _domain},
-    function=("props",),
-    has=("functionName", "runtime", "handler"),
-    code="code",
-    names=names_3,
-    laid=_laid,
-)
+def _say_actions(report: Report, table: Table, where: str) -> None:
+    """Actions are never run (yaml-formats §4.7); said once for each place that has some."""
+    each = table.entry("actions")
+    if each is not None and not is_nothing(each.value):
+        report.warn(each.key.place, f"actions are never run {where}".rstrip())
 
 
-def translate(source: Source) -> Table:
-    """Edition 3.0.0 in native form."""
-    return translated(source, EDITION)
+def _code_texts(parts: Iterable[Table], way: tuple[str, ...]) -> tuple[str, ...]:
+    """Where parts say that their code is, ``.env`` files being looked for there; ``way``: the keys to it."""
+    found: list[str] = []
+    for part in parts:
+        node = _below(part, way)
+        node = node.get("src") if isinstance(node, Table) else node
+        if isinstance(node, Scalar) and node.text and "${" not in node.text:
+            found.append(node.text)
+    return tuple(dict.fromkeys(found))
+
+
+def overlays_of(tree: Table, root: Path, report: Report, choices: Choices) -> dict[str, Node]:
+    """What the chosen environment lays over props: by ``fc3`` for the component, by ``resources.NAME``."""
+    if choices.environment is None:
+        return {}
+    named = tree.get("env")
+    file = named.text if isinstance(named, Scalar) and named.text else "env.yaml"
+    path = root / file
+    at = named.place if named is not None else tree.place
+    if not path.is_file():
+        report.add(at, f"--env {choices.environment}: no file {quoted(file)}")
+        return {}
+    document = parse(read_text(path, report, at, file), report, str(path))
+    environments = document.get("environments")
+    known: dict[str, Table] = {}
+    for each in environments.values if isinstance(environments, Items) else ():
+        name = each.get("name") if isinstance(each, Table) else None
+        if isinstance(each, Table) and isinstance(name, Scalar):
+            known[name.text] = each
+    chosen = known.get(choices.environment)
+    if chosen is None:
+        near = closest(choices.environment, known)
+        hints = [f"did you mean {near!r}?"] if near else [f"there are: {', '.join(sorted(known)) or 'none'}"]
+        report.add(document.place, f"there is no environment {quoted(choices.environment)}", *hints)
+        return {}
+    overlays = chosen.get("overlays")
+    return _overlays(overlays) if isinstance(overlays, Table) else {}
+
+
+def _overlays(overlays: Table) -> dict[str, Node]:
+    components, resources = overlays.get("components"), overlays.get("resources")
+    found: dict[str, Node] = {}
+    if isinstance(components, Table) and (fc3 := components.get("fc3")) is not None:
+        found["fc3"] = fc3
+    for each in resources.entries if isinstance(resources, Table) else ():
+        found[f"resources.{each.key.text}"] = each.value
+    return found

@@ -1,12 +1,9 @@
-"""s.yaml, edition 1.0.0 with components fc and fc-api -> native form."""
+"""These tables say how an s.yaml of edition 1.0.0 (components fc and fc-api) differs from FC's own words."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from fcemu.config.devs import Edition, translated
-from fcemu.config.devs_variables import names_1
-from fcemu.config.fc2 import SERVICE, function_entries, route_value
-from fcemu.config.translate import (
+from fcemu.config.foreign import (
     Rules,
     Source,
     Translation,
@@ -20,8 +17,10 @@ from fcemu.config.translate import (
     same,
     text,
 )
+from fcemu.config.foreign_fc2 import SERVICE, function_entries, route_value
+from fcemu.config.foreign_triggers import Said, triggers_of
+from fcemu.config.serverless_devs import Edition, translated
 from fcemu.config.tree import Items, Scalar, Table
-from fcemu.config.triggers import Said, triggers_of
 from fcemu.core.fields.domains import DOMAIN
 from fcemu.core.fields.rows import V2021
 
@@ -107,7 +106,7 @@ EDITION: Final = Edition(
     function=("props", "function"),
     has=("name", "runtime", "handler"),
     code="codeUri",
-    names=names_1,
+    strict=False,
     laid=lambda translation, tree: lambda key, part: part,
 )
 

@@ -1,4 +1,4 @@
-"""The tree of a definition: plain data that knows its places, bounded in size and depth."""
+"""A tree is the plain data of a definition; each part knows its place, and size and depth are bounded."""
 
 import re
 from collections.abc import Callable, Mapping

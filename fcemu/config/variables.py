@@ -1,7 +1,7 @@
-"""``${…}`` -> what it stands for, in a tree.
+"""The ``Expander`` puts values in place of ``${…}`` in a tree.
 
-What names mean is for the format to say (``Names``); here is what all have in common: a value that is one expression
-keeps its type, chains are followed, circles and explosions are problems.
+The format says what names mean (``Names``). All formats have this in common: a value that is one expression keeps its
+type, chains are followed, and circles and explosions are problems.
 """
 
 import re

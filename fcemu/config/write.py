@@ -1,20 +1,17 @@
-"""Core definitions -> native form: the other way round."""
+"""This module writes core values as a definition in native form: as plain data, or as the text of a file."""
 
 import os
 import re
-from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from fcemu.config.archives import written
-from fcemu.config.definition import EMPTY, Definition
+from fcemu.config.core_values import CAPACITIES, LOOKED_UP
+from fcemu.config.definition import Definition
 from fcemu.config.emulator_block import EMULATOR
 from fcemu.config.files import wrong
-from fcemu.config.making import CAPACITIES, LOOKED_UP
-from fcemu.config.problems import DefinitionError, Problem
 from fcemu.config.reading import is_readable
 from fcemu.config.tree import is_number
 from fcemu.config.variables import has_variables
@@ -405,56 +402,6 @@ def text_of(document: Mapping[str, Any]) -> str:
 
     Dumper.add_representer(str, represent)
     return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
-
-
-def composed(definitions: Sequence[Definition]) -> Definition:
-    """Several definitions as one; services may be in several, functions not. Raises ``DefinitionError``.
-
-    Of options, the first that says one wins. What one lacks, another may have.
-    """
-    if len(definitions) == 1:
-        return definitions[0]
-    services = {service.name: service for each in reversed(definitions) for service in reversed(each.services)}
-    functions = [function for each in definitions for function in each.functions]
-    first: dict[FunctionRef, Path | None] = {}
-    problems: list[Problem] = []
-    for each in definitions:
-        for function in each.functions:
-            if function.ref in first:
-                message = f"function {function.ref} is defined in {first[function.ref]} already"
-                problems.append(Problem(str(each.path), message))
-            first.setdefault(function.ref, each.path)
-    if problems:
-        raise DefinitionError(problems)
-    there = {str(ref) for ref in first}
-    settings = {ref: asked for each in definitions for ref, asked in each.async_settings.items()}
-    options: dict[str, object] = {}
-    for each in reversed(definitions):
-        options |= each.options
-    return replace(
-        definitions[0] if definitions else EMPTY,
-        services=tuple(reversed(services.values())),
-        functions=tuple(functions),
-        async_settings=MappingProxyType(settings),
-        options=MappingProxyType(options),
-        warnings=tuple(one for each in definitions for one in each.warnings if one.lacks not in there),
-        extras=_together([each.extras for each in definitions]),
-        stubs=MappingProxyType({ref: steps for each in definitions for ref, steps in each.stubs.items()}),
-    )
-
-
-def _together(parts: Sequence[Extras]) -> Extras:
-    """Several as one; of what an owner or a domain has, the last says."""
-    return Extras(
-        triggers=tuple(trigger for each in parts for trigger in each.triggers),
-        domains=tuple({domain.name: domain for each in parts for domain in each.domains}.values()),
-        capacities=tuple(capacity for each in parts for capacity in each.capacities),
-        layers=tuple({(one.name, one.version): one for each in parts for one in each.layers}.values()),
-        **{name: dict(ChainMap(*(getattr(each, name) for each in reversed(parts)))) for name in _BY_OWNER},
-    )
-
-
-_BY_OWNER: Final = ("versions", "aliases", "tags", "vpcs", "sources")
 
 
 def _beside(code: Any, root: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""Everything that is defined now, a shelf for each kind; what is defined together, and goes together."""
+"""The catalogue holds everything that is defined now, a shelf for each type, and knows what goes together."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, cast

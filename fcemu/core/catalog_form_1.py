@@ -1,4 +1,4 @@
-"""The catalogue as stores kept it in their first form: what it says, in the form of today."""
+"""This module turns the catalogue in the first form of the store into the form of today."""
 
 from typing import Any, Final
 

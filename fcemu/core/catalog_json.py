@@ -1,8 +1,8 @@
-"""The catalogue as plain JSON values, and back: what is defined outlives the process.
+"""This module writes the catalogue as plain JSON values for the store, and reads them again.
 
-The form: for each kind of resource a list of pairs, a key and a resource, in the order in which they were made; and the
-numbers that were given, so that none is given twice. An object says by ``$`` what it is. The store has a version of
-this form (``stores/sqlite.py``).
+The form has for each type of resource a list of pairs, a key and a resource, in the order in which they were made;
+and the numbers that were given, so that none is given twice. An object says by ``$`` what it is. The store has a
+version of this form (``stores/sqlite.py``).
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from fcemu.core import capacity, destinations, domains, functions, layers, names, releases, stamps, triggers
 from fcemu.core.catalog import Catalog
@@ -20,11 +20,7 @@ _KINDS: Final[dict[str, type[Any]]] = {
     kind.__name__: kind
     for kind in (
         capacity.Capacity,
-        destinations.EventBusDestination,
-        destinations.FunctionDestination,
-        destinations.QueueDestination,
-        destinations.RocketMQDestination,
-        destinations.TopicDestination,
+        *get_args(destinations.Destination),
         domains.Domain,
         domains.Route,
         functions.AsyncSettings,

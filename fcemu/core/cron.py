@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from cronsim import CronSim, CronSimError
 
 _FIELDS: Final = ("Seconds", "Minutes", "Hours", "Day-of-month", "Month", "Day-of-week")
 _ZONED: Final = re.compile(r"CRON_TZ=(\S+)\s+(.*)", re.DOTALL)
@@ -86,6 +83,8 @@ class Cron:
 
     def __init__(self, fields: Sequence[str], zone: tzinfo) -> None:
         """Raises ``ValueError``."""
+        from cronsim import CronSim, CronSimError  # only where there are timers, as with the zones
+
         try:
             self._days: Final = CronSim(" ".join(fields), _ANY_DAY)
         except CronSimError as wrong:
@@ -197,7 +196,9 @@ def _every(text: str) -> Every:
     return Every(interval)
 
 
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

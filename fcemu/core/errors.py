@@ -190,6 +190,10 @@ class MethodNotAllowed(FCError):
         self.status = 405
 
 
+class Unreadable(InvalidArgument):
+    """A body that is not what it says or has to be: no JSON, or no gzip."""
+
+
 class AccessDenied(FCError):
     """The caller may not do that."""
 

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta, timezone
-from difflib import get_close_matches
 from typing import Any, Final
 
 from fcemu.core import event_filters as filters
@@ -90,6 +89,8 @@ def complete(kind: str, given: Said, occasion: Occasion) -> dict[str, Any]:
     form = KINDS[kind]
     for name, value in given.items():
         if name not in form.fields:
+            from difflib import get_close_matches  # only what is wrong needs it
+
             close = get_close_matches(name, form.fields, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"an event of {kind} has no field {name!r}{hint} Fields: {', '.join(form.fields)}")

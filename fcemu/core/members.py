@@ -1,4 +1,4 @@
-"""The members of what was written as JSON and is read again: none is missing, and none is unknown."""
+"""``demand`` refuses a JSON object in which a member is missing or is not known."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any

@@ -21,6 +21,7 @@ from fcemu.core.facts import (
     Invalid,
     MailFact,
     Redelivered,
+    Refused,
     RetryPlanned,
     Slept,
     Started,
@@ -28,6 +29,7 @@ from fcemu.core.facts import (
     Succeeded,
 )
 from fcemu.core.invocation import MOVING, TERMINAL, TRANSITIONS, State
+from fcemu.core.json_forms import time_text
 from fcemu.core.outcome import Returned
 from fcemu.core.timeline import Timeline
 from fcemu.core.values import value
@@ -58,6 +60,18 @@ class Moment:
     line: str
 
 
+def to_json(moment: Moment) -> dict[str, Any]:
+    """As plain JSON values; what is not there is left out."""
+    told: dict[str, Any] = {"failure": moment.failure, "who": moment.who, "line": moment.line}
+    if moment.status is not None:
+        told["status"], told["phase"] = moment.status.value, moment.phase
+    if moment.until is not None:
+        told["until"] = time_text(moment.until)
+    if moment.place is not None:
+        told["place"] = moment.place
+    return told
+
+
 _PHASES: Final[Mapping[type[Any], tuple[str, Callable[[Any], datetime | None]]]] = {
     Accepted: (WAITING, lambda fact: fact.due),
     Dequeued: (WAITING, lambda fact: None),
@@ -76,7 +90,7 @@ _PHASES: Final[Mapping[type[Any], tuple[str, Callable[[Any], datetime | None]]]]
 _FAILURES: Final[Mapping[type[Any], Callable[[Any], bool]]] = {
     Finished: lambda fact: not isinstance(fact.outcome, Returned),
     HookRan: lambda fact: bool(fact.error),
-    **dict.fromkeys((AttemptRefused, Failed, Expired, Invalid, DeliveryFailed), lambda fact: True),
+    **dict.fromkeys((AttemptRefused, Refused, Failed, Expired, Invalid, DeliveryFailed), lambda fact: True),
 }
 """Whether a fact of these kinds tells of a failure; none of another kind does."""
 _NOTHING: Final = (None, None, None)

@@ -195,8 +195,9 @@ _ROWS: Final = {
         page="chance.md",
     ),
     "explore": Option(
-        WholeOr(0, 1_000_000_000),
-        "A test is run at most so many times, each time with other answers of chance, until it fails; 0: once, calmly.",
+        WholeOr(0, 1_000_000_000, "crashes"),
+        "A test is run at most so many times, each time with other answers of chance, until it fails; 0: once, calmly. "
+        "With crashes, it is run once for each fact at which the emulator, or an instance, is killed.",
         default=0,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -497,8 +498,8 @@ _ROWS: Final = {
         no_block="It chooses what the definition says.",
     ),
     "timeline": Option(
-        Words("failed", "all", "always", "never"),
-        "When what happened is shown at the end, on stderr; all: after a failure, and nothing is left out.",
+        Words("failed", "always", "never"),
+        "When what happened is shown at the end, on stderr.",
         default="failed",
         no_test="pytest has --fcemu-timeline for all tests of a run.",
         no_block=_OF_LOOKING,

@@ -135,12 +135,21 @@ _QUESTIONS: Final = (
         (Answer("version", None, "{attempt} ran in another version of its alias than the one that was drawn"),),
     ),
     Question(
+        "kill",
+        "whether the emulator is killed, and goes on from what it has kept",
+        "Nothing that was accepted is lost (async-invocation §5).",
+        (Answer("", True, "the emulator was killed at fact {attempt}, and went on from what it had kept"),),
+    ),
+    Question(
         "timer",
         "by how much a timer fires late",
         "A timer is not exact to the second (timers-and-instances §1).",
         (Answer("timer late", SECOND, "the timer {attempt} fired 1 s late"),),
     ),
 )
+KILL: Final = "kill"
+"""The question that only a crash sweep answers: at which fact, if any, the emulator is killed. Its place is the number
+of that fact."""
 QUESTIONS: Final[Mapping[str, Question]] = {question.name: question for question in _QUESTIONS}
 """By name, in the order in which a search tries them."""
 

@@ -1,4 +1,4 @@
-"""The twelve types of resource that can be defined: how each is found, refused, and named in facts."""
+"""These are the twelve types of resource that can be defined: how each is found, refused, and named in facts."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 
-from fcemu.core.questions import Choice
+from fcemu.core.questions import KILL, Choice
 from fcemu.core.values import dataclass, value
 
 
@@ -29,6 +29,8 @@ class Script:
 
     choices: Mapping[tuple[str, str], int] = field(default_factory=dict)
     points: Mapping[int, int] = field(default_factory=dict)
+    kill_at: int = 0
+    """At which fact of the first emulator it is killed; 0: never."""
     exhaust_retries: bool = False
     """Whether what has no retry left, or would grow too old, may be troubled as well."""
     asked: list[Asked] = field(default_factory=list)
@@ -38,7 +40,12 @@ class Script:
     def of(cls, choices: Iterable[Choice], *, exhaust_retries: bool = False) -> "Script":
         """The script that answers these questions otherwise than calmly."""
         answers = {(choice.question, choice.place): choice.answer for choice in choices}
-        return cls(choices=answers, exhaust_retries=exhaust_retries)
+        kills = [int(place) for question, place in answers if question == KILL]
+        return cls(choices=answers, exhaust_retries=exhaust_retries, kill_at=kills[0] if kills else 0)
+
+    def killed(self) -> None:
+        """The emulator was killed at its fact."""
+        self.asked.append(Asked(KILL, str(self.kill_at), 1, 1))
 
     @property
     def made(self) -> tuple[Choice, ...]:

@@ -116,7 +116,12 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
 
 def default_of(option: Option) -> Any:
     """The value that an option has where nobody says another; ``None`` where its row tells of it in words."""
-    return _plain(attrgetter(option.field)(USUAL)) if option.field else option.default
+    return setting_of(option, USUAL) if option.field else option.default
+
+
+def setting_of(option: Option, settings: Settings) -> Any:
+    """The value of an option that sets a field of ``Settings``."""
+    return _plain(attrgetter(option.field)(settings))
 
 
 def _plain(value: object) -> Any:

@@ -1,4 +1,4 @@
-"""Shelf: the resources of one type by key: create, replace, remove, find, list by pages."""
+"""A shelf holds all resources of one type by key: it creates, replaces, removes, finds them and lists them by pages."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
@@ -84,7 +84,8 @@ class Shelf(Generic[K, R]):
         self._indexes: list[Index[R, Any]] = []
 
     def index(self, at: Callable[[R], Hashable | None], value: Callable[[R], T]) -> Mapping[Any, T]:
-        """``value`` of each resource by what ``at`` says; ``None`` leaves one out. Nobody has to keep it up."""
+        """``value`` of each resource by what ``at`` says; ``None`` leaves one out. The shelf keeps
+        it up to date."""
         index = Index(at, value)
         self._indexes.append(index)
         return index.there

@@ -42,28 +42,38 @@ else:
         standard library's, ``fcemu serve`` takes some 30 ms longer to its first answer, 7 in a hundred
         (``bench/start.py``).
 
-        That compiles every method of every class; here only ``__init__`` is, the others are shared. What
-        ``dataclasses`` knows to do with its classes, it does with these: ``fields``, ``replace``, ``asdict``.
+        That compiles every method of every class; here only ``__init__`` is, when the first object is made, the others
+        are shared. What ``dataclasses`` knows to do with its classes, it does with these: ``fields``, ``replace``,
+        ``asdict``.
         """
         if cls is None:
             return partial(dataclass, frozen=frozen, slots=slots, kw_only=kw_only)
         assert slots, "there are only such with slots"
         cls = dataclasses.dataclass(cls, init=False, repr=False, eq=False, kw_only=kw_only)
         fields = dataclasses.fields(cls)
-        cls = _with_slots(cls, [one.name for one in fields])
-        methods = {"__init__": _init(cls, fields, frozen), **(_FROZEN if frozen else {"__hash__": None})}
         told = _told_by(tuple(one.name for one in fields if one.repr), [one.name for one in fields if one.compare])
-        for name, method in (methods | told).items():
-            if name not in vars(cls):
-                setattr(cls, name, method)
+        methods = told | (_FROZEN if frozen else {"__hash__": None})
+        cls = _with_slots(cls, [one.name for one in fields], methods)
+        if "__init__" not in vars(cls):
+            cls.__init__ = _first_init(cls, fields, frozen)
         return cls
 
-    def _with_slots(cls, names):
-        """``cls`` made once more, now that it is known which slots it has."""
+    def _with_slots(cls, names, methods):
+        """``cls`` made once more, now that it is known which slots it has, with the methods that it does not define."""
         inherited = {name for base in cls.__mro__[1:] for name in getattr(base, "__slots__", ())}
-        body = {name: what for name, what in vars(cls).items() if name not in {*names, "__dict__", "__weakref__"}}
+        own = {name: what for name, what in vars(cls).items() if name not in {*names, "__dict__", "__weakref__"}}
+        body = methods | own | {"__qualname__": cls.__qualname__}
         body["__slots__"] = tuple(name for name in names if name not in inherited)
-        return type(cls)(cls.__name__, cls.__bases__, body | {"__qualname__": cls.__qualname__})
+        return type(cls)(cls.__name__, cls.__bases__, body)
+
+    def _first_init(cls, fields, frozen):
+        """What stands in for ``__init__`` until the first object is made: most classes have none at the start."""
+
+        def first_init(self, *args, **named):
+            cls.__init__ = made = _init(cls, fields, frozen)
+            made(self, *args, **named)
+
+        return first_init
 
     def _init(cls, fields, frozen):
         known = {"by_factory": object()}

@@ -1,1 +1,1 @@
-"""The shell: owns state, time and threads, carries out what core decides."""
+"""This package owns the emulator's state, time and threads, and carries out what ``core`` decides."""

@@ -1,4 +1,4 @@
-"""The agenda: all that lies ahead of the clock, in the order in which it falls due."""
+"""The agenda holds all that lies ahead of the clock, in the order in which it falls due."""
 
 from datetime import datetime
 from enum import IntEnum

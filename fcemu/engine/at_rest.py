@@ -1,4 +1,4 @@
-"""At rest: the clock of code that runs outside of an attempt."""
+"""``AtRest`` is the clock of code that runs outside of an attempt."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The backlog: asynchronous invocations that are due and wait for an instance, first in, first out."""
+"""A backlog holds the asynchronous invocations that are due and wait for an instance, first in, first out."""
 
 from collections import deque
 from collections.abc import Callable

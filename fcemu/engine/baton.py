@@ -1,9 +1,11 @@
-"""One lock for all engine state, which lets outside callers in between two steps of a long move."""
+"""The baton is the one lock for all engine state; it lets outside callers in between two steps of a long move."""
 
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from fcemu.engine import forks, real
 from fcemu.handler.locks import acquire
@@ -21,6 +23,22 @@ class _NoLock:
         """Whoever forked had it, and is another process's."""
 
 
+class _LentLock:
+    """In place of a baton's lock while the thread that holds it looks at the engine as an outside caller does."""
+
+    def __init__(self, lock: "threading.Lock | _NoLock | _LentLock") -> None:
+        self._lock: Final = lock
+        self._holder: Final = threading.get_ident()
+
+    def acquire(self, *how: Any, **more: Any) -> bool:
+        return threading.get_ident() == self._holder or self._lock.acquire(*how, **more)
+
+    def release(self) -> None:
+        """Its holder keeps it; another thread that waited has the lock itself."""
+        if threading.get_ident() != self._holder:
+            self._lock.release()
+
+
 class Baton:
     """Whoever holds it may touch engine state: the server's loop for one request, a mover for one step.
 
@@ -32,12 +50,13 @@ class Baton:
     __slots__ = ("__weakref__", "_lock", "acquire", "awaited", "changed", "release")
 
     def __init__(self) -> None:
-        self._lock: threading.Lock | _NoLock = threading.Lock()
+        lock = threading.Lock()
+        self._lock: threading.Lock | _NoLock | _LentLock = lock
         self.awaited: Final[deque[None]] = deque()
         """One for each outside caller that waits; its changes are atomic, which those of a number are not."""
         self.acquire = acquire.__get__(self._lock)
         self.release = self._lock.release
-        self.changed = threading.Condition(self._lock)
+        self.changed = threading.Condition(lock)
         """Notified when a flowing clock has something new to wait for."""
         forks.tell(self)
 
@@ -64,6 +83,26 @@ class Baton:
             return bool(self.acquire(True, seconds))
         finally:
             self.awaited.pop()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """With the baton held: inside the block this thread may take it again, as who only looks does."""
+        held = self._lock, self.acquire, self.release
+        self._lock = lent = _LentLock(self._lock)
+        self.acquire, self.release = lent.acquire, lent.release
+        try:
+            yield
+        finally:
+            self._lock, self.acquire, self.release = held
+
+    def lending(self, look: Callable[[], None]) -> Callable[[], None]:
+        """``look``, called with the baton held, which it may take again."""
+
+        def lent() -> None:
+            with self.lent():
+                look()
+
+        return lent
 
     def give_way(self) -> bool:
         """Let a waiting outside caller take its turn, and say whether one did.

@@ -1,4 +1,4 @@
-"""Callers of synchronous invocations: what each of them is told, and when."""
+"""Callers of synchronous invocations wait here; this module knows when each is woken, and with what error."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""The one clock: rate, instant, and the way from virtual to real seconds."""
+"""The clock has a rate and an instant, and converts virtual seconds to real ones."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

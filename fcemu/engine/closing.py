@@ -1,4 +1,4 @@
-"""Closing: how an emulator ends, by its owner or by an error in one of its own threads."""
+"""An emulator ends here, closed by its owner or by an error in one of its own threads."""
 
 import logging
 from collections import deque
@@ -24,6 +24,10 @@ _LOG: Final = logging.getLogger("fcemu.engine")
 class ClosedError(RuntimeError):
     """The emulator was closed: by its owner, or by an error in one of its own threads, which is then its
     ``__cause__``."""
+
+
+class Killed(ClosedError):
+    """The emulator was killed at a fact, as a test asked for."""
 
 
 class Closing:
@@ -66,6 +70,11 @@ class Closing:
             self.close()
         except Exception as another:  # callers have got the first error, which may well be the reason for this one
             _LOG.error("the emulator could not end all that ran", exc_info=another)
+
+    def kill(self) -> None:
+        """End as by ``kill -9``: whoever waits gets ``Killed``."""
+        self.error = Killed("the emulator was killed")
+        self.close()
 
     def close(self) -> None:
         """Let no more happen. Whoever waits hears of it first; then what runs or is parked is ended. Nothing happens

@@ -1,4 +1,4 @@
-"""How often Python's garbage collector looks while the clock moves through much work."""
+"""Python's garbage collector looks less often while the clock moves through much work."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Control: creates, changes, deletes, shows and lists what is defined, of every type alike; every change is a fact."""
+"""The control plane creates, changes, deletes, shows and lists what is defined; it notes each change as a fact."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The emulator's own threads: they move paused clocks and run handlers; callers' threads do neither."""
+"""The emulator's own threads move paused clocks and run handlers; callers' threads do neither."""
 
 import logging
 import threading
@@ -98,13 +98,14 @@ class Crew:
 
     @property
     def waits(self) -> bool:
-        """Whether short jobs or calls wait that a job which stalls would hold up; then somebody has to call
+        """Whether short jobs or calls wait that a job which stalls would hold up; then another thread has to call
         ``relieve`` soon."""
         return bool(self._short.qsize() or self._owed)
 
     def relieve(self) -> None:
         """Let another thread lead if the queue of short jobs stands still."""
         leader, since = self._leader, self._busy_since
+        # Its job takes long, so that those behind it, and the calls that are owed, must not wait for it.
         if since is not None and real.monotonic() - since > STALLED:
             self._pay()
             if self._short.qsize():
@@ -128,7 +129,7 @@ class Crew:
                 self._short.put(None)
 
     def _lead_instead_of(self, leader: object | None) -> None:
-        """Make a new leader, unless somebody else has done so."""
+        """Make a new leader, unless another thread has done so."""
         with self._lock:
             if self._leader is not leader:
                 return

@@ -1,4 +1,4 @@
-"""Timeouts on a flowing clock, where each attempt has one and hardly one strikes."""
+"""This module keeps the timeouts of attempts on a flowing clock, where each attempt has one and hardly one strikes."""
 
 from collections import deque
 from datetime import datetime, timedelta

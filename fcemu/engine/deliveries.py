@@ -1,4 +1,4 @@
-"""Sends reports to destinations."""
+"""This module sends the report of each asynchronous invocation that has ended to its destination."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The clock's dial: its time in shared memory, where child processes read it without asking anybody."""
+"""The dial shows the clock's time in shared memory, where child processes read it without asking the emulator."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""Takes due invocations, starts attempts, acts on decisions."""
+"""The dispatcher takes due invocations, starts attempts, and records what each attempt comes to."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta

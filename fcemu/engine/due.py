@@ -1,4 +1,4 @@
-"""What is due when; equal times keep their order."""
+"""A heap of instants keeps what is due at each; what is due at the same instant keeps its order."""
 
 from collections import deque
 from datetime import datetime

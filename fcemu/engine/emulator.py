@@ -1,4 +1,4 @@
-"""Emulator: one method per thing a caller can ask for."""
+"""``Emulator`` has one method for each thing that a caller can ask for."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError, InvalidArgument
 from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
 from fcemu.core.generation import Generation
-from fcemu.core.invocation import Attempt, Invocation
+from fcemu.core.invocation import Invocation
 from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
 from fcemu.core.names import LATEST, FunctionRef
@@ -179,6 +179,8 @@ class Emulator:
         self.kept: Final = self._persistence.kept
         """For the server's loop: return once what is ``unsaved`` is kept; one commit for all of a turn. Raises
         ``StoreError``."""
+        self.die_at: Final = self._persistence.die_at
+        """For a test: be killed at a fact."""
         self.keep_soon: Final = self._persistence.keep_soon
         """For the server's loop, when attempts have been accepted that begin once they are kept."""
         self.read_outside: Final = self._callers.read_outside
@@ -349,7 +351,7 @@ class Emulator:
             return self._movers.post(Advance(self.clock.end_of(by)))
 
     def sleep_until(self, end: datetime) -> Goal:
-        """Like ``advance_to``, for somebody who sleeps: an ``end`` that another move has passed already is no error."""
+        """Like ``advance_to``, for a caller that sleeps: an ``end`` that another move has passed is no error."""
         self.before_move(end)
         with self._baton:
             self._check_open()
@@ -392,10 +394,12 @@ class Emulator:
 
         Interrupted by an exception (Ctrl-C), the clock stops at the next due instant.
         """
+        __tracebackhide__ = True
         try:
             self.wait_for(goal.wait)
-        except BaseException:
+        except BaseException as error:
             self.forget(goal)
+            self.break_off(error)
             raise
         if goal.error is not None:
             raise goal.error
@@ -405,6 +409,14 @@ class Emulator:
         with self._baton:
             if not goal.reached:
                 goal.finish()
+
+    def break_off(self, error: BaseException) -> None:
+        """``error`` has interrupted somebody who waits: after Ctrl-C what computes is ended at once, and the error
+        names the handler and its line."""
+        if isinstance(error, KeyboardInterrupt):
+            with self._baton:
+                for told in self._movers.ending.break_off():
+                    error.add_note(told)
 
     def forget_call(self, invocation: Invocation) -> None:
         """Nobody waits for a synchronous invocation any more: the clock does not move for it."""
@@ -521,6 +533,12 @@ class Emulator:
             measured = self.journal.measured()
         return measured()
 
+    def after_each_fact(self, look: Callable[[], None]) -> None:
+        """Call ``look`` after each fact, on the thread that records it. It may look at the emulator as any caller does,
+        and must not change it."""
+        with self._baton:
+            self.journal.follow(self._baton.lending(look))
+
     def explain(self) -> Explanation:
         """Why time is not moving, at this moment."""
         with self._baton:
@@ -539,12 +557,12 @@ class Emulator:
             except FCError:
                 return DEFAULT_MEMORY_MB
 
-    def checksum_of(self, invocation: Invocation, attempt: Attempt) -> str:
-        """The checksum of the code that an attempt has run in, as it is defined now. ``""`` where the function is gone,
-        and for a directory of this machine whose package would take a while to make."""
+    def checksum_of(self, invocation: Invocation, instance_id: str) -> str:
+        """The checksum of the code that an attempt has run in that instance, as it is defined now. ``""`` where the
+        function is gone, and for a directory of this machine whose package would take a while to make."""
         accepted = invocation.accepted
         with self._baton:
-            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, attempt.instance_id)
+            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, instance_id)
             if pool is None:
                 return ""
         if pool.checksum is None:

@@ -1,4 +1,4 @@
-"""Ending: how attempts end, by themselves, at their timeout, when somebody stops them or when they are stuck."""
+"""Attempts end here: by themselves, at their timeout, when a caller stops them, or when they are stuck."""
 
 from datetime import datetime
 from math import inf
@@ -64,16 +64,21 @@ class Ending:
         """It is time for the timeout of ``run``, or for its end if it was stopped."""
         run.drop_timeout()
         halted = self._halted(run)
+        # Its handler began later than its attempt, and has all of its time.
         if now < run.deadline and halted is None:
-            self.parking.expect_timeout(run)  # its handler began later than its attempt
+            self.parking.expect_timeout(run)
+        # Its instance gets ready, or a debugger holds it: its time does not run.
         elif not run.struck and halted is None and self.stands_still(run, now):
             self.begin_timeout_anew(run, now)
+        # Its thread computes, or never came back: it ends without that thread.
         elif run.struck or run.waits_in is None:
             if not run.struck:
                 self._keep_lines(run)
             self._give_up(run, halted or self._dispatcher.timed_out(run.function.timeout), now)
+        # It was stopped, and is parked: it wakes and unwinds.
         elif halted is not None:
             self.parking.abandon(run, halted)
+        # It is parked: its timeout strikes in the middle of its wait.
         else:
             # ASSUMED: fcemu times out an attempt whose sleep ends exactly at the timeout, because the timeout was
             # scheduled first (timers-and-instances §3.5).
@@ -130,7 +135,7 @@ class Ending:
         return any(run.place.instance.debugged() for run in list(self.parking.runs))
 
     def stands_still(self, run: Run, now: datetime) -> bool:
-        """Whether the timeout of ``run`` stands still: while its instance gets ready, and while somebody debugs it; a
+        """Whether the timeout of ``run`` stands still: while its instance gets ready, and while a user debugs it; a
         paused clock does so by itself while a debugger's user thinks, a flowing one goes on."""
         if run.ready_by is not None and now < run.ready_by:
             return True
@@ -163,7 +168,7 @@ class Ending:
                 self.begin_timeout_anew(run, self._clock.now())
 
     def _halted(self, run: Run) -> Halted | None:
-        """What ``run`` came to when somebody stopped it, before its timeout or the watchdog did."""
+        """What ``run`` came to when a caller stopped it, before its timeout or the watchdog did."""
         return run.verdict if isinstance(run.verdict, Halted) else None
 
     def _explain_endless_wait(self, run: Run, now: datetime) -> None:
@@ -197,14 +202,17 @@ class Ending:
     def ended(self, run: Run, finish: Finish) -> None:
         """The handler of ``run`` has come back."""
         table, parking, dispatcher = run.table, self.parking, self._dispatcher
+        # Threads of it still run: they have a moment to come to rest, so that each run leaves the same ones behind.
         if table.awake > 1:
             parking.let_rest(run)
         parking.steps += 1
         if isinstance(finish.exception, Abandoned):  # it tells where the handler was when it was ended
             dispatcher.traces.keep(run.invocation.id, run.number, finish.exception)
+        # The watchdog has struck it: its end comes at its deadline, whatever it has come to by itself.
         if table.state is State.STRUCK:
-            return  # its end comes at its deadline
+            return
         parking.runs.discard(run)
+        # It was given up before, and its thread comes back late.
         if table.over:
             return
         if run.counted:
@@ -297,10 +305,26 @@ class Ending:
                 self.interrupt(run, again=True)
 
     def _keep_lines(self, run: Run) -> None:
-        """``run`` is to be ended: keep where it is now. A process tells its innermost line alone."""
+        """``run`` is to be ended: keep where it is now."""
+        self._dispatcher.traces.keep_lines(run.invocation.id, run.number, self.lines_of(run))
+
+    def lines_of(self, run: Run) -> list[str]:
+        """Where ``run`` is now, the outermost line first. A process tells its innermost line alone."""
         told = run.place.instance.line()
-        lines = stack_of(run.running().thread) if told is None else [told]
-        self._dispatcher.traces.keep_lines(run.invocation.id, run.number, lines)
+        return stack_of(run.running().thread) if told is None else [told]
+
+    def break_off(self) -> list[str]:
+        """Somebody who waits was interrupted (Ctrl-C): end what computes now. Returns which handlers that were, and on
+        which line."""
+        told = []
+        for run in [run for run in self.parking.runs if run.counted and not run.over]:
+            line = run.running().line()
+            told.append(f"the handler of {run.function.ref} ran{f' at {line}' if line else ''}, and was ended")
+            self._keep_lines(run)
+            verdict = Halted("who waited for it was interrupted")
+            run.tell(verdict)
+            self._give_up(run, verdict, self._clock.now())
+        return told
 
     def strike_timeout(self, run: Run, now: datetime) -> None:
         self._keep_lines(run)

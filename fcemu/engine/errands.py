@@ -1,4 +1,4 @@
-"""Something outside the emulator that the clock waits for: a report that is posted to a URL, a hook of an instance."""
+"""An errand is something outside the emulator that the clock waits for: a report that is posted to a URL, or a hook."""
 
 from collections.abc import Callable
 from datetime import datetime

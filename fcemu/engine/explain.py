@@ -1,4 +1,4 @@
-"""Why time is not moving: what is in flight and on which line, who holds the clock, what is due next."""
+"""``explain`` says why time is not moving: what is in flight, on which line, who holds the clock, what is due next."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The fleet: all instances of an emulator: limits, what waits for one, idle recycling."""
+"""The fleet has all instances of an emulator: it starts them within the limits and gives idle ones up."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A fork copies the memory of a process, not its threads: what lives by threads is told of it in the new process."""
+"""A fork copies a process without its threads; this module tells what lives by threads that it is in a new process."""
 
 import os
 from typing import Final, Protocol

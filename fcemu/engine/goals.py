@@ -1,4 +1,4 @@
-"""How far a paused clock may move, and for whom: one goal for each call that moves it."""
+"""A goal says for one caller how far a paused clock may move."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

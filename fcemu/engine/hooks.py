@@ -1,4 +1,4 @@
-"""Hooks that run outside of an attempt: the initializer of a provisioned instance, pre-stop of any."""
+"""Some hooks run outside of an attempt: the initializer of a provisioned instance, and pre-stop of any instance."""
 
 from datetime import datetime
 

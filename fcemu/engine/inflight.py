@@ -1,4 +1,4 @@
-"""Watches in real time that what is in flight makes progress; ends what does not. The watchdog of design §3.9."""
+"""The watchdog looks in real time whether what is in flight makes progress, and has what does not ended."""
 
 import logging
 import sys

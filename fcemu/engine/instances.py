@@ -1,4 +1,4 @@
-"""The pool: instances of one qualifier and version of a function, reused when free."""
+"""A pool has the instances of one function, qualifier and version, and reuses those that are free."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -114,7 +114,7 @@ class Pool:
         self.places: Final[dict[str, Place]] = {}
         """All instances by id, in the order in which they were started."""
         self.checksum: str | None = None
-        """That of the code, once somebody has asked; ``""`` where it has none."""
+        """That of the code, once a caller has asked for it; ``""`` where it has none."""
         self.closed = False
 
     def add(self, place: Place) -> None:

@@ -1,4 +1,4 @@
-"""Intake: how a request, a firing timer, an event or a report becomes an invocation, and what is refused before."""
+"""The intake makes invocations of requests, firing timers, events and reports, or refuses them."""
 
 from datetime import timedelta
 from typing import Final

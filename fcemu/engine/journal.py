@@ -1,4 +1,4 @@
-"""The ordered record of facts: append, read, follow, fold."""
+"""The journal is the ordered record of facts: this module appends, reads, follows and folds them."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -413,6 +413,10 @@ class Journal(Sequence[Fact]):
         wanted = range(left + len(facts))[index]
         if wanted.step < 0:
             return self[:][index]
+        if wanted.start >= left:  # as nearly always: a store asks for the newest ones at each commit
+            tail = facts[wanted.start - left : wanted.stop - left : wanted.step]
+            if not tail or tail[0] is not None:
+                return cast(list[Fact], tail)
         past = len(range(wanted.start, min(wanted.stop, left), wanted.step))
         there = wanted[past:]
         tail = facts[there.start - left : there.stop - left : there.step] if there else []

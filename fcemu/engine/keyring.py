@@ -1,4 +1,4 @@
-"""The access keys that are good now, and what has been signed with them."""
+"""The keyring knows which access keys are good now, and what has been signed with them."""
 
 from datetime import datetime
 from typing import Final

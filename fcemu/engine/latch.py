@@ -1,4 +1,4 @@
-"""What a caller waits for in real time."""
+"""A latch is what one caller waits for in real time."""
 
 from _thread import allocate_lock
 

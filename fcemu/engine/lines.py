@@ -1,4 +1,4 @@
-"""Which line of a user's code a thread is on."""
+"""This module finds the line of a user's code on which a thread is."""
 
 import sys
 from types import FrameType
@@ -26,6 +26,12 @@ def stack_of(thread: int) -> list[str]:
             lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
         frame = frame.f_back
     return lines[::-1]
+
+
+def function_in(line: str) -> str:
+    """The function that a line belongs to, as ``file in function``."""
+    where, _, function = line.rpartition(" in ")
+    return f"{where.rpartition(':')[0]} in {function}"
 
 
 def place(line: str | None, code: str) -> str:

@@ -1,4 +1,4 @@
-"""Who moves the clock: one mover at a time, leader and followers; parking, nesting, and ending what is stuck."""
+"""The movers move the clock from due time to due time, one thread at a time, and run what falls due."""
 
 import logging
 from collections import deque
@@ -133,14 +133,17 @@ class Movers:
         """See to it that a thread moves the clock if it may move."""
         if self.closing.closed:
             return
+        # Paused: a thread drives, unless one does already, or the end of what is in flight will set one going.
         if not self.clock.rate:
             if not self.parking.in_flight and not self._driving and self._goal() is not None:
                 self._crew.run(self._drive_on)
+        # Flowing: one thread waits for real time as long as the clock flows.
         elif not self._ticking:
             self._ticking = True
             self._crew.run(self._tick)
+        # Flowing, and a move by hand goes on, because nothing is in flight any more: that thread is to look at once.
         elif self.goals and not self.parking.in_flight:
-            self._agenda.look_now()  # a move by hand goes on where nothing is in flight
+            self._agenda.look_now()
 
     def defined(self, _fact: object, _invocation: object) -> None:
         """A definition has changed: more may run now, and timers fire at other instants."""
@@ -284,25 +287,34 @@ class Movers:
     def _drive(self) -> None:
         """Move the paused clock until every goal is reached or something is in flight that is not ours."""
         if self._driving:
-            return
+            return  # another thread moves it already, and sees what has changed
         self._driving = leads = True
         try:
             while not self.parking.in_flight and not self.clock.rate and not self.closing.closed:
+                # A lock is free that a parked strand waits for: that strand runs again, and the clock waits for it.
                 if self.parking.lock_waits.all and self.parking.free_locks():
-                    continue  # what waited for a lock runs again, and the clock waits for it
+                    continue
                 goal = self._goal()
+                # No caller waits: a paused clock stands still.
                 if goal is None:
                     break
                 first = self._next(goal)
+                # Nothing is due within the horizon, to which the clock has been moved: the next goal has its turn.
+                # Autojump has no end; it goes on when something comes on the agenda.
                 if first is None:
                     if goal is self.autojump:
-                        break  # it is never reached
+                        break
                     self._reach(goal)
                     continue
+                # A caller wants the baton. A move of a million steps must not keep it waiting, and what it does may
+                # change what comes first.
                 if self._baton.awaited and self._baton.give_way():
-                    continue  # another thread may have changed what comes first
+                    continue
                 doing = self._fall_due(first[1], self._move_to(first[0]))
-                if doing is not None:
+                # A handler runs on this thread, without the baton. If it parks, another thread has begun to drive by
+                # the time it comes back, and this one is not needed any more; else this one drives on. An emulator that
+                # was killed at the last fact runs nothing.
+                if doing is not None and not self.closing.closed:
                     self._driving = leads = False
                     self._execute(doing)
                     if self._driving:
@@ -313,6 +325,7 @@ class Movers:
                 self._driving = False
         if self.saving is not None:
             self.keep()
+        # It was set flowing meanwhile: from now on the thread that waits for real time looks after what is due.
         if self.clock.rate:
             self.pursue()
 
@@ -331,6 +344,8 @@ class Movers:
     def wakes_itself(self, run: CodeRun, wait: Wait) -> bool:
         """Whether the end of ``wait`` is what comes next, so that its thread moves the clock there itself."""
         goal = self._goal()
+        # A flowing clock is never set. While another thread drives, or something is in flight, that decides what comes
+        # next. Autojump moves the clock to messages as well.
         if (
             self.clock.rate
             or self._driving
@@ -341,9 +356,11 @@ class Movers:
         ):
             return False
         first = self._agenda.first()
+        # Something else comes first, or another strand of the attempt.
         if first is None or first[2] is not run.wakes or not run.goes_on_with(wait):
             return False
         horizon = goal.horizon(self._agenda, self.clock.now())
+        # It lies beyond the goal: the strand stays parked, and the caller goes on.
         if horizon is None or first[0] > horizon:
             return False
         self._agenda.pop(first[1])
@@ -390,8 +407,8 @@ class Movers:
 
     def _flow(self) -> None:
         while (self.clock.rate or self._crew.waits) and not self.closing.closed:
+            # It was paused. What had been handed to the crew before runs nevertheless, and may stall there.
             if not self.clock.rate:
-                # It was paused. What had been handed to the crew before runs nevertheless.
                 self._baton.changed.wait(STALLED)
                 self._crew.relieve()
                 continue
@@ -399,8 +416,8 @@ class Movers:
             if self.saving is not None:
                 self.keep()
             goal = self._goal()
+            # A move by hand: to what comes next, whenever nothing is in flight. It is run as what is due then.
             if goal is not None and goal is not self.autojump and not self.parking.in_flight:
-                # A move by hand: to what comes next, whenever nothing is in flight. It is run as what is due then.
                 first = self._next(goal)
                 if first is None:
                     self._reach(goal)
@@ -439,15 +456,18 @@ class Movers:
             if not clock.held:
                 return True
             reach, first = clock.reach(_REAL_SPEED if crowded else clock.rate), self._agenda.first()
+            # All that its rate has let fall due has begun. A crowd of invocations keeps the clock at real speed, held
+            # for the next look; else it has caught up, and flows again.
             if first is None or first[0] > reach:
-                # All that its rate has let fall due has begun.
                 if crowded:
                     clock.step(reach)
                     return False
                 clock.go_on(reach)
                 return True
+            # What falls due takes longer to look after than until the next falls due: others get the baton first.
             if real.monotonic() > until:
-                break  # what falls due takes longer to look after than until the next falls due
+                break
+            # It is still behind: on to the next instant, which has its own time as if the clock had been punctual.
             clock.step(first[0])
         clock.hold()
         return False
@@ -460,6 +480,7 @@ class Movers:
     def _run_until(self, now: Callable[[], datetime], until: float) -> bool:
         """Run what is due by ``now()``, in order; whether there was time for all of it, and a thread."""
         while (first := self._agenda.first()) is not None and first[0] <= now():
+            # No thread is free for one more attempt, or callers have waited for the baton for long enough.
             if self._crew.queued > _QUEUED or real.monotonic() > until:
                 return False
             self.parking.steps += 1

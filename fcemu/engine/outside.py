@@ -1,4 +1,4 @@
-"""Outside: reports that are being posted and hooks that run, and whether the clock waits for them."""
+"""This module counts the errands that are under way, and knows whether the clock waits for them."""
 
 from typing import Final
 
@@ -39,7 +39,7 @@ class Outside:
             errand.done(failed, self._parking.clock.now())
 
     def lend(self, invocation: Invocation) -> None:
-        """Somebody outside calls a function and waits for it: it may be who does one of the errands, so the clock does
+        """A caller outside waits for an invocation: what does one of the errands may be that caller, so the clock does
         not wait for them until that invocation has ended."""
         lent = [errand for errand in self.errands if (errand.run or errand).counted]
         for errand in lent:

@@ -1,4 +1,4 @@
-"""Parking: how the strands of attempts wait in virtual time and wake; the table of each attempt says which of them."""
+"""The strands of attempts park here: they wait in virtual time, and are woken when their time comes."""
 
 import threading
 from datetime import datetime, timedelta
@@ -107,10 +107,13 @@ class Parking:
         self._baton.acquire()
         try:
             run = strand.run
+            # The attempt is to end, or has ended: no wait for an instant comes to its end any more.
             if run.verdict is not None or (run.over and seconds is not None):
                 raise Over
+            # What it waits for has happened before it waited.
             if wait.released:
                 return True
+            # Its attempt has returned: it waits on as the threads of an instance that is frozen.
             if run.over:
                 self._drift(strand, wait)
             else:
@@ -156,11 +159,14 @@ class Parking:
             self.one_more_awake(run)
         table.wait(wait)
         self._one_less_awake(run)
+        # The handler sleeps once more beside threads that have been left out before: they are looked at anew, at once.
         if table.awake > 0 and wait.sleeps and table.sleeps_beside and not self.clock.rate:
             self.look_beside(run, WATCHDOG.time())
+        # It was the last strand that ran.
         elif table.awake <= 0:
             self._settle(run, now)
             return
+        # Others run on. On a flowing clock this wait falls due beside them, on a paused one the clock waits for them.
         if table.awake > 0:
             run.since = WATCHDOG.time()
             if self.clock.rate:
@@ -172,14 +178,17 @@ class Parking:
         table = run.table
         first = table.first_wait()
         self.free_locks()
+        # A strand goes on that waited for a lock, or something real alone can end the waits: the clock still waits.
         if table.holds_clock:
             return
+        # A fault of chance or of a test may end the instance while it sleeps; hooks have no faults.
         if isinstance(run, Run):
             self._record_sleep(run, now, run.deadline if first is None or first.until is None else first.until)
             died = self._dispatcher.dies(run, "sleeping", now)
             if died is not None:
                 self.abandon(run, died)
                 return
+        # The time of another strand is up at the same instant: it goes on before anything else of that instant does.
         due = None if self.clock.rate else table.next_due(now)
         if due is not None and due.until is not None and due.until < run.deadline:
             self.steps += 1
@@ -267,15 +276,19 @@ class Parking:
         """What ``wait`` waits for has happened; on any thread, without the baton."""
         left_behind = None
         with self._baton:
+            # It was released before, or its strand does not wait in it yet.
             if not wait.happened():
                 return
+            # Its attempt is over: it goes on as a part of the attempt that has woken it, if that was one.
             if wait.strand.run.over:
                 left_behind = wait
                 self._end_wait(wait)
                 DRIFTING.discard(wait.strand)
+            # The order of those that wait for a lock is kept by the lock.
             elif wait.lock is not None:
                 self.steps += 1
                 self.wake(wait)
+            # What one strand wakes goes on in turn, so that a handler does the same in each run.
             else:
                 self.steps += 1
                 self._wake_in_turn(wait)
@@ -288,8 +301,10 @@ class Parking:
         """See ``HandlerClock``; called on the strand's thread, without the baton."""
         with self._baton:
             run, now = strand.run, self.clock.now()
+            # Its thread was left behind, and goes on in real time.
             if run.over and run.verdict is None:
-                return inf  # its thread was left behind, and goes on in real time
+                return inf
+            # On a flowing clock it waits really, for a moment at a time, so that it hears of the end of its attempt.
             if self.clock.rate:
                 if run.verdict is not None and not run.over:
                     raise Over
@@ -301,6 +316,7 @@ class Parking:
             gate = holder is strand or (holder is None and thread_of(lock.holder()) is None)
             self._count_again(strand)
             strand.wants = lock
+            # The holder computes, and will release the lock without the clock: the strand waits really, as it would.
             if not run.table.parks_for_lock(gate=gate, held_up=self._is_held_up(holder)):
                 return LOCK_SECONDS
             if run.over or run.verdict is not None:
@@ -426,13 +442,13 @@ class Parking:
             return strand.ended
 
     def _drift(self, strand: Strand, wait: Wait) -> None:
-        """A strand waits whose attempt has returned: as in an instance that is frozen, until somebody wakes it."""
+        """A strand waits on whose attempt has returned, as in a frozen instance, until another strand wakes it."""
         strand.run.table.wait(wait)
         strand.prepare_wait()
         DRIFTING.add(strand)
 
     def _take_over(self, wait: Wait) -> None:
-        """Somebody has woken a strand that an attempt left behind: it goes on as a part of the attempt that did.
+        """A strand that an attempt left behind was woken: it goes on as a part of the attempt that woke it.
 
         Called without the baton: that attempt may belong to another emulator.
         """

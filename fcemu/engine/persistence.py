@@ -93,6 +93,27 @@ class Persistence:
         saving, self._movers.saving = self._movers.saving, None
         return saving
 
+    def die_at(
+        self, number: int, store: Store, packages: Callable[[], Packages] | None, died: Callable[[], None]
+    ) -> None:
+        """Be killed when the journal has so many facts, whatever would follow from the last of them. What is not kept
+        elsewhere is put into ``store``. ``died`` is called then, with the baton held. A fact of a synchronous
+        invocation is no place for that: its caller would have to ask again. Takes the baton itself."""
+        journal, closing = self._world.journal, self._movers.closing
+
+        def look() -> None:
+            about = journal.invocations.get(journal[-1].request_id)
+            if len(journal) != number or closing.closed or (about is not None and about.synchronous):
+                return
+            if self._movers.saving is None:
+                self.take_all(store, packages)
+            self.stop()
+            died()
+            closing.kill()
+
+        with self._world.baton:
+            journal.follow(look)
+
     def take_all(self, store: Store, packages: Callable[[], Packages] | None) -> None:
         """Let a store that was not kept up have all there is."""
         self._saving_to(store, packages).take_all()

@@ -1,4 +1,4 @@
-"""Plans: what an attempt of a function needs, looked up once per definition; and what stands in for its code."""
+"""A plan is what an attempt of a function needs, looked up once per definition; stand-ins replace a function's code."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Consumers that wait for a message: long polls, which end on the virtual clock."""
+"""Consumers wait here for messages: their long polls end on the virtual clock."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Protocols of what the engine needs from outside (runtimes, instances, stores, senders), and what it hands them."""
+"""These protocols say what the engine needs from outside, such as ``Runtime`` and ``Store``, and what it hands out."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext

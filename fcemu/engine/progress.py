@@ -1,17 +1,21 @@
-"""Progress: what an emulator does when real time passes and what is in flight does not get on."""
+"""An emulator acts here, told by the watchdog, when real time passes and what is in flight does not get on."""
 
 from collections.abc import Callable
 from typing import Final
 
 from fcemu.core.facts import Warned
 from fcemu.core.invocation import Invocation
+from fcemu.core.names import FunctionRef
 from fcemu.engine.callers import Callers
 from fcemu.engine.explain import explain
 from fcemu.engine.inflight import Patience, debugged, pause_between_looks
-from fcemu.engine.lines import place
+from fcemu.engine.lines import function_in, place
 from fcemu.engine.movers import Movers
 from fcemu.engine.runs import Run
 from fcemu.engine.world import World
+
+_AGAIN: Final = 1.0
+"""Real seconds for an attempt that is where another one was ended already."""
 
 
 class ClockStuck(TimeoutError):
@@ -28,6 +32,8 @@ class Progress:
         self._callers: Final = callers
         self._watchdog: Final = settings.watchdog.total_seconds()
         self._grace: Final = settings.grace.total_seconds()
+        self._struck: Final[dict[FunctionRef, str]] = {}
+        """In which function of its code an attempt of each function was ended last, as ``file in function``."""
         self.check_every: Final = pause_between_looks(settings.watchdog, min(settings.grace, settings.io_grace))
         self.waits: Final[dict[Callable[[], None], Patience]] = {}
         """What is called when a caller that has no thread of its own has waited for too long."""
@@ -79,14 +85,27 @@ class Progress:
             run.since = now  # patience begins anew when the debugger lets go
             return
         movers.parking.look_at_threads(now)
-        if run.counted and now - run.since > self._watchdog:
-            why = movers.ending.held_up(run, now, self._watchdog)
+        patience = self._patience_with(run, now)
+        if run.counted and now - run.since > patience:
+            why = movers.ending.held_up(run, now, patience)
             if why is None:
-                movers.ending.strike(run, self._stuck_text(run))
+                lines = movers.ending.lines_of(run)
+                if lines:
+                    self._struck[run.function.ref] = function_in(lines[-1])
+                movers.ending.strike(run, self._stuck_text(run, patience))
             else:
                 self._end_stuck(run, why)
         else:
             self._let_strangers_in(run, now)
+
+    def _patience_with(self, run: Run, now: float) -> float:
+        """Real seconds without progress after which ``run`` is ended. A loop without end costs the watchdog's patience
+        once: an attempt that is soon in the function in which another one was ended is ended then."""
+        known, soon = self._struck.get(run.function.ref), min(_AGAIN, self._watchdog)
+        if known is None or now - run.since <= soon:
+            return self._watchdog
+        is_there = known in map(function_in, self._movers.ending.lines_of(run))
+        return soon if is_there else self._watchdog
 
     def _end_stuck(self, run: Run, why: str) -> None:
         """The callers for whom the clock moves get the error: the attempt says nothing of what FC would have done."""
@@ -97,11 +116,13 @@ class Progress:
             if not goal.reached:
                 goal.finish(ClockStuck(f"{text}\n{explained}"))
 
-    def _stuck_text(self, run: Run) -> str:
+    def _stuck_text(self, run: Run, patience: float) -> str:
         function = run.function
         where = place(run.running().line(), function.code)
+        if patience < self._watchdog:
+            where += ", where an attempt of it was ended before"
         return (
-            f"{function.ref} made no progress for {self._watchdog:g} real seconds{where}, so it ends as timed out "
+            f"{function.ref} made no progress for {patience:g} real seconds{where}, so it ends as timed out "
             f"after {function.timeout.total_seconds():g} virtual seconds; a handler must not wait for something that "
             "only happens outside it (a lock, a socket, a busy loop); raise the watchdog if it really works that long"
         )

@@ -1,4 +1,4 @@
-"""Quotas: how many instances there are, and whether there may be more."""
+"""Quotas count instances and say whether one more may start."""
 
 from collections import Counter, deque
 from collections.abc import Callable

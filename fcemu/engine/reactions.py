@@ -1,4 +1,4 @@
-"""What follows from each fact: one table, in the order in which it happens."""
+"""One table says what follows from each fact, in the order in which it happens."""
 
 from collections.abc import Iterable
 from typing import Any

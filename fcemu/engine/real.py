@@ -1,4 +1,4 @@
-"""Real time, for sockets and watchdogs only: the originals, kept from every patch of the time functions."""
+"""These functions tell real time, for sockets and watchdogs only: they are the originals, kept from every patch."""
 
 import time as _time
 from datetime import UTC, datetime, timedelta

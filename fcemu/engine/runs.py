@@ -1,5 +1,4 @@
-"""What runs of a user's code: an attempt, or a hook of an instance; its strands, which are the thread on which it began
-and each thread and work item that it started; and where each of them waits."""
+"""A run is code of a user that runs: an attempt, or a hook; its strands are the threads and work items that it has."""
 
 import concurrent.futures.thread  # noqa: F401 (waits for its threads at Python's exit, after what is below)
 import ctypes
@@ -32,8 +31,8 @@ STRANDS: "Final[dict[int, Strand]]" = {}
 """Which strand each thread runs now, by the thread's identifier."""
 
 DRIFTING: "Final[set[Strand]]" = set()
-"""Strands that their attempts left behind while they waited without a time-out: they wait on until somebody wakes them,
-as the threads of an instance do that is frozen between two invocations."""
+"""Strands that their attempts left behind while they waited without a time-out: they wait on until another strand wakes
+them, as the threads of an instance do that is frozen between two invocations."""
 
 
 def _let_python_exit() -> None:

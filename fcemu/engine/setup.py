@@ -1,4 +1,4 @@
-"""Setup: what is arranged before something runs: definitions, stand-ins for code, faults."""
+"""A test arranges here what it needs before something runs: definitions, stand-ins for code, faults."""
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,6 +28,10 @@ class Setup:
         self._control: Final = control
         self._movers: Final = movers
         self._added: Final[dict[FunctionRef, StandIn]] = {}
+        self.extended = False
+        """Whether definitions were added, of which no fact tells."""
+        self._stubs: Final[list[StandIn]] = []
+        """All stubs there ever were, because no fact tells that an attempt ran one."""
 
     # Definitions.
 
@@ -44,6 +48,7 @@ class Setup:
         ``code``: what runs the functions that have no files. A stub that stands in for a function stays.
         """
         with self._baton:
+            self.extended = True
             for service in services:
                 self._catalog.services.put(service.name, service)
             refs = []
@@ -134,6 +139,12 @@ class Setup:
             if alone:
                 self._remove_stubs(ref)
             self._put(ref, stand_in)
+            self._stubs.append(stand_in)
+
+    def stubbed(self) -> frozenset[tuple[str, int]]:
+        """The attempts that ran a stub, by request id and number."""
+        with self._baton:
+            return frozenset((call.request_id, call.attempt) for stub in self._stubs for call in stub.calls)
 
     def unstub(self, ref: FunctionRef, stand_in: StandIn | None = None) -> None:
         """Let the function's own code, or the stub before, run again; ``None``: remove all its stubs."""

@@ -1,4 +1,4 @@
-"""Tasks: finds, lists and stops asynchronous invocations; what a task is, its facts say."""
+"""FC's task mode finds, lists and stops asynchronous invocations; which of them are tasks, the journal says."""
 
 from typing import Final
 

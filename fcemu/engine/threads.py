@@ -1,4 +1,4 @@
-"""Threads of handlers that will never come back."""
+"""Threads of handlers that never come back are let go here, so that Python can exit."""
 
 import threading
 from _thread import allocate_lock

@@ -1,4 +1,4 @@
-"""Turns timer triggers into invocations."""
+"""Timer triggers become invocations here."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime

@@ -111,6 +111,10 @@ class Traces:
             return _of_frames(known, outcome, function)
         return _of_document(outcome, function) if isinstance(outcome, FunctionError) else None
 
+    def real_text(self, invocation: Invocation, text: str) -> str:
+        """A text of the journal with the real paths of this machine."""
+        return _real_text(text, self._function(invocation.function))
+
     def _function(self, ref: FunctionRef) -> Function | None:
         try:
             return self._catalog.function(ref)
@@ -161,14 +165,21 @@ def _shown_stack(stack: StackSummary) -> StackSummary:
     theirs = (frame for frame in stack if not is_ours(frame.filename))
     frames = list(dropwhile(lambda frame: is_inside(frame.filename), theirs))
     made = [FrameSummary(shown(one.filename), one.lineno, one.name, lookup_line=False, line=one.line) for one in frames]
-    left_out, half = len(made) - _SHOWN_FRAMES, _SHOWN_FRAMES // 2
-    if left_out > 0:
-        last = made[half - 1]
-        note = f"{last.line}\n    … {left_out} more frames …"
-        made[half - 1 : half + left_out] = [
-            FrameSummary(last.filename, last.lineno, last.name, lookup_line=False, line=note)
-        ]
+    left_out = _left_out([(frame.filename, frame.lineno) for frame in made])
+    if left_out:
+        last = made[left_out.start - 1]
+        note = f"{last.line}\n    … {len(left_out)} more frames …"
+        gap = FrameSummary(last.filename, last.lineno, last.name, lookup_line=False, line=note)
+        made[left_out.start - 1 : left_out.stop] = [gap]
     return StackSummary.from_list(made)
+
+
+def _left_out(frames: Sequence[object]) -> range:
+    """Which frames in the middle of a stack are not shown: it is long, and they do not just repeat one line, which
+    Python folds by itself."""
+    different = sum(1 for place, frame in enumerate(frames) if not place or frame != frames[place - 1])
+    half = _SHOWN_FRAMES // 2
+    return range(half, len(frames) - half) if different > _SHOWN_FRAMES else range(0)
 
 
 # From lines of threads, and from the document of a failure.
@@ -191,16 +202,12 @@ def _source(frame: Frame) -> str:
 
 
 def _shown_frames(frames: Sequence[tuple[Frame, str]]) -> Iterator[str]:
-    """Frames with their lines of source, without the middle of a long stack, as Python writes them."""
-    left_out, half = len(frames) - _SHOWN_FRAMES, _SHOWN_FRAMES // 2
-    for place, (frame, source) in enumerate(frames):
-        if left_out > 0 and half <= place < half + left_out:
-            if place == half:
-                yield f"    … {left_out} more frames …"
-            continue
-        yield f'  File "{shown(frame.file)}", line {frame.line}, in {frame.function}'
-        if source:
-            yield f"    {source}"
+    """Frames with their lines of source, as Python writes them."""
+    summaries = [
+        FrameSummary(frame.file, frame.line, frame.function, lookup_line=False, line=source) for frame, source in frames
+    ]
+    for text in _shown_stack(StackSummary.from_list(summaries)).format():
+        yield from text.splitlines()
 
 
 class _Document:

@@ -1,4 +1,4 @@
-"""Fires triggers of other services: by hand, and those of MNS topics whenever something is published."""
+"""Triggers of other services fire here: by hand, or whenever a message is published to an MNS topic."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What all parts of an emulator share."""
+"""``World`` has what all parts of an emulator share."""
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.keys import Keys

@@ -1,4 +1,4 @@
-"""A clock that ends: what a hook of an instance sees, which has a timeout of its own."""
+"""The clock of a hook: the attempt's own, which raises ``Late`` where a wait would outlast the hook's timeout."""
 
 from __future__ import annotations
 

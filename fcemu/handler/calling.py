@@ -1,4 +1,4 @@
-"""What calling a Python handler, or a hook of its instance, comes to; the same inline and in a child."""
+"""Calling a handler and the hooks of its instance, and FC's name and document for what they raise."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def call_handler(modules: Modules, call: Call, given: Handler | None = None) -> 
 
     ``given`` runs instead of what the handler string names. Raises what the handler raises, and ``LoadFailed``.
     """
+    __tracebackhide__ = True
     function = call.function
     handler = given or handler_of(modules, function)
     context = context_for(call)

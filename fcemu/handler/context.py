@@ -1,4 +1,4 @@
-"""The context object that FC gives a handler; its parts are made when they are asked for."""
+"""The context object that FC passes to a handler, by the version of its runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modules of debuggers: what they wait for, a user at a prompt, takes real time only."""
+"""Recognises debuggers by their modules: what they wait for, a user at a prompt, takes real time only."""
 
 from __future__ import annotations
 

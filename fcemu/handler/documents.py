@@ -1,4 +1,4 @@
-"""What a handler returned or raised, as the bytes that the caller gets."""
+"""The bytes that a caller gets: a returned value as JSON, an exception as FC's error document with FC's paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What FC says of the hooks of an instance, whatever language they are in: marker lines, and a timeout."""
+"""The marker lines that FC writes around a hook of an instance, and what it says of an initializer that is late."""
 
 from __future__ import annotations
 

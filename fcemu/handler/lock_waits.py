@@ -1,4 +1,4 @@
-"""Waits for locks whose holders are parked: which of them are over, and how often a lock is looked at.
+"""The waits of an attempt for locks: which of them are over, and how often a lock is looked at.
 
 As ``handler/strands.py`` it has no threads and no clock, and nothing waits in it.
 """

@@ -1,4 +1,4 @@
-"""Locks and queues of fcemu's own, which wait in real time on every thread.
+"""The locks and queues of fcemu itself, which wait in real time on every thread.
 
 ``timeshift/locks.py`` exchanges ``acquire`` and ``__enter__`` in the built-in classes of locks, so that a handler's
 thread parks where it waits for a lock. A lock that guards fcemu's own state must not do that: no thread parks while it

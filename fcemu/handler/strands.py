@@ -1,4 +1,4 @@
-"""The strands of an attempt as a table: which of them run, until when the others wait, and which goes on next.
+"""The table of an attempt's threads (strands): which run, until when the others wait, and which goes on next.
 
 A strand is a thread or a work item of a handler; the handler's own thread is the first. The emulator uses this table
 for the attempts of its process, a child process for the attempt that runs in it. The table has no threads and no clock,

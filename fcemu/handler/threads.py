@@ -1,4 +1,4 @@
-"""What is known of a thread of this process by its identifier, also of one that ``threading`` did not start."""
+"""Looks up threads of this process by their identifiers, also those that ``threading`` did not start."""
 
 from __future__ import annotations
 

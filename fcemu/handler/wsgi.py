@@ -1,4 +1,4 @@
-"""HTTP functions of FC 2.0 in Python: the handler is a WSGI application (runtimes §2.1)."""
+"""Calls a handler as a WSGI application, which is what an HTTP function of FC 2.0 is (runtimes §2.1)."""
 
 from __future__ import annotations
 

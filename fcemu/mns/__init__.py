@@ -1,1 +1,1 @@
-"""Queues, topics and buses: what arrives there, and MNS, whose clients consume it."""
+"""This package has the queues, topics and buses where reports arrive, and MNS, whose clients consume them."""

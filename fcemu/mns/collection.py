@@ -1,4 +1,4 @@
-"""What MNS does with queues and topics alike: list, make, change, delete."""
+"""MNS lists, makes, changes and deletes queues and topics alike."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What MNS refuses, named by its codes; knows no XML.
+"""These are the errors of MNS, named by its codes; this module knows no XML.
 
 Codes and statuses: MNS's documents, "Error codes", read 2026-11. The texts are the emulator's own.
 """

@@ -1,4 +1,4 @@
-"""What can happen to messages, queues and topics after a report or a client has put a message there.
+"""These facts say what happens to messages, queues and topics after a report or a client has put a message there.
 
 Each is a ``MailFact``: ``destination`` is ``queue:NAME`` or ``topic:NAME``.
 """

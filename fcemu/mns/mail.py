@@ -1,4 +1,4 @@
-"""Where messages arrive: reports and what clients send, at queues, topics and buses, on the clock."""
+"""Messages arrive here, at queues, topics and buses, on the clock: reports, and what clients send."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager

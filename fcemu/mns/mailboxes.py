@@ -1,4 +1,4 @@
-"""All that was delivered, by destination, and the queues and topics that took it: a fold of facts."""
+"""A fold of facts has all that was delivered, by destination, and the queues and topics that took it."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 class Mailboxes:
     """What arrived at each destination (``queue:declined``), and what consumers made of it since.
 
-    Queues and topics are there once they are asked for: whether somebody may use them is decided in ``mail.py``.
+    Queues and topics are there once they are asked for: whether a client may use them is decided in ``mail.py``.
     """
 
     def __init__(self, since: datetime = _LONG_AGO) -> None:

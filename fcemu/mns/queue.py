@@ -1,4 +1,4 @@
-"""An MNS queue as its facts made it: which message is visible when, to whom it belongs meanwhile, what is left.
+"""A queue, as its facts made it, says which message is visible when, and which consumer has it meanwhile.
 
 Pure: every question comes with ``now``. Rules: MNS's documents on ReceiveMessage, DeleteMessage,
 ChangeMessageVisibility and CreateQueue, read 2026-11. ASSUMED: fcemu gives, among visible messages, first the one of

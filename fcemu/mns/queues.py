@@ -1,4 +1,4 @@
-"""What MNS does with the messages of queues, in the words of its API."""
+"""MNS sends, receives, peeks at and deletes the messages of queues here, in the words of its API."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What queues and topics have in common: a name, times, and the attributes that a client sets."""
+"""Queues and topics have this in common: a name, times, and the attributes that a client sets."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""An MNS topic as its facts made it: its subscriptions, and what a subscribed queue gets of a message."""
+"""A topic, as its facts made it, has subscriptions, and says what a subscribed queue gets of a message."""
 
 import json
 from dataclasses import field

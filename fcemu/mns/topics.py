@@ -1,4 +1,4 @@
-"""What MNS does with what is published and who subscribes to it, in the words of its API."""
+"""MNS publishes messages and keeps subscriptions here, in the words of its API."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""MNS's documents: reading what clients send, safely, and writing what they get. Pure functions."""
+"""Pure functions read the documents that MNS's clients send, safely, and write those that they get."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

@@ -181,17 +181,38 @@ def _or_null(kind: Kind) -> Kind:
 
 
 def _writer_of(record: Any) -> Callable[[Any], dict[str, Any]]:
-    optional = {name for name, member in members_of(record).items() if not member.required}
-
-    def write(told: Any) -> dict[str, Any]:
-        written = {}
-        for name, value in zip(record._fields, told, strict=True):
-            if value is not None or name not in optional:
-                write_one = _WRITERS[type(value)]
-                written[name] = value if write_one is None else write_one(value)
-        return written
-
+    """What writes a record, compiled for its fields by their types: an answer may have a hundred thousand of them, and
+    this takes half the time of a loop over the fields that asks for the class of each value."""
+    known: dict[str, Any] = {"encode": encode, "time_text": time_text, "text_or_base64": text_or_base64}
+    members, hints = members_of(record), get_type_hints(record)
+    fields = "".join(f"{name}_, " for name in members)
+    lines = ["def write(told):", "    written = {}", *([f"    {fields}= told"] if members else [])]
+    for name, member in members.items():
+        written = _written_as(hints[name], f"{name}_", known)
+        absent = "" if member.required else f"if {name}_ is not None: "
+        lines.append(f"    {absent}written[{name!r}] = {written}")
+    exec("\n".join([*lines, "    return written"]), known)
+    write: Callable[[Any], dict[str, Any]] = known["write"]
     return write
+
+
+def _written_as(hint: Any, value: str, known: dict[str, Any]) -> str:
+    """The expression that writes a value of this type, with the names in ``known``."""
+    if hint in (str, int, float, bool) or get_origin(hint) is Literal:
+        return value
+    if hint is datetime:
+        return f"time_text({value})"
+    if hint is bytes:
+        return f"text_or_base64({value})"
+    if NoneType in get_args(hint) and len(get_args(hint)) == 2:
+        written = _written_as(_without_none(hint), value, known)
+        return value if written == value else f"None if {value} is None else {written}"
+    if get_origin(hint) is list:
+        return f"[{_written_as(get_args(hint)[0], 'each', known)} for each in {value}]"
+    if hasattr(hint, "_fields"):
+        known[f"write_{hint.__name__}"] = _WRITERS[hint]
+        return f"write_{hint.__name__}({value})"
+    return f"encode({value})"
 
 
 class _Writers(dict[type[Any], Callable[[Any], Any] | None]):

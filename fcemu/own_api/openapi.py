@@ -5,11 +5,10 @@ from types import NoneType
 from typing import Any, Final
 
 from fcemu.own_api.codec import Schema, kind_of, members_of
-from fcemu.own_api.problems import PROBLEMS
+from fcemu.own_api.problems import PROBLEM_JSON, PROBLEMS
 from fcemu.own_api.records import ProblemDocument
 from fcemu.own_api.routes import JSON, PATH_PARAMETERS, PREFIX, ROUTES, Route
 
-PROBLEM_JSON: Final = "application/problem+json"
 _LINK: Final = re.compile(r"\[([^]]+)\]\([^)]+\)")
 """A link from one page of the documents to another."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+PROBLEM_JSON: Final = "application/problem+json"
 _WRONG: Final = 400, "the request is wrong; `detail` says what was found and what was expected"
 PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "invalid-json": _WRONG,
@@ -23,6 +24,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "not-idle": (409, "work was left after `at_most_seconds` of virtual time"),
     "clock-stuck": (409, "a handler made no progress in real time"),
     "cannot-stop": (409, "the invocation has ended, or is synchronous"),
+    "not-retold": (409, "no test can let happen again what happened to the invocation; `detail` says why"),
     "closed": (409, "the emulator was reset or stopped meanwhile"),
     "too-large": (413, "a body over 1 MiB"),
     "internal-error": (500, "the emulator failed; its log says how"),

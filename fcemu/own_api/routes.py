@@ -203,6 +203,14 @@ STOP_INVOCATION: Final = _row(
     problems=("cannot-stop",),
 )
 
+RETELL_INVOCATION: Final = _row(
+    "retell_invocation",
+    "GET /invocations/{id}/test",
+    str,
+    "[a test for pytest](../howto/page.md#copy-as-test) that lets the same happen again and asserts that it did",
+    content=("text/x-python",),
+    problems=("not-retold", "not-supported-yet"),
+)
 RERUN_INVOCATION: Final = _row(
     "rerun_invocation",
     "POST /invocations/{id}/rerun",
@@ -317,6 +325,12 @@ SHOW_DEFINITION: Final = _row(
     dict[str, Any],
     "all that is defined, in [native form](definition.md): saved as `fcemu.yaml`, it makes it again, uploaded code "
     "included",
+)
+LIST_PROBLEMS: Final = _row(
+    "list_problems",
+    "GET /definition/problems",
+    list[records.DefinitionProblem],
+    "what is odd in the definition that the emulator was started with, and can be used all the same",
 )
 ADD_DEFINITION: Final = _row(
     "add_definition",

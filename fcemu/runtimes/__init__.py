@@ -1,17 +1,30 @@
-"""How a handler runs: runtime name -> factory, the whole table."""
+"""The runtimes by the names that functions give, and what all of them can do beside running functions."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
-from fcemu.core.functions import PYTHON_RUNTIMES
+from fcemu.core.functions import PYTHON_RUNTIMES, Function
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES
-from fcemu.engine.ports import Runtime
+from fcemu.core.names import Account
+from fcemu.engine.ports import AttemptClock, Runtime
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from fcemu.runtimes.debugging import Debugging
+
+
+class CodeRuntime(Runtime, Protocol):
+    """A runtime that runs the code of functions."""
+
+    def module_of(self, function: Function, clock: AttemptClock, account: Account) -> ModuleType:
+        """The module of the function's handler, loaded if it was not; raises what its body raises, and ``LookupError``
+        where a test cannot have it."""
+
+    def forget(self, code: str) -> None:
+        """The code in this directory was changed: the next attempt loads it anew."""
 
 
 def runtime_named(
@@ -22,8 +35,8 @@ def runtime_named(
     debugging: "Debugging | None" = None,
     loop: "AbstractEventLoop | None" = None,
     pass_env: Sequence[str] | None = None,
-) -> Callable[..., Runtime]:
-    """What runs functions whose ``runtime`` is ``name``; raises ``ValueError`` for one that the emulator lacks.
+) -> Callable[..., CodeRuntime]:
+    """What makes the runtime of functions whose ``runtime`` is ``name``; raises ``ValueError`` for an unknown one.
 
     ``process``: Python handlers run in processes of their own, as those of other languages always do; ``python``: by
     which Python, if not by this one. ``debugging``: which function waits for a debugger. ``loop``: the one that

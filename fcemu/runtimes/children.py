@@ -1,4 +1,4 @@
-"""Child processes that run handlers: frames over a socket, output as log, parking while the child sleeps, killing.
+"""Talks to a child process that runs handlers: sends attempts, collects output, parks while it sleeps, kills it.
 
 What every language shares. A runtime starts a child with one end of a socket pair (its *channel*), with a pipe as its
 stdout and stderr, and with the dial of the clock, and runs attempts with ``Child.attempt``. What a program in the child

@@ -1,4 +1,4 @@
-"""Custom runtime: a start command that serves HTTP."""
+"""Runs functions of custom runtimes: a program of the user's that serves HTTP."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ from fcemu.runtimes import side_threads
 from fcemu.runtimes.custom_http import Lost, ask_invoke
 from fcemu.runtimes.custom_server import HookFailed, NotStarted, Server, exited
 from fcemu.runtimes.environment import variables_of
+from fcemu.runtimes.other_languages import OtherLanguage
 from fcemu.runtimes.starting import seconds_to_start
 
 _DEATH_SECONDS: Final = 1.0
@@ -33,7 +34,7 @@ _DEATH_SECONDS: Final = 1.0
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class CustomRuntime:
+class CustomRuntime(OtherLanguage):
     """Implements ``Runtime``. One program for each instance, started with its first attempt.
 
     ``extra_environment``: variables that programs get besides FC's. ``pass_env``: as of ``outside_variables``.

@@ -1,4 +1,4 @@
-"""What a custom runtime is asked over HTTP, and what its answers mean (runtimes §4.2, §4.3)."""
+"""The HTTP requests that the program of a custom runtime gets, and what its answers mean (runtimes §4.2, §4.3)."""
 
 import select
 import socket

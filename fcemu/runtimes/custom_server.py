@@ -1,4 +1,4 @@
-"""The program of a custom runtime while it runs: started, waited for until it listens, asked, ended."""
+"""Starts the program of a custom runtime, waits until it listens, asks it, and ends it."""
 
 import errno
 import os

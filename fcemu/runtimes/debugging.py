@@ -1,4 +1,4 @@
-"""A debugger for the instances of one function: where its client connects, and whether it has."""
+"""Which function is debugged: one of its instances at a time waits for a client at a port."""
 
 import threading
 from typing import Final

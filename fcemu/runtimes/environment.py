@@ -1,4 +1,4 @@
-"""The environment variables of instances: FC's, the function's, those of the test, and what its code writes."""
+"""The environment variables of instances: FC's, the function's, those of this process, and what code writes."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ class Environment:
         self.streams: Final[dict[str, Any]] = {}
         """What its code has assigned to ``sys.stdout`` and ``sys.stderr``."""
         self.numbers: Final[dict[object, Iterator[int]]] = {}
-        """The numbers of its threads and pools: ``numbering.py``."""
+        """The numbers of its threads and pools: ``thread_numbers.py``."""
 
     def get(self, name: str, call: Call, namespace: Namespace, real: Callable[[str], str | None]) -> str | None:
         """The value of a variable."""

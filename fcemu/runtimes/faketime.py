@@ -1,4 +1,4 @@
-"""Virtual time for a program in any language: libfaketime, where it is installed and the program lets it.
+"""Shows virtual time to programs in any language by libfaketime, where it is installed and the program lets it.
 
 While the clock is paused, the time of day stands still at the emulator's, and moves with it; sleeps and monotonic
 clocks are real, because nothing could end the sleeps of a program whose clock stands still. While it flows, all of them

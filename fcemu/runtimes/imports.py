@@ -1,4 +1,4 @@
-"""Import statements and finders that know whose code asks. Why: ``namespace.py``."""
+"""Import hooks of the inline runtime: code gets the modules of its own directory. ``namespace.py`` says why."""
 
 import builtins
 import importlib
@@ -10,7 +10,7 @@ from importlib.util import resolve_name
 from types import ModuleType
 from typing import Any, Final
 
-from fcemu.runtimes import front
+from fcemu.runtimes import sys_modules
 from fcemu.runtimes.finding import file_of, same_file
 from fcemu.runtimes.namespace import PLACES, TAILS, Namespace
 from fcemu.runtimes.running import RUNNING, claim_paths
@@ -39,7 +39,7 @@ def _statement(
             return namespace.import_(absolute, fromlist)
     if level:
         return _import(name, globals, locals, fromlist, level)
-    owner = front.withdraw_for(name.partition(".")[0])
+    owner = sys_modules.withdraw_for(name.partition(".")[0])
     if owner is None:
         return _import(name, globals, locals, fromlist, level)
     try:
@@ -47,7 +47,7 @@ def _statement(
     finally:
         running = RUNNING.get()
         if running is not None and running.namespace is owner:
-            front.enter(owner)
+            sys_modules.enter(owner)
 
 
 def _package_of(importer: Mapping[str, Any] | None) -> str:
@@ -76,7 +76,7 @@ def _function(name: str, package: str | None = None) -> ModuleType:
     root = absolute.partition(".")[0]
     if running is not None and _provides(running.namespace, root):
         return running.namespace.load(absolute)
-    front.withdraw_for(root)
+    sys_modules.withdraw_for(root)
     return _import_module(name, package)
 
 
@@ -169,7 +169,7 @@ def uninstall() -> None:
     """Take the hooks out and forget all modules."""
     for directory in {namespace.directory for namespace in NAMESPACES.values()}:
         forget(directory)
-    front.withdraw()
+    sys_modules.withdraw()
     TAILS.clear()
     if builtins.__import__ is _statement:
         builtins.__import__ = _import

@@ -1,4 +1,4 @@
-"""What is virtual and what stays real for handlers that run in programs of other languages."""
+"""The table of what is virtual and what stays real for handlers in other languages than Python."""
 
 import subprocess
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""On which ports a program listens, and whether somebody is connected: asked of the system, where it tells."""
+"""Finds on which ports a program listens and whether a client is connected; gives out free ports."""
 
 import os
 import socket

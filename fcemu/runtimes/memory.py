@@ -1,4 +1,4 @@
-"""How much memory a process has, and what is said when that is too much."""
+"""Watches how much memory a process has, and ends it when that is more than its function may have."""
 
 import os
 from collections.abc import Callable

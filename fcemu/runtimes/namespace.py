@@ -1,11 +1,11 @@
-"""The modules of one code directory, kept apart from those of every other one.
+"""The modules of one code directory, kept apart from those of every other one, in the emulator's process.
 
 Functions' modules are not kept in ``sys.modules``, where ``index`` can stand only once, but in the ``Namespace`` of
 their code directory, which finds and executes them with importlib's own finders and loaders. Who asks for a module
 decides whose it gets: an import statement is told by the globals of the code that contains it (``imports.py``), so the
 answer is right in any thread and however attempts interleave. For everything that looks into ``sys.modules`` by itself
 (pickle, dataclasses, typing, pydantic, ``importlib``), the modules of the running attempt's directory are exposed there
-meanwhile (``front.py``). With a flowing clock, several attempts run at once and the last one started is exposed:
+meanwhile (``sys_modules.py``). With a flowing clock, several attempts run at once and the last one started is exposed:
 imports stay right, such look-ups need not be.
 
 One thing is shared on purpose: what the test imported from a code directory is the module that runs.
@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from fcemu.handler.loading import INSTALLED, PRELOADED
-from fcemu.runtimes import front
+from fcemu.runtimes import sys_modules
 from fcemu.runtimes.finding import (
     ask_all_finders,
     file_of,
@@ -230,7 +230,7 @@ class Namespace:
             raise
         finally:
             self._loading.discard(key)
-        in_its_place = front.shown(self, key)
+        in_its_place = sys_modules.shown(self, key)
         if in_its_place is not None and in_its_place is not module:  # it has replaced itself in sys.modules
             self._replaced.append(module)  # its code lives on, and with it its place in ``PLACES``
             self._own(key, in_its_place)
@@ -241,10 +241,10 @@ class Namespace:
         self.modules[key] = module
         PLACES[_globals_id(module)] = (self, key[: key.rfind("/") + 1])
         TAILS.add(key.rpartition("/")[2].rpartition(".")[2])
-        front.expose_also(self, key)
+        sys_modules.expose_also(self, key)
 
     def _disown(self, key: str) -> None:
-        front.withdraw(self)
+        sys_modules.withdraw(self)
         module = self.modules.pop(key)
         PLACES.pop(_globals_id(module), None)
         self.test_names.pop(key, None)

@@ -1,4 +1,4 @@
-"""Handler in a child Node.js process."""
+"""Runs Node.js functions, each instance in a Node.js process."""
 
 import os
 import re
@@ -34,6 +34,7 @@ from fcemu.runtimes.children import Child, Gone, InChild, Message, spawn, to_jso
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import keys_of, variables_of
 from fcemu.runtimes.memory import MemoryWatch
+from fcemu.runtimes.other_languages import OtherLanguage
 from fcemu.runtimes.starting import seconds_to_start
 
 VARIABLE: Final = "FCEMU_NODE"
@@ -79,7 +80,7 @@ def not_installed(function: Function) -> SystemFailed:
     return SystemFailed(412, "FunctionNotStarted", text)
 
 
-class NodeRuntime:
+class NodeRuntime(OtherLanguage):
     """Implements ``Runtime``. One process for each instance, started with its first attempt.
 
     ``extra_environment``: variables that handlers get besides FC's. ``debugging``: which function waits for a debugger.

@@ -1,4 +1,4 @@
-"""Asks many children at once on the server's event loop, so that a short attempt needs no thread while it runs.
+"""Waits for many children at once on the server's event loop, so that a short attempt needs no thread.
 
 The one way beside the plain one, where a thread of the emulator waits for one child. Without it the process runtime
 answers 0.8 × as many echoes a second at 8 connections, 0.6 × at 64 (``bench/process.py``).
@@ -20,7 +20,7 @@ _EVENTS: Final = select.EPOLLIN | select.EPOLLET
 _REAL: Final = Originals()
 
 
-class Errand(NamedTuple):
+class PolledAttempt(NamedTuple):
     """One attempt. ``send(child, call)`` begins it, and tells whether it could.
 
     ``soon`` is called when its child has answered or is gone; ``long`` when it takes its time, when the child says
@@ -43,18 +43,18 @@ class Poller:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Final = loop
         self._epoll: Final = select.epoll()
-        self._begun: Final[dict[int, tuple[Errand, float]]] = {}
+        self._begun: Final[dict[int, tuple[PolledAttempt, float]]] = {}
         """By descriptor, with the real time of their begin, in that order."""
         self._waits = False
         """Whether the loop will look for what takes long."""
         loop.call_soon_threadsafe(loop.add_reader, self._epoll.fileno(), self._look)
 
-    def add(self, errand: Errand) -> None:
-        """Run ``errand``; on any thread, at next to no cost."""
+    def add(self, attempt: PolledAttempt) -> None:
+        """Run ``attempt``; on any thread, at next to no cost."""
         if asyncio._get_running_loop() is self._loop:
-            self._begin(errand)
+            self._begin(attempt)
         else:
-            self._loop.call_soon_threadsafe(self._begin, errand)
+            self._loop.call_soon_threadsafe(self._begin, attempt)
 
     def close(self) -> None:
         """Forget what has begun; on any thread."""
@@ -70,12 +70,12 @@ class Poller:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
 
-    def _begin(self, errand: Errand) -> None:
-        child, call, send, _, long = errand
+    def _begin(self, attempt: PolledAttempt) -> None:
+        child, call, send, _, long = attempt
         try:
             if child.polled_by is not self:
                 self._register(child)
-            self._begun[child.fd] = (errand, _REAL.monotonic())
+            self._begun[child.fd] = (attempt, _REAL.monotonic())
             if not send(child, call):
                 self._begun.pop(child.fd, None)
                 long()
@@ -104,19 +104,19 @@ class Poller:
         except Exception as error:  # nobody would hear of any answer
             begun = list(self._begun.values())
             self._begun.clear()
-            for errand, _ in begun:
-                errand.call.failed(error)
+            for attempt, _ in begun:
+                attempt.call.failed(error)
             return []
 
-    def _look_at(self, errand: Errand) -> None:
+    def _look_at(self, attempt: PolledAttempt) -> None:
         try:
-            answered = errand.child.has_answered(errand.call)
+            answered = attempt.child.has_answered(attempt.call)
         except Gone:
             answered = True
         except Exception as error:
-            errand.call.failed(error)
+            attempt.call.failed(error)
             return
-        (errand.soon if answered else errand.long)()
+        (attempt.soon if answered else attempt.long)()
 
     def _wait(self) -> None:
         self._pass_on_what_is_long()
@@ -127,8 +127,8 @@ class Poller:
     def _pass_on_what_is_long(self) -> None:
         now = _REAL.monotonic()
         while self._begun:
-            fd, (errand, since) = next(iter(self._begun.items()))
+            fd, (attempt, since) = next(iter(self._begun.items()))
             if now - since < PATIENCE:
                 return
             del self._begun[fd]
-            errand.long()
+            attempt.long()

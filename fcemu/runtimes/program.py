@@ -1,4 +1,4 @@
-"""A program of the user's: started, its output kept, ended gently or at once."""
+"""Starts a program of the user's, keeps its output, and ends it gently or at once."""
 
 import codecs
 import os

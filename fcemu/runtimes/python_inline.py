@@ -1,4 +1,4 @@
-"""The inline runtime: a handler is imported into this process and runs on the thread that asks."""
+"""Runs Python handlers in this process: imports them, and calls them on the thread that asks."""
 
 from collections.abc import Callable, Mapping
 from contextvars import Context
@@ -36,7 +36,7 @@ class PythonInline:
     """
 
     def __init__(self, extra_environment: Mapping[str, str] = _NOTHING, *, isolate: bool = False) -> None:
-        self._extra: Final = extra_environment
+        self.extra: Final = extra_environment
         self._isolate: Final = isolate
         self._closed = False
         ensure_installed()
@@ -45,7 +45,7 @@ class PythonInline:
     def start(self, function: Function, instance_id: str) -> "InlineInstance":
         """A new instance. Its code is loaded by its first attempt."""
         own = Namespace(function.code, layers=layers_of(function), alone=True) if self._isolate else None
-        return InlineInstance(self._extra, own)
+        return InlineInstance(self.extra, own)
 
     def module_of(self, function: Function, clock: AttemptClock, account: Account = _ACCOUNT) -> ModuleType:
         """The function's handler module; raises what its body raises.
@@ -67,7 +67,7 @@ class PythonInline:
             payload=b"",
             clock=clock,
         )
-        running = Running(call, _namespace_of(function), Environment(call, self._extra))
+        running = Running(call, _namespace_of(function), Environment(call, self.extra))
         return Context().run(_module, running)
 
     def forget(self, code: str) -> None:
@@ -191,6 +191,7 @@ def _module(running: Running) -> ModuleType:
 
 
 def _outcome(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool) -> Finish:
+    __tracebackhide__ = True
     call = running.call
     try:
         if hook is not None:

@@ -1,4 +1,4 @@
-"""The process runtime: each instance is a child Python process, forked from a warm template."""
+"""Runs Python handlers in processes of their own, each forked from a warm template."""
 
 import asyncio
 import json
@@ -31,16 +31,16 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.core.output import RESULT_BYTES
-from fcemu.engine.ports import Call, Finish
+from fcemu.engine.ports import AttemptClock, Call, Finish
 from fcemu.guarding import GUARDIAN
-from fcemu.handler.clock import Abandoned, HandlerClock
+from fcemu.handler.clock import Abandoned
 from fcemu.handler.documents import log_text
 from fcemu.handler.logs import stamp
 from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
 from fcemu.runtimes.memory import MemoryWatch
-from fcemu.runtimes.poller import Errand, Poller
+from fcemu.runtimes.poller import PolledAttempt, Poller
 from fcemu.runtimes.starting import seconds_to_start
 from fcemu.runtimes.whereabouts import Lookout
 
@@ -86,7 +86,7 @@ class PythonProcess:
             return SystemFailed(412, "FunctionNotStarted", text)
         return ProcessInstance(self, function)
 
-    def module_of(self, function: Function, clock: HandlerClock, account: Account | None = None) -> ModuleType:
+    def module_of(self, function: Function, clock: AttemptClock, account: Account) -> ModuleType:
         """Raises ``LookupError``: a test has no access to the modules of another process."""
         raise LookupError(f"with runtime='process' the module of {function.ref} is in other processes; use inline")
 
@@ -256,7 +256,7 @@ class ProcessInstance(InChild):
         if poller is None:
             long()
         else:
-            poller.add(Errand(child, call, self._send, soon, long))
+            poller.add(PolledAttempt(child, call, self._send, soon, long))
         return True
 
     def _send(self, child: Child, call: Call) -> bool:

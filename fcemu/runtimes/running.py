@@ -1,4 +1,4 @@
-"""Which attempt this context runs: what the views of environment, output, logs and imports ask."""
+"""The attempt that this context runs, which the views of environment, output, logs and imports ask for."""
 
 import sys
 from contextvars import ContextVar

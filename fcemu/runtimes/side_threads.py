@@ -1,4 +1,4 @@
-"""Threads that work for attempts beside the one that runs them; what they raise closes the emulator."""
+"""Starts threads that work for attempts; what they raise closes the emulator."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How long an instance that is a process of its own may take until its first handler starts."""
+"""Computes how long a process may take until its first handler starts."""
 
 import os
 import struct

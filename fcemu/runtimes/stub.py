@@ -1,9 +1,9 @@
-"""No code at all: replies, errors and durations from a list; or a callable of the test."""
+"""Stands in for a function's code: plays steps (replies, errors, durations), or calls a callable of the test."""
 
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MethodType, ModuleType
 from typing import Any, Final
@@ -58,7 +58,7 @@ class Stub:
 
     def start(self, function: Function, instance_id: str) -> "StubInstance":
         """A new instance."""
-        return StubInstance(self, self._inline.start(function, instance_id))
+        return StubInstance(self, self._inline.extra)
 
     def close(self) -> None:
         """Nothing was changed."""
@@ -75,21 +75,17 @@ class Stub:
         return step
 
 
-class StubInstance:
-    """Implements ``Instance``."""
+class StubInstance(InlineInstance):
+    """Implements ``Instance``: a step, or a callable, runs where the function's handler would."""
 
-    def __init__(self, stub: Stub, inline: InlineInstance) -> None:
+    def __init__(self, stub: Stub, extra: Mapping[str, str]) -> None:
+        super().__init__(extra)
         self._stub: Final = stub
-        self._inline: Final = inline
 
-    def run(self, call: Call) -> Finish:
+    def run(self, call: Call, handler: Handler | None = None) -> Finish:
         """Run one attempt; never raises."""
         step = self._stub.begin(call)
-        return self._inline.run(call, _played(step, call) if isinstance(step, Step) else step)
-
-    def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
-        """It waits for its handlers itself."""
-        return False
+        return super().run(call, _played(step, call) if isinstance(step, Step) else step)
 
     def initialize(self, call: Call) -> Finish:
         """A stub stands in for hooks, too, and does nothing."""
@@ -98,29 +94,6 @@ class StubInstance:
     def pre_stop(self, call: Call) -> Finish:
         """The same."""
         return Finish(Returned(b""))
-
-    def answers_beside(self) -> bool:
-        """It has no hooks."""
-        return False
-
-    def stop(self) -> None:
-        """Give the instance up."""
-        self._inline.stop()
-
-    def interrupt(self) -> bool:
-        """Handlers run on threads of this process."""
-        return False
-
-    def line(self) -> None:
-        """Its handlers run on threads of this process."""
-
-    def held_up(self) -> bool:
-        """Nobody knows."""
-        return False
-
-    def debugged(self) -> bool:
-        """What debugs this process debugs them, too."""
-        return False
 
 
 def _played(step: Step, call: Call) -> Callable[[Any, Any], Any]:

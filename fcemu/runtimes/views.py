@@ -1,4 +1,4 @@
-"""All views by context: time, environment, output, logs, imports; in force while at least one runtime is open."""
+"""Puts the views by context in force while a runtime is open, and switches them when attempts start, park and end."""
 
 import sys
 from _thread import get_ident
@@ -7,7 +7,7 @@ from typing import Final
 from fcemu.handler.locks import RealLock
 from fcemu.handler.time.switch import ON_THREADS
 from fcemu.handler.time.uuids import SOURCE, Source
-from fcemu.runtimes import environ, front, imports, logs, numbering, output, timeshift
+from fcemu.runtimes import imports, last_words, os_environ, root_logger, streams, sys_modules, thread_numbers, timeshift
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
@@ -24,11 +24,12 @@ def open_views() -> None:
     global _open
     _open += 1
     if _open == 1:
-        environ.install()
-        output.install()
-        logs.install()
-        numbering.install()
+        os_environ.install()
+        streams.install()
+        root_logger.install()
+        thread_numbers.install()
         imports.install()
+        last_words.install()
         BEFORE_PARK.append(_step_back)
         AFTER_PARK.append(_come_back)
 
@@ -42,11 +43,12 @@ def close_views() -> None:
             _end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
+        last_words.uninstall()
         imports.uninstall()
-        numbering.uninstall()
-        logs.uninstall()
-        output.uninstall()
-        environ.uninstall()
+        thread_numbers.uninstall()
+        root_logger.uninstall()
+        streams.uninstall()
+        os_environ.uninstall()
 
 
 def begin(running: Running) -> None:
@@ -85,7 +87,7 @@ def _end(running: Running) -> None:
 def take_back(namespace: Namespace) -> None:
     """Take the modules of ``namespace`` out of ``sys.modules``, unless an attempt needs them there."""
     if all(running.namespace is not namespace for running in _active):
-        front.withdraw(namespace)
+        sys_modules.withdraw(namespace)
 
 
 def _step_back() -> None:
@@ -103,7 +105,7 @@ def _leave(running: Running) -> None:
     if running in _active:
         claim_paths(running)
         _active.remove(running)
-        front.leave(running.namespace, _active[-1].namespace if _active else None)
+        sys_modules.leave(running.namespace, _active[-1].namespace if _active else None)
 
 
 def _come_back() -> None:
@@ -122,5 +124,5 @@ def _go_on(running: Running) -> None:
             claim_paths(other)
         running.paths = sys.path.copy()
         _active.append(running)
-        output.refresh()
-        front.enter(running.namespace)
+        streams.refresh()
+        sys_modules.enter(running.namespace)

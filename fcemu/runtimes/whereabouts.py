@@ -1,4 +1,4 @@
-"""On which line of its code the handler in a child is: the child's Python writes where its threads are when asked."""
+"""Finds the line of its code at which the handler in a child is: the child's Python writes it when asked."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _WHOLE: Final = ('python_main.py", line ', "  ...\n")
 """How the last line of what is written begins or ends: the bottom of the first thread, or that there is more."""
 _OURS: Final = f"{Path(__file__).parents[1]}{os.sep}"
 _TEMPLATES: Final = f"{_OURS}templates{os.sep}"
-_PARKED: Final = f"{os.sep}child{os.sep}strands.py"
+_PARKED: Final = f"{os.sep}child{os.sep}parking.py"
 _REAL: Final = Originals()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from fcemu.core.questions import KILL, Choice
 from fcemu.core.script import Asked, Script
 from fcemu.core.values import dataclass
 from fcemu.search.shrink import shrink
@@ -40,6 +41,8 @@ class Result:
     found: Choices = ()
     asked: tuple[Asked, ...] = ()
     doubt: str = ""
+    broken: tuple[Choices, ...] = ()
+    """Of a crash sweep: all crashes that break the story."""
 
 
 def explore(
@@ -59,6 +62,35 @@ def explore(
         if failed:
             return _shrunk(run, run_once, bounds, runs, search.distinct)
     return Result(runs=runs, distinct=search.distinct, complete=search.complete, exhaustive=bounds.exhaustive)
+
+
+def sweep(run_once: RunOnce, calm: Script, facts: int, over: Callable[[], bool] = lambda: False) -> Result:
+    """Run the story once for each fact at which its emulator is killed, and once for each moment at which the instance
+    of an attempt dies. ``calm``: the script of a calm run, which came to so many ``facts``.
+
+    ``broken`` has all that fail; ``choices`` is the first of them.
+    """
+    kills = [(Choice(KILL, str(number), 1),) for number in range(1, facts + 1)]
+    deaths = [(Choice(one.question, one.place, 1),) for one in calm.asked if one.question.startswith("crash-")]
+    runs, broken = 1, []
+    for choices in [*kills, *deaths]:
+        if over():
+            break
+        runs += 1
+        if run_once(Script.of(choices, exhaust_retries=calm.exhaust_retries)):
+            broken.append(choices)
+    complete = runs == 1 + len(kills) + len(deaths)
+    first = broken[0] if broken else None
+    return Result(
+        runs=runs,
+        distinct=runs,
+        complete=complete,
+        exhaustive=1,
+        choices=first,
+        found=first or (),
+        asked=tuple(calm.asked),
+        broken=tuple(broken),
+    )
 
 
 def _shrunk(run: Run, run_once: RunOnce, bounds: Bounds, runs: int, distinct: int) -> Result:

@@ -11,7 +11,9 @@ from fcemu.testing.clocks import ClockConflict
 from fcemu.testing.emulator import LocalEmulator, NeverTrue
 from fcemu.testing.faults import Fault, Faults
 from fcemu.testing.handles import Function, Invocation, InvocationFailed
+from fcemu.testing.laws import commutative, idempotent
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
+from fcemu.testing.properties import Property, always, eventually, exactly_once
 from fcemu.testing.records import Attempt, Event, Fact, NotEnded, Reply, UnknownName
 from fcemu.testing.stubs import Stub
 from fcemu.testing.triggers import Timer, Trigger
@@ -39,6 +41,7 @@ __all__ = [
     "NotEnded",
     "NotFired",
     "NotIdle",
+    "Property",
     "Queue",
     "Reply",
     "Step",
@@ -49,4 +52,9 @@ __all__ = [
     "Topic",
     "Trigger",
     "UnknownName",
+    "always",
+    "commutative",
+    "eventually",
+    "exactly_once",
+    "idempotent",
 ]

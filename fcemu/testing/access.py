@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import Concatenate, Final, ParamSpec, overload
+from typing import Any, Concatenate, Final, ParamSpec, overload
 
 from fcemu.core import facts as core
 from fcemu.core.errors import FCError, StoreError
@@ -13,12 +13,14 @@ from fcemu.core.facts import to_json
 from fcemu.core.generation import FC2, FC3
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
-from fcemu.core.times import offset
+from fcemu.core.times import later, offset
+from fcemu.engine.closing import Killed
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import StandIn
 from fcemu.testing import waiting
+from fcemu.testing.properties import Properties
 from fcemu.testing.records import Fact
 
 P = ParamSpec("P")
@@ -88,19 +90,31 @@ class Access:
         """Whether a test has used a handle since this was last set to ``False``."""
         self._environments: Final[dict[FunctionRef, Mapping[str, str]]] = {}
         """The variables of functions as they were before a test changed them."""
+        self.revive: Callable[[], None] | None = None
+        """What makes the emulator that goes on after one that was killed; ``None`` while that one lives."""
+        self.life = 0
+        """Grows when an emulator begins that does not go on from the one before."""
         self.read_by_test: Final[set[str]] = set()
         """Request ids of invocations whose record or report the test has read; ``check()`` asks."""
+        self.properties: Final = Properties()
+        """What must hold after each fact; ``move`` and ``check()`` raise where it did not."""
 
-    def begin(self, engine: Emulator) -> None:
-        """Use ``engine`` from now on."""
+    def begin(self, engine: Emulator, *, goes_on: bool = False) -> None:
+        """Use ``engine`` from now on. ``goes_on``: it has what the one before had."""
         self.present = engine
-        self._environments.clear()
-        self.read_by_test.clear()
+        if not goes_on:
+            self.life += 1
+            self._environments.clear()
+            self.read_by_test.clear()
+        self.properties.begin(engine)
 
     @property
     def engine(self) -> Emulator:
         """The engine of this moment, which a handle uses."""
         self.used = True
+        if self.revive is not None:
+            revive, self.revive = self.revive, None
+            revive()
         return self.present
 
     def set_environment(self, function: FunctionRef, before: Mapping[str, str], variables: Mapping[str, str]) -> None:
@@ -141,19 +155,24 @@ class Access:
 
     def accept(self, asked: Asked) -> Invocation:
         """Accept an asynchronous invocation, and keep it. Raises ``FCError``."""
+        __tracebackhide__ = True
         with self._telling_refusals(f"invoke_async {asked.ref}", asked):
             record = self.engine.accept(asked)
+            if self.revive is not None and record.id not in self.engine.journal.invocations:
+                record = self.engine.accept(asked)  # killed before it had kept and answered that: clients ask again
         self.engine.save()
         return record
 
     async def answered(self, asked: Asked) -> Invocation:
         """Invoke synchronously; the invocation has ended then. Raises ``FCError``, ``ClockStuck``."""
+        __tracebackhide__ = True
         with self._telling_refusals(f"invoke {asked.ref}", asked):
             return await waiting.answered(self.engine, asked)
 
     @contextmanager
     def _telling_refusals(self, what: str, asked: Asked) -> Iterator[None]:
         """What FC refuses inside is a fact, as it is over HTTP. What the emulator itself refuses is none."""
+        __tracebackhide__ = True
         try:
             yield
         except FCError as refused:
@@ -165,9 +184,29 @@ class Access:
 
     async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""
+        __tracebackhide__ = True
         engine, before = self.engine, len(self.engine.journal)
-        await waiting.reached(engine, post(engine, *args, **kwargs))
+        given: tuple[Any, ...] = args
+        end = later(engine.clock.shown(), given[0]) if post is Emulator.advance else None
+        goal = post(engine, *args, **kwargs)
+        while True:
+            try:
+                await waiting.reached(engine, goal)
+                break
+            except Killed:
+                engine = self.engine  # the one that goes on
+                if end is not None:
+                    goal = engine.sleep_until(end)
+                elif post is Emulator.run_until_ended:
+                    goal = engine.run_until_ended(engine.journal.whole(engine.journal.invocations[given[0].id]))
+                else:
+                    goal = post(engine, *args, **kwargs)
+        self.properties.demand()
         return Facts(self.engine.journal, before)
+
+    def latest(self, record: Recorded, life: int) -> Recorded:
+        """The record as the emulator of this moment has it, if it goes on from that of ``life``."""
+        return self.engine.journal.invocations.get(record.id, record) if life == self.life else record
 
     def seen(self, record: Recorded) -> Recorded:
         """The same record, which the test has read now."""

@@ -1,4 +1,4 @@
-"""The installed SDKs' clients, pointed at an emulator."""
+"""Clients of the installed SDKs that talk to an emulator."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module

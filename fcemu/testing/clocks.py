@@ -1,11 +1,11 @@
-"""The clock and a test's own freezer, freezegun's or time-machine's: one follows the other, or they must not meet."""
+"""How the clock gets on with freezegun or time-machine in a test: it follows them, or refuses to run beside them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
+from types import ModuleType
 from typing import Any, Final
 
-from fcemu import host
 from fcemu.core.errors import FCError
 from fcemu.core.settings import Settings
 from fcemu.core.times import later
@@ -60,9 +60,17 @@ def kind_of(clock: object, rate: float) -> Callable[..., Emulator]:
     return _following
 
 
+@cache
+def _freezers() -> ModuleType:
+    """What knows a test's own freezers; imported when it is first asked for, as it brings freezegun."""
+    from fcemu.runtimes.timeshift import freezers
+
+    return freezers
+
+
 def refuse_frozen_time(runs: bool | Callable[[], bool]) -> None:
     """Raise ``ClockConflict``, before anything moves, where an attempt would run while the test has frozen its time."""
-    if runs and (freezer := host.freezer()) is not None and (runs is True or runs()):
+    if runs and (freezer := _freezers().active()) is not None and (runs is True or runs()):
         raise ClockConflict(freezer)
 
 
@@ -88,14 +96,14 @@ class FollowingClock(Clock):
 
     def shown(self) -> datetime:
         """The test's time, or where it was when its freezer ended. Raises ``ValueError`` when it went back."""
-        there = host.test_time()
+        there = _freezers().test_time()
         if there is not None:
             if not self._begun:
                 super().__init__(there)
                 self._seen = there
                 self._begun = True
             if there < self._seen:
-                raise WentBack(host.freezer(), there, self._seen)
+                raise WentBack(_freezers().active(), there, self._seen)
             self._seen = there
         return self._seen
 
@@ -112,9 +120,9 @@ class FollowingClock(Clock):
 
     def set(self, instant: datetime) -> datetime:
         """Move on, and the test's freezer with it when ``instant`` is beyond what it shows."""
-        there = host.test_time()
+        there = _freezers().test_time()
         if there is not None and instant > there:
-            host.move_test_time(instant - there)
+            _freezers().move_test_time(instant - there)
         self._begun = True
         self._seen = max(self._seen, instant)
         return super().set(instant)

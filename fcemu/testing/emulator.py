@@ -19,18 +19,19 @@ from fcemu.core.timeline import render
 from fcemu.core.times import later, parse_duration, parse_instant
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
-from fcemu.host import LocalHost
+from fcemu.host import LocalHost, Store
 from fcemu.testing.access import Access, Facts
 from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
 from fcemu.testing.clocks import OWN, kind_of
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
-from fcemu.testing.exploring import answers_for
+from fcemu.testing.exploring import answers_for, kill_at, story
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
 from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import Mode, autojumping, flowing
+from fcemu.testing.properties import Properties
 from fcemu.testing.records import Duration, Fact, UnknownName
 from fcemu.testing.reports import report_of
 from fcemu.testing.taking_part import join
@@ -60,7 +61,7 @@ class LocalEmulator:
         read = _read(definition, said)
         chosen = {**_without_clock(checked(read.options)), **said}
         read = _with_environment(read, value_of(chosen, "environment"))
-        chance = answers_for(read, chosen)
+        chance, self._kill_at = answers_for(read, chosen), kill_at()
         self._strict = value_of(chosen, "strict")
         self._clock: Final = value_of(chosen, "clock")
         self._environment: Final = value_of(chosen, "environment")
@@ -76,6 +77,8 @@ class LocalEmulator:
         self._host.allow(value_of(chosen, "allow_host"))
         try:
             self._host.begin(self._recipe, self._began)
+            if (going_on := story()) is not None:
+                going_on.began(lambda: len(self._access.engine.journal))
             self._redirection: Final = self._intercept(chosen.get("intercept", None if server is not None else False))
         except BaseException:
             if self._own_host:
@@ -85,8 +88,19 @@ class LocalEmulator:
 
     def _began(self, engine: Emulator) -> None:
         """A new engine answers: at the start, after a reset, after a restart."""
-        self._access.begin(engine)
+        self._access.begin(engine, goes_on=engine.starts > 0)
         self._settings = engine.settings
+        if self._kill_at and not engine.starts:
+            number, self._kill_at = self._kill_at, 0
+            store = host.memory_store()
+            engine.die_at(number, store, self._host.runtimes.packages, partial(self._died, store))
+
+    def _died(self, kept: Store) -> None:
+        """The emulator was killed; the next call finds another one, which goes on."""
+        self._access.revive = partial(self._host.restart, kept)
+        going_on = story()
+        if going_on is not None:
+            going_on.script.killed()
 
     def _intercept(self, asked: bool | None) -> host.Redirection | None:
         """``None``, the fixture's default: unless another emulator of this process does."""
@@ -178,6 +192,7 @@ class LocalEmulator:
         Raises ``ValueError`` for a negative duration (nothing moves), ``ClockStuck`` when real time passes without
         progress.
         """
+        __tracebackhide__ = True
         return await self._access.move(Emulator.advance, parse_duration(by))
 
     @blocking
@@ -193,6 +208,7 @@ class LocalEmulator:
     @blocking
     async def run_until_idle(self, at_most: Duration = "30d") -> Sequence[Fact]:
         """Run until no work is left. Raises ``NotIdle`` when there is some after ``at_most`` of virtual time."""
+        __tracebackhide__ = True
         return await self._access.move(Emulator.run_until_idle, parse_duration(at_most))
 
     @blocking
@@ -238,6 +254,7 @@ class LocalEmulator:
 
     def function(self, name: str, qualifier: str | None = None) -> Function:
         """The handle of ``service/name`` (2.0) or ``name`` (3.0). Raises ``UnknownName``."""
+        __tracebackhide__ = True
         return function_named(self._access, name, qualifier)
 
     def invocation(self, request_id: str) -> Invocation:
@@ -254,6 +271,7 @@ class LocalEmulator:
 
     def queue(self, name: str) -> Queue:
         """Raises ``UnknownName`` for a queue that no definition names, no client made and that got nothing."""
+        __tracebackhide__ = True
         return Queue(self._access, self._address("queue", name))
 
     def topic(self, name: str) -> Topic:
@@ -299,6 +317,11 @@ class LocalEmulator:
         """Asks for trouble: ``throttle``, ``fail``, ``crash``, ``delay``, ``deliver_twice``."""
         return Faults(self._access)
 
+    @property
+    def properties(self) -> Properties:
+        """What must hold after each fact: ``add(always(…))``, ``add(eventually(…))``, ``add(exactly_once(…))``."""
+        return self._access.properties
+
     def client(self, version: str) -> Any:
         """The installed SDK's client for ``"2016-08-15"``, ``"2021-04-06"`` or ``"2023-03-30"``, pointed here.
 
@@ -306,6 +329,7 @@ class LocalEmulator:
         return client_of(version, self.env)
 
     def _address(self, kind: str, name: str) -> str:
+        __tracebackhide__ = True
         known = [one.partition(":")[2] for one in self._engine.mail.addresses() if one.startswith(f"{kind}:")]
         if name not in known:
             raise UnknownName.of(kind, name, known)
@@ -333,6 +357,7 @@ class LocalEmulator:
         was read; or a fault never struck. ``"idle"``: also when anything is unfinished. ``False``: never.
         """
         __tracebackhide__ = True
+        self.properties.demand(at_end=True)
         if self._strict is not False:
             demand_noticed(self._access, idle=self._strict == "idle")
 

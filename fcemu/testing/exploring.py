@@ -25,7 +25,9 @@ class Story:
     def __init__(self, script: Script, repeat: Repeat | None = None) -> None:
         self.script: Final = script
         self._repeat: Final = repeat
-        self._emulators = 0
+        self.emulators = 0
+        """How many emulators there were."""
+        self._facts: Callable[[], int] | None = None
         self._first: tuple[Definition, dict[str, Any]] | None = None
         """Definition and options of the first emulator."""
 
@@ -34,12 +36,22 @@ class Story:
         """The run that a token repeats."""
         return cls(Script.of(repeat.choices, exhaust_retries=repeat.exhaust_retries), repeat)
 
+    def began(self, facts: Callable[[], int]) -> None:
+        """An emulator began; ``facts()`` is how many facts there are."""
+        if self.emulators == 1:
+            self._facts = facts
+
+    @property
+    def facts(self) -> int:
+        """How many facts the first emulator has come to."""
+        return 0 if self._facts is None else self._facts()
+
     def answers_for(self, definition: Definition, options: dict[str, Any]) -> Callable[[Settings], Chance]:
         """What answers the next emulator; sets the seed among its options. Raises ``WrongToken``."""
         from fcemu.engine.scripted import Scripted
 
-        self._emulators += 1
-        number, script = self._emulators, self.script
+        self.emulators += 1
+        number, script = self.emulators, self.script
         if number == 1:
             self._first = definition, options
             if self._repeat is not None:
@@ -85,6 +97,12 @@ def answers_for(definition: Definition, options: dict[str, Any]) -> Callable[[Se
     if token:
         return Story.of(decode(token)).answers_for(definition, options)
     return chance_of
+
+
+def kill_at() -> int:
+    """At which fact the emulator that is made now is to be killed; 0: at none."""
+    going_on = story()
+    return going_on.script.kill_at if going_on is not None and going_on.emulators == 1 else 0
 
 
 def _described(definition: Definition, options: Mapping[str, Any]) -> str:

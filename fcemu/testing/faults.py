@@ -1,4 +1,4 @@
-"""Faults: trouble that a test asks for."""
+"""The handles of faults, which a test asks for: FC refuses, an instance dies, a message comes late or twice."""
 
 from typing import Final
 

@@ -75,6 +75,7 @@ class Function:
 
         Function errors are returned (``reply.error``). Raises ``FCError`` for what FC refuses.
         """
+        __tracebackhide__ = True
         record = await self._access.answered(self._asked(payload, 0, headers))
         refusal = answer_of(record).refusal
         if refusal is not None:
@@ -96,6 +97,7 @@ class Function:
         ``task_id``: its name as a task; without one its request id. Raises ``ValueError`` where the function is not in
         task mode (``asyncTask``), and ``FCError`` for what FC refuses: then nothing is kept.
         """
+        __tracebackhide__ = True
         return Invocation(self._access, self._access.accept(self._asked(payload, delay, headers, task_id)))
 
     @property
@@ -107,6 +109,7 @@ class Function:
         self, payload: Payload, delay: Duration, headers: Mapping[str, str] | None, task_id: str | None = None
     ) -> Asked:
         """What is asked for, by arguments or by FC's headers, which count where an argument is not given."""
+        __tracebackhide__ = True
         said, is_fc2 = Headers(headers or {}), self._definition.ref.service is not None
         text = f"{parse_duration(delay).total_seconds():.15g}"
         if text == "0":
@@ -166,6 +169,7 @@ class Function:
 
         Raises what ``invoke_async`` raises.
         """
+        __tracebackhide__ = True
         sent = web.request_of(self._domain, method, path, params, headers, json, data)
         asked = self._http_asked(sent, delay, task_id)
         return Invocation(self._access, self._access.accept(asked))
@@ -234,7 +238,14 @@ class Invocation:
 
     def __init__(self, access: Access, record: core.Recorded) -> None:
         self._access: Final = access
-        self._record: Final = record
+        self._given = record
+        self._life: Final = access.life
+
+    @property
+    def _record(self) -> core.Recorded:
+        """Its record; after a restart, that of the emulator which goes on."""
+        self._given = self._access.latest(self._given, self._life)
+        return self._given
 
     @property
     def request_id(self) -> str:
@@ -327,11 +338,13 @@ class Invocation:
         Raises ``NotEnded`` before its end, which says who must move the clock; and where it has ended without an
         answer, because no attempt of it came to its end.
         """
+        __tracebackhide__ = True
         self._seen()
         return self.answered()
 
     def answered(self) -> Reply:
         """``reply``, which counts as looked at once something of it is read."""
+        __tracebackhide__ = True
         record = self._whole(self._record)
         answer = recorded_answer_of(record)
         if answer is None:
@@ -382,6 +395,7 @@ class Invocation:
 
         Raises ``FCError`` for one that has ended or is synchronous.
         """
+        __tracebackhide__ = True
         self._access.engine.tasks.stop_invocation(self._record)
 
     @blocking
@@ -457,6 +471,7 @@ class InvocationAio(Aio[Invocation]):
 
 def function_named(access: Access, name: str, qualifier: str | None = None) -> Function:
     """Raises ``UnknownName``."""
+    __tracebackhide__ = True
     functions = access.engine.functions()
     for function in functions:
         if str(function.ref) == name:

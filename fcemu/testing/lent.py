@@ -1,11 +1,10 @@
-"""The emulator's clock lent to the test, which reads it and sleeps on it inside ``virtual_time()``."""
+"""``virtual_time()``: the test reads the emulator's clock, and sleeps on it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Final
 
-from fcemu import host
 from fcemu.core.times import later, parse_duration
 from fcemu.engine.at_rest import AtRest
 from fcemu.engine.emulator import ClosedError, Emulator
@@ -81,10 +80,12 @@ class LentClock(AtRest):
 def lent_time(access: Access) -> Iterator[None]:
     """What ``LocalEmulator.virtual_time()`` lasts for."""
     access.refuse_in_handler()
+    from fcemu.runtimes.timeshift.lending import lend  # it brings freezegun
+
     clock = LentClock(access, Sleepers())
     clock.begin()
     try:
-        with host.lend_clock(clock):
+        with lend(clock):
             yield
     finally:
         clock.end()

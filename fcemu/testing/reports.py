@@ -1,5 +1,6 @@
 """What the report of a failed test has of each emulator: the failures with their tracebacks, and the timeline."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -31,6 +32,30 @@ def sections(test: str, *, whole: bool) -> list[tuple[str, str]]:
         text = f"{missing} more emulators took part in this test before these"
         found.append(("fcemu", text if gone else f"{text}, {MORE}"))
     return found
+
+
+def coloured(title: str, text: str) -> str:
+    """The text of a section for a terminal that shows colours: what failed is red, what to do is bold, what the
+    emulator warns of or has refused is yellow."""
+    lines = text.splitlines()
+    return "\n".join(f"{style}{line}{_PLAIN}" if (style := _style(title, line)) else line for line in lines)
+
+
+_RED, _YELLOW, _BOLD, _PLAIN = "\033[31m", "\033[33m", "\033[1m", "\033[0m"
+_BADLY: Final = re.compile(
+    r"  (?:attempt \d+ (?:failed|timed out|stuck|refused)|(?:Failed|Invalid): |Expired$|not delivered to )"
+)
+_ODDLY: Final = re.compile(r"  warning: |^\S+ s\s+\(refused\) ")
+
+
+def _style(title: str, line: str) -> str:
+    if _ODDLY.search(line):
+        return _YELLOW
+    if title == TIMELINE:
+        return _RED if _BADLY.search(line) else ""
+    if line.startswith("  what to do: "):
+        return _BOLD
+    return _RED if title == FAILURES and line and not line.startswith((" ", "…")) else ""
 
 
 def sections_of(part: Part, test: str, *, whole: bool) -> Iterator[tuple[str, str]]:
@@ -69,7 +94,8 @@ def _warnings(engine: Emulator, record: Recorded) -> list[str]:
     """What the emulator has warned of while the invocation ran: what the watchdog did, for example."""
     facts = engine.journal.histories([record])[record.id]
     texts = list(dict.fromkeys(fact.text for fact in facts if isinstance(fact, Warned)))
-    return [f"  warning: {text}" for text in texts[-_WARNINGS_SHOWN:]]
+    whole = engine.journal.whole(record)
+    return [f"  warning: {engine.traces.real_text(whole, text)}" for text in texts[-_WARNINGS_SHOWN:]]
 
 
 def _notes(part: Part) -> list[str]:

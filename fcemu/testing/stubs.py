@@ -1,4 +1,4 @@
-"""Stub: a handle on canned steps in place of a function's code."""
+"""The handle of a stub: steps that a test puts in place of a function's code."""
 
 from collections.abc import Callable
 

@@ -15,8 +15,10 @@ from fcemu.testing.emulator import LocalEmulator, environment_of
 
 def prepare(backend: str) -> None:
     """Patch the time functions of this process, once, by the backend that the ini file asks for."""
+    from fcemu.runtimes import timeshift
+
     choose(backend)
-    host.patch_time()
+    timeshift.install()
 
 
 class Suite:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 from weakref import WeakSet
 
-from fcemu.engine.shown import relative_to as show_paths_from
+from fcemu import host
+from fcemu.runtimes import last_words
 from fcemu.testing.access import Access
 
 _KEPT: Final = 20
@@ -48,6 +49,13 @@ def join(emulator: Part) -> None:
         _PARTS.count += 1
 
 
+def run_by(root: os.PathLike[str], stderr: int) -> None:
+    """A test runner runs the tests below ``root``, relative to which paths are shown; ``stderr`` is a descriptor that
+    it does not capture, for what ends the process."""
+    host.relative_to(root)
+    last_words.write_to(stderr)
+
+
 def begin_test() -> None:
     """A test begins: what is made or used from now on takes part in it."""
     _forget_made()
@@ -75,9 +83,6 @@ def end_test() -> None:
         if not one._access.closed:
             one._access.restore()
     _forget_made()
-
-
-__all__ = ["Part", "begin_test", "end_test", "join", "of_test", "show_paths_from"]
 
 
 def _forget_made() -> None:

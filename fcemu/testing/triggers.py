@@ -1,4 +1,4 @@
-"""What a test holds of triggers: firing them with an event in FC's form, and when a time trigger fires by itself."""
+"""The handles of triggers: a test fires them with an event in FC's form, and asks when a time trigger fires."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -79,8 +79,9 @@ async def answered(engine: Emulator, asked: Asked) -> Invocation:
             engine.wait_for(ended.wait)
         else:
             await _signalled(engine, ended)
-    except BaseException:  # a test's time-out as well
+    except BaseException as error:  # a test's time-out as well
         engine.forget_call(invocation)
+        engine.break_off(error)
         raise
     engine.raise_for(invocation)
     engine.save()

@@ -14,6 +14,7 @@ const LIVE = {
   list: what => ask('GET', `/${what}`),
   clock: () => ask('GET', '/clock'),
   definition: () => ask('GET', '/definition'),
+  problems: () => ask('GET', '/definition/problems'),
 };
 
 // Where a report does: from what was recorded in it.
@@ -22,6 +23,7 @@ const recordedSource = recorded => ({
   list: async () => [],
   clock: async () => recorded.clock,
   definition: async () => recorded.definition,
+  problems: async () => [],
 });
 
 class View {
@@ -158,6 +160,7 @@ class View {
     try {
       const told = await doing();
       if (told) this.say(told.done ?? told, false, told.text);
+      this.#meet();
     } catch (wrong) {
       if (!(wrong instanceof Problem || wrong instanceof SyntaxError || wrong instanceof TypeError)) throw wrong;
       this.say(wrong.explain ? `${wrong.message}\n${wrong.explain}` : wrong.message, true);
@@ -213,20 +216,24 @@ class View {
       this.journal.add(fact);
       if (fact.kind === 'Changed') this.#define();
     }
-    if (this.expected && this.journal.invocations.has(this.expected)) {
-      this.moment = null;
-      this.select(this.expected);
-      this.expected = null;
-    }
+    this.#meet();
     this.#grew();
     if (!this.recorded) this.#soon(150);
+  }
+
+  // Shows an invocation that the user has caused, as soon as it is there.
+  #meet() {
+    if (!this.expected || !this.journal.invocations.has(this.expected)) return;
+    this.moment = null;
+    this.select(this.expected);
+    this.expected = null;
   }
 
   #define() {
     this.defining ??= setTimeout(async () => {
       this.defining = null;
       this.defined = await this.source.definition();
-      this.panels.definition(this.defined);
+      this.panels.definition(this.defined, await this.source.problems());
       this.changed();
     }, 50);
   }

@@ -144,11 +144,10 @@ export class Panels {
       calls.slice(-20).map(call => h('li', {}, h('button', {onclick: () => view.select(call.request_id)}, `${offset(instant(call.at) - view.started)} attempt ${call.attempt}`), brief(call.payload)))));
   }
 
-  definition(document) {
-    const problems = document.problems ?? [];
-    const {problems: _, ...rest} = document;
-    find('definition').replaceChildren(...problems.map(text => h('p', {class: 'bad'}, text)),
-      h('details', {}, h('summary', {}, 'all that is defined, in native form'), block(JSON.stringify(rest, null, 2))));
+  definition(document, problems) {
+    find('definition').replaceChildren(...problems.map(each => h('p', {}, h('span', {class: 'mono'}, each.path), ` ${each.message}`,
+      each.hints.length ? h('span', {class: 'quiet'}, ` (${each.hints.join('; ')})`) : null)),
+    h('details', {}, h('summary', {}, 'all that is defined, in native form'), block(JSON.stringify(document, null, 2))));
   }
 }
 

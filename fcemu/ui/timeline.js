@@ -171,6 +171,11 @@ export class Timeline {
       for (let at = 0; at < all.length; at += 4) context.fillRect(all[at], all[at + 1], all[at + 2], all[at + 3]);
     }
     this.#links(x, placed, row, thick);
+    context.fillStyle = colors.bad;  // what failed outside of any invocation, such as refused requests
+    for (const position of journal.failures) {
+      if (position >= end) break;
+      if (!journal.facts[position].state.status) context.fillRect(x(journal.times[position]) - 1.5, AXIS - 5, 3, 9);
+    }
     context.fillStyle = colors.moment;
     context.fillRect(x(now) - 0.75, AXIS - 4, 1.5, height);
   }

@@ -20,10 +20,10 @@ _CONTEXT.set_forkserver_preload(
     [
         "fcemu.cli",
         "fcemu.commands.serve",
-        "fcemu.config.definer",
-        "fcemu.config.load",
+        "fcemu.config.core_values",
+        "fcemu.config.parse",
         "fcemu.config.reading",
-        "fcemu.config.serverless_devs",
+        "fcemu.config.serverless_devs_3",
         "fcemu.config.funcraft",
         "fcemu.packages",
         "fcemu.runtimes.python_inline",

@@ -59,6 +59,8 @@ def test_refused_changes_and_messages_are_facts_but_reads_and_broken_requests_ar
     assert ask(emulator, "GET", "/2023-03-30/functions/nobody")[0] == 404
     assert ask(emulator, "POST", "/2023-03-30/nothing", b"{}")[0] == 400
     assert ask(emulator, "POST", INVOKE, b"{}", Host="evil.example")[0] == 403
+    assert ask(emulator, "POST", "/2023-03-30/functions", b"{")[0] == 400
+    assert ask(emulator, "POST", "/queues/nowhere/messages", b"<")[0] == 400
     assert len(refusals(emulator)) == 2
 
 

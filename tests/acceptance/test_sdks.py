@@ -150,7 +150,7 @@ class TestFc2:
         with pytest.raises(fc2.FcError) as raised:
             client.invoke_function("media", "echo", payload=b"x" * 131_073, headers={"x-fc-invocation-type": "Async"})
         assert (raised.value.status_code, raised.value.err_code) == (400, "EntityTooLarge")
-        assert len(server.emulator.journal) == 0
+        assert not server.emulator.journal.invocations
 
     def test_a_throttled_call(self, client: Any, runtime: FakeRuntime) -> None:
         runtime.refusals.append(Throttled())
@@ -286,7 +286,7 @@ class TestOpenFc2:
         with pytest.raises(ClientException) as raised:
             invoke("echo", b"x" * 131_073, x_fc_invocation_type="Async")
         assert (raised.value.status_code, raised.value.code) == (400, "EntityTooLarge")
-        assert len(server.emulator.journal) == 0
+        assert not server.emulator.journal.invocations
 
     def test_a_call_for_which_there_is_no_capacity(self, invoke: Any, runtime: FakeRuntime) -> None:
         runtime.refusals.append(NO_CAPACITY)
@@ -385,7 +385,7 @@ class TestFc3:
         with pytest.raises(ClientException) as raised:
             invoke("echo", b"x" * 131_073, x_fc_invocation_type="Async")
         assert (raised.value.status_code, raised.value.code) == (400, "EntityTooLarge")
-        assert len(server.emulator.journal) == 0
+        assert not server.emulator.journal.invocations
 
     def test_a_call_for_which_there_is_no_capacity(self, invoke: Any, runtime: FakeRuntime) -> None:
         runtime.refusals.append(NO_CAPACITY)

@@ -10,6 +10,8 @@ from api.harness import FC3
 from fakes import ask, make, s
 from patience import WAIT_SECONDS
 
+from fcemu.api.server import ApiServer
+from fcemu.api.state import ServerState
 from fcemu.core.settings import SPEC_START, Settings
 
 
@@ -20,6 +22,11 @@ def problem(reply):
     assert document["status"] == reply.status
     assert document["title"]
     return document
+
+
+def test_a_route_without_a_handler_is_noticed_when_the_server_is_made():
+    with pytest.raises(LookupError, match=r"routes of /_fcemu/ without a handler: list_queue_messages, "):
+        ApiServer(ServerState(version="1.2.3"))  # no service has the routes of queues and topics
 
 
 def test_health_names_the_version(served):

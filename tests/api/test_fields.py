@@ -17,6 +17,10 @@ from hypothesis import strategies as st
 
 from fcemu.api import v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.server import DIALECTS
+from fcemu.config.parse import parse
+from fcemu.config.problems import Report
+from fcemu.config.tree import plain
+from fcemu.config.write import text_of
 from fcemu.core.fields.asynchronous import ASYNC
 from fcemu.core.fields.capacity import TABLES
 from fcemu.core.fields.domains import DOMAIN
@@ -261,6 +265,7 @@ def test_what_is_taken_is_in_the_definition_from_which_each_version_shows_it_aga
         runtimes: Any = SimpleNamespace(stub=None, packages=partial(getattr, each, "packages"))
         each.api.state.parts = Parts(runtimes, dict)
     definition = plane.ok("GET", "/_fcemu/definition")
+    assert plain(parse(text_of(definition), Report("fcemu.yaml"))) == definition
     other.renew()
     assert other.ok("POST", "/_fcemu/definition", definition) == definition
     assert shown_by_all(other) == shown_by_all(plane)

@@ -183,8 +183,44 @@ def test_fcs_api_shows_it_and_the_store_keeps_it(here, document):
         shown = asked(emulator, "/2023-03-30/functions/f")
         assert {key: shown[key] for key in SHOWN & said.keys()} == {key: said[key] for key in SHOWN & said.keys()}
         assert {key: shown[key] for key in said.get("kept", {})} == said.get("kept", {})
+        read = read_by_all(emulator, document)
         emulator.restart()
         assert asked(emulator, "/_fcemu/definition") == document_now
+        assert read_by_all(emulator, document) == read
+
+
+VERSIONS = {"functions": ("2023-03-30",), "services": ("2016-08-15", "2021-04-06")}
+
+
+def read_by_all(emulator, document):
+    """What each version of FC's API answers of what a definition says: everything in it is found there."""
+    paths = [f"/2023-03-30/custom-domains/{name}" for name in document.get("customDomains", {})]
+    for version, owner, name, function in functions_of(document):
+        place = f"/{version}{owner}/functions/{name}"
+        paths += [place, *(f"{place}/triggers/{each}" for each in function.get("triggers", {}))]
+        paths += [f"{place}/async-invoke-config"] if "asyncInvokeConfig" in function else []
+        paths += [f"{place}/provision-config"] if "provisionConfig" in function else []
+        paths += [f"{place}/scaling-config"] if "scalingConfig" in function else []
+        paths += [f"{place}/concurrency"] if "reservedConcurrency" in function and not owner else []
+        paths += [f"{place}/aliases/{each}" for each in function.get("aliases", {})]
+    for version in VERSIONS["services"]:
+        for name, service in document.get("services", {}).items():
+            place = f"/{version}/services/{name}"
+            paths += [place, *(f"{place}/aliases/{each}" for each in service.get("aliases", {}))]
+    return {path: without_code(asked(emulator, path)) for path in paths}
+
+
+def functions_of(document):
+    for name, function in document["functions"].items():
+        yield "2023-03-30", "", name, function
+    for service, inner in document.get("services", {}).items():
+        for name, function in inner.get("functions", {}).items():
+            yield from ((version, f"/services/{service}", name, function) for version in VERSIONS["services"])
+
+
+def without_code(answer):
+    """The code is the directory in which the store writes, too."""
+    return {name: value for name, value in answer.items() if name not in ("codeSize", "codeChecksum")}
 
 
 def read_as(definition, here):

@@ -249,6 +249,44 @@ def test_a_function_that_is_not_there_is_a_problem(here, source, message):
     assert result.stdout.startswith(f"fcemu.yaml:1:26: handler: {message}")
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("async def run(event, context): ...", "run() is an async def, and FC's Python does not await it"),
+        ("def run(event, context):\n    yield 1", "run() is a generator, and FC's Python does not run it"),
+        ("def run(event): ...", "run() cannot be called as run(event, context), which is what FC does"),
+        ("def run(event, context, more): ...", "run() cannot be called as run(event, context), which is what FC does"),
+        (
+            "def run(event, context, *, more): ...",
+            "run() cannot be called as run(event, context), which is what FC does",
+        ),
+    ],
+)
+def test_a_handler_of_which_every_call_fails_is_a_warning_with_its_line(here, source, message):
+    write("fcemu.yaml", "functions: {f: {handler: a.run}}\n")
+    write("a.py", f"\n{source}\n")
+    told = check("fcemu.yaml")
+    assert (told.exit_code, check("--strict", "fcemu.yaml").exit_code) == (0, 1)
+    assert f"fcemu.yaml:1:26: warning: handler: a.py:2: {message}" in told.stdout + told.stderr
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def run(event, context=None, *more): ...",
+        "def run(*both): ...",
+        "def run(environ, start_response):\n    yield b''",
+        "def run(event, context):\n    return [x for x in (lambda: (yield))()]",
+        "@decorated\ndef run(event): ...",
+        "def run(event): ...\nrun = wrapped(run)",
+    ],
+)
+def test_a_handler_that_may_be_called_is_no_warning(here, source):
+    write("fcemu.yaml", "functions: {f: {handler: a.run}}\n")
+    write("a.py", f"{source}\n")
+    assert check("--strict", "fcemu.yaml").exit_code == 0
+
+
 def test_handlers_are_not_imported(here):
     write("fcemu.yaml", "functions: {f: {handler: a.run}}\n")
     write("a.py", "open('ran', 'w')\n\n\ndef run(event, context): ...\n")

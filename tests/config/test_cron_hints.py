@@ -2,7 +2,7 @@
 
 import pytest
 
-from fcemu.config.cron import RANGES, hints
+from fcemu.config.cron_hints import RANGES, hints
 
 
 @pytest.mark.parametrize(

@@ -190,11 +190,6 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         (of_service, "versions: {'1': {}}", "'versions' is for functions of 3.0"),
         (of_service, "aliases: {live: LATEST}", "'aliases' is for functions of 3.0"),
         (of_service, "tags: {a: b}", "'tags' is for functions of 3.0"),
-        (
-            of_service,
-            "reservedConcurrency: 1, onDemandConfig: {maximumInstanceCount: 1}",
-            "reservedConcurrency is onDemandConfig of LATEST: write one of them",
-        ),
         (function, "environmentVariables: A=1", "environmentVariables: expected a map of names and texts, found 'A=1'"),
         (settings, "maxAsyncRetryAttempts: 9", "maxAsyncRetryAttempts: expected a whole number 0-8, found 9"),
         (settings, "maxAsyncRetryAttempts: -1", "maxAsyncRetryAttempts: expected a whole number 0-8, found -1"),
@@ -471,3 +466,14 @@ def test_a_wrong_value_comes_with_what_to_do(line, hint):
 
 def test_a_function_that_is_a_text_is_shown_as_a_map():
     assert hints(shape, "functions: {f: a.b}") == ["write f: {handler: a.b}"]
+
+
+def test_a_bound_of_instances_is_not_said_twice(tmp_path):
+    bounds = {"reservedConcurrency": 1, "onDemandConfig": {"maximumInstanceCount": 1}}
+    said = {"services": {"s": {"functions": {"f": {"handler": "a.b", **bounds}}}}}
+    with pytest.raises(DefinitionError) as caught:
+        read_mapping(said, tmp_path)
+    says = "reservedConcurrency is onDemandConfig of LATEST: write one of them"
+    assert [(each.path, each.message) for each in caught.value.problems if "Config" in each.message] == [
+        ("services.s.functions.f", says)
+    ]

@@ -16,11 +16,12 @@ from fcemu.core.facts import (
     RetryPlanned,
     Slept,
     Started,
+    Succeeded,
 )
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import UNHANDLED, FunctionError
-from fcemu.core.timeline import Timeline, render
-from fcemu.core.times import seconds
+from fcemu.core.timeline import Timeline, capped, render
+from fcemu.core.times import offset, parse_instant, seconds
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -89,6 +90,46 @@ def test_faults_say_what_they_did():
         "+7 s  f (1)  attempt 1 meets a fault: deliver_twice",
         "+7 s  f (1)  attempt 1 is delivered again after 0.5 s, at +7.5 s",
     ]
+
+
+def test_what_matters_most_is_left_of_a_long_journal():
+    facts = [accepted(n, f"r{n}", "f") for n in range(500)]
+    facts.insert(251, Failed(at(250), "r250", "enough"))
+    lines = capped(Timeline(T0), facts, len(facts), ["r250"], "--all")
+    assert lines[0].startswith("+0 s")
+    assert any("f (251)" in line and line.endswith("Failed: enough") for line in lines)
+    assert "f (500)" in lines[-2]
+    assert [line for line in lines if line.startswith("…")] == ["… 245 more", "… 229 more", "… 474 more, --all"]
+
+
+def test_a_short_journal_is_not_cut():
+    facts = [accepted(n, f"r{n}", "f") for n in range(60)]
+    assert capped(Timeline(T0), facts, 60, [], "--all") == render(facts, T0).splitlines()
+
+
+def test_lines_that_say_the_same_are_folded():
+    facts = [accepted(0, "r1", "f"), *(Slept(at(n), "r1", 1, at(n + 1)) for n in range(10)), Succeeded(at(10), "r1")]
+    assert capped(Timeline(T0), facts, len(facts), [], "--all") == [
+        "+0 s   f (1)  accepted [r1]",
+        "+0 s   f (1)  attempt 1 sleeps 1 s (10 times, the last at +9 s)",
+        "+10 s  f (1)  Succeeded",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "text"),
+    [
+        (0, "+0 s"),
+        (3599.5, "+3599.5 s"),
+        (3600, "+1h"),
+        (53731, "+14h55m31s"),
+        (90000.25, "+1d1h0.25s"),
+        (86400, "+1d"),
+    ],
+)
+def test_times_are_written_for_people_and_lose_nothing(after, text):
+    assert offset(at(after), T0) == text
+    assert parse_instant(text.replace(" ", ""), T0) == at(after)
 
 
 def test_nothing_reads_as_nothing():

@@ -11,10 +11,10 @@ import pytest
 from patience import WAIT_SECONDS
 
 from fcemu.engine import real
+from fcemu.handler.child import own_threads
 from fcemu.runtimes import side_threads
-from fcemu.runtimes.child import own_threads
 from fcemu.runtimes.children import Gone
-from fcemu.runtimes.poller import Errand, Poller
+from fcemu.runtimes.poller import PolledAttempt, Poller
 from fcemu.testing import ClosedError, LocalEmulator
 
 HANDLER = "import time\n\ndef handler(event, context):\n    time.sleep(float(event))\n    return event\n"
@@ -65,7 +65,7 @@ class Child:
 def poll(what, child, send=lambda child, call: True):
     """The errors that an attempt of ``child`` gets when ``what`` is done with the poller, and what is called for it."""
     call, attend = Call(), []
-    errand = Errand(child, call, send, lambda: attend.append("soon"), lambda: attend.append("long"))
+    errand = PolledAttempt(child, call, send, lambda: attend.append("soon"), lambda: attend.append("long"))
 
     async def run():
         poller = Poller(asyncio.get_running_loop())
@@ -135,7 +135,7 @@ def test_an_exception_that_leaves_the_loop_of_the_server_closes_its_emulator_and
 
 def test_a_thread_of_a_child_that_fails_ends_the_child_with_its_traceback():
     program = (
-        "import threading\nfrom fcemu.runtimes.child import own_threads\n"
+        "import threading\nfrom fcemu.handler.child import own_threads\n"
         "def fails(): raise LookupError('no luck')\n"
         "own_threads.start_own(fails)\nthreading.Event().wait()\n"
     )

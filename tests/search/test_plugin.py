@@ -340,3 +340,31 @@ def test_faults_alone_do_not_use_up_retries_unless_that_is_asked_for(suite, pyte
         suite(text.format(retries=retries, age=age, exhausts=False)).assert_outcomes(passed=1)
     result = suite(text.format(retries=0, age=86400, exhausts=True))
     result.stdout.fnmatch_lines(["FAILED after *, shrunk from * choices to 1"])
+
+
+def test_examples_of_hypothesis_are_outside_and_ours_inside(suite):
+    text = """
+        from hypothesis import given, settings, strategies as st
+        from fcemu.testing import LocalEmulator
+
+        @pytest.mark.fcemu(explore=20)
+        @settings(max_examples=15, deadline=None, derandomize=True, database=None)
+        @given(st.integers(0, 9))
+        def test_it(order):
+            charges = []
+            with LocalEmulator("") as emulator:
+                emulator.add("charge", lambda event, context: charges.append(event))
+                emulator.function("charge").invoke_async(str(order))
+                emulator.run_until_idle()
+            assert len(charges) == 1 or order < 4
+    """
+    result = suite(text, plugins=["hypothesispytest"])
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*order=4*", "FAILED after 2 runs, shrunk from * choices to 1", "  choice 1: *"])
+    nodeid, token = token_in(result)
+    again = suite(None, nodeid, f"--fcemu-repeat={token}", plugins=["hypothesispytest"])
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["*order=4*"])
+    passing = suite(text.replace("order < 4", "order < 10"), plugins=["hypothesispytest"])
+    passing.assert_outcomes(passed=1)
+    passing.stdout.re_match_lines([r"test_it.py::test_it  no failure in [1-3]\d\d runs of all its examples"])

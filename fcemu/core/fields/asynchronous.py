@@ -1,4 +1,4 @@
-"""Table of the asynchronous configuration of a qualifier."""
+"""This module has the table of the asynchronous settings of a qualifier."""
 
 from typing import Final
 

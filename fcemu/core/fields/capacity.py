@@ -1,5 +1,7 @@
-"""Tables of capacities: how many instances a qualifier of a function may or shall have. Their values are kept by FC's
-names, and act."""
+"""This module has the tables of capacities: how many instances a qualifier of a function may or shall have.
+
+Their values are kept by FC's names, and act.
+"""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Tables of custom domains and their routes."""
+"""This module has the tables of custom domains and their routes."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Kinds by FC's own rules: variables, weights, methods, layers, destinations, qualifiers, functions, timers."""
+"""These kinds of values have rules of FC: variables, weights, methods, layers, destinations, qualifiers, timers."""
 
 import re
 from dataclasses import replace

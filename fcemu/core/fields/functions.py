@@ -1,4 +1,4 @@
-"""Tables of services and functions, with hooks and with what a version freezes of them."""
+"""This module has the tables of services and functions, their hooks, and what a version freezes of them."""
 
 from dataclasses import replace
 from typing import Any, Final

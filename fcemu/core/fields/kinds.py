@@ -1,4 +1,4 @@
-"""What the value of a field can be: the one language for FC's API, files, JSON Schema and pages.
+"""A kind says what the value of a field can be, for FC's API, files, JSON Schema and pages alike.
 
 A kind reads plain data (what JSON or YAML holds) and gives the value that the core works with, or ``Wrong``: it raises
 nothing, because FC's API refuses a request at its first wrong value, and a file is told all its problems at once. The

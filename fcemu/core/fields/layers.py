@@ -1,4 +1,4 @@
-"""Tables of layers and their versions."""
+"""This module has the tables of layers and their versions."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Tables of versions and aliases."""
+"""This module has the tables of versions and aliases."""
 
 from typing import Final
 

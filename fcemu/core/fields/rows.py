@@ -1,9 +1,10 @@
-"""A row for each field of a resource, and the tables that the rows make.
+"""A row says all that is known about one field of a resource; a table has the rows of one resource.
 
 To add a field, add its row to the table of its resource. What follows from that: every API version of the row reads,
-checks, keeps and shows it under its name there; ``fcemu.yaml`` takes it, as a key of its own or below ``kept``, and so
-do the schema for editors and the reference page; ``GET /_fcemu/definition`` writes it. A row that acts names the
-attribute of the core's class that holds the value, which is the one other thing to add.
+checks, keeps and shows it under its name there; ``fcemu.yaml`` takes it, as a key of its own or below ``kept``, and
+``s.yaml`` and ``template.yml`` do, where their words are FC's; the schema for editors and the reference page have it;
+``GET /_fcemu/definition`` writes it, and the store keeps it. A row that acts names the attribute of the core's class
+that holds the value, which is the one other thing to add.
 """
 
 from collections.abc import Mapping

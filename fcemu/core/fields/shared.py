@@ -1,4 +1,4 @@
-"""Kinds and rows that several resources have."""
+"""This module has the kinds and rows that several resources use."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Tables of triggers: what invokes a function, and the settings that FC has for each kind.
+"""This module has the tables of triggers: what invokes a function, and the settings that FC has for each kind.
 
 The API keeps such settings as they were sent, and looks at those of time and HTTP triggers; a file is checked. The
 bounds are documented in the sources.

@@ -1,4 +1,4 @@
-"""Alarms in a child: ``signal.alarm`` and ``signal.setitimer`` count virtual time, and strike virtual waits.
+"""``signal.alarm`` and ``signal.setitimer`` in a child count virtual time, and strike virtual waits.
 
 The signal is a true one, so whatever Python and the operating system do with signals holds for it; only who waits for
 its instant is ours: a thread that is a strand like any other, and is seen by nobody.
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fcemu.handler.child.dial import nanoseconds
 from fcemu.handler.child.own_threads import start_own
-from fcemu.handler.child.strands import Strand, Wait, strand_here
+from fcemu.handler.child.parking import Strand, Wait, strand_here
 from fcemu.handler.clock import Abandoned
 from fcemu.handler.strands import OF_ALARM
 from fcemu.handler.time.switch import CLOCK
@@ -29,24 +29,24 @@ class _Alarm:
     """An alarm that is set, from its setting until it has gone off for the last time, or was replaced."""
 
     def __init__(self, by: Strand, seconds: float, interval: float) -> None:
-        self._household: Final = by.household
-        self._until_ns = self._household.dial.elapsed_ns() + nanoseconds(seconds)
+        self._parking: Final = by.parking
+        self._until_ns = self._parking.dial.elapsed_ns() + nanoseconds(seconds)
         self._interval: Final = interval
         self._over = self._cancelled = False
-        self._household.look_anew_at_main_thread()
-        self._strand: Final = self._household.add(by, OF_ALARM)
+        self._parking.look_anew_at_main_thread()
+        self._strand: Final = self._parking.add(by, OF_ALARM)
         self._wait = self._next_wait()
         try:
             start_own(self._live)
         except BaseException:
-            self._household.end(self._strand)
+            self._parking.end(self._strand)
             raise
 
     def left(self) -> tuple[float, float]:
         """What ``getitimer`` gives: seconds until it goes off, and from then on from one time to the next."""
-        if self._over or not self._household.counts(self._strand):
+        if self._over or not self._parking.counts(self._strand):
             return 0.0, 0.0
-        return max(1e-6, (self._until_ns - self._household.dial.elapsed_ns()) / 1e9), self._interval
+        return max(1e-6, (self._until_ns - self._parking.dial.elapsed_ns()) / 1e9), self._interval
 
     def cancel(self) -> None:
         """It does not go off any more."""
@@ -61,7 +61,7 @@ class _Alarm:
     def _live(self) -> None:
         try:
             while not (self._over or self._cancelled):
-                left = (self._until_ns - self._household.dial.elapsed_ns()) / 1e9
+                left = (self._until_ns - self._parking.dial.elapsed_ns()) / 1e9
                 if self._wait.wait(max(0.0, left)):
                     return
                 self._next_wait()
@@ -69,13 +69,13 @@ class _Alarm:
         except Abandoned:
             pass
         finally:
-            self._household.end(self._strand)
+            self._parking.end(self._strand)
 
     def _go_off(self) -> None:
         # Before the strike: the handler of the signal may ask how much is left, or set the next alarm.
         self._until_ns += nanoseconds(self._interval)
         self._over = not self._interval
-        self._household.strike(lambda: self._cancelled)
+        self._parking.strike(lambda: self._cancelled)
 
 
 _set: _Alarm | None = None

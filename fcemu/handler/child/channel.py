@@ -1,4 +1,4 @@
-"""The child's end of its channel: frames as in ``runtimes/children.py``."""
+"""The child's end of the socket to the emulator: sends and receives frames, as ``runtimes/children.py`` has them."""
 
 from __future__ import annotations
 

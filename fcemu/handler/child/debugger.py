@@ -1,4 +1,4 @@
-"""debugpy in an instance: it listens, and waits for a client before any of the handler's code is loaded."""
+"""Starts debugpy in an instance, and waits for its client before any of the handler's code is loaded."""
 
 from __future__ import annotations
 

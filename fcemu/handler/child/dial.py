@@ -1,4 +1,4 @@
-"""Virtual time in a child: the emulator's clock, read from the memory that both share."""
+"""Reads the emulator's clock from the memory that it shares with its children."""
 
 from __future__ import annotations
 

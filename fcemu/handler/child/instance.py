@@ -1,4 +1,4 @@
-"""One instance: a process forked from the template that runs the attempts of one function, one after the other."""
+"""Runs the attempts of one function, one after the other, in a process that was forked from the template."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from fcemu.handler.calling import NotInitialized, call_handler, failure_of, init
 from fcemu.handler.child.channel import Channel, to_json
 from fcemu.handler.child.debugger import wait_for_debugger
 from fcemu.handler.child.dial import Dial
-from fcemu.handler.child.strands import HERE, Household, Strand
+from fcemu.handler.child.parking import HERE, Parking, Strand
 from fcemu.handler.clock import Abandoned
 from fcemu.handler.documents import library_here
 from fcemu.handler.loading import PRELOADED, LoadFailed
@@ -67,9 +67,9 @@ def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
     spec, _ = channel.receive()
     dial = Dial(dial_fd)
     os.close(dial_fd)
-    household = Household(channel, dial, spec["io_grace"])
+    parking = Parking(channel, dial, spec["io_grace"])
     os.register_at_fork(after_in_child=lambda: _be_outside(channel))
-    instance, most = _Instance(spec, household), spec["result_bytes"] + 1
+    instance, most = _Instance(spec, parking), spec["result_bytes"] + 1
     channel.send({"kind": "started", "pid": os.getpid(), "lookout": _look_out(), "library": library_here()})
     while True:
         header, payload = channel.receive()
@@ -194,8 +194,8 @@ def _in_directory(directory: str, name: str) -> ModuleType:
 
 
 class _Instance:
-    def __init__(self, spec: dict[str, Any], household: Household) -> None:
-        self._household: Final = household
+    def __init__(self, spec: dict[str, Any], parking: Parking) -> None:
+        self._parking: Final = parking
         self._request_id = ""
         self._memory_mb: Final = spec["function"]["memory_mb"]
         self._places: Final = {name.encode(): place for name, place in spec["keys"].items()}
@@ -231,14 +231,14 @@ class _Instance:
     def attempt(self, header: dict[str, Any], payload: bytes) -> _Frame:
         """Run one attempt; the frame that says what it came to."""
         if self._debug_port is not None:
-            wait_for_debugger(self._debug_port, self._household.channel)
+            wait_for_debugger(self._debug_port, self._parking.channel)
             self._debug_port = None
         self._request_id = header["request_id"]
-        strand = self._household.begin()
+        strand = self._parking.begin()
         try:
             return Context().run(self._run, self._call(header, payload, strand), strand)
         finally:
-            self._household.finish(strand)
+            self._parking.finish(strand)
             self._flush()
 
     def _call(self, header: dict[str, Any], payload: bytes, strand: Strand) -> _Call:

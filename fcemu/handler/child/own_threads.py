@@ -1,5 +1,8 @@
-"""Threads of a child that are not the handler's. What one of them raises ends the process, so that the attempt ends at
-once with the traceback in its log: nothing else would wake the handler that waits for such a thread."""
+"""Starts threads of a child that are not the handler's, and ends the process when one of them raises.
+
+Then the attempt ends at once with the traceback in its log: nothing else would wake the handler that waits for such a
+thread.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The template: a warm Python without threads that forks an instance whenever it is asked to.
+"""The template process: a warm Python without threads that forks an instance whenever the emulator asks.
 
 Over its control socket, packets: ``{"fork": n}`` with three descriptors (channel, output, dial) makes instance ``n``;
 ``{"kill": n}`` ends it with all that it has started, wherever that has gone. When the control socket ends, so does

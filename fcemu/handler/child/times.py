@@ -1,4 +1,4 @@
-"""The time functions of a child, replaced once in the template, before any of the handler's code is loaded.
+"""Replaces the time functions of a child, once in the template, before any of the handler's code is loaded.
 
 So default arguments, subclasses and names that modules have bound are virtual in a child, whatever library they are in.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from fcemu.handler.child.alarms import install as install_alarms
-from fcemu.handler.child.strands import strand_here
+from fcemu.handler.child.parking import strand_here
 from fcemu.handler.clock import HandlerClock
 from fcemu.handler.time import locks, simple_queues, trio_loops, uvloops
 from fcemu.handler.time.builtin_classes import write_into_classes

@@ -1,4 +1,4 @@
-"""Methods of built-in classes are exchanged in the classes themselves, so that subclasses and kept names see it too."""
+"""Exchanges methods of built-in classes in the classes themselves, so that subclasses and kept classes have them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Locks inside a handler: who waits for a lock whose holder is parked is parked too, until that one lets go.
+"""Lets a handler's thread park while it waits for a ``Lock`` or ``RLock`` whose holder is parked.
 
 ``Lock`` and ``RLock`` are built-in classes, so ``acquire`` and ``__enter__`` are exchanged in the classes themselves:
 for every lock of the process, also those of import machinery and libraries. ``release`` and ``__exit__`` stay C: a
 function of Python could be interrupted at its first line, and the lock would never be released. So nobody is told of a
-release; before the clock moves, ``Parking`` in the engine and ``Household`` in a child look at the locks.
+release; before the clock moves, ``Parking`` in the engine or in a child look at the locks.
 """
 
 from __future__ import annotations

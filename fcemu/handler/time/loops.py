@@ -1,4 +1,4 @@
-"""Event loops that a handler runs jump over their waits instead of sleeping through them."""
+"""Lets event loops that a handler runs jump over their waits instead of sleeping through them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real time functions, kept where no patch of a module's names finds them."""
+"""Keeps the real time functions where no patch of a module's names finds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is replaced beside the names in ``time`` and ``datetime``: waits, threads, event loops, logs, ids."""
+"""Lists what is replaced beside ``time`` and ``datetime``: waits, threads, pools, event loops, log times, ids."""
 
 from __future__ import annotations
 

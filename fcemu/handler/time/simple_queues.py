@@ -1,4 +1,4 @@
-"""``queue.SimpleQueue`` inside a handler: who waits for an item waits in virtual time, as at a ``queue.Queue``.
+"""Lets a handler's thread that waits for an item of a ``queue.SimpleQueue`` wait in virtual time.
 
 It is a built-in class, so its methods are exchanged in the class itself.
 """

@@ -1,4 +1,4 @@
-"""Which clock this context has; the functions of module ``time`` that ask it first."""
+"""Holds the clock of each context, and makes the functions of module ``time`` that ask it first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Optional
 
 from fcemu.handler.clock import HandlerClock
 from fcemu.handler.time.originals import Originals
+from fcemu.handler.time.readings import seconds
 from fcemu.handler.time.zones import UTC, ZONE, local_tuple, seconds_of, zone_named
 
 
@@ -150,9 +151,6 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
 
         return read
 
-    def seconds(clock: HandlerClock) -> float:
-        return clock.now().timestamp()
-
     def elapsed(clock: HandlerClock) -> float:
         return clock.elapsed_ns() / 1e9
 
@@ -198,7 +196,7 @@ def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:
 
     def here(clock: HandlerClock, secs: float | None) -> time.struct_time:
         zone = ZONE.get()
-        moment = clock.now().timestamp() if secs is None else secs
+        moment = seconds(clock) if secs is None else secs
         return time.struct_time(kept_gmtime(moment), _UTC) if zone is UTC else local_tuple(moment, zone)
 
     def localtime(_home: object, secs: float | None = None, /) -> Any:
@@ -210,7 +208,7 @@ def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:
     def gmtime(_home: object, secs: float | None = None, /) -> Any:
         clock = current()
         if clock is not None and secs is None:
-            return kept_gmtime(clock.now().timestamp())
+            return kept_gmtime(seconds(clock))
         return (frozen_gmtime if frozen else kept_gmtime)(secs)
 
     def mktime(_home: object, time_tuple: Any, /) -> Any:

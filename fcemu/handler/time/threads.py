@@ -1,4 +1,4 @@
-"""Threads and work items that a handler starts inherit its clock, and the clock waits for them."""
+"""Gives threads and work items that a handler starts its clock, and lets the clock wait for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""trio inside a handler: its loop waits in virtual time, and the clock waits for what it runs in threads.
+"""Lets trio's loop wait in virtual time inside a handler, and the clock wait for what trio runs in threads.
 
 trio waits in ``select.epoll.poll``. That is a method of a built-in class, so it is exchanged in the class itself; the
 other users of ``epoll`` go on as before.

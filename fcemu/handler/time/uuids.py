@@ -1,4 +1,4 @@
-"""``uuid1`` in a handler carries virtual time: Python takes it from the C library, where nothing can be exchanged."""
+"""Makes ``uuid1`` in a handler from virtual time, because Python asks the C library, where nothing can be exchanged."""
 
 from __future__ import annotations
 

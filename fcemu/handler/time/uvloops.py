@@ -1,4 +1,4 @@
-"""uvloop inside a handler: asyncio's own loop stands in for it, because libuv waits in C, by the real time.
+"""Puts asyncio's own loop in place of uvloop's inside a handler, because libuv waits in C, by the real time.
 
 Nothing is exchanged while uvloop is not there. A class learns of its subclasses when they are made, so asyncio's
 abstract classes tell when uvloop is imported, wherever that happens, and when it makes its policy.

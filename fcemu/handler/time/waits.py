@@ -1,4 +1,4 @@
-"""Waits for other threads inside a handler: conditions, and all that is built on them, wait in virtual time.
+"""Lets conditions, and all that is built on them, wait in virtual time inside a handler.
 
 ``Event``, ``Semaphore``, ``Barrier``, ``queue.Queue``, ``Future`` and ``Timer`` wait in ``Condition.wait``; who wakes
 them does so through the condition's own list of waiters, so ``notify`` stays the standard library's.

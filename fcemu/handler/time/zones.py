@@ -1,4 +1,4 @@
-"""Local time inside a handler: UTC, or the zone that the function's ``TZ`` names."""
+"""Holds the local zone of each handler: UTC, or what the function's ``TZ`` names."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""MNS's HTTP API, and fcemu's own routes to what arrived at queues, topics and buses."""
+"""MNS's HTTP API is here, and fcemu's own routes to what arrived at queues, topics and buses."""

@@ -1,4 +1,4 @@
-"""MNS's documents <-> the emulator's queues, topics and messages. Pure functions."""
+"""Pure functions turn MNS's documents into the emulator's queues, topics and messages, and back."""
 
 import re
 from collections.abc import Mapping

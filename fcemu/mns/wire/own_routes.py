@@ -1,4 +1,4 @@
-"""Handlers under /_fcemu/: queues, topics and buses: which there are, what was delivered there; sending to them."""
+"""These handlers of routes under ``/_fcemu/`` list queues, topics and buses, show what was delivered, and send."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""MNS's HTTP API: queues and topics for real MNS clients, on the same port and the same clock.
+"""MNS's HTTP API serves real MNS clients, on the same port and the same clock as FC's.
 
 Any account and any key are accepted. Source of paths, documents and codes: MNS's API reference of 2015-06-06, read
 2026-11, and what its clients send.
@@ -27,8 +27,11 @@ PAUSED_POLL_SECONDS: Final = 0.5
 """Real seconds after which a long poll ends that a paused clock does not reach the end of."""
 
 _BODY_BYTES: Final = 1024 * 1024
-_NOT_UNDERSTOOD: Final = frozenset({"AccessDenied", "InvalidRequestURL", "InternalError", "ServiceUnavailable"})
-"""Codes of requests that name no operation or may not ask for it, and of failures of the emulator itself: no facts."""
+_NOT_UNDERSTOOD: Final = frozenset(
+    {"AccessDenied", "InvalidRequestURL", "MalformedXML", "InternalError", "ServiceUnavailable"}
+)
+"""Codes of requests that are broken, name no operation or may not ask for it, and of failures of the emulator itself:
+these are no facts."""
 _LOG: Final = logging.getLogger("fcemu.api")
 
 

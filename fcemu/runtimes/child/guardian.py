@@ -1,10 +1,9 @@
-"""Ends what the emulator has started when its process is gone, however it ended, and deletes its scratch directories;
-and finds what a program has started.
+"""The guardian program: ends what an emulator has started once its process is gone, and deletes its directories.
 
-On stdin, lines: ``+123 MARK``, a program has begun as the leader of its group, with ``MARK`` in its environment;
-``-123``, it has ended with all that it has started; ``~123``, a template, which ends by itself as long as nobody has
-stopped it; ``[2f746d70``, a directory was made, its name in hexadecimal; ``]2f746d70``, it was deleted. When stdin
-ends, the guardian ends what is left, and deletes the directories once no program can write to them.
+It also finds what a program has started. On stdin, lines: ``+123 MARK``, a program has begun as leader of its group,
+with ``MARK`` in its environment; ``-123``, it has ended with all that it has started; ``~123``, a template, which ends
+by itself unless it is stopped; ``[2f746d70``, a directory was made, its name in hexadecimal; ``]2f746d70``, it was
+deleted. When stdin ends, the guardian ends what is left, and deletes the directories once no program can write to them.
 
 It is started as a plain program, so it imports nothing of fcemu.
 """

@@ -1,4 +1,4 @@
-"""Handlers see the virtual clock: time functions patched once per process, the clock looked up per context.
+"""Virtual time in the emulator's process: installs the replacements once, and undoes them.
 
 Nothing here imports freezegun before ``install``.
 """

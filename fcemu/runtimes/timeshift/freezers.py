@@ -1,4 +1,4 @@
-"""A test's own freezers, freezegun's ``freeze_time`` and ``time_machine.travel``: which is active, and its time."""
+"""A test's own freezers, freezegun's ``freeze_time`` and ``time_machine.travel``: finds, reads and moves them."""
 
 import datetime as datetime_module
 import sys

@@ -1,4 +1,4 @@
-"""A clock lent to code that is no handler: this context reads it, and so do the threads that it starts."""
+"""Lends a clock to code that is no handler: its context reads that clock, and so do threads that it starts."""
 
 import asyncio
 import asyncio.tasks

@@ -1,4 +1,4 @@
-"""What is replaced in the emulator's process, and how it is put back."""
+"""All replacements of the emulator's process: puts them in force, repairs them, and puts the originals back."""
 
 import time
 from collections.abc import Callable, Iterator

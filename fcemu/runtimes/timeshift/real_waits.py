@@ -1,4 +1,4 @@
-"""What a handler starts in this process that goes by real time, and that the timeline therefore names.
+"""Tells the timeline of what a handler starts in this process that goes by real time: alarms, foreign contexts.
 
 Waits in a context that knows nothing of its clock are in ``switch.py``. In a child all of these are virtual.
 """

@@ -1,4 +1,4 @@
-"""time-machine, where it is installed: while attempts run, its patched C functions are led to the handler's clock.
+"""Leads the C functions that time-machine exchanges to the handler's clock, while attempts run.
 
 While it travels, time-machine exchanges the C functions behind ``time.time``, ``datetime.now`` and their like, so that
 whatever has kept one of them, whenever, is asked too. These functions take ``time_machine.traveller_stack[-1]`` and
