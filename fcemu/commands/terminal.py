@@ -141,7 +141,7 @@ class Terminal:
         source = _Source(emulator, Timeline(emulator.clock.started, _NAMES), len(emulator.journal))
         self._sources.append(source)
         emulator.journal.follow(self._told)
-        emulator.hear_handlers(partial(self._hear, source))
+        emulator.fleet.hear = partial(self._hear, source)
 
     def close(self) -> None:
         """Tell the rest, when nothing happens any more and the event loop does not tell."""

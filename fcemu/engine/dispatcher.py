@@ -64,10 +64,6 @@ class Boot:
         return f"start of an instance for {self._invocation.accepted.function} {self._invocation.id}"
 
 
-Hear = Callable[[str, int, str], None]
-"""Gets a request id, the number of an attempt, and what its handler has written; on any thread."""
-
-
 class Dispatcher:
     """Turns due invocations into runs and outcomes into facts. Every method is called with the baton held."""
 
@@ -82,8 +78,6 @@ class Dispatcher:
         self.fleet: Final = Fleet(world, self.plans)
         self.traces: Final = Traces(world.catalog)
         """Where attempts failed."""
-        self.hear: Hear | None = None
-        """Gets what handlers write while they run."""
         self._late: set[str] = set()
         """Request ids of invocations whose next attempt was held up already."""
         self._warned: Final[set[FunctionRef]] = set()
@@ -211,8 +205,8 @@ class Dispatcher:
             keys=self._keys,
             failed=run.fail,
         )
-        if self.hear is not None:
-            run.call.output.heard = partial(self.hear, accepted.request_id, number)
+        if self.fleet.hear is not None:
+            run.call.output.heard = partial(self.fleet.hear, accepted.request_id, number)
         died = self.dies(run, "before", now) if self.troubles else None
         if died is None:
             return run

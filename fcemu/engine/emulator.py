@@ -25,7 +25,7 @@ from fcemu.engine.closing import ClosedError, do_each
 from fcemu.engine.control import Control
 from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
-from fcemu.engine.dispatcher import Dispatcher, Hear
+from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.explain import Explanation, explain
 from fcemu.engine.goals import Advance, Answered, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience
@@ -558,10 +558,6 @@ class Emulator:
         if pool.checksum is None:
             pool.checksum = self.control.checksum_of(pool.function)
         return pool.checksum
-
-    def hear_handlers(self, hear: Hear) -> None:
-        """Let ``hear`` get what handlers write, as they write it, in attempts that begin from now on."""
-        self._dispatcher.hear = hear
 
     def function(self, ref: FunctionRef) -> Function:
         """Raises ``ServiceNotFound`` or ``FunctionNotFound``."""

@@ -21,6 +21,8 @@ from fcemu.engine.ports import Call, Finish
 from fcemu.engine.quotas import Quotas
 from fcemu.engine.world import World
 
+Hear = Callable[[str, int, str], None]
+"""Gets a request id, the number of an attempt, and what its handler has written; on any thread."""
 CHANGED: Final = "its function was changed"
 
 
@@ -37,6 +39,8 @@ class Fleet:
         self.plans: Final = plans
         self.pools: Final = plans.pools
         self.clock: Final = world.clock
+        self.hear: Hear | None = None
+        """Gets what handlers write as they write it, in attempts that begin from now on."""
         self._settings: Final = world.settings
         self._numbers: Final = world.catalog.instance_numbers
         self._chance: Final = world.chance

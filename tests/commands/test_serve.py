@@ -247,6 +247,7 @@ def test_a_server_whose_stderr_nobody_reads_goes_on(folder):
 def test_a_busy_server_leaves_lines_out_and_says_so(monkeypatch):
     monkeypatch.setattr(terminal, "_BURST", 100)
     monkeypatch.setattr(terminal, "_A_SECOND", 0)
+    monkeypatch.setattr(terminal, "_PAUSE_SECONDS", 3600)  # all of it is told at the end
     written = StringIO()
 
     async def story():
