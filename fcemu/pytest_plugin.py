@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,8 +71,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_STDERR] = stderr = os.dup(2)
-    config.add_cleanup(lambda: os.close(stderr))
+    with suppress(OSError):  # the process has no stderr
+        config.stash[_STDERR] = stderr = os.dup(2)
+        config.add_cleanup(lambda: os.close(stderr))
     _backend(config)
     try:
         commanded = _commanded(config)
@@ -344,7 +346,7 @@ def _parts(config: pytest.Config) -> Any:
     """``fcemu.testing.taking_part``, where something has imported it; it is never imported here."""
     parts = sys.modules.get("fcemu.testing.taking_part")
     if parts is not None:
-        parts.run_by(config.rootpath, config.stash[_STDERR])
+        parts.run_by(config.rootpath, config.stash.get(_STDERR, 2))
     return parts
 
 

@@ -23,6 +23,7 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Outcome
 from fcemu.core.values import value
 from fcemu.engine.lines import is_inside, is_ours
+from fcemu.engine.ports import Abandoned
 from fcemu.engine.shown import shown
 
 KEPT: Final = 1000
@@ -37,8 +38,6 @@ _NODE_FRAME: Final = re.compile(
     r"\((?P<file>[^()\s]+?):(?P<line>\d+)(?::\d+)?\)$|at (?P<bare>/\S+?):(?P<at>\d+)(?::\d+)?$"
 )
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+(?=>)")
-_ENDED: Final = frozenset({"Abandoned"})
-"""Exceptions by which the emulator ends an attempt where it is: they are no errors of the handler."""
 
 
 @value
@@ -73,9 +72,12 @@ class Traces:
         self._kept: Final[OrderedDict[tuple[str, int], BaseException | tuple[Frame, ...]]] = OrderedDict()
 
     def keep(self, request_id: str, attempt: int, error: BaseException) -> None:
-        """Keep what a handler raised."""
-        if type(error).__name__ not in _ENDED or (request_id, attempt) not in self._kept:
+        """Keep what a handler raised. Of what ended it, only where that was: the emulator's own exception holds the
+        whole stack, and tells nothing else."""
+        if not isinstance(error, Abandoned):
             self._put(request_id, attempt, error)
+        elif (request_id, attempt) not in self._kept and (frames := tuple(_own_frames(_frames_of(error)))):
+            self._put(request_id, attempt, frames)
 
     def keep_lines(self, request_id: str, attempt: int, lines: Sequence[str]) -> None:
         """Keep where an attempt was when it was ended: ``file:line in function``, the outermost first."""
@@ -95,7 +97,7 @@ class Traces:
     def exception(self, request_id: str, attempt: int) -> BaseException | None:
         """What the handler raised in that attempt, if it is still kept."""
         known = self._kept.get((request_id, attempt))
-        return known if isinstance(known, BaseException) and type(known).__name__ not in _ENDED else None
+        return known if isinstance(known, BaseException) else None
 
     def trace(self, invocation: Invocation, attempt: Attempt) -> Trace | None:
         """The trace of one attempt; ``None`` where it has returned, still runs or never ran, or where nothing is
@@ -133,8 +135,6 @@ def _of_exception(error: BaseException, outcome: Outcome, function: Function | N
     if isinstance(error, SyntaxError) and error.filename:
         frames = [*frames, Frame(error.filename, error.lineno or 1)]
     location = _location(frames, function) or _definition(outcome, function)
-    if type(error).__name__ in _ENDED:
-        return _of_frames(frames, outcome, function)
     for each in _chain(told):
         each.stack = _shown_stack(each.stack)
         if (file := getattr(each, "filename", None)) is not None:  # of a module that is no Python
@@ -154,10 +154,12 @@ def _frames_of(error: BaseException) -> Iterator[Frame]:
 
 
 def _chain(told: TracebackException) -> Iterator[TracebackException]:
-    """An exception and those that caused it."""
+    """An exception, those that caused it, and those of a group."""
     seen: TracebackException | None = told
     while seen is not None:
         yield seen
+        for one in seen.exceptions or ():
+            yield from _chain(one)
         seen = seen.__cause__ or seen.__context__
 
 

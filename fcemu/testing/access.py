@@ -2,8 +2,8 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, Concatenate, Final, ParamSpec, overload
 
@@ -156,31 +156,31 @@ class Access:
     def accept(self, asked: Asked) -> Invocation:
         """Accept an asynchronous invocation, and keep it. Raises ``FCError``."""
         __tracebackhide__ = True
-        with self._telling_refusals(f"invoke_async {asked.ref}", asked):
+        try:
             record = self.engine.accept(asked)
             if self.revive is not None and record.id not in self.engine.journal.invocations:
                 record = self.engine.accept(asked)  # killed before it had kept and answered that: clients ask again
+        except FCError as refused:
+            self._tell_refused(f"invoke_async {asked.ref}", asked, refused)
+            raise
         self.engine.save()
         return record
 
     async def answered(self, asked: Asked) -> Invocation:
         """Invoke synchronously; the invocation has ended then. Raises ``FCError``, ``ClockStuck``."""
         __tracebackhide__ = True
-        with self._telling_refusals(f"invoke {asked.ref}", asked):
-            return await waiting.answered(self.engine, asked)
-
-    @contextmanager
-    def _telling_refusals(self, what: str, asked: Asked) -> Iterator[None]:
-        """What FC refuses inside is a fact, as it is over HTTP. What the emulator itself refuses is none."""
-        __tracebackhide__ = True
         try:
-            yield
+            return await waiting.answered(self.engine, asked)
         except FCError as refused:
-            if not isinstance(refused, RuntimeError | ValueError | StoreError):
-                engine = self.present
-                request_id = engine.new_request_id(FC3 if asked.ref.service is None else FC2)
-                engine.refusals.note(request_id, "", what, refused.code, refused.message)
+            self._tell_refused(f"invoke {asked.ref}", asked, refused)
             raise
+
+    def _tell_refused(self, what: str, asked: Asked, refused: FCError) -> None:
+        """What FC refuses is a fact, as it is over HTTP. What the emulator itself refuses is none."""
+        if not isinstance(refused, RuntimeError | ValueError | StoreError):
+            engine = self.present
+            request_id = engine.new_request_id(FC3 if asked.ref.service is None else FC2)
+            engine.refusals.note(request_id, "", what, refused.code, refused.message)
 
     async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""

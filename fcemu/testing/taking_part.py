@@ -59,8 +59,8 @@ def run_by(root: os.PathLike[str], stderr: int) -> None:
 def begin_test() -> None:
     """A test begins: what is made or used from now on takes part in it."""
     _forget_made()
-    _PARTS.facts_before = {id(one): len(one._access.present.journal) for one in _PARTS.all}
-    for one in _PARTS.all:
+    _PARTS.facts_before = {id(one): len(one._access.present.journal) for one in list(_PARTS.all)}
+    for one in list(_PARTS.all):
         one._access.used = False
 
 
@@ -68,7 +68,7 @@ def of_test() -> tuple[Sequence[Part], int]:
     """The emulators that took part since the last ``begin_test``, in the order of their making, and how many more there
     were that are gone."""
     made = list(_PARTS.made)
-    older = [one for one in _PARTS.all if one not in made and _was_used(one)]
+    older = [one for one in list(_PARTS.all) if one not in made and _was_used(one)]
     return [*sorted(older, key=lambda one: one._access.order), *made], _PARTS.count - len(made)
 
 

@@ -8,7 +8,7 @@ from fakes import ask, make, s
 from patience import WAIT_SECONDS
 from rules import rule
 
-from fcemu.core.facts import FaultStruck, Succeeded, from_json
+from fcemu.core.facts import FaultStruck, Succeeded, from_json, kind_of
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
 from fcemu.core.names import FunctionRef
@@ -302,7 +302,7 @@ def test_every_strike_is_a_fact_before_what_it_does():
     run(emulator)
     facts = [fact for fact in emulator.journal if fact.request_id == invocation.id]
     struck = [
-        (fact.attempt, fact.fault, type(facts[n + 1]).__name__) for n, fact in enumerate(facts) if is_strike(fact)
+        (fact.attempt, fact.fault, kind_of(type(facts[n + 1]))) for n, fact in enumerate(facts) if is_strike(fact)
     ]
     assert struck == [
         (1, "delay", "Delayed"),
