@@ -29,7 +29,7 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LATER_COMMANDS: Final = ("analyse", "explore", "mutate")
+LATER_COMMANDS: Final = ("mutate",)
 """What later versions bring: refused by name, never "no such command"."""
 
 
@@ -70,6 +70,8 @@ class Main(Commands):
         "serve",
         "exec",
         "check",
+        "analyse",
+        "explore",
         "invoke",
         "event",
         "clock",
@@ -80,7 +82,9 @@ class Main(Commands):
         "openapi",
         "doctor",
     )
-    elsewhere = frozenset({"init", "check", "clock", "event", "invocations", "journal", "openapi", "doctor"})
+    elsewhere = frozenset(
+        {"analyse", "explore", "init", "check", "clock", "event", "invocations", "journal", "openapi", "doctor"}
+    )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.elsewhere:
