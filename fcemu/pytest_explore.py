@@ -15,15 +15,18 @@ from _pytest.runner import runtestprotocol
 
 from fcemu.core.options import EXPLORING, OPTIONS
 from fcemu.core.script import Script
+from fcemu.core.settings import SPEC_START
 from fcemu.engine import real
 from fcemu.search.difference import difference
-from fcemu.search.explorer import Bounds, Result, explore, sweep
+from fcemu.search.explorer import Bounds, Result, crashes, dates, explore, sweep
 from fcemu.search.telling import lines_of, repeat_line
 from fcemu.search.tokens import Repeat, WrongToken, decode
 from fcemu.testing.exploring import Story, governed
 
 SECTION: Final = "fcemu explore"
 CRASHES: Final = "crashes"
+SWEEPS: Final = (CRASHES, "calendar")
+"""What else a search may be than so many runs."""
 _SHOWN_EVERY: Final = 0.2
 """Real seconds between two looks at the progress of a search."""
 
@@ -41,6 +44,7 @@ class Exploration:
         self._skipped = False
         self._facts = 0
         """How many facts the emulator of the calm run had come to, for a crash sweep."""
+        self._zones: list[str] = []
         self._properties: Final = list(item.user_properties)
         self._progress: Final = _Progress(item)
 
@@ -50,12 +54,12 @@ class Exploration:
         seconds = options["explore_seconds"]
         until = real.monotonic() + seconds
         bounds = Bounds(
-            runs=0 if options["explore"] == CRASHES else options["explore"],
+            runs=0 if options["explore"] in SWEEPS else options["explore"],
             exhaustive=options["exhaustive"],
             exhaust_retries=options["exhaust_retries"],
             over=lambda: self._skipped or bool(seconds and real.monotonic() > until),
         )
-        if options["explore"] == CRASHES:
+        if options["explore"] in SWEEPS:
             result = self._sweep(bounds)
         else:
             result = explore(self._run, bounds, options["seed"], self._progress.show)
@@ -72,8 +76,8 @@ class Exploration:
         calm = not self._first
         with governed(Story(script)) as story:
             failed, reports = _run_once(self._item)
-            if calm and self._options["explore"] == CRASHES:
-                self._facts = story.facts
+            if calm and self._options["explore"] in SWEEPS:
+                self._facts, self._zones = story.facts, story.zones
         self._forget(self._item)
         self._item.user_properties[:] = self._properties
         if calm:
@@ -85,7 +89,9 @@ class Exploration:
         calm = Script(exhaust_retries=bounds.exhaust_retries)
         if self._run(calm):
             return Result(runs=1, distinct=1, complete=False, exhaustive=0, choices=(), asked=tuple(calm.asked))
-        return sweep(self._run, calm, self._facts, bounds.over)
+        crashing = self._options["explore"] == CRASHES
+        tries = crashes(calm, self._facts) if crashing else dates(self._zones, SPEC_START.year)
+        return sweep(self._run, calm, tries, bounds.over)
 
     def _failed(self, result: Result, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run what was found once more, for the report of it."""

@@ -106,7 +106,7 @@ def test_the_demo_ignores_what_points_at_another_emulator(monkeypatch):
 # Names
 
 
-@pytest.mark.parametrize("name", ["explore", "analyse", "mutate"])
+@pytest.mark.parametrize("name", ["mutate"])
 def test_what_comes_later_is_refused_by_name(name):
     assert f"{name} is not supported yet" in wrong(2, name, "--", "ls")
 

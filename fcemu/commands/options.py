@@ -31,7 +31,7 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LATER_COMMANDS: Final = ("analyse", "explore", "mutate")
+LATER_COMMANDS: Final = ("mutate",)
 """What later versions bring: refused by name, never "no such command"."""
 
 
@@ -88,6 +88,8 @@ class Main(Commands):
         "exec",
         "check",
         "functions",
+        "analyse",
+        "explore",
         "invoke",
         "event",
         "trigger",
@@ -110,6 +112,8 @@ class Main(Commands):
         "doctor",
     )
     elsewhere: Mapping[str, str] = {
+        "analyse": "analyse",
+        "explore": "explore",
         "init": "init",
         "check": "check",
         "functions": "functions",

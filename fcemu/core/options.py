@@ -195,9 +195,10 @@ _ROWS: Final = {
         page="chance.md",
     ),
     "explore": Option(
-        WholeOr(0, 1_000_000_000, "crashes"),
+        WholeOr(0, 1_000_000_000, "crashes", "calendar"),
         "A test is run at most so many times, each time with other answers of chance, until it fails; 0: once, calmly. "
-        "With crashes, it is run once for each fact at which the emulator, or an instance, is killed.",
+        "With crashes, it is run once for each fact at which the emulator, or an instance, is killed; with calendar, "
+        "once for each day and instant at which calendars are odd.",
         default=0,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,

@@ -141,12 +141,20 @@ _QUESTIONS: Final = (
         (Answer("", True, "the emulator was killed at fact {attempt}, and went on from what it had kept"),),
     ),
     Question(
+        "start",
+        "which day it is when the story starts",
+        "A timer fires by the calendar of its zone (timers-and-instances §1.2).",
+        (Answer("", True, "the clock started at {attempt}"),),
+    ),
+    Question(
         "timer",
         "by how much a timer fires late",
         "A timer is not exact to the second (timers-and-instances §1).",
         (Answer("timer late", SECOND, "the timer {attempt} fired 1 s late"),),
     ),
 )
+START: Final = "start"
+"""The question that only a search of the calendar answers: when the story starts. Its place is that instant."""
 KILL: Final = "kill"
 """The question that only a crash sweep answers: at which fact, if any, the emulator is killed. Its place is the number
 of that fact."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 
-from fcemu.core.questions import KILL, Choice
+from fcemu.core.questions import KILL, START, Choice
 from fcemu.core.values import dataclass, value
 
 
@@ -31,6 +31,8 @@ class Script:
     points: Mapping[int, int] = field(default_factory=dict)
     kill_at: int = 0
     """At which fact of the first emulator it is killed; 0: never."""
+    start: str = ""
+    """At which instant the emulators start; ``""``: as their options say."""
     exhaust_retries: bool = False
     """Whether what has no retry left, or would grow too old, may be troubled as well."""
     asked: list[Asked] = field(default_factory=list)
@@ -40,8 +42,18 @@ class Script:
     def of(cls, choices: Iterable[Choice], *, exhaust_retries: bool = False) -> "Script":
         """The script that answers these questions otherwise than calmly."""
         answers = {(choice.question, choice.place): choice.answer for choice in choices}
-        kills = [int(place) for question, place in answers if question == KILL]
-        return cls(choices=answers, exhaust_retries=exhaust_retries, kill_at=kills[0] if kills else 0)
+        kills = [int(place) for question, place in answers if question == KILL and place.isdecimal()]
+        starts = [place for question, place in answers if question == START]
+        return cls(
+            choices=answers,
+            exhaust_retries=exhaust_retries,
+            kill_at=kills[0] if kills else 0,
+            start=starts[0] if starts else "",
+        )
+
+    def started(self) -> None:
+        """The first emulator has started at the instant that the script says."""
+        self.asked.append(Asked(START, self.start, 1, 1))
 
     def killed(self) -> None:
         """The emulator was killed at its fact."""

@@ -1,10 +1,11 @@
 """The explorer: makes the runs of a search, until one fails, and shrinks that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
-from fcemu.core.questions import KILL, Choice
+from fcemu.core.questions import KILL, START, Choice
 from fcemu.core.script import Asked, Script
 from fcemu.core.values import dataclass
+from fcemu.search.calendar import special_instants
 from fcemu.search.shrink import shrink
 from fcemu.search.strategy import Choices, Run, Search
 
@@ -42,7 +43,7 @@ class Result:
     asked: tuple[Asked, ...] = ()
     doubt: str = ""
     broken: tuple[Choices, ...] = ()
-    """Of a crash sweep: all crashes that break the story."""
+    """Of a sweep: all that breaks the story."""
 
 
 def explore(
@@ -64,22 +65,32 @@ def explore(
     return Result(runs=runs, distinct=search.distinct, complete=search.complete, exhaustive=bounds.exhaustive)
 
 
-def sweep(run_once: RunOnce, calm: Script, facts: int, over: Callable[[], bool] = lambda: False) -> Result:
-    """Run the story once for each fact at which its emulator is killed, and once for each moment at which the instance
-    of an attempt dies. ``calm``: the script of a calm run, which came to so many ``facts``.
+def crashes(calm: Script, facts: int) -> list[Choice]:
+    """The emulator killed at each fact, and each instance at each moment. ``calm``: the script of a calm run, which
+    came to so many ``facts``."""
+    kills = [Choice(KILL, str(number), 1) for number in range(1, facts + 1)]
+    return kills + [Choice(one.question, one.place, 1) for one in calm.asked if one.question.startswith("crash-")]
+
+
+def dates(zones: Iterable[str], year: int) -> list[Choice]:
+    """The story started at each instant that is special in one of the zones."""
+    instants = {instant for zone in zones for instant, _ in special_instants(zone, year)}
+    return [Choice(START, instant.isoformat(), 1) for instant in sorted(instants)]
+
+
+def sweep(run_once: RunOnce, calm: Script, tries: Sequence[Choice], over: Callable[[], bool] = lambda: False) -> Result:
+    """Run the story once for each of ``tries``. ``calm``: the script of a calm run, which was made before.
 
     ``broken`` has all that fail; ``choices`` is the first of them.
     """
-    kills = [(Choice(KILL, str(number), 1),) for number in range(1, facts + 1)]
-    deaths = [(Choice(one.question, one.place, 1),) for one in calm.asked if one.question.startswith("crash-")]
     runs, broken = 1, []
-    for choices in [*kills, *deaths]:
+    for choices in ((one,) for one in tries):
         if over():
             break
         runs += 1
         if run_once(Script.of(choices, exhaust_retries=calm.exhaust_retries)):
             broken.append(choices)
-    complete = runs == 1 + len(kills) + len(deaths)
+    complete = runs == 1 + len(tries)
     first = broken[0] if broken else None
     return Result(
         runs=runs,

@@ -29,8 +29,6 @@ class Repeat:
     definition: str
     test: str
     exhaust_retries: bool = False
-    start: str = ""
-    """Where the clock starts, where that is not what the options say."""
 
     def demand_definition(self, definition: str) -> None:
         """Raise ``WrongToken`` unless ``definition`` is the text that the token was made for."""
@@ -55,7 +53,7 @@ def encode(repeat: Repeat) -> str:
     """The token. It is the same for the same choices."""
     names = list(QUESTIONS)
     choices = [[names.index(one.question), one.place, one.answer] for one in repeat.choices]
-    told = [repeat.definition, repeat.test, repeat.seed, choices, int(repeat.exhaust_retries), repeat.start]
+    told = [repeat.definition, repeat.test, repeat.seed, choices, int(repeat.exhaust_retries)]
     packed = zlib.compress(json.dumps(told, separators=(",", ":")).encode())
     return urlsafe_b64encode(_FORM + packed).decode().rstrip("=")
 
@@ -66,9 +64,9 @@ def decode(token: str) -> Repeat:
         packed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         if packed[:1] != _FORM:
             raise ValueError(packed[:1])
-        definition, test, seed, choices, exhausts, start = json.loads(zlib.decompress(packed[1:]))
+        definition, test, seed, choices, exhausts = json.loads(zlib.decompress(packed[1:]))
         names = list(QUESTIONS)
         read = tuple(Choice(names[question], str(place), int(answer)) for question, place, answer in choices)
-        return Repeat(int(seed), read, str(definition), str(test), bool(exhausts), str(start))
+        return Repeat(int(seed), read, str(definition), str(test), bool(exhausts))
     except (ValueError, TypeError, IndexError, zlib.error):
         raise WrongToken(f"expected a token as a search prints it, got {token!r}") from None

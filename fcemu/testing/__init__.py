@@ -11,7 +11,7 @@ from fcemu.testing.clocks import ClockConflict
 from fcemu.testing.emulator import LocalEmulator, NeverTrue
 from fcemu.testing.faults import Fault, Faults
 from fcemu.testing.handles import Function, Invocation, InvocationFailed
-from fcemu.testing.laws import commutative, idempotent
+from fcemu.testing.laws import calendar, commutative, idempotent
 from fcemu.testing.mailboxes import EventBus, Message, Queue, Topic
 from fcemu.testing.properties import Property, always, eventually, exactly_once
 from fcemu.testing.records import Attempt, Event, Fact, NotEnded, Reply, UnknownName
@@ -53,6 +53,7 @@ __all__ = [
     "Trigger",
     "UnknownName",
     "always",
+    "calendar",
     "commutative",
     "eventually",
     "exactly_once",

@@ -1,15 +1,17 @@
 """Exploring: the answers of chance that the emulators of one run of a test get."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any, Final
 
 from fcemu.config import Definition
 from fcemu.core.script import Script
-from fcemu.core.settings import Settings, settings_of
+from fcemu.core.settings import SPEC_START, Settings, settings_of
 from fcemu.engine.chance import Chance
 from fcemu.host import chance_of
 from fcemu.search.tokens import Repeat, decode, digest, encode
@@ -64,9 +66,25 @@ class Story:
                 self._repeat.demand_definition(_described(definition, options))
         if self._repeat is not None:
             options["seed"] = self._repeat.seed
+        if script.start:
+            options["start"] = datetime.fromisoformat(script.start)
+            if number == 1:
+                script.started()
         if not self.governs:
             return chance_of
         return lambda settings: Scripted(settings, script, number)
+
+    @property
+    def zones(self) -> list[str]:
+        """The zones in which the functions and timers of the first emulator reckon; UTC where they say none."""
+        if self._first is None:
+            return []
+        definition, _ = self._first
+        said = {function.environment.get("TZ", "") for function in definition.functions}
+        for trigger in definition.extras.triggers:
+            zoned = re.match(r"CRON_TZ=(\S+)", str(trigger.config.get("cronExpression", "")))
+            said.add(zoned[1] if zoned else "")
+        return sorted(said - {""}) or ["UTC"]
 
     def token(self, test: str = "") -> str | None:
         """What repeats this run, by the choices that its emulators made; ``None`` where there was no emulator."""
@@ -125,5 +143,5 @@ def _described(definition: Definition, options: Mapping[str, Any]) -> str:
         definition.stubs,
         lambda path: PurePath(path).name,
     )
-    settings = replace(settings_of(options), seed=0, chance="calm")
+    settings = replace(settings_of({**options, "seed": 0, "chance": "calm"}), start=SPEC_START)
     return f"{json.dumps(document, sort_keys=True, default=str)}\n{settings!r}"

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from datetime import datetime
 from itertools import permutations
 from typing import Any, Final
+from zoneinfo import ZoneInfoNotFoundError
 
+from fcemu.core.settings import SPEC_START
 from fcemu.engine.emulator import Emulator
+from fcemu.search.calendar import special_instants
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation
 from fcemu.testing.records import Payload
@@ -60,6 +64,15 @@ def commutative(
                 f"{function.name} is not commutative: {', '.join(map(_shown, first[0]))} leads to {first[1]!r}, "
                 f"{', '.join(map(_shown, order))} to {found!r}"
             )
+
+
+def calendar(zone: str) -> list[datetime]:
+    """The instants of ``explore="calendar"`` in a zone: changes of the clocks, ends of months and years, a leap day,
+    midnight, 2038. Raises ``ValueError`` for a zone that is not there."""
+    try:
+        return [instant for instant, _ in special_instants(zone, SPEC_START.year)]
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        raise ValueError(f"zone: expected the name of a time zone such as Europe/Berlin, got {zone!r}") from None
 
 
 def _orders(payloads: Sequence[Payload]) -> list[tuple[Payload, ...]]:

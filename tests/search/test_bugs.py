@@ -16,7 +16,11 @@ from fcemu.testing import LocalEmulator
 from fcemu.testing.exploring import Story, governed
 
 BUGS = Path(__file__).parent.parent.parent / "fixtures" / "bugs"
-NAMES = sorted(folder.name for folder in BUGS.iterdir() if folder.is_dir() and folder.name != "__pycache__")
+OF_THE_CALENDAR = {"nightly-report"}
+"""Those that no answer of chance brings up: tests/search/test_calendar.py finds them."""
+NAMES = sorted(
+    folder.name for folder in BUGS.iterdir() if folder.is_dir() and folder.name not in {"__pycache__", *OF_THE_CALENDAR}
+)
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 SEEDS = range(20) if FULL else range(0, 20, 7)
 WITHIN = {1: 60, 2: 400}

@@ -7,7 +7,7 @@ import pytest
 from fcemu.core.questions import KILL, Choice
 from fcemu.core.script import Script
 from fcemu.host import LocalHost
-from fcemu.search.explorer import sweep
+from fcemu.search.explorer import crashes, sweep
 from fcemu.testing import LocalEmulator
 from fcemu.testing.exploring import Story, governed
 
@@ -102,11 +102,11 @@ def test_a_sweep_tries_each_fact_and_each_instance_once():
     calm = Script()
     for name in ("late", "crash-before", "crash-after"):
         calm.answer(name, "f#1.1", 1)
-    result = sweep(run, calm, 4)
+    result = sweep(run, calm, crashes(calm, 4))
     assert seen == [1, 2, 3, 4, ("crash-before", "f#1.1"), ("crash-after", "f#1.1")]
     assert (result.runs, result.complete, len(result.broken)) == (7, True, 2)
     assert result.choices == (Choice(KILL, "2", 1),)
-    assert not sweep(run, calm, 4, over=iter([False, False, True]).__next__).complete
+    assert not sweep(run, calm, crashes(calm, 4), over=iter([False, False, True]).__next__).complete
 
 
 def test_pytest_tells_which_crashes_break_a_test_and_repeats_the_first(suite):
@@ -133,7 +133,7 @@ def test_pytest_tells_which_crashes_break_a_test_and_repeats_the_first(suite):
         [
             "FAILED after 9 runs, shrunk from 6 choices to 1",
             "  choice 1: the emulator was killed at fact 5, and went on from what it had kept",
-            "  2 of 8 crashes break it, beside choice 1:",
+            "  2 of 8 runs break it, beside choice 1:",
             "    attempt 1 of charge ended, then its instance died before the reply was heard",
             "test_it.py::test_set  complete: 9 runs with at most 1 deviations, no failure",
         ]

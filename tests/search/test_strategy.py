@@ -5,13 +5,14 @@ from math import comb
 
 import pytest
 
-from fcemu.core.questions import QUESTIONS, Choice
+from fcemu.core.questions import KILL, QUESTIONS, START, Choice
 from fcemu.core.script import Asked, Script
 from fcemu.search.explorer import Bounds, explore
 from fcemu.search.shrink import shrink
 from fcemu.search.strategy import Run, children
 
-NAMES = list(QUESTIONS)
+NAMES = [name for name in QUESTIONS if name not in {KILL, START}]
+"""What a search asks; the other two are for sweeps."""
 
 
 def story(questions, answers=2, fails=lambda choices: False):

@@ -1,0 +1,19 @@
+"""explore: one test, searched by pytest in a process of its own."""
+
+import subprocess
+import sys
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("nodeid", metavar="NODEID")
+@click.option("--runs", required=True, type=click.IntRange(1), metavar="N", help="How many runs are made at most.")
+@click.argument("arguments", metavar="[PYTEST ARGUMENTS]…", nargs=-1, type=click.UNPROCESSED)
+def explore(nodeid: str, runs: int, arguments: tuple[str, ...]) -> None:
+    """Search what breaks the test NODEID, marked with fcemu.
+
+    The same as pytest NODEID --fcemu-explore=N, whose report and status it gives.
+    """
+    command = [sys.executable, "-m", "pytest", nodeid, f"--fcemu-explore={runs}", *arguments]
+    sys.exit(subprocess.run(command, check=False).returncode)
