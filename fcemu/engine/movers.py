@@ -16,7 +16,7 @@ from fcemu.engine.agenda import Entry, Falling, Rank
 from fcemu.engine.callers import Callers
 from fcemu.engine.clock import later
 from fcemu.engine.closing import Closing
-from fcemu.engine.collector import patient_collector
+from fcemu.engine.collector import PATIENT_COLLECTOR
 from fcemu.engine.crew import STALLED, Crew
 from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.ending import Ending
@@ -280,7 +280,7 @@ class Movers:
     def _drive_on(self) -> None:
         self._baton.acquire()
         try:
-            with patient_collector() if self._agenda.holds_more_than(_LARGE_BACKLOG) else nullcontext():
+            with PATIENT_COLLECTOR if self._agenda.holds_more_than(_LARGE_BACKLOG) else nullcontext():
                 self._drive()
         finally:
             self._baton.release()
