@@ -91,17 +91,12 @@ def load(port: int, connections: int, seconds: float, message: bytes) -> Load:
     return Load(*map(float, done.stdout.split()))
 
 
-def compare(
-    question: str, ours: Callable[[], Load], baseline: Callable[[], Load], rounds: int, *, warm: bool = True
-) -> list[tuple[Load, Load]]:
-    """Measure two loads in turn, and print the ratio of their rates and their p99; ``warm``: once before, for
-    nothing."""
-    if warm:
-        ours(), baseline()
+def compare(question: str, ours: Callable[[], Load], baseline: Callable[[], Load], rounds: int) -> None:
+    """Measure two loads in turn, once before for nothing; print the ratio of their rates, and that of their p99."""
+    ours(), baseline()
     pairs = [(ours(), baseline()) for _ in range(rounds)]
-    p99 = [mine.p99 for mine, _ in pairs], [theirs.p99 for _, theirs in pairs]
-    line(question, [mine.rate for mine, _ in pairs], [theirs.rate for _, theirs in pairs], "requests/s", p99=p99)
-    return pairs
+    line(question, [mine.rate for mine, _ in pairs], [theirs.rate for _, theirs in pairs], "requests/s")
+    line(f"{question}, p99", [1000 * mine.p99 for mine, _ in pairs], [1000 * theirs.p99 for _, theirs in pairs], "ms")
 
 
 def in_turn(question: str, ours: Callable[[], float], baseline: Callable[[], float], rounds: int, unit: str) -> None:
@@ -127,31 +122,18 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def line(
-    question: str,
-    ours: list[float],
-    baseline: list[float],
-    unit: str,
-    *,
-    p99: tuple[list[float], list[float]] | None = None,
-) -> None:
-    """Print medians and their ratio, and the ratio's spread over the pairs. ``p99``: the seconds within which 99 of 100
-    requests were answered, in each round; where there are none, the 99th percentile of the pairs is printed."""
+def line(question: str, ours: list[float], baseline: list[float], unit: str) -> None:
+    """Print medians and their ratio, and the ratio's spread over the pairs."""
     pairs = sorted(a / b for a, b in zip(ours, baseline, strict=True))
     mine, theirs = statistics.median(ours), statistics.median(baseline)
-    figure = {"question": question, "ratio": statistics.median(pairs), "least": pairs[0], "most": pairs[-1]}
-    if p99 is None:
-        tail = f"99 % of pairs at most {percentile(pairs, 0.99):.2f}"
-    else:
-        slow, usual = map(statistics.median, p99)
-        tail = f"p99 {slow * 1000:.3g} against {usual * 1000:.3g} ms, {slow / usual:.1f} ×"
-        figure |= {"p99": slow, "p99_baseline": usual}
+    ratio = statistics.median(pairs)
     print(
-        f"{question}: {figure['ratio']:.2f} × the baseline "
-        f"(pairs {pairs[0]:.2f}…{pairs[-1]:.2f}; medians {mine:,.4g} against {theirs:,.4g} {unit}; {tail})",
+        f"{question}: {ratio:.2f} × the baseline "
+        f"(pairs {pairs[0]:.2f}…{pairs[-1]:.2f}, p99 {percentile(pairs, 0.99):.2f}; medians {mine:,.4g} against "
+        f"{theirs:,.4g} {unit})",
         flush=True,
     )
-    note(figure)
+    note({"question": question, "ratio": ratio, "least": pairs[0], "most": pairs[-1]})
 
 
 def value(question: str, number: float, unit: str) -> None:

@@ -45,7 +45,7 @@ def test_the_table_has_the_figures_of_a_script_beside_what_they_are_to_reach():
     done = run("table", "memory.py")
     assert done.returncode == 0, done.stderr
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| memory")]
-    assert [row[2] for row in rows] == ["≤ 1.25", "≤ 1.1"]
+    assert [row[2] for row in rows] == ["≤ 1.25", "≤ 1.05"]
     assert all(re.fullmatch(r"[\d.]+", row[1]) and row[3] in ("yes", "no") for row in rows)
 
 
