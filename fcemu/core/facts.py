@@ -11,7 +11,7 @@ from fcemu.core.json_forms import read_bytes, read_time, text_or_base64, time_te
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
-from fcemu.core.times import offset, spoken
+from fcemu.core.times import offset, seconds
 from fcemu.core.values import value
 
 T = TypeVar("T")
@@ -161,7 +161,7 @@ class Slept(_OfAttempt):
     until: datetime
 
     def line(self, started: datetime) -> str:
-        return f"attempt {self.attempt} sleeps {spoken(self.until - self.at)}"
+        return f"attempt {self.attempt} sleeps {seconds(self.until - self.at)}"
 
 
 @fact
@@ -192,7 +192,7 @@ class Delayed(_OfAttempt):
     due: datetime
 
     def line(self, started: datetime) -> str:
-        return f"attempt {self.attempt} starts {spoken(self.due - self.at)} late, at {offset(self.due, started)}"
+        return f"attempt {self.attempt} starts {seconds(self.due - self.at)} late, at {offset(self.due, started)}"
 
 
 @fact
@@ -202,7 +202,7 @@ class Redelivered(_OfAttempt):
     due: datetime
 
     def line(self, started: datetime) -> str:
-        wait = spoken(self.due - self.at)
+        wait = seconds(self.due - self.at)
         return f"attempt {self.attempt} is delivered again after {wait}, at {offset(self.due, started)}"
 
 
@@ -213,7 +213,7 @@ class RetryPlanned(InvocationFact):
     due: datetime
 
     def line(self, started: datetime) -> str:
-        return f"retried after {spoken(self.due - self.at)}, at {offset(self.due, started)}"
+        return f"retried after {seconds(self.due - self.at)}, at {offset(self.due, started)}"
 
 
 @fact

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from fcemu.core.facts import Accepted, Changed, Fact, InstanceFact, MailFact, Refused
-from fcemu.core.times import offset
+from fcemu.core.times import for_people, offset
 
 
 class Row(NamedTuple):
@@ -91,7 +91,8 @@ _FIRST: Final = 5
 
 def capped(timeline: Timeline, facts: Iterable[Fact], count: int, matter: Sequence[str], more: str) -> list[str]:
     """The lines of what matters most among ``count`` facts, in their order: the first and the last ones, and those of
-    the invocations ``matter``, the most important first. ``more`` says how to see the rest.
+    the invocations ``matter``, the most important first. ``more`` says how to see the rest. Long times are written for
+    people.
 
     Rows of one invocation that follow each other and say the same are folded into one.
     """
@@ -103,7 +104,7 @@ def capped(timeline: Timeline, facts: Iterable[Fact], count: int, matter: Sequen
             if left_out:
                 rows.append(Row("", "", f"… {left_out:,} more"))
             left_out = 0
-            rows.append(timeline.row(fact))
+            rows.append(Row(*map(for_people, timeline.row(fact))))
         else:
             timeline.pass_over(fact)
             left_out += 1

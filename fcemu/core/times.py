@@ -97,8 +97,16 @@ def later(at: datetime, by: timedelta) -> datetime:
 
 
 def offset(at: datetime, started: datetime) -> str:
-    """``+200.5 s`` or ``+14h55m31s``: how long after ``started``."""
-    return f"+{spoken(at - started)}"
+    """``+200.5 s``: seconds from ``started``, without needless digits."""
+    return f"+{seconds(at - started)}"
+
+
+_LONG: Final = re.compile(r"(?<!\S)(\+?)(\d{4,}(?:\.\d+)?) s(?!\w)")
+
+
+def for_people(text: str) -> str:
+    """A text in which times of an hour and more, ``+53731 s``, are written as ``spoken`` does: ``+14h55m31s``."""
+    return _LONG.sub(lambda found: f"{found[1]}{spoken(_timedelta(found[2], seconds=float(found[2])))}", text)
 
 
 def spoken(duration: timedelta) -> str:

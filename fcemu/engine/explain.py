@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation
-from fcemu.core.times import offset
 from fcemu.core.values import dataclass
 from fcemu.engine.agenda import Rank
 from fcemu.engine.clock import Clock
@@ -91,7 +90,7 @@ def _in_order(movers: Movers) -> list[Run]:
 
 
 def _at(instant: datetime, clock: Clock) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S.%f} ({offset(instant, clock.started)})"
+    return f"{instant:%Y-%m-%d %H:%M:%S.%f} (+{(instant - clock.started).total_seconds():.15g} s)"
 
 
 def _name(thing: object) -> str:

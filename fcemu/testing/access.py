@@ -13,7 +13,7 @@ from fcemu.core.facts import to_json
 from fcemu.core.generation import FC2, FC3
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
-from fcemu.core.times import later, offset
+from fcemu.core.times import for_people, later, offset
 from fcemu.engine.closing import Killed
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
@@ -132,7 +132,8 @@ class Access:
     def who_moves(self) -> str:
         """Who must move the clock so that something happens, as a clause for messages."""
         engine = self.present
-        now = offset(engine.clock.now(), engine.clock.started)
+        started = engine.clock.started
+        now = for_people(offset(engine.clock.now(), started))
         if engine.rate:
             return f"the clock, which is at {now}, flows: wait for it, or call result()"
         if engine.autojump:
@@ -141,7 +142,7 @@ class Access:
         if due is None:
             return f"the clock is paused at {now}, and nothing is due: invoke, send or fire something first"
         return (
-            f"the clock is paused at {now}, and what is due next is due at {offset(due, engine.clock.started)}: call "
+            f"the clock is paused at {now}, and what is due next is due at {for_people(offset(due, started))}: call "
             "run_until_idle(), advance() or result(), since nothing else moves it"
         )
 
