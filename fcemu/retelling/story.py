@@ -23,6 +23,7 @@ from fcemu.core.facts import (
     FaultStruck,
     Finished,
     Held,
+    InstanceStarted,
     Redelivered,
     RetryPlanned,
     Slept,
@@ -438,6 +439,8 @@ class _Test:
                 waits.append(fact.due - fact.at)
             elif isinstance(fact, Delayed) and waits:
                 waits[-1] += fact.due - fact.at
+            elif isinstance(fact, InstanceStarted) and waits:
+                waits[-1] += timedelta(seconds=fact.seconds)
         waits = waits[: len(attempts) - 1]
         if waits:
             yield "attempts = invocation.attempts"
@@ -515,13 +518,23 @@ _BAD: Final = (State.FAILED, State.EXPIRED)
 
 
 def _is_exact(one: Member) -> bool:
-    """Whether each attempt began when it was due, as it does where the clock stands still meanwhile."""
-    due = one.invocation.accepted.due
+    """Whether the clock stood still while handlers ran: each attempt began when it was due, and ended when it began or
+    at the end of a virtual sleep."""
+    due, ends = one.invocation.accepted.due, set[datetime]()
     for fact in one.facts:
-        if isinstance(fact, RetryPlanned | Redelivered | Delayed):
-            due = fact.due
-        elif isinstance(fact, Held) or (isinstance(fact, Started | AttemptRefused) and fact.at != due):
-            return False
+        match fact:
+            case RetryPlanned() | Redelivered() | Delayed():
+                due = fact.due
+            case Held():
+                return False
+            case Started() | AttemptRefused():
+                ends = {fact.at}
+                if fact.at != due:
+                    return False
+            case Slept():
+                ends |= {fact.at, fact.until}
+            case Finished() if not isinstance(fact.outcome, TimedOut | Halted) and fact.at not in ends:
+                return False
     return True
 
 

@@ -307,3 +307,6 @@ def test_on_a_server_whose_clock_flows(folder, copied):
         assert "runtime='process'" in failed
         good = copied(client, Namespace(request_id=ids["good"]))
         assert "'at': ANY" in good
+        with urlopen(Request(f"{client.url}/2023-03-30/functions/one/invocations", b"{}")) as reply:
+            request_id = reply.headers["X-Fc-Request-Id"]
+        assert "'at': ANY" in copied(client, Namespace(request_id=request_id))
