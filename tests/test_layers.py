@@ -25,7 +25,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     ),
     "own_api": ({"core", "own_api"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "ui": (set(), set(), set()),
-    "retelling": ({"core"}, set(), set()),
+    "retelling": ({"core", "retelling"}, set(), set()),
     "api": (
         {"core", "engine", "api", "own_api", "retelling", "ui"},
         {"aiohttp", "multidict", "opentelemetry", "prometheus_client"},

@@ -15,7 +15,7 @@ from fcemu.core.options import FIXTURE, OPTIONS
 from fcemu.core.settings import default_of, setting_of
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.own_api.problems import Problem
-from fcemu.retelling import Member, NotRetold, Setting, retold
+from fcemu.retelling.story import Member, NotRetold, Setting, retold
 
 _NOT_TOLD: Final = frozenset(
     {"rate", "autojump", "start", "seed", "chance", "auth", "access_keys", "deliver_to", "watchdog", "grace_seconds"}

@@ -51,6 +51,7 @@ export class List {
     }
     this.rows = rows.reverse();
     this.inner.style.height = `${Math.max(rows.length, 1) * ROW}px`;
+    this.box.style.height = `${Math.min(Math.max(rows.length, 2) * ROW + 2, 14 * ROW)}px`;
     find('count').textContent = `${rows.length.toLocaleString('en')} invocation${rows.length === 1 ? '' : 's'}`;
     this.draw();
   }

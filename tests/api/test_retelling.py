@@ -302,8 +302,11 @@ def test_on_a_server_whose_clock_flows(folder, copied):
             assert json.load(reply)["rate"] == 30
         with urlopen(Request(f"{client.url}/_fcemu/clock/run-until-idle", b"{}")):
             pass
-        failed = copied(client, Namespace(request_id=ids["failed"]))
+        failed = copied(client, Namespace(request_id=ids["failed"]), apart=True)
         assert "waits" in failed
         assert "runtime='process'" in failed
-        good = copied(client, Namespace(request_id=ids["good"]))
+        good = copied(client, Namespace(request_id=ids["good"]), apart=True)
         assert "'at': ANY" in good
+        with urlopen(Request(f"{client.url}/2023-03-30/functions/one/invocations", b"{}")) as reply:
+            request_id = reply.headers["X-Fc-Request-Id"]
+        assert "'at': ANY" in copied(client, Namespace(request_id=request_id), apart=True)

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from clients.lines import CACHE, missing
-from playwright.sync_api import Browser, Page, sync_playwright
+from patience import WAIT_SECONDS
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from running import serving
 
+expect.set_options(timeout=WAIT_SECONDS * 1000)
 AXE = CACHE / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -30,6 +32,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     def _visit(url: str, **options) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
+        context.set_default_timeout(WAIT_SECONDS * 1000)
         page = context.new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -5,8 +5,6 @@ led to the invocation, with the faults and stubs that its attempts met and with 
 """
 
 import base64
-import builtins
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,6 +23,7 @@ from fcemu.core.facts import (
     FaultStruck,
     Finished,
     Held,
+    InstanceStarted,
     Redelivered,
     RetryPlanned,
     Slept,
@@ -34,16 +33,19 @@ from fcemu.core.facts import (
 from fcemu.core.http import NOT_PASSED_ON
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.json_forms import time_text
-from fcemu.core.names import LATEST
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, TimedOut
 from fcemu.core.values import dataclass
-
-_ANY: Final = "ANY"
-_UUID: Final = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-z]-[0-9a-f]{8}-[0-9a-f]{8}|0x[0-9a-f]{6,}", re.IGNORECASE
+from fcemu.retelling.expressions import (
+    ANY,
+    Values,
+    document_of,
+    duration_text,
+    exception_made,
+    function_handle,
+    literal,
+    read_object,
 )
-"""Ids as FC and programs draw them, and addresses of objects."""
-_TIME: Final = re.compile(r"\d{1,2}:\d\d|\d{4}-\d\d-\d\d|\d ?ms\b")
+
 _UNSENT: Final = NOT_PASSED_ON | {"host", "authorization", "date", "expect", "accept-encoding"}
 """Headers that a client writes of itself, or that say where the server was."""
 _ADDRESSES: Final = {"queue": "queue", "topic": "topic", "eventbus": "eventbus"}
@@ -117,6 +119,7 @@ class _Test:
         self._start: Final = before[0].at if before else self._root.at
         self._over: Final = all(one.invocation.finished for one in family)
         self._exact: Final = all(map(_is_exact, family))
+        self._values: Final = Values(wanted.id, self._start, setting.now, exact=self._exact)
         self._uses: Final[set[str]] = set()
         """The names that the test imports."""
         self._strict: bool = True
@@ -140,7 +143,7 @@ class _Test:
 
     def _head(self) -> Iterator[str]:
         testing = sorted(self._uses & {"FCError", "Step"})
-        if _ANY in self._uses:
+        if self._values.uses_any:
             yield from ("from unittest.mock import ANY", "")
         yield from ("import pytest", *([""] if testing else []))
         if testing:
@@ -228,22 +231,26 @@ class _Test:
             match fault.split():
                 case ["delay"]:
                     late = [fact for fact in facts if isinstance(fact, Delayed)]
-                    yield f"delay , by={_text(late[0].due - late[0].at)!r}" if late else "delay , by='1s'"
+                    yield f"delay , by={duration_text(late[0].due - late[0].at)!r}" if late else "delay , by='1s'"
                 case ["deliver_twice"]:
                     again = [fact for fact in facts if isinstance(fact, Redelivered)]
-                    yield f"deliver_twice , again={_text(again[0].due - again[0].at)!r}" if again else "deliver_twice "
+                    wait = again[0].due - again[0].at if again else timedelta(0)
+                    yield f"deliver_twice , again={duration_text(wait)!r}"
                 case ["crash", when]:
                     yield f"crash , when={when!r}"
         if isinstance(begun, AttemptRefused):
             if not {"throttle", "fail"} & set(named):
                 self._strict = False  # it may be that the definition refuses the attempt before the fault does
-            failed = isinstance(begun.outcome, SystemFailed)
-            yield f"fail , status={begun.outcome.status}" if failed else "throttle "  # type: ignore[union-attr]
+            outcome = begun.outcome
+            yield f"fail , status={outcome.status}" if isinstance(outcome, SystemFailed) else "throttle "
 
     def _stubs_of(self, function: str) -> Iterator[tuple[int, str]]:
         attempts = self._attempts_of(function)
         ends = self._ends(attempts)
-        ran = [(one.invocation.id, begun.attempt) in self._setting.stubbed for one, begun, _ in attempts]
+        ran = [
+            (one.invocation.id, begun.attempt) in self._setting.stubbed or _was_slow(one, begun.attempt)
+            for one, begun, _ in attempts
+        ]
         begin = 0
         for stubbed, run in groupby(enumerate(ran), lambda each: each[1]):
             numbers = [number for number, _ in run]
@@ -264,12 +271,14 @@ class _Test:
         outcome = next((fact.outcome for fact in mine if isinstance(fact, Finished)), None)
         match outcome:
             case Returned(payload) if payload:
-                document = _document(payload)
+                document = document_of(payload)
                 said.append(
-                    f"returns={document!r}" if isinstance(document, dict | list) else f"returns={_literal(payload)}"
+                    f"returns={document!r}" if isinstance(document, dict | list) else f"returns={literal(payload)}"
                 )
             case FunctionError(_, document, name):
-                said.append(f"raises={_exception(name, document)}")
+                said.append(f"raises={exception_made(name, document)}")
+            case TimedOut():
+                slept = max(slept, mine[-1].at - begun.at) + timedelta(seconds=1)
         if slept:
             said.append(f"seconds={slept.total_seconds():.15g}")
         return f"Step({', '.join(said)})"
@@ -319,18 +328,18 @@ class _Test:
     def _remembered(self) -> Iterator[str]:
         """The requests before, and the way from each to the next."""
         for one, following in pairwise([*self._before, self._root]):
-            yield f"{_function(one)}.http({self._http_arguments(one)})"
+            yield f"{function_handle(one)}.http({self._http_arguments(one)})"
             if one.ended is not None and following.at > one.ended:
                 yield f"fcemu.advance_to({self._offset(following.at)!r})"
 
     def _call(self, root: Invocation) -> Iterator[str]:
         accepted = root.accepted
         name = "invocation" if root is self._wanted else "cause"
-        function = _function(root)
+        function = function_handle(root)
         if accepted.source == "http":
             yield from self._http(root, function, name)
         elif accepted.synchronous:
-            payload = _literal(accepted.payload) if accepted.payload else ""
+            payload = literal(accepted.payload) if accepted.payload else ""
             if (answer := recorded_answer_of(root)) is not None and answer.refusal is not None:
                 self._uses.add("FCError")
                 yield "with pytest.raises(FCError) as refused:"
@@ -342,7 +351,7 @@ class _Test:
         elif (fire := self._fire(root)) is not None:
             yield f"{name} = {fire}"
         else:
-            event = [_literal(accepted.payload)] if accepted.payload else []
+            event = [literal(accepted.payload)] if accepted.payload else []
             yield f"{name} = {function}.invoke_async({', '.join([*event, *self._later(root, headers=True)])})"
 
     def _later(self, root: Invocation, *, headers: bool) -> Iterator[str]:
@@ -360,12 +369,12 @@ class _Test:
         accepted = root.accepted
         triggers = self._setting.triggers.get(str(root.function), {})
         if accepted.source == "timer":
-            name = str(_read(accepted.payload).get("triggerName"))
+            name = str(read_object(accepted.payload).get("triggerName"))
             return f"fcemu.timer({f'{root.function}/{name}'!r}).fire()" if triggers.get(name) == "timer" else None
         if accepted.source == "trigger":
             others = [name for name, kind in triggers.items() if kind not in ("timer", "http")]
             if others:
-                return f"fcemu.trigger({f'{root.function}/{others[0]}'!r}).fire(payload={_literal(accepted.payload)})"
+                return f"fcemu.trigger({f'{root.function}/{others[0]}'!r}).fire(payload={literal(accepted.payload)})"
         return None
 
     def _http(self, root: Invocation, function: str, name: str) -> Iterator[str]:
@@ -381,7 +390,7 @@ class _Test:
         if accepted.http is not None:
             method, path, headers = accepted.http.method, accepted.http.target, list(accepted.http.headers)
         else:  # the function got the request as an event
-            event = _read(body)
+            event = read_object(body)
             method, path = event["requestContext"]["http"]["method"], event["rawPath"]
             path += f"?{urlencode(event['queryParameters'])}" if event["queryParameters"] else ""
             headers, text = list(event["headers"].items()), event["body"]
@@ -390,7 +399,7 @@ class _Test:
             name: text for name, text in headers if name.lower() not in _UNSENT and not name.lower().startswith("x-fc-")
         }
         more = [f"headers={sent!r}"] if sent else []
-        return ", ".join([repr(method), repr(path), *more, *([f"data={_literal(body, text=True)}"] if body else [])])
+        return ", ".join([repr(method), repr(path), *more, *([f"data={literal(body, text=True)}"] if body else [])])
 
     # What came of it.
 
@@ -430,6 +439,8 @@ class _Test:
                 waits.append(fact.due - fact.at)
             elif isinstance(fact, Delayed) and waits:
                 waits[-1] += fact.due - fact.at
+            elif isinstance(fact, InstanceStarted) and waits:
+                waits[-1] += timedelta(seconds=fact.seconds)
         waits = waits[: len(attempts) - 1]
         if waits:
             yield "attempts = invocation.attempts"
@@ -448,20 +459,20 @@ class _Test:
             return
         compared = "is None" if answer.error is None else f"== {answer.error!r}"
         yield f"assert invocation.reply.error {compared}"
-        document = _document(answer.body)
+        document = document_of(answer.body)
         if answer.error is not None:
             message = document.get("errorMessage") if isinstance(document, dict) else None
-            if isinstance(message, str) and (said := self._value(message)) != _ANY:
+            if isinstance(message, str) and (said := self._values.of(message)) != ANY:
                 yield f"assert invocation.reply.json()['errorMessage'] == {said}"
         elif isinstance(document, dict | list):
-            yield f"assert invocation.reply.json() == {self._value(document)}"
+            yield f"assert invocation.reply.json() == {self._values.of(document)}"
         else:
             try:
-                said = self._value(answer.body.decode())
+                said = self._values.of(answer.body.decode())
                 what = "text"
             except UnicodeDecodeError:
                 what, said = "body", repr(answer.body)
-            if said != _ANY:
+            if said != ANY:
                 yield f"assert invocation.reply.{what} == {said}"
 
     def _reports(self, one: Member) -> Iterator[str]:
@@ -483,41 +494,6 @@ class _Test:
             found = f"[(each.function, each.status) for each in fcemu.invocations if {led_to}]"
             yield f"assert {found} == {ends!r}"
 
-    def _value(self, value: Any) -> str:
-        """A value as an expression: what differs from run to run is told by what it is, or is anything."""
-        match value:
-            case dict():
-                return "{" + ", ".join(f"{key!r}: {self._value(each)}" for key, each in value.items()) + "}"
-            case list():
-                return "[" + ", ".join(map(self._value, value)) + "]"
-            case str():
-                return self._said(value)
-            case float() if not self._exact:
-                self._uses.add(_ANY)
-                return _ANY
-            case int() if not isinstance(value, bool) and self._may_be_time(value):
-                self._uses.add(_ANY)
-                return _ANY
-        return repr(value)
-
-    def _said(self, text: str) -> str:
-        if text == self._wanted.id:
-            return "invocation.request_id"
-        rest = text.replace(self._wanted.id, "")
-        if _UUID.search(rest) or (not self._exact and _TIME.search(rest)):
-            self._uses.add(_ANY)
-            return _ANY
-        if rest != text:
-            pieces = [repr(piece) if piece else "" for piece in text.split(self._wanted.id)]
-            return " + invocation.request_id + ".join(pieces).removeprefix(" + ").removesuffix(" + ")
-        return repr(text)
-
-    def _may_be_time(self, number: int) -> bool:
-        if self._exact:
-            return False
-        begin, end = (at.timestamp() for at in (self._start - timedelta(days=2), self._setting.now + timedelta(days=2)))
-        return any(begin <= number / unit <= end for unit in (1, 1_000, 1_000_000, 1_000_000_000))
-
     # Names.
 
     def _member(self, invocation: Invocation) -> Member:
@@ -535,64 +511,40 @@ class _Test:
         return f"[each for each in {there} if each.source == {source!r}][{alike.index(one)}]"
 
     def _offset(self, at: datetime) -> str:
-        return f"+{_text(at - self._start)}"
+        return f"+{duration_text(at - self._start)}"
 
 
 _BAD: Final = (State.FAILED, State.EXPIRED)
 
 
 def _is_exact(one: Member) -> bool:
-    """Whether each attempt began when it was due, as it does where the clock stands still meanwhile."""
-    due = one.invocation.accepted.due
+    """Whether the clock stood still while handlers ran: each attempt began when it was due, and ended when it began or
+    at the end of a virtual sleep."""
+    due, ends = one.invocation.accepted.due, set[datetime]()
     for fact in one.facts:
-        if isinstance(fact, RetryPlanned | Redelivered | Delayed):
-            due = fact.due
-        elif isinstance(fact, Held) or (isinstance(fact, Started | AttemptRefused) and fact.at != due):
-            return False
+        match fact:
+            case RetryPlanned() | Redelivered() | Delayed():
+                due = fact.due
+            case Held():
+                return False
+            case Started() | AttemptRefused():
+                ends = {fact.at}
+                if fact.at != due:
+                    return False
+            case Slept():
+                ends |= {fact.at, fact.until}
+            case Finished() if not isinstance(fact.outcome, TimedOut | Halted) and fact.at not in ends:
+                return False
     return True
 
 
-def _text(duration: timedelta) -> str:
-    return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
-
-
-def _document(payload: bytes) -> Any:
-    try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read(payload: bytes) -> dict[str, Any]:
-    document = _document(payload)
-    return document if isinstance(document, dict) else {}
-
-
-def _literal(payload: bytes, *, text: bool = False) -> str:
-    """An expression that a handle writes as these bytes; ``text``: as text where it can be."""
-    document = None if text else _document(payload)
-    if isinstance(document, dict | list):
-        written = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        if written == payload:
-            return repr(document)
-    try:
-        return repr(payload.decode())
-    except UnicodeDecodeError:
-        return repr(payload)
-
-
-def _function(one: Invocation) -> str:
-    """The handle of the function that was asked for."""
-    qualifier = "" if one.qualifier == LATEST else f", {one.qualifier!r}"
-    return f"fcemu.function({str(one.function)!r}{qualifier})"
-
-
-def _exception(name: str, document: bytes) -> str:
-    """An expression for what a stub raised."""
-    said = _read(document)
-    kind = name or str(said.get("errorType", "Exception"))
-    made = kind if hasattr(builtins, kind) else f"type({kind!r}, (Exception,), {{}})"
-    return f"{made}({said.get('errorMessage', '')!r})"
+def _was_slow(one: Member, attempt: int) -> bool:
+    """Whether an attempt timed out without a virtual sleep, which it does only where the clock flows: a stub that takes
+    as long does it elsewhere."""
+    mine = [fact for fact in one.facts if isinstance(fact, Slept | Finished) and fact.attempt == attempt]
+    if not mine or not isinstance(end := mine[-1], Finished) or not isinstance(end.outcome, TimedOut):
+        return False
+    return not any(isinstance(fact, Slept) and fact.until >= end.at for fact in mine)
 
 
 def _error(outcome: Outcome | None) -> str | None:
