@@ -3,7 +3,6 @@
 The baseline is what has to be done in any case: a heap of what is due, a list of facts, the handler, and no engine.
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from pathlib import Path
 
-from common import FULL, apart, line
+from common import apart, line, sized, value
 
 from fcemu import host
 from fcemu.config import read_mapping
@@ -29,8 +28,7 @@ def handler(event, context):
 """
 ASKED = [Asked(FunctionRef("flaky"), b"payload", delay=timedelta(seconds=delay)) for delay in range(3600)]
 """Every delay that FC takes but the longest."""
-MOST = int(os.environ.get("FCEMU_COUNT", "1000000"))
-SIZES = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= MOST] or [MOST]
+SIZES = sized((10, 100), (1_000, 100_000, 1_000_000), (1_000, 10_000, 100_000, 1_000_000))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RETRY = timedelta(seconds=0.5)
 
@@ -122,17 +120,17 @@ def main() -> None:
     if len(sys.argv) > 1:
         print({"engine": engine, "bare": bare, "memory": memory}[sys.argv[1]](int(sys.argv[2])))
         return
-    rounds = 5 if FULL else 3
+    rounds = {size: sized(1, 3 if size < SIZES[-1] else 1, 5) for size in SIZES}
     costs: dict[int, list[float]] = {size: [] for size in SIZES}
     bares: dict[int, list[float]] = {size: [] for size in SIZES}
     for size in SIZES:
-        for _ in range(rounds):
+        for _ in range(rounds[size]):
             costs[size].append(apart("engine", size))
             bares[size].append(apart("bare", size))
-        print(f"{size:,} pending: {1 / sorted(costs[size])[rounds // 2]:,.0f} attempts a second", flush=True)
+        print(f"{size:,} pending: {1 / sorted(costs[size])[rounds[size] // 2]:,.0f} attempts a second", flush=True)
         line(f"an attempt at {size:,} pending, to a heap and a list of facts", costs[size], bares[size], "s")
     line(f"an attempt at {SIZES[-1]:,} pending, to {SIZES[0]:,}", costs[SIZES[-1]], costs[SIZES[0]], "s")
-    print(f"{apart('memory', SIZES[-1]):.0f} bytes for each of {SIZES[-1]:,} pending invocations")
+    value(f"each of {SIZES[-1]:,} pending invocations", apart("memory", SIZES[-1]), "bytes")
 
 
 if __name__ == "__main__":
