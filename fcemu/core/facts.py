@@ -338,7 +338,7 @@ class Refused(Fact):
     who: str
     what: str
     code: str
-    message: str
+    message: str = ""
 
     def line(self, started: datetime) -> str:
         if not self.code:
