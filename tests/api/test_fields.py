@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fcemu.api import v2016_08_15, v2021_04_06, v2023_03_30
 from fcemu.api.server import DIALECTS
+from fcemu.config import EMPTY
 from fcemu.config.parse import parse
 from fcemu.config.problems import Report
 from fcemu.config.tree import plain
@@ -263,7 +264,7 @@ def test_what_is_taken_is_in_the_definition_from_which_each_version_shows_it_aga
         plane.ok(method, path, needed | data.draw(bodies(table, version)))
     for each in (plane, other):
         runtimes: Any = SimpleNamespace(stub=None, packages=partial(getattr, each, "packages"))
-        each.api.state.parts = Parts(runtimes, dict)
+        each.api.state.parts = Parts(runtimes, dict, lambda: EMPTY)
     definition = plane.ok("GET", "/_fcemu/definition")
     assert plain(parse(text_of(definition), Report("fcemu.yaml"))) == definition
     other.renew()

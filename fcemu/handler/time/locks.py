@@ -132,13 +132,18 @@ def ask(clock: HandlerClock, me: int, held: Held, left: float | None) -> float |
         _BUSY.discard(me)
 
 
+# These two keep what they use themselves: Python still takes locks at its end, when a module's names are gone.
+
+
 def _acquiring(take: Take) -> Callable[..., bool]:
+    ident, longest, no, holders = get_ident, threading.TIMEOUT_MAX, _NO, HOLDERS
+
     def acquire(self: Any, blocking: Any = True, timeout: float = -1) -> bool:
-        key, me = id(self), get_ident()
-        waits = blocking and (timeout == -1 or 0 < timeout <= threading.TIMEOUT_MAX)
-        for got in map(take, (self,), _NO) if waits else map(take, (self,), (blocking,), (timeout,)):
+        key, me = id(self), ident()
+        waits = blocking and (timeout == -1 or 0 < timeout <= longest)
+        for got in map(take, (self,), no) if waits else map(take, (self,), (blocking,), (timeout,)):
             if got:
-                HOLDERS[key] = me
+                holders[key] = me
                 return True
         return _wait(self, take, None if timeout == -1 else timeout) if waits else False
 
@@ -146,11 +151,13 @@ def _acquiring(take: Take) -> Callable[..., bool]:
 
 
 def _entering(take: Take) -> Callable[[Any], bool]:
+    ident, no, holders = get_ident, _NO, HOLDERS
+
     def enter(self: Any) -> bool:
-        key, me = id(self), get_ident()
-        for got in map(take, (self,), _NO):
+        key, me = id(self), ident()
+        for got in map(take, (self,), no):
             if got:
-                HOLDERS[key] = me
+                holders[key] = me
                 return True
         return _wait(self, take, None)
 
