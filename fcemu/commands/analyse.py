@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcemu.commands.options import as_json
+from fcemu.commands.options import as_json, examples
 from fcemu.commands.printing import Table, count, print_json
 
 if TYPE_CHECKING:
     from fcemu.core.analysis import Finding, Worst
 
 
-@click.command()
+@click.command(epilog=examples("fcemu analyse", "fcemu analyse fixtures/orders --json"))
 @click.argument("definition", required=False, default=".", type=click.Path(path_type=Path))
 @as_json
 def analyse(definition: Path, as_json: bool) -> None:

@@ -5,8 +5,13 @@ import sys
 
 import click
 
+from fcemu.commands.options import examples
 
-@click.command(context_settings={"ignore_unknown_options": True})
+
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples("fcemu explore tests/test_orders.py::test_an_order_is_charged_once --runs 500"),
+)
 @click.argument("nodeid", metavar="NODEID")
 @click.option("--runs", required=True, type=click.IntRange(1), metavar="N", help="How many runs are made at most.")
 @click.argument("arguments", metavar="[PYTEST ARGUMENTS]…", nargs=-1, type=click.UNPROCESSED)

@@ -45,13 +45,13 @@ def _rows(function: "Function", started: datetime) -> list[list[str]]:
 
 def told_trigger(trigger: "Trigger", started: datetime) -> str:
     """What invokes a function, in a few words."""
-    from fcemu.core.times import offset
+    from fcemu.core.times import for_people, offset
 
     if trigger.url is not None:
         return f"{trigger.url}/"
     if trigger.kind == "timer":
         return f"timer {trigger.name}, " + (
-            "off" if trigger.next is None else f"next at {offset(trigger.next, started)}"
+            "off" if trigger.next is None else f"next at {for_people(offset(trigger.next, started))}"
         )
     source = trigger.source_arn.rpartition(":")[2]
     return f"{trigger.kind} {trigger.name}" + (f", {source}" if source else "")

@@ -18,7 +18,7 @@ from fcemu import host
 from fcemu.core.facts import Fact, Finished, HookRan
 from fcemu.core.outcome import Returned
 from fcemu.core.timeline import Timeline
-from fcemu.core.times import offset
+from fcemu.core.times import for_people, offset
 from fcemu.core.values import dataclass
 
 _DETAILS: Final = frozenset(
@@ -216,7 +216,7 @@ class Terminal:
             more = {"traceback": trace} if trace else {}
             yield from self._said(line, level, {"fact": source.emulator.journal.entry(n, fact), **more})
             return
-        yield f"{self._wall(source)}{line}"
+        yield f"{self._wall(source)}{for_people(line)}"
         if trace and source.traces.get(fact.request_id) == trace:
             yield "    as the attempt before"
         elif trace:
@@ -260,7 +260,7 @@ class Terminal:
             about = {"at": at.isoformat(), "request_id": request_id, "attempt": attempt}
             yield from self._said(line, level, {"event": "output", **about})
             return
-        since, name = offset(at, source.emulator.clock.started), source.timeline.name_of(request_id)
+        since, name = for_people(offset(at, source.emulator.clock.started)), source.timeline.name_of(request_id)
         yield f"{self._wall(source)}{since}  {name}  {'warning:' if warns else '|'} {line}"
 
     def _wall(self, source: _Source) -> str:

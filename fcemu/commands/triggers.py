@@ -35,14 +35,16 @@ def timers(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
     if not found:
         click.echo("there are no timers", err=True)
         return
-    from fcemu.core.times import offset
+    from fcemu.core.times import for_people, offset
 
     started = emulator.clock().started
     rows = [
         [
             f"{each.function}/{each.trigger}",
             each.cron,
-            "off" if each.next is None else f"{offset(each.next, started)}  {each.next:%Y-%m-%d %H:%M:%S} UTC",
+            "off"
+            if each.next is None
+            else f"{for_people(offset(each.next, started))}  {each.next:%Y-%m-%d %H:%M:%S} UTC",
         ]
         for each in found
     ]

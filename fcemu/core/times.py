@@ -101,7 +101,7 @@ def offset(at: datetime, started: datetime) -> str:
     return f"+{seconds(at - started)}"
 
 
-_LONG: Final = re.compile(r"(?<!\S)(\+?)(\d{4,}(?:\.\d+)?) s(?!\w)")
+_LONG: Final = re.compile(r"(?<![^\s(])(\+?)(\d{4,}(?:\.\d+)?) s(?!\w)")
 
 
 def for_people(text: str) -> str:

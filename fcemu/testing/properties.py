@@ -167,7 +167,7 @@ class Properties:
         """Raise ``AssertionError`` for the first property that broke; ``at_end``: also for one that never came true."""
         __tracebackhide__ = True
         engine = self._engine
-        if self._broken is None and at_end and engine is not None:
+        if self._broken is None and at_end and self._all and engine is not None:
             now = engine.clock.shown()
             for one in self._all:
                 why = _why(one.missed, now)

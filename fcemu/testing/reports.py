@@ -7,6 +7,7 @@ from typing import Final
 from fcemu.core.facts import InstanceStarted, Warned
 from fcemu.core.invocation import Recorded, State
 from fcemu.core.timeline import Timeline, capped
+from fcemu.core.times import for_people
 from fcemu.engine.emulator import Emulator
 from fcemu.testing.exploring import story
 from fcemu.testing.failures import BAD, error_of, told
@@ -71,7 +72,8 @@ def sections_of(part: Part, test: str, *, whole: bool) -> Iterator[tuple[str, st
     if failed:
         yield FAILURES, _failures(engine, failed, timeline, whole=whole)
     text = "\n".join(lines) or "nothing happened"
-    yield TIMELINE, "\n\n".join([text, *_notes(part), part.explain(), *_repeat(part, test)])
+    explained = part.explain() if whole else for_people(part.explain())
+    yield TIMELINE, "\n\n".join([text, *_notes(part), explained, *_repeat(part, test)])
 
 
 def _is_stuck(engine: Emulator, record: Recorded) -> bool:

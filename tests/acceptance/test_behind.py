@@ -160,7 +160,7 @@ def test_what_was_kept_is_told_while_timers_fire(tmp_path):
     from fcemu.commands.serve import _tell_what_was_kept
 
     with overloaded() as emulator:
-        plan = SimpleNamespace(data=str(tmp_path / "a.db"))
+        plan = {"data": str(tmp_path / "a.db")}
         running = SimpleNamespace(host=SimpleNamespace(emulator=emulator._engine))
         errors = []
 

@@ -14,7 +14,7 @@ ATTEMPTS = 50
 def test_attempts_that_are_over_leave_nothing_for_the_garbage_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
-    monkeypatch.setattr("fcemu.engine.dispatcher.EXCEPTIONS_KEPT", 1)
+    monkeypatch.setattr("fcemu.engine.traces.KEPT", 1)
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {body}\n")
     definition = {"functions": {"f": {"handler": "index.handler", "code": str(tmp_path)}}}
     with LocalEmulator(definition, strict=False) as emulator:
