@@ -309,8 +309,13 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """The failures and the timeline of every emulator that took part in the test, and the line that repeats it."""
+    parts = _parts(item.config)
+    if call.when == "call" and call.excinfo is not None and parts is not None and not item.config.option.fulltrace:
+        from fcemu.testing.reports import end_in_the_test
+
+        end_in_the_test(call.excinfo.value)
     report = yield
-    if (parts := _parts(item.config)) is not None:
+    if parts is not None:
         wanted = item.config.getoption("--fcemu-timeline")
         is_wanted = wanted != "never" and report.failed
         if is_wanted or (wanted == "always" and report.when == "call"):

@@ -19,8 +19,9 @@ from fcemu.retelling.story import Member, NotRetold, Setting, retold
 
 _NOT_TOLD: Final = frozenset(
     {"rate", "autojump", "start", "seed", "chance", "auth", "access_keys", "deliver_to", "watchdog", "grace_seconds"}
+    | {"in_memory"}
 )
-"""Options of which a test says something else, or that only matter to who asks over HTTP."""
+"""Options of which a test says something else, or that only matter to a client over HTTP or to a long run."""
 _OF_HOST: Final = ("runtime", "python", "isolate", "env")
 """Options that are none of ``Settings`` and decide how handlers run."""
 _MOST_BEFORE: Final = 20

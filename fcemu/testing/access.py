@@ -162,7 +162,7 @@ class Access:
             if self.revive is not None and record.id not in self.engine.journal.invocations:
                 record = self.engine.accept(asked)  # killed before it had kept and answered that: clients ask again
         except FCError as refused:
-            self._tell_refused(f"invoke_async {asked.ref}", asked, refused)
+            self.tell_refused("invoke_async", asked.ref, refused)
             raise
         self.engine.save()
         return record
@@ -173,15 +173,15 @@ class Access:
         try:
             return await waiting.answered(self.engine, asked)
         except FCError as refused:
-            self._tell_refused(f"invoke {asked.ref}", asked, refused)
+            self.tell_refused("invoke", asked.ref, refused)
             raise
 
-    def _tell_refused(self, what: str, asked: Asked, refused: FCError) -> None:
+    def tell_refused(self, call: str, ref: FunctionRef, refused: FCError) -> None:
         """What FC refuses is a fact, as it is over HTTP. What the emulator itself refuses is none."""
         if not isinstance(refused, RuntimeError | ValueError | StoreError):
             engine = self.present
-            request_id = engine.new_request_id(FC3 if asked.ref.service is None else FC2)
-            engine.refusals.note(request_id, "", what, refused.code, refused.message)
+            request_id = engine.new_request_id(FC3 if ref.service is None else FC2)
+            engine.refusals.note(request_id, "", f"{call} {ref}", refused.code, refused.message)
 
     async def move(self, post: Callable[Concatenate[Emulator, P], Goal], *args: P.args, **kwargs: P.kwargs) -> Facts:
         """Move the clock to the goal that ``post`` sets; returns the new facts."""

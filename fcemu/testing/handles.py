@@ -117,11 +117,16 @@ class Function:
         named = task_id
         if named is None:
             named = said.get("x-fc-stateful-async-invocation-id" if is_fc2 else "x-fc-async-task-id", "")
+        try:
+            due_in = read_delay(text, self._access.engine.settings.limits)
+        except FCError as refused:
+            self._access.tell_refused("invoke_async", self._definition.ref, refused)
+            raise
         asked = Asked(
             self._definition.ref,
             encode(payload),
             self._qualifier,
-            read_delay(text, self._access.engine.settings.limits),
+            due_in,
             task_id=named,
             task_mode=is_fc2 and said.get("x-fc-stateful-async-invocation-enable", "").lower() == "true",
         )

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from fcemu.core.errors import FCError
 from fcemu.core.facts import InstanceStarted, Warned
 from fcemu.core.invocation import Recorded, State
 from fcemu.core.timeline import Timeline, capped
 from fcemu.core.times import for_people
 from fcemu.engine.emulator import Emulator
+from fcemu.engine.lines import is_ours
 from fcemu.testing.exploring import story
 from fcemu.testing.failures import BAD, error_of, told
 from fcemu.testing.taking_part import Part, of_test
@@ -33,6 +35,19 @@ def sections(test: str, *, whole: bool) -> list[tuple[str, str]]:
         text = f"{missing} more emulators took part in this test before these"
         found.append(("fcemu", text if gone else f"{text}, {MORE}"))
     return found
+
+
+def end_in_the_test(error: BaseException) -> None:
+    """What the emulator has refused is shown where the test has called it: no frame of ours stands below that."""
+    if not isinstance(error, FCError | ValueError | LookupError | TimeoutError):
+        return  # anything else may be a defect of ours, whose place matters
+    last, trace = None, error.__traceback__
+    while trace is not None:
+        if not is_ours(trace.tb_frame.f_code.co_filename):
+            last = trace
+        trace = trace.tb_next
+    if last is not None:
+        last.tb_next = None
 
 
 def coloured(title: str, text: str) -> str:

@@ -67,7 +67,9 @@ def test_refused_changes_and_messages_are_facts_but_reads_and_broken_requests_ar
 def test_a_refused_call_of_a_handle_is_a_fact_too(emulator):
     with pytest.raises(FCError, match="EntityTooLarge"):
         emulator.function("echo").invoke_async("x" * 200_000)
-    assert [fact.data["what"] for fact in refusals(emulator)] == ["invoke_async echo"]
+    with pytest.raises(FCError, match="AsyncDelay"):
+        emulator.function("echo").invoke_async("x", delay="2h")
+    assert [fact.data["what"] for fact in refusals(emulator)] == ["invoke_async echo"] * 2
 
 
 def test_the_ids_of_refusals_are_drawn_beside_those_of_invocations():

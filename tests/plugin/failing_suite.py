@@ -255,6 +255,10 @@ def test_nobody_looked_at_the_reply(fcemu):
     fcemu.function("key_error").invoke({"order": 7})
 
 
+def test_refused(fcemu):
+    fcemu.function("good").invoke_async(delay="2h")
+
+
 def test_swallowed(fcemu):
     request = urllib.request.Request(fcemu.url + "/2023-03-30/functions/chrage/invocations", data=b"{}")
     try:
