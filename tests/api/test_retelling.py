@@ -88,7 +88,7 @@ def run(pytester):
     def _run(text, apart):
         pytester.makepyfile(test_copied=text)
         run = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
-        return run("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+        return run("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:asyncio")
 
     return _run
 
