@@ -83,12 +83,11 @@ test_text.__test__ = False
 
 @pytest.fixture
 def run(pytester):
-    """Runs the text of a test; ``apart``: in another process, which has none of the modules of this one."""
+    """Runs the text of a test in a process of its own, which has none of the modules of this one."""
 
-    def _run(text, apart):
+    def _run(text):
         pytester.makepyfile(test_copied=text)
-        run = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
-        return run("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:asyncio")
+        return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:asyncio")
 
     return _run
 
@@ -97,9 +96,9 @@ def run(pytester):
 def copied(run):
     """The text of the test about an invocation, which passes."""
 
-    def _copied(emulator, invocation, *, apart=False):
+    def _copied(emulator, invocation):
         text = test_text(emulator.url, invocation.request_id)
-        result = run(text, apart)
+        result = run(text)
         assert result.ret == 0, f"{text}\n{result.stdout}"
         result.assert_outcomes(passed=1)
         return text
@@ -169,7 +168,7 @@ def test_what_a_web_application_remembers_of_earlier_requests(copied):
         emulator.advance(60)
         reply = guests.http("GET", "/entries")
         assert reply.json()[0]["name"] == "Ann"
-        text = copied(emulator, emulator.invocation(reply.request_id), apart=True)
+        text = copied(emulator, emulator.invocation(reply.request_id))
     assert "fcemu.advance_to('+60s')" in text
     assert text.count(".http(") == 2
 
@@ -302,11 +301,11 @@ def test_on_a_server_whose_clock_flows(folder, copied):
             assert json.load(reply)["rate"] == 30
         with urlopen(Request(f"{client.url}/_fcemu/clock/run-until-idle", b"{}")):
             pass
-        failed = copied(client, Namespace(request_id=ids["failed"]), apart=True)
+        failed = copied(client, Namespace(request_id=ids["failed"]))
         assert "waits" in failed
         assert "runtime='process'" in failed
-        good = copied(client, Namespace(request_id=ids["good"]), apart=True)
+        good = copied(client, Namespace(request_id=ids["good"]))
         assert "'at': ANY" in good
         with urlopen(Request(f"{client.url}/2023-03-30/functions/one/invocations", b"{}")) as reply:
             request_id = reply.headers["X-Fc-Request-Id"]
-        assert "'at': ANY" in copied(client, Namespace(request_id=request_id), apart=True)
+        assert "'at': ANY" in copied(client, Namespace(request_id=request_id))
