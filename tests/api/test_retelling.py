@@ -279,10 +279,12 @@ def test_what_no_test_can_let_happen_is_a_problem(emulator):
     assert gone.status == "Invalid"
     with pytest.raises(HTTPError) as refused:
         test_text(emulator.url, gone.request_id)
-    assert json.load(refused.value)["type"] == "not-retold"
+    with refused.value as answer:
+        assert json.load(answer)["type"] == "not-retold"
     with pytest.raises(HTTPError) as missing:
         test_text(emulator.url, "nobody")
-    assert missing.value.code == 404
+    with missing.value as answer:
+        assert answer.code == 404
 
 
 def test_on_a_server_whose_clock_flows(folder, copied):
