@@ -1,6 +1,7 @@
 """This module finds the line of a user's code on which a thread is."""
 
 import sys
+import threading
 from types import FrameType
 
 
@@ -45,7 +46,7 @@ def place(line: str | None, code: str) -> str:
 
 
 _OURS = __file__.rpartition("/engine/")[0] or __file__.rpartition("\\engine\\")[0]
-_PYTHON = threading_file.rpartition("/")[0] if (threading_file := sys.modules["threading"].__file__ or "") else ""
+_PYTHON = threading_file.rpartition("/")[0] if (threading_file := threading.__file__ or "") else ""
 
 
 def is_ours(file: str) -> bool:

@@ -1,32 +1,35 @@
-"""What attempts leave behind in memory."""
+"""What attempts leave behind in memory when they are over."""
 
-import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from fcemu.testing import LocalEmulator
 
 ATTEMPTS = 50
 
 
 @pytest.mark.parametrize("body", ["return event", "raise ValueError('no')"])
 def test_attempts_that_are_over_leave_nothing_for_the_garbage_collector(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+    tmp_path: Path, python: Callable[[str], str], body: str
 ) -> None:
-    monkeypatch.setattr("fcemu.engine.traces.KEPT", 1)
+    """In a process of its own: libraries that other tests have imported add circles of theirs to each thread."""
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {body}\n")
-    definition = {"functions": {"f": {"handler": "index.handler", "code": str(tmp_path)}}}
-    with LocalEmulator(definition, strict=False) as emulator:
-        function = emulator.function("f")
-        function.invoke_async(b"x")
-        emulator.run_until_idle()
-        gc.collect()
-        gc.disable()
-        try:
-            for _ in range(ATTEMPTS):
+    found = python(f"""
+        import gc
+        from fcemu.engine import traces
+        from fcemu.testing import LocalEmulator
+
+        traces.KEPT = 1
+        definition = {{"functions": {{"f": {{"handler": "index.handler", "code": {str(tmp_path)!r}}}}}}}
+        with LocalEmulator(definition, strict=False) as emulator:
+            function = emulator.function("f")
+            function.invoke_async(b"x")
+            emulator.run_until_idle()
+            gc.collect()
+            gc.disable()
+            for _ in range({ATTEMPTS}):
                 function.invoke_async(b"x")
             emulator.run_until_idle()
-            assert gc.collect() < ATTEMPTS
-        finally:
-            gc.enable()
+            print(gc.collect())
+    """)
+    assert int(found) < ATTEMPTS
