@@ -24,6 +24,8 @@ _STDERR: pytest.StashKey[int] = pytest.StashKey()
 """Where the process's stderr leads while nothing is captured."""
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
+_REFUSED: pytest.StashKey[str] = pytest.StashKey()
+"""Why a test cannot run as its options of a search, or a token, want it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -217,24 +219,30 @@ def _open(
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """A marked test runs once, or as often as a search needs, each time with fixtures of its own; one report."""
     uses = not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-    if item.config.getoption("--fcemu-determinism") and (uses or item.get_closest_marker("fcemu") is not None):
+    marked, options = item.get_closest_marker("fcemu") is not None, None
+    if marked:
+        try:
+            options = _searched(item)
+        except (ValueError, pytest.fail.Exception) as wrong:
+            item.stash[_REFUSED] = str(wrong)
+        if _REPEAT in item.config.stash:
+            from fcemu.pytest_explore import other_test
+
+            other = other_test(item, item.config.stash[_REPEAT])
+            if other is not None:
+                item.stash[_REFUSED] = f"--fcemu-repeat: {other}"
+        if _REFUSED in item.stash:
+            return None  # its setup says so
+    if item.config.getoption("--fcemu-determinism") and (uses or marked):
         from fcemu.pytest_explore import twice
 
         twice(item, nextitem, _forget)
         return True
-    if item.get_closest_marker("fcemu") is None:
-        return None
-    if _REPEAT in item.config.stash:
+    if marked and _REPEAT in item.config.stash:
         from fcemu import pytest_explore
 
-        if pytest_explore.other_test(item, item.config.stash[_REPEAT]) is not None:
-            return None  # its setup says so
         pytest_explore.repeated(item, nextitem, item.config.stash[_REPEAT])
         return True
-    try:
-        options = _searched(item)
-    except (ValueError, pytest.fail.Exception):
-        return None  # its setup says so
     if options is None:
         return None
     from fcemu import pytest_explore
@@ -272,26 +280,11 @@ def _forget(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """What is made or used from here on takes part in the test, also where no fixture of this plugin has made it."""
-    _demand_search(item)
+    if _REFUSED in item.stash:
+        pytest.fail(item.stash[_REFUSED], pytrace=False)
     if (parts := _parts(item.config)) is not None:
         parts.begin_test()
     return (yield)
-
-
-def _demand_search(item: pytest.Item) -> None:
-    """Fail a test whose search is impossible, or whose token belongs to another test."""
-    if item.get_closest_marker("fcemu") is None:
-        return
-    try:
-        _searched(item)
-    except ValueError as wrong:
-        pytest.fail(str(wrong), pytrace=False)
-    if _REPEAT in item.config.stash:
-        from fcemu.pytest_explore import other_test
-
-        other = other_test(item, item.config.stash[_REPEAT])
-        if other is not None:
-            pytest.fail(f"--fcemu-repeat: {other}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

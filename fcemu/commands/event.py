@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fcemu.commands.options import Commands, ParamType, Said, as_json, examples, where
-from fcemu.commands.printing import print_json
+from fcemu.commands.printing import tell_fired
 from fcemu.core.events import KINDS, TEXT, WHOLE, Field, Occasion, complete, event_bytes
 from fcemu.core.names import Account
 from fcemu.core.option_kinds import Instant
@@ -113,10 +113,4 @@ def _fire(emulator: "Client", trigger: str, given: dict[str, Any], as_json: bool
         raise click.UsageError(
             f"--fire: {trigger!r} names no trigger; write FUNCTION/TRIGGER or SERVICE/FUNCTION/TRIGGER"
         )
-    fired = emulator.fire(trigger, given)
-    if as_json:
-        print_json(fired)
-    elif fired.request_id is not None:
-        click.echo(fired.request_id)
-    if fired.request_id is None:
-        raise click.ClickException(f"nothing is invoked: {fired.reason}")
+    tell_fired(emulator.fire(trigger, given), as_json)

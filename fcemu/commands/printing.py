@@ -7,8 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from shutil import get_terminal_size, which
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from fcemu.own_api.records import Fired
 
 
 def print_json(value: object) -> None:
@@ -95,3 +99,13 @@ def program() -> str:
 def count(number: int, noun: str) -> str:
     """``1 problem``, ``2 problems``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def tell_fired(fired: "Fired", as_json: bool) -> None:
+    """What came of a trigger that was fired. Raises ``ClickException`` where its filter let the event pass by."""
+    if as_json:
+        print_json(fired)
+    elif fired.request_id is not None:
+        click.echo(fired.request_id)
+    if fired.request_id is None:
+        raise click.ClickException(f"nothing is invoked: {fired.reason}")

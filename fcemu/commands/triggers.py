@@ -8,7 +8,7 @@ import click
 
 from fcemu.commands.names import TIMER, TRIGGER
 from fcemu.commands.options import Commands, as_json, content, examples, pair, where
-from fcemu.commands.printing import Table, print_json
+from fcemu.commands.printing import Table, print_json, tell_fired
 from fcemu.core.events import TEXT
 
 if TYPE_CHECKING:
@@ -129,13 +129,7 @@ def fire(emulator: "Client", name: str, fields: Sequence[str], payload: str | No
             said["payload"] = content("--payload", payload).decode()
         except UnicodeDecodeError:
             raise click.UsageError("--payload: an event that is fired by hand is text, and this is not UTF-8") from None
-    fired = emulator.fire(name, said)
-    if as_json:
-        print_json(fired)
-    elif fired.request_id is not None:
-        click.echo(fired.request_id)
-    if fired.request_id is None:
-        raise click.ClickException(f"nothing is invoked: {fired.reason}")
+    tell_fired(emulator.fire(name, said), as_json)
 
 
 def _checked(name: str) -> str:

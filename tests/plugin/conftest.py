@@ -4,22 +4,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from other_plugins import OTHERS
 from patience import CHILD_SECONDS
 
 ORDERS = Path(__file__).parent.parent.parent / "fixtures" / "orders"
-OTHERS = (
-    "anyio",
-    "asyncio",
-    "freezer",
-    "hypothesispytest",
-    "pytest_httpx",
-    "randomly",
-    "respx",
-    "time_machine",
-    "timeout",
-    "xdist",
-)
-"""Plugins of others that are installed for these tests; a suite gets those that it asks for."""
 
 
 @pytest.fixture

@@ -3,20 +3,8 @@
 import textwrap
 
 import pytest
+from other_plugins import OTHERS
 from patience import CHILD_SECONDS
-
-OTHERS = (
-    "anyio",
-    "asyncio",
-    "freezer",
-    "hypothesispytest",
-    "pytest_httpx",
-    "randomly",
-    "respx",
-    "time_machine",
-    "timeout",
-    "xdist",
-)
 
 
 @pytest.fixture
