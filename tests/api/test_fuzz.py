@@ -289,7 +289,7 @@ RESTS = st.sampled_from(
         b"Content-Length: 2\r\nContent-Encoding: gzip\r\n\r\n{}",
         b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
         b"Host: a\r\nHost: b\r\n\r\n",
-        b"A: " + b"b" * 99999,
+        b"A: " + b"b" * 20_000,  # more than a line may have, less than Hypothesis is willing to print
         b"\r\n",
         b": \r\n\r\n",
     ]
@@ -304,9 +304,12 @@ def test_bytes_that_mean_nothing_are_refused_or_the_connection_ends(plane: Plane
     begin(plane)
     before = plane.state()
     with socket.create_connection(("127.0.0.1", plane.port), timeout=WAIT_SECONDS) as connection:
-        connection.sendall(garbage)
-        connection.shutdown(socket.SHUT_WR)
-        answered = read_all(connection).replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
+        try:
+            connection.sendall(garbage)
+            connection.shutdown(socket.SHUT_WR)
+            answered = read_all(connection).replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
+        except (BrokenPipeError, ConnectionResetError):  # refused and closed before all of it had been sent
+            answered = b""
     if answered:
         reply = parse(answered)
         assert reply.status not in FORBIDDEN, (garbage, reply.body)
