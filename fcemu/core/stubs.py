@@ -96,9 +96,13 @@ class StubCall:
     """One attempt that reached a stub."""
 
     payload: bytes
+    """The event of the attempt, as its caller sent it."""
     at: datetime
+    """The virtual instant at which the attempt started, in UTC."""
     request_id: str
+    """The invocation to which the attempt belongs."""
     attempt: int
+    """The number of the attempt, from 1."""
 
     def json(self) -> Any:
         """The payload read as JSON; raises ``ValueError``."""
