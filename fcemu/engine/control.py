@@ -42,6 +42,8 @@ T = TypeVar("T")
 Changes = Mapping[str, Any]
 """New values by the names of a resource's attributes; ``kept`` is merged into what there is. ``zip``: the code of a
 function as it was uploaded."""
+_STAMPED: Final = tuple(each for each in RESOURCE_TYPES if each not in (CAPACITIES, TAGS))
+"""The types whose resources have a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +212,7 @@ class Control:
         baton held, or before anybody else has it."""
         catalog, now = self._catalog, self._clock.shown()
         self.definitions += 1
-        for each in RESOURCE_TYPES:
-            if each in (CAPACITIES, TAGS):
-                continue
+        for each in _STAMPED:
             shelf = catalog.shelf(each)
             for key, resource in list(shelf.items()):
                 if each is VERSIONS and resource.stamp.created == UNSTAMPED.created:
