@@ -71,6 +71,10 @@ class _Rules:
     afterwards: Callable[[], None] = lambda: None
 
 
+_NO_RULES: Final = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules())
+"""A type about which there is nothing more to know has none of its own."""
+
+
 class Control:
     """The control plane. Methods may be called from any thread.
 
@@ -90,7 +94,7 @@ class Control:
         self._packages: Final = packages
         self.definitions = 0
         """Grows when something is defined without a fact."""
-        self._rules: Final[Mapping[str, _Rules]] = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules()) | {
+        self._rules: Final[Mapping[str, _Rules]] = _NO_RULES | {
             FUNCTIONS.name: _Rules(reads=self._code_of, then=lambda ref: fleet.definitions_changed([ref])),
             VERSIONS.name: _Rules(then=lambda key: fleet.releases_changed(key[0], gone=key[1])),
             ALIASES.name: _Rules(
@@ -214,7 +218,7 @@ class Control:
         self.definitions += 1
         for each in _STAMPED:
             shelf = catalog.shelf(each)
-            for key, resource in list(shelf.items()):
+            for key, resource in list(shelf.items()) if shelf else ():
                 if each is VERSIONS and resource.stamp.created == UNSTAMPED.created:
                     shelf.put(key, replace(resource, stamp=Stamp(resource.id, now, now)))
                 elif resource.stamp is UNSTAMPED:
