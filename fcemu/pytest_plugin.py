@@ -23,6 +23,7 @@ _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
 _STDERR: pytest.StashKey[int] = pytest.StashKey()
 """Where the process's stderr leads while nothing is captured."""
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
+_COMMANDED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
 _REFUSED: pytest.StashKey[str] = pytest.StashKey()
 """Why a test cannot run as its options of a search, or a token, want it."""
@@ -181,11 +182,15 @@ def _suite(config: pytest.Config) -> Suite:
 
 
 def _commanded(config: pytest.Config) -> dict[str, Any]:
-    """The options on pytest's command line. Raises ``ValueError``."""
-    from fcemu.core.options import OPTIONS
+    """The options on pytest's command line, which are read once for a run. Raises ``ValueError``."""
+    commanded = config.stash.get(_COMMANDED, None)
+    if commanded is None:
+        from fcemu.core.options import OPTIONS
 
-    given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
-    return {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
+        given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
+        commanded = {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
+        config.stash[_COMMANDED] = commanded
+    return commanded
 
 
 def _marked(item: pytest.Item) -> dict[str, Any]:

@@ -68,8 +68,8 @@ class LocalEmulator:
         self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
         if self._recipe.data is not None and self._clock != OWN:
             raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
-        self._places: tuple[Path, ...] = ()
-        """Directories in which ``define`` looks for a path, before the working directory."""
+        self._places: Callable[[], Sequence[Path]] = tuple
+        """Gives the directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or LocalHost()
         module_of = partial(self._host.runtimes.module_of, isolate=self._recipe.isolate, process=self._recipe.process)
@@ -304,7 +304,7 @@ class LocalEmulator:
         ``emulator:`` block wants other options than this emulator has. A path is looked for where the emulator's own
         definition was."""
         if isinstance(definition, str | Path) and definition != "":
-            definition = next((found for place in self._places if (found := place / definition).exists()), definition)
+            definition = next((found for place in self._places() if (found := place / definition).exists()), definition)
         more = _read(definition, self._recipe.options())
         self._define(replace(more, options=_without_clock(more.options)))
 
