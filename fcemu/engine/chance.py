@@ -100,11 +100,16 @@ class Chance:
         return f"{self._bits(128):032X}"
 
     permutes = False
-    """Whether ``first_of`` may answer anything but 0."""
+    """Whether ``first_of`` and ``first_strand`` may answer anything but 0."""
 
     def first_of(self, messages: int, first: Invocation | None = None) -> int:
         """Which of so many messages that are due at the same instant is handed over first, counted from 0. ``first``:
         the one that has waited longest."""
+        return 0
+
+    def first_strand(self, strands: int, invocation: Invocation) -> int:
+        """Which of so many threads or tasks of the running attempt that wake at the same instant goes on first, counted
+        from 0, the order in which they would go on."""
         return 0
 
     def resource_id(self, what: str) -> str:
