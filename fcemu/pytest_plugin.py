@@ -5,6 +5,7 @@ Every pytest run where fcemu is installed imports this module, so it imports the
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -54,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run each test that uses fcemu twice; it fails where the journals of the two runs differ",
     )
+    group.addoption("--fcemu-mutate", metavar="FILE", help=argparse.SUPPRESS)  # for the command of that name
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
@@ -86,6 +88,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from fcemu.pytest_explore import repeat_of
 
         config.stash[_REPEAT] = repeat_of(commanded["repeat"])
+    if (orders := config.getoption("--fcemu-mutate")) is not None:
+        from fcemu.pytest_mutate import Mutating
+
+        config.pluginmanager.register(Mutating.of(orders), "fcemu-mutate")
     config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
 
 

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from fcemu import host
 from fcemu.backends import AUTO, choose
-from fcemu.config import EMPTY, Choices, Definition, find_definition, read_definition
+from fcemu.config import EMPTY, Choices, Definition, find_definition
 from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, options_in
 from fcemu.core.settings import settings_of
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
+from fcemu.testing.mutating import read_file
 
 
 def prepare(backend: str) -> None:
@@ -122,5 +123,5 @@ class Suite:
         which = (path, choices.region, choices.account_id, choices.environment)
         known = self._read.get(which)
         if known is None or known[0] != stamp:
-            known = self._read[which] = (stamp, read_definition(path, choices))
+            known = self._read[which] = (stamp, read_file(path, choices))
         return known[1]
