@@ -87,7 +87,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"click", "watchfiles"},
         set(),
     ),
-    "__main__": ({"cli"}, set(), set()),
+    "__main__": ({"backends", "cli"}, set(), set()),
     "__init__": (set(), set(), set()),
 }
 LONGEST = 600
