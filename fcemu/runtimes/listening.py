@@ -9,9 +9,12 @@ from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from fcemu.handler.system import PROC
+
 _TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LISTEN: Final = "0A"
 _ESTABLISHED: Final = "01"
+_LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 
 
@@ -32,7 +35,7 @@ def _candidates() -> Iterator[int]:
     connection just when a program wants to listen there. Processes begin at different ones. 0, the system's choice,
     where there are none."""
     try:
-        first = int(_RANGE.read_text().split()[0]) - _WIDTH
+        first = int(_RANGE.read_text("ascii").split()[0]) - _WIDTH if PROC else 0
     except (OSError, ValueError, IndexError):
         first = 0
     begin = os.getpid() * _APART
@@ -76,7 +79,9 @@ def accepts(port: int) -> bool:
 
 
 def listeners(group: int) -> list[Listener] | None:
-    """Where the processes of a group listen; ``None`` where the system does not tell (it has no ``/proc``)."""
+    """Where the processes of a group listen; ``None`` where the system does not tell."""
+    if not PROC:
+        return _listeners_by_psutil(group)
     if not _TABLES[0].exists():
         return None
     sockets = _sockets_of(group)
@@ -90,16 +95,31 @@ def listeners(group: int) -> list[Listener] | None:
 
 def is_connected(port: int) -> bool | None:
     """Whether somebody is connected to a port of this machine; ``None`` where the system does not tell."""
-    if not _TABLES[0].exists():
+    if not PROC or not _TABLES[0].exists():
         return None
     return any(int(fields[1].partition(":")[2], 16) == port for fields in _rows(_ESTABLISHED))
+
+
+def _listeners_by_psutil(pid: int) -> list[Listener] | None:
+    """Where a process, or one that it has started, listens; ``None`` where nobody may know."""
+    import psutil
+
+    found = []
+    try:
+        first = psutil.Process(pid)
+        for process in (first, *first.children(recursive=True)):
+            listening = [each.laddr for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
+            found += [Listener(each.port, each.ip in _LOOPBACK_ADDRESSES) for each in listening]
+    except psutil.Error:
+        return None
+    return found
 
 
 def _rows(state: str) -> Iterator[list[str]]:
     """The sockets of this machine that are in a state, by the columns of the system's tables."""
     for table in _TABLES:
         with suppress(OSError):
-            for line in table.read_text().splitlines()[1:]:
+            for line in table.read_text("ascii").splitlines()[1:]:
                 fields = line.split()
                 if fields[3] == state:
                     yield fields
@@ -112,7 +132,7 @@ def _sockets_of(group: int) -> set[str]:
         if not process.name.isdigit():
             continue
         with suppress(OSError):
-            if os.getpgid(int(process.name)) != group:
+            if PROC and os.getpgid(int(process.name)) != group:
                 continue
             for fd in (process / "fd").iterdir():
                 with suppress(OSError):
