@@ -40,13 +40,12 @@ class Row(NamedTuple):
 BUG: Final = "An internal error of fcemu"
 HELP: Final[tuple[Row, ...]] = (
     # By what is raised.
+    Row("A property or a law does not hold", module="testing/laws.py", by="AssertionError"),
+    Row("A property or a law does not hold", module="testing/properties.py", by="AssertionError"),
+    Row(BUG, by="AssertionError"),
     Row(BUG, by="ImpossibleMove"),
     Row(BUG, by="dataclasses.FrozenInstanceError"),
     Row(BUG, module="core/catalog_json.py"),
-    Row(BUG, module="engine/*", by="AssertionError"),
-    Row(BUG, module="runtimes/*", by="AssertionError"),
-    Row(BUG, module="testing/waiting.py", by="AssertionError"),
-    Row(BUG, module="config/*", by="AssertionError"),
     Row(BUG, module="api/*", by="LookupError"),
     Row("A token does not fit", by="WrongToken"),
     Row("The data file cannot be used", by="StoreError"),
@@ -82,8 +81,6 @@ HELP: Final[tuple[Row, ...]] = (
     Row("The test's time is frozen", module="testing/clocks.py"),
     Row("The test's time is frozen", function="_restart"),
     Row("freezegun or time-machine is missing", module="backends.py"),
-    Row("A property or a law does not hold", module="testing/laws.py", by="AssertionError"),
-    Row("A property or a law does not hold", module="testing/properties.py", by="AssertionError"),
     Row("A function has no module to patch", function="module_of"),
     Row("A definition has problems", module="runtimes/__init__.py"),
     Row("An invocation fails", module="runtimes/*", by="*Error"),
