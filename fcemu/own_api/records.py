@@ -441,7 +441,7 @@ def _read_raised(value: Any) -> Raised:
     except Problem:
         raised = None
     if raised is None or not raised.errorType or "\0" in raised.errorType:
-        raise ValueError('{"errorType": text, "errorMessage": text}')
+        raise ValueError('{"errorType": STRING, "errorMessage": STRING}')
     return raised
 
 
@@ -463,7 +463,7 @@ def _read_steps(value: Any) -> list[Step]:
 
 def _read_step(number: int, value: Any) -> Step:
     if not isinstance(value, dict):
-        raise Problem("invalid-field", f"step {number}: found {found(value)}, expected an object")
+        raise Problem("invalid-field", f"step {number}: expected an object, got {found(value)}")
     try:
         step: Step = read_record(Step, value)
     except Problem as wrong:

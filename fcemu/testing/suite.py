@@ -97,7 +97,7 @@ class Suite:
         if given == "":
             return EMPTY
         if not isinstance(given, str | Path):
-            raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
+            raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
         path = self._found.get((beside, given))
         if path is None or not path.is_file():
             near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)

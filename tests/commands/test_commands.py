@@ -179,7 +179,7 @@ def test_a_trigger_is_fired_with_fields(emulator):
         (["objekt=x"], 1, "did you mean 'object'?"),
         ([], 1, "needs object"),
         (["object"], 2, "'object' is not of the form FIELD=VALUE"),
-        (["object=in/a.png", "size=big"], 2, "size: expected a whole number, 0 or more, got 'big'"),
+        (["object=in/a.png", "size=big"], 2, "size: expected a whole number of 0 or more, got 'big'"),
     ],
 )
 def test_what_is_said_wrong_of_an_event(emulator, fields, status, says):

@@ -20,9 +20,9 @@ from fcemu.core.fields.shared import (
 from fcemu.core.names import LATEST
 
 HOSTS: Final = Names(
-    NO_ADDRESS + r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "allowed: a host name, no address and not localhost"
+    NO_ADDRESS + r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "a name is a host name, and neither an address nor localhost"
 )
-PATHS: Final = Names(PATH.pattern, "allowed: a path that begins with '/', such as /* or /api/*")
+PATHS: Final = Names(PATH.pattern, "a path begins with '/', such as /* or /api/*")
 
 ROUTE: Final = Table(
     "Route",

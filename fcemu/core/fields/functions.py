@@ -334,6 +334,6 @@ SERVICE: Final = Table(
 )
 FUNCTIONS_3_0: Final = Names(
     FUNCTION_3_0.pattern,
-    "allowed: letters, digits, '_', '-' and '$', not first a digit, '-' or '$', at most 128 characters",
+    "a name has at most 128 letters, digits, '_', '-' and '$', and does not begin with a digit, '-' or '$'",
 )
 """What the functions of a file can be called that are in no service."""
