@@ -4,8 +4,6 @@ import importlib.util
 import os
 from typing import Final
 
-from fcemu.core.wording import either
-
 AUTO: Final = "auto"
 FREEZEGUN: Final = "freezegun"
 TIME_MACHINE: Final = "time-machine"
@@ -32,7 +30,7 @@ def backend_for(asked: str = "") -> str:
     word = asked or _asked or os.environ.get(VARIABLE) or AUTO
     source = "fcemu_backend" if asked or _asked else VARIABLE
     if word not in WORDS:
-        raise ValueError(f"{source}: expected {either(WORDS)}, got {word!r}")
+        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, got {word!r}")
     if word == FREEZEGUN:
         return FREEZEGUN
     missing = _why_not_time_machine()

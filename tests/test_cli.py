@@ -518,7 +518,7 @@ def test_files_that_are_there_stay_as_they_are(tmp_path, monkeypatch):
     (tmp_path / "handler.py").write_text("mine")
     (tmp_path / "test_handler.py").symlink_to("nowhere")
     told = wrong(1, "init")
-    assert told == "Error: handler.py and test_handler.py are there already; nothing was written\n"
+    assert told == "Error: handler.py and test_handler.py are already there; nothing was written\n"
     assert (tmp_path / "handler.py").read_text() == "mine"
     assert not (tmp_path / "fcemu.yaml").exists()
 
@@ -710,7 +710,10 @@ def test_a_port_that_something_else_has_is_wrong():
         port = taken.getsockname()[1]
         told = wrong(1, "doctor", "--port", str(port))
     assert told.splitlines() == [
-        f"wrong: port {port}: choose another --port for fcemu serve (0: any), or stop what listens there",
+        (
+            f"wrong: port {port}: choose another --port for fcemu serve (0 chooses "
+            "any), or stop the program that listens there"
+        ),
         "1 problem",
     ]
 
@@ -893,7 +896,7 @@ def test_a_broken_definition_is_shown_with_all_its_problems():
 
 def test_relaxed_limits_of_the_server_do_not_widen_a_definition():
     told = wrong(1, "serve", "fixtures/broken/out-of-range", "--limits", "relaxed")
-    assert "what a definition may say widens with 'emulator: {limits: relaxed}' in it" in told
+    assert "to widen the limits of a definition, write 'emulator: {limits: relaxed}' in it" in told
     assert "--limits" not in wrong(1, "serve", "fixtures/broken/out-of-range")
 
 
@@ -903,8 +906,9 @@ def test_a_port_in_use_is_one_message():
         with running("serve", "--port", str(port)) as process:
             assert process.wait(CHILD_SECONDS) == 1
             assert process.stderr.read() == (
-                f"Error: cannot listen on 127.0.0.1:{port}: it is in use. Stop what listens there, or choose another "
-                "--port (0: any)\n"
+                f"Error: cannot listen on 127.0.0.1:{port}: it is in use. Stop the "
+                "program that listens there, or choose another "
+                "--port (0 chooses any)\n"
             )
 
 
@@ -921,7 +925,7 @@ def test_other_hosts_are_warned_of():
     with serving("--host", "0.0.0.0") as (process, client, _):
         assert client.url.startswith("http://127.0.0.1:")
         process.stderr.readline()
-        assert process.stderr.readline().startswith("warning: --host 0.0.0.0: whoever reaches this machine")
+        assert process.stderr.readline().startswith("warning: --host 0.0.0.0: anyone who reaches this machine")
 
 
 def status_for(url, host):

@@ -206,7 +206,7 @@ def test_what_is_said_where_it_cannot_be_is_refused(place):
             assert re.fullmatch(r"[A-Zpf].*\.", why)
         if not option.may(FIXTURE):
             with pytest.raises(
-                ValueError, match=f"option {name} cannot be said here. {re.escape(option.not_in[FIXTURE])}"
+                ValueError, match=f"option {name} cannot be set here. {re.escape(option.not_in[FIXTURE])}"
             ):
                 LocalEmulator(**{name: value_of(name)})
         if not option.may(BLOCK):

@@ -55,8 +55,8 @@ def _fields(place: str) -> Iterator[Field]:
     return (field_of(option) for option in rows if option.key.rpartition(".")[0] == place)
 
 
-_CLOCK_HELP: Final = "These settings decide how virtual time passes."
-_AUTH_HELP: Final = "These settings decide who may use the emulator."
+_CLOCK_HELP: Final = "Decides how virtual time passes."
+_AUTH_HELP: Final = "Decides who may use the emulator."
 CLOCK: Final = Table("Clock", _CLOCK_HELP, *_fields("emulator.clock"))
 AUTH: Final = Table("Auth", _AUTH_HELP, *_fields("emulator.auth"))
 EMULATOR: Final = Table(

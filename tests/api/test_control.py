@@ -232,7 +232,7 @@ def test_what_cannot_be_read_is_named_with_what_was_expected(served, method, pat
         ("POST", "/", 405, "/_fcemu/ takes GET, not POST"),
         ("POST", "/openapi.json", 405, "/_fcemu/openapi.json takes GET, not POST"),
         ("POST", "/metrics", 405, "/_fcemu/metrics takes GET, not POST"),
-        ("POST", "/queues/a/messages", 400, "expected the field body: the message as text"),
+        ("POST", "/queues/a/messages", 400, "expected the field body: the message as a string"),
         ("GET", "/eventbuses/a/messages", 404, "there is no eventbus 'a'"),
         ("GET", "/queues/a/messages?waiting=1", 404, "there is no queue 'a'"),
         ("POST", "/reset", 501, "not supported yet: resetting this emulator"),
