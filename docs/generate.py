@@ -498,7 +498,7 @@ def all_options() -> str:
         lines.append(f"| {' | '.join(places)} |")
     lines += [
         "",
-        "## Where an option cannot be said",
+        "## Where an option cannot be set",
         "",
         "| options | where not | why |",
         "| --- | --- | --- |",
@@ -800,7 +800,7 @@ def _table(table: Table) -> Iterator[str]:
         default = "required" if field.required else "" if field.default is ABSENT else f"`{_plain(field.default)}`"
         if default == "" and table in OF_OPTIONS and field.attribute in OPTIONS:
             default = _defaults(OPTIONS[field.attribute])
-        about = field.about + (" Kept, but without effect yet." if field.inert else "")
+        about = field.about + (" fcemu keeps it, but it has no effect yet." if field.inert else "")
         yield f"| `{field.key}` | {expected(field.in_file, STRICT)} | {default} | {about} |"
 
 

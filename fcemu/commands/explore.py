@@ -13,12 +13,12 @@ from fcemu.commands.options import examples
     epilog=examples("fcemu explore tests/test_orders.py::test_an_order_is_charged_once --runs 500"),
 )
 @click.argument("nodeid", metavar="NODEID")
-@click.option("--runs", required=True, type=click.IntRange(1), metavar="N", help="How many runs are made at most.")
+@click.option("--runs", required=True, type=click.IntRange(1), metavar="N", help="Make at most this many runs.")
 @click.argument("arguments", metavar="[PYTEST ARGUMENTS]…", nargs=-1, type=click.UNPROCESSED)
 def explore(nodeid: str, runs: int, arguments: tuple[str, ...]) -> None:
-    """Search what breaks the test NODEID, marked with fcemu.
+    """Search for what breaks the test NODEID, which is marked with fcemu.
 
-    The same as pytest NODEID --fcemu-explore=N, whose report and status it gives.
+    This is the same as pytest NODEID --fcemu-explore=N, with the same report and status.
     """
     command = [sys.executable, "-m", "pytest", nodeid, f"--fcemu-explore={runs}", *arguments]
     sys.exit(subprocess.run(command, check=False).returncode)

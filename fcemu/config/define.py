@@ -160,7 +160,9 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
         alone.stop(found.place, f"this looks like {found.looks_like}, which fcemu does not read", found.hint)
     if found in TRANSLATORS:
         if not report.positions:
-            report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
+            report.stop(
+                tree.place, f"this looks like a file of {found.value}; a mapping must be in native form", SMALLEST
+            )
         return True, TRANSLATORS[found](Source(tree, report, root, choices))
     if not varies:
         return False, tree

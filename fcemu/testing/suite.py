@@ -100,7 +100,7 @@ class Suite:
         if given == "":
             return EMPTY
         if not isinstance(given, str | Path):
-            raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
+            raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
         known = self._found.get((beside, given))
         if known is not None:
             with suppress(FileNotFoundError):  # it is not where it was: it is looked for anew

@@ -42,7 +42,7 @@ def test_a_marker_asks_for_it(fcemu):
 
 
 def test_another_word_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match="option chance: expected calm or seeded, found 'wild'"):
+    with pytest.raises(ValueError, match="option chance: expected calm or seeded, got 'wild'"):
         LocalEmulator("", chance="wild")
 
 
@@ -50,4 +50,4 @@ def test_serve_takes_it_too():
     command = [sys.executable, "-m", "fcemu", "serve", "--chance", "wild"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "expected calm or seeded, found 'wild'" in done.stderr
+    assert "expected calm or seeded, got 'wild'" in done.stderr
