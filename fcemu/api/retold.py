@@ -18,7 +18,19 @@ from fcemu.own_api.problems import Problem
 from fcemu.retelling.story import Member, NotRetold, Setting, retold
 
 _NOT_TOLD: Final = frozenset(
-    {"rate", "autojump", "start", "seed", "chance", "auth", "access_keys", "deliver_to", "watchdog", "grace_seconds"}
+    {
+        "rate",
+        "autojump",
+        "start",
+        "seed",
+        "chance",
+        "odds",
+        "auth",
+        "access_keys",
+        "deliver_to",
+        "watchdog",
+        "grace_seconds",
+    }
     | {"in_memory"}
 )
 """Options of which a test says something else, or that only matter to a client over HTTP or to a long run."""

@@ -16,6 +16,7 @@ from fcemu.core.option_kinds import (
     LimitsWord,
     Number,
     Places,
+    Probabilities,
     Seconds,
     Secrets,
     Span,
@@ -192,6 +193,12 @@ _ROWS: Final = {
         Words("calm", "seeded"),
         "With seeded, the seed draws whatever FC leaves open: order, repeats, refusals, crashes.",
         field="chance",
+        page="chance.md",
+    ),
+    "odds": Option(
+        Probabilities(),
+        "How often seeded chance draws what: these odds take the place of the usual ones of the same names.",
+        field="odds",
         page="chance.md",
     ),
     "explore": Option(
