@@ -33,6 +33,7 @@ from fcemu.core.fields.rows import ABSENT, ALL, Effect, Field, Table
 from fcemu.core.fields.triggers import EVENT_SOURCE, TRIGGER
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
+from fcemu.core.odds import ODDS
 from fcemu.core.options import (
     BLOCK,
     EXEC,
@@ -48,7 +49,7 @@ from fcemu.core.options import (
 )
 from fcemu.core.questions import QUESTIONS
 from fcemu.core.settings import default_of
-from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
+from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, SLOWER_AT_MOST
 from fcemu.engine.reactions import reactions
 from fcemu.mns.facts import Arrival
 from fcemu.own_api import codec, openapi
@@ -198,7 +199,7 @@ SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "",
         ("mns/", "core/events.py", "core/event_filters.py", "core/triggers.py", "engine/triggers.py"),
     ),
-    "fcemu's own": ("", ("api/history.py", "engine/")),
+    "fcemu's own": ("", ("api/history.py", "core/odds.py", "engine/")),
 }
 """What assumptions are about: the page on FC to which the first reference of one leads or, for one that refers to none,
 the place in ``fcemu/`` where it stands. The longest place counts."""
@@ -307,14 +308,19 @@ def chance() -> str:
         'faults. With `chance="seeded"` (`fcemu serve --chance seeded`) it is drawn by the seed: the same seed and '
         "requests give the same journal, byte for byte, and every draw that changes something is a fact (`FaultStruck` "
         "and what follows it). What a test asks for with `faults` comes first. Made from `Odds` in "
-        "`fcemu/engine/chance.py` by `docs/generate.py`; FC prints no numbers, so these are guesses.",
+        "`fcemu/core/odds.py` by `docs/generate.py`; FC prints no numbers, so these are guesses.",
+        "",
+        'The option `odds` sets other odds by the names in this table: `odds={"repeat": 0.2, "crash": 0}` in a marker '
+        "or as an option of `LocalEmulator`, `fcemu_odds = repeat=0.2 crash=0` in the ini file, `odds: {repeat: 0.2}` "
+        "in the `emulator:` block, `--odds repeat=0.2` on the command line. Whatever it does not name keeps its odds.",
         "",
         "| what | how often | meaning |",
         "| --- | --- | --- |",
     ]
-    for name, about in _attributes(ROOT / "fcemu/engine/chance.py", "Odds"):
-        about = about.replace("``LATE_AT_MOST``", _plain_seconds(LATE_AT_MOST))
-        about = about.replace("``AGAIN_AT_MOST``", _plain_seconds(AGAIN_AT_MOST))
+    bounds = {"LATE_AT_MOST": LATE_AT_MOST, "AGAIN_AT_MOST": AGAIN_AT_MOST, "SLOWER_AT_MOST": SLOWER_AT_MOST}
+    for name, about in _attributes(ROOT / "fcemu/core/odds.py", "Odds"):
+        for bound, duration in bounds.items():
+            about = about.replace(f"``{bound}``", _plain_seconds(duration))
         lines.append(f"| {name} | {getattr(ODDS, name):.0%} | {about} |")
     lines += [
         "",

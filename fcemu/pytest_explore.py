@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pytest
-from _pytest.runner import runtestprotocol
+from _pytest.runner import call_and_report, runtestprotocol
 
 from fcemu.core.options import EXPLORING, OPTIONS
 from fcemu.core.script import Script
@@ -34,8 +34,16 @@ _SHOWN_EVERY: Final = 0.2
 class Exploration:
     """The search for what breaks one test."""
 
-    def __init__(self, item: pytest.Item, options: Mapping[str, Any], forget: Callable[[pytest.Item], None]) -> None:
-        """``options``: those of a search, checked, and ``seed``. ``forget``: forgets the emulators of a run."""
+    def __init__(
+        self,
+        item: pytest.Item,
+        options: Mapping[str, Any],
+        forget: Callable[[pytest.Item], None],
+        made: tuple[Story, list[pytest.TestReport]] | None = None,
+    ) -> None:
+        """``options``: those of a search, checked, and ``seed``. ``forget``: forgets the emulators of a run. ``made``:
+        the calm run, where it was made before it was known that there is a search."""
+        self._made = made
         self._item: Final = item
         self._options: Final = options
         self._forget: Final = forget
@@ -74,10 +82,16 @@ class Exploration:
     def _run(self, script: Script) -> bool:
         """Run the test once, from the setup of its fixtures to their end; whether it failed."""
         calm = not self._first
-        with governed(Story(script)) as story:
-            failed, reports = _run_once(self._item)
-            if calm and self._options["explore"] in SWEEPS:
-                self._facts, self._zones = story.facts, story.zones
+        if self._made is not None:
+            story, reports = self._made
+            self._made = None
+            script.asked.extend(story.script.asked)
+            failed = any(map(_has_failed, reports))
+        else:
+            with governed(Story(script)) as story:
+                failed, reports = _run_once(self._item)
+        if calm and self._options["explore"] in SWEEPS:
+            self._facts, self._zones = story.facts, story.zones
         self._forget(self._item)
         self._item.user_properties[:] = self._properties
         if calm:
@@ -288,6 +302,51 @@ def explored(
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def asked(item: pytest.Item, nextitem: pytest.Item | None, forget: Callable[[pytest.Item], None]) -> None:
+    """Run a test as always; where ``fcemu_options`` asks for a search meanwhile, that is its calm run, and others
+    follow."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    properties = list(item.user_properties)
+    story = Story(Script(), governs=False, hears=True)
+    reports = _run_and_hear(item, nextitem, story)
+    if story.options is not None:
+        forget(item)
+        item.user_properties[:] = properties
+        reports = Exploration(item, story.options, forget, made=(story, reports)).run(nextitem)
+        for report in reports:
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _run_and_hear(item: pytest.Item, nextitem: pytest.Item | None, story: Story) -> list[pytest.TestReport]:
+    """What pytest's ``runtestprotocol`` does. Where the test turns out to be searched, its reports are not logged, and
+    what the next test needs as well stays set up."""
+    _clean(item)
+    with governed(story):
+        reports = [call_and_report(item, "setup", log=False)]
+        if reports[0].passed and not item.config.getoption("setuponly", default=False):
+            reports.append(call_and_report(item, "call", log=False))
+        if story.options is None:
+            for report in reports:
+                item.ihook.pytest_runtest_logreport(report=report)
+            if item.session.shouldfail or item.session.shouldstop:
+                nextitem = None
+        else:
+            nextitem = copy(item)
+        reports.append(call_and_report(item, "teardown", log=story.options is None, nextitem=nextitem))
+    if hasattr(item, "_request"):
+        item._request = False
+        item.funcargs = None  # type: ignore[attr-defined]  # as in pytest's runtestprotocol
+    return reports
+
+
+def _has_failed(report: pytest.TestReport) -> bool:
+    """Whether something was raised, expected or not; skips apart. A strict xfail that passes has raised nothing."""
+    if report.failed:
+        return not str(report.longrepr).startswith("[XPASS")
+    return report.skipped and hasattr(report, "wasxfail")
 
 
 def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) -> None:
