@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from fcemu.pytest_served import Served
     from fcemu.search.tokens import Repeat
     from fcemu.testing import LocalEmulator
     from fcemu.testing.suite import Suite
@@ -26,6 +27,8 @@ _STDERR: pytest.StashKey[int] = pytest.StashKey()
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 _COMMANDED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
+_SERVED: pytest.StashKey[Served] = pytest.StashKey()
+"""The test that another process asks for, in a process that a worker of a search has started."""
 _REFUSED: pytest.StashKey[str] = pytest.StashKey()
 """Why a test cannot run as its options of a search, or a token, want it."""
 
@@ -55,7 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run each test that uses fcemu twice; it fails where the journals of the two runs differ",
     )
-    group.addoption("--fcemu-mutate", metavar="FILE", help=argparse.SUPPRESS)  # for the command of that name
+    for name, kind in (("mutate", str), ("serve", str), ("scheduler", str), ("workers", int)):
+        group.addoption(f"--fcemu-{name}", type=kind, help=argparse.SUPPRESS)  # for commands of fcemu
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
@@ -92,6 +96,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from fcemu.pytest_mutate import Mutating
 
         config.pluginmanager.register(Mutating.of(orders), "fcemu-mutate")
+    if (orders := config.getoption("--fcemu-serve")) is not None:
+        from fcemu.pytest_served import Served
+
+        config.stash[_SERVED] = Served.of(orders)
     config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
 
 
@@ -239,6 +247,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
             options = _searched(item, {})
         except (ValueError, pytest.fail.Exception) as wrong:
             item.stash[_REFUSED] = str(wrong)
+    if _SERVED in item.config.stash:
+        item.config.stash[_SERVED].serve(item, options, _forget)
+        return True
     if marked or tells:
         if _REPEAT in item.config.stash:
             from fcemu.pytest_explore import other_test
