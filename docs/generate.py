@@ -51,6 +51,7 @@ from fcemu.core.questions import QUESTIONS
 from fcemu.core.settings import default_of
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, SLOWER_AT_MOST
 from fcemu.engine.reactions import reactions
+from fcemu.handler.system import FACILITIES
 from fcemu.mns.facts import Arrival
 from fcemu.own_api import codec, openapi
 from fcemu.own_api.problems import PROBLEMS
@@ -85,6 +86,7 @@ MADE = {
     "docs/reference/time.md": lambda: time_reads(),
     "docs/reference/operations.md": lambda: operations(),
     "docs/reference/server.md": lambda: server(),
+    "docs/reference/systems.md": lambda: systems(),
     "docs/reference/fields.md": lambda: resources(),
 }
 
@@ -240,6 +242,59 @@ def subject_of(text: str, place: str) -> str:
     if not fitting:
         raise LookupError(f"{place}: the assumption {text!r} refers to no page on FC, and no subject has this place")
     return max(fitting)[1]
+
+
+def systems() -> str:
+    """What fcemu uses of the operating system, and what it uses where that is missing."""
+    lines = [
+        "# Operating systems",
+        "",
+        "| system | state |",
+        "| --- | --- |",
+        "| Linux | All tests run here, with all that Linux offers. The core of the tests also runs in portable mode. |",
+        "| macOS | fcemu is written for it, and nobody has run it there yet. |",
+        "| Windows | fcemu is written for it, and nobody has run it there yet. |",
+        "",
+        "fcemu uses some facilities that not every system has, and has a way around each of them. The table is made "
+        "from `fcemu/handler/system.py` by `docs/generate.py`.",
+        "",
+        "| facility | what fcemu uses it for | what happens where it is missing |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| {each.what} | {each.used_for} | {each.instead} |" for each in FACILITIES]
+    lines += [
+        "",
+        "`fcemu doctor` lists what the system of this machine does not offer; with `--json`, `system` has all rows.",
+        "",
+        "## Portable mode",
+        "",
+        "With the variable `FCEMU_SYSTEM=portable`, fcemu on Linux hides all of these facilities from itself and from "
+        "the Python processes that it starts, and goes the ways of the last column. The tests use it, and so can you, "
+        "to see what your tests do on another system. It needs two packages that fcemu installs on other systems by "
+        "itself: `pip install psutil filelock`.",
+        "",
+        "The inline runtime, the fixture and the server do the same in this mode as in the other. Functions with "
+        "runtime `process`, Node.js functions and custom runtimes run as well, with the differences that the table "
+        "names. Tests of the facilities themselves are skipped.",
+        "",
+        "Type checks for macOS and Windows find uses of functions that these systems do not have "
+        "(`tests/test_systems.py`).",
+        "",
+        "## What differs on Windows and macOS",
+        "",
+        "- `fcemu serve` waits for its connections with the event loop of `select`, as `asyncio`'s proactor loop cannot "
+        "watch files. On Windows, this loop waits for 512 sockets at most.",
+        "- Handlers run on Windows' proactor loop in virtual time, as on the selector loop.",
+        "- Windows has no `time.tzset`, `time.clock_gettime` and `signal.alarm`, so handlers do not find them there "
+        "either.",
+        "- A killed process of an emulator may leave small files named `fcemu-clock-…` in the directory for temporary "
+        "files.",
+        "- Where `fcemu exec` has no signal handlers of its own, Ctrl-C reaches the program from the terminal, the third "
+        "Ctrl-C kills it, and SIGTERM ends it.",
+        "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
+        "`PYTHONUTF8=1`.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def errors() -> str:
