@@ -102,8 +102,8 @@ def offset(at: datetime, started: datetime) -> str:
 
 
 _LONG: Final = re.compile(r"([0-9](?<![^\s(+][0-9])(?<![^\s(]\+[0-9])[0-9]{3,}(?:\.[0-9]+)?) s(?!\w)")
-"""A long time that is no part of a word. The pattern begins with a digit and looks back from there, which takes half the
-time; every line that ``serve`` writes is searched."""
+"""A long time that is no part of a word. The pattern begins with a digit and looks back from there, which takes half
+the time; every line that ``serve`` writes is searched."""
 
 
 def for_people(text: str) -> str:
