@@ -120,9 +120,12 @@ def _backend(config: pytest.Config) -> str:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Patch the time functions once, before the first test, in runs where a test uses fcemu."""
     if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
-        from fcemu.testing.suite import prepare
+        from fcemu.collecting import no_collector
 
-        prepare(str(session.config.getini("fcemu_backend")))
+        with no_collector():
+            from fcemu.testing.suite import prepare
+
+            prepare(str(session.config.getini("fcemu_backend")))
         _parts(session.config)
         if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
             patch = pytest.MonkeyPatch()

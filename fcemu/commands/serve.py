@@ -14,14 +14,14 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu import __version__, host
+from fcemu import __version__, config, host
 from fcemu.commands.functions import told_trigger
 from fcemu.commands.printing import Table
 from fcemu.commands.signals import handle_signal
 from fcemu.commands.terminal import Terminal, Writer
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
-from fcemu.config import Definition, DefinitionError, Problem, composed, find_definition, read_definition
+from fcemu.config import Definition
 from fcemu.core.functions import Function
 from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
@@ -94,17 +94,18 @@ class Plan:
 
 
 def definition_of(sources: Sequence[Path], choices: host.Choices) -> Definition:
-    """One application of several definitions. Raises ``DefinitionError`` with the problems of all of them."""
+    """One application of several definitions. Raises ``DefinitionError`` with the problems of all of them. Without a
+    definition nothing is read, so what reads is not imported before."""
     read: list[Definition] = []
-    problems: list[Problem] = []
+    problems: list[config.Problem] = []
     for source in sources:
         try:
-            read.append(read_definition(source, choices))
-        except DefinitionError as wrong:
+            read.append(config.read_definition(source, choices))
+        except config.DefinitionError as wrong:
             problems += wrong.problems
     if problems:
-        raise DefinitionError(problems)
-    return composed(read)
+        raise config.DefinitionError(problems)
+    return config.composed(read)
 
 
 class CannotListen(Exception):
@@ -206,7 +207,7 @@ def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     if not plan["watch"]:
         return nullcontext()
 
-    return watching(running, [find_definition(source) for source in plan.sources])
+    return watching(running, [config.find_definition(source) for source in plan.sources])
 
 
 def _new_token() -> str:

@@ -11,17 +11,20 @@ from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Choices, Definition, find_definition
 from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, options_in
 from fcemu.core.settings import settings_of
+from fcemu.engine.collector import take_for_old
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
 from fcemu.testing.mutating import read_file
 
 
 def prepare(backend: str) -> None:
-    """Patch the time functions of this process, once, by the backend that the ini file asks for."""
+    """Patch the time functions of this process, once, by the backend that the ini file asks for. What was imported for
+    that stays until the process ends, so the garbage collector need not walk over it."""
     from fcemu.runtimes import timeshift
 
     choose(backend)
     timeshift.install()
+    take_for_old()
 
 
 class Suite:
