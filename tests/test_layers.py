@@ -20,14 +20,14 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "backends": (set(), set(), set()),
     "runtimes": (
         {"backends", "core", "engine.ports", "guarding", "handler", "runtimes", "scratch"},
-        {"freezegun", "time_machine", "_time_machine"},
+        {"freezegun", "psutil", "time_machine", "_time_machine"},
         set(),
     ),
     "own_api": ({"core", "own_api"}, set(), {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "ui": (set(), set(), set()),
     "retelling": ({"core", "retelling"}, set(), set()),
     "api": (
-        {"core", "engine", "api", "own_api", "retelling", "ui"},
+        {"core", "engine", "api", "own_api", "retelling", "ui", "handler.system"},
         {"aiohttp", "multidict", "opentelemetry", "prometheus_client"},
         set(),
     ),
@@ -40,13 +40,18 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
         set(),
     ),
-    "pytest_plugin": ({"backends", "core.options", "pytest_explore", "search.tokens", "testing"}, {"pytest"}, set()),
+    "pytest_plugin": (
+        {"backends", "core.options", "pytest_explore", "pytest_mutate", "search.tokens", "testing"},
+        {"pytest"},
+        set(),
+    ),
+    "pytest_mutate": ({"config", "engine.real", "testing"}, {"_pytest", "pytest"}, set()),
     "pytest_explore": ({"core", "engine.real", "search", "testing"}, {"_pytest", "pytest"}, set()),
     "client": ({"own_api"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
-    "scratch": ({"guarding"}, set(), set()),
+    "scratch": ({"guarding", "handler.system"}, {"filelock"}, set()),
     "guarding": ({"handler"}, set(), set()),
-    "server_loop": ({"engine.real"}, set(), set()),
+    "server_loop": ({"engine.real", "handler.system"}, set(), set()),
     "senders": ({"core", "engine.ports"}, set(), set()),
     "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "runtime_set": ({"config", "core", "engine", "packages", "runtimes"}, set(), set()),
@@ -78,11 +83,12 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "commands": (
-        {"host", "client", "commands", "config", "core", "own_api", "runtimes", "testing"},
+        {"host", "client", "commands", "config", "core", "engine.real", "own_api", "runtimes", "search", "testing"}
+        | {"guarding", "handler.system"},
         {"click", "watchfiles"},
         set(),
     ),
-    "__main__": ({"cli"}, set(), set()),
+    "__main__": ({"backends", "cli"}, set(), set()),
     "__init__": (set(), set(), set()),
 }
 LONGEST = 600

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fcemu import __version__, host
 from fcemu.commands.functions import told_trigger
 from fcemu.commands.printing import Table
+from fcemu.commands.signals import handle_signal
 from fcemu.commands.terminal import Terminal, Writer
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
@@ -26,6 +26,7 @@ from fcemu.core.functions import Function
 from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
+from fcemu.handler.system import LIMITS
 from fcemu.host import Host
 from fcemu.own_api.codec import encode
 from fcemu.own_api.routes import PREFIX
@@ -131,10 +132,13 @@ def prepare(plan: Plan) -> None:
 
 def _allow_files() -> None:
     """As many connections as the system allows; shells start programs with 1,024 files, for ``select``'s sake."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if LIMITS:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ async def _serve(plan: Plan) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        handle_signal(loop, number, stop.set)
     async with (
         served(plan, narrate=True) as running,
         telling_who_waits(running.host.server, LOG.warning),
