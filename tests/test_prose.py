@@ -54,7 +54,8 @@ def listed():
             allowed.setdefault(page, []).append(text)
         elif line and not line.startswith("#"):
             phrase, instead, example = line.split(" => ")
-            oddities.append(Oddity(re.compile(phrase, re.IGNORECASE | re.MULTILINE), instead, example))
+            phrase = re.compile(phrase.replace(" ", r"\s+"), re.IGNORECASE | re.MULTILINE)
+            oddities.append(Oddity(phrase, instead, example))
     return oddities, allowed
 
 
@@ -90,7 +91,7 @@ def odd(text):
     """Where the text has which oddity, as lines that an editor can follow."""
     for oddity in ODDITIES:
         for found in oddity.phrase.finditer(text):
-            yield f"{text[: found.start()].count(chr(10)) + 1}: {found[0].strip()!r}; write: {oddity.instead}"
+            yield f"{text[: found.end()].count(chr(10)) + 1}: {found[0].strip()!r}; write: {oddity.instead}"
 
 
 @pytest.mark.parametrize("page", WRITTEN)
