@@ -15,7 +15,7 @@ from patience import CHILD_SECONDS
 
 ROOT = Path(__file__).parent.parent
 FROM_CODE = {
-    *(f"docs/explanation/{page}.md" for page in ("assumed", "states", "way")),
+    "docs/explanation/assumed.md",
     *(
         f"docs/reference/{page}.md"
         for page in ("chance", "cli", "definition", "errors", "fields", "operations", "options", "rules", "time")
