@@ -62,6 +62,7 @@ from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests")]
 
+import messages  # noqa: E402 (beside this one)
 from rules import Mark  # noqa: E402 (a module of the tests)
 from way import STEPS, WHERE_TIME_GOES  # noqa: E402 (beside this one)
 
@@ -79,6 +80,7 @@ MADE = {
     "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
     "docs/reference/errors.md": lambda: errors(),
+    "docs/reference/messages.md": lambda: messages.page(),
     "docs/reference/fixture.md": lambda: fixture(),
     "docs/reference/options.md": lambda: all_options(),
     "docs/reference/rules.md": lambda: rules(),
