@@ -284,15 +284,15 @@ def systems() -> str:
         "",
         "## What differs on Windows and macOS",
         "",
-        "- `fcemu serve` waits for its connections with the event loop of `select`, as `asyncio`'s proactor loop cannot "
-        "watch files. On Windows, this loop waits for 512 sockets at most.",
+        "- `fcemu serve` waits for its connections with the event loop of `select`, as `asyncio`'s proactor loop "
+        "cannot watch files. On Windows, this loop waits for 512 sockets at most.",
         "- Handlers run on Windows' proactor loop in virtual time, as on the selector loop.",
         "- Windows has no `time.tzset`, `time.clock_gettime` and `signal.alarm`, so handlers do not find them there "
         "either.",
         "- A killed process of an emulator may leave small files named `fcemu-clock-…` in the directory for temporary "
         "files.",
-        "- Where `fcemu exec` has no signal handlers of its own, Ctrl-C reaches the program from the terminal, the third "
-        "Ctrl-C kills it, and SIGTERM ends it.",
+        "- Where `fcemu exec` has no signal handlers of its own, Ctrl-C reaches the program from the terminal, the "
+        "third Ctrl-C kills it, and SIGTERM ends it.",
         "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
         "`PYTHONUTF8=1`.",
     ]
@@ -371,7 +371,8 @@ def chance() -> str:
         "",
         'The option `odds` sets other odds by the names in this table: `odds={"repeat": 0.2, "crash": 0}` in a marker '
         "or as an option of `LocalEmulator`, `fcemu_odds = repeat=0.2 crash=0` in the ini file, `odds: {repeat: 0.2}` "
-        "in the `emulator:` block, `--odds repeat=0.2` on the command line. A draw that it does not name keeps its odds.",
+        "in the `emulator:` block, `--odds repeat=0.2` on the command line. A draw that it does not name keeps its "
+        "odds.",
         "",
         "| draw | how often | meaning |",
         "| --- | --- | --- |",
