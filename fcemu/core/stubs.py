@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
 from fcemu.core.values import dataclass, value
+from fcemu.core.wording import either
 
 REFUSALS: Final[dict[int, Refusal]] = {429: Throttled(), 500: INTERNAL_ERROR, 503: NO_CAPACITY}
 """What a step's ``status`` makes of an attempt: it does not run."""
@@ -32,13 +33,13 @@ class Step:
 
     def __post_init__(self) -> None:
         if self.status != 200 and self.status not in REFUSALS:
-            raise ValueError(f"status: expected 200, {', '.join(map(str, REFUSALS))}, found {self.status!r}")
+            raise ValueError(f"status: expected {either((200, *REFUSALS))}, got {self.status!r}")
         if isinstance(self.seconds, bool) or not isinstance(self.seconds, int | float) or not self.seconds >= 0:
-            raise ValueError(f"seconds: expected a number, 0 or more, found {self.seconds!r}")
+            raise ValueError(f"seconds: expected a number of 0 or more, got {self.seconds!r}")
         if not isinstance(self.logs, str):
-            raise ValueError(f"logs: expected text, found {self.logs!r}")
+            raise ValueError(f"logs: expected a string, got {self.logs!r}")
         if self.raises is not None and not _is_raisable(self.raises):
-            raise ValueError(f"raises: expected an exception, found {self.raises!r}")
+            raise ValueError(f"raises: expected an exception, got {self.raises!r}")
         said = [name for name in ("returns", "raises") if getattr(self, name) is not None]
         if len(said) == 2:
             raise ValueError("a step either returns or raises; it cannot do both")

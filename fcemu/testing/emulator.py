@@ -352,7 +352,7 @@ class LocalEmulator:
         return Facts(self._engine.journal, 0)
 
     def timeline(self) -> str:
-        """The journal as text: a line a fact, with virtual times."""
+        """The journal as text: one line per fact, with virtual times."""
         return render(self._engine.journal, self.started)
 
     def explain(self) -> str:

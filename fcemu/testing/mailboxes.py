@@ -92,7 +92,7 @@ class Queue(Mailbox):
         """
         seconds = 0 if delay is None else parse_duration(delay).total_seconds()
         if seconds != int(seconds):
-            raise ValueError(f"delay: MNS counts in whole seconds, found {seconds:g}")
+            raise ValueError(f"delay: MNS counts in whole seconds, got {seconds:g}")
         sending = Sending(body=encode(body), delay_seconds=None if delay is None else int(seconds))
         return self._message(self._access.engine.queues.send(self.name, sending))
 
