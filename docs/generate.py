@@ -33,6 +33,7 @@ from fcemu.core.fields.rows import ABSENT, ALL, Effect, Field, Table
 from fcemu.core.fields.triggers import EVENT_SOURCE, TRIGGER
 from fcemu.core.invocation import TERMINAL, TRANSITIONS, State
 from fcemu.core.limits import STRICT
+from fcemu.core.odds import ODDS
 from fcemu.core.options import (
     BLOCK,
     EXEC,
@@ -48,8 +49,9 @@ from fcemu.core.options import (
 )
 from fcemu.core.questions import QUESTIONS
 from fcemu.core.settings import default_of
-from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS
+from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, SLOWER_AT_MOST
 from fcemu.engine.reactions import reactions
+from fcemu.handler.system import FACILITIES
 from fcemu.mns.facts import Arrival
 from fcemu.own_api import codec, openapi
 from fcemu.own_api.problems import PROBLEMS
@@ -60,6 +62,7 @@ from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests")]
 
+import messages  # noqa: E402 (beside this one)
 from rules import Mark  # noqa: E402 (a module of the tests)
 from way import STEPS, WHERE_TIME_GOES  # noqa: E402 (beside this one)
 
@@ -77,6 +80,7 @@ MADE = {
     "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
     "docs/reference/errors.md": lambda: errors(),
+    "docs/reference/messages.md": lambda: messages.page(),
     "docs/reference/fixture.md": lambda: fixture(),
     "docs/reference/options.md": lambda: all_options(),
     "docs/reference/rules.md": lambda: rules(),
@@ -84,6 +88,7 @@ MADE = {
     "docs/reference/time.md": lambda: time_reads(),
     "docs/reference/operations.md": lambda: operations(),
     "docs/reference/server.md": lambda: server(),
+    "docs/reference/systems.md": lambda: systems(),
     "docs/reference/fields.md": lambda: resources(),
 }
 
@@ -198,7 +203,7 @@ SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "",
         ("mns/", "core/events.py", "core/event_filters.py", "core/triggers.py", "engine/triggers.py"),
     ),
-    "fcemu's own": ("", ("api/history.py", "engine/")),
+    "fcemu's own": ("", ("api/history.py", "core/odds.py", "engine/")),
 }
 """What assumptions are about: the page on FC to which the first reference of one leads or, for one that refers to none,
 the place in ``fcemu/`` where it stands. The longest place counts."""
@@ -239,6 +244,59 @@ def subject_of(text: str, place: str) -> str:
     if not fitting:
         raise LookupError(f"{place}: the assumption {text!r} refers to no page on FC, and no subject has this place")
     return max(fitting)[1]
+
+
+def systems() -> str:
+    """What fcemu uses of the operating system, and what it uses where that is missing."""
+    lines = [
+        "# Operating systems",
+        "",
+        "| system | state |",
+        "| --- | --- |",
+        "| Linux | All tests run here, with all that Linux offers. The core of the tests also runs in portable mode. |",
+        "| macOS | fcemu is written for it, but has not been run there yet. |",
+        "| Windows | fcemu is written for it, but has not been run there yet. |",
+        "",
+        "fcemu uses some facilities that not every system has, and has a way around each of them. The table is made "
+        "from `fcemu/handler/system.py` by `docs/generate.py`.",
+        "",
+        "| facility | what fcemu uses it for | what happens if it is missing |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| {each.what} | {each.used_for} | {each.instead} |" for each in FACILITIES]
+    lines += [
+        "",
+        "`fcemu doctor` lists what the system of this machine does not offer; with `--json`, `system` has all rows.",
+        "",
+        "## Portable mode",
+        "",
+        "With the variable `FCEMU_SYSTEM=portable`, fcemu on Linux hides all of these facilities from itself and from "
+        "the Python processes that it starts, and goes the ways of the last column. The tests use it, and so can you, "
+        "to see what your tests do on another system. It needs two packages that fcemu installs on other systems by "
+        "itself: `pip install psutil filelock`.",
+        "",
+        "The inline runtime, the fixture and the server do the same in this mode as in the other. Functions with "
+        "runtime `process`, Node.js functions and custom runtimes run as well, with the differences that the table "
+        "names. Tests of the facilities themselves are skipped.",
+        "",
+        "Type checks for macOS and Windows find uses of functions that these systems do not have "
+        "(`tests/test_systems.py`).",
+        "",
+        "## What differs on Windows and macOS",
+        "",
+        "- `fcemu serve` waits for its connections with the event loop of `select`, as `asyncio`'s proactor loop "
+        "cannot watch files. On Windows, this loop waits for 512 sockets at most.",
+        "- Handlers run on Windows' proactor loop in virtual time, as on the selector loop.",
+        "- Windows has no `time.tzset`, `time.clock_gettime` and `signal.alarm`, so handlers do not find them there "
+        "either.",
+        "- A killed process of an emulator may leave small files named `fcemu-clock-…` in the directory for temporary "
+        "files.",
+        "- Where `fcemu exec` has no signal handlers of its own, Ctrl-C reaches the program from the terminal, the "
+        "third Ctrl-C kills it, and SIGTERM ends it.",
+        "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
+        "`PYTHONUTF8=1`.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def errors() -> str:
@@ -308,15 +366,21 @@ def chance() -> str:
         'their exact time and without faults. With `chance="seeded"` (`fcemu serve --chance seeded`), the seed draws '
         "it: the same seed and requests give the same journal, byte for byte, and every draw that changes something "
         "is a fact (`FaultStruck`, and the facts that follow from it). Faults that a test makes with `faults` come "
-        "first. `docs/generate.py` makes this table from `Odds` in `fcemu/engine/chance.py`. FC publishes no numbers, "
+        "first. `docs/generate.py` makes this table from `Odds` in `fcemu/core/odds.py`. FC publishes no numbers, "
         "so these are guesses.",
+        "",
+        'The option `odds` sets other odds by the names in this table: `odds={"repeat": 0.2, "crash": 0}` in a marker '
+        "or as an option of `LocalEmulator`, `fcemu_odds = repeat=0.2 crash=0` in the ini file, `odds: {repeat: 0.2}` "
+        "in the `emulator:` block, `--odds repeat=0.2` on the command line. A draw that it does not name keeps its "
+        "odds.",
         "",
         "| draw | how often | meaning |",
         "| --- | --- | --- |",
     ]
-    for name, about in _attributes(ROOT / "fcemu/engine/chance.py", "Odds"):
-        about = about.replace("``LATE_AT_MOST``", _plain_seconds(LATE_AT_MOST))
-        about = about.replace("``AGAIN_AT_MOST``", _plain_seconds(AGAIN_AT_MOST))
+    bounds = {"LATE_AT_MOST": LATE_AT_MOST, "AGAIN_AT_MOST": AGAIN_AT_MOST, "SLOWER_AT_MOST": SLOWER_AT_MOST}
+    for name, about in _attributes(ROOT / "fcemu/core/odds.py", "Odds"):
+        for bound, duration in bounds.items():
+            about = about.replace(f"``{bound}``", _plain_seconds(duration))
         lines.append(f"| {name} | {getattr(ODDS, name):.0%} | {about} |")
     lines += [
         "",
@@ -502,7 +566,7 @@ def all_options() -> str:
         lines.append(f"| {' | '.join(places)} |")
     lines += [
         "",
-        "## Where an option cannot be said",
+        "## Where an option cannot be set",
         "",
         "| options | where not | why |",
         "| --- | --- | --- |",
@@ -806,7 +870,7 @@ def _table(table: Table) -> Iterator[str]:
         default = "required" if field.required else "" if field.default is ABSENT else f"`{_plain(field.default)}`"
         if default == "" and table in OF_OPTIONS and field.attribute in OPTIONS:
             default = _defaults(OPTIONS[field.attribute])
-        about = field.about + (" Kept, but without effect yet." if field.inert else "")
+        about = field.about + (" fcemu keeps it, but it has no effect yet." if field.inert else "")
         yield f"| `{field.key}` | {expected(field.in_file, STRICT)} | {default} | {about} |"
 
 

@@ -42,7 +42,7 @@ def backend_for(asked: str = "") -> str:
     word = asked or _asked or os.environ.get(VARIABLE) or AUTO
     source = "fcemu_backend" if asked or _asked else VARIABLE
     if word not in WORDS:
-        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, found {word!r}")
+        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, got {word!r}")
     if word == FREEZEGUN:
         return FREEZEGUN
     missing = _why_not_time_machine()

@@ -73,7 +73,7 @@ class Runtimes:
         from fcemu.runtimes.stub import code_of
 
         if not callable(handler):
-            raise ValueError(f"handler: expected a callable that takes (event, context), found {handler!r}")
+            raise ValueError(f"handler: expected a callable that takes (event, context), got {handler!r}")
         code, handler_name = code_of(handler)
         return read_function(FunctionRef.parse(name), settings, handler_name, code), self.stub([handler])
 

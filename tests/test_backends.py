@@ -43,5 +43,5 @@ def test_an_old_time_machine_is_not_taken(monkeypatch):
 
 def test_another_word_is_refused(monkeypatch):
     monkeypatch.setenv("FCEMU_BACKEND", "both")
-    with pytest.raises(ValueError, match="FCEMU_BACKEND: expected auto, freezegun or time-machine, found 'both'"):
+    with pytest.raises(ValueError, match="FCEMU_BACKEND: expected auto, freezegun or time-machine, got 'both'"):
         backends.backend_for()

@@ -202,7 +202,7 @@ def test_a_refused_connection_says_what_to_do():
     with pytest.raises(ClientError) as refused:
         Client(url).health()
     assert str(refused.value) == (
-        f"no emulator at {url}: connection refused. Start one with 'fcemu serve', or say where it is with --url or "
+        f"no emulator at {url}: connection refused. Start one with 'fcemu serve', or name its URL with --url or "
         "FCEMU_URL"
     )
 

@@ -236,5 +236,5 @@ def test_a_port_that_somebody_has_is_wrong_use(code):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         told = " ".join(wrong(2, "serve", str(code), "--port", "0", "--debug", "f", "--debug-port", str(port)).split())
-        assert f"port {port} of 127.0.0.1 cannot be had" in told
+        assert f"port {port} of 127.0.0.1 is not available" in told
         assert "choose another --debug-port" in told

@@ -218,7 +218,7 @@ def test_definitions_of_tests_and_of_other_formats_are_changed_too(mutate, folde
     done = mutate(text)
     assert done.stdout.splitlines() == [
         "functions.charge.timeout: NOT NOTICED: charge timeout 3 → 1",
-        "s.yaml:12: NOT NOTICED: charge maxAsyncRetryAttempts 0 → 1",
+        "s.yaml:13: NOT NOTICED: charge maxAsyncRetryAttempts 0 → 1",
     ]
 
 

@@ -330,7 +330,7 @@ def where(command: F) -> F:
         default=_default_url,
         show_default="http://127.0.0.1:9527",
         show_envvar=True,
-        help="Where the emulator is.",
+        help="Talk to the emulator at this URL.",
     )
     return cast(F, option(run))
 

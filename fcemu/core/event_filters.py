@@ -48,7 +48,7 @@ def oss(config: Config, said: Said) -> str | None:
 def _at(config: Config, name: str) -> Config:
     inside = config.get(name) or {}
     if not isinstance(inside, Mapping):
-        raise ValueError(f"{name}: expected a map, found {inside!r}")
+        raise ValueError(f"{name}: expected a map, got {inside!r}")
     return inside
 
 
@@ -92,7 +92,7 @@ def eventbridge(config: Config, event: Mapping[str, Any]) -> str | None:
         except ValueError as wrong:
             raise ValueError(f"eventRuleFilterPattern is not JSON: {wrong}") from None
     if not isinstance(pattern, Mapping):
-        raise ValueError(f"eventRuleFilterPattern: expected an object, found {text!r}")
+        raise ValueError(f"eventRuleFilterPattern: expected an object, got {text!r}")
     return _unmatched(pattern, event, "")
 
 
@@ -105,7 +105,7 @@ def _unmatched(pattern: Mapping[str, Any], event: Any, way: str) -> str | None:
             if (why := _unmatched(wanted, value, f"{path}.")) is not None:
                 return why
         elif not isinstance(wanted, Sequence) or isinstance(wanted, str):
-            raise ValueError(f"eventRuleFilterPattern: {path}: expected a list or an object, found {wanted!r}")
+            raise ValueError(f"eventRuleFilterPattern: {path}: expected a list or an object, got {wanted!r}")
         elif not any(_fits(each, value, path) for each in wanted):
             told = "is not there" if value is MISSING else f"is {json.dumps(value, ensure_ascii=False)}"
             return f"{path} {told}, its pattern wants {json.dumps(wanted, ensure_ascii=False)}"

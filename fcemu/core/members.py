@@ -7,7 +7,7 @@ from typing import Any
 def demand(record: Any, members: Collection[str], what: str, *, may: Iterable[str] = ()) -> None:
     """Raise ``ValueError`` that names the member of ``record`` that is missing, or is not known; ``may`` be missing."""
     if not isinstance(record, Mapping):
-        raise ValueError(f"{what}: expected an object, found {type(record).__name__}")
+        raise ValueError(f"{what}: expected an object, got {type(record).__name__}")
     optional = frozenset(may)
     missing = [name for name in members if name not in record and name not in optional]
     if missing:

@@ -54,7 +54,7 @@ def kind_of(clock: object, rate: float) -> Callable[..., Emulator]:
     if clock == OWN:
         return partial(Emulator, before_run=refuse_frozen_time)
     if clock != FOLLOW:
-        raise ValueError(f"option clock: expected 'own' or 'follow', found {clock!r}")
+        raise ValueError(f"option clock: expected 'own' or 'follow', got {clock!r}")
     if rate:
         raise ValueError(f"option clock: 'follow' needs a paused clock, rate is {rate:g}")
     return _following

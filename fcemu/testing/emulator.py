@@ -135,22 +135,27 @@ class LocalEmulator:
 
     @property
     def host(self) -> str:
+        """The address on which the server listens, ``127.0.0.1``."""
         return self._host.host
 
     @property
     def port(self) -> int:
+        """The port on which the server listens."""
         return self._host.port
 
     @property
     def account_id(self) -> str:
+        """The account id in ARNs and contexts."""
         return self._settings.account.id
 
     @property
     def region(self) -> str:
+        """The region in ARNs and contexts."""
         return self._settings.account.region
 
     @property
     def seed(self) -> int:
+        """The seed that decides ids and every draw."""
         return self._settings.seed
 
     @property
@@ -347,7 +352,7 @@ class LocalEmulator:
         return Facts(self._engine.journal, 0)
 
     def timeline(self) -> str:
-        """The journal as text: a line a fact, with virtual times."""
+        """The journal as text: one line per fact, with virtual times."""
         return render(self._engine.journal, self.started)
 
     def explain(self) -> str:

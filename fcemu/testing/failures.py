@@ -170,7 +170,7 @@ _LOADING: Final = {
     "UserCodeSyntaxError": "correct the syntax of that file",
     "ImportModuleError": "correct what the module of the handler {handler!r} imports, or that name",
     "HandlerNotFound": "define the function that the handler {handler!r} names, or correct that name",
-    "InvalidHandleName": "write the handler as module.function, found {handler!r}",
+    "InvalidHandleName": "write the handler as module.function, got {handler!r}",
     "UserCodeError": "correct what the body of the module does when it is imported",
 }
 

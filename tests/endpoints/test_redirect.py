@@ -321,7 +321,7 @@ def test_it_is_off_unless_asked_for():
     before = replaced()
     with LocalEmulator():
         assert replaced() == before
-    with pytest.raises(ValueError, match="option intercept: expected true or false, found 1"):
+    with pytest.raises(ValueError, match="option intercept: expected true or false, got 1"):
         LocalEmulator(intercept=1)
 
 

@@ -158,7 +158,7 @@ def test_a_variable_changes_for_attempts_that_start_from_then_on(emulator):
     assert function.invoke("x").text == "none"
     function.environment = {"URL": "http://all"}
     assert (function.invoke("x").text, dict(function.environment)) == ("http://all", {"URL": "http://all"})
-    with pytest.raises(TypeError, match="a variable is a text by its name, found 'URL': 7"):
+    with pytest.raises(TypeError, match="expected a name and a value that are strings, got 'URL': 7"):
         function.environment["URL"] = 7
 
 

@@ -111,7 +111,7 @@ def test_settings_that_are_wrong_are_named_and_nothing_is_added(emulator, settin
 
 
 def test_only_a_callable_can_be_added(emulator):
-    with pytest.raises(ValueError, match="handler: expected a callable that takes \\(event, context\\), found 'index"):
+    with pytest.raises(ValueError, match="handler: expected a callable that takes \\(event, context\\), got 'index"):
         emulator.add("f", "index.handler")
     with pytest.raises(ValueError, match="'a b' is not the name of a function"):
         emulator.add("a b", lambda event, context: None)
@@ -255,7 +255,7 @@ def test_isolated_modules_are_imported_anew_for_each_instance_and_not_shared_wit
 
 
 def test_the_option_isolate_is_a_truth_value(shop):
-    with pytest.raises(ValueError, match="option isolate: expected true or false, found 'yes'"):
+    with pytest.raises(ValueError, match="option isolate: expected true or false, got 'yes'"):
         LocalEmulator(native(shop), isolate="yes")
 
 
@@ -300,7 +300,7 @@ def test_an_sdk_that_is_not_installed_is_named(emulator, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match="pip install alibabacloud-fc-open20210406"):
         emulator.client("2021-04-06")
-    with pytest.raises(ValueError, match="expected one of 2016-08-15, 2021-04-06, 2023-03-30, found '2023'"):
+    with pytest.raises(ValueError, match="expected 2016-08-15, 2021-04-06 or 2023-03-30, got '2023'"):
         emulator.client("2023")
 
 
@@ -539,7 +539,7 @@ def test_steps_of_a_definition_that_is_added_take_the_place_of_the_code(shop):
     with LocalEmulator(native(shop, charge="charging.charge")) as emulator:
         emulator.define(STUBBED)
         assert emulator.function("f").invoke().json()["errorType"] == "Declined"
-        with pytest.raises(DefinitionError, match="there is no function 'charg' for this stub"):
+        with pytest.raises(DefinitionError, match="this stub names the function 'charg', which is not defined"):
             emulator.define({"stubs": {"charg": {"steps": {"returns": 1}}}})
 
 

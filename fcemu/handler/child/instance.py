@@ -52,12 +52,10 @@ _MARK: Final = "FCEMU_INSTANCE"
 """Marks what this process starts, where it was started by itself (``runtimes/child/guardian.py``)."""
 _LINES_TOLD: Final = 32
 
-if sys.platform == "win32":
-    _raw: Callable[[str], Any] = str
-    _VARIABLES: Any = os.environ
-else:
-    _raw = os.fsencode
-    _VARIABLES = os.environb  # the same as os.environ, and quicker
+_raw: Callable[[str], Any] = str
+_VARIABLES: Any = os.environ
+if hasattr(os, "environb"):  # the same, and quicker
+    _raw, _VARIABLES = os.fsencode, os.environb
 _TZ: Final = _raw("TZ")
 _ABANDONED: Final = to_json({"kind": "abandoned"})
 _RETURNED: Final = to_json({"kind": "returned", "http": None})

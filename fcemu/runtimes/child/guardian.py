@@ -109,7 +109,6 @@ def _end_by_psutil(first: int, mark: str) -> set[int]:
             killed.add(process.pid)
             with suppress(psutil.Error):
                 process.kill()
-                process.wait(_PATIENCE_SECONDS)
         first = 0
     return killed
 
