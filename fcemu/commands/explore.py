@@ -16,9 +16,10 @@ from fcemu.commands.options import examples
 @click.option("--runs", required=True, type=click.IntRange(1), metavar="N", help="Make at most this many runs.")
 @click.argument("arguments", metavar="[PYTEST ARGUMENTS]…", nargs=-1, type=click.UNPROCESSED)
 def explore(nodeid: str, runs: int, arguments: tuple[str, ...]) -> None:
-    """Search for what breaks the test NODEID, which is marked with fcemu.
+    """Search for what breaks the test NODEID.
 
-    This is the same as pytest NODEID --fcemu-explore=N, with the same report and status.
+    The test needs the marker fcemu. This is the same as pytest NODEID --fcemu-explore=N, with the same report and
+    status.
     """
     command = [sys.executable, "-m", "pytest", nodeid, f"--fcemu-explore={runs}", *arguments]
     sys.exit(subprocess.run(command, check=False).returncode)

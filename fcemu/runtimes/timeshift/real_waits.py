@@ -13,10 +13,9 @@ from fcemu.handler.time.replacements import Patch
 from fcemu.handler.time.switch import CLOCK
 
 _TASK: Final = (
-    "the handler made a task with a context of its own that knows nothing of its clock; waits and reads of the time "
-    "are real there"
+    "the handler made a task with a context of its own, without its clock; waits and reads of the time are real there"
 )
-_ALARM: Final = "the handler set an alarm with signal.{}, which counts real time and strikes no virtual wait"
+_ALARM: Final = "the handler set an alarm with signal.{}, which counts real time and does not interrupt virtual waits"
 
 
 def real_waits() -> Iterator[Patch]:
