@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fcemu.collecting import no_collector
 from fcemu.commands.names import FUNCTION
 from fcemu.commands.options import Duration, Main, as_json, content, examples, options_of, where
 from fcemu.commands.printing import count, print_json, print_line
@@ -72,7 +73,7 @@ def serve(definitions: tuple[Path, ...], **said: object) -> None:
     variables, and these win over the definition's "emulator:" block. With --intercept, the start names a file with the
     variables that lead programs to the emulator; "fcemu exec" sets them by itself.
     """
-    with _garbage_kept(), _in_the_form_of_the_log(said):
+    with no_collector(), _in_the_form_of_the_log(said):
         if not definitions and not said.get("empty"):
             definitions = _here()
         elif definitions and said.get("empty"):
@@ -198,7 +199,7 @@ def exec_(words: list[str], definition: Path | None, **said: object) -> None:
     --rate move it. fcemu exits with the status of COMMAND, with 128 plus the number of the signal that ended it, or
     with 126 or 127 when it cannot be started. The options are those of serve.
     """
-    with _garbage_kept(), _in_the_form_of_the_log(said):
+    with no_collector(), _in_the_form_of_the_log(said):
         plan = _plan(EXEC, () if definition is None else (definition,), said)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import NOT_FOUND, CannotStart
@@ -221,18 +222,6 @@ class _NotExecutable(click.ClickException):
     """The command of ``exec`` cannot be started."""
 
     exit_code = 126  # a shell's
-
-
-@contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """No garbage collection until the server runs: of all that is imported, nothing is garbage."""
-    import gc
-
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _make_way(ready_file: Path) -> None:

@@ -21,6 +21,7 @@ from fcemu.config import Choices as Choices
 from fcemu.core.errors import FCError
 from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.names import FunctionRef
+from fcemu.core.odds import Odds
 from fcemu.core.options import checked, value_of
 from fcemu.core.resource_types import FUNCTIONS, TRIGGERS
 from fcemu.core.settings import Settings
@@ -95,8 +96,8 @@ def memory_store() -> Store:
 
 
 def chance_of(settings: Settings) -> Chance:
-    """Chance as the option ``chance`` says."""
-    return CHANCES[settings.chance](settings.seed)
+    """Chance as the options ``chance`` and ``odds`` say."""
+    return CHANCES[settings.chance](settings.seed, Odds(**settings.odds))
 
 
 def emulator_of(
@@ -200,6 +201,7 @@ class Host:
         self.runtimes: Final = runtimes
         self.url: Final = url
         self._store: Store | None = None
+        self._allowed: tuple[str, ...] = ()
         self._pid: Final = os.getpid()
         server.state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
@@ -219,8 +221,10 @@ class Host:
         return os.getpid() != self._pid
 
     def allow(self, hosts: Collection[str]) -> None:
-        """Answer under these host names, too, from now on."""
-        self.server.guard = guard_of(allowed=hosts)
+        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
+        if tuple(hosts) != self._allowed:  # else the guard goes on, which knows the names that it has seen
+            self._allowed = tuple(hosts)
+            self.server.guard = guard_of(allowed=hosts)
 
     def begin(self, recipe: Recipe, began: Callable[[Emulator], None] = _hear_nothing) -> Emulator:
         """Make an emulator, which answers from now on. ``began`` is called with it, and with each that takes its place

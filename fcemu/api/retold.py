@@ -19,7 +19,7 @@ from fcemu.retelling.story import Member, NotRetold, Setting, retold
 
 _NOT_TOLD: Final = frozenset(
     {"rate", "autojump", "start", "seed", "chance", "auth", "access_keys", "deliver_to", "watchdog", "grace_seconds"}
-    | {"in_memory"}
+    | {"in_memory", "odds"}
 )
 """Options of which a test says something else, or that only matter to a client over HTTP or to a long run."""
 _OF_HOST: Final = ("runtime", "python", "isolate", "env")

@@ -1,5 +1,6 @@
 """doctor: what is installed, what is virtual, and what is wrong with this machine."""
 
+import os
 import sys
 from textwrap import fill
 from typing import Final, NamedTuple
@@ -9,6 +10,7 @@ import click
 from fcemu.commands.options import Said, as_json, examples
 from fcemu.commands.printing import Table, count, print_json
 from fcemu.core.options import OPTIONS
+from fcemu.handler.system import FACILITIES, HIDDEN, IS_HIDDEN, VARIABLE, Facility
 
 _COLUMNS: Final = 80
 _NAMES: Final = 14
@@ -52,6 +54,7 @@ def doctor(port: int, as_json: bool) -> None:
     in_process, failed_there = ({}, "") if backend.wrong else _look("process")
     findings = [
         _python(),
+        _system(),
         Finding("fcemu", _version("fcemu") or "not installed"),
         *_libraries(),
         backend,
@@ -70,6 +73,7 @@ def doctor(port: int, as_json: bool) -> None:
                 "found": {each.name: each.found for each in findings},
                 "virtual": virtual,
                 "virtual_in_processes": in_process,
+                "system": [each._asdict() for each in FACILITIES],
                 "real_on_purpose": [{"what": what, "why": why} for what, why in real],
                 "other_languages": [
                     {"of": of, "virtual": kept, "real": [{"what": what, "why": why} for what, why in left]}
@@ -84,6 +88,7 @@ def doctor(port: int, as_json: bool) -> None:
         click.echo(count(len(problems), "problem") if problems else "all is well", err=True)
         for line in Table().lines([(each.name, _brief(each)) for each in findings]):
             click.echo(line)
+        _list("this system does not offer", [_missing(each) for each in FACILITIES if not each.offered])
         _list("virtual in handlers", [name for name, is_virtual in virtual.items() if is_virtual])
         _list("real in handlers", [name for name, is_virtual in virtual.items() if not is_virtual])
         _list("real in processes", [name for name, is_virtual in in_process.items() if not is_virtual])
@@ -140,6 +145,18 @@ def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     too_old = sys.version_info < (3, 11)
     return Finding("python", f"{version}, {sys.executable}", "fcemu needs 3.11 or later" if too_old else "")
+
+
+def _system() -> Finding:
+    wanted = os.environ.get(VARIABLE, "")
+    wrong = f"{VARIABLE}: expected {HIDDEN!r} or nothing, got {wanted!r}" if wanted not in ("", HIDDEN) else ""
+    of_all = f"{sum(each.offered for each in FACILITIES)} of {len(FACILITIES)}"
+    hidden = f"; {VARIABLE}={HIDDEN} hides the others" if IS_HIDDEN else ""
+    return Finding("system", f"{sys.platform} offers {of_all} facilities that fcemu uses{hidden}", wrong)
+
+
+def _missing(facility: Facility) -> str:
+    return f"{facility.what}. {facility.instead[0].upper()}{facility.instead[1:]}".replace("`", "")
 
 
 def _version(package: str) -> str | None:

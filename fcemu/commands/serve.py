@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -15,17 +14,19 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu import __version__, host
+from fcemu import __version__, config, host
 from fcemu.commands.functions import told_trigger
 from fcemu.commands.printing import Table
+from fcemu.commands.signals import handle_signal
 from fcemu.commands.terminal import Terminal, Writer
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
-from fcemu.config import Definition, DefinitionError, Problem, composed, find_definition, read_definition
+from fcemu.config import Definition
 from fcemu.core.functions import Function
 from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
+from fcemu.handler.system import LIMITS
 from fcemu.host import Host
 from fcemu.own_api.codec import encode
 from fcemu.own_api.routes import PREFIX
@@ -93,17 +94,18 @@ class Plan:
 
 
 def definition_of(sources: Sequence[Path], choices: host.Choices) -> Definition:
-    """One application of several definitions. Raises ``DefinitionError`` with the problems of all of them."""
+    """One application of several definitions. Raises ``DefinitionError`` with the problems of all of them. Without a
+    definition nothing is read, so what reads is not imported before."""
     read: list[Definition] = []
-    problems: list[Problem] = []
+    problems: list[config.Problem] = []
     for source in sources:
         try:
-            read.append(read_definition(source, choices))
-        except DefinitionError as wrong:
+            read.append(config.read_definition(source, choices))
+        except config.DefinitionError as wrong:
             problems += wrong.problems
     if problems:
-        raise DefinitionError(problems)
-    return composed(read)
+        raise config.DefinitionError(problems)
+    return config.composed(read)
 
 
 class CannotListen(Exception):
@@ -131,10 +133,13 @@ def prepare(plan: Plan) -> None:
 
 def _allow_files() -> None:
     """As many connections as the system allows; shells start programs with 1,024 files, for ``select``'s sake."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if LIMITS:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,7 @@ async def _serve(plan: Plan) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        handle_signal(loop, number, stop.set)
     async with (
         served(plan, narrate=True) as running,
         telling_who_waits(running.host.server, LOG.warning),
@@ -202,7 +207,7 @@ def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     if not plan["watch"]:
         return nullcontext()
 
-    return watching(running, [find_definition(source) for source in plan.sources])
+    return watching(running, [config.find_definition(source) for source in plan.sources])
 
 
 def _new_token() -> str:

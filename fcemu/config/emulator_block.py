@@ -6,7 +6,7 @@ The attributes of their fields have the names of the options.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fcemu.config.file_kinds import Instant, Numbers, Places, Secrets
+from fcemu.config.file_kinds import Instant, Numbers, Places, Probabilities, Secrets
 from fcemu.core import option_kinds as of_options
 from fcemu.core.fields import kinds
 from fcemu.core.fields.rows import ABSENT, Field, Nested, Table, said
@@ -33,6 +33,8 @@ def _kind_of(kind: of_options.Kind) -> kinds.Kind:
             return Secrets()
         case of_options.Places():
             return Places()
+        case of_options.Probabilities():
+            return Probabilities()
         case of_options.Texts(expected=expected):
             return kinds.Texts(expected.removeprefix("a list of "), each=kinds.LINE)
         case of_options.Text(expected=expected, pattern=pattern):

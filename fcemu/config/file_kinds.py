@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 from fcemu.core.destinations import MAIL_DESTINATION
 from fcemu.core.fields.kinds import LINE, OTHER, Kind, Number, Schema, Wrong, together
 from fcemu.core.limits import Limits
+from fcemu.core.odds import NAMES, check_odds
 from fcemu.core.places import check_place
 from fcemu.core.values import dataclass
 
@@ -98,6 +99,34 @@ class Secrets(Kind):
 
     def schemas(self) -> list[Schema]:
         return [{"type": "object", "additionalProperties": LINE.schemas()[0]}]
+
+
+@dataclass(frozen=True, slots=True)
+class Probabilities(Kind):
+    """A map from draws of chance to their odds."""
+
+    of: ClassVar[str] = "map"
+    parts: ClassVar[str] = "fraction"
+    examples: ClassVar[tuple[Any, ...]] = ({"repeat": 0.2, "crash": 0},)
+
+    def read(self, given: Any, limits: Limits) -> Any:
+        if not isinstance(given, dict):
+            return OTHER
+        try:
+            check_odds(given)
+        except ValueError as refused:
+            return together([Wrong(says=str(refused))])
+        return given
+
+    def write(self, value: Any) -> Any:
+        return dict(value)
+
+    def expected(self, limits: Limits) -> str:
+        return "a map of draws and numbers from 0 to 1"
+
+    def schemas(self) -> list[Schema]:
+        odds = {"type": "number", "minimum": 0, "maximum": 1}
+        return [{"type": "object", "properties": dict.fromkeys(NAMES, odds), "additionalProperties": False}]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,10 @@ class Problem:
 
 
 class DefinitionError(ValueError):
-    """A definition that cannot be used, with all its problems in the order of the file; never with none."""
+    """A definition that cannot be used, with all its problems in the order of the file; never with none.
+
+    ``problems`` and ``warnings`` are tuples; ``str()`` of one is what people see.
+    """
 
     def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = tuple(problems)

@@ -333,6 +333,27 @@ class Places(Kind):
         return isinstance(value, Mapping) and all(isinstance(each, str) for each in value)
 
 
+class Probabilities(Kind):
+    """Numbers from 0 to 1 by what they are the odds of; in text, ``repeat=0.2 crash=0``, separated by blanks."""
+
+    metavar = "DRAW=ODDS"
+    several = True
+    expected = "a map of draws and numbers from 0 to 1"
+
+    def read(self, text: str) -> Any:
+        pairs = [pair.partition("=") for pair in _words(text)]
+        return {draw: _number_in(odds, float) for draw, _, odds in pairs} if pairs else text
+
+    def check(self, value: Any) -> Any:
+        from fcemu.core.odds import check_odds
+
+        check_odds(super().check(value))
+        return dict(value)
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, Mapping) and all(isinstance(draw, str) for draw in value)
+
+
 def _number_in(text: str, kind: Callable[[str], float]) -> float | str:
     """A number as people write it: Python takes digits of all scripts, and underscores between them. A text that is
     too long to be one stays a text."""

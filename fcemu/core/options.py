@@ -16,6 +16,7 @@ from fcemu.core.option_kinds import (
     LimitsWord,
     Number,
     Places,
+    Probabilities,
     Seconds,
     Secrets,
     Span,
@@ -197,6 +198,12 @@ _ROWS: Final = {
         "refusals and crashes; with seeded, the seed "
         "decides.",
         field="chance",
+        page="chance.md",
+    ),
+    "odds": Option(
+        Probabilities(),
+        "Make seeded chance draw these answers with these probabilities instead of its usual ones.",
+        field="odds",
         page="chance.md",
     ),
     "explore": Option(

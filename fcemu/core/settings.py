@@ -28,6 +28,8 @@ class Settings:
     seed: int = 0
     chance: str = "calm"
     """``seeded``: whatever FC leaves open (order, repeats, inexact delays, refusals, crashes) is drawn by the seed."""
+    odds: Mapping[str, float] = field(default_factory=dict)
+    """How often ``seeded`` draws something, where it is not as often as ``core.odds`` says."""
     start: datetime = SPEC_START
     rate: float = 0.0
     autojump: bool = False
@@ -111,7 +113,9 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         whole, _, part = option.field.partition(".")
         if whole:
             (of_account if part else fields)[part or whole] = option.kind.enter(value)
-    return replace(default, account=replace(default.account, **of_account), **fields)
+    if of_account:
+        fields["account"] = replace(default.account, **of_account)
+    return replace(default, **fields) if fields else default
 
 
 def default_of(option: Option) -> Any:

@@ -18,19 +18,18 @@ Handler = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one attempt comes to.
-
-    ``returns``: what the handler returns, as a Python handler would. ``raises``: an exception, or a class of them.
-    ``seconds``: how long it takes, in virtual time. ``logs``: text for the attempt's log. ``status``: 429, 500 or 503
-    instead of 200 refuse the attempt, which then neither runs nor returns, takes no time and has no log. Raises
-    ``ValueError`` for what contradicts itself.
-    """
+    """What one attempt comes to. Raises ``ValueError`` for what contradicts itself."""
 
     returns: Any = None
+    """What the handler returns, as a Python handler would."""
     raises: BaseException | type[BaseException] | None = None
+    """The exception, or the class of exceptions, that the handler raises."""
     seconds: float = 0
+    """How long the attempt takes, in virtual time."""
     logs: str = ""
+    """Text for the attempt's log."""
     status: int = 200
+    """429, 500 or 503 refuse the attempt, which then neither runs nor returns, takes no time and has no log."""
 
     def __post_init__(self) -> None:
         if self.status != 200 and self.status not in REFUSALS:
@@ -97,9 +96,13 @@ class StubCall:
     """One attempt that reached a stub."""
 
     payload: bytes
+    """The event of the attempt, as its caller sent it."""
     at: datetime
+    """The virtual instant at which the attempt started, in UTC."""
     request_id: str
+    """The invocation to which the attempt belongs."""
     attempt: int
+    """The number of the attempt, from 1."""
 
     def json(self) -> Any:
         """The payload read as JSON; raises ``ValueError``."""

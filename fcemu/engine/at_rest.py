@@ -7,6 +7,7 @@ from typing import Final
 
 from fcemu.core.outcome import Ran
 from fcemu.engine.clock import Clock
+from fcemu.engine.dial import Dial
 
 
 class AtRest:
@@ -23,8 +24,8 @@ class AtRest:
     def elapsed_ns(self) -> int:
         return self._clock().elapsed_ns()
 
-    def dial(self) -> int:
-        return self._clock().dial().fd
+    def dial(self) -> Dial:
+        return self._clock().dial()
 
     def sleep(self, seconds: float) -> None:
         """Raises ``RuntimeError``: nobody would move the clock meanwhile."""
@@ -56,6 +57,9 @@ class AtRest:
 
     def io_grace(self) -> float:
         return 0.0
+
+    def chooses(self) -> None:
+        """Chance has no questions about it."""
 
     def prepare(self, seconds: float) -> None:
         """Nothing waits for it."""

@@ -11,10 +11,11 @@ from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
 from fcemu.core.invocation import Invocation, Recorded
+from fcemu.core.odds import ODDS, Odds
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
-from fcemu.core.questions import Report
+from fcemu.core.questions import NEW, RECYCLED, Report
 from fcemu.core.retry import RetryPolicy
-from fcemu.core.values import dataclass, value
+from fcemu.core.values import value
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,7 +55,15 @@ class Chance:
     def _start(self, row: int | str, talk: str) -> None:
         self._row = random.Random(row)
         self._bits = self._row.getrandbits
-        self._talk = random.Random(talk).getrandbits
+        self._beside: Callable[[int], int] | None = None
+        self._beside_from = talk
+
+    def _talk(self, bits: int) -> int:
+        """A draw beside all else. The generator is made at the first one: a suite makes an emulator for each test, and
+        few of these emulators ever need it."""
+        if self._beside is None:
+            self._beside = random.Random(self._beside_from).getrandbits
+        return self._beside(bits)
 
     def go_on(self, whence: str) -> None:
         """Draw anew from here on: the process before has drawn an unknown number of times. ``whence`` is another
@@ -92,11 +101,16 @@ class Chance:
         return f"{self._bits(128):032X}"
 
     permutes = False
-    """Whether ``first_of`` may answer anything but 0."""
+    """Whether ``first_of`` and ``first_strand`` may answer anything but 0."""
 
     def first_of(self, messages: int, first: Invocation | None = None) -> int:
         """Which of so many messages that are due at the same instant is handed over first, counted from 0. ``first``:
         the one that has waited longest."""
+        return 0
+
+    def first_strand(self, strands: int, invocation: Invocation) -> int:
+        """Which of so many threads or tasks of the running attempt that wake at the same instant goes on first, counted
+        from 0, the order in which they would go on."""
         return 0
 
     def resource_id(self, what: str) -> str:
@@ -159,36 +173,15 @@ class Chance:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Odds:
-    """How often a seeded chance answers otherwise than a calm one; each is asked for each attempt it can befall.
-
-    ASSUMED: fcemu draws with odds of its own, because FC prints no numbers; these let a test of a few dozen attempts
-    see some of each.
-    """
-
-    overtake: float = 0.25
-    """That the oldest of several messages that are due at the same instant is not the first."""
-    late: float = 0.2
-    """That a delayed message is handed over late, by up to ``LATE_AT_MOST``."""
-    throttle: float = 0.04
-    """That an attempt is refused with 429."""
-    fail: float = 0.01
-    """That an attempt is refused with 500; and the same again with 503."""
-    crash: float = 0.01
-    """That an instance dies before its handler runs; the same when it sleeps, and when it has run to its end."""
-    repeat: float = 0.03
-    """That the queue does not hear that an asynchronous attempt ended, and delivers once more, by up to
-    ``AGAIN_AT_MOST`` later."""
-
-
-ODDS: Final = Odds()
 LATE_AT_MOST: Final = timedelta(seconds=1)
 """ASSUMED: fcemu draws a delay up to 1 s too long and never too short; FC says that a delay is not exact, but not by
 how much (async-invocation §3)."""
 AGAIN_AT_MOST: Final = timedelta(seconds=60)
 """ASSUMED: fcemu delivers an event once more up to 60 s after the end of its attempt; FC says that an event may be
 delivered more than once, but not when (async-invocation §5)."""
+SLOWER_AT_MOST: Final = timedelta(seconds=3)
+"""ASSUMED: fcemu draws a start of an instance that takes up to 3 s longer; FC does not promise how long it takes
+(timers-and-instances §3.4)."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -222,7 +215,7 @@ class Seeded(Chance):
         accepted = invocation.accepted
         if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
-        return _MILLISECOND * self._random.randint(1, LATE_AT_MOST // _MILLISECOND)
+        return self._some(LATE_AT_MOST)
 
     def refusal(self, moment: Moment) -> Refusal | None:
         asked = super().refusal(moment)
@@ -246,11 +239,37 @@ class Seeded(Chance):
             return None
         return _MILLISECOND * self._random.randint(0, AGAIN_AT_MOST // _MILLISECOND)
 
+    # What is never drawn unless a test sets its odds: then nothing is drawn for it, and the other draws are the same.
+
+    def first_strand(self, strands: int, invocation: Invocation) -> int:
+        return self._random.randrange(1, strands) if self._may(self._odds.strands) else 0
+
+    def instance(self, moment: Moment) -> str | None:
+        return self._random.choice((NEW, RECYCLED)) if self._may(self._odds.instance) else None
+
+    def slow_start(self, moment: Moment) -> timedelta | None:
+        return self._some(SLOWER_AT_MOST) if self._may(self._odds.start) else None
+
+    def fate_of(self, report_of: Invocation) -> Report | None:
+        if not self._may(self._odds.report):
+            return None
+        late = self._some(LATE_AT_MOST)
+        return self._random.choice((Report(late=late), Report(times=2), Report(late=late, lost=True)))
+
+    def timer_late(self, trigger: str) -> timedelta | None:
+        return self._some(LATE_AT_MOST) if self._may(self._odds.timer) else None
+
     def _happens(self, odds: float) -> bool:
         return self._random.random() < odds
 
+    def _may(self, odds: float) -> bool:
+        return odds > 0 and self._happens(odds)
 
-CHANCES: Final[Mapping[str, type[Chance]]] = {"calm": Chance, "seeded": Seeded}
+    def _some(self, most: timedelta) -> timedelta:
+        return _MILLISECOND * self._random.randint(1, most // _MILLISECOND)
+
+
+CHANCES: Final[Mapping[str, Callable[[int, Odds], Chance]]] = {"calm": lambda seed, _: Chance(seed), "seeded": Seeded}
 """By the word of the option ``chance``."""
 
 

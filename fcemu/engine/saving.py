@@ -1,10 +1,8 @@
 """Saving: hands facts, definitions and the clock to a store, and takes them up again after a restart."""
 
-import gc
 import hashlib
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -233,15 +231,3 @@ def caught_up(kept: Kept, store: Store, rate: float) -> datetime:
         return later(kept.now, timedelta(seconds=max(0.0, store.down) * rate))
     except OverflowError:
         return later(kept.now, timedelta.max)
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """Hundreds of thousands of facts are made, and none is garbage."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -3,6 +3,7 @@
 import subprocess
 from typing import Final, NamedTuple
 
+from fcemu.handler.system import PRELOADS
 from fcemu.runtimes import faketime
 from fcemu.runtimes.node import OLDEST, VARIABLE, node_command
 
@@ -79,6 +80,8 @@ def _version(command: str) -> int | None:
 
 def _faketime() -> Found:
     found = faketime.library()
+    if not PRELOADS:
+        return Found("libfaketime", f"not used: {faketime.NO_PRELOADS}")
     if found is None:
         return Found(
             "libfaketime", "not found, so programs of custom runtimes see real time (Debian: apt install faketime)"

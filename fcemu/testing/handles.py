@@ -254,6 +254,7 @@ class Invocation:
 
     @property
     def request_id(self) -> str:
+        """The id that FC gave the request when it accepted it."""
         return self._record.id
 
     @property
@@ -278,6 +279,7 @@ class Invocation:
 
     @property
     def payload(self) -> bytes:
+        """The event as the caller sent it."""
         return self._whole(self._record).accepted.payload
 
     def json(self) -> Any:
@@ -287,6 +289,7 @@ class Invocation:
 
     @property
     def accepted(self) -> datetime:
+        """The virtual instant at which FC accepted it, in UTC."""
         return self._record.at
 
     @property
@@ -296,6 +299,7 @@ class Invocation:
 
     @property
     def ended(self) -> datetime | None:
+        """The virtual instant at which it reached a terminal state, in UTC; ``None`` before."""
         return self._seen().ended
 
     @property

@@ -94,7 +94,7 @@ def test_the_file_has_the_keys_that_the_format_promises():
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
             *("deliverTo", "deliveryRetrySeconds", "taskRetentionSeconds", "strictRuntimes"),
             *("throttleMode", "idleSeconds", "coldStartSeconds", "instanceLimit", "instancesPerMinute"),
-            *("chance", "runtime", "python", "isolate", "allowHost", "intercept", "inMemory"),
+            *("chance", "odds", "runtime", "python", "isolate", "allowHost", "intercept", "inMemory"),
         },
         CLOCK: {"rate", "start", "autojump"},
         AUTH: {"verify", "accessKeys"},

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes import CREW, ask, s
+from systems import needs
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.facts import Warned
@@ -352,6 +353,7 @@ def test_the_trace_of_an_error_has_the_code_only(attempt):
     assert "[WARNING] about to fail\n" in ended.output
 
 
+@needs("FORKS")
 def test_a_template_that_was_killed_is_replaced(runtime, returned):
     code = "def handler(event, context): return os.getppid()"
     first, _ = returned(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from typing import Final
 
@@ -23,7 +24,9 @@ class Dial:
     """The emulator's clock, read from shared memory."""
 
     def __init__(self, fd: int) -> None:
-        self._page: Final = mmap.mmap(fd, _FORM.size, prot=mmap.PROT_READ)
+        """``fd`` is closed here."""
+        self._page: Final = mmap.mmap(fd, _FORM.size, access=mmap.ACCESS_READ)
+        os.close(fd)
 
     def _read(self) -> tuple[int, int, int, float]:
         while True:

@@ -1,0 +1,24 @@
+"""An instance that was started by itself, not forked: it connects to the emulator, and opens the dial by its name."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from fcemu.handler.child.channel import Channel
+from fcemu.handler.child.dial import Dial
+from fcemu.handler.child.instance import prepare
+from fcemu.handler.child.instance import run as be_instance
+from fcemu.handler.child.times import install
+
+_SECRET = "FCEMU_SECRET"
+
+
+def run(port: int, dial: str) -> None:
+    """Be an instance of the emulator that waits at a port of this machine. ``dial``: the name of its file."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(os.environ.pop(_SECRET).encode())
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    prepare()
+    install()
+    be_instance(Channel(connection), Dial(os.open(dial, os.O_RDONLY | getattr(os, "O_BINARY", 0))))
