@@ -31,10 +31,11 @@ from fcemu.commands.options import examples
 )
 @click.argument("arguments", metavar="[PYTEST ARGUMENTS]…", nargs=-1, type=click.UNPROCESSED)
 def explore(nodeid: str, runs: int, workers: int | None, scheduler: str | None, arguments: tuple[str, ...]) -> None:
-    """Search for what breaks the test NODEID, which is marked with fcemu.
+    """Search for what breaks the test NODEID.
 
-    This is the same as pytest NODEID --fcemu-explore=N, with the same report and status. --workers and --scheduler need
-    Dask, which fcemu[distributed] installs; they change nothing about what the search finds.
+    The test needs the marker fcemu. This is the same as pytest NODEID --fcemu-explore=N, with the same report and
+    status. --workers and --scheduler need Dask, which fcemu[distributed] installs; they do not change what the search
+    finds.
     """
     command = [sys.executable, "-m", "pytest", nodeid, f"--fcemu-explore={runs}", *arguments]
     if workers is not None and scheduler is not None:
