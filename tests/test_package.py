@@ -79,6 +79,13 @@ def test_no_address_is_made_up():
     assert "urls" not in PROJECT, "the project has no published address; the release script takes it as --home"
 
 
+def test_the_pythons_that_are_claimed_are_those_that_the_build_runs():
+    build = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    run = {"3.11", *re.findall(r"^(?:suite|core)_on (3\.\d+)", build, re.MULTILINE)}
+    claimed = {one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)}
+    assert claimed == run
+
+
 # What the commands import.
 
 REFUSING = """
