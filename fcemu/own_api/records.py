@@ -103,7 +103,8 @@ class NewStart(NamedTuple):
 class StateAfter(NamedTuple):
     """What is true after one fact. ``status`` and ``phase``: of the invocation that the fact is about; ``until``: when
     that phase ends, as far as it is known, or when the message of the fact becomes visible. ``place``: of that message.
-    ``failure``: whether the fact tells of one. ``who`` and ``line``: the fact as the timeline has it."""
+    ``failure``: whether the fact tells of one. ``who`` and ``line``: the fact as the timeline has it. ``deviation``:
+    whether the fact is an answer of chance other than the calm one, or a fault that a test asked for."""
 
     failure: bool
     who: str
@@ -112,6 +113,7 @@ class StateAfter(NamedTuple):
     phase: Literal["waiting", "starting", "running", "sleeping", "over"] | None = None
     until: datetime | None = None
     place: Literal["visible", "in flight", "gone"] | None = None
+    deviation: bool | None = None
 
 
 class Fact(NamedTuple):
