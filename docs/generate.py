@@ -254,13 +254,13 @@ def systems() -> str:
         "| system | state |",
         "| --- | --- |",
         "| Linux | All tests run here, with all that Linux offers. The core of the tests also runs in portable mode. |",
-        "| macOS | fcemu is written for it, and nobody has run it there yet. |",
-        "| Windows | fcemu is written for it, and nobody has run it there yet. |",
+        "| macOS | fcemu is written for it, but has not been run there yet. |",
+        "| Windows | fcemu is written for it, but has not been run there yet. |",
         "",
         "fcemu uses some facilities that not every system has, and has a way around each of them. The table is made "
         "from `fcemu/handler/system.py` by `docs/generate.py`.",
         "",
-        "| facility | what fcemu uses it for | what happens where it is missing |",
+        "| facility | what fcemu uses it for | what happens if it is missing |",
         "| --- | --- | --- |",
     ]
     lines += [f"| {each.what} | {each.used_for} | {each.instead} |" for each in FACILITIES]

@@ -64,5 +64,5 @@ def _why_not_time_machine() -> str | None:
     except metadata.PackageNotFoundError:
         return "time-machine is not installed"
     if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < _OLDEST:
-        return f"time-machine {version} is too old, {'.'.join(map(str, _OLDEST))} is the first that can be asked"
+        return f"time-machine {version} is too old; fcemu needs {'.'.join(map(str, _OLDEST))} or later"
     return None

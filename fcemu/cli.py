@@ -192,7 +192,7 @@ def _is_program(word: str) -> bool:
     ],
 )
 def exec_(words: list[str], definition: Path | None, **said: object) -> None:
-    """Run COMMAND together with an emulator that stops when it ends.
+    """Run COMMAND with an emulator that stops when it ends.
 
     COMMAND finds the emulator through FC_ENDPOINT, FC_HOST, FC_ACCOUNT_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and other
     variables or, with --intercept, through FC's own host names. The clock is paused; 'fcemu clock', --autojump or

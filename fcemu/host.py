@@ -321,7 +321,7 @@ def _delete(emulator: Emulator, ref: FunctionRef) -> str:
                 emulator.control.delete(TRIGGERS, (ref, trigger.name))
         emulator.control.delete(FUNCTIONS, ref)
     except FCError as refused:
-        return f"{ref} is not defined any more, and stays until a reset: {refused.message}"
+        return f"{ref} is no longer defined, but stays until a reset: {refused.message}"
     return ""
 
 

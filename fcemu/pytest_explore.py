@@ -130,7 +130,7 @@ class Exploration:
             reports = runtestprotocol(self._item, log=False, nextitem=nextitem)
             token = story.token(self._item.nodeid)
         repeats = any(report.failed or hasattr(report, "wasxfail") for report in reports)
-        told = result if repeats or result.doubt else replace(result, doubt="the last of the runs with it passed")
+        told = result if repeats or result.doubt else replace(result, doubt="the last run with it passed")
         lines = lines_of(told)
         if token is not None:
             lines.append(repeat_line(self._item.nodeid, token))
@@ -244,7 +244,7 @@ class Examples:
                 report.sections.append((SECTION, "\n".join(lines)))
                 return reports
         if not any(report.failed for report in reports):
-            _tell(reports, f"no failure in {self._runs} runs of all its examples")
+            _tell(reports, f"no failure in {self._runs} runs of all examples")
         return reports
 
     def _search(self, inner: Callable[..., object], *args: Any, **given: Any) -> None:
@@ -273,7 +273,7 @@ class Examples:
                 inner(*args, **given)
             finally:
                 self._found = result, story.token(self._item.nodeid)
-        raise AssertionError("\n".join(lines_of(replace(result, doubt="the last of the runs with it passed"))))
+        raise AssertionError("\n".join(lines_of(replace(result, doubt="the last run with it passed"))))
 
 
 def _hypothesis(item: pytest.Item) -> Any:
@@ -403,7 +403,9 @@ def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) ->
     for report in reports:
         if report.failed and any(story.script.asked for story in stories):
             lines = [f"choice {n}: {one.words()}" for n, one in enumerate(repeat.choices, 1)]
-            lines += [f"  it did not come to choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met]
+            lines += [
+                f"  the run did not reach choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met
+            ]
             report.sections.append((SECTION, "\n".join(lines)))
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

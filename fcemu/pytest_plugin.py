@@ -39,31 +39,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fcemu", "emulated Function Compute")
     for option in OPTIONS.values():
         if option.of_pytest:
-            about = f"of every emulator, over markers and ini file: {option.help}"
+            about = f"{option.help} This wins over markers and the ini file, for every emulator."
             group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
         choices=(*OPTIONS["timeline"].kind.words, "all"),
         default=OPTIONS["timeline"].default,
-        help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
-        "(default: failed)",
+        help="choose when the report of a test gets the timelines of its emulators; all is like failed, but leaves "
+        "nothing out (default: failed)",
     )
     group.addoption(
         "--fcemu-report",
         metavar="DIR",
-        help="leave two files of each failing test there: NAME.html, a page of what happened; NAME.jsonl, its journal",
+        help=(
+            "write two files for each failing test to this directory: NAME.html, a "
+            "page of what happened, and NAME.jsonl, the journal"
+        ),
     )
     group.addoption(
         "--fcemu-determinism",
         action="store_true",
-        help="run each test that uses fcemu twice; it fails where the journals of the two runs differ",
+        help="run each test that uses fcemu twice; the test fails if the journals of the two runs differ",
     )
     for name, kind in (("mutate", str), ("serve", str), ("scheduler", str), ("workers", int)):
         group.addoption(f"--fcemu-{name}", type=kind, help=argparse.SUPPRESS)  # for commands of fcemu
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
-    parser.addini("fcemu_backend", "what replaces the time functions: auto, freezegun or time-machine", default="auto")
+    parser.addini(
+        "fcemu_backend", "choose what replaces the time functions: auto, freezegun or time-machine", default="auto"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -100,7 +105,9 @@ def pytest_configure(config: pytest.Config) -> None:
         from fcemu.pytest_served import Served
 
         config.stash[_SERVED] = Served.of(orders)
-    config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
+    config.addinivalue_line(
+        "markers", "fcemu(definition, **options): configure the emulator that the fixture 'fcemu' provides"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

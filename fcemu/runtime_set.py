@@ -85,7 +85,7 @@ class Runtimes:
         added = emulator.setup.added(ref)
         if isinstance(added, Stub):
             if added.module is None:
-                raise LookupError(f"{ref} was added as a callable that is of no module of yours")
+                raise LookupError(f"{ref} was added as a callable that belongs to none of your modules")
             return added.module
         function = emulator.function(ref)
         runtime = self(function.runtime, isolate=isolate, process=process)

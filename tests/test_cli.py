@@ -531,7 +531,7 @@ def test_a_definition_that_is_there_gets_a_test(tmp_path, monkeypatch):
     test = tmp_path / "media" / "test_functions.py"
     test.write_text(test.read_text().replace("{}", '{"width": 21}'))
     assert "\n4 passed" in suite(tmp_path / "media")
-    assert "is there already" in wrong(1, "init", "--from", "media/fcemu.yaml")
+    assert "is already there" in wrong(1, "init", "--from", "media/fcemu.yaml")
 
 
 def test_a_test_may_stand_elsewhere_and_calls_functions_that_report_once_more(tmp_path):
@@ -1033,5 +1033,5 @@ def test_a_function_that_two_definitions_have_is_refused():
     with running("serve", "fixtures/hello", "fixtures/hello") as process:
         said = process.communicate(timeout=CHILD_SECONDS)[1]
     assert process.returncode == 1
-    assert "function hello is defined in" in said
+    assert "function hello is already defined in" in said
     assert "cannot be used: 1 problem" in said

@@ -136,7 +136,7 @@ def test_one_instance_at_a_time_is_debugged_and_the_next_one_waits_again(code):
             debugger.attach(code / "index.py", "while True: pass")
             debugger.stop()
             assert client.invoke("f", b"2").body == b"2 2"
-            assert "another instance of f is debugged; this one is not" in warnings(client)[-1]
+            assert "the debugger is attached to another instance of f, not to this one" in warnings(client)[-1]
             debugger.ask("disconnect", terminateDebuggee=False)
         assert b"timed out" in spins.answer()
 

@@ -40,7 +40,7 @@ def test_a_client_that_still_asks_after_two_seconds_is_told(emulator, watched):
     ask(emulator)
     told = watched.look(102.3)
     assert told.startswith("a client has been waiting for 2 real seconds, but the clock does not move:\n")
-    assert "nobody moves the clock" in told
+    assert "nothing moves the clock" in told
 
 
 def test_a_move_begins_anew(emulator, watched):

@@ -59,7 +59,7 @@ class Events(Commands):
     epilog=examples("fcemu event oss --object in/a.png", "fcemu event oss --object in/a.png --fire resize/pictures"),
 )
 def event() -> None:
-    """Print the event of another service, or fire a trigger with it.
+    """Print an event of another service, or fire a trigger.
 
     The options give the contents of the event; with --fire, the trigger supplies some of them. The status is 1 if the
     trigger does not match the event, so that nothing is invoked.

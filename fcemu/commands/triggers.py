@@ -82,7 +82,7 @@ def fire_timer(emulator: "Client", name: str, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def trigger(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
-    """List the triggers with the fields of their events, or fire one."""
+    """List the triggers with their event fields, or fire one."""
     if ctx.invoked_subcommand is not None:
         return
     functions = emulator.functions()

@@ -125,7 +125,7 @@ def refused(kind: str, said: Said, occasion: Occasion) -> str | None:
     form = KINDS[kind]
     for name, each in form.fields.items():
         if each.known is _source and (own := each.known(occasion)) and said[name] != own:
-            return f"the {name} is {said[name]!r}, its sourceArn names {own!r}"
+            return f"the {name} is {said[name]!r}, but its sourceArn names {own!r}"
     return form.filter(said, occasion)
 
 

@@ -57,7 +57,7 @@ def read_kept(store: Store, packages: Packages | None) -> Kept | None:
         if not isinstance(place, dict):
             return str(place)
         if packages is None:
-            raise StoreError("what was kept has uploaded code, and this emulator takes none")
+            raise StoreError("the kept data has uploaded code, but this emulator takes none")
         return packages.unpack(store.code(place["sha256"])).directory
 
     def read(name: str, how: Callable[[Any], Any]) -> Any:

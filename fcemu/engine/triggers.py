@@ -75,7 +75,7 @@ class Triggers:
     def _event(self, trigger: Trigger, given: Mapping[str, Any]) -> bytes:
         where = f"trigger {trigger.function}/{trigger.name}"
         if trigger.kind not in KINDS:
-            raise ValueError(f"{where} is of type {trigger.kind}, whose events fcemu cannot write; give a payload")
+            raise ValueError(f"{where} is of type {trigger.kind}, whose events fcemu cannot make; give a payload")
         occasion = self._occasion(trigger, self._clock.shown(), self._chance.message_id())
         said = complete(trigger.kind, given, occasion)
         why = refused(trigger.kind, said, occasion)

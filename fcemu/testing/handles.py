@@ -320,7 +320,7 @@ class Invocation:
         there = f"has {count} {'attempt' if count == 1 else 'attempts'}" if count else "has not run yet"
         if record.finished:
             there = f"is {record.state} after {count or 'no'} {'attempt' if count == 1 else 'attempts'}"
-            return f"{self.function} {record.id} {there}, and will have no other"
+            return f"{self.function} {record.id} {there}, and will have no more"
         return f"{self.function} {record.id} is {record.state} and {there}; {self._access.who_moves()}"
 
     def _attempt(self, record: core.Invocation, attempt: core.Attempt) -> Attempt:
@@ -358,7 +358,7 @@ class Invocation:
         answer = recorded_answer_of(record)
         if answer is None:
             if record.finished:
-                raise NotEnded(f"{self!r} has no reply: no attempt of it has come to its end")
+                raise NotEnded(f"{self!r} has no reply: none of its attempts has ended")
             raise NotEnded(
                 f"{self.function} {record.id} is {record.state} and has no reply yet; {self._access.who_moves()}"
             )

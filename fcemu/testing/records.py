@@ -50,7 +50,7 @@ def read_json(body: bytes, what: str) -> Any:
     try:
         return json.loads(body)
     except ValueError as wrong:
-        raise ValueError(f"{what} is no JSON ({wrong}): it begins with {short(body)}") from None
+        raise ValueError(f"{what} is not JSON ({wrong}): it begins with {short(body)}") from None
 
 
 class Several(list[T]):

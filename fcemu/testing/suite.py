@@ -14,7 +14,7 @@ from fcemu.core.settings import settings_of
 from fcemu.engine.collector import take_for_old
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
-from fcemu.testing.mutating import read_file
+from fcemu.testing.mutating import is_changed, note_file, read_file
 
 
 def prepare(backend: str) -> None:
@@ -125,6 +125,7 @@ class Suite:
         stamp = (stat.st_mtime_ns, stat.st_size)
         which = (path, choices.region, choices.account_id, choices.environment)
         known = self._read.get(which)
-        if known is None or known[0] != stamp:
+        note_file(path, choices)
+        if known is None or known[0] != stamp or is_changed(path):
             known = self._read[which] = (stamp, read_file(path, choices))
         return known[1]

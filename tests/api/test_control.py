@@ -97,7 +97,7 @@ def test_what_is_not_idle_in_time_is_a_problem_that_explains(served):
     reply = served.request("POST", "/_fcemu/clock/run-until-idle", b'{"at_most_seconds": 99}')
     found = problem(reply)
     assert (found["status"], found["type"]) == (409, "not-idle")
-    assert found["detail"] == "there is still work after 0:01:39 of virtual time"
+    assert found["detail"] == "work is left after 0:01:39 of virtual time"
     assert "due next:\n" in found["explain"]
     assert served.emulator.clock.now() == SPEC_START + s(99)
 

@@ -119,7 +119,7 @@ def test_a_fault_that_came_over_http_and_never_struck_fails_the_check(code):
         connection.request("POST", "/_fcemu/faults", json.dumps({"fault": "throttle", "function": "f"}))
         assert connection.getresponse().read()
         connection.close()
-        with pytest.raises(AssertionError, match="these faults never struck:\n  throttle"):
+        with pytest.raises(AssertionError, match="these faults never occurred:\n  throttle"):
             emulator.check()
         assert emulator.function("f").invoke_async().result() == "own code"
 

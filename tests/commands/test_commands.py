@@ -152,7 +152,7 @@ def test_timers_are_listed_and_fired(emulator):
     assert emulator.invocation(told("timers", "fire", "orders/charge/never")["request_id"]).source == "timer"
     assert [each["trigger"] for each in told("timers")] == ["nightly", "never"]
     assert "did you mean 'orders/charge/nightly'?" in wrong(1, "timers", "fire", "orders/charge/nightl")
-    assert "names no trigger" in wrong(2, "timers", "fire", "nightly")
+    assert "is not the name of a trigger" in wrong(2, "timers", "fire", "nightly")
 
 
 def test_triggers_are_listed_with_what_can_be_said_of_their_events(emulator):
@@ -202,7 +202,7 @@ def test_the_beginning_of_several_ids_names_none(emulator):
     first, second = (emulator.function("task").invoke_async(ORDER, delay=60) for _ in "12")
     common = first.request_id[:10]
     assert second.request_id.startswith(common)
-    assert "2 request ids begin like this" in wrong(1, "stop", common)
+    assert "2 request ids begin with it" in wrong(1, "stop", common)
 
 
 def test_an_invocation_runs_again_repaired(emulator, tmp_path):

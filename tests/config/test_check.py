@@ -105,7 +105,7 @@ def test_code_that_is_a_zip_is_printed_as_one(here):
 
 @pytest.mark.parametrize(
     ("zipped", "message"),
-    [("x", "'x': is not base64: "), ("aGVsbG8=", "'aGVsbG8=': the code is not a zip that can be unpacked: ")],
+    [("x", "'x': is not base64: "), ("aGVsbG8=", "'aGVsbG8=': fcemu cannot unpack the code as a zip: ")],
 )
 def test_code_that_is_no_zip_is_a_problem(here, zipped, message):
     write("fcemu.yaml", f"functions:\n  a:\n    handler: index.handler\n    code: {{zipFile: {zipped}}}\n")

@@ -345,7 +345,7 @@ def test_eventbridge_looks_at_the_pattern(pattern, passes):
         ("{", "eventRuleFilterPattern is not JSON"),
         ("[]", "expected an object"),
         ('{"source": "shop"}', "source: expected a list or an object, got 'shop'"),
-        ('{"source": [{"cidr": "10.0.0.0/8"}]}', "fcemu knows values, prefix, suffix, anything-but and exists"),
+        ('{"source": [{"cidr": "10.0.0.0/8"}]}', "fcemu supports values, prefix, suffix, anything-but and exists"),
     ],
 )
 def test_a_pattern_that_fcemu_does_not_know_is_refused_not_ignored(pattern, message):

@@ -78,5 +78,5 @@ def test_a_misspelt_option_gets_the_closest_of_all_options():
 
 @pytest.mark.parametrize("name", EXPLORING)
 def test_an_emulator_by_itself_cannot_search(name):
-    with pytest.raises(ValueError, match=f"option {name}: pytest runs a test again, an emulator cannot"):
+    with pytest.raises(ValueError, match=f"option {name}: pytest can run a test again, but an emulator cannot"):
         LocalEmulator(**{name: 1 if name != "exhaust_retries" else True})

@@ -84,7 +84,7 @@ def test_a_failure_that_nobody_looked_at_fails_the_test(suite):
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(
         [
-            "*nobody looked at these failed invocations, nor at their reports:",
+            "*the test looked neither at these failed invocations nor at their reports:",
             "*orders/charge * is Failed: function error, 2 retries used up",
             "*strict=False*",
             "*these invocations have not ended (strict='idle'):",

@@ -211,7 +211,7 @@ def test_the_module_of_a_callable_is_where_it_is_written(emulator):
         return None
 
     assert emulator.add("f", handler).module is sys.modules[__name__]
-    with pytest.raises(LookupError, match="f was added as a callable that is of no module of yours"):
+    with pytest.raises(LookupError, match="f was added as a callable that belongs to none of your modules"):
         _ = emulator.add("f", print).module
 
 
@@ -435,7 +435,7 @@ def test_a_fault_for_an_unknown_function_names_the_closest(emulator):
 def test_a_fault_that_never_struck_fails_the_check_unless_it_is_removed(emulator):
     fault = emulator.faults.crash("charge", when="sleeping", times=2)
     with pytest.raises(
-        AssertionError, match="these faults never struck:\n  crash\\('charge', when='sleeping', times=2\\)"
+        AssertionError, match="these faults never occurred:\n  crash\\('charge', when='sleeping', times=2\\)"
     ):
         emulator.check()
     fault.remove()
@@ -479,7 +479,7 @@ def test_the_fixture_fails_a_test_whose_fault_never_struck(pytester):
     pytester.makeini("[pytest]\nfcemu_isolate = true\n")
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=CHILD_SECONDS)
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*these faults never struck:", "*  throttle('f', times=1)"])
+    result.stdout.fnmatch_lines(["*these faults never occurred:", "*  throttle('f', times=1)"])
 
 
 # Twice the same.
