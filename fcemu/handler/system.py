@@ -112,7 +112,7 @@ FACILITIES: Final = (
     Facility(
         "LOCKS",
         "`flock`",
-        "temporary directories that a killed emulator left behind are told from those in use",
+        "temporary directories that a killed emulator left behind are distinguished from those in use",
         "the library filelock locks them",
         LOCKS,
     ),
