@@ -1,11 +1,14 @@
 """What is told of a search: the lines of a test's report."""
 
+from collections.abc import Sequence
+
 from fcemu.core.script import numbered
 from fcemu.search.explorer import Result
 
 
-def lines_of(result: Result) -> list[str]:
-    """What was found, and each choice in words; or what was searched in vain."""
+def lines_of(result: Result, escapes: Sequence[str] = (), differs: str = "") -> list[str]:
+    """What was found, and each choice in words; or what was searched in vain. ``escapes``: what handlers did that no
+    seed decides; ``differs``: how the run that failed differs from the same run once more."""
     if result.choices is None:
         return [survived(result)]
     many = set(numbered(result.asked))
@@ -18,7 +21,14 @@ def lines_of(result: Result) -> list[str]:
         lines.append("  it fails without any choice: the calm run fails")
     if result.doubt:
         lines.append(f"  it may not repeat: {result.doubt}")
+        lines += [f"    {line}" for line in differs.splitlines()]
+    lines += reasons(escapes, "this run may not repeat")
     return lines
+
+
+def reasons(escapes: Sequence[str], what: str) -> list[str]:
+    """Why a run may not be the same when it is made again."""
+    return [f"  {what} because {escape}" for escape in escapes]
 
 
 def survived(result: Result) -> str:
