@@ -14,12 +14,14 @@ import pytest
 from _pytest.runner import call_and_report, runtestprotocol
 
 from fcemu.core.options import EXPLORING, OPTIONS
+from fcemu.core.questions import START
 from fcemu.core.script import Script
 from fcemu.core.settings import SPEC_START
 from fcemu.engine import real
+from fcemu.search.calendar import special_in
 from fcemu.search.difference import difference
 from fcemu.search.explorer import Bounds, Result, crashes, dates, explore, sweep
-from fcemu.search.telling import lines_of, reasons, repeat_line
+from fcemu.search.telling import lines_of, reasons, repeat_line, told
 from fcemu.search.tokens import Repeat, WrongToken, decode
 from fcemu.testing.escapes import watched
 from fcemu.testing.exploring import Story, governed
@@ -108,9 +110,10 @@ class Exploration:
         calm = Script(exhaust_retries=bounds.exhaust_retries)
         if self._run(calm):
             return Result(runs=1, distinct=1, complete=False, exhaustive=0, choices=(), asked=tuple(calm.asked))
-        crashing = self._options["explore"] == CRASHES
-        tries = crashes(calm, self._facts) if crashing else dates(self._zones, SPEC_START.year)
-        return sweep(self._run, calm, tries, bounds.over)
+        if self._options["explore"] == CRASHES:
+            return sweep(self._run, calm, crashes(calm, self._facts), bounds.over)
+        whys = special_in(self._zones, SPEC_START.year)
+        return replace(sweep(self._run, calm, dates(whys), bounds.over), whys=whys)
 
     def _failed(self, result: Result, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run what was found once more, for the report of it."""
@@ -121,9 +124,9 @@ class Exploration:
             reports = runtestprotocol(self._item, log=False, nextitem=nextitem)
             token, journals = story.token(self._item.nodeid), story.journals
         repeats = any(report.failed or hasattr(report, "wasxfail") for report in reports)
-        told = result if repeats or result.doubt else replace(result, doubt="the last of the runs with it passed")
+        final = result if repeats or result.doubt else replace(result, doubt="the last of the runs with it passed")
         differs = difference(*self._journals) if result.doubt and len(self._journals) == 2 else ""
-        lines = lines_of(told, escapes.told(journals), differs)
+        lines = lines_of(final, escapes.told(journals), differs)
         if token is not None:
             lines.append(repeat_line(self._item.nodeid, token))
         report = next((one for one in reports if one.failed), reports[min(1, len(reports) - 1)])
@@ -379,16 +382,18 @@ def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) ->
 
             with _around(hypothesis, example):
                 reports = runtestprotocol(item, log=False, nextitem=nextitem)
-    told = escapes.told([lines for story in stories for lines in story.journals])
+    seen = escapes.told([lines for story in stories for lines in story.journals])
+    starts = any(one.question == START for one in repeat.choices)
+    whys = special_in(stories[0].zones, SPEC_START.year) if starts and stories else {}
     met = {one for story in stories for one in story.script.made}
     for report in reports:
         if report.failed and any(story.script.asked for story in stories):
-            lines = [f"choice {n}: {one.words()}" for n, one in enumerate(repeat.choices, 1)]
+            lines = [f"choice {n}: {told(one, whys)}" for n, one in enumerate(repeat.choices, 1)]
             missed = [f"  it did not come to choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met]
-            lines += [*missed, *reasons(told, f"this run {'did' if missed else 'may'} not repeat")]
+            lines += [*missed, *reasons(seen, f"this run {'did' if missed else 'may'} not repeat")]
             report.sections.append((SECTION, "\n".join(lines)))
-        elif report.when == "call" and report.passed and told:
-            _tell([report], f"the run that the token repeats passed, but this run may not repeat because {told[0]}")
+        elif report.when == "call" and report.passed and seen:
+            _tell([report], f"the run that the token repeats passed, but this run may not repeat because {seen[0]}")
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 

@@ -1,7 +1,8 @@
 """What is told of a search: the lines of a test's report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from fcemu.core.questions import START, Choice
 from fcemu.core.script import numbered
 from fcemu.search.explorer import Result
 
@@ -13,10 +14,10 @@ def lines_of(result: Result, escapes: Sequence[str] = (), differs: str = "") -> 
         return [survived(result)]
     many = set(numbered(result.asked))
     lines = [f"FAILED after {result.runs} runs, shrunk from {len(result.asked)} choices to {len(result.choices)}"]
-    lines += [f"  choice {n}: {one.words(many)}" for n, one in enumerate(result.choices, 1)]
+    lines += [f"  choice {n}: {told(one, result.whys, many)}" for n, one in enumerate(result.choices, 1)]
     if len(result.broken) > 1:
         lines.append(f"  {len(result.broken)} of {result.runs - 1} runs break it, beside choice 1:")
-        lines += [f"    {one.words(many)}" for choices in result.broken[1:] for one in choices]
+        lines += [f"    {told(one, result.whys, many)}" for choices in result.broken[1:] for one in choices]
     if not result.choices:
         lines.append("  it fails without any choice: the calm run fails")
     if result.doubt:
@@ -24,6 +25,12 @@ def lines_of(result: Result, escapes: Sequence[str] = (), differs: str = "") -> 
         lines += [f"    {line}" for line in differs.splitlines()]
     lines += reasons(escapes, "this run may not repeat")
     return lines
+
+
+def told(choice: Choice, whys: Mapping[str, str], numbered: Iterable[str] = ()) -> str:
+    """What happened, as a sentence; of an instant, with what is special about it."""
+    why = whys.get(choice.place) if choice.question == START else None
+    return choice.words(numbered) + (f", {why}" if why else "")
 
 
 def reasons(escapes: Sequence[str], what: str) -> list[str]:
