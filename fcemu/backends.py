@@ -1,4 +1,4 @@
-"""Chooses whether time-machine serves as well for the time of handlers, without importing it."""
+"""Chooses which of time-machine and freezegun this process takes notice of, without importing either."""
 
 import importlib.util
 import os
@@ -10,6 +10,7 @@ TIME_MACHINE: Final = "time-machine"
 WORDS: Final = (AUTO, FREEZEGUN, TIME_MACHINE)
 VARIABLE: Final = "FCEMU_BACKEND"
 _asked = ""
+_follows_freezers = True
 _OLDEST: Final = (3, 3)
 """The first time-machine whose patched functions look up the current traveller, which is how ours gets asked."""
 
@@ -20,6 +21,17 @@ def choose(asked: str) -> str:
     chosen = backend_for(asked)
     _asked = asked
     return chosen
+
+
+def follow_no_freezers() -> None:
+    """From now on this process does not import freezegun: it runs one of fcemu's commands, and no tests."""
+    global _follows_freezers
+    _follows_freezers = False
+
+
+def follows_freezers() -> bool:
+    """Whether tests of this process may freeze its time by freezegun."""
+    return _follows_freezers
 
 
 def backend_for(asked: str = "") -> str:

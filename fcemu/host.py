@@ -200,6 +200,7 @@ class Host:
         self.runtimes: Final = runtimes
         self.url: Final = url
         self._store: Store | None = None
+        self._allowed: tuple[str, ...] = ()
         self._pid: Final = os.getpid()
         server.state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
@@ -219,8 +220,10 @@ class Host:
         return os.getpid() != self._pid
 
     def allow(self, hosts: Collection[str]) -> None:
-        """Answer under these host names, too, from now on."""
-        self.server.guard = guard_of(allowed=hosts)
+        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
+        if tuple(hosts) != self._allowed:  # else the guard goes on, which knows the names that it has seen
+            self._allowed = tuple(hosts)
+            self.server.guard = guard_of(allowed=hosts)
 
     def begin(self, recipe: Recipe, began: Callable[[Emulator], None] = _hear_nothing) -> Emulator:
         """Make an emulator, which answers from now on. ``began`` is called with it, and with each that takes its place

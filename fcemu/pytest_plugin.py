@@ -5,6 +5,7 @@ Every pytest run where fcemu is installed imports this module, so it imports the
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -23,6 +24,7 @@ _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
 _STDERR: pytest.StashKey[int] = pytest.StashKey()
 """Where the process's stderr leads while nothing is captured."""
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
+_COMMANDED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
 _REFUSED: pytest.StashKey[str] = pytest.StashKey()
 """Why a test cannot run as its options of a search, or a token, want it."""
@@ -53,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run each test that uses fcemu twice; it fails where the journals of the two runs differ",
     )
+    group.addoption("--fcemu-mutate", metavar="FILE", help=argparse.SUPPRESS)  # for the command of that name
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
@@ -85,6 +88,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from fcemu.pytest_explore import repeat_of
 
         config.stash[_REPEAT] = repeat_of(commanded["repeat"])
+    if (orders := config.getoption("--fcemu-mutate")) is not None:
+        from fcemu.pytest_mutate import Mutating
+
+        config.pluginmanager.register(Mutating.of(orders), "fcemu-mutate")
     config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
 
 
@@ -181,11 +188,15 @@ def _suite(config: pytest.Config) -> Suite:
 
 
 def _commanded(config: pytest.Config) -> dict[str, Any]:
-    """The options on pytest's command line. Raises ``ValueError``."""
-    from fcemu.core.options import OPTIONS
+    """The options on pytest's command line, which are read once for a run. Raises ``ValueError``."""
+    commanded = config.stash.get(_COMMANDED, None)
+    if commanded is None:
+        from fcemu.core.options import OPTIONS
 
-    given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
-    return {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
+        given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
+        commanded = {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
+        config.stash[_COMMANDED] = commanded
+    return commanded
 
 
 def _marked(item: pytest.Item) -> dict[str, Any]:

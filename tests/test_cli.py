@@ -106,11 +106,6 @@ def test_the_demo_ignores_what_points_at_another_emulator(monkeypatch):
 # Names
 
 
-@pytest.mark.parametrize("name", ["mutate"])
-def test_what_comes_later_is_refused_by_name(name):
-    assert f"{name} is not supported yet" in wrong(2, name, "--", "ls")
-
-
 @pytest.mark.parametrize(("typed", "meant"), [("tmeline", "timeline"), ("srve", "serve"), ("exek", "exec")])
 def test_a_mistyped_command_names_the_closest_one(typed, meant):
     assert f"there is no command {typed!r}; did you mean {meant!r}?" in wrong(2, typed)

@@ -40,7 +40,12 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
         set(),
     ),
-    "pytest_plugin": ({"backends", "core.options", "pytest_explore", "search.tokens", "testing"}, {"pytest"}, set()),
+    "pytest_plugin": (
+        {"backends", "core.options", "pytest_explore", "pytest_mutate", "search.tokens", "testing"},
+        {"pytest"},
+        set(),
+    ),
+    "pytest_mutate": ({"config", "engine.real", "testing"}, {"_pytest", "pytest"}, set()),
     "pytest_explore": ({"core", "engine.real", "search", "testing"}, {"_pytest", "pytest"}, set()),
     "client": ({"own_api"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
@@ -78,12 +83,12 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "commands": (
-        {"host", "client", "commands", "config", "core", "own_api", "runtimes", "testing"}
+        {"host", "client", "commands", "config", "core", "engine.real", "own_api", "runtimes", "search", "testing"}
         | {"guarding", "handler.system"},
         {"click", "watchfiles"},
         set(),
     ),
-    "__main__": ({"cli"}, set(), set()),
+    "__main__": ({"backends", "cli"}, set(), set()),
     "__init__": (set(), set(), set()),
 }
 LONGEST = 600

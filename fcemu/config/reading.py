@@ -53,7 +53,7 @@ def read(tree: Table, table: rows.Table, report: Report, *, foreign: bool = Fals
 
     ``foreign``: the tree was another format.
     """
-    reader = _Reader(report, _limits(tree), foreign)
+    reader = _Reader(report, limits_of(tree), foreign)
     return reader.block(tree, tree.place, Level(table, "at the top level"))
 
 
@@ -69,7 +69,7 @@ def is_readable(field: rows.Field, value: object) -> bool:
     return not isinstance(kind.read(value, RELAXED), kinds.Wrong)
 
 
-def _limits(tree: Table) -> Limits:
+def limits_of(tree: Table) -> Limits:
     """What the file itself chooses; looked up first, because it bounds values that may stand before it."""
     emulator = tree.get("emulator")
     chosen = emulator.get("limits") if isinstance(emulator, Table) else None

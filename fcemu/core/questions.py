@@ -152,6 +152,18 @@ _QUESTIONS: Final = (
         "A timer is not exact to the second (timers-and-instances §1).",
         (Answer("timer late", SECOND, "the timer {attempt} fired 1 s late"),),
     ),
+    Question(
+        "strands",
+        "which of the threads and tasks of a handler that wake at the same instant goes on first",
+        "A handler's threads are threads of its instance's system, which promises no order (timers-and-instances §3).",
+        (
+            Answer(
+                "strand",
+                None,
+                "in {attempt} thread or task {answer} behind the first that woke at the same instant went on before it",
+            ),
+        ),
+    ),
 )
 START: Final = "start"
 """The question that only a search of the calendar answers: when the story starts. Its place is that instant."""

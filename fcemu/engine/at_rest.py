@@ -58,6 +58,9 @@ class AtRest:
     def io_grace(self) -> float:
         return 0.0
 
+    def chooses(self) -> None:
+        """Chance has no questions about it."""
+
     def prepare(self, seconds: float) -> None:
         """Nothing waits for it."""
 

@@ -54,7 +54,15 @@ class Chance:
     def _start(self, row: int | str, talk: str) -> None:
         self._row = random.Random(row)
         self._bits = self._row.getrandbits
-        self._talk = random.Random(talk).getrandbits
+        self._beside: Callable[[int], int] | None = None
+        self._beside_from = talk
+
+    def _talk(self, bits: int) -> int:
+        """A draw beside all else. The generator is made at the first one: a suite makes an emulator for each test, and
+        few of these emulators ever need it."""
+        if self._beside is None:
+            self._beside = random.Random(self._beside_from).getrandbits
+        return self._beside(bits)
 
     def go_on(self, whence: str) -> None:
         """Draw anew from here on: the process before has drawn an unknown number of times. ``whence`` is another
@@ -92,11 +100,16 @@ class Chance:
         return f"{self._bits(128):032X}"
 
     permutes = False
-    """Whether ``first_of`` may answer anything but 0."""
+    """Whether ``first_of`` and ``first_strand`` may answer anything but 0."""
 
     def first_of(self, messages: int, first: Invocation | None = None) -> int:
         """Which of so many messages that are due at the same instant is handed over first, counted from 0. ``first``:
         the one that has waited longest."""
+        return 0
+
+    def first_strand(self, strands: int, invocation: Invocation) -> int:
+        """Which of so many threads or tasks of the running attempt that wake at the same instant goes on first, counted
+        from 0, the order in which they would go on."""
         return 0
 
     def resource_id(self, what: str) -> str:

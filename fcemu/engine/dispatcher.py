@@ -241,6 +241,13 @@ class Dispatcher:
             self._struck(first, len(first.attempts) + 1, f"overtake {overtaken}", now)
         return chosen
 
+    def first_strand(self, run: Run, strands: int, now: datetime) -> int:
+        """Which of so many strands of ``run`` that wake at the same instant goes on first, counted from 0."""
+        overtaken = self._chance.first_strand(strands, run.invocation)
+        if overtaken:
+            self._struck(run.invocation, run.number, f"strand {overtaken}", now)
+        return overtaken
+
     def _dequeue(self, invocation: Invocation, now: datetime) -> None:
         """The queue hands it over, once; a synchronous invocation waits in no queue."""
         if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:

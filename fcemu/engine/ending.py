@@ -55,7 +55,7 @@ class Ending:
         """It is time for the wake-up of ``run``."""
         wait = run.take_wake_up(now)
         if wait is not None:
-            self.parking.wake(wait)
+            self.parking.wake(self.parking.first_of(run, wait, now))
         # On a paused clock, what of it runs now parks or ends before anything else falls due.
         if run.table.first_wait() is not None and (wait is None or self._clock.rate or not run.counted):
             self.parking.expect(run)

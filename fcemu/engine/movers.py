@@ -360,6 +360,9 @@ class Movers:
         # Something else comes first, or another strand of the attempt.
         if first is None or first[2] is not run.wakes or not run.goes_on_with(wait):
             return False
+        # Chance may have another strand of the attempt go on first: it is asked where the wake-up falls due.
+        if self._permutes and not run.table.alone:
+            return False
         horizon = goal.horizon(self._agenda, self.clock.now())
         # It lies beyond the goal: the strand stays parked, and the caller goes on.
         if horizon is None or first[0] > horizon:

@@ -4,18 +4,18 @@ import threading
 from datetime import datetime, timedelta
 from math import inf
 from threading import get_ident
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeGuard
 
 from fcemu.core.facts import Slept, Warned
 from fcemu.core.outcome import Ran
 from fcemu.engine import real
 from fcemu.engine.clock import later
 from fcemu.engine.crew import Crew
-from fcemu.engine.dispatcher import Dispatcher
+from fcemu.engine.dispatcher import RIVALS, Dispatcher
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.lines import place
 from fcemu.engine.ports import Held
-from fcemu.engine.runs import DRIFTING, STRANDS, CodeRun, Expected, Over, Run, Strand, Wait
+from fcemu.engine.runs import DRIFTING, STRANDS, CodeRun, Expected, Over, Run, Strand, Wait, in_engine
 from fcemu.engine.world import World
 from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import acquire
@@ -71,6 +71,7 @@ class Parking:
         self.io_grace: Final = world.settings.io_grace
         self._crew: Final = crew
         self._dispatcher: Final = dispatcher
+        self._permutes: Final = dispatcher.permutes
         self.in_flight = 0
         self.steps = 0
         """Grows with every step; real time without growth is no progress."""
@@ -192,10 +193,33 @@ class Parking:
         due = None if self.clock.rate else table.next_due(now)
         if due is not None and due.until is not None and due.until < run.deadline:
             self.steps += 1
-            self.wake(due)
+            self.wake(self.first_of(run, due, now))
             return
         self.expect(run)
         self.uncount(run)
+
+    def first_of(self, run: CodeRun, due: Wait, now: datetime) -> Wait:
+        """The wait of ``run`` whose strand goes on at ``now``: ``due``, unless chance has another strand go on before
+        it whose time is up at the same instant."""
+        if not self._permutes or run.table.alone or not self.may_reorder(run):
+            return due
+        rivals = run.table.rivals(due)[:RIVALS]
+        chosen = self._dispatcher.first_strand(run, len(rivals), now) if len(rivals) > 1 else 0
+        if chosen:
+            run.table.put_first(rivals[chosen])
+            return rivals[chosen]
+        return due
+
+    def first_task(self, run: CodeRun, tasks: int) -> int:
+        """Which of so many tasks of a strand of ``run`` that wake at the same instant goes on first, counted from 0;
+        takes the baton itself, on the strand's thread."""
+        with in_engine(), self._baton:
+            return self._dispatcher.first_strand(run, tasks, self.clock.now()) if self.may_reorder(run) else 0
+
+    def may_reorder(self, run: CodeRun) -> TypeGuard[Run]:
+        """Whether chance may have what wakes at the same instant in ``run`` go on in another order than its own. On a
+        flowing clock real time decides; hooks have no questions. Called with the baton held or without it."""
+        return self._permutes and isinstance(run, Run) and not (run.over or run.verdict is not None or self.clock.rate)
 
     def _record_sleep(self, run: Run, now: datetime, until: datetime) -> None:
         alone = run.table.alone

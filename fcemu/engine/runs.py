@@ -5,6 +5,7 @@ import ctypes
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import inf
 from threading import get_ident
 from typing import Final, NoReturn, Protocol
@@ -124,7 +125,8 @@ class Wait(table.Wait["Strand", datetime]):
 
 
 class Parks(Protocol):
-    """Where strands wait in virtual time: ``parking.Parking``. Takes the baton itself, but for ``clock``."""
+    """Where strands wait in virtual time: ``parking.Parking``. Takes the baton itself, but for ``clock`` and
+    ``may_reorder``."""
 
     @property
     def clock(self) -> Clock: ...
@@ -138,6 +140,8 @@ class Parks(Protocol):
     def adopt(self, strand: "Strand", run: "CodeRun") -> None: ...
     def end_strand(self, strand: "Strand") -> None: ...
     def joins(self, strand: "Strand", wait: Wait) -> bool: ...
+    def may_reorder(self, run: "CodeRun") -> bool: ...
+    def first_task(self, run: "CodeRun", tasks: int) -> int: ...
     def warn(self, run: "CodeRun", text: str, *, once: bool = False) -> None: ...
 
 
@@ -261,6 +265,12 @@ class Strand(table.Strand):
 
     def io_grace(self) -> float:
         return self.run.parking.io_grace.total_seconds()
+
+    def chooses(self) -> Callable[[int], int] | None:
+        strand = self.here()
+        if strand is None or not strand.run.parking.may_reorder(strand.run):
+            return None
+        return partial(strand.run.parking.first_task, strand.run)
 
     def prepare(self, seconds: float) -> None:
         with in_engine():

@@ -84,6 +84,9 @@ class Scripted(Chance):
     def first_of(self, messages: int, first: Invocation | None = None) -> int:
         return 0 if first is None else self._ask("overtake", first, messages - 1)
 
+    def first_strand(self, strands: int, invocation: Invocation) -> int:
+        return self._ask("strands", invocation, strands - 1, len(invocation.attempts))
+
     def hold_up(self, moment: Moment) -> timedelta | None:
         asked = super().hold_up(moment)
         if asked is not None or not self._in_time(moment, QUESTIONS["late"].answers[0].means):

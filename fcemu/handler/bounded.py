@@ -74,6 +74,9 @@ class Bounded:
     def io_grace(self) -> float:
         return self._clock.io_grace()
 
+    def chooses(self) -> Callable[[int], int] | None:
+        return self._clock.chooses()
+
     def prepare(self, seconds: float) -> None:
         self._clock.prepare(seconds)
 

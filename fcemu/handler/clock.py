@@ -83,6 +83,10 @@ class HandlerClock(Protocol):
     def io_grace(self) -> float:
         """Real seconds that an event loop may wait for its sockets before it jumps."""
 
+    def chooses(self) -> Callable[[int], int] | None:
+        """What chance is asked by which of so many tasks that wake at the same instant goes on first, counted from 0;
+        ``None``: always the first."""
+
     def prepare(self, seconds: float) -> None:
         """The instance gets ready for its first attempt, which takes so many virtual seconds at most, until
         ``begin_handler``. The function's timeout counts from there (timers-and-instances §3.5)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import Enum
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 REST_SECONDS: Final = 0.05
@@ -190,6 +190,10 @@ def _order_of_strand(wait: Wait[Any, Any]) -> int:
     return order
 
 
+def _order_of_turn(timed: tuple[Any, int, Any]) -> int:
+    return timed[1]
+
+
 class Instant(Protocol):
     """A point in virtual time: the emulator has ``datetime``, a child process has nanoseconds."""
 
@@ -230,6 +234,10 @@ class Strand:
     def has_waited(self, now: float, seconds: float) -> bool:
         """Whether it has computed next to nothing for so long, when it was looked at last."""
         return self.looked is not None and now - self.looked[0] > seconds
+
+    def chooses(self) -> Callable[[int], int] | None:
+        """See ``HandlerClock``. In a child process the order of tasks is always the same."""
+        return None
 
     def learn(self) -> bool:
         """Its thread learns that its attempt is over; ``False``: it has learnt that often enough, and must wait for
@@ -515,6 +523,22 @@ class Attempt(Generic[S, W, T]):
         """The next wait that is over because of the instant that fell due last."""
         due = self.due(now)
         return due if due is not None and self._timed and self._timed[0][1] <= self._called else None
+
+    def rivals(self, first: W) -> list[W]:
+        """The waits that are over because of the instant that fell due last, in their order; ``first`` is the next of
+        them."""
+        called = [one for one in self._timed or () if one[0] == first.until and one[1] <= self._called]
+        return [wait for _, _, wait in sorted(called, key=_order_of_turn) if wait.waiting]
+
+    def put_first(self, wait: W) -> None:
+        """``wait`` goes on before the others that are over at the same instant."""
+        timed = self._timed or []
+        same = sorted((n for n, one in enumerate(timed) if one[0] == wait.until), key=lambda n: timed[n][1])
+        turns = [timed[n][1] for n in same]
+        others = [timed[n][2] for n in same if timed[n][2] is not wait]
+        for n, turn, other in zip(same, turns, [wait, *others]):
+            timed[n] = (timed[n][0], turn, other)
+        heapify(timed)
 
     def woken(self, strand: S) -> None:
         """Another strand has woken this one: it goes on when ``next_woken`` says so."""

@@ -43,29 +43,33 @@ def _candidates() -> Iterator[int]:
         yield first + (begin + number) % _WIDTH if first > _WIDTH else 0
 
 
-_given: Final[set[int]] = set()
+_claims: Final[dict[int, socket.socket]] = {}
+"""For each port that was given: a UDP socket at the same number, which no other process that asks ``free_port`` can
+open meanwhile."""
 _lock: Final = threading.Lock()
 _next: Final = _candidates()
 
 
 def free_port() -> int:
-    """A port that nobody uses now, and that nobody else gets here before ``give_back``: programs that start at the same
-    time take theirs only later."""
-    with ExitStack() as trials:
-        while True:
-            trial = trials.enter_context(socket.socket())
-            with _lock, suppress(OSError):  # in use
-                trial.bind(("0.0.0.0", next(_next)))
-                port: int = trial.getsockname()[1]
-                if port not in _given:
-                    _given.add(port)
-                    return port
+    """A TCP port that nobody uses now, and that neither this process nor another one with an emulator gets from here
+    before ``give_back``: programs that start at the same time take theirs only later."""
+    while True:
+        with _lock, ExitStack() as unless_free, suppress(OSError):  # in use
+            claim = unless_free.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            claim.bind(("0.0.0.0", next(_next)))
+            port: int = claim.getsockname()[1]
+            with socket.socket() as trial:
+                trial.bind(("0.0.0.0", port))
+            unless_free.pop_all()
+            _claims[port] = claim
+            return port
 
 
 def give_back(port: int) -> None:
-    """Who got this port of ``free_port`` needs it no more; repeatable."""
+    """Whoever got this port from ``free_port`` no longer needs it; repeatable."""
     with _lock:
-        _given.discard(port)
+        if (claim := _claims.pop(port, None)) is not None:
+            claim.close()
 
 
 def accepts(port: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fcemu import host
-from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
+from fcemu.config import EMPTY, Definition, find_definition
 from fcemu.core.names import FunctionRef
 from fcemu.core.options import EXPLORING, FIXTURE, OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
@@ -31,6 +31,7 @@ from fcemu.testing.handles import Function, Invocation, function_named, invocati
 from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import Mode, autojumping, flowing
+from fcemu.testing.mutating import read_file, read_plain, used_as
 from fcemu.testing.properties import Properties
 from fcemu.testing.records import Duration, Fact, UnknownName
 from fcemu.testing.reports import report_of
@@ -59,6 +60,8 @@ class LocalEmulator:
             if said.get(name):
                 raise ValueError(f"option {name}: pytest runs a test again, an emulator cannot; say it by the marker")
         read = _read(definition, said)
+        self._sources = [used_as(definition, read)]
+        """What the definitions are called by which ``fcemu mutate`` finds the tests that use them."""
         chosen = {**_without_clock(checked(read.options)), **said}
         read = _with_environment(read, value_of(chosen, "environment"))
         chance, self._kill_at = answers_for(read, chosen), kill_at()
@@ -68,8 +71,8 @@ class LocalEmulator:
         self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
         if self._recipe.data is not None and self._clock != OWN:
             raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
-        self._places: tuple[Path, ...] = ()
-        """Directories in which ``define`` looks for a path, before the working directory."""
+        self._places: Callable[[], Sequence[Path]] = tuple
+        """Gives the directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or LocalHost()
         module_of = partial(self._host.runtimes.module_of, isolate=self._recipe.isolate, process=self._recipe.process)
@@ -304,8 +307,9 @@ class LocalEmulator:
         ``emulator:`` block wants other options than this emulator has. A path is looked for where the emulator's own
         definition was."""
         if isinstance(definition, str | Path) and definition != "":
-            definition = next((found for place in self._places if (found := place / definition).exists()), definition)
+            definition = next((found for place in self._places() if (found := place / definition).exists()), definition)
         more = _read(definition, self._recipe.options())
+        self._sources.append(used_as(definition, more))
         self._define(replace(more, options=_without_clock(more.options)))
 
     def _define(self, more: Definition, code: Mapping[FunctionRef, StandIn] | None = None) -> None:
@@ -461,8 +465,8 @@ def _read(definition: Source, options: Mapping[str, Any]) -> Definition:
     if definition is None or definition == "":
         return EMPTY
     if isinstance(definition, Mapping):
-        return read_mapping(definition, Path.cwd())
-    return read_definition(find_definition(Path(definition)), host.choices_of(options))
+        return read_plain(definition, Path.cwd())
+    return read_file(find_definition(Path(definition)), host.choices_of(options))
 
 
 def _with_environment(definition: Definition, environment: Mapping[str, Mapping[str, str]]) -> Definition:

@@ -60,6 +60,9 @@ class FakeClock:
     def io_grace(self) -> float:
         return self._grace
 
+    def chooses(self) -> None:
+        """Chance has no questions here."""
+
     def prepare(self, seconds: float) -> None:
         """Nothing strikes here."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fcemu.core.questions import Choice
 from fcemu.core.script import Script
 from fcemu.host import LocalHost
 from fcemu.search.explorer import Bounds, explore
@@ -98,6 +99,23 @@ def test_each_repaired_twin_survives_all_runs_with_as_many_deviations_as_its_tes
     result = explore(bug("repaired.yaml", 0), Bounds(exhaustive=exhaustive if FULL else 1), 0)
     assert result.choices is None, lines_of(result)
     assert result.complete
+
+
+def test_the_list_of_bugs_has_each_of_them_once():
+    listed = re.findall(
+        r"^\| \[([\w-]+)\]\(([\w-]+)/README\.md\) \| \S", (BUGS / "README.md").read_text(), re.MULTILINE
+    )
+    assert sorted(name for name, _ in listed) == sorted({*NAMES, *OF_THE_CALENDAR})
+    assert all(name == folder for name, folder in listed)
+
+
+@pytest.mark.parametrize("bug", ["mixed-answers"], indirect=True)
+def test_mixed_answers_only_break_by_the_order_of_threads(bug):
+    run = bug("fcemu.yaml", 0)
+    calm = Script()
+    assert not run(calm)
+    singles = [Choice(one.question, one.place, n + 1) for one in calm.asked for n in range(one.answers)]
+    assert {one.question for one in singles if run(Script.of([one]))} == {"strands"}
 
 
 def test_at_least_four_need_two_choices():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import selectors
 from asyncio import events
 from collections.abc import Callable
+from heapq import heapify, heappop
+from math import inf, nextafter
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -15,6 +17,8 @@ from fcemu.handler.time.waits import wait_in
 Ready = list[tuple[selectors.SelectorKey, int]]
 RESOLUTION: Final = 1e-6
 """Seconds. Virtual time moves in whole microseconds, so that timers closer than this are due together."""
+RIVALS: Final = 16
+"""How many timers that are due at the same instant may change their order."""
 
 
 def jumping_select(original: Callable[..., Ready]) -> Callable[..., Ready]:
@@ -58,11 +62,36 @@ def jumping_select(original: Callable[..., Ready]) -> Callable[..., Ready]:
                 wait_in(waiting, seconds, lambda: original(self, None), loop._write_to_self)
             else:
                 wait_in(waiting, seconds)
+            choose = clock.chooses()
+            if choose is not None:
+                _reorder(loop, choose)
             return original(self, 0)
         finally:
             del _waiting[loop]
 
     return select
+
+
+def _reorder(loop: Any, choose: Callable[[int], int]) -> None:
+    """Timers of a loop that are due at the same instant are in the order that ``choose`` says: it gets how many there
+    are, and answers which comes first."""
+    end, rest = loop.time() + loop._clock_resolution, list(loop._scheduled)
+    due: list[Any] = []
+    while rest and rest[0]._when < end and len(due) < RIVALS:
+        timer = heappop(rest)
+        if not timer._cancelled:
+            due.append(timer)
+    if len(due) < 2:
+        return
+    instant, left, order = due[0]._when, list(due), []
+    while len(left) > 1:
+        order.append(left.pop(choose(len(left))))
+    order += left
+    if order == due:
+        return
+    for timer in reversed(order):
+        timer._when, instant = instant, nextafter(instant, -inf)
+    heapify(loop._scheduled)
 
 
 def _files_of(selector: Any) -> int:

@@ -410,6 +410,18 @@ def test_programs_that_start_at_the_same_time_get_different_ports_that_no_connec
     assert max(ports) < first
 
 
+def test_another_process_does_not_get_a_port_that_is_given_here():
+    given = free_port()
+    candidates = [str(port) for port in range(given, given + 20)]
+    ask = "import sys; from fcemu.runtimes import listening; listening._next = iter(map(int, sys.argv[1:]))"
+    command = [sys.executable, "-c", f"{ask}; print(listening.free_port())", *candidates]
+    try:
+        other = subprocess.run(command, capture_output=True, text=True, check=True)
+    finally:
+        give_back(given)
+    assert other.stdout.strip() in candidates[1:]
+
+
 def test_a_port_that_is_in_use_is_given_to_nobody():
     given = free_port()
     give_back(given)
