@@ -25,7 +25,8 @@ HIDDEN: Mapping[str, re.Pattern[str]] = {
         "|fchown|lchown|fchmod|set_blocking|get_blocking|posix_.*|getpriority|nice|openpty|pipe2",
         "signal": "SIG(?!INT$|TERM$|ABRT$|FPE$|ILL$|SEGV$|_)[A-Z0-9]+|alarm|[gs]etitimer|ITIMER_.*|ItimerError|pause"
         "|pthread_.*|pidfd_.*|sig(wait.*|pending|interrupt|timedwait)",
-        "socket": "AF_UNIX|SOCK_(CLOEXEC|NONBLOCK)|(send|recv)_fds|SCM_.*|CMSG_.*|MSG_DONTWAIT|SO_REUSEPORT|TCP_QUICKACK",
+        "socket": "AF_UNIX|SOCK_(CLOEXEC|NONBLOCK)|(send|recv)_fds|SCM_.*|CMSG_.*|MSG_DONTWAIT|SO_REUSEPORT"
+        "|TCP_QUICKACK",
         "select": "(?!select$|error$).*",
         "selectors": "(Epoll|Poll|DevPoll|Kqueue)Selector",
         "mmap": "PROT_.*|MAP_.*",

@@ -69,6 +69,8 @@ def _delete(directories: Iterable[bytes], ended: Iterable[int]) -> None:
         time.sleep(0.01)
     for directory in directories:
         shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):  # the lock of a directory is a file beside it, where directories cannot be locked
+            os.unlink(directory)
 
 
 def end(group: int, mark: str, shared: Iterable[str] = ()) -> set[int]:
