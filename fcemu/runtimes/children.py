@@ -345,6 +345,8 @@ class Child:
 
     def has_ended(self) -> bool:
         """Whether the process is gone; asked between attempts."""
+        if self._closed:
+            return True
         ready = self._ready(self._poll, 0)
         if self._process in ready:
             return True
