@@ -284,15 +284,15 @@ def systems() -> str:
         "",
         "## What differs on Windows and macOS",
         "",
-        "- `fcemu serve` waits for its connections with the event loop of `select`, as `asyncio`'s proactor loop "
-        "cannot watch files. On Windows, this loop waits for 512 sockets at most.",
+        "- The server uses asyncio's selector loop on every system. On Windows, this loop waits for at most 512 "
+        "sockets.",
+        "- On Windows up to Python 3.12, `time.monotonic` moves in steps of 16 ms, and so does a flowing clock.",
         "- Handlers run on Windows' proactor loop in virtual time, as on the selector loop.",
         "- Windows has no `time.tzset`, `time.clock_gettime` and `signal.alarm`, so handlers do not find them there "
         "either.",
         "- A killed process of an emulator may leave small files named `fcemu-clock-…` in the directory for temporary "
         "files.",
-        "- Where `fcemu exec` has no signal handlers of its own, Ctrl-C reaches the program from the terminal, the "
-        "third Ctrl-C kills it, and SIGTERM ends it.",
+        "- `fcemu exec` on Windows: Ctrl-C reaches the program from the terminal, and the third Ctrl-C kills it.",
         "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
         "`PYTHONUTF8=1`.",
     ]
