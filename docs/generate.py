@@ -260,7 +260,7 @@ def systems() -> str:
         "fcemu uses some facilities that not every system has, and has a way around each of them. The table is made "
         "from `fcemu/handler/system.py` by `docs/generate.py`.",
         "",
-        "| facility | what fcemu uses it for | what happens without it |",
+        "| facility | what fcemu uses it for | what happens if it is missing |",
         "| --- | --- | --- |",
     ]
     lines += [f"| {each.what} | {each.used_for} | {each.instead} |" for each in FACILITIES]
@@ -271,8 +271,8 @@ def systems() -> str:
         "## Portable mode",
         "",
         "With the variable `FCEMU_SYSTEM=portable`, fcemu on Linux hides all of these facilities from itself and from "
-        "the Python processes that it starts, and uses the alternatives in the last column. The tests use it, and so can you, "
-        "to see what your tests do on another system. It needs two packages that fcemu installs on other systems by "
+        "the Python processes that it starts, and uses the alternatives in the last column. The tests use it, and so "
+        "can you, to see what your tests do on another system. It needs two packages that fcemu installs on other systems by "
         "itself: `pip install psutil filelock`.",
         "",
         "The inline runtime, the fixture and the server do the same in this mode as in the other. Functions with "
@@ -284,15 +284,15 @@ def systems() -> str:
         "",
         "## What differs on Windows and macOS",
         "",
-        "- `fcemu serve` waits for its connections with the event loop of `select`, as `asyncio`'s proactor loop "
-        "cannot watch files. On Windows, this loop waits for 512 sockets at most.",
+        "- The server uses asyncio's selector loop on every system. On Windows, this loop waits for at most 512 "
+        "sockets.",
+        "- On Windows up to Python 3.12, `time.monotonic` moves in steps of 16 ms, and so does a flowing clock.",
         "- Handlers run on Windows' proactor loop in virtual time, as on the selector loop.",
         "- Windows has no `time.tzset`, `time.clock_gettime` and `signal.alarm`, so handlers do not find them there "
         "either.",
         "- A killed process of an emulator may leave small files named `fcemu-clock-…` in the directory for temporary "
         "files.",
-        "- Where `fcemu exec` has no signal handlers of its own, Ctrl-C reaches the program from the terminal, the "
-        "third Ctrl-C kills it, and SIGTERM ends it.",
+        "- `fcemu exec` on Windows: Ctrl-C reaches the program from the terminal, and the third Ctrl-C kills it.",
         "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
         "`PYTHONUTF8=1`.",
     ]

@@ -5,6 +5,7 @@ block what a test does with it. On the site such files become pages of their own
 only the language and the name of a file.
 """
 
+import json
 import os
 import posixpath
 import re
@@ -29,6 +30,7 @@ _FENCE = re.compile(r"^```([^\n]*\n)(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEAD = re.compile(r"(\w+)(?: (\S+\.\w+))?(?: \w+)?")
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 _ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+_HAN = re.compile(r"([\u4e00-\u9fff])")
 _CODE = re.compile(r"`[^`]+`")
 
 
@@ -164,3 +166,18 @@ def _prose(text: str, source: Path, place: str) -> str:
     # In a row of a table, Markdown of repositories reads `a\|b` as the code a|b, and that of the site as it stands.
     text = _ROW.sub(lambda row: _CODE.sub(lambda code: code[0].replace("\\|", "|"), row[0]), text)
     return _LINK.sub(led, text)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Say of pages in Chinese that they are."""
+    return output.replace('<html lang="en"', '<html lang="zh"', 1) if page.file.src_uri.startswith("zh/") else output
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Let the search find Chinese, which has no blanks: in its index, each character is a word."""
+    path = Path(config.site_dir, "search/search_index.json")
+    index = json.loads(path.read_text(encoding="utf-8"))
+    for entry in index["docs"]:
+        for name in ("title", "text"):
+            entry[name] = _HAN.sub("\u200b\\1\u200b", entry[name])
+    path.write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from fcemu import __version__
 from fcemu.core.script import Script
 from fcemu.engine.real import monotonic
 from fcemu.search.explorer import Made, RunOnce, Take
@@ -33,6 +34,8 @@ _DEATHS: Final = 5
 """How many times a batch is given out again whose workers die of it: by then it is the batch."""
 _SECONDS_FOR_WORKERS: Final = 60
 _SECONDS_TO_CONNECT: Final = 10
+_KEPT_SECONDS: Final = 60
+"""How long a process of a worker waits for another batch, once the search that it is for has come to its end."""
 _SHOWN_CHARACTERS: Final = 4000
 
 
@@ -41,11 +44,12 @@ class CannotSearch(Exception):
 
 
 class Job(NamedTuple):
-    """Which test the workers run: by which arguments pytest finds it, in which directory."""
+    """Which test the workers run: by which arguments pytest finds it, in which directory, and by which fcemu."""
 
     nodeid: str
     arguments: tuple[str, ...]
     directory: str
+    version: str = __version__
 
 
 class Across:
@@ -211,31 +215,36 @@ class _Child:
         self._answers.close()
 
 
-_IDLE: Final[dict[Job, list[_Child]]] = {}
-"""Of this worker: processes that wait for a batch. A worker of several threads has one for each."""
+_IDLE: Final[dict[Job, list[tuple[float, _Child]]]] = {}
+"""Of this worker: processes that wait for a batch, each with since when. A worker of several threads has one for each
+of them."""
 _LOCK: Final = threading.Lock()
 
 
 def run_batch(job: Job, recipes: list[Any]) -> tuple[list[Any], float]:
-    """What came of each recipe, and how many seconds that took."""
+    """What came of each recipe, and how many seconds that took. Raises ``RuntimeError`` where pytest cannot run it."""
+    if job.version != __version__:
+        raise RuntimeError(f"a worker has fcemu {__version__}, and the search is by {job.version}; install the same")
     with _LOCK:
         waiting = _IDLE.get(job)
-        child = waiting.pop() if waiting else None
+        child = waiting.pop()[1] if waiting else None
     if child is None:
-        end_idle()  # of another search, which has ended
+        end_idle(monotonic() - _KEPT_SECONDS)
         child = _Child(job)
         child.run([])  # the time that pytest takes to start is not the batch's
     begin = monotonic()
     told = child.run(recipes)
     with _LOCK:
-        _IDLE.setdefault(job, []).append(child)
+        _IDLE.setdefault(job, []).append((monotonic(), child))
     return told, monotonic() - begin
 
 
-def end_idle() -> None:
-    """End the processes that wait."""
+def end_idle(before: float | None = None) -> None:
+    """End the processes that wait; those that do since ``before``, where that is said."""
+    ended: list[_Child] = []
     with _LOCK:
-        children = [child for waiting in _IDLE.values() for child in waiting]
-        _IDLE.clear()
-    for child in children:
+        for job, waiting in _IDLE.items():
+            ended += [child for since, child in waiting if before is None or since < before]
+            _IDLE[job] = [(since, child) for since, child in waiting if before is not None and since >= before]
+    for child in ended:
         child.end()

@@ -68,11 +68,13 @@ def _lock_beside(path: str) -> Unlock:
         lock.acquire()
     except Timeout as taken:
         raise BlockingIOError(str(taken)) from None
+    GUARDIAN.tell(f"[{_hexadecimal(path + _LOCK)}")
 
     def unlock() -> None:
         lock.release()
         with suppress(OSError):  # on Windows another process may look at it
             os.unlink(path + _LOCK)
+            GUARDIAN.tell(f"]{_hexadecimal(path + _LOCK)}")
 
     return unlock
 

@@ -88,10 +88,13 @@ def test_every_document_is_a_page(site):
         assert page.is_file(), place
 
 
-def test_the_examples_are_pages_with_their_files(pages):
-    text = pages["repository/fixtures/orders/index.html"]
-    assert "handler.py" in text
-    assert "Declined" in text
+def test_an_example_to_which_a_page_links_is_a_page_with_its_files(pages):
+    examples = [path for path in pages if re.fullmatch(r"repository/fixtures/\w+/index\.html", path)]
+    assert len(examples) >= 3
+    for path in examples:
+        folder = ROOT / path.removeprefix("repository/").removesuffix("/index.html")
+        named = {each.name for each in folder.iterdir() if each.suffix in (".py", ".yaml", ".js")}
+        assert {name for name in named if f"<code>{name}</code>" not in pages[path]} == set()
 
 
 def test_heads_of_blocks_show_a_file_name_and_not_what_tests_do_with_the_block(pages):
@@ -178,9 +181,26 @@ def test_the_browser_draws_diagrams_without_another_host(opened):
     assert page.locator("div.mermaid").count() == 1
 
 
-def test_the_search_finds_the_section_for_a_part_of_a_message(opened):
-    page = opened("")
-    page.get_by_role("textbox", name="Search").fill("nobody looked at")
-    found = page.locator(".md-search-result__link")
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("call reply.result(), which raises it", "reference/messages/"),
+        ("run_until_idle", "reference/api/emulator/"),
+        ("消息最大存活时长", "zh/"),
+    ],
+)
+def test_the_search_finds_a_part_of_a_message_a_method_and_chinese(opened, words, page):
+    site = opened("")
+    site.get_by_role("textbox", name="Search").fill(words)
+    found = site.locator(".md-search-result__link")
     found.first.wait_for()
-    assert any("reference/messages/" in (link.get_attribute("href") or "") for link in found.all())
+    assert any(page in (link.get_attribute("href") or "") for link in found.all())
+
+
+def test_pages_in_chinese_say_so(pages):
+    said = {path: re.search(r'<html lang="(\w+)"', text)[1] for path, text in pages.items()}
+    assert {path for path, language in said.items() if language == "zh"} == {
+        "zh/index.html",
+        "zh/tutorial/index.html",
+        "zh/faq/index.html",
+    }

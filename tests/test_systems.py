@@ -1,5 +1,6 @@
 """fcemu runs on systems that lack what Linux offers: what it uses of that is a table, and each row has a way around."""
 
+import ast
 import json
 import os
 import re
@@ -29,9 +30,7 @@ def test_each_facility_is_a_constant_and_a_row():
     assert {each.name for each in FACILITIES} | {"IS_HIDDEN"} == {name for name in constants if name[0] != "_"}
     for each in FACILITIES:
         assert each.offered == getattr(system, each.name)
-        assert each.what
-        assert each.used_for
-        assert each.instead
+        assert all((each.what, each.used_for, each.instead))
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
@@ -43,6 +42,32 @@ def test_no_function_of_another_system_is_used_without_a_guard(platform):
     assert run.stderr == ""
     found = [line for line in run.stdout.splitlines() if line.partition(":")[0] not in ONLY_WHERE]
     assert found == []
+
+
+def test_text_is_read_and_written_in_an_encoding_that_the_code_names():
+    """Windows takes another than UTF-8 where none is named."""
+    found = []
+    for file in sorted((ROOT / "fcemu").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _reads_text(node):
+                named = {keyword.arg for keyword in node.keywords}
+                if "encoding" not in named and not _is_named_in_place(node):
+                    found.append(f"{file.relative_to(ROOT)}:{node.lineno}")
+    assert found == []
+
+
+def _reads_text(call):
+    name = ast.unparse(call.func)
+    if name.endswith((".read_text", ".write_text")):
+        return True
+    modes = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    return name == "open" and not any(isinstance(mode, ast.Constant) and "b" in mode.value for mode in modes)
+
+
+def _is_named_in_place(call):
+    """``path.read_text("ascii")``, ``path.write_text(text, "ascii")``."""
+    name = ast.unparse(call.func)
+    return len(call.args) > (1 if name.endswith(".write_text") else 0) and not name.endswith("open")
 
 
 def portable(*command, **more):

@@ -1,16 +1,17 @@
 """explore: one test, searched by pytest in a process of its own."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 
 import click
 
-from fcemu.commands.options import examples
+from fcemu.commands.options import OF_PYTEST_TOO, examples
 
 
 @click.command(
-    context_settings={"ignore_unknown_options": True},
+    context_settings=OF_PYTEST_TOO,
     epilog=examples(
         "fcemu explore tests/test_orders.py::test_an_order_is_charged_once --runs 500",
         "fcemu explore tests/test_orders.py::test_an_order_is_charged_once --runs 100000 --workers 8",
@@ -41,6 +42,10 @@ def explore(nodeid: str, runs: int, workers: int | None, scheduler: str | None, 
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers starts processes here, --scheduler has its own; leave one of them out")
     if workers is not None or scheduler is not None:
+        if not hasattr(os, "fork"):
+            raise click.UsageError(
+                "--workers and --scheduler need a system like Linux, on which pipes can be inherited"
+            )
         if importlib.util.find_spec("distributed") is None:
             raise click.UsageError("--workers and --scheduler need Dask; install fcemu[distributed]")
         command.append(f"--fcemu-workers={workers}" if scheduler is None else f"--fcemu-scheduler={scheduler}")

@@ -195,7 +195,9 @@ async def _serve(plan: Plan) -> None:
         telling_who_waits(running.host.server, LOG.warning),
         environment(plan, running) as variables,
     ):
-        _greet(plan, running, await asyncio.to_thread(running.client.functions))
+        # The first requests come meanwhile: where no function is defined, nothing has to be asked before the greeting.
+        defined = await asyncio.to_thread(running.client.functions) if running.functions() else []
+        _greet(plan, running, defined)
         tell_intercepted(plan, variables)
         async with watched(plan, running):
             await stop.wait()

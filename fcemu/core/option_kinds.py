@@ -348,7 +348,7 @@ class Probabilities(Kind):
         from fcemu.core.odds import check_odds
 
         check_odds(super().check(value))
-        return dict(value)
+        return {draw: float(odds) for draw, odds in value.items()}
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, Mapping) and all(isinstance(draw, str) for draw in value)

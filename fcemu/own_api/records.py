@@ -104,7 +104,8 @@ class StateAfter(NamedTuple):
     """The state after one fact. ``status`` and ``phase`` describe the invocation that the fact concerns; ``until`` is
     the end of that phase, if it is known, or the time at which the message of the fact becomes visible. ``place`` is
     where that message is. ``failure`` says whether the fact reports a failure. ``who`` and ``line`` are the fact as the
-    timeline shows it."""
+    timeline shows it. ``deviation`` says whether the fact is an answer of chance other than the calm one, or a fault
+    that a test asked for."""
 
     failure: bool
     who: str
@@ -113,6 +114,7 @@ class StateAfter(NamedTuple):
     phase: Literal["waiting", "starting", "running", "sleeping", "over"] | None = None
     until: datetime | None = None
     place: Literal["visible", "in flight", "gone"] | None = None
+    deviation: bool | None = None
 
 
 class Fact(NamedTuple):

@@ -25,7 +25,6 @@ do:
 import codecs
 import json
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -41,10 +40,10 @@ from fcemu.engine.ports import Call, ShownTime
 from fcemu.guarding import GUARDIAN, new_mark
 from fcemu.handler.clock import Abandoned, HandlerClock
 from fcemu.handler.polls import POLLIN, READABLE, AnyBell, Poll, new_bell, new_poll
-from fcemu.handler.system import INHERITS, NEW_GROUP, PROC
+from fcemu.handler.system import INHERITS, NEW_GROUP
 from fcemu.handler.time.originals import Originals
 from fcemu.runtimes import outputs, side_threads
-from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
+from fcemu.runtimes.child.guardian import VARIABLE, end, kill, shared_by
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.doorway import Doorway
 from fcemu.runtimes.whereabouts import Lookout, line_in
@@ -268,6 +267,11 @@ class Child:
         if room > 0:
             self._poll_without_output()
 
+    def _read_file(self, output: Output) -> None:
+        """The same where output goes to a file, which no wait hears of."""
+        if not INHERITS:
+            self._read_output(output)
+
     def _poll_without_output(self) -> None:
         """The child has closed its stdout and stderr."""
         with suppress(KeyError):
@@ -287,6 +291,7 @@ class Child:
     def _park(self, call: Call, header: Mapping[str, Any]) -> None:
         """Wait in virtual time until the child is to go on, or has gone on by itself. Raises ``Abandoned``."""
         self.held_up = False
+        self._read_file(call.output)
         clock, seconds = call.clock, header["seconds"]
         if seconds is None and not header.get("real"):
             seconds = _FOR_EVER
@@ -310,7 +315,7 @@ class Child:
         waiting = clock.waiting()
         assert waiting is not None, "an attempt's own thread is a strand"
         bell = self._bell = self._bell or new_bell()
-        # A file is not waited for, but read when the child runs on: looking at it would keep the machine busy.
+        # A file is not waited for, but read when the wait ends: looking at it would keep the machine busy.
         files = (self._channel, bell, self._output if INHERITS else None, self._process)
 
         def block() -> None:
@@ -324,6 +329,7 @@ class Child:
                     self._read_output(output)
                 if bell.fileno() in ready:
                     bell.hush()
+                    self._read_file(output)
                     return
                 if self.fd in ready or self._process in ready:
                     return
@@ -339,6 +345,8 @@ class Child:
 
     def has_ended(self) -> bool:
         """Whether the process is gone; asked between attempts."""
+        if self._closed:
+            return True
         ready = self._ready(self._poll, 0)
         if self._process in ready:
             return True
@@ -534,9 +542,7 @@ def end_group(process: "subprocess.Popen[bytes]", mark: str, failed: Callable[[B
     """Kill a process that leads its group, and the group; on any thread. On a thread of its own, what has left the
     group is killed, and the process is reaped; ``failed`` gets what is raised there."""
     shared = set(shared_by(process.pid))
-    if PROC:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+    kill(process.pid, mark)
 
     def reap() -> None:
         end(process.pid, mark, shared)

@@ -1,4 +1,8 @@
-"""A child that cannot inherit a socket connects to a port of this machine, and shows that it is the one."""
+"""A child that cannot inherit a socket connects to a port of this machine, and shows that it is the one.
+
+It says the secret, and gets eight bytes: the nanoseconds that this process's monotonic clock shows just then. Other
+programs may read another clock where the dial says what was at which instant of this one.
+"""
 
 import hmac
 import secrets
@@ -7,8 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from fcemu.handler.time.originals import Originals
+
 VARIABLE: Final = "FCEMU_SECRET"
 """Tells a child the secret; its program takes it out of its environment."""
+_REAL: Final = Originals()
 _LOOK_SECONDS: Final = 0.1
 """Real seconds between two looks whether a child still is to come."""
 _SAY_SECONDS: Final = 5.0
@@ -35,8 +42,9 @@ class Doorway:
                 with suppress(TimeoutError, ConnectionError):
                     connection, _ = self._listening.accept()
                     if self._knows_secret(connection):
-                        connection.settimeout(None)
                         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        connection.sendall(_REAL.monotonic_ns().to_bytes(8, "little"))
+                        connection.settimeout(None)
                         return connection
                     connection.close()
         return None

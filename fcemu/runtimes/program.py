@@ -14,7 +14,7 @@ from fcemu.guarding import GUARDIAN, new_mark
 from fcemu.handler.polls import POLLIN, new_bell, new_poll
 from fcemu.handler.system import NEW_GROUP, PROC
 from fcemu.runtimes import outputs, side_threads
-from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
+from fcemu.runtimes.child.guardian import VARIABLE, end, kill, shared_by
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0
@@ -133,11 +133,7 @@ class Program:
     def kill(self) -> None:
         """End it and what it has started in its group, at once; on any thread, repeatable."""
         self._shared.update(shared_by(self.group))
-        if PROC:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.group, signal.SIGKILL)
-        else:
-            end(self.group, self._mark)
+        kill(self.group, self._mark)
 
     def end(self, *, gently: bool) -> None:
         """End it with all that it has started, wait for it, and give back what it needed here; with ``gently`` SIGTERM

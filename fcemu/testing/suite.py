@@ -14,7 +14,7 @@ from fcemu.core.settings import settings_of
 from fcemu.engine.collector import take_for_old
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
-from fcemu.testing.mutating import read_file
+from fcemu.testing.mutating import is_changed, note_file, read_file
 
 
 def prepare(backend: str) -> None:
@@ -106,7 +106,7 @@ class Suite:
             raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
         known = self._found.get((beside, given))
         if known is not None:
-            with suppress(FileNotFoundError):  # it is not where it was: it is looked for anew
+            with suppress(FileNotFoundError, NotADirectoryError):  # it is not where it was: it is looked for anew
                 return self._cached(known, choices)
         near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
         path = self._found[beside, given] = find_definition(near or self._root / given)
@@ -125,6 +125,7 @@ class Suite:
         stamp = (stat.st_mtime_ns, stat.st_size)
         which = (path, choices.region, choices.account_id, choices.environment)
         known = self._read.get(which)
-        if known is None or known[0] != stamp:
+        note_file(path, choices)
+        if known is None or known[0] != stamp or is_changed(path):
             known = self._read[which] = (stamp, read_file(path, choices))
         return known[1]

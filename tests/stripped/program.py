@@ -48,9 +48,9 @@ SERVER = """
 
     HTTPServer(("0.0.0.0", int(os.environ["FC_SERVER_PORT"])), Answer).serve_forever()
     """
-SCRIPT = (
-    "exports.handler = (event, context, done) => setTimeout(() => { console.log('woken'); done(null, '60'); }, 60000);"
-)
+SCRIPT = """
+exports.handler = (event, context, done) => setTimeout(() => { console.log('woken'); done(null, '60'); }, 60000);
+"""
 
 
 def main(directory: Path, python: str) -> None:

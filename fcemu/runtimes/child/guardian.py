@@ -69,6 +69,8 @@ def _delete(directories: Iterable[bytes], ended: Iterable[int]) -> None:
         time.sleep(0.01)
     for directory in directories:
         shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):  # the lock of a directory is a file beside it, where directories cannot be locked
+            os.unlink(directory)
 
 
 def end(group: int, mark: str, shared: Iterable[str] = ()) -> set[int]:
@@ -86,8 +88,7 @@ def end(group: int, mark: str, shared: Iterable[str] = ()) -> set[int]:
         for pid in (-group, *new):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-    with suppress(OSError):
-        os.killpg(group, signal.SIGKILL)
+    kill(group, mark)
     for name in _OF_FAKETIME:
         with suppress(OSError):
             os.unlink(_SHARED + name.format(group))
@@ -97,6 +98,22 @@ def end(group: int, mark: str, shared: Iterable[str] = ()) -> set[int]:
             with suppress(OSError):
                 os.unlink(name)
     return known | {group}
+
+
+def kill(group: int, mark: str) -> None:
+    """Kill a process group now; ``end`` finds what has left it. Without groups, a process and what it has started."""
+    if PROC:
+        with suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+        return
+    import psutil
+
+    process = _of(group, mark)
+    if process is not None:
+        with suppress(psutil.Error):
+            for each in (*process.children(recursive=True), process):
+                with suppress(psutil.Error):
+                    each.kill()
 
 
 def _end_by_psutil(first: int, mark: str) -> set[int]:

@@ -24,6 +24,14 @@ const channel = new Channel(Number(channelAt), secret);
 const MODERN = modern === 'modern';
 process.argv.splice(1, process.argv.length, path.join(code, 'index.js'));
 
+// Elsewhere than on Linux, the clock of Node.js may be another one than that of the emulator's Python.
+function openedDial() {
+  if (!secret) return new time.Dial(Number(dialAt));
+  const ahead = time.realHrtime() - channel.end.read(8).readBigInt64LE();
+  const isSame = ahead < 1_000_000_000n && ahead > -1_000_000_000n;
+  return new time.Dial(fs.openSync(dialAt, 'r'), isSame ? 0n : ahead);
+}
+
 const MOST_BYTES = 32 << 20; // RESULT_BYTES of core/output.py
 
 let awaitsDebugger = debugPort !== '';
@@ -34,7 +42,7 @@ let quietSince = 0n;
 let eventsSeen = 0;
 let looking = null;
 
-const timers = time.install(new time.Dial(secret ? fs.openSync(dialAt, 'r') : Number(dialAt)), sleepHere);
+const timers = time.install(openedDial(), sleepHere);
 const logger = output.install(() => attempt?.header.context.requestId ?? '');
 const loader = new Loader(code, MODERN);
 preinstalled.install();
