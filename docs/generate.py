@@ -272,8 +272,8 @@ def systems() -> str:
         "",
         "With the variable `FCEMU_SYSTEM=portable`, fcemu on Linux hides all of these facilities from itself and from "
         "the Python processes that it starts, and uses the alternatives in the last column. The tests use it, and so "
-        "can you, to see what your tests do on another system. It needs two packages that fcemu installs on other systems by "
-        "itself: `pip install psutil filelock`.",
+        "can you, to see what your tests do on another system. It needs two packages that fcemu installs on other "
+        "systems by itself: `pip install psutil filelock`.",
         "",
         "The inline runtime, the fixture and the server do the same in this mode as in the other. Functions with "
         "runtime `process`, Node.js functions and custom runtimes run as well, with the differences that the table "

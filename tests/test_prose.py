@@ -14,8 +14,8 @@ import pytest
 from patience import CHILD_SECONDS
 
 ROOT = Path(__file__).parent.parent
-FROM_CODE = {"docs/explanation/assumed.md", "docs/reference/rules.md"}
-"""Pages that docs/generate.py makes from comments and from the names of tests."""
+FROM_CODE = {"docs/reference/rules.md"}
+"""The page that docs/generate.py makes from the names of tests."""
 HISTORY = {"CHANGELOG.md"}
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
