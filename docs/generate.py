@@ -271,9 +271,9 @@ def systems() -> str:
         "## Portable mode",
         "",
         "With the variable `FCEMU_SYSTEM=portable`, fcemu on Linux hides all of these facilities from itself and from "
-        "the Python processes that it starts, and goes the ways of the last column. The tests use it, and so can you, "
-        "to see what your tests do on another system. It needs two packages that fcemu installs on other systems by "
-        "itself: `pip install psutil filelock`.",
+        "the Python processes that it starts, and uses the alternatives in the last column. The tests use it, and so "
+        "can you, to see what your tests do on another system. It needs two packages that fcemu installs on other "
+        "systems by itself: `pip install psutil filelock`.",
         "",
         "The inline runtime, the fixture and the server do the same in this mode as in the other. Functions with "
         "runtime `process`, Node.js functions and custom runtimes run as well, with the differences that the table "
@@ -304,13 +304,13 @@ def errors() -> str:
     lines = [
         "# Errors",
         "",
-        "Every code with which fcemu refuses a request to FC's API, with its HTTP status and its text. Where no text "
-        "stands, it depends on what is refused. How the body of an answer is written differs between the API's "
-        "versions. In a test, an `FCError` has all three as `code`, `status` and `message`. Collected by "
-        "`docs/generate.py` from `fcemu/core/errors.py`; the source is errors-and-limits §2.1 unless the last column "
-        "says otherwise.",
+        "This page lists every code with which fcemu refuses a request to FC's API, with its HTTP status and its text. "
+        "If a row has no text, the text depends on the request. The form of the body differs between the versions of "
+        "the API. In a test, an `FCError` has all three as `code`, `status` and `message`. `docs/generate.py` collects "
+        "the codes from `fcemu/core/errors.py`; the source is errors-and-limits §2.1 unless the last column says "
+        "otherwise.",
         "",
-        "| code | status | text | what is no rule of FC's, or a guess |",
+        "| code | status | text | not a rule of FC, or a guess |",
         "| --- | --- | --- | --- |",
     ]
     for name, code in CODES.items():
@@ -405,7 +405,7 @@ def chance() -> str:
         "would use up the retries or the age of an invocation, and none about a synchronous invocation, which has no "
         "retries.",
         "",
-        "| question | what is open | what FC says | answers other than the calm one |",
+        "| question | what FC leaves open | what FC says | answers other than the calm one |",
         "| --- | --- | --- | --- |",
     ]
     for question in QUESTIONS.values():
@@ -421,9 +421,9 @@ def definition() -> str:
     lines = [
         "# The definition: `fcemu.yaml`",
         "",
-        "FC's own key names with less nesting. Made from the tables of `fcemu/core/fields/` and "
-        "`fcemu/config/schema.py` by `docs/generate.py`. "
-        "`fcemu check FILE` names every problem of a file at once, with its place and the closest right word.",
+        "A definition uses FC's own key names with less nesting. `docs/generate.py` makes this page from the tables of "
+        "`fcemu/core/fields/` and `fcemu/config/schema.py`. `fcemu check FILE` names all problems of a file at once, "
+        "with their places and the closest correct words.",
         "",
         "`fixtures/hello`:",
         "",
@@ -438,30 +438,35 @@ def definition() -> str:
         "```",
         "",
         "Destinations are `function:NAME` (`function:SERVICE/NAME` in 2.0, `:QUALIFIER` may follow), `queue:NAME` and "
-        "`topic:NAME` of MNS, `topic:INSTANCE/TOPIC` of RocketMQ, `eventbus:NAME` of EventBridge, or FC's ARNs. What "
-        "is delivered to them, a test reads; with `deliverTo: {'queue:declined': 'http://127.0.0.1:8080/hook'}` it is "
-        "posted to that URL as well, as JSON, and the clock waits for the answer: any 2xx is good, all else a failed "
-        "delivery. The `clock` of the `emulator:` block is for `fcemu serve`: in a test the clock "
-        "starts paused, at its option `start`.",
+        "`topic:NAME` of MNS, `topic:INSTANCE/TOPIC` of RocketMQ, `eventbus:NAME` of EventBridge, or FC's ARNs. A "
+        "test can read the messages that they receive. With `deliverTo: {'queue:declined': "
+        "'http://127.0.0.1:8080/hook'}`, fcemu also posts them to that URL "
+        "as JSON, and the clock waits for the answer: "
+        "any 2xx is a success, and everything else is a failed delivery. The `clock` of the `emulator:` block applies "
+        "to `fcemu serve`; in a test, the clock starts paused, at the time of the option `start`.",
         "",
-        "In any value, `${vars.NAME}` is what `vars` says, and `${env('NAME', default)}` a variable of the "
-        "environment. A value that is nothing else keeps its type; inside a text it is a part of the text.",
+        "In any value, `${vars.NAME}` stands for a value of `vars`, and "
+        "`${env('NAME', default)}` for a variable of the "
+        "environment. A value that consists of one variable keeps its type; inside a string, the variable becomes part "
+        "of the string.",
         "",
         "Editors complete and check the file by [its JSON Schema](fcemu.schema.json), which is also in the package: "
         "`fcemu check --schema > fcemu.schema.json`, then `# yaml-language-server: $schema=fcemu.schema.json` as the "
         "first line of the file.",
         "",
-        "What is kept is shown by FC's API and has no effect; `fcemu check` says so once for each file.",
+        "FC's API shows the settings that fcemu keeps, but they have no effect; `fcemu check` reports them once for "
+        "each file.",
         "",
-        "Everything that FC's API makes can be written here, and `GET /_fcemu/definition` writes it: a server of today "
-        "is a file of tomorrow. What was uploaded is in it as `code: {zipFile: BASE64}`, up to 512 KB; what is beyond "
-        "that, or a layer that was deleted while a function used it, is named by the directory where the server has "
-        "it. A version says what differs from what its function is now; with `whole: true`, nothing but handler and "
-        "code is taken from there. Ids, times, numbers of versions that were deleted, what leads to a version or an "
-        "alias that was deleted, and the server's options but account, region and limits are not in it. FC's API takes "
-        "handlers that are not in the code; then it is `{…, unchecked: true}`, and the file only warns of them. Texts "
-        "that look like variables stay texts by `expand: false`. What FC's API takes as settings of a trigger and no "
-        "file may say is in its `kept`. `fixtures/everything` has each kind of thing.",
+        "A definition can express everything that FC's API makes, and `GET /_fcemu/definition` writes such a "
+        "definition. It holds uploaded code as `code: {zipFile: BASE64}`, up "
+        "to 512 KB. For larger code, and for a layer "
+        "that was deleted while a function used it, it names the directory in which the server keeps the files. A "
+        "version says what differs from its function as it is now; with `whole: true`, only handler and code come from "
+        "there. The definition has no ids, times, numbers of deleted versions, or references to deleted versions and "
+        "aliases, and of the server's options only account, region and limits. FC's API accepts handlers that are not "
+        "in the code; the definition then has `{…, unchecked: true}`, and fcemu only warns of them. With `expand: "
+        "false`, strings that look like variables stay strings. Settings of a trigger that FC's API accepts and files "
+        "do not are in `kept`. `fixtures/everything` has an example of everything.",
     ]
     ways: dict[Table, list[str]] = {FILE: []}
     for way, _, table in below(FILE):
@@ -500,11 +505,13 @@ def command_line() -> str:
     lines = [
         "# The command line",
         "",
-        "Made from `fcemu/cli.py` by `docs/generate.py`. Status 0: good, 1: it ran and found something wrong, 2: wrong "
-        "use. Results go to stdout, everything else to stderr.",
+        "`docs/generate.py` makes this page from `fcemu/cli.py`. A command "
+        "exits with status 0 for success, 1 if it ran "
+        "and found something wrong, and 2 for wrong usage. Results go to stdout, everything else goes to stderr.",
         "",
-        "Every option of `serve` and `exec` can also be given as a variable; the command line wins over it, and it "
-        "wins over the definition's `emulator:` block. Where else they can be said: [options](options.md).",
+        "A variable can set every option of `serve` and `exec`; the command line wins over the variable, and the "
+        "variable wins over the definition's `emulator:` block. The page [options](options.md) lists all places where "
+        "you can set an option.",
         *COMPLETION,
     ]
     for way, command in _commands("fcemu", program):
@@ -532,21 +539,23 @@ def all_options() -> str:
     lines = [
         "# Options",
         "",
-        "What can be said of an emulator, and where. Made from `fcemu/core/options.py` by `docs/generate.py`.",
+        "This page lists the options of an emulator and the places where you can set them. `docs/generate.py` makes it "
+        "from `fcemu/core/options.py`.",
         "",
-        "In a test an option is a keyword of the marker, of what `fcemu_options` returns, of `fcemu_factory` and of "
-        "`LocalEmulator`; the ini file has `fcemu_` before its name. For each option the first wins that has it: "
-        "pytest's command line ("
+        "In a test, an option is a keyword of the marker, of the dictionary that `fcemu_options` returns, of "
+        "`fcemu_factory` and of `LocalEmulator`; in the ini file, `fcemu_` precedes its name. For each option, the "
+        "first of these places that sets it wins: pytest's command line ("
         + ", ".join(f"`--fcemu-{row.name}`" for row in OPTIONS.values() if row.of_pytest)
         + "), "
         "the closest marker, outer markers, `fcemu_options`, the ini file, the definition, the default. For `serve` "
-        "and `exec` it is the command line, the variable, the definition, the default. The `clock` of a definition is "
-        "for `serve` and `exec`: the clock of a test starts paused.",
+        "and `exec`, they are the command line, the variable, the definition, the default. The `clock` of a definition "
+        "applies to `serve` and `exec`; the clock of a test starts paused.",
         "",
-        "In an ini file and in a variable, lists are separated by blanks or commas (`1 2 4`, `LTAI1:s1 LTAI2:s2`), and "
-        "the pairs of a map by blanks (`queue:declined=http://127.0.0.1:8080/hook`). On the command line, such an "
-        "option may also be repeated. A flag is true, yes, on or 1, or false, no, off or 0; on the command line it has "
-        "a form with `--no-`.",
+        "In an ini file and in a variable, spaces or commas separate the items of a list (`1 2 4`, `LTAI1:s1 "
+        "LTAI2:s2`), and spaces separate the pairs of a map "
+        "(`queue:declined=http://127.0.0.1:8080/hook`). On the command "
+        "line, such an option may also be repeated. A flag is true, yes, on or 1, or false, no, off or 0; on the "
+        "command line, it also has a form with `--no-`.",
         "",
         "| option | takes | default | in the definition | `serve` and `exec` | variable | meaning |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -680,12 +689,12 @@ def operations() -> str:
     lines = [
         "# Operations of FC's API",
         "",
-        "Every operation that an SDK of that version can send. Made from the tables in `fcemu/api/v*.py`, which are "
-        "also the routes, by `docs/generate.py`.",
+        "This page lists every operation that an SDK of each version can send. `docs/generate.py` makes it from the "
+        "tables in `fcemu/api/v*.py`, which are also the routes.",
         "",
-        "- **acts**: does what FC does, as far as these documents say.",
-        "- **keeps**: takes, checks, stores and shows it; nothing follows from it yet.",
-        "- **refused**: answers 501 `NotImplemented` and names the operation.",
+        "- **acts**: fcemu does what FC does, as far as these documents describe it.",
+        "- **keeps**: fcemu accepts, checks, stores and shows the resource, but nothing follows from it yet.",
+        "- **refused**: fcemu answers 501 `NotImplemented` and names the operation.",
     ]
     versions = [dialect for dialect, _ in DIALECTS.values()]
     known = [{each.name: effect_of(each) for each in dialect.operations} for dialect in versions]
@@ -693,7 +702,7 @@ def operations() -> str:
     lines.append("| --- |" + " --- |" * len(versions))
     for name in sorted({name for there in known for name in there}):
         lines.append(f"| {name} | " + " | ".join(there.get(name, "") for there in known) + " |")
-    lines += ["", "An empty place: that version has no such operation, or calls it otherwise."]
+    lines += ["", "Where a cell is empty, that version has no such operation, or has another name for it."]
     for dialect in versions:
         effects = [effect_of(operation) for operation in dialect.operations]
         counts = ", ".join(f"{effects.count(effect)} {effect}" for effect in ("acts", "keeps", "refused"))
@@ -798,10 +807,10 @@ def resources() -> str:
     lines = [
         "# Fields of resources",
         "",
-        "What each API version takes and shows of a resource, made from the tables in `fcemu/core/fields/` by "
-        "`docs/generate.py`. A field *acts*; or fcemu only *keeps* it, so that it is shown and nothing follows; or it "
-        "is *shown* only. What a version does not have it ignores. Settings that are only kept stand below `kept` in "
-        "`fcemu.yaml`.",
+        "This page lists the fields that each API version accepts and shows of a resource. `docs/generate.py` makes it "
+        "from the tables in `fcemu/core/fields/`. A field *acts*, or fcemu only *keeps* it, so that FC's API shows it "
+        "and nothing follows from it, or FC's API only *shows* it. A version ignores fields that it does not have. In "
+        "`fcemu.yaml`, settings that fcemu only keeps are below `kept`.",
     ]
     for title, table in RESOURCES.items():
         lines += ["", f"## {title}", ""]

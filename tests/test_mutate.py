@@ -145,7 +145,7 @@ def test_tests_that_fail_without_a_change_are_told_and_nothing_is_changed(mutate
     done = mutate(WEAK.replace('"Failed"', '"Succeeded"'))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "Error: 1 test failed without any change, so nothing was changed:\n  test_it.py::test_something_fails\n"
+        "Error: 1 test failed without any change, so fcemu changed nothing:\n  test_it.py::test_something_fails\n"
     )
 
 
@@ -259,7 +259,7 @@ def test_a_setting_of_a_function_that_no_test_runs_is_not_noticed(mutate):
 def test_a_budget_ends_it_early_and_says_what_was_not_tried(mutate):
     done = mutate(STRONG, "--seconds", "0.001")
     assert (done.returncode, done.stderr) == (0, "7 changes: 0 noticed, 0 not noticed, 7 not tried\n")
-    assert "fcemu.yaml:7: not tried: charge maxAsyncRetryAttempts 1 → 0 (the time was up)" in done.stdout
+    assert "fcemu.yaml:7: not tried: charge maxAsyncRetryAttempts 1 → 0 (the time limit was reached)" in done.stdout
 
 
 def test_a_definition_that_a_test_writes_elsewhere_each_time_is_not_called_unnoticed(mutate, folder):

@@ -94,22 +94,28 @@ class Verdict:
     context_settings=OF_PYTEST_TOO,
     epilog=examples("fcemu mutate tests", "fcemu mutate tests/test_orders.py -k charge --seconds 600"),
 )
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Try no more changes after that.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="S",
+    help=("Start no more changes after this much real time."),
+)
 @click.option(
     "--each",
     type=click.FloatRange(0, min_open=True),
     metavar="S",
-    help="How many seconds the tests of one change may take; a change for which they take longer is noticed.  "
-    "[default: ten times as long as without it, and at least 60]",
+    help="Let the tests of one change take this many seconds; a change counts as noticed if they take longer.  "
+    "[default: ten times as long as without the change, and at least 60]",
 )
 @as_json
 @click.argument("tests", metavar="TESTS...", nargs=-1, required=True, type=click.UNPROCESSED)
 def mutate(seconds: float | None, each: float | None, as_json: bool, tests: tuple[str, ...]) -> None:
     """List changes of settings that no test notices.
 
-    TESTS are arguments of pytest: files, node ids, options. The tests run once as they are; then retries, ages,
-    timeouts and destinations in the definitions that they use are changed, one at a time, and the tests that use the
-    function run again, until one fails. Status 1: no test noticed some change, or tests fail without a change.
+    TESTS are arguments of pytest: files, node ids, options. fcemu runs the tests once as they are. Then it changes
+    retries, ages, timeouts and destinations in the definitions that they use, one at a time, and runs the tests that
+    use the function again, until one fails. The status is 1 if no test noticed some change, or if tests fail without a
+    change.
     """
     begin = monotonic()
     with runs_of(tests) as runs:
@@ -118,7 +124,7 @@ def mutate(seconds: float | None, each: float | None, as_json: bool, tests: tupl
         verdicts: list[Verdict] = []
         for number, mutant in enumerate(mutants, 1):
             if seconds is not None and monotonic() - begin > seconds:
-                verdict = Verdict(mutant, None, why="the time was up")
+                verdict = Verdict(mutant, None, why="the time limit was reached")
             else:
                 _show_progress(f"{number}/{len(mutants)} {mutant}")
                 verdict = _tried(mutant, runs, calm, each)
@@ -154,7 +160,7 @@ def _calm(runs: SuiteRuns) -> Ran:
     lines = [f"  {name}" for name in failed[:_FAILING_SHOWN]]
     if len(failed) > len(lines):
         lines.append(f"  and {len(failed) - len(lines)} more")
-    heading = f"{count(len(failed), 'test')} failed without any change, so nothing was changed:"
+    heading = f"{count(len(failed), 'test')} failed without any change, so fcemu changed nothing:"
     raise click.ClickException("\n".join([heading, *lines]))
 
 

@@ -110,7 +110,7 @@ def _canonical(name: str) -> str:
 
 def _as_text(body: bytes, content_type: str) -> str | None:
     """The body if it is text; ``None`` if it is binary. ASSUMED: fcemu takes a body for text if it is UTF-8 and its
-    content type, where there is one, says text; FC does not say which is which (http-triggers §3)."""
+    content type, if it has one, says text; FC does not say which is which (http-triggers §3)."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind and not kind.startswith(_TEXTS) and not kind.endswith(("+json", "+xml")):
         return None if body else ""

@@ -54,9 +54,9 @@ def check_odds(given: Mapping[str, Any]) -> None:
 
             close = get_close_matches(name, NAMES, 1)
             hint = f"; did you mean {close[0]!r}?" if close else "."
-            raise ValueError(f"{name!r} has no odds{hint} What has: {', '.join(NAMES)}")
+            raise ValueError(f"{name!r} has no odds{hint} These have: {', '.join(NAMES)}")
         if isinstance(odds, bool) or not isinstance(odds, int | float) or not 0 <= odds <= 1:
             raise ValueError(f"{name}: expected a number from 0 to 1, got {odds!r}")
     refused = given.get("throttle", ODDS.throttle) + 2 * given.get("fail", ODDS.fail)
     if refused > 1:
-        raise ValueError(f"throttle and twice fail come to {refused:g}, but an attempt is refused once at most, 1")
+        raise ValueError(f"the odds of throttle and twice those of fail add up to {refused:g}; expected at most 1")

@@ -113,7 +113,7 @@ def _after_function_error(
 
 def _after_refusal(outcome: Throttled | SystemFailed, tally: Tally, policy: RetryPolicy, now: datetime) -> Decision:
     """ASSUMED: fcemu counts the time in which refusals are retried from the first refused attempt of an invocation,
-    begins the back-off anew when an attempt really ran, and starts no retry after the end of that time
+    restarts the back-off when an attempt really ran, and starts no retry after the end of that time
     (retry-and-destinations §1.3)."""
     if outcome.status not in policy.retried_refusals:
         why = f": {outcome.message}" if isinstance(outcome, SystemFailed) and outcome.message else ""

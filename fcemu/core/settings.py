@@ -51,12 +51,12 @@ class Settings:
     """``True``: the age of an event runs from the end of its ``x-fc-async-delay``."""
     destination_depth: int = 16
     """How many destinations may follow each other. ASSUMED: fcemu refuses chains of more than 16 destinations unless it
-    is told another number, although FC documents no bound (retry-and-destinations §2)."""
+    is given another number, although FC documents no bound (retry-and-destinations §2)."""
     deliver_to: Mapping[str, str] = field(default_factory=dict)
     """URLs to which reports are posted, by destination (``queue:declined``)."""
     delivery_retry_seconds: tuple[timedelta, ...] = ()
     """Wait before retry 1, 2, … of a report that could not be posted. ASSUMED: fcemu does not retry a report that could
-    not be posted unless it is told to, because FC documents no retry of deliveries (retry-and-destinations §3.4)."""
+    not be posted unless it is asked to, because FC documents no retry of deliveries (retry-and-destinations §3.4)."""
     caused_at_most: int = 10_000
     """How many invocations one outside request may cause, through handlers and destinations."""
     task_retention: timedelta = timedelta(days=7)
@@ -72,13 +72,13 @@ class Settings:
     """How many instances the account may have; ``None``: as ``limits`` say."""
     instances_per_minute: int = UNBOUNDED
     """How many instances may start within a minute. Source: errors-and-limits §4: 300 in 3.0. ASSUMED: fcemu does not
-    limit how fast instances start unless it is told to (errors-and-limits §4)."""
+    limit how fast instances start unless it is asked to (errors-and-limits §4)."""
     idle: timedelta = timedelta(seconds=300)
     """How long an instance without work is kept. ASSUMED: fcemu keeps an idle instance for 300 s, because FC prints no
     number (timers-and-instances §3.3)."""
     cold_start: timedelta = timedelta(0)
     """How long a new instance takes to start, before its initializer. ASSUMED: fcemu lets an instance start in no time
-    unless it is told a duration (timers-and-instances §3.4)."""
+    unless it is given a duration (timers-and-instances §3.4)."""
     max_memory_usage_mb: float = 64.0
     """What every report of used memory says; measuring it would make two runs differ."""
     watchdog: timedelta = timedelta(seconds=30)

@@ -93,7 +93,7 @@ def read_http(config: Mapping[str, Any]) -> HttpDoor:
 
 def timer_event(trigger: "Trigger", payload: str, at: datetime) -> bytes:
     """What a time trigger hands to its function (timers-and-instances §1.3). ASSUMED: fcemu gives the scheduled time as
-    ``triggerTime``, and an empty ``payload`` where none is configured (timers-and-instances §1.3)."""
+    ``triggerTime``, and an empty ``payload`` if no payload is configured (timers-and-instances §1.3)."""
     time = f"{at.isoformat()[:19]}Z"  # at once, where strftime asks for modules
     return b'{"triggerTime":"%b",%b' % (time.encode(), _said_always(trigger.name, payload))
 

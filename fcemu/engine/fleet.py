@@ -328,7 +328,7 @@ class Fleet:
     def limits_changed(self) -> None:
         """What is idle and above a limit now is given up; whoever waits may have an instance now.
 
-        ASSUMED: fcemu lets attempts that run go on when a limit on instances sinks (timers-and-instances §2)."""
+        ASSUMED: fcemu lets running attempts continue when a limit on instances is lowered (timers-and-instances §2)."""
         now = self.clock.shown()
         for pool in list(self.pools.values()):
             while (above := self._quotas.full(pool, 0)) is not None and (spare := self._spare(above)) is not None:

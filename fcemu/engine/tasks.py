@@ -68,7 +68,7 @@ class Tasks:
     def hang_up(self, invocation: Invocation) -> None:
         """Whoever waited for the answer of a synchronous invocation is gone: it is canceled. Repeatable.
 
-        Source: timers-and-instances §3.5. ASSUMED: fcemu lets an invocation that a handler called go on, because it
+        Source: timers-and-instances §3.5. ASSUMED: fcemu lets an invocation that a handler called continue, because it
         cannot know at which virtual instant that handler's connection was closed (timers-and-instances §3.5).
         """
         with self._baton:

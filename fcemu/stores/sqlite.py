@@ -171,8 +171,8 @@ class SqliteStore:
         if committed > there:
             raise StoreError(
                 f"data file {self.path}: {committed} facts were committed, but only {there} are there: the file or its "
-                f"{self.path.name}-wal was cut off, as after a power cut. Put a copy of the files back; or, to go on "
-                f"without the last {committed - there}, make {name} an empty file"
+                f"{self.path.name}-wal was cut off, as after a power cut. Put a copy of the files back; or, to "
+                f"continue without the last {committed - there}, make {name} an empty file"
             )
 
     def _there(self) -> int:

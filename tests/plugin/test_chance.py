@@ -121,14 +121,14 @@ def test_the_same_odds_are_read_from_an_ini_file_and_a_command_line():
     [
         (
             {"repaet": 0.2},
-            "option odds: 'repaet' has no odds; did you mean 'repeat'? What has: overtake, late, throttle, ",
+            "option odds: 'repaet' has no odds; did you mean 'repeat'? These have: overtake, late, throttle, ",
         ),
-        ({"again": 0.2}, "option odds: 'again' has no odds. What has: overtake"),
+        ({"again": 0.2}, "option odds: 'again' has no odds. These have: overtake"),
         ({"repeat": 1.5}, "option odds: repeat: expected a number from 0 to 1, got 1.5"),
         ({"repeat": True}, "option odds: repeat: expected a number from 0 to 1, got True"),
         ({"repeat": "0.2"}, "option odds: repeat: expected a number from 0 to 1, got '0.2'"),
         ({"repeat": float("nan")}, "option odds: repeat: expected a number from 0 to 1, got nan"),
-        ({"throttle": 0.8, "fail": 0.2}, "option odds: throttle and twice fail come to 1.2"),
+        ({"throttle": 0.8, "fail": 0.2}, "option odds: the odds of throttle and twice those of fail add up to 1.2"),
         (0.2, "option odds: expected a map of draws and numbers from 0 to 1, got 0.2"),
     ],
 )
