@@ -42,7 +42,7 @@ def backend_for(asked: str = "") -> str:
     word = asked or _asked or os.environ.get(VARIABLE) or AUTO
     source = "fcemu_backend" if asked or _asked else VARIABLE
     if word not in WORDS:
-        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, found {word!r}")
+        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, got {word!r}")
     if word == FREEZEGUN:
         return FREEZEGUN
     missing = _why_not_time_machine()
@@ -64,5 +64,5 @@ def _why_not_time_machine() -> str | None:
     except metadata.PackageNotFoundError:
         return "time-machine is not installed"
     if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < _OLDEST:
-        return f"time-machine {version} is too old, {'.'.join(map(str, _OLDEST))} is the first that can be asked"
+        return f"time-machine {version} is too old; fcemu needs {'.'.join(map(str, _OLDEST))} or later"
     return None

@@ -21,6 +21,7 @@ from fcemu.config import Choices as Choices
 from fcemu.core.errors import FCError
 from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.names import FunctionRef
+from fcemu.core.odds import Odds
 from fcemu.core.options import checked, value_of
 from fcemu.core.resource_types import FUNCTIONS, TRIGGERS
 from fcemu.core.settings import Settings
@@ -95,8 +96,8 @@ def memory_store() -> Store:
 
 
 def chance_of(settings: Settings) -> Chance:
-    """Chance as the option ``chance`` says."""
-    return CHANCES[settings.chance](settings.seed)
+    """Chance as the options ``chance`` and ``odds`` say."""
+    return CHANCES[settings.chance](settings.seed, Odds(**settings.odds))
 
 
 def emulator_of(
@@ -320,7 +321,7 @@ def _delete(emulator: Emulator, ref: FunctionRef) -> str:
                 emulator.control.delete(TRIGGERS, (ref, trigger.name))
         emulator.control.delete(FUNCTIONS, ref)
     except FCError as refused:
-        return f"{ref} is not defined any more, and stays until a reset: {refused.message}"
+        return f"{ref} is no longer defined, but stays until a reset: {refused.message}"
     return ""
 
 

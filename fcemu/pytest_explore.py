@@ -11,14 +11,26 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pytest
-from _pytest.runner import runtestprotocol
+from _pytest.runner import call_and_report, runtestprotocol
 
 from fcemu.core.options import EXPLORING, OPTIONS
 from fcemu.core.script import Script
 from fcemu.core.settings import SPEC_START
 from fcemu.engine import real
 from fcemu.search.difference import difference
-from fcemu.search.explorer import Bounds, Result, crashes, dates, explore, sweep
+from fcemu.search.explorer import (
+    Bounds,
+    Made,
+    Result,
+    Runner,
+    RunOnce,
+    Take,
+    crashes,
+    dates,
+    explore,
+    one_by_one,
+    sweep,
+)
 from fcemu.search.telling import lines_of, repeat_line
 from fcemu.search.tokens import Repeat, WrongToken, decode
 from fcemu.testing.exploring import Story, governed
@@ -34,11 +46,21 @@ _SHOWN_EVERY: Final = 0.2
 class Exploration:
     """The search for what breaks one test."""
 
-    def __init__(self, item: pytest.Item, options: Mapping[str, Any], forget: Callable[[pytest.Item], None]) -> None:
-        """``options``: those of a search, checked, and ``seed``. ``forget``: forgets the emulators of a run."""
+    def __init__(
+        self,
+        item: pytest.Item,
+        options: Mapping[str, Any],
+        forget: Callable[[pytest.Item], None],
+        made: tuple[Story, list[pytest.TestReport]] | None = None,
+        runner: Runner = one_by_one,
+    ) -> None:
+        """``options``: those of a search, checked, and ``seed``. ``forget``: forgets the emulators of a run. ``made``:
+        the calm run, where it was made before it was known that there is a search. ``runner``: makes the runs."""
+        self._made = made
         self._item: Final = item
         self._options: Final = options
         self._forget: Final = forget
+        self._runner: Final = runner
         self._first: list[pytest.TestReport] = []
         """The reports of the calm run."""
         self._skipped = False
@@ -62,7 +84,7 @@ class Exploration:
         if options["explore"] in SWEEPS:
             result = self._sweep(bounds)
         else:
-            result = explore(self._run, bounds, options["seed"], self._progress.show)
+            result = explore(self.run_once, bounds, options["seed"], self._progress.show, self._runner)
         self._progress.end()
         if result.choices is not None:
             return self._failed(result, nextitem)
@@ -71,13 +93,19 @@ class Exploration:
             _tell(reports, lines_of(result)[0])
         return [*reports, *self._tear_down(nextitem)]
 
-    def _run(self, script: Script) -> bool:
+    def run_once(self, script: Script) -> bool:
         """Run the test once, from the setup of its fixtures to their end; whether it failed."""
         calm = not self._first
-        with governed(Story(script)) as story:
-            failed, reports = _run_once(self._item)
-            if calm and self._options["explore"] in SWEEPS:
-                self._facts, self._zones = story.facts, story.zones
+        if self._made is not None:
+            story, reports = self._made
+            self._made = None
+            script.asked.extend(story.script.asked)
+            failed = any(map(_has_failed, reports))
+        else:
+            with governed(Story(script)) as story:
+                failed, reports = _run_once(self._item)
+        if calm and self._options["explore"] in SWEEPS:
+            self._facts, self._zones = story.facts, story.zones
         self._forget(self._item)
         self._item.user_properties[:] = self._properties
         if calm:
@@ -87,11 +115,11 @@ class Exploration:
 
     def _sweep(self, bounds: Bounds) -> Result:
         calm = Script(exhaust_retries=bounds.exhaust_retries)
-        if self._run(calm):
+        if self.run_once(calm):
             return Result(runs=1, distinct=1, complete=False, exhaustive=0, choices=(), asked=tuple(calm.asked))
         crashing = self._options["explore"] == CRASHES
         tries = crashes(calm, self._facts) if crashing else dates(self._zones, SPEC_START.year)
-        return sweep(self._run, calm, tries, bounds.over)
+        return sweep(self.run_once, calm, tries, bounds.over)
 
     def _failed(self, result: Result, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run what was found once more, for the report of it."""
@@ -102,7 +130,7 @@ class Exploration:
             reports = runtestprotocol(self._item, log=False, nextitem=nextitem)
             token = story.token(self._item.nodeid)
         repeats = any(report.failed or hasattr(report, "wasxfail") for report in reports)
-        told = result if repeats or result.doubt else replace(result, doubt="the last of the runs with it passed")
+        told = result if repeats or result.doubt else replace(result, doubt="the last run with it passed")
         lines = lines_of(told)
         if token is not None:
             lines.append(repeat_line(self._item.nodeid, token))
@@ -216,7 +244,7 @@ class Examples:
                 report.sections.append((SECTION, "\n".join(lines)))
                 return reports
         if not any(report.failed for report in reports):
-            _tell(reports, f"no failure in {self._runs} runs of all its examples")
+            _tell(reports, f"no failure in {self._runs} runs of all examples")
         return reports
 
     def _search(self, inner: Callable[..., object], *args: Any, **given: Any) -> None:
@@ -245,7 +273,7 @@ class Examples:
                 inner(*args, **given)
             finally:
                 self._found = result, story.token(self._item.nodeid)
-        raise AssertionError("\n".join(lines_of(replace(result, doubt="the last of the runs with it passed"))))
+        raise AssertionError("\n".join(lines_of(replace(result, doubt="the last run with it passed"))))
 
 
 def _hypothesis(item: pytest.Item) -> Any:
@@ -282,12 +310,77 @@ def explored(
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     hypothesis = _hypothesis(item)
     if hypothesis is None:
-        reports = Exploration(item, options, forget).run(nextitem)
+        reports = Exploration(item, options, forget, runner=_runner(item)).run(nextitem)
     else:
         reports = Examples(item, options, hypothesis).run(nextitem)
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def asked(item: pytest.Item, nextitem: pytest.Item | None, forget: Callable[[pytest.Item], None]) -> None:
+    """Run a test as always; where ``fcemu_options`` asks for a search meanwhile, that is its calm run, and others
+    follow."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    properties = list(item.user_properties)
+    story = Story(Script(), governs=False, hears=True)
+    reports = _run_and_hear(item, nextitem, story)
+    if story.options is not None:
+        forget(item)
+        item.user_properties[:] = properties
+        reports = Exploration(item, story.options, forget, (story, reports), _runner(item)).run(nextitem)
+        for report in reports:
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _run_and_hear(item: pytest.Item, nextitem: pytest.Item | None, story: Story) -> list[pytest.TestReport]:
+    """What pytest's ``runtestprotocol`` does. Where the test turns out to be searched, its reports are not logged, and
+    what the next test needs as well stays set up."""
+    _clean(item)
+    with governed(story):
+        reports = [call_and_report(item, "setup", log=False)]
+        if reports[0].passed and not item.config.getoption("setuponly", default=False):
+            reports.append(call_and_report(item, "call", log=False))
+        if story.options is None:
+            for report in reports:
+                item.ihook.pytest_runtest_logreport(report=report)
+            if item.session.shouldfail or item.session.shouldstop:
+                nextitem = None
+        else:
+            nextitem = copy(item)
+        reports.append(call_and_report(item, "teardown", log=story.options is None, nextitem=nextitem))
+    if hasattr(item, "_request"):
+        item._request = False
+        item.funcargs = None  # type: ignore[attr-defined]  # as in pytest's runtestprotocol
+    return reports
+
+
+def _has_failed(report: pytest.TestReport) -> bool:
+    """Whether something was raised, expected or not; skips apart. A strict xfail that passes has raised nothing."""
+    if report.failed:
+        return not str(report.longrepr).startswith("[XPASS")
+    return report.skipped and hasattr(report, "wasxfail")
+
+
+def _runner(item: pytest.Item) -> Runner:
+    """What makes the runs of a search: this process, or those that the command line asks for."""
+    config = item.config
+    scheduler, workers = config.getoption("--fcemu-scheduler"), config.getoption("--fcemu-workers")
+    if not (scheduler or workers):
+        return one_by_one
+    from fcemu.across import Across, CannotSearch, Job
+
+    asked = config.invocation_params
+    across = Across(Job(item.nodeid, tuple(map(str, asked.args)), str(asked.dir)), scheduler or "", workers or 0)
+
+    def runner(take: Take, run_once: RunOnce) -> Made:
+        try:
+            yield from across.runs(take, run_once)
+        except CannotSearch as wrong:
+            raise pytest.UsageError(str(wrong)) from None
+
+    return runner
 
 
 def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) -> None:
@@ -310,7 +403,9 @@ def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) ->
     for report in reports:
         if report.failed and any(story.script.asked for story in stories):
             lines = [f"choice {n}: {one.words()}" for n, one in enumerate(repeat.choices, 1)]
-            lines += [f"  it did not come to choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met]
+            lines += [
+                f"  the run did not reach choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met
+            ]
             report.sections.append((SECTION, "\n".join(lines)))
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

@@ -1,8 +1,8 @@
 """How pytest runs tests for ``fcemu mutate``: collected once, then run again and again, each time in a fork.
 
 A run has one setting of a definition changed, or none. As it is in a fork, it leaves nothing to the next one: neither
-modules that were imported nor what they keep, and one that hangs is killed. Only such runs of pytest import this
-module.
+modules that were imported nor what they keep, and one that hangs is killed. Where the ini option ``fcemu_env`` is set,
+there is one run, in this process. Only such runs of pytest import this module.
 """
 
 import json
@@ -29,7 +29,7 @@ class Mutating:
     absent where nothing is changed; and ``seconds``, after which the run is killed, ``null`` for no bound. An answer
     has ``tests``, what each used; ``failed``, the tests that did; and ``sources``, the definitions that were read. One
     without these is of a run that was killed (``in_time`` is false), or has died. The first line that is written is
-    about the collection.
+    about the collection; ``forks`` says whether there may be several orders.
     """
 
     def __init__(self, orders: IO[str], answers: IO[str]) -> None:
@@ -51,9 +51,16 @@ class Mutating:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of pytest's own loop over the tests."""
-        self._answer({"failed": self._failed, "tests": len(session.items), "sources": mutating.MUTATION.sources})
+        # Variables that fcemu_env has set lead to a server of this process, which a fork does not have.
+        forks = not session.config.getini("fcemu_env")
+        sources = mutating.MUTATION.sources
+        self._answer({"failed": self._failed, "tests": len(session.items), "sources": sources, "forks": forks})
         for line in self._orders:
-            self._answer(self._carried_out(session, json.loads(line)))
+            order = json.loads(line)
+            if not forks:
+                self._answer(self._run(session, order) | {"in_time": True})
+                break
+            self._answer(self._carried_out(session, order))
         return True
 
     def _carried_out(self, session: pytest.Session, order: Mapping[str, Any]) -> dict[str, Any]:

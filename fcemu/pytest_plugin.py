@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from fcemu.pytest_served import Served
     from fcemu.search.tokens import Repeat
     from fcemu.testing import LocalEmulator
     from fcemu.testing.suite import Suite
@@ -26,6 +27,8 @@ _STDERR: pytest.StashKey[int] = pytest.StashKey()
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
 _COMMANDED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
+_SERVED: pytest.StashKey[Served] = pytest.StashKey()
+"""The test that another process asks for, in a process that a worker of a search has started."""
 _REFUSED: pytest.StashKey[str] = pytest.StashKey()
 """Why a test cannot run as its options of a search, or a token, want it."""
 
@@ -36,30 +39,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fcemu", "emulated Function Compute")
     for option in OPTIONS.values():
         if option.of_pytest:
-            about = f"of every emulator, over markers and ini file: {option.help}"
+            about = f"{option.help} This wins over markers and the ini file, for every emulator."
             group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
         choices=(*OPTIONS["timeline"].kind.words, "all"),
         default=OPTIONS["timeline"].default,
-        help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
-        "(default: failed)",
+        help="choose when the report of a test gets the timelines of its emulators; all is like failed, but leaves "
+        "nothing out (default: failed)",
     )
     group.addoption(
         "--fcemu-report",
         metavar="DIR",
-        help="leave two files of each failing test there: NAME.html, a page of what happened; NAME.jsonl, its journal",
+        help=(
+            "write two files for each failing test to this directory: NAME.html, a "
+            "page of what happened, and NAME.jsonl, the journal"
+        ),
     )
     group.addoption(
         "--fcemu-determinism",
         action="store_true",
-        help="run each test that uses fcemu twice; it fails where the journals of the two runs differ",
+        help="run each test that uses fcemu twice; the test fails if the journals of the two runs differ",
     )
-    group.addoption("--fcemu-mutate", metavar="FILE", help=argparse.SUPPRESS)  # for the command of that name
+    for name, kind in (("mutate", str), ("serve", str), ("scheduler", str), ("workers", int)):
+        group.addoption(f"--fcemu-{name}", type=kind, help=argparse.SUPPRESS)  # for commands of fcemu
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
-    parser.addini("fcemu_backend", "what replaces the time functions: auto, freezegun or time-machine", default="auto")
+    parser.addini(
+        "fcemu_backend", "choose what replaces the time functions: auto, freezegun or time-machine", default="auto"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -92,7 +101,13 @@ def pytest_configure(config: pytest.Config) -> None:
         from fcemu.pytest_mutate import Mutating
 
         config.pluginmanager.register(Mutating.of(orders), "fcemu-mutate")
-    config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
+    if (orders := config.getoption("--fcemu-serve")) is not None:
+        from fcemu.pytest_served import Served
+
+        config.stash[_SERVED] = Served.of(orders)
+    config.addinivalue_line(
+        "markers", "fcemu(definition, **options): configure the emulator that the fixture 'fcemu' provides"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -112,9 +127,12 @@ def _backend(config: pytest.Config) -> str:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Patch the time functions once, before the first test, in runs where a test uses fcemu."""
     if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
-        from fcemu.testing.suite import prepare
+        from fcemu.collecting import no_collector
 
-        prepare(str(session.config.getini("fcemu_backend")))
+        with no_collector():
+            from fcemu.testing.suite import prepare
+
+            prepare(str(session.config.getini("fcemu_backend")))
         _parts(session.config)
         if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
             patch = pytest.MonkeyPatch()
@@ -218,7 +236,10 @@ def _open(
     config = request.config
     given = {**options, **_commanded(config)}
     given.pop("repeat" if _REPEAT in config.stash else "", None)  # it governs all emulators of its test
-    _refuse_search(more)
+    try:
+        _hear(request.node, more)
+    except ValueError as wrong:
+        pytest.fail(str(wrong), pytrace=False)
     emulator = _suite(config).open(request.path.parent, given, more, shared=shared)
     if isinstance(emulator, str):
         pytest.fail(emulator, pytrace=False)
@@ -230,12 +251,16 @@ def _open(
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """A marked test runs once, or as often as a search needs, each time with fixtures of its own; one report."""
     uses = not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-    marked, options = item.get_closest_marker("fcemu") is not None, None
+    marked, options, tells = item.get_closest_marker("fcemu") is not None, None, uses and _tells_options(item)
     if marked:
         try:
-            options = _searched(item)
+            options = _searched(item, {})
         except (ValueError, pytest.fail.Exception) as wrong:
             item.stash[_REFUSED] = str(wrong)
+    if _SERVED in item.config.stash:
+        item.config.stash[_SERVED].serve(item, options, _forget)
+        return True
+    if marked or tells:
         if _REPEAT in item.config.stash:
             from fcemu.pytest_explore import other_test
 
@@ -249,24 +274,28 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
         twice(item, nextitem, _forget)
         return True
-    if marked and _REPEAT in item.config.stash:
+    if (marked or tells) and _REPEAT in item.config.stash:
         from fcemu import pytest_explore
 
         pytest_explore.repeated(item, nextitem, item.config.stash[_REPEAT])
         return True
-    if options is None:
+    if options is None and not tells:
         return None
     from fcemu import pytest_explore
 
-    pytest_explore.explored(item, nextitem, options, _forget)
+    if tells:
+        pytest_explore.asked(item, nextitem, _forget)
+    elif options is not None:
+        pytest_explore.explored(item, nextitem, options, _forget)
     return True
 
 
-def _searched(item: pytest.Item) -> dict[str, Any] | None:
-    """The options of the search that a marked test asks for; ``None`` where it asks for none. Raises ``ValueError``."""
+def _searched(item: pytest.Item, more: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The options of the search that a test asks for; ``None`` where it asks for none. ``more``: what ``fcemu_options``
+    says. Raises ``ValueError``."""
     from fcemu.core.options import EXPLORING
 
-    options = {**_suite(item.config).of_ini(), **_marked(item), **_commanded(item.config)}
+    options = {**_suite(item.config).of_ini(), **more, **_marked(item), **_commanded(item.config)}
     if not any(options.get(name) for name in EXPLORING[:2]):
         return None
     from fcemu.pytest_explore import options_of
@@ -274,13 +303,33 @@ def _searched(item: pytest.Item) -> dict[str, Any] | None:
     return options_of(options)
 
 
-def _refuse_search(more: Mapping[str, Any]) -> None:
-    """What ``fcemu_options`` says is known only when a run has begun: too late for a search."""
-    from fcemu.core.options import EXPLORING
+def _tells_options(item: pytest.Item) -> bool:
+    """Whether the test gets ``fcemu_options`` from another fixture than this plugin's, or as a parameter, so that they
+    may ask for a search; a test of Hypothesis cannot be searched so late."""
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("fcemu_options", ())
+    said = len(known) > 1 or "fcemu_options" in getattr(getattr(item, "callspec", None), "params", ())
+    return said and not _is_of_hypothesis(item)
 
-    for name in EXPLORING:
-        if more.get(name):
-            pytest.fail(f"option {name}: fcemu_options cannot ask for a search; say it by the marker", pytrace=False)
+
+def _is_of_hypothesis(item: pytest.Item) -> bool:
+    return hasattr(getattr(item, "obj", None), "hypothesis")
+
+
+def _hear(item: pytest.Item, more: Mapping[str, Any]) -> None:
+    """``fcemu_options`` is known when a run has begun: it may make that the first run of a search. Raises
+    ``ValueError``."""
+    from fcemu.core.options import EXPLORING
+    from fcemu.testing.exploring import story
+
+    asks, going_on = any(more.get(name) for name in EXPLORING[:2]), story()
+    if asks and _is_of_hypothesis(item):
+        raise ValueError("a test of Hypothesis asks for a search by its marker; fcemu_options is known too late")
+    if going_on is None or not going_on.hears or going_on.options is not None:
+        return
+    if asks or item.get_closest_marker("fcemu") is not None:
+        options = _searched(item, more)
+        if options is not None:
+            going_on.search(options)
 
 
 def _forget(item: pytest.Item) -> None:

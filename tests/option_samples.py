@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from fcemu.core.option_kinds import Flag, Instant, Number, Places, Secrets, Span, Texts, Variables, Waits
+from fcemu.core.option_kinds import Flag, Instant, Number, Places, Probabilities, Secrets, Span, Texts, Variables, Waits
 from fcemu.core.options import OPTIONS
 from fcemu.core.settings import default_of
 
@@ -41,6 +41,8 @@ def text_of(name):
             return "LTAI1:s1 LTAI2:s2"
         case Places():
             return "queue:q=http://127.0.0.1:9/hook"
+        case Probabilities():
+            return "repeat=0.2 crash=0"
         case Span():
             return "2d"
         case Variables():
@@ -67,6 +69,8 @@ def value_of(name):
             return {"LTAI1": "s1", "LTAI2": "s2"}
         case Places():
             return {"queue:q": "http://127.0.0.1:9/hook"}
+        case Probabilities():
+            return {"repeat": 0.2, "crash": 0}
         case Variables():
             return {}
         case Texts():

@@ -130,6 +130,7 @@ def test_no_block_is_of_a_kind_that_nobody_runs():
     for path in DOCUMENTS:
         kinds = {found[1] for found in BLOCK.finditer(path.read_text(encoding="utf-8"))}
         known = {"python", "python client", "sh", "sh server", "yaml", "mermaid", "text", "json"}
+        known.add("python testcontainers")  # which tests/test_container.py runs
         if path in STORIES:
             known |= {"sh step", "text output", *filter(FILE.fullmatch, kinds)}
         assert kinds <= known, path

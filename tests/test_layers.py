@@ -13,11 +13,12 @@ STANDARD = set(sys.stdlib_module_names)
 # layer: (its own modules it may import, packages from elsewhere, standard modules it must not import)
 ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "core": ({"core"}, {"cronsim"}, {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
-    "engine": ({"core", "engine", "handler", "mns"}, set(), {"uuid"}),
+    "engine": ({"collecting", "core", "engine", "handler", "mns"}, set(), {"uuid"}),
     "mns": ({"core", "engine.ports", "mns"}, set(), {"asyncio", "logging", "os", "threading", "uuid"}),
     "mns/wire": ({"api", "core", "engine.emulator", "mns", "own_api"}, set(), set()),
     "handler": ({"handler"}, {"debugpy"}, set()),
     "backends": (set(), set(), set()),
+    "collecting": (set(), set(), set()),
     "runtimes": (
         {"backends", "core", "engine.ports", "guarding", "handler", "runtimes", "scratch"},
         {"freezegun", "psutil", "time_machine", "_time_machine"},
@@ -32,7 +33,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
-    "config": ({"core", "config", "packages"}, {"yaml"}, set()),
+    "config": ({"collecting", "core", "config", "packages"}, {"yaml"}, set()),
     "search": ({"core", "search"}, set(), {"asyncio", "logging", "os", "threading", "time", "uuid"}),
     "testing": (
         {"backends", "core", "engine", "handler", "config", "host", "mns", "search", "testing", "ui"}
@@ -41,12 +42,23 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "pytest_plugin": (
-        {"backends", "core.options", "pytest_explore", "pytest_mutate", "search.tokens", "testing"},
+        {
+            "backends",
+            "collecting",
+            "core.options",
+            "pytest_explore",
+            "pytest_mutate",
+            "pytest_served",
+            "search.tokens",
+            "testing",
+        },
         {"pytest"},
         set(),
     ),
     "pytest_mutate": ({"config", "engine.real", "testing"}, {"_pytest", "pytest"}, set()),
-    "pytest_explore": ({"core", "engine.real", "search", "testing"}, {"_pytest", "pytest"}, set()),
+    "pytest_explore": ({"across", "core", "engine.real", "search", "testing"}, {"_pytest", "pytest"}, set()),
+    "pytest_served": ({"pytest_explore", "search.recipes"}, {"pytest"}, set()),
+    "across": ({"core", "engine.real", "search"}, set(), set()),
     "client": ({"own_api"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
     "scratch": ({"guarding", "handler.system"}, {"filelock"}, set()),
@@ -78,7 +90,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         set(),
     ),
     "cli": (
-        {"host", "client", "cli", "commands", "config", "core", "mns.facts", "own_api", "testing"},
+        {"host", "client", "cli", "collecting", "commands", "config", "core", "mns.facts", "own_api", "testing"},
         {"click"},
         set(),
     ),

@@ -189,6 +189,34 @@ def test_what_a_run_has_left_behind_is_not_there_in_the_next_one(mutate):
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize("is_set_early", [False, True])
+def test_programs_that_read_their_settings_when_they_are_imported_find_the_emulator(mutate, folder, is_set_early):
+    """Then each run has a pytest of its own, and one that hangs is killed as well."""
+    (folder / "pytest.ini").write_text(f"[pytest]\nfcemu_env = {str(is_set_early).lower()}\n")
+    text = """
+        import os, urllib.request
+        EARLY = os.environ.get("FCEMU_URL")
+
+        @pytest.mark.fcemu("fcemu.yaml", strict=False)
+        def test_it(fcemu):
+            url = f"{EARLY or fcemu.url}/2023-03-30/functions/charge/invocations"
+            request = urllib.request.Request(url, b"0", {"X-Fc-Invocation-Type": "Async"})
+            with urllib.request.urlopen(request):
+                [charge] = fcemu.invocations
+            while len(charge.attempts) < 2:
+                fcemu.run_next()
+            assert not fcemu.explain().count("attempt 3")
+    """
+    done = mutate(text, "--each", "10", "-pno:cacheprovider")
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert (
+        "fcemu.yaml:7: noticed because the tests did not end within 10 s: charge maxAsyncRetryAttempts 1 → 0" in lines
+    )
+    assert "fcemu.yaml:9: NOT NOTICED: charge onFailure queue:declined → not set" in lines
+    assert len(lines) == 7
+
+
 def test_definitions_of_tests_and_of_other_formats_are_changed_too(mutate, folder):
     (folder / "s.yaml").write_text(
         textwrap.dedent("""
@@ -218,7 +246,7 @@ def test_definitions_of_tests_and_of_other_formats_are_changed_too(mutate, folde
     done = mutate(text)
     assert done.stdout.splitlines() == [
         "functions.charge.timeout: NOT NOTICED: charge timeout 3 → 1",
-        "s.yaml:12: NOT NOTICED: charge maxAsyncRetryAttempts 0 → 1",
+        "s.yaml:13: NOT NOTICED: charge maxAsyncRetryAttempts 0 → 1",
     ]
 
 

@@ -16,6 +16,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 FOR_CONTRIBUTORS = {"docs", "test"}
 """Extras for work on fcemu itself: its own code may need none of what they bring."""
+OF_USERS = [
+    *PROJECT["dependencies"],
+    *(one for name, some in EXTRAS.items() if name not in FOR_CONTRIBUTORS for one in some),
+]
 NEVER_IMPORTED = {
     "libfaketime",  # a library that fcemu finds and preloads into programs
     "tzdata",  # data that zoneinfo reads
@@ -51,8 +55,7 @@ def imported() -> dict[str, set[str]]:
 
 
 def declared() -> set[str]:
-    of_extras = [one for name, some in EXTRAS.items() if name not in FOR_CONTRIBUTORS for one in some]
-    return {distribution(one) for one in [*PROJECT["dependencies"], *of_extras]}
+    return {distribution(one) for one in OF_USERS}
 
 
 def test_all_that_is_imported_is_declared():
@@ -66,17 +69,23 @@ def test_all_that_is_declared_is_imported():
 
 
 def test_every_requirement_of_a_user_has_a_lower_bound():
-    requirements = [*PROJECT["dependencies"], *(one for name in EXTRAS for one in EXTRAS[name] if name != "test")]
-    assert [one for one in requirements if ">=" not in one] == []
+    assert [one for one in OF_USERS if ">=" not in one] == []
 
 
 def test_the_tests_have_what_every_extra_brings():
-    brought = {distribution(one) for name, some in EXTRAS.items() if name not in FOR_CONTRIBUTORS for one in some}
-    assert brought <= {distribution(one) for one in EXTRAS["test"]}
+    of_extras = {distribution(one) for one in OF_USERS} - {distribution(one) for one in PROJECT["dependencies"]}
+    assert of_extras <= {distribution(one) for one in EXTRAS["test"]}
 
 
 def test_no_address_is_made_up():
     assert "urls" not in PROJECT, "the project has no published address; the release script takes it as --home"
+
+
+def test_the_pythons_that_are_claimed_are_those_that_the_build_runs():
+    build = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    run = {"3.11", *re.findall(r"^(?:suite|core)_on (3\.\d+)", build, re.MULTILINE)}
+    claimed = {one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)}
+    assert claimed == run
 
 
 # What the commands import.

@@ -30,7 +30,9 @@ def test_each_facility_is_a_constant_and_a_row():
     assert {each.name for each in FACILITIES} | {"IS_HIDDEN"} == {name for name in constants if name[0] != "_"}
     for each in FACILITIES:
         assert each.offered == getattr(system, each.name)
-        assert all((each.what, each.used_for, each.instead))
+        assert each.what
+        assert each.used_for
+        assert each.instead
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])

@@ -149,7 +149,7 @@ class Asking:
         if document is None:
             return Body({})
         if not isinstance(document, dict):
-            raise Unreadable(f"the request body must be a JSON object, found {shown(document)}")
+            raise Unreadable(f"the request body must be a JSON object, got {shown(document)}")
         return Body(document)
 
     # Answers.

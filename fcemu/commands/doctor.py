@@ -39,14 +39,14 @@ class Finding(NamedTuple):
     show_default=True,
     envvar=OPTIONS["port"].variable,
     show_envvar=True,
-    help="Where 'fcemu serve' would listen.",
+    help="Check this port, on which 'fcemu serve' would listen.",
 )
 @as_json
 def doctor(port: int, as_json: bool) -> None:
-    """Say what is installed, what is virtual, and what is wrong.
+    """Show what is installed, what is virtual and what is wrong.
 
-    The verdict comes first, and goes to stderr. It runs a handler that reads the time and waits in every usual way.
-    Status 1 when something is wrong.
+    fcemu runs a handler that reads the time and waits in every usual way. The verdict comes first, on stderr. The
+    status is 1 if something is wrong.
     """
 
     backend = _backend()
@@ -198,7 +198,7 @@ def _port(port: int) -> Finding:
     from fcemu.client import Client, ClientError
 
     if port == 0:
-        return Finding("port", "any free one")
+        return Finding("port", "any free port")
     name = f"port {port}"
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -206,13 +206,13 @@ def _port(port: int) -> Finding:
             trial.bind((_HOST, port))
         except OSError as refused:
             if refused.errno != errno.EADDRINUSE:
-                return Finding(name, f"cannot be had: {refused.strerror}", "choose another --port for fcemu serve")
+                return Finding(name, f"not available: {refused.strerror}", "choose another --port for fcemu serve")
         else:
             return Finding(name, "free")
     try:
         health = Client(f"http://{_HOST}:{port}").health()
     except ClientError:
-        wrong = "choose another --port for fcemu serve (0: any), or stop what listens there"
+        wrong = "choose another --port for fcemu serve (0 chooses any), or stop the program that listens there"
         return Finding(name, "in use by something that is not an emulator", wrong)
     return Finding(name, f"in use by an emulator, fcemu {health.version}")
 

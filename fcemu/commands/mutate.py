@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from fcemu.commands.options import as_json, examples
+from fcemu.commands.options import OF_PYTEST_TOO, as_json, examples
 from fcemu.commands.printing import count, print_json
 from fcemu.commands.suite_runs import Ran, SuiteRuns, runs_of
 from fcemu.config import (
@@ -91,7 +91,7 @@ class Verdict:
 
 
 @click.command(
-    context_settings={"ignore_unknown_options": True},
+    context_settings=OF_PYTEST_TOO,
     epilog=examples("fcemu mutate tests", "fcemu mutate tests/test_orders.py -k charge --seconds 600"),
 )
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Try no more changes after that.")

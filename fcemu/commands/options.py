@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -330,9 +330,12 @@ def where(command: F) -> F:
         default=_default_url,
         show_default="http://127.0.0.1:9527",
         show_envvar=True,
-        help="Where the emulator is.",
+        help="Talk to the emulator at this URL.",
     )
     return cast(F, option(run))
 
 
+OF_PYTEST_TOO: Final[Mapping[str, Any]] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""The settings of a command that hands options which it does not know to pytest. It has no short ones: click would find
+the ``-h`` of help in ``-pno:cacheprovider``."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

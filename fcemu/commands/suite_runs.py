@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,15 +48,41 @@ class Ran:
 
 
 class SuiteRuns:
-    """The runs of a suite by a pytest that waits for orders."""
+    """The runs of the tests that pytest finds by the user's arguments.
 
-    def __init__(self, orders: IO[str], answers: IO[str], collected: Mapping[str, Any]) -> None:
-        self._orders: Final = orders
-        self._answers: Final = answers
-        self.failed: Final[Sequence[str]] = collected["failed"]
+    One pytest collects the tests, and waits for orders: each is a run in a fork of it. Where that is not possible, a
+    pytest makes one run, and the next run has another pytest.
+    """
+
+    def __init__(self, arguments: Sequence[str], output: IO[bytes]) -> None:
+        """``output`` gets what pytest prints. Raises ``click.UsageError`` where it finds no test."""
+        own = ["-p", "no:cacheprovider", *_one_process(arguments)]
+        self._command: Final = [sys.executable, "-m", "pytest", *arguments, *own]
+        self._output: Final = output
+        self._pytest: _Pytest | None = None
+        told = self._begun().collected
+        self.failed: Final[Sequence[str]] = told["failed"]
         """What pytest could not collect."""
-        self.early: Final[Mapping[str, Any]] = collected["sources"]
+        self.early: Final[Mapping[str, Any]] = told["sources"]
         """The definitions that were read while pytest collected the tests, so that they cannot be changed any more."""
+        if not told["tests"] and not self.failed:
+            raise click.UsageError(_NOTHING)
+
+    def _begun(self) -> "_Pytest":
+        """A pytest that has collected the tests."""
+        if self._pytest is not None and not self._pytest.is_used_up:
+            return self._pytest
+        self.end()
+        self._pytest = begun = _Pytest(self._command, self._output)
+        if begun.collected is None:
+            raise _cannot_run(begun.end(), self._output)
+        return begun
+
+    def end(self) -> None:
+        """End pytest."""
+        if self._pytest is not None:
+            self._pytest.end()
+            self._pytest = None
 
     def unchanged(self) -> Ran:
         """Run all tests with the definitions as they are."""
@@ -66,13 +94,58 @@ class SuiteRuns:
         return self._run({"source": source, "change": said, "only": tests, "seconds": seconds})
 
     def _run(self, order: Mapping[str, Any]) -> Ran:
-        print(json.dumps(order), file=self._orders, flush=True)
-        line = self._answers.readline()
-        if not line:
-            raise click.ClickException("pytest ended before it had run the tests")
-        told = json.loads(line)
+        told = self._begun().run(order)
         names = ("failed", "tests", "sources")
         return Ran("tests" in told, told["in_time"], *(told.get(name, {}) for name in names))
+
+
+class _Pytest:
+    """A pytest that has collected the tests and waits for orders."""
+
+    def __init__(self, command: Sequence[str], output: IO[bytes]) -> None:
+        heard, orders = os.pipe()
+        answers, said = os.pipe()
+        self._orders: Final = open(orders, "w", encoding="utf-8")  # noqa: SIM115 (closed by end)
+        self._answers: Final = open(answers, encoding="utf-8")  # noqa: SIM115 (the same)
+        self._process: Final = subprocess.Popen(
+            [*command, f"--fcemu-mutate={heard},{said}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(heard, said),
+            start_new_session=True,
+        )
+        os.close(heard)
+        os.close(said)
+        self.is_used_up = False
+        """Whether it can make no other run."""
+        line = self._answers.readline()
+        self.collected: Final[Any] = json.loads(line) if line else None
+        """What it has collected; ``None`` where it has ended instead."""
+
+    def run(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Let it carry out an order; returns its answer, as ``pytest_mutate`` says it."""
+        print(json.dumps(order), file=self._orders, flush=True)
+        if not self.collected["forks"]:
+            self.is_used_up = True
+            if not select.select([self._answers], [], [], order["seconds"])[0]:
+                return {"in_time": False}
+        line = self._answers.readline()
+        if not line:
+            self.is_used_up = True
+        told: dict[str, Any] = json.loads(line) if line else {"in_time": True}
+        return told
+
+    def end(self) -> int:
+        """End it with what it has started; returns its status."""
+        with suppress(BrokenPipeError):
+            self._orders.close()
+        if self.collected is not None:  # else it ends by itself
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        status = self._process.wait()
+        self._answers.close()
+        return status
 
 
 @contextmanager
@@ -80,35 +153,12 @@ def runs_of(arguments: Sequence[str]) -> Iterator[SuiteRuns]:
     """The runs of the tests that pytest finds by ``arguments``. Raises ``click.UsageError`` where it finds none."""
     if not hasattr(os, "fork"):
         raise click.UsageError("fcemu mutate runs tests in forks of a process, which this system does not have")
-    heard, orders = os.pipe()
-    answers, said = os.pipe()
-    command = [sys.executable, "-m", "pytest", *arguments, "-p", "no:cacheprovider", *_one_process(arguments)]
-    with (
-        tempfile.TemporaryFile() as output,
-        open(orders, "w", encoding="utf-8") as ask,
-        open(answers, encoding="utf-8") as hear,
-    ):
-        process = subprocess.Popen(
-            [*command, f"--fcemu-mutate={heard},{said}"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(heard, said),
-        )
-        os.close(heard)
-        os.close(said)
+    with tempfile.TemporaryFile() as output:
+        runs = SuiteRuns(arguments, output)
         try:
-            collected = hear.readline()
-            if not collected:
-                raise _cannot_run(process.wait(), output)
-            told = json.loads(collected)
-            if not told["tests"] and not told["failed"]:
-                raise click.UsageError(_NOTHING)
-            yield SuiteRuns(ask, hear, told)
+            yield runs
         finally:
-            with suppress(BrokenPipeError):
-                ask.close()
-            process.wait()
+            runs.end()
 
 
 def _one_process(arguments: Sequence[str]) -> list[str]:

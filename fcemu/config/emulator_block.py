@@ -6,7 +6,7 @@ The attributes of their fields have the names of the options.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fcemu.config.file_kinds import Instant, Numbers, Places, Secrets
+from fcemu.config.file_kinds import Instant, Numbers, Places, Probabilities, Secrets
 from fcemu.core import option_kinds as of_options
 from fcemu.core.fields import kinds
 from fcemu.core.fields.rows import ABSENT, Field, Nested, Table, said
@@ -33,6 +33,8 @@ def _kind_of(kind: of_options.Kind) -> kinds.Kind:
             return Secrets()
         case of_options.Places():
             return Places()
+        case of_options.Probabilities():
+            return Probabilities()
         case of_options.Texts(expected=expected):
             return kinds.Texts(expected.removeprefix("a list of "), each=kinds.LINE)
         case of_options.Text(expected=expected, pattern=pattern):
@@ -55,13 +57,13 @@ def _fields(place: str) -> Iterator[Field]:
     return (field_of(option) for option in rows if option.key.rpartition(".")[0] == place)
 
 
-_CLOCK_HELP: Final = "How virtual time passes."
-_AUTH_HELP: Final = "Who may use the emulator."
+_CLOCK_HELP: Final = "Decides how virtual time passes."
+_AUTH_HELP: Final = "Decides who may use the emulator."
 CLOCK: Final = Table("Clock", _CLOCK_HELP, *_fields("emulator.clock"))
 AUTH: Final = Table("Auth", _AUTH_HELP, *_fields("emulator.auth"))
 EMULATOR: Final = Table(
     "Emulator",
-    "Settings of the emulator itself.",
+    "This block configures the emulator itself.",
     said("clock", Nested(CLOCK), _CLOCK_HELP, "clock"),
     said("auth", Nested(AUTH), _AUTH_HELP, "auth"),
     *_fields("emulator"),

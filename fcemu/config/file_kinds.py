@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 from fcemu.core.destinations import MAIL_DESTINATION
 from fcemu.core.fields.kinds import LINE, OTHER, Kind, Number, Schema, Wrong, together
 from fcemu.core.limits import Limits
+from fcemu.core.odds import NAMES, check_odds
 from fcemu.core.places import check_place
 from fcemu.core.values import dataclass
 
@@ -40,7 +41,7 @@ class Numbers(Kind):
 
     def expected(self, limits: Limits) -> str:
         at_least = "" if self.none else "one or more "
-        return f"a list of {at_least}numbers, {self.each.expected(limits)}"
+        return f"a list of {at_least}values, each {self.each.expected(limits)}"
 
     def schemas(self) -> list[Schema]:
         return [{"type": "array", "items": self.each.schemas()[0], "minItems": 0 if self.none else 1}]
@@ -84,7 +85,7 @@ class Secrets(Kind):
         if not isinstance(given, dict):
             return OTHER
         wrong = [
-            Wrong(at=(name,), expected="text")
+            Wrong(at=(name,), expected="a string")
             for name, text in given.items()
             if isinstance(LINE.read(text, limits), Wrong)
         ]
@@ -94,10 +95,38 @@ class Secrets(Kind):
         return dict(value)
 
     def expected(self, limits: Limits) -> str:
-        return "a map of access keys and their secrets"
+        return "a map from access keys to their secrets"
 
     def schemas(self) -> list[Schema]:
         return [{"type": "object", "additionalProperties": LINE.schemas()[0]}]
+
+
+@dataclass(frozen=True, slots=True)
+class Probabilities(Kind):
+    """A map from draws of chance to their odds."""
+
+    of: ClassVar[str] = "map"
+    parts: ClassVar[str] = "fraction"
+    examples: ClassVar[tuple[Any, ...]] = ({"repeat": 0.2, "crash": 0},)
+
+    def read(self, given: Any, limits: Limits) -> Any:
+        if not isinstance(given, dict):
+            return OTHER
+        try:
+            check_odds(given)
+        except ValueError as refused:
+            return together([Wrong(says=str(refused))])
+        return given
+
+    def write(self, value: Any) -> Any:
+        return dict(value)
+
+    def expected(self, limits: Limits) -> str:
+        return "a map of draws and numbers from 0 to 1"
+
+    def schemas(self) -> list[Schema]:
+        odds = {"type": "number", "minimum": 0, "maximum": 1}
+        return [{"type": "object", "properties": dict.fromkeys(NAMES, odds), "additionalProperties": False}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +156,7 @@ class Places(Kind):
         return dict(value)
 
     def expected(self, limits: Limits) -> str:
-        return "a map of destinations and URLs"
+        return "a map from destinations to URLs"
 
     def schemas(self) -> list[Schema]:
         url = {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[!-~]+$"}

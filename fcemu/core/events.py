@@ -18,9 +18,10 @@ from fcemu.core.event_filters import Said
 from fcemu.core.names import Account
 from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass
+from fcemu.core.wording import either
 
 TEXT: Final = "text"
-WHOLE: Final = "a whole number, 0 or more"
+WHOLE: Final = "a whole number of 0 or more"
 DATA: Final = "JSON"
 MAP: Final = "a JSON object"
 LIST: Final = "a JSON list of objects"
@@ -113,7 +114,7 @@ def _check(name: str, value: Any, kind: str) -> None:
         LIST: isinstance(value, list) and all(isinstance(each, dict) for each in value),
     }
     if not good[kind]:
-        raise ValueError(f"{name}: expected {kind}, found {value!r}")
+        raise ValueError(f"{name}: expected {kind}, got {value!r}")
 
 
 def refused(kind: str, said: Said, occasion: Occasion) -> str | None:
@@ -124,7 +125,7 @@ def refused(kind: str, said: Said, occasion: Occasion) -> str | None:
     form = KINDS[kind]
     for name, each in form.fields.items():
         if each.known is _source and (own := each.known(occasion)) and said[name] != own:
-            return f"the {name} is {said[name]!r}, its sourceArn names {own!r}"
+            return f"the {name} is {said[name]!r}, but its sourceArn names {own!r}"
     return form.filter(said, occasion)
 
 
@@ -241,7 +242,7 @@ def message_event(message: Published, occasion: Occasion) -> bytes:
     """
     form = occasion.config.get("notifyContentFormat") or STREAM
     if form not in CONTENT_FORMATS:
-        raise ValueError(f"notifyContentFormat: expected {' or '.join(CONTENT_FORMATS)}, found {form!r}")
+        raise ValueError(f"notifyContentFormat: expected {either(CONTENT_FORMATS)}, got {form!r}")
     if form == STREAM:
         return message.body
     told = {
@@ -383,7 +384,7 @@ ROW_CHANGES: Final = ("PutRow", "UpdateRow", "DeleteRow")
 def _rows(said: Said, occasion: Occasion) -> dict[str, Any]:
     """Source: FC's documents, "Tablestore trigger"; the event is CBOR."""
     if said["type"] not in ROW_CHANGES:
-        raise ValueError(f"type: expected {', '.join(ROW_CHANGES)}, found {said['type']!r}")
+        raise ValueError(f"type: expected {either(ROW_CHANGES)}, got {said['type']!r}")
     if not said["key"] and not said["records"]:
         raise ValueError(f"an event of tablestore needs key ({_TABLESTORE['key'].about}), or records")
     microseconds = int(occasion.at.timestamp() * 1_000_000)

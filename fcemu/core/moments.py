@@ -14,6 +14,7 @@ from fcemu.core.facts import (
     Expired,
     Fact,
     Failed,
+    FaultStruck,
     Finished,
     Held,
     HookRan,
@@ -48,7 +49,8 @@ class Moment:
 
     ``status`` and ``phase``: of the invocation that the fact is about; ``until``: when that phase ends, as far as it is
     known, or when the message becomes visible. ``place``: of the message that the fact is about. ``failure``: whether
-    the fact tells of one. ``who`` and ``line``: the fact as the timeline has it.
+    the fact tells of one. ``who`` and ``line``: the fact as the timeline has it. ``deviation``: whether the fact is an
+    answer of chance other than the calm one, or a fault that a test asked for.
     """
 
     status: State | None
@@ -58,6 +60,7 @@ class Moment:
     failure: bool
     who: str
     line: str
+    deviation: bool = False
 
 
 def to_json(moment: Moment) -> dict[str, Any]:
@@ -69,6 +72,8 @@ def to_json(moment: Moment) -> dict[str, Any]:
         told["until"] = time_text(moment.until)
     if moment.place is not None:
         told["place"] = moment.place
+    if moment.deviation:
+        told["deviation"] = True
     return told
 
 
@@ -125,7 +130,7 @@ class Moments:
         place, seen = _place_of(fact) if isinstance(fact, Delivered | MailFact) else (None, None)
         failure = _FAILURES.get(kind)
         failed = failure is not None and failure(fact)
-        return Moment(status, phase, until if seen is None else seen, place, failed, who, line)
+        return Moment(status, phase, until if seen is None else seen, place, failed, who, line, kind is FaultStruck)
 
     def _fold(self, fact: Fact) -> tuple[State, str, datetime | None] | None:
         kind = type(fact)

@@ -28,6 +28,8 @@ class Settings:
     seed: int = 0
     chance: str = "calm"
     """``seeded``: whatever FC leaves open (order, repeats, inexact delays, refusals, crashes) is drawn by the seed."""
+    odds: Mapping[str, float] = field(default_factory=dict)
+    """How often ``seeded`` draws something, where it is not as often as ``core.odds`` says."""
     start: datetime = SPEC_START
     rate: float = 0.0
     autojump: bool = False

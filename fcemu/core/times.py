@@ -101,9 +101,9 @@ def offset(at: datetime, started: datetime) -> str:
     return f"+{seconds(at - started)}"
 
 
-_LONG: Final = re.compile(r"(\d(?<![^\s(+]\d)(?<![^\s(]\+\d)\d{3,}(?:\.\d+)?) s(?!\w)")
-"""A long time, which is no part of a word. The pattern begins with a digit, and what may stand in front of it comes
-behind: so it is found in a third of the time, and every line that ``serve`` writes is looked through."""
+_LONG: Final = re.compile(r"([0-9](?<![^\s(+][0-9])(?<![^\s(]\+[0-9])[0-9]{3,}(?:\.[0-9]+)?) s(?!\w)")
+"""A long time that is no part of a word. The pattern begins with a digit and looks back from there, which takes half
+the time; every line that ``serve`` writes is searched."""
 
 
 def for_people(text: str) -> str:

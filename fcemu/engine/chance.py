@@ -11,10 +11,11 @@ from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
 from fcemu.core.invocation import Invocation, Recorded
+from fcemu.core.odds import ODDS, Odds
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
-from fcemu.core.questions import Report
+from fcemu.core.questions import NEW, RECYCLED, Report
 from fcemu.core.retry import RetryPolicy
-from fcemu.core.values import dataclass, value
+from fcemu.core.values import value
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -172,36 +173,15 @@ class Chance:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Odds:
-    """How often a seeded chance answers otherwise than a calm one; each is asked for each attempt it can befall.
-
-    ASSUMED: fcemu draws with odds of its own, because FC prints no numbers; these let a test of a few dozen attempts
-    see some of each.
-    """
-
-    overtake: float = 0.25
-    """That the oldest of several messages that are due at the same instant is not the first."""
-    late: float = 0.2
-    """That a delayed message is handed over late, by up to ``LATE_AT_MOST``."""
-    throttle: float = 0.04
-    """That an attempt is refused with 429."""
-    fail: float = 0.01
-    """That an attempt is refused with 500; and the same again with 503."""
-    crash: float = 0.01
-    """That an instance dies before its handler runs; the same when it sleeps, and when it has run to its end."""
-    repeat: float = 0.03
-    """That the queue does not hear that an asynchronous attempt ended, and delivers once more, by up to
-    ``AGAIN_AT_MOST`` later."""
-
-
-ODDS: Final = Odds()
 LATE_AT_MOST: Final = timedelta(seconds=1)
 """ASSUMED: fcemu draws a delay up to 1 s too long and never too short; FC says that a delay is not exact, but not by
 how much (async-invocation §3)."""
 AGAIN_AT_MOST: Final = timedelta(seconds=60)
 """ASSUMED: fcemu delivers an event once more up to 60 s after the end of its attempt; FC says that an event may be
 delivered more than once, but not when (async-invocation §5)."""
+SLOWER_AT_MOST: Final = timedelta(seconds=3)
+"""ASSUMED: fcemu draws a start of an instance that takes up to 3 s longer; FC does not promise how long it takes
+(timers-and-instances §3.4)."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -235,7 +215,7 @@ class Seeded(Chance):
         accepted = invocation.accepted
         if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
-        return _MILLISECOND * self._random.randint(1, LATE_AT_MOST // _MILLISECOND)
+        return self._some(LATE_AT_MOST)
 
     def refusal(self, moment: Moment) -> Refusal | None:
         asked = super().refusal(moment)
@@ -259,11 +239,37 @@ class Seeded(Chance):
             return None
         return _MILLISECOND * self._random.randint(0, AGAIN_AT_MOST // _MILLISECOND)
 
+    # What is never drawn unless a test sets its odds: then nothing is drawn for it, and the other draws are the same.
+
+    def first_strand(self, strands: int, invocation: Invocation) -> int:
+        return self._random.randrange(1, strands) if self._may(self._odds.strands) else 0
+
+    def instance(self, moment: Moment) -> str | None:
+        return self._random.choice((NEW, RECYCLED)) if self._may(self._odds.instance) else None
+
+    def slow_start(self, moment: Moment) -> timedelta | None:
+        return self._some(SLOWER_AT_MOST) if self._may(self._odds.start) else None
+
+    def fate_of(self, report_of: Invocation) -> Report | None:
+        if not self._may(self._odds.report):
+            return None
+        late = self._some(LATE_AT_MOST)
+        return self._random.choice((Report(late=late), Report(times=2), Report(late=late, lost=True)))
+
+    def timer_late(self, trigger: str) -> timedelta | None:
+        return self._some(LATE_AT_MOST) if self._may(self._odds.timer) else None
+
     def _happens(self, odds: float) -> bool:
         return self._random.random() < odds
 
+    def _may(self, odds: float) -> bool:
+        return odds > 0 and self._happens(odds)
 
-CHANCES: Final[Mapping[str, type[Chance]]] = {"calm": Chance, "seeded": Seeded}
+    def _some(self, most: timedelta) -> timedelta:
+        return _MILLISECOND * self._random.randint(1, most // _MILLISECOND)
+
+
+CHANCES: Final[Mapping[str, Callable[[int, Odds], Chance]]] = {"calm": lambda seed, _: Chance(seed), "seeded": Seeded}
 """By the word of the option ``chance``."""
 
 

@@ -412,7 +412,7 @@ class Control:
         other = self._catalog.http_trigger(trigger.function, trigger.qualifier) if trigger.kind == HTTP else None
         if other is not None and other.name != trigger.name:
             raise InvalidArgument(
-                f"qualifier '{trigger.qualifier}' has the HTTP trigger '{other.name}' already; there is one at most"
+                f"qualifier '{trigger.qualifier}' already has the HTTP trigger '{other.name}'; only one is allowed"
             )
 
     def routes_of(self, name: str) -> Sequence[Route] | None:

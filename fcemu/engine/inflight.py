@@ -117,7 +117,7 @@ class Watchdog:
         try:
             one.fail(error)
         except BaseException:  # the other emulators still need their watchdog
-            _LOG.exception("the watchdog could not tell an emulator of %r", error)
+            _LOG.exception("the watchdog could not report %r to an emulator", error)
 
 
 WATCHDOG: Final = Watchdog()

@@ -112,7 +112,7 @@ FACILITIES: Final = (
     Facility(
         "LOCKS",
         "`flock`",
-        "temporary directories that a killed emulator left behind are told from those in use",
+        "fcemu recognises temporary directories that a killed emulator left behind",
         "the library filelock locks them",
         LOCKS,
     ),

@@ -461,7 +461,7 @@ class InChild:
             return None
         self._has_debugger = debugging.take(self._function, self)
         if not self._has_debugger:
-            call.clock.warn(f"another instance of {self._function.ref} is debugged; this one is not")
+            call.clock.warn(f"the debugger is attached to another instance of {self._function.ref}, not to this one")
             return None
         return debugging.port
 
@@ -478,7 +478,7 @@ class InChild:
         if self._child is not None and self._child.has_ended():
             self._child.close()
             self._child = None
-            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
+            call.clock.warn("the process of this instance had ended since its last attempt; a new process replaced it")
 
 
 # Starting a program.

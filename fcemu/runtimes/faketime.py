@@ -90,9 +90,11 @@ def why_real(command: str, directory: str, rate: float = 0) -> str | None:
         return NO_PRELOADS
     found = library()
     if found is None:
-        return f"libfaketime was not found: {_INSTALL}"
+        return f"fcemu did not find libfaketime: {_INSTALL}"
     if rate not in (0, 1) and not _lets_sleep(found):
-        return f"{found} cannot let its sleeps flow at {rate:g} times real speed: Debian's can (apt install faketime)"
+        return (
+            f"{found} cannot run sleeps at {rate:g} times real speed, but Debian's version can (apt install faketime)"
+        )
     file = which(os.path.join(directory, command) if os.sep in command else command)
     return None if file is None else _why_blind(Path(file))
 

@@ -63,7 +63,7 @@ def _node() -> Found:
         return Found("node", f"not found, so nodejs* functions are refused; {VARIABLE} may name it")
     version = _version(command)
     if version is None:
-        return Found("node", command, f"{command} does not say its version; install Node.js {OLDEST} or later")
+        return Found("node", command, f"{command} does not report its version; install Node.js {OLDEST} or later")
     if version < OLDEST:
         return Found("node", f"{version}, {command}", f"nodejs* functions need Node.js {OLDEST} or later")
     return Found("node", f"{version}, {command}; handlers see virtual time")
@@ -86,4 +86,4 @@ def _faketime() -> Found:
         return Found(
             "libfaketime", "not found, so programs of custom runtimes see real time (Debian: apt install faketime)"
         )
-    return Found("libfaketime", f"{found}; programs of custom runtimes see virtual time, but for Go and static ones")
+    return Found("libfaketime", f"{found}; programs of custom runtimes see virtual time, except Go and static programs")

@@ -84,7 +84,7 @@ class PythonProcess:
         """A new instance; its process is started by its first attempt. A refusal where there is no such Python."""
         python = function.python or self._python
         if not os.access(python, os.X_OK):
-            text = f"{function.ref} is to run on {python}, which is no program; write another path as its 'python'"
+            text = f"{function.ref} should run on {python}, which is not a program; write another path as its 'python'"
             return SystemFailed(412, "FunctionNotStarted", text)
         return ProcessInstance(self, function)
 
@@ -216,7 +216,7 @@ class NotStarted(Exception):
     """The interpreter does not run."""
 
     def __init__(self, python: str) -> None:
-        super().__init__(f"{python} did not run the handler; it has to be Python 3.9 or later, see what it wrote")
+        super().__init__(f"{python} did not run the handler; it must be Python 3.9 or later; see its output")
 
 
 class ProcessInstance(InChild):

@@ -12,12 +12,15 @@ def lines_of(result: Result) -> list[str]:
     lines = [f"FAILED after {result.runs} runs, shrunk from {len(result.asked)} choices to {len(result.choices)}"]
     lines += [f"  choice {n}: {one.words(many)}" for n, one in enumerate(result.choices, 1)]
     if len(result.broken) > 1:
-        lines.append(f"  {len(result.broken)} of {result.runs - 1} runs break it, beside choice 1:")
+        lines.append(
+            f"  {len(result.broken)} of {result.runs - 1} runs fail; besides "
+            "choice 1, these choices make the test fail:"
+        )
         lines += [f"    {one.words(many)}" for choices in result.broken[1:] for one in choices]
     if not result.choices:
-        lines.append("  it fails without any choice: the calm run fails")
+        lines.append("  the test fails without any choice: the calm run fails")
     if result.doubt:
-        lines.append(f"  it may not repeat: {result.doubt}")
+        lines.append(f"  the failure may not repeat: {result.doubt}")
     return lines
 
 

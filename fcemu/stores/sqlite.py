@@ -153,7 +153,7 @@ class SqliteStore:
         except FileNotFoundError:
             raise StoreError(
                 f"data file {self.path}: {name} is missing, so facts may be missing too: {self._there()} are there. "
-                f"Put a copy of the files back; or, to go on with these, make {name} as an empty file"
+                f"Put a copy of the files back; or, to continue with these, make {name} as an empty file"
             ) from None
         except OSError as refused:
             raise StoreError(f"data file {self.path}: {name}: {refused.strerror}") from None
@@ -170,7 +170,7 @@ class SqliteStore:
             raise StoreError(f"data file {self.path}: {name}: {refused.strerror}") from None
         if committed > there:
             raise StoreError(
-                f"data file {self.path}: {committed} facts were committed, and {there} are there: the file or its "
+                f"data file {self.path}: {committed} facts were committed, but only {there} are there: the file or its "
                 f"{self.path.name}-wal was cut off, as after a power cut. Put a copy of the files back; or, to go on "
                 f"without the last {committed - there}, make {name} an empty file"
             )
@@ -355,11 +355,13 @@ class SqliteStore:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StoreError(f"{where} is in use by another emulator; stop that one, or choose another file")
         if name.startswith("SQLITE_NOTADB"):
-            return StoreError(f"{where} is no database; choose another file")
+            return StoreError(f"{where} is not a database; choose another file")
         if name.startswith("SQLITE_CORRUPT"):
             return self.damaged(str(refused))
         if name.startswith("SQLITE_FULL"):
-            return StoreError(f"{where} cannot be {what}: the disk is full. Make room; what was answered is kept")
+            return StoreError(
+                f"{where} cannot be {what}: the disk is full. Make room; everything that was answered is kept"
+            )
         if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_CANTOPEN")):
             return StoreError(f"{where} cannot be {what}: {refused}. Its file and its directory must be writable")
         return StoreError(f"{where} cannot be {what}: {refused} ({name or type(refused).__name__})")

@@ -58,7 +58,7 @@ class LocalEmulator:
         said = checked(options, FIXTURE)
         for name in EXPLORING:
             if said.get(name):
-                raise ValueError(f"option {name}: pytest runs a test again, an emulator cannot; say it by the marker")
+                raise ValueError(f"option {name}: pytest can run a test again, but an emulator cannot; use the marker")
         read = _read(definition, said)
         self._sources = [used_as(definition, read)]
         """What the definitions are called by which ``fcemu mutate`` finds the tests that use them."""
@@ -70,7 +70,7 @@ class LocalEmulator:
         self._environment: Final = value_of(chosen, "environment")
         self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
         if self._recipe.data is not None and self._clock != OWN:
-            raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
+            raise ValueError("option data: a clock that follows the test's clock (clock='follow') cannot be kept")
         self._places: Callable[[], Sequence[Path]] = tuple
         """Gives the directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
@@ -115,7 +115,7 @@ class LocalEmulator:
         if asked is None:
             return None
         self._engine.close()
-        raise ValueError("option intercept: another emulator of this process intercepts already; close it first")
+        raise ValueError("option intercept: another emulator of this process already intercepts; close it first")
 
     @property
     def _engine(self) -> Emulator:
@@ -135,22 +135,27 @@ class LocalEmulator:
 
     @property
     def host(self) -> str:
+        """The address on which the server listens, ``127.0.0.1``."""
         return self._host.host
 
     @property
     def port(self) -> int:
+        """The port on which the server listens."""
         return self._host.port
 
     @property
     def account_id(self) -> str:
+        """The account id in ARNs and contexts."""
         return self._settings.account.id
 
     @property
     def region(self) -> str:
+        """The region in ARNs and contexts."""
         return self._settings.account.region
 
     @property
     def seed(self) -> int:
+        """The seed that decides ids and every draw."""
         return self._settings.seed
 
     @property
@@ -347,7 +352,7 @@ class LocalEmulator:
         return Facts(self._engine.journal, 0)
 
     def timeline(self) -> str:
-        """The journal as text: a line a fact, with virtual times."""
+        """The journal as text: one line per fact, with virtual times."""
         return render(self._engine.journal, self.started)
 
     def explain(self) -> str:
@@ -383,7 +388,7 @@ class LocalEmulator:
 
     def _restart(self) -> None:
         if self._clock != OWN:
-            raise ValueError("restart() needs a clock of the emulator's own, and this one follows the test's")
+            raise ValueError("restart() needs a clock of the emulator's own, but this one follows the test's clock")
         self._host.restart()
 
     @blocking

@@ -24,10 +24,16 @@ class Story:
     the first one.
     """
 
-    def __init__(self, script: Script, repeat: Repeat | None = None, *, governs: bool = True) -> None:
-        """``governs``: ``False`` where the emulators answer by their own options, and are only looked at."""
+    def __init__(
+        self, script: Script, repeat: Repeat | None = None, *, governs: bool = True, hears: bool = False
+    ) -> None:
+        """``governs``: ``False`` where the emulators answer by their own options, and are only looked at. ``hears``:
+        whether options that become known during the run may make it the first, calm run of a search."""
         self.script: Final = script
-        self.governs: Final = governs
+        self.governs = governs
+        self.hears: Final = hears
+        self.options: Mapping[str, Any] | None = None
+        """The options of the search of which this turned out to be the first run."""
         self._repeat: Final = repeat
         self.emulators = 0
         """How many emulators there were."""
@@ -39,6 +45,12 @@ class Story:
     def of(cls, repeat: Repeat) -> "Story":
         """The run that a token repeats."""
         return cls(Script.of(repeat.choices, exhaust_retries=repeat.exhaust_retries), repeat)
+
+    def search(self, options: Mapping[str, Any]) -> None:
+        """This is the first run of a search with these options; called before its first emulator is made."""
+        self.options = options
+        self.governs = True
+        self.script.exhaust_retries = options["exhaust_retries"]
 
     def began(self, lines: Callable[[], list[str]]) -> None:
         """An emulator began; ``lines()`` are the facts of its journal."""

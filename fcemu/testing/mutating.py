@@ -39,13 +39,23 @@ def begin(source: str, change: Change | None) -> None:
     MUTATION.source, MUTATION.change, MUTATION.records = source, change, True
 
 
-def read_file(path: Path, choices: Choices) -> Definition:
-    """Read a definition, with the change of this run."""
-    name = str(path.absolute())
+def is_changed(path: Path) -> bool:
+    """Whether this run changes a file, so that what was read of it before does not hold."""
+    return MUTATION.change_of(str(path.absolute())) is not None
+
+
+def note_file(path: Path, choices: Choices) -> None:
+    """An emulator is made of a file."""
     if MUTATION.records:
+        name = str(path.absolute())
         chosen = {"region": choices.region, "account_id": choices.account_id, "environment": choices.environment}
         MUTATION.sources.setdefault(name, {"path": name, **chosen})
-    return read_definition(path, choices, change=MUTATION.change_of(name))
+
+
+def read_file(path: Path, choices: Choices) -> Definition:
+    """Read a definition, with the change of this run."""
+    note_file(path, choices)
+    return read_definition(path, choices, change=MUTATION.change_of(str(path.absolute())))
 
 
 def read_plain(mapping: Mapping[str, Any], root: Path) -> Definition:

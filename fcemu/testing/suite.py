@@ -11,17 +11,20 @@ from fcemu.backends import AUTO, choose
 from fcemu.config import EMPTY, Choices, Definition, find_definition
 from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, options_in
 from fcemu.core.settings import settings_of
+from fcemu.engine.collector import take_for_old
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
-from fcemu.testing.mutating import read_file
+from fcemu.testing.mutating import is_changed, note_file, read_file
 
 
 def prepare(backend: str) -> None:
-    """Patch the time functions of this process, once, by the backend that the ini file asks for."""
+    """Patch the time functions of this process, once, by the backend that the ini file asks for. What was imported for
+    that stays until the process ends, so the garbage collector need not walk over it."""
     from fcemu.runtimes import timeshift
 
     choose(backend)
     timeshift.install()
+    take_for_old()
 
 
 class Suite:
@@ -100,7 +103,7 @@ class Suite:
         if given == "":
             return EMPTY
         if not isinstance(given, str | Path):
-            raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
+            raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
         known = self._found.get((beside, given))
         if known is not None:
             with suppress(FileNotFoundError):  # it is not where it was: it is looked for anew
@@ -122,6 +125,7 @@ class Suite:
         stamp = (stat.st_mtime_ns, stat.st_size)
         which = (path, choices.region, choices.account_id, choices.environment)
         known = self._read.get(which)
-        if known is None or known[0] != stamp:
+        note_file(path, choices)
+        if known is None or known[0] != stamp or is_changed(path):
             known = self._read[which] = (stamp, read_file(path, choices))
         return known[1]

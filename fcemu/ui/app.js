@@ -4,7 +4,7 @@ import {Problem, ask, follow, keepToken} from 'fcemu/api.js';
 import {choices, clockText, find, h, instant, offset} from 'fcemu/dom.js';
 import {Detail} from 'fcemu/invocation.js';
 import {Journal} from 'fcemu/journal.js';
-import {List} from 'fcemu/list.js';
+import {List, told} from 'fcemu/list.js';
 import {Panels} from 'fcemu/panels.js';
 import {Timeline} from 'fcemu/timeline.js';
 
@@ -262,7 +262,7 @@ class View {
     slider.value = end;
     const said = fact ? `${offset(journal.times[end - 1] - this.started)}  ${fact.state.who}  ${fact.state.line}` : 'nothing has happened yet';
     slider.setAttribute('aria-valuetext', `fact ${end} of ${journal.end}, ${said}`);
-    find('fact').replaceChildren(h('span', {class: 'quiet'}, `fact ${end.toLocaleString('en')} of ${journal.end.toLocaleString('en')}  `), h('span', {class: fact?.state.failure ? 'bad' : ''}, said));
+    find('fact').replaceChildren(h('span', {class: 'quiet'}, `fact ${end.toLocaleString('en')} of ${journal.end.toLocaleString('en')}  `), told(fact, said));
     find('live').setAttribute('aria-pressed', String(this.moment === null));
     find('now').textContent = clockText(this.now);
     find('since').textContent = offset(this.now - this.started) + (this.travels ? ' (a moment of the past)' : this.live.rate ? ` ×${this.live.rate}` : '');
@@ -306,7 +306,7 @@ class View {
         await this.#refresh();
         this.#define();
         await follow(facts => this.hear(facts));
-        this.say('the emulator began anew, or ended', false);
+        this.say('the emulator started anew or ended', false);
       } catch (wrong) {
         if (wrong.type === 'access-denied') return this.#askToken();
         this.say(`no emulator answers here: ${wrong.message}`, true);

@@ -2,7 +2,7 @@
 
 import {ask, name} from 'fcemu/api.js';
 import {block, bytes, clockText, find, h, instant, offset} from 'fcemu/dom.js';
-import {tone} from 'fcemu/list.js';
+import {told, tone} from 'fcemu/list.js';
 
 export class Detail {
   constructor(view) {
@@ -37,7 +37,7 @@ export class Detail {
     if (key === this.drawn) return;
     this.drawn = key;
     if (!known) {
-      find('h-one').textContent = one ? `${one.who} was not accepted yet` : 'No invocation selected';
+      find('h-one').textContent = one ? `${one.who} has not been accepted yet` : 'No invocation selected';
       find('doing').replaceChildren();
       find('story').replaceChildren();
       return;
@@ -79,7 +79,7 @@ export class Detail {
       h('h3', {}, 'History'),
       h('ol', {class: 'facts'}, facts.map(fact => h('li', {}, h('button', {
         'aria-current': String(current && fact.n === view.end), title: `${fact.at}: travel to this fact`, onclick: () => view.travel(fact.n),
-      }, h('span', {class: 'at'}, offset(instant(fact.at) - view.started)), h('span', {class: fact.state.failure ? 'bad' : ''}, fact.state.line))))),
+      }, h('span', {class: 'at'}, offset(instant(fact.at) - view.started)), told(fact, fact.state.line))))),
       ...this.#attempts(one, facts),
       h('h3', {}, 'Payload'), bytes(accepted.payload),
       accepted.http && h('details', {}, h('summary', {}, `${accepted.http.method} ${accepted.http.target}`),
@@ -151,7 +151,7 @@ async function copy(text, what) {
     await navigator.clipboard.writeText(text);
     return {done: `${what} is on the clipboard`, text};
   } catch {
-    return {done: `${what}; this browser does not let it be put on the clipboard, so copy it from here`, text};
+    return {done: `${what}; this browser does not allow access to the clipboard, so copy the text from here`, text};
   }
 }
 

@@ -31,7 +31,7 @@ export class Journal {
     const row = lane.free.length ? takeSmallest(lane.free) : lane.rows++;
     const one = {
       id: fact.request_id, function: fact.function, who: fact.state.who, lane, row, accepted: at, last: at, until: null,
-      over: false, positions: [], segments: [], marks: [], caused: [], root: fact.data.root,
+      over: false, positions: [], segments: [], marks: [], deviations: [], caused: [], root: fact.data.root,
       search: `${fact.state.who} ${fact.request_id} ${fact.data.task_id ?? ''}`.toLowerCase(),
     };
     this.invocations.set(one.id, one);
@@ -52,6 +52,7 @@ export class Journal {
     one.until = fact.state.until ? instant(fact.state.until) : null;
     this.statuses.add(fact.state.status);
     const {phase} = fact.state;
+    if (fact.state.deviation) one.deviations.push({at, position});
     if (fact.kind === 'Finished' || fact.kind === 'Refused' || fact.kind === 'DeliveryFailed' || (phase === 'over' && !one.over))
       one.marks.push({at, position, bad: fact.state.failure, over: phase === 'over'});
     if (phase === 'over') {

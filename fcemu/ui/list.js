@@ -64,7 +64,7 @@ export class List {
       return h('div', {
         class: 'row', role: 'option', id: `i-${one.id}`, 'data-id': one.id, 'aria-selected': String(one.id === view.selected),
         'aria-setsize': rows.length, 'aria-posinset': first + at + 1, style: `top: ${(first + at) * ROW}px`,
-      }, h('span', {class: `state ${tone(state, one, view)}`}, state.status), h('span', {title: one.id}, one.who),
+      }, h('span', {class: `state ${tone(state, one, view)}`}, state.status), h('span', {title: one.id}, one.who, one.deviations.some(each => each.position < view.end) ? odd() : ''),
       h('span', {class: 'at'}, offset(one.accepted - view.started)));
     });
     const nothing = h('p', {class: 'quiet', role: 'option', 'aria-selected': 'false', style: 'padding: .5rem'}, 'none');
@@ -81,3 +81,8 @@ export function tone(state, one, view) {
   const end = one.marks.find(mark => mark.over);
   return !end || end.position >= view.end ? '' : end.bad ? 'bad' : 'good';
 }
+
+const odd = () => h('span', {class: 'sign', role: 'img', 'aria-label': 'not calm', title: 'an answer of chance, or a fault'}, '\u2009\u25c6\u2009');
+
+// What a fact says, marked where it tells of a failure, or of something that did not go calmly.
+export const told = (fact, text) => h('span', {class: fact?.state.deviation ? 'odd' : fact?.state.failure ? 'bad' : ''}, fact?.state.deviation ? odd() : '', text);

@@ -6,7 +6,7 @@ const AXIS = 22, LABEL = 19, ROW = 14, GAP = 6, LOWEST = 150, HIGHEST = 900;
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 3e4, 6e4, 3e5, 9e5, 18e5, 36e5, 108e5, 216e5, 432e5, 864e5,
   1728e5, 6048e5, 2592e6];
 const LEGEND = [['waiting', 'waiting'], ['starting', 'instance starts'], ['running', 'running'], ['sleeping', 'asleep'],
-  ['good', 'returned'], ['bad', 'failed'], ['future', 'due in the future'], ['moment', 'the moment shown']];
+  ['good', 'returned'], ['bad', 'failed'], ['odd', 'not calm: chance or a fault'], ['future', 'due in the future'], ['moment', 'the moment shown']];
 
 export class Timeline {
   constructor(view) {
@@ -126,7 +126,7 @@ export class Timeline {
     context.fillStyle = colors.panel;
     context.fillRect(0, 0, width, height);
     this.#axis(x, from, to, width, height, view.started);
-    const rects = {}, put = (color, ...rect) => (rects[color] ??= []).push(...rect);
+    const rects = {}, odd = [], put = (color, ...rect) => (rects[color] ??= []).push(...rect);
     const thick = Math.max(row - (row > 4 ? 3 : 0), 1), travels = view.travels, every = Math.max(Math.floor(1 / row), 1);
     context.font = '11.5px system-ui, sans-serif';
     for (const {lane, label, top} of placed) {
@@ -138,6 +138,7 @@ export class Timeline {
         if (!view.matches(one)) continue;
         const y = top + one.row * row, whole = one.over && (!travels || one.positions.at(-1) < end);
         const left = x(one.accepted), right = x(one.over ? one.last : now);
+        for (const {at, position} of one.deviations) if (position < end && at >= from && at <= to) odd.push(x(at), y);
         if (one.row % every) {  // too low to be told from its neighbours: its failures alone are drawn
           for (const mark of one.marks)
             if (mark.bad && mark.position < end && mark.at >= from && mark.at <= to) put('bad', x(mark.at) - 1.5, y, 3, 1);
@@ -170,6 +171,8 @@ export class Timeline {
       context.fillStyle = colors[color];
       for (let at = 0; at < all.length; at += 4) context.fillRect(all[at], all[at + 1], all[at + 2], all[at + 3]);
     }
+    context.fillStyle = colors.odd;  // over all else: where it did not go calmly
+    for (let at = 0; at < odd.length; at += 2) context.fillRect(odd[at] - 2, odd[at + 1] - 2, 4, thick + 4);
     this.#links(x, placed, row, thick);
     context.fillStyle = colors.bad;  // what failed outside of any invocation, such as refused requests
     for (const position of journal.failures) {

@@ -185,7 +185,7 @@ def test_each_request_attempt_retry_and_report_is_a_line_with_virtual_time(folde
             "+10.5 s charge (2) | logged",
             "+10.5 s charge (2) | no end of line",
             "+10.5 s charge (2) attempt 2 failed: KeyError: 'card'",
-            "as the attempt before",
+            "the same traceback as the attempt before",
             "+10.5 s charge (2) Failed: function error, 1 retries used up",
             "+10.5 s charge (2) delivered to queue:declined",
         ]
@@ -352,7 +352,7 @@ def test_an_edited_definition_is_read_again(watched):
 def test_the_last_good_definition_stays_and_its_problems_are_told(watched):
     folder, process, client = watched
     write(folder / "fcemu.yaml", "functions: {charge: {handlr: handler.charge}}\n")
-    said = "".join(lines_until(process, "the definition before it stays"))
+    said = "".join(lines_until(process, "fcemu keeps the previous definition"))
     assert "handlr" in said
     assert len(client.functions()) == 2
     assert client.invoke("charge", b'{"card": 1}').body == b"1"

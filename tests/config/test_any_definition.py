@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.config import document_of, native_text, read_definition, read_mapping
-from fcemu.config.file_kinds import Instant, Numbers, Places, Secrets
+from fcemu.config.file_kinds import Instant, Numbers, Places, Probabilities, Secrets
 from fcemu.config.schema import FILE
 from fcemu.core.fields.fc_kinds import Function, Methods, Qualifier, Weights
 from fcemu.core.fields.functions import FUNCTION
@@ -67,6 +67,8 @@ def value_of(kind):
             return st.dictionaries(st.sampled_from(["LTAIexample", "x"]), st.sampled_from(["secret", "1.10"]))
         case Places():
             return st.just({"queue:failed": "http://127.0.0.1:8080/hook"})
+        case Probabilities():
+            return st.just({"repeat": 0.2, "crash": 0})
         case Anything():
             return PLAIN
         case Number(above=True):

@@ -94,7 +94,7 @@ def test_the_file_has_the_keys_that_the_format_promises():
             *("destinationDepth", "watchdogSeconds", "graceSeconds", "ioGraceSeconds"),
             *("deliverTo", "deliveryRetrySeconds", "taskRetentionSeconds", "strictRuntimes"),
             *("throttleMode", "idleSeconds", "coldStartSeconds", "instanceLimit", "instancesPerMinute"),
-            *("chance", "runtime", "python", "isolate", "allowHost", "intercept", "inMemory"),
+            *("chance", "odds", "runtime", "python", "isolate", "allowHost", "intercept", "inMemory"),
         },
         CLOCK: {"rate", "start", "autojump"},
         AUTH: {"verify", "accessKeys"},
@@ -152,8 +152,8 @@ def test_the_nearest_tables_come_first():
 @pytest.mark.parametrize(
     ("key", "strict", "relaxed"),
     [
-        ("timeout", "whole seconds 1-86400", "whole seconds 1-86400"),
-        ("memorySize", "whole MB 128-32768 in steps of 64", "whole MB 1-32768"),
+        ("timeout", "a whole number of seconds from 1 to 86400", "a whole number of seconds from 1 to 86400"),
+        ("memorySize", "a whole number of MB from 128 to 32768 in steps of 64", "a whole number of MB from 1 to 32768"),
     ],
 )
 def test_a_value_is_described_with_the_limits_in_force(key, strict, relaxed):

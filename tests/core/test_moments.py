@@ -9,6 +9,7 @@ from fcemu.core.facts import (
     Delivered,
     Dequeued,
     Failed,
+    FaultStruck,
     Finished,
     InstanceStarted,
     RetryPlanned,
@@ -93,3 +94,11 @@ def test_the_record_knows_all_phases_and_places():
     fields = StateAfter.__annotations__
     assert all(phase in str(fields["phase"]) for phase in PHASES)
     assert all(place in str(fields["place"]) for place in PLACES)
+
+
+def test_only_what_did_not_go_calmly_is_a_deviation():
+    moments = Moments(T0)
+    told = [moments.after(fact) for fact in (accepted(), FaultStruck(T0, "a", 1, "crash after"), Succeeded(T0, "a"))]
+    assert [moment.deviation for moment in told] == [False, True, False]
+    assert [to_json(moment).get("deviation") for moment in told] == [None, True, None]
+    assert decode(StateAfter, to_json(told[1])).deviation is True

@@ -1,6 +1,7 @@
 """Seeded chance: what it draws, how often, and that every draw is a fact; a calm one draws nothing."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,10 +12,11 @@ from fcemu.core.destinations import QueueDestination
 from fcemu.core.facts import Accepted, Delayed, FaultStruck, Redelivered
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.names import FunctionRef
+from fcemu.core.odds import ODDS, Odds
 from fcemu.core.retry import RetryPolicy
 from fcemu.core.settings import Settings
 from fcemu.engine import faults
-from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, ODDS, Chance, Moment, Odds, Seeded
+from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, SLOWER_AT_MOST, Chance, Moment, Seeded
 
 NEVER = Odds(overtake=0, late=0, throttle=0, fail=0, crash=0, repeat=0)
 SETTINGS = AsyncSettings(on_success=QueueDestination("done"), on_failure=QueueDestination("broken"))
@@ -97,6 +99,52 @@ def test_it_happens_about_as_often_as_it_is_said():
     }
     for name, count in found.items():
         assert count / times == pytest.approx(getattr(ODDS, name), rel=0.25), name
+
+
+def test_what_has_no_odds_of_its_own_takes_no_draw_from_the_others():
+    usual = list(busy_day(Seeded(4), 4).journal.lines())
+    draws = [Seeded(4)._random.random()]
+    chance = Seeded(4)
+    invocation = make(f=flaky)[0].accept(ask("f", delay=1))
+    moment = Moment(invocation, RetryPolicy(), Settings().start)
+    assert [chance.instance(moment), chance.slow_start(moment), chance.fate_of(invocation)] == [None] * 3
+    assert [chance.timer_late("f/t"), chance.first_strand(3, invocation)] == [None, 0]
+    assert [chance._random.random()] == draws
+    assert list(busy_day(Seeded(4, Odds(strands=0, timer=0)), 4).journal.lines()) == usual
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("instance", {"another", "recycled"}),
+        ("start", {"slow"}),
+        ("report", {"report"}),
+    ],
+)
+def test_what_a_test_sets_odds_for_is_drawn_and_is_a_fact(name, words):
+    emulator = busy_day(Seeded(1, replace(NEVER, **{name: 0.5})), messages=60)
+    assert set(struck(emulator)) == words
+    assert list(emulator.journal.lines()) == list(
+        busy_day(Seeded(1, replace(NEVER, **{name: 0.5})), messages=60).journal.lines()
+    )
+
+
+def test_what_is_drawn_to_be_late_is_late_by_no_more_than_is_said():
+    chance = Seeded(3, Odds(start=1, timer=1, report=1, strands=1))
+    invocation = make(f=flaky)[0].accept(ask("f", delay=1))
+    moment = Moment(invocation, RetryPolicy(), Settings().start)
+    for draw, most in (
+        (lambda: chance.slow_start(moment), SLOWER_AT_MOST),
+        (lambda: chance.timer_late("t"), LATE_AT_MOST),
+    ):
+        drawn = [draw() for _ in range(500)]
+        assert timedelta(0) < min(drawn) < max(drawn) <= most
+    fates = [chance.fate_of(invocation) for _ in range(300)]
+    kinds = Counter((fate.times, fate.lost) for fate in fates)
+    assert set(kinds) == {(1, False), (2, False), (1, True)}
+    assert min(kinds.values()) > 60
+    assert all(timedelta(0) < fate.late <= LATE_AT_MOST for fate in fates if fate.times == 1)
+    assert {chance.first_strand(3, invocation) for _ in range(50)} == {1, 2}
 
 
 @rule("async-invocation §3", "assumed")

@@ -15,11 +15,12 @@ from fcemu.core.facts import Accepted, Delayed, Delivered, Redelivered, RetryPla
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import TERMINAL, TRANSITIONS
 from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.odds import NAMES, Odds
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Throttled
 from fcemu.core.resource_types import ASYNC, FUNCTIONS
 from fcemu.core.settings import Settings
 from fcemu.core.tasks import events
-from fcemu.engine.chance import Chance, Odds, Seeded
+from fcemu.engine.chance import Chance, Seeded
 
 ENDS = {kind for row in TRANSITIONS.values() for kind, state in row.items() if state in TERMINAL}
 
@@ -160,7 +161,7 @@ def test_the_engine_and_the_model_tell_the_same_lives(stories):
 @BOUNDED
 @given(
     seed=st.integers(0, 2**32),
-    odds=st.builds(Odds, *[st.sampled_from([0, 0.1, 0.5]) for _ in range(6)]),
+    odds=st.builds(Odds, *[st.sampled_from([0, 0.1, 0.5] if name != "report" else [0]) for name in NAMES]),
     retries=st.integers(0, 3),
     delays=st.lists(st.integers(0, 5), min_size=1, max_size=8),
 )

@@ -58,7 +58,7 @@ def test_a_task_is_found_by_its_id(studio):
 def test_without_task_mode_a_task_id_is_refused_and_nothing_is_kept(studio, name):
     plain = studio.add(name, sleeps, timeout=900)
     for ask in (plain.invoke_async, partial(plain.http_async, "POST")):
-        with pytest.raises(ValueError, match=f"task id 'video-42' is not looked at: function '{name}' is not in task"):
+        with pytest.raises(ValueError, match=f"fcemu ignores the task id 'video-42': function '{name}' is not in task"):
             ask(task_id="video-42")
     for ask in (plain.aio.invoke_async, partial(plain.aio.http_async, "POST")):
         with pytest.raises(ValueError, match="not in task mode"):

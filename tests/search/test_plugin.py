@@ -273,13 +273,13 @@ def test_a_token_says_that_it_is_of_another_test_or_of_another_definition(suite,
     _, token = token_in(suite(DOUBLE_CHARGE))
     other = DOUBLE_CHARGE.replace("test_an_order_is_charged_once", "test_other")
     result = suite(other, f"--fcemu-repeat={token}")
-    result.stdout.fnmatch_lines(["*--fcemu-repeat: the token is of another test than test_it.py::test_other*"])
+    result.stdout.fnmatch_lines(["*--fcemu-repeat: the token belongs to another test than test_it.py::test_other*"])
     other = DOUBLE_CHARGE.replace('fcemu("",', 'fcemu({"functions": {"g": {"handler": "index.g"}}},')
     result = suite(other, f"--fcemu-repeat={token}")
-    result.stdout.fnmatch_lines(["*the token is of another definition, or of other options*"])
+    result.stdout.fnmatch_lines(["*the token belongs to another definition or other options*"])
     result = suite(DOUBLE_CHARGE, "--fcemu-repeat=AXnonsense")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--fcemu-repeat: expected a token as a search prints it, got 'AXnonsense'*"])
+    result.stderr.fnmatch_lines(["*--fcemu-repeat: expected a token that a search has printed, got 'AXnonsense'*"])
 
 
 def test_an_emulator_by_itself_repeats_a_run_by_its_token(suite):
@@ -367,4 +367,141 @@ def test_examples_of_hypothesis_are_outside_and_ours_inside(suite):
     again.stdout.fnmatch_lines(["*order=4*"])
     passing = suite(text.replace("order < 4", "order < 10"), plugins=["hypothesispytest"])
     passing.assert_outcomes(passed=1)
-    passing.stdout.re_match_lines([r"test_it.py::test_it  no failure in [1-3]\d\d runs of all its examples"])
+    passing.stdout.re_match_lines([r"test_it.py::test_it  no failure in [1-3]\d\d runs of all examples"])
+
+
+def from_options(asks, test=DOUBLE_CHARGE, mark='@pytest.mark.fcemu("")'):
+    """The same test, whose search ``fcemu_options`` asks for."""
+    override = f"""
+    @pytest.fixture
+    def fcemu_options(tmp_path):
+        assert not list(tmp_path.iterdir())
+        (tmp_path / "there").touch()
+        return {asks}
+"""
+    return override + test.replace('@pytest.mark.fcemu("", explore=500)', mark)
+
+
+def test_fcemu_options_asks_for_a_search_as_a_marker_does(suite):
+    by_marker = suite(DOUBLE_CHARGE)
+    told, token = (
+        [line for line in by_marker.outlines if line.startswith(("FAILED after", "  choice"))],
+        token_in(by_marker),
+    )
+    for mark in ('@pytest.mark.fcemu("")', ""):
+        asks = {"explore": 500} if mark else {"explore": 500, "definition": ""}
+        result = suite(from_options(asks, mark=mark))
+        result.assert_outcomes(failed=1)
+        assert [line for line in result.outlines if line.startswith(("FAILED after", "  choice"))] == told
+        assert token_in(result) == token
+        assert result.stdout.str().count("FAILED after") == 1
+    nodeid, token = token
+    suite(None, nodeid, f"--fcemu-repeat={token}").assert_outcomes(failed=1)
+
+
+def test_a_complete_search_that_fcemu_options_asks_for_says_what_it_has_proved(suite):
+    repaired = REPAIRED.replace('@pytest.mark.fcemu("", exhaustive=2)', '@pytest.mark.fcemu("")')
+    proved = re.search(r"complete: \d+ runs with at most 2 deviations", suite(REPAIRED).stdout.str())[0]
+    result = suite(from_options({"exhaustive": 2}, repaired))
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"*charged_once  {proved}, no failure"])
+
+
+def test_a_parameter_asks_for_a_search_and_another_one_for_none(suite, pytester):
+    text = """
+        @pytest.mark.fcemu("")
+        @pytest.mark.parametrize(
+            "fcemu_options", [{"explore": 6}, {"explore": "crashes"}, {}], ids=["n", "crashes", "none"]
+        )
+        def test_it(fcemu, request):
+            with open(request.node.callspec.id, "a") as file: file.write("x")
+            fcemu.add("f", lambda event, context: None)
+            fcemu.function("f").invoke_async()
+            fcemu.run_until_idle()
+    """
+    suite(text).assert_outcomes(passed=3)
+    lengths = {name: len((pytester.path / name).read_text()) for name in ("n", "crashes", "none")}
+    assert (lengths["n"], lengths["none"]) == (6, 1)
+    assert lengths["crashes"] > 6
+
+
+def test_options_of_a_search_come_from_marker_and_fixture_together_and_the_marker_wins(suite, pytester):
+    text = """
+        @pytest.fixture
+        def fcemu_options():
+            return {"explore": 9, "exhaust_retries": True}
+
+        @pytest.mark.fcemu("", explore=5, strict=False)
+        def test_it(fcemu):
+            with open("runs", "a") as file: file.write("x")
+            fcemu.add("f", lambda event, context: None)
+            try:
+                fcemu.function("f").invoke()
+            except Exception:  # refused
+                pass
+            fcemu.run_until_idle()
+    """
+    suite(text).assert_outcomes(passed=1)
+    assert len((pytester.path / "runs").read_text()) == 5, "a synchronous invocation alone is asked about, too"
+
+
+def test_a_test_whose_options_ask_for_nothing_runs_as_ever(suite, pytester):
+    text = (
+        from_options({"seed": 7})
+        + """
+    def test_next(fcemu): pass
+    """
+    )
+    result = suite(text, "-v")
+    result.assert_outcomes(passed=2)
+    result.stdout.no_fnmatch_line("*fcemu explore*")
+    result = suite(from_options({"seed": 7}), "--fcemu-explore=500")
+    result.assert_outcomes(failed=1)
+    result = suite(from_options({"seed": 7, "definition": ""}, mark=""), "--fcemu-explore=500")
+    result.assert_outcomes(passed=1)
+
+
+def test_fixtures_of_a_wider_scope_are_set_up_once_in_a_search_that_fcemu_options_asks_for(suite, pytester):
+    text = """
+        @pytest.fixture(scope="module")
+        def shared():
+            with open("log", "a") as log: log.write("module ")
+            yield
+            with open("log", "a") as log: log.write("end ")
+
+        @pytest.fixture
+        def fcemu_options(shared):
+            return {"explore": 7}
+
+        @pytest.mark.fcemu("")
+        def test_it(fcemu):
+            with open("log", "a") as log: log.write("run ")
+            fcemu.add("f", lambda event, context: None)
+            fcemu.function("f").invoke_async()
+            fcemu.run_until_idle()
+    """
+    suite(text).assert_outcomes(passed=1)
+    assert (pytester.path / "log").read_text().split() == ["module", *["run"] * 7, "end"]
+
+
+def test_a_wrong_search_in_fcemu_options_fails_the_test(suite):
+    result = suite(from_options({"explore": -1}))
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*option explore: expected a whole number *"])
+
+
+def test_hypothesis_asks_by_the_marker_only(suite):
+    text = """
+        from hypothesis import HealthCheck, given, settings, strategies as st
+
+        @pytest.fixture
+        def fcemu_options():
+            return {"explore": 5, "definition": ""}
+
+        @settings(suppress_health_check=list(HealthCheck))
+        @given(st.integers())
+        def test_it(fcemu, n): pass
+    """
+    result = suite(text)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*a test of Hypothesis asks for a search by its marker*"])

@@ -225,6 +225,66 @@ def test_of_many_invocations_only_those_in_sight_are_elements(orders, visit):
     assert page.locator("#invocations .row").count() < 60
 
 
+COLOURED = """() => {
+    const canvas = document.getElementById('canvas'), {width, height} = canvas;
+    const context = new OffscreenCanvas(width, height).getContext('2d', {willReadFrequently: true});
+    context.drawImage(canvas, 0, 0);
+    const {data} = context.getImageData(0, 0, width, height);
+    const colour = getComputedStyle(document.documentElement).getPropertyValue('--odd').trim().slice(1);
+    const [r, g, b] = [0, 2, 4].map(at => parseInt(colour.slice(at, at + 2), 16));
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) count += data[at] === r && data[at + 1] === g && data[at + 2] === b;
+    return count;
+}"""
+"""How many pixels of the lanes have the colour of what did not go calmly."""
+
+
+def test_what_did_not_go_calmly_is_marked_in_the_lanes_the_list_and_the_history(orders, visit):
+    charge(orders, {"order": 6, "card": "good"})
+    move(orders)
+    page = visit(f"{orders.url}/_fcemu/")
+    expect(page.locator("#invocations .row")).not_to_have_count(0)
+    marks = page.get_by_role("img", name="not calm")
+    assert (marks.count(), page.evaluate(COLOURED)) == (0, 0)
+    ask(orders, "POST", "/_fcemu/faults", {"fault": "crash", "function": "orders/charge", "when": "after"})
+    charge(orders, {"order": 7, "card": "good"})
+    move(orders)
+    expect(page.locator("#invocations .row", has=marks)).to_have_count(1)
+    row = page.locator("#invocations .row", has=marks)
+    expect(row).to_contain_text("orders/charge (2)")
+    row.click()
+    marked = page.locator("#story ol.facts .odd", has=marks)
+    expect(marked).to_have_count(1)
+    expect(marked).to_contain_text("attempt 1 meets a fault: crash after")
+    assert page.evaluate(COLOURED) > 20
+    page.locator("#story ol.facts button", has=marks).click()
+    expect(page.locator("#fact .odd")).to_contain_text("attempt 1 meets a fault: crash after")
+    page.get_by_role("slider").press("ArrowLeft")
+    expect(page.locator("#invocations .row", has=marks)).to_have_count(0)
+
+
+def test_the_page_of_a_failed_search_marks_what_chance_answered(visit, pytester):
+    pytester.makepyfile(
+        test_bank="""
+        import pytest
+
+        @pytest.mark.fcemu("", explore=60)
+        def test_it(fcemu):
+            charges = []
+            fcemu.add("charge", lambda event, context: charges.append(event))
+            fcemu.function("charge").invoke_async("order 7")
+            fcemu.run_until_idle()
+            assert len(charges) == 1
+        """
+    )
+    pytester.runpytest_subprocess("-p", "no:randomly", "--fcemu-report=out").assert_outcomes(failed=1)
+    page = visit((pytester.path / "out" / "test_bank.py__test_it.html").as_uri(), offline=True)
+    marked = page.locator("#story ol.facts .odd")
+    expect(marked).to_have_count(1)
+    expect(marked).to_contain_text("attempt 1 meets a fault: crash after")
+    assert page.evaluate(COLOURED) > 20
+
+
 def test_a_failing_test_leaves_its_page_and_its_journal(visit, pytester):
     pytester.makepyfile(
         test_orders=f"""

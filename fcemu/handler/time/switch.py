@@ -55,8 +55,8 @@ AFTER_PARK: Final[list[Callable[[], None]]] = []
 ON_THREADS: Final[dict[int, HandlerClock]] = {}
 """The clock of the handler that each thread of this process runs, by the thread's identifier."""
 _NO_CLOCK: Final = (
-    "the handler slept in a context that knows nothing of its clock (an empty contextvars.Context, a greenlet); waits "
-    "and reads of the time are real there"
+    "the handler slept in a context without its clock (an empty contextvars.Context, a greenlet); waits and reads of "
+    "the time are real there"
 )
 
 

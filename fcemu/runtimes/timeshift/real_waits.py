@@ -14,10 +14,9 @@ from fcemu.handler.time.switch import CLOCK
 
 _REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
 _TASK: Final = (
-    "the handler made a task with a context of its own that knows nothing of its clock; waits and reads of the time "
-    "are real there"
+    "the handler made a task with a context of its own, without its clock; waits and reads of the time are real there"
 )
-_ALARM: Final = "the handler set an alarm with signal.{}, which counts real time and strikes no virtual wait"
+_ALARM: Final = "the handler set an alarm with signal.{}, which counts real time and does not interrupt virtual waits"
 
 
 def real_waits() -> Iterator[Patch]:

@@ -306,7 +306,7 @@ def test_a_program_that_has_died_between_two_attempts_is_started_again(custom):
         os.sched_yield()
     assert function.value() != first
     assert (
-        "the program of this instance had ended since its last attempt; another one took its place" in function.warnings
+        "the program of this instance had ended since its last attempt; a new program replaced it" in function.warnings
     )
 
 

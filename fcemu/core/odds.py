@@ -1,0 +1,62 @@
+"""Odds: how often a seeded chance answers otherwise than a calm one, a row for each draw."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from fcemu.core.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How often a seeded chance answers otherwise than a calm one; each is asked for each attempt it can befall.
+
+    ASSUMED: fcemu draws with odds of its own, because FC prints no numbers; these let a test of a few dozen attempts
+    see some of each.
+    """
+
+    overtake: float = 0.25
+    """That the oldest of several messages that are due at the same instant is not the first."""
+    late: float = 0.2
+    """That a delayed message is handed over late, by up to ``LATE_AT_MOST``."""
+    throttle: float = 0.04
+    """That an attempt is refused with 429."""
+    fail: float = 0.01
+    """That an attempt is refused with 500; and the same again with 503."""
+    crash: float = 0.01
+    """That an instance dies before its handler runs; the same when it sleeps, and when it has run to its end."""
+    repeat: float = 0.03
+    """That the queue does not hear that an asynchronous attempt ended, and delivers once more, by up to
+    ``AGAIN_AT_MOST`` later."""
+    instance: float = 0.0
+    """That an attempt does not get the idle instance: as often another one beside it as one in its place."""
+    start: float = 0.0
+    """That a new instance takes longer to start, by up to ``SLOWER_AT_MOST``."""
+    report: float = 0.0
+    """That a report to a destination is late by up to ``LATE_AT_MOST``, comes twice, or is lost and sent once more,
+    each as often as the others."""
+    timer: float = 0.0
+    """That a timer fires late, by up to ``LATE_AT_MOST``."""
+    strands: float = 0.0
+    """That the first of several threads or tasks of a handler that wake at the same instant does not go on first."""
+
+
+ODDS: Final = Odds()
+NAMES: Final = tuple(one.name for one in fields(Odds))
+"""What may have odds of its own."""
+
+
+def check_odds(given: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` where a name is unknown, a number is no probability, or refusals come to more than all."""
+    for name, odds in given.items():
+        if name not in NAMES:
+            from difflib import get_close_matches  # only what is wrong needs it
+
+            close = get_close_matches(name, NAMES, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else "."
+            raise ValueError(f"{name!r} has no odds{hint} What has: {', '.join(NAMES)}")
+        if isinstance(odds, bool) or not isinstance(odds, int | float) or not 0 <= odds <= 1:
+            raise ValueError(f"{name}: expected a number from 0 to 1, got {odds!r}")
+    refused = given.get("throttle", ODDS.throttle) + 2 * given.get("fail", ODDS.fail)
+    if refused > 1:
+        raise ValueError(f"throttle and twice fail come to {refused:g}, but an attempt is refused once at most, 1")
