@@ -18,11 +18,13 @@ from fcemu.handler.system import FACILITIES
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 ONLY_WHERE = {
+    "fcemu/commands/suite_runs.py": "FORKS",
+    "fcemu/pytest_mutate.py": "FORKS",
     "fcemu/handler/child/template.py": "FORKS",
     "fcemu/handler/child/alarms.py": "ALARMS",
     "fcemu/handler/time/trio_loops.py": "EPOLL",
 }
-"""Modules that are imported only where a facility is there, so that nothing in them is guarded."""
+"""Modules that are used only where a facility is there, so that nothing in them is guarded."""
 
 
 def test_each_facility_is_a_constant_and_a_row():
