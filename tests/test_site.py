@@ -88,6 +88,11 @@ def test_every_document_is_a_page(site):
         assert page.is_file(), place
 
 
+def test_the_schema_is_where_the_schema_store_looks_for_it(site):
+    published = (site / "reference/fcemu.schema.json").read_bytes()
+    assert published == (ROOT / "fcemu/config/fcemu.schema.json").read_bytes()
+
+
 def test_an_example_to_which_a_page_links_is_a_page_with_its_files(pages):
     examples = [path for path in pages if re.fullmatch(r"repository/fixtures/\w+/index\.html", path)]
     assert len(examples) >= 3
@@ -206,7 +211,10 @@ def test_the_browser_draws_diagrams_without_another_host(opened):
 )
 def test_the_search_finds_a_part_of_a_message_a_method_and_chinese(opened, words, page):
     site = opened("")
-    site.get_by_role("textbox", name="Search").fill(words)
+    site.locator(".md-search-result__meta", has_text="Type to start searching").wait_for(state="attached")
+    field = site.get_by_role("textbox", name="Search")
+    field.fill(words)
+    field.press("End")  # the search looks at the field after each key
     found = site.locator(".md-search-result__link")
     found.first.wait_for()
     assert any(page in (link.get_attribute("href") or "") for link in found.all())
