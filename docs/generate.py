@@ -925,7 +925,7 @@ def _plain_seconds(duration: timedelta) -> str:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return str(list(value)) if isinstance(value, tuple) else str(value)
+    return str(list(value)) if isinstance(value, tuple) else str(value) or '""'
 
 
 def assumptions(source: str) -> Iterator[str]:

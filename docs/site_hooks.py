@@ -30,6 +30,9 @@ _FENCE = re.compile(r"^```([^\n]*\n)(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEAD = re.compile(r"(\w+)(?: (\S+\.\w+))?(?: \w+)?")
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 _ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+_LIST = re.compile(r"^(?![-*] |\d+\. |\||#|\s|$)(.*\n)(?=[-*] |1\. )", re.MULTILINE)
+"""A line of a paragraph that a list follows at once."""
+_NESTED = re.compile(r"^ {2,3}(?=[-*] )", re.MULTILINE)
 _HAN = re.compile(r"([\u4e00-\u9fff])")
 _CODE = re.compile(r"`[^`]+`")
 
@@ -163,7 +166,9 @@ def _prose(text: str, source: Path, place: str) -> str:
         there = posixpath.relpath(_on_site(target), posixpath.dirname(place))
         return f"]({there}{link[2] or ''})"
 
-    # In a row of a table, Markdown of repositories reads `a\|b` as the code a|b, and that of the site as it stands.
+    # The Markdown of the site wants an empty line before a list, and four blanks before a list in a list.
+    text = _NESTED.sub("    ", _LIST.sub(r"\1\n", text))
+    # In a row of a table, the Markdown of repositories reads `a\|b` as the code a|b, and that of the site as it is.
     text = _ROW.sub(lambda row: _CODE.sub(lambda code: code[0].replace("\\|", "|"), row[0]), text)
     return _LINK.sub(led, text)
 

@@ -243,6 +243,7 @@ class Examples:
         self._escapes: list[str] = []
         """What handlers did in the run of it that no seed decides."""
         self._runs = 0
+        self._began: Final = real.monotonic()
 
     def run(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """The reports of the test."""
@@ -276,8 +277,12 @@ class Examples:
                 return True
             return False
 
+        seconds = options["explore_seconds"]
         bounds = Bounds(
-            runs=options["explore"], exhaustive=options["exhaustive"], exhaust_retries=options["exhaust_retries"]
+            runs=options["explore"],
+            exhaustive=options["exhaustive"],
+            exhaust_retries=options["exhaust_retries"],
+            over=lambda: bool(seconds and real.monotonic() > self._began + seconds),
         )
         result = explore(fails, bounds, options["seed"])
         if result.choices is None:

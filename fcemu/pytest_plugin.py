@@ -255,6 +255,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if marked:
         try:
             options = _searched(item, {})
+            if options is not None and _is_of_hypothesis(item):
+                options = _for_examples(item, options)
         except (ValueError, pytest.fail.Exception) as wrong:
             item.stash[_REFUSED] = str(wrong)
     if _SERVED in item.config.stash:
@@ -309,6 +311,24 @@ def _tells_options(item: pytest.Item) -> bool:
     known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("fcemu_options", ())
     said = len(known) > 1 or "fcemu_options" in getattr(getattr(item, "callspec", None), "params", ())
     return said and not _is_of_hypothesis(item)
+
+
+def _for_examples(item: pytest.Item, options: dict[str, Any]) -> dict[str, Any] | None:
+    """The options of a search of Hypothesis's examples. Where they cannot be searched, because they share what is made
+    outside of the test's body, or because a sweep is one of a single story: ``None`` if only the command line asks for
+    it, else ``ValueError`` is raised."""
+    wrong = ""
+    if "fcemu" in getattr(item, "fixturenames", ()):
+        wrong = (
+            "a test of Hypothesis makes its emulators itself, by LocalEmulator(…), because the fixture fcemu is set up "
+            "once for all its examples"
+        )
+    elif isinstance(options["explore"], str):
+        found = options["explore"]
+        wrong = f"a test of Hypothesis is searched by a number of runs, not by {found!r}; write a test of one example"
+    if wrong and _marked(item).keys() & {"explore", "exhaustive"}:
+        raise ValueError(f"option explore: {wrong}")
+    return None if wrong else options
 
 
 def _is_of_hypothesis(item: pytest.Item) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from patience import CHILD_SECONDS
 from running import wrong
+from systems import needs
 
 from fcemu.config import Change, read_mapping, written_settings
 from fcemu.core.fields.asynchronous import ASYNC
@@ -16,6 +17,7 @@ from fcemu.core.fields.functions import FUNCTION
 from fcemu.core.limits import STRICT
 from fcemu.search.mutants import other_values
 
+pytestmark = needs("FORKS")
 SHOP = """
 functions:
   charge:

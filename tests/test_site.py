@@ -97,6 +97,21 @@ def test_an_example_to_which_a_page_links_is_a_page_with_its_files(pages):
         assert {name for name in named if f"<code>{name}</code>" not in pages[path]} == set()
 
 
+def test_no_markdown_is_left_in_a_page(pages):
+    """As of a list that follows a paragraph at once: pages are written as browsers of repositories read them."""
+    left = []
+    for path, text in pages.items():
+        prose = re.sub(
+            r"<(pre|code)\b.*?</\1>", "", re.search(r"<article.*?</article>", text, re.DOTALL)[0], flags=re.DOTALL
+        )
+        prose = re.sub(r"<[^>]+>", "\0", prose)
+        left += [
+            (path, found)
+            for found in re.findall(r"```|`[^`\n]*`|\| *---|^\s*[-*] \S.*|\]\([^)\n]*\)|\*\*\S", prose, re.MULTILINE)
+        ]
+    assert left == []
+
+
 def test_heads_of_blocks_show_a_file_name_and_not_what_tests_do_with_the_block(pages):
     tutorial = pages["tutorial/index.html"]
     assert '<span class="filename">bank.py</span>' in tutorial

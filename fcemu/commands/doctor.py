@@ -88,7 +88,6 @@ def doctor(port: int, as_json: bool) -> None:
         click.echo(count(len(problems), "problem") if problems else "all is well", err=True)
         for line in Table().lines([(each.name, _brief(each)) for each in findings]):
             click.echo(line)
-        _list("this system does not offer", [_missing(each) for each in FACILITIES if not each.offered])
         _list("virtual in handlers", [name for name, is_virtual in virtual.items() if is_virtual])
         _list("real in handlers", [name for name, is_virtual in virtual.items() if not is_virtual])
         _list("real in processes", [name for name, is_virtual in in_process.items() if not is_virtual])
@@ -96,6 +95,7 @@ def doctor(port: int, as_json: bool) -> None:
         for of, kept, left in others:
             _list(f"virtual in {of}", kept)
             _list(f"real in {of}", [f"{what}: {why}" for what, why in left])
+        _list("this system does not offer", [_missing(each) for each in FACILITIES if not each.offered])
     sys.exit(bool(problems))
 
 

@@ -16,6 +16,7 @@ import click
 
 from fcemu.config import Change
 from fcemu.core.values import dataclass
+from fcemu.handler.system import IS_HIDDEN
 
 _NO_TESTS: Final = 5
 """The status of pytest where it has found no test."""
@@ -151,7 +152,7 @@ class _Pytest:
 @contextmanager
 def runs_of(arguments: Sequence[str]) -> Iterator[SuiteRuns]:
     """The runs of the tests that pytest finds by ``arguments``. Raises ``click.UsageError`` where it finds none."""
-    if not hasattr(os, "fork"):
+    if IS_HIDDEN or not hasattr(os, "fork"):
         raise click.UsageError("fcemu mutate runs tests in forks of a process, which this system does not have")
     with tempfile.TemporaryFile() as output:
         runs = SuiteRuns(arguments, output)

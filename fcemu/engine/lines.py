@@ -1,5 +1,6 @@
 """This module finds the line of a user's code on which a thread is."""
 
+import os
 import sys
 import threading
 from types import FrameType
@@ -41,12 +42,12 @@ def place(line: str | None, code: str) -> str:
     if line is None:
         return ""
     if line.startswith(code):
-        return f" at /code{line[len(code) :]}"
+        return f" at /code{line[len(code) :].replace(os.sep, '/')}"
     return f" at {line.replace(chr(92), '/').rpartition('/')[2]}"
 
 
 _OURS = __file__.rpartition("/engine/")[0] or __file__.rpartition("\\engine\\")[0]
-_PYTHON = threading_file.rpartition("/")[0] if (threading_file := threading.__file__ or "") else ""
+_PYTHON = os.path.dirname(threading.__file__ or "")
 
 
 def is_ours(file: str) -> bool:

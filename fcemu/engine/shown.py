@@ -28,4 +28,4 @@ def shown(file: str) -> str:
     if base is None or not os.path.isabs(file):
         return file
     real = os.path.realpath(file)
-    return real[len(base) + 1 :] if real.startswith(base + os.sep) else file
+    return real[len(base) + 1 :].replace(os.sep, "/") if real.startswith(base + os.sep) else file

@@ -16,11 +16,11 @@ def make_daemon(ident: int) -> None:
     if thread is None:
         return
     pools._threads_queues.pop(thread, None)  # type: ignore[attr-defined]
-    if hasattr(thread, "_handle"):  # from Python 3.13 on
-        thread._handle._set_done()
-        thread._daemonic = True
-        return
     thread._daemonic = True
+    for name in ("_os_thread_handle", "_handle"):  # from Python 3.14 on, and of Python 3.13
+        if hasattr(thread, name):
+            getattr(thread, name)._set_done()
+            return
     with threading._shutdown_locks_lock:  # type: ignore[attr-defined]
         threading._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined]
     if thread._tstate_lock is not None and thread._tstate_lock.locked():

@@ -49,8 +49,10 @@ FACILITIES: Final = (
     Facility(
         "FORKS",
         "`os.fork`, and Unix sockets that pass open files",
-        "one warm Python forks the instances of all Python functions with runtime `process`",
-        "each instance starts a Python of its own, which takes some tenths of a second",
+        "one warm Python forks the instances of all Python functions with runtime `process`, and `fcemu mutate` forks "
+        "a test suite for each run",
+        "each instance starts a Python of its own, which takes some tenths of a second; `fcemu mutate` refuses where "
+        "nothing can fork",
         FORKS,
     ),
     Facility(

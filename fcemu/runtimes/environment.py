@@ -1,6 +1,7 @@
 """The environment variables of instances: FC's, the function's, those of this process, and what code writes."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -32,6 +33,11 @@ NEEDED: Final = (
 )  # fmt: skip
 """What programs need of the variables of the process that starts them, as ``fnmatch`` has it: to be found and to speak
 the user's language, to reach the network, to be measured and debugged. Secrets are not among them."""
+_OF_WINDOWS: Final = (
+    "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERNAME", "USERPROFILE", "HOMEDRIVE", "HOMEPATH",
+    "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES*", "COMMONPROGRAMFILES*", "OS", "PROCESSOR_*",
+)  # fmt: skip
+"""What programs need beside these on Windows: without the first one, they get no random numbers and no sockets."""
 _OF_THE_EMULATOR: Final = ("FCEMU_", "PYTHON", "PYTEST_", "COV_CORE_")
 _REDIRECTED: Final = "FCEMU_REDIRECT"
 """What brings calls of FC's own host names to the emulator, handlers' too: with a bootstrap first in ``PYTHONPATH``."""
@@ -121,7 +127,7 @@ def outside_variables(pass_env: Sequence[str] | None = None) -> dict[str, str]:
     one of them or of ``NEEDED`` names, where it is not ``None``."""
     variables = os.environ.items()
     if pass_env is not None:
-        patterns = (*NEEDED, *pass_env)
+        patterns = (*NEEDED, *(_OF_WINDOWS if sys.platform == "win32" else ()), *pass_env)
         variables = {name: value for name, value in variables if _is_named(name, patterns)}.items()
     outside = {name: value for name, value in variables if not name.startswith(_OF_THE_EMULATOR)}
     redirected = {name: value for name, value in variables if name.startswith(_REDIRECTED)}

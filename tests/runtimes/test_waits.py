@@ -4,6 +4,7 @@ import json
 
 import pytest
 from runtimes.programs import BACKGROUND, PROGRAMS, code_of
+from systems import needs
 
 
 def took(emulate, body):
@@ -11,7 +12,12 @@ def took(emulate, body):
     return json.loads(emulated.returned()), emulated
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in BACKGROUND and name != "a socket in trio"])
+NAMES = [name for name in PROGRAMS if name not in BACKGROUND and name != "a socket in trio"]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs("EPOLL")) if name.startswith("trio.") else name for name in NAMES]
+)
 def test_a_handlers_wait_takes_its_time_on_the_virtual_clock(emulate, name):
     body, value, seconds = PROGRAMS[name]
     got, emulated = took(emulate, body)

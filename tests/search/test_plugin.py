@@ -505,3 +505,69 @@ def test_hypothesis_asks_by_the_marker_only(suite):
     result = suite(text)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*a test of Hypothesis asks for a search by its marker*"])
+
+
+EXAMPLES = """
+        from hypothesis import HealthCheck, assume, given, settings, strategies as st
+        from fcemu.testing import LocalEmulator
+
+        @pytest.mark.fcemu({options})
+        @settings(max_examples={examples}, deadline=None, derandomize=True, database=None,
+                  suppress_health_check=list(HealthCheck))
+        @given(st.integers(0, 9))
+        def test_it({fixtures}order):
+            with open("runs", "a") as file: file.write("x")
+            with LocalEmulator("") as emulator:
+                emulator.add("charge", lambda event, context: {handler})
+                emulator.function("charge").invoke_async(str(order))
+                emulator.run_until_idle()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "fixtures", "told"),
+    [
+        ("'', explore=9", "fcemu, ", "a test of Hypothesis makes its emulators itself, by LocalEmulator(…)"),
+        ("explore='crashes'", "", "a test of Hypothesis is searched by a number of runs, not by 'crashes'"),
+        ("explore='calendar'", "", "a test of Hypothesis is searched by a number of runs, not by 'calendar'"),
+    ],
+)
+def test_what_hypothesis_cannot_search_is_refused_and_not_passed_over(suite, options, fixtures, told):
+    result = suite(EXAMPLES.format(options=options, fixtures=fixtures, examples=3, handler="None"))
+    result.assert_outcomes(errors=1)
+    assert told in result.stdout.str()
+
+
+def test_the_command_line_passes_over_what_hypothesis_cannot_search(suite, pytester):
+    suite(
+        EXAMPLES.format(options="''", fixtures="fcemu, ", examples=3, handler="None"), "--fcemu-explore=9"
+    ).assert_outcomes(passed=1)
+    assert len((pytester.path / "runs").read_text()) == 3
+
+
+def test_each_example_has_all_runs_of_its_own_and_the_time_is_that_of_the_whole_test(suite, pytester):
+    result = suite(EXAMPLES.format(options="explore=8", fixtures="", examples=4, handler="None"))
+    result.assert_outcomes(passed=1)
+    runs = len((pytester.path / "runs").read_text())
+    assert runs == 4 * 8
+    result.stdout.fnmatch_lines(["*test_it  no failure in 32 runs of all its examples"])
+    (pytester.path / "runs").unlink()
+    text = EXAMPLES.format(options="explore=8, explore_seconds=0.000001", fixtures="", examples=4, handler="None")
+    suite(text).assert_outcomes(passed=1)
+    assert len((pytester.path / "runs").read_text()) == 4, "the calm run of each example"
+
+
+def test_a_token_of_hypothesis_is_tried_with_each_example(suite, pytester):
+    text = (
+        EXAMPLES.format(options="explore=20", fixtures="", examples=6, handler="SEEN.append(event)")
+        + """
+            assert SEEN.count(str(order).encode()) <= 1 or order < 5
+            SEEN.clear()
+        SEEN = []
+    """
+    )
+    text = text.replace('            with open("runs"', '            SEEN.clear()\n            with open("runs"')
+    nodeid, token = token_in(suite(text))
+    (pytester.path / "runs").unlink()
+    suite(None, nodeid, f"--fcemu-repeat={token}").assert_outcomes(failed=1)
+    assert len((pytester.path / "runs").read_text()) > 1

@@ -213,7 +213,7 @@ def test_a_place_that_is_asked_about_again_is_another_question():
 def test_the_table_of_questions_says_what_it_promises():
     for name, question in QUESTIONS.items():
         assert question.name == name
-        assert question.about.startswith(("whether", "which", "by how much", "how long"))
+        assert question.about.startswith(("whether", "which", "on which", "by how much", "how long"))
         assert question.source.endswith(").")
         for place, answer in product(("f#1.1", "s/f#2.3"), question.answers):
             words = answer.words.format(attempt=place, answer=1)

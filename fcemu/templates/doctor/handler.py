@@ -31,7 +31,11 @@ def _written(text, form):
 READS = {
     "time.time": lambda: time.time(),  # looked up when asked
     "time.time_ns": lambda: time.time_ns() / 1e9,
-    "time.clock_gettime": lambda: time.clock_gettime(time.CLOCK_REALTIME),
+    **(
+        {"time.clock_gettime": lambda: time.clock_gettime(time.CLOCK_REALTIME)}
+        if hasattr(time, "clock_gettime")
+        else {}
+    ),
     "time.localtime": lambda: time.mktime(time.localtime()),
     "time.gmtime": lambda: calendar.timegm(time.gmtime()),
     "time.strftime": lambda: _written(time.strftime("%Y-%m-%d %H:%M:%S"), "%Y-%m-%d %H:%M:%S"),

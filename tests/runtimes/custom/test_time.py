@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 from runtimes.custom.conftest import server
+from systems import needs
 
 from fcemu.core.settings import Settings
-from fcemu.handler.system import PRELOADS
 from fcemu.runtimes import faketime
 
 START = datetime(2036, 3, 5, 2, 6, 7, 250000, tzinfo=UTC)
 NOW = server("def answer(server, body): return 200, {}, [time.time(), time.strftime('%Z')]")
 
+pytestmark = needs("PRELOADS")
 with_library = pytest.mark.skipif(
-    faketime.library() is None and (not PRELOADS or os.environ.get("CI") != "true"),
+    faketime.library() is None and os.environ.get("CI") != "true",
     reason="libfaketime is not installed: apt install faketime",
 )
 
