@@ -420,7 +420,7 @@ def redirection(host: str, port: int) -> Redirection:
 
 def environment(endpoint: str, settings: Settings, *, intercept: bool, token: str = "") -> dict[str, str]:
     """The variables that point a program at the emulator at ``endpoint``, with the first of its access keys;
-    ``intercept``: also Python programs with hosts of FC written down in them. ``token``: what that emulator wants."""
+    ``intercept``: also Python programs with hard-coded FC endpoints. ``token``: what that emulator wants."""
     account, key = settings.account, next(iter(settings.access_keys.items()), ("test", "test"))
     known = variables_of(endpoint, account.id, account.region, key, token)
     return known | redirecting(os.environ, endpoint) if intercept else known
@@ -435,7 +435,7 @@ def variables_of(endpoint: str, account_id: str, region: str, key: tuple[str, st
 
 @asynccontextmanager
 async def intercepted(environment: Mapping[str, str], endpoint: str, *, only: bool) -> AsyncIterator[dict[str, str]]:
-    """More variables, by which programs in any language that have hosts of FC written down reach ``endpoint``; for as
+    """More variables, by which programs in any language with hard-coded FC endpoints reach ``endpoint``; for as
     long as the ``async with`` lasts. ``environment``: what they are added to. ``only``: other hosts are refused."""
     from fcemu.endpoints.environment import intercepting
     from fcemu.endpoints.proxy import Proxy

@@ -459,7 +459,7 @@ class EmulatorAio(Aio[LocalEmulator]):
 
 def environment_of(server: LocalHost, settings: Settings, *, intercept: bool) -> dict[str, str]:
     """The variables that point a program at the emulator behind ``server``; ``intercept``: also Python programs with
-    hosts of FC written down in them."""
+    hard-coded FC endpoints."""
     return host.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
 
 
